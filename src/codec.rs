@@ -1,0 +1,392 @@
+//! Packets to and from their three forms on the wire: text frames, binary frames, and the payloads
+//! of polling. Pure functions, for transports to use.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use crate::error::{Error, ErrorKind};
+use crate::packet::{Message, Packet, Text};
+use crate::transport::Limits;
+
+/// What stands between the packets of a payload.
+pub const SEPARATOR: u8 = 0x1e;
+
+/// A packet as one frame: the packet's type as a character and what follows it, or plain data.
+///
+/// ```
+/// use engineio_client::codec::{Frame, frame};
+/// use engineio_client::{Message, Packet};
+///
+/// assert_eq!(frame(&Packet::Message(Message::from("hi"))), Frame::Text(b'4', "hi"));
+/// assert_eq!(frame(&Packet::Message(Message::from(vec![1]))), Frame::Binary(&[1]));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a frame is text or binary")]
+pub enum Frame<'a> {
+    /// A text frame: this byte, then this text.
+    Text(u8, &'a str),
+    /// A binary frame.
+    Binary(&'a [u8]),
+}
+
+/// The form of a packet where each has a frame of its own.
+pub fn frame(packet: &Packet) -> Frame<'_> {
+    match packet {
+        Packet::Open(text) => Frame::Text(b'0', text),
+        Packet::Close => Frame::Text(b'1', ""),
+        Packet::Ping(text) => Frame::Text(b'2', text),
+        Packet::Pong(text) => Frame::Text(b'3', text),
+        Packet::Message(Message::Text(text)) => Frame::Text(b'4', text),
+        Packet::Message(Message::Binary(data)) => Frame::Binary(data),
+        Packet::Upgrade => Frame::Text(b'5', ""),
+        Packet::Noop => Frame::Text(b'6', ""),
+    }
+}
+
+/// The bytes that a packet takes in a payload, exactly, without separators.
+///
+/// ```
+/// use engineio_client::codec::payload_len;
+/// use engineio_client::{Message, Packet};
+///
+/// assert_eq!(payload_len(&Packet::Message(Message::from("è"))), 3);
+/// assert_eq!(payload_len(&Packet::Message(Message::from(vec![0; 4]))), 1 + 8);
+/// ```
+pub fn payload_len(packet: &Packet) -> usize {
+    match frame(packet) {
+        Frame::Text(_, text) => text.len().saturating_add(1),
+        Frame::Binary(data) => data.len().div_ceil(3).saturating_mul(4).saturating_add(1),
+    }
+}
+
+/// Joins packets to a payload.
+///
+/// A text that holds [`SEPARATOR`] would come out as two packets: the client never gives one to a
+/// transport of [`Framing::Payloads`](crate::transport::Framing::Payloads).
+///
+/// ```
+/// use engineio_client::codec::encode_payload;
+/// use engineio_client::{Message, Packet};
+///
+/// let payload = encode_payload(&[
+///     Packet::Message(Message::from("hello")),
+///     Packet::Message(Message::from(vec![1, 2, 3, 4])),
+/// ]);
+/// assert_eq!(payload, "4hello\x1ebAQIDBA==");
+/// ```
+pub fn encode_payload(packets: &[Packet]) -> Bytes {
+    let length = packets
+        .iter()
+        .map(|packet| payload_len(packet).saturating_add(1))
+        .sum();
+    let mut payload = String::with_capacity(length);
+    for (index, packet) in packets.iter().enumerate() {
+        if index > 0 {
+            payload.push(char::from(SEPARATOR));
+        }
+        match frame(packet) {
+            Frame::Text(kind, text) => {
+                payload.push(char::from(kind));
+                payload.push_str(text);
+            }
+            Frame::Binary(data) => {
+                payload.push('b');
+                STANDARD.encode_string(data, &mut payload);
+            }
+        }
+    }
+    Bytes::from(payload)
+}
+
+/// What a payload held: the packets before the first fault, and the fault.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Decoded {
+    /// The packets, in order.
+    pub packets: Vec<Packet>,
+    /// What is wrong with the packet after the last of these, if anything is.
+    pub error: Option<Error>,
+}
+
+/// Splits a payload into packets. Texts share the body's buffer.
+///
+/// ```
+/// use engineio_client::codec::decode_payload;
+/// use engineio_client::{Limits, Message, Packet};
+///
+/// let decoded = decode_payload("4a\x1e4b\x1ex".into(), &Limits::default());
+/// assert_eq!(decoded.packets.len(), 2);
+/// assert_eq!(decoded.packets[1], Packet::Message(Message::from("b")));
+/// assert!(decoded.error.is_some());
+/// ```
+pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
+    let (text, mut error) = match Text::from_utf8(body.clone()) {
+        Ok(text) => (text, None),
+        Err(invalid) => {
+            // The packets before the one that is not UTF-8 are good.
+            let valid = body.get(..invalid.valid_up_to()).unwrap_or_default();
+            let whole = memchr::memrchr(SEPARATOR, valid).unwrap_or(0);
+            let error =
+                Error::new(ErrorKind::Protocol, "a payload that is not UTF-8").with_source(invalid);
+            match Text::from_utf8(body.slice(..whole)) {
+                Ok(text) if whole > 0 => (text, Some(error)),
+                _ => {
+                    return Decoded {
+                        packets: Vec::new(),
+                        error: Some(error),
+                    };
+                }
+            }
+        }
+    };
+    if speaks_version_3(&text) {
+        let error = Error::new(
+            ErrorKind::Protocol,
+            "the server speaks Engine.IO protocol 3 (EIO=3), and this client protocol 4",
+        );
+        return Decoded {
+            packets: Vec::new(),
+            error: Some(error),
+        };
+    }
+    let mut packets = Vec::new();
+    let mut start = 0;
+    let ends = memchr::memchr_iter(SEPARATOR, text.as_bytes()).chain([text.len()]);
+    for end in ends {
+        if packets.len() >= limits.payload_packets {
+            error = Some(Error::new(
+                ErrorKind::Limit,
+                format!(
+                    "a payload of more than {} packets (limit payload_packets)",
+                    limits.payload_packets
+                ),
+            ));
+            break;
+        }
+        let part = text.slice(start..end).unwrap_or_default();
+        match decode_text(part, limits) {
+            Ok(packet) => packets.push(packet),
+            Err(fault) => {
+                error = Some(fault);
+                break;
+            }
+        }
+        start = end.saturating_add(1);
+    }
+    Decoded { packets, error }
+}
+
+/// `96:0{"sid":...`: how a payload of protocol 3 begins.
+fn speaks_version_3(text: &str) -> bool {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < text.len() && rest.starts_with(":0{")
+}
+
+/// A packet from a text frame, or from a part of a payload.
+///
+/// # Errors
+///
+/// [`ErrorKind::Protocol`] when it is empty, of an unknown type, or not base64 after a `b`;
+/// [`ErrorKind::Limit`] when the message is longer than the limit.
+///
+/// ```
+/// use engineio_client::codec::decode_text;
+/// use engineio_client::{Limits, Packet, Text};
+///
+/// let packet = decode_text(Text::from("3probe"), &Limits::default())?;
+/// assert_eq!(packet, Packet::Pong(Text::from("probe")));
+/// # Ok::<(), engineio_client::Error>(())
+/// ```
+pub fn decode_text(frame: Text, limits: &Limits) -> Result<Packet, Error> {
+    let Some(kind) = frame.as_bytes().first().copied() else {
+        return Err(Error::new(ErrorKind::Protocol, "an empty packet"));
+    };
+    Ok(match kind {
+        b'0' => Packet::Open(frame.skip(1)),
+        b'1' => Packet::Close,
+        b'2' => Packet::Ping(frame.skip(1)),
+        b'3' => Packet::Pong(frame.skip(1)),
+        b'4' => {
+            let text = frame.skip(1);
+            check_length(text.len(), limits)?;
+            Packet::Message(Message::Text(text))
+        }
+        b'5' => Packet::Upgrade,
+        b'6' => Packet::Noop,
+        b'b' => {
+            let encoded = frame.skip(1);
+            check_length(
+                base64::decoded_len_estimate(encoded.len()).saturating_sub(2),
+                limits,
+            )?;
+            let data = STANDARD.decode(encoded.as_bytes()).map_err(|error| {
+                Error::new(ErrorKind::Protocol, "a binary message that is not base64")
+                    .with_source(error)
+            })?;
+            check_length(data.len(), limits)?;
+            Packet::Message(Message::Binary(data.into()))
+        }
+        _ => {
+            let start: String = frame.chars().take(1).collect();
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!("a packet of the unknown type {start:?}"),
+            ));
+        }
+    })
+}
+
+/// A packet from a binary frame.
+///
+/// # Errors
+///
+/// [`ErrorKind::Limit`] when the message is longer than the limit.
+pub fn decode_binary(data: Bytes, limits: &Limits) -> Result<Packet, Error> {
+    check_length(data.len(), limits)?;
+    Ok(Packet::Message(Message::Binary(data)))
+}
+
+fn check_length(length: usize, limits: &Limits) -> Result<(), Error> {
+    if length > limits.message {
+        return Err(Error::new(
+            ErrorKind::Limit,
+            format!(
+                "a message of more than {} bytes (limit max_message_size)",
+                limits.message
+            ),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits::default()
+    }
+
+    fn message(of: impl Into<Message>) -> Packet {
+        Packet::Message(of.into())
+    }
+
+    #[test]
+    fn the_examples_of_the_protocol() {
+        for (packets, payload) in [
+            (vec![message("hello")], "4hello"),
+            (vec![message("")], "4"),
+            (vec![message("€ and 🚀")], "4€ and 🚀"),
+            (
+                vec![
+                    message("hello"),
+                    Packet::Ping("".into()),
+                    message(vec![1, 2, 3, 4]),
+                ],
+                "4hello\x1e2\x1ebAQIDBA==",
+            ),
+            (
+                vec![
+                    Packet::Open("{}".into()),
+                    Packet::Close,
+                    Packet::Ping("probe".into()),
+                ],
+                "0{}\x1e1\x1e2probe",
+            ),
+            (
+                vec![Packet::Pong("probe".into()), Packet::Upgrade, Packet::Noop],
+                "3probe\x1e5\x1e6",
+            ),
+            (vec![message(Vec::new())], "b"),
+            (vec![message("123"), message("true")], "4123\x1e4true"),
+        ] {
+            assert_eq!(encode_payload(&packets), payload);
+            let decoded = decode_payload(payload.into(), &limits());
+            assert_eq!(decoded.packets, packets);
+            assert!(decoded.error.is_none());
+        }
+    }
+
+    #[test]
+    fn a_payload_is_as_long_as_it_was_said_to_be() {
+        for n in 0..10 {
+            let packets = [message(vec![7; n]), message("è".repeat(n)), Packet::Noop];
+            let said: usize = packets.iter().map(payload_len).sum::<usize>() + 2;
+            assert_eq!(encode_payload(&packets).len(), said);
+        }
+    }
+
+    #[test]
+    fn good_packets_before_a_bad_one_are_kept() {
+        for (payload, good, named) in [
+            (&b""[..], 0, "empty"),
+            (b"4a\x1e", 1, "empty"),
+            (b"\x1e4a", 0, "empty"),
+            (b"4a\x1e7", 1, "unknown type \"7\""),
+            (b"{}", 0, "unknown type"),
+            (b"<html>", 0, "unknown type"),
+            ("٤x".as_bytes(), 0, "unknown type"),
+            (b"4a\x1eb*AQID", 1, "base64"),
+            (b"4a\x1ebAQI", 1, "base64"),
+            (b"4a\x1ebAQI_", 1, "base64"),
+            (b"4a\x1ebAQIDBA", 1, "base64"),
+            (b"4a\x1e4\xff\x1e4c", 1, "UTF-8"),
+            (b"4\xff", 0, "UTF-8"),
+            (b"96:0{\"sid\":\"x\"}", 0, "EIO=3"),
+            (b"100:0{\"sid\":\"x\"}", 0, "EIO=3"),
+        ] {
+            let decoded = decode_payload(Bytes::copy_from_slice(payload), &limits());
+            assert_eq!(decoded.packets.len(), good, "{payload:?}");
+            let error = decoded.error.unwrap();
+            assert_eq!(error.kind(), ErrorKind::Protocol);
+            assert!(error.to_string().contains(named), "{payload:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_frame_keeps_the_separator() {
+        let packet = decode_text("4a\x1e4b".into(), &limits()).unwrap();
+        assert_eq!(packet, message("a\x1e4b"));
+        assert_eq!(
+            decode_text("bAQID".into(), &limits()).unwrap(),
+            message(vec![1, 2, 3])
+        );
+    }
+
+    #[test]
+    fn limits_are_exact_and_named() {
+        let limits = Limits {
+            message: 4,
+            payload_packets: 2,
+            ..Limits::default()
+        };
+        assert!(decode_text("41234".into(), &limits).is_ok());
+        let error = decode_text("412345".into(), &limits).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert!(error.to_string().contains("max_message_size"));
+        assert!(decode_text("bAQIDBA==".into(), &limits).is_ok());
+        assert_eq!(
+            decode_text("bAQIDBAU=".into(), &limits).unwrap_err().kind(),
+            ErrorKind::Limit
+        );
+        assert_eq!(
+            decode_binary(Bytes::from_static(b"12345"), &limits)
+                .unwrap_err()
+                .kind(),
+            ErrorKind::Limit
+        );
+        let decoded = decode_payload("4a\x1e4b\x1e4c".into(), &limits);
+        assert_eq!(decoded.packets.len(), 2);
+        assert_eq!(decoded.error.unwrap().kind(), ErrorKind::Limit);
+        assert!(decode_payload("4a\x1e4b".into(), &limits).error.is_none());
+    }
+
+    #[test]
+    fn a_payload_of_50_000_packets_is_taken() {
+        let body = vec!["4x"; 50_000].join("\x1e");
+        let decoded = decode_payload(body.into(), &limits());
+        assert_eq!(decoded.packets.len(), 50_000);
+        assert!(decoded.error.is_none());
+    }
+}

@@ -1,0 +1,249 @@
+//! What can go wrong, and how it is told.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::packet::Message;
+
+/// Why something failed.
+///
+/// `Display` tells this level alone; [`source`](std::error::Error::source) leads to the causes
+/// below it, and [`report`](Error::report) prints the whole chain on one line.
+///
+/// An `Error` is the size of a pointer, and cheap to clone.
+///
+/// ```
+/// use engineio_client::{Error, ErrorKind};
+///
+/// let cause = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// let error = Error::new(ErrorKind::Connect, "could not connect to 127.0.0.1:9").with_source(cause);
+/// assert_eq!(error.kind(), ErrorKind::Connect);
+/// assert_eq!(error.to_string(), "could not connect to 127.0.0.1:9");
+/// assert_eq!(error.report(), "could not connect to 127.0.0.1:9: connection refused");
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    status: Option<u16>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The kinds of [`Error`], by who or what is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The caller gave something that can't be used: a URL, a header, an option.
+    Invalid,
+    /// The runtime can't be used here (tokio's, outside of a tokio runtime).
+    Runtime,
+    /// The name of the host could not be resolved.
+    Resolve,
+    /// No connection to the host could be made.
+    Connect,
+    /// The TLS handshake failed.
+    Tls,
+    /// The server answered a request with an HTTP status that refuses it: see [`Error::status`].
+    Status,
+    /// What the server sent is not HTTP, or not HTTP that a client may accept.
+    Http,
+    /// What the server sent breaks the WebSocket protocol.
+    WebSocket,
+    /// The server's open packet is not one.
+    Handshake,
+    /// The server broke the Engine.IO protocol after the handshake.
+    Protocol,
+    /// A limit of this client was reached: the message names it, and its value.
+    Limit,
+    /// Something took too long: the message names the limit, and its value.
+    Timeout,
+    /// The connection ended without a goodbye.
+    Ended,
+    /// The probe of a better transport failed; the session goes on.
+    Upgrade,
+    /// The session is not open yet.
+    NotOpen,
+    /// The session is closed, or closing.
+    Closed,
+    /// The outbox is full (from [`try_send`](crate::Handle::try_send) alone).
+    Full,
+    /// The message is larger than the server's `maxPayload` allows on polling.
+    TooLarge,
+    /// The text holds the separator of payloads, `\x1e`, which only a transport of frames can
+    /// carry: any server would split it on polling.
+    NeedsFrames,
+    /// The task that drives the connection was dropped, or panicked.
+    Aborted,
+    /// Anything else, from a custom transport or runtime.
+    Other,
+}
+
+impl Error {
+    /// An error of this kind. The message is in lower case, without a full stop, and tells this
+    /// level alone.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            status: None,
+            source: None,
+        }))
+    }
+
+    /// The same error, with its cause.
+    #[must_use]
+    pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.source = Some(Arc::new(source));
+        Self(Arc::new(inner))
+    }
+
+    /// The same error, with the HTTP status that the server answered.
+    #[must_use]
+    pub fn with_status(self, status: u16) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.status = Some(status);
+        Self(Arc::new(inner))
+    }
+
+    pub(crate) fn timeout(what: &str, limit: Duration) -> Self {
+        Self::new(
+            ErrorKind::Timeout,
+            format!("the {what} of {} s passed", limit.as_secs_f64()),
+        )
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The HTTP status with which the server refused, where there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// Whether a time limit passed.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether the session is closed, or closing.
+    pub fn is_closed(&self) -> bool {
+        self.kind() == ErrorKind::Closed
+    }
+
+    /// Whether the server said something that the protocol does not allow.
+    pub fn is_protocol(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::Protocol | ErrorKind::Handshake | ErrorKind::WebSocket | ErrorKind::Http
+        )
+    }
+
+    /// This error and all its causes, on one line.
+    pub fn report(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let line = error.to_string();
+            // Some libraries repeat their cause in their own message.
+            if !text.ends_with(&line) {
+                text.push_str(": ");
+                text.push_str(&line);
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message);
+        if let Some(status) = self.0.status {
+            debug.field("status", &status);
+        }
+        if let Some(source) = &self.0.source {
+            debug.field("source", source);
+        }
+        debug.finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A message that was not accepted, handed back with the reason.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SendError {
+    /// The message, as it was given.
+    pub message: Message,
+    /// Why it was not accepted.
+    pub error: Error,
+}
+
+impl SendError {
+    pub(crate) fn new(message: Message, error: Error) -> Self {
+        Self { message, error }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.error.kind()
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the message was not sent")
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        error.error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_as_small_as_a_pointer() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_report_does_not_say_a_cause_twice() {
+        let inner = Error::new(ErrorKind::Connect, "refused");
+        let outer = Error::new(ErrorKind::Connect, "no connection: refused").with_source(inner);
+        assert_eq!(outer.report(), "no connection: refused");
+    }
+}

@@ -1,0 +1,126 @@
+//! What a session tells its user.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::packet::{Handshake, Message};
+
+/// What happens in a session, in order. A [`Client`](crate::Client) is a `Stream` of these.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The session is open; always the first, unless it could not be opened.
+    Connected(Connected),
+    /// A message came.
+    Message(Message),
+    /// The session went over to a better transport. Messages before this came by the old one,
+    /// those after it come by the new one.
+    Upgraded {
+        /// The transport's name.
+        transport: &'static str,
+    },
+    /// An upgrade failed; the session goes on as it was, and nothing is lost.
+    UpgradeFailed {
+        /// The transport that was tried.
+        transport: &'static str,
+        /// Why it failed.
+        error: Error,
+    },
+    /// The session has ended; always the last.
+    Closed(Closed),
+}
+
+/// A session that was opened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Connected {
+    /// What the server said of the session.
+    pub handshake: Arc<Handshake>,
+    /// The transport that opened it.
+    pub transport: &'static str,
+}
+
+/// How a session ended, and what became of the messages that had been accepted but were not known
+/// to have left.
+///
+/// Everything accepted is what has left, then [`uncertain`](Closed::uncertain), then
+/// [`unsent`](Closed::unsent), in order. Clones share it.
+#[derive(Clone)]
+pub struct Closed(Arc<Inner>);
+
+struct Inner {
+    reason: Reason,
+    uncertain: Vec<Message>,
+    unsent: Vec<Message>,
+}
+
+/// Why a session ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// This client closed it.
+    Client,
+    /// The server closed it, with a close packet or a close frame.
+    Server,
+    /// The server was silent for longer than `pingInterval + pingTimeout`.
+    PingTimeout,
+    /// The connection failed, or could not be made.
+    Transport(Error),
+    /// The task that drives the connection was dropped (with its runtime), or panicked.
+    Aborted,
+}
+
+impl Closed {
+    pub(crate) fn new(reason: Reason, uncertain: Vec<Message>, unsent: Vec<Message>) -> Self {
+        Self(Arc::new(Inner {
+            reason,
+            uncertain,
+            unsent,
+        }))
+    }
+
+    /// Why the session ended.
+    pub fn reason(&self) -> &Reason {
+        &self.0.reason
+    }
+
+    /// The messages whose sending was under way: they may have arrived.
+    pub fn uncertain(&self) -> &[Message] {
+        &self.0.uncertain
+    }
+
+    /// The messages that never left.
+    pub fn unsent(&self) -> &[Message] {
+        &self.0.unsent
+    }
+
+    /// Whether this side ended the session, and everything accepted had left.
+    pub fn is_clean(&self) -> bool {
+        matches!(self.0.reason, Reason::Client)
+            && self.0.uncertain.is_empty()
+            && self.0.unsent.is_empty()
+    }
+}
+
+impl fmt::Debug for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closed")
+            .field("reason", self.reason())
+            .field("uncertain", &self.uncertain().len())
+            .field("unsent", &self.unsent().len())
+            .finish()
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason() {
+            Reason::Client => f.write_str("closed by this client"),
+            Reason::Server => f.write_str("closed by the server"),
+            Reason::PingTimeout => f.write_str("the server was silent for too long"),
+            Reason::Transport(error) => write!(f, "the transport failed: {}", error.report()),
+            Reason::Aborted => f.write_str("the task that drives the connection ended early"),
+        }
+    }
+}

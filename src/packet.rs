@@ -1,0 +1,428 @@
+//! Packets, and the messages in them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::{Error, ErrorKind};
+pub use crate::text::Text;
+
+/// What a user sends and receives: a text or binary data, and it arrives as what it was sent.
+///
+/// ```
+/// use engineio_client::Message;
+///
+/// let text = Message::from("hello");
+/// let binary = Message::from(vec![1, 2, 3]);
+/// assert_eq!(text.as_text(), Some("hello"));
+/// assert_eq!(binary.len(), 3);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the protocol knows these two, and a match should need no third arm"
+)]
+pub enum Message {
+    /// A text.
+    Text(Text),
+    /// Binary data.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(data) => data.len(),
+        }
+    }
+
+    /// Whether it holds nothing (which is a message too).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The text, unless it is binary.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The data, unless it is text.
+    pub fn as_binary(&self) -> Option<&Bytes> {
+        match self {
+            Self::Text(_) => None,
+            Self::Binary(data) => Some(data),
+        }
+    }
+}
+
+impl From<Text> for Message {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<&String> for Message {
+    fn from(text: &String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Bytes> for Message {
+    fn from(data: Bytes) -> Self {
+        Self::Binary(data)
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(data: Vec<u8>) -> Self {
+        Self::Binary(data.into())
+    }
+}
+
+impl From<&[u8]> for Message {
+    fn from(data: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(data))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(data: &[u8; N]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(data))
+    }
+}
+
+/// One packet of the protocol, as a transport carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "protocol 4 has these seven; a transport must handle each"
+)]
+pub enum Packet {
+    /// `0`, with the handshake in JSON, which is not looked into here.
+    Open(Text),
+    /// `1`. A transport with a goodbye of its own (websocket's close frame) receives it as this.
+    Close,
+    /// `2`, from the server; with `probe` from the client.
+    Ping(Text),
+    /// `3`, with the data of the ping that it answers.
+    Pong(Text),
+    /// `4`, or binary data.
+    Message(Message),
+    /// `5`
+    Upgrade,
+    /// `6`
+    Noop,
+}
+
+/// The packets of one exchange: at least one, in order. Clones share them.
+///
+/// ```
+/// use engineio_client::{Batch, Packet};
+///
+/// let batch = Batch::from(vec![Packet::Noop, Packet::Upgrade]);
+/// assert_eq!(batch.len(), 2);
+/// for packet in &batch {
+///     println!("{packet:?}");
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch(Arc<Vec<Packet>>);
+
+impl Batch {
+    /// Gives the packets back without copying, unless somebody else holds the batch too.
+    pub(crate) fn into_packets(self) -> Vec<Packet> {
+        Arc::unwrap_or_clone(self.0)
+    }
+}
+
+impl From<Vec<Packet>> for Batch {
+    fn from(packets: Vec<Packet>) -> Self {
+        Self(Arc::new(packets))
+    }
+}
+
+impl std::ops::Deref for Batch {
+    type Target = [Packet];
+
+    fn deref(&self) -> &[Packet] {
+        &self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a Batch {
+    type Item = &'a Packet;
+    type IntoIter = std::slice::Iter<'a, Packet>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// What the server says of a session when it opens it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Handshake {
+    /// The session's id.
+    pub sid: String,
+    /// The transports that the server offers to upgrade to.
+    pub upgrades: Vec<String>,
+    /// How often the server pings.
+    pub ping_interval: std::time::Duration,
+    /// How long the server waits for the pong, and this client beyond the interval for the ping.
+    pub ping_timeout: std::time::Duration,
+    /// The most bytes in a body that the server takes by polling; `None` is no limit.
+    pub max_payload: Option<u64>,
+}
+
+/// What is longer than this is cut to it, so that no sum of times can overflow.
+const YEAR_MS: f64 = 365.0 * 24.0 * 3600.0 * 1000.0;
+
+impl Handshake {
+    /// Reads what an open packet holds.
+    ///
+    /// `sid` is a string, not empty. `pingInterval` and `pingTimeout` are milliseconds, as numbers
+    /// or strings of digits (some servers send those), not both zero, and cut to one year.
+    /// `upgrades` may be absent; what in it is no string is ignored. An absent or zero `maxPayload`
+    /// is no limit. Unknown fields are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Handshake`], naming the field that is wrong.
+    ///
+    /// ```
+    /// use engineio_client::Handshake;
+    ///
+    /// let handshake = Handshake::parse(r#"{"sid":"a","pingInterval":25000,"pingTimeout":20000}"#)?;
+    /// assert_eq!(handshake.sid, "a");
+    /// assert_eq!(handshake.ping_interval.as_secs(), 25);
+    /// # Ok::<(), engineio_client::Error>(())
+    /// ```
+    pub fn parse(json: &str) -> Result<Self, Error> {
+        use serde_json::Value;
+        let value: Value = serde_json::from_str(json).map_err(|error| {
+            Error::new(ErrorKind::Handshake, "the open packet is not JSON").with_source(error)
+        })?;
+        let Value::Object(fields) = value else {
+            return Err(Error::new(
+                ErrorKind::Handshake,
+                "the open packet is not a JSON object",
+            ));
+        };
+        let sid = match fields.get("sid") {
+            Some(Value::String(sid)) if !sid.is_empty() => sid.clone(),
+            other => return Err(wrong("sid", "a string that is not empty", other)),
+        };
+        let ping_interval = milliseconds("pingInterval", fields.get("pingInterval"))?;
+        let ping_timeout = milliseconds("pingTimeout", fields.get("pingTimeout"))?;
+        if ping_interval.saturating_add(ping_timeout).is_zero() {
+            return Err(Error::new(
+                ErrorKind::Handshake,
+                "pingInterval and pingTimeout in the open packet are both zero",
+            ));
+        }
+        let upgrades = match fields.get("upgrades") {
+            None => Vec::new(),
+            Some(Value::Array(names)) => names
+                .iter()
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect(),
+            other => return Err(wrong("upgrades", "an array", other)),
+        };
+        let max_payload = match fields.get("maxPayload") {
+            None => None,
+            Some(Value::Number(number)) => {
+                let bytes = match (number.as_u64(), number.as_f64()) {
+                    (Some(bytes), _) => bytes,
+                    // A float beyond u64 saturates, which is as good as no limit.
+                    (None, Some(bytes)) if bytes >= 0.0 => bytes as u64,
+                    _ => {
+                        return Err(wrong(
+                            "maxPayload",
+                            "a number that is not negative",
+                            fields.get("maxPayload"),
+                        ));
+                    }
+                };
+                Some(bytes).filter(|&bytes| bytes > 0)
+            }
+            other => return Err(wrong("maxPayload", "a number that is not negative", other)),
+        };
+        Ok(Self {
+            sid,
+            upgrades,
+            ping_interval,
+            ping_timeout,
+            max_payload,
+        })
+    }
+}
+
+fn milliseconds(
+    field: &'static str,
+    value: Option<&serde_json::Value>,
+) -> Result<std::time::Duration, Error> {
+    use serde_json::Value;
+    let number = match value {
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text))
+            if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            text.parse().ok()
+        }
+        _ => None,
+    };
+    match number {
+        Some(ms) if ms >= 0.0 => {
+            let micros = ms.min(YEAR_MS).round() as u64;
+            Ok(std::time::Duration::from_millis(micros))
+        }
+        _ => Err(wrong(
+            field,
+            "a number of milliseconds that is not negative",
+            value,
+        )),
+    }
+}
+
+fn wrong(field: &str, wanted: &str, found: Option<&serde_json::Value>) -> Error {
+    use serde_json::Value;
+    let found = match found {
+        None => "is absent",
+        Some(Value::Null) => "is null",
+        Some(Value::Bool(_)) => "is a boolean",
+        Some(Value::Number(_)) => "is another number",
+        Some(Value::String(_)) => "is another string",
+        Some(Value::Array(_)) => "is an array",
+        Some(Value::Object(_)) => "is an object",
+    };
+    Error::new(
+        ErrorKind::Handshake,
+        format!("{field} in the open packet {found}, not {wanted}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn parse(json: &str) -> Result<Handshake, String> {
+        Handshake::parse(json).map_err(|error| {
+            assert_eq!(error.kind(), ErrorKind::Handshake);
+            error.to_string()
+        })
+    }
+
+    #[test]
+    fn a_handshake_as_servers_send_it() {
+        let handshake = parse(
+            r#"{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
+        )
+        .unwrap();
+        assert_eq!(handshake.sid, "lv_VI97HAXpY6yYWAAAC");
+        assert_eq!(handshake.upgrades, ["websocket"]);
+        assert_eq!(handshake.ping_interval, Duration::from_secs(25));
+        assert_eq!(handshake.ping_timeout, Duration::from_secs(20));
+        assert_eq!(handshake.max_payload, Some(1_000_000));
+    }
+
+    #[test]
+    fn what_may_be_absent_odd_or_unknown() {
+        let handshake =
+            parse(r#"{"sid":"a","pingInterval":"300","pingTimeout":0.6,"upgrades":[1,"x",null],"maxPayload":0,"new":{}}"#)
+                .unwrap();
+        assert_eq!(handshake.upgrades, ["x"]);
+        assert_eq!(handshake.ping_interval, Duration::from_millis(300));
+        assert_eq!(handshake.ping_timeout, Duration::from_millis(1));
+        assert_eq!(handshake.max_payload, None);
+        let long =
+            parse(r#"{"sid":"a","pingInterval":1e300,"pingTimeout":"99999999999999999999999"}"#)
+                .unwrap();
+        assert_eq!(long.ping_interval, Duration::from_secs(365 * 24 * 3600));
+        assert_eq!(long.ping_timeout, Duration::from_secs(365 * 24 * 3600));
+        assert_eq!(
+            parse(r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":1e300}"#)
+                .unwrap()
+                .max_payload,
+            Some(u64::MAX)
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (json, named) in [
+            ("", "JSON"),
+            ("{", "JSON"),
+            ("[]", "JSON object"),
+            ("null", "JSON object"),
+            ("{}", "sid"),
+            (r#"{"sid":""}"#, "sid"),
+            (r#"{"sid":7}"#, "sid"),
+            (r#"{"sid":"a"}"#, "pingInterval"),
+            (
+                r#"{"sid":"a","pingInterval":-1,"pingTimeout":1}"#,
+                "pingInterval",
+            ),
+            (r#"{"sid":"a","pingInterval":NaN,"pingTimeout":1}"#, "JSON"),
+            (
+                r#"{"sid":"a","pingInterval":"1.5","pingTimeout":1}"#,
+                "pingInterval",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":"","pingTimeout":1}"#,
+                "pingInterval",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":null}"#,
+                "pingTimeout",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":[1]}"#,
+                "pingTimeout",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":0,"pingTimeout":0}"#,
+                "both zero",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"upgrades":null}"#,
+                "upgrades",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"upgrades":"websocket"}"#,
+                "upgrades",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":-5}"#,
+                "maxPayload",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":"5"}"#,
+                "maxPayload",
+            ),
+        ] {
+            let error = parse(json).expect_err(json);
+            assert!(error.contains(named), "{json}: {error}");
+        }
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(parse(&deep).is_err());
+    }
+}

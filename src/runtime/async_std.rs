@@ -1,0 +1,76 @@
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ::async_std::net::{TcpStream, ToSocketAddrs};
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+
+use super::clock::Clock;
+use super::{Address, BoxedStream, Runtime};
+
+/// async-std. It is discontinued upstream (RUSTSEC-2025-0052), and kept here for programs that
+/// still run on it.
+///
+/// ```
+/// let runtime = engineio_client::AsyncStd::new();
+/// # let _ = runtime;
+/// ```
+#[derive(Clone, Debug)]
+pub struct AsyncStd {
+    clock: Clock,
+}
+
+impl AsyncStd {
+    /// The global executor of async-std.
+    pub fn new() -> Self {
+        Self {
+            clock: Clock::new(),
+        }
+    }
+}
+
+impl Default for AsyncStd {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Runtime for AsyncStd {
+    fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(::async_std::task::sleep(duration))
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        ::async_std::task::spawn(task);
+    }
+
+    fn random(&self) -> u64 {
+        fastrand::u64(..)
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs().await?.collect())
+    }
+
+    async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
+        match address {
+            Address::Tcp(address) => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Ok(Box::new(stream))
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => Ok(Box::new(
+                ::async_std::os::unix::net::UnixStream::connect(path).await?,
+            )),
+            #[cfg(not(unix))]
+            address @ Address::Unix(_) => Err(super::unsupported(address)),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The clocks that go on while the machine is suspended, where there are any.
+
+pub(super) use system::{Clock, Suspension};
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use rustix::time::{ClockId, clock_gettime};
+
+    fn read(clock: ClockId) -> Duration {
+        let time = clock_gettime(clock);
+        Duration::new(
+            u64::try_from(time.tv_sec).unwrap_or_default(),
+            u32::try_from(time.tv_nsec).unwrap_or_default(),
+        )
+    }
+
+    /// Time since it was made, by `CLOCK_BOOTTIME`.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Clock {
+        start: Duration,
+    }
+
+    impl Clock {
+        pub(crate) fn new() -> Self {
+            Self {
+                start: read(ClockId::Boottime),
+            }
+        }
+
+        pub(crate) fn now(&self) -> Duration {
+            read(ClockId::Boottime).saturating_sub(self.start)
+        }
+    }
+
+    /// For how long the machine has been suspended since this was made, to the second: beside a
+    /// clock that does not count it.
+    ///
+    /// The two clocks can't be read at once, so a small difference is noise, which must not make
+    /// time go backwards: what is told grows in steps of more than a second.
+    #[derive(Debug)]
+    pub(crate) struct Suspension {
+        start: u64,
+        told: AtomicU64,
+    }
+
+    fn suspended() -> u64 {
+        let monotonic = read(ClockId::Monotonic);
+        let difference = read(ClockId::Boottime).saturating_sub(monotonic);
+        u64::try_from(difference.as_millis()).unwrap_or_default()
+    }
+
+    impl Suspension {
+        pub(crate) fn new() -> Self {
+            let start = suspended();
+            Self {
+                start,
+                told: AtomicU64::new(start),
+            }
+        }
+
+        pub(crate) fn total(&self) -> Duration {
+            let mut told = self.told.load(Ordering::Relaxed);
+            let now = suspended();
+            if now > told.saturating_add(1000) {
+                told = self.told.fetch_max(now, Ordering::Relaxed).max(now);
+            }
+            Duration::from_millis(told.saturating_sub(self.start))
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use std::time::{Duration, Instant};
+
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Clock {
+        start: Instant,
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where a real clock is read"
+    )]
+    impl Clock {
+        pub(crate) fn new() -> Self {
+            Self {
+                start: Instant::now(),
+            }
+        }
+
+        pub(crate) fn now(&self) -> Duration {
+            self.start.elapsed()
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Suspension;
+
+    impl Suspension {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
+        pub(crate) fn total(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn neither_goes_backwards() {
+        let clock = Clock::new();
+        let suspension = Suspension::new();
+        let mut last = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..100_000 {
+            let now = (clock.now(), suspension.total());
+            assert!(now.0 >= last.0 && now.1 >= last.1, "{now:?} after {last:?}");
+            last = now;
+        }
+    }
+}

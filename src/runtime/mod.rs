@@ -1,0 +1,89 @@
+//! What the client asks of an async runtime, and the runtimes that are built in.
+//!
+//! A runtime is a value, not a guess: features add [`Tokio`], [`Smol`] and [`AsyncStd`] side by
+//! side, and a program may use several at once, or one of its own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use futures::io::{AsyncRead, AsyncWrite};
+
+#[cfg(feature = "async-std")]
+mod async_std;
+#[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+mod clock;
+#[cfg(feature = "mock")]
+pub mod mock;
+#[cfg(feature = "smol")]
+mod smol;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+#[cfg(feature = "async-std")]
+pub use async_std::AsyncStd;
+#[cfg(feature = "smol")]
+pub use smol::Smol;
+#[cfg(feature = "tokio")]
+pub use tokio::Tokio;
+
+/// What the client needs of a runtime: a clock, timers, tasks, names and connections.
+#[async_trait]
+pub trait Runtime: Send + Sync + 'static {
+    /// Whether the runtime can be used from here; asked before anything else is.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, in words for the user.
+    fn check(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The time since a fixed point. Where the system can tell, the time during which the machine
+    /// was suspended counts: a session dies while it sleeps.
+    fn now(&self) -> Duration;
+
+    /// Resolves when this time has passed.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// Runs a task in the background.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+
+    /// A number that is different each time, for cache-busters, masks and keys. Tests seed it.
+    fn random(&self) -> u64;
+
+    /// The addresses of a host, best first.
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+
+    /// Connects to an address, with `TCP_NODELAY` set where it applies.
+    async fn connect(&self, address: &Address) -> io::Result<BoxedStream>;
+}
+
+/// Where to connect to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// A TCP socket.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// A connection, in both directions.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
+
+/// Any connection.
+pub type BoxedStream = Box<dyn ByteStream>;
+
+#[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+fn unsupported(address: &Address) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!("this system can't connect to {address:?}"),
+    )
+}

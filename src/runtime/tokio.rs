@@ -1,0 +1,170 @@
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use ::tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use ::tokio::net::TcpStream;
+use ::tokio::runtime::Handle;
+use ::tokio::time::Instant;
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use futures::io::{AsyncRead, AsyncWrite};
+
+use super::clock::Suspension;
+use super::{Address, BoxedStream, Runtime};
+
+/// tokio, in either of its flavours, with `enable_all` (or `enable_io` and `enable_time`).
+///
+/// Its clock is tokio's own, so that tokio's paused time works, and counts on Linux the time
+/// during which the machine was suspended, too.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use engineio_client::Tokio;
+///
+/// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// let handle = Tokio::with_handle(runtime.handle().clone());
+/// assert!(Tokio::current().is_err(), "outside of a runtime");
+/// # let _ = handle;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tokio {
+    handle: Option<Handle>,
+    start: Instant,
+    suspension: Arc<Suspension>,
+}
+
+impl Tokio {
+    /// The runtime that this code runs in.
+    ///
+    /// # Errors
+    ///
+    /// When it runs in none.
+    pub fn current() -> io::Result<Self> {
+        match Handle::try_current() {
+            Ok(handle) => Ok(Self::with_handle(handle)),
+            Err(error) => Err(no_runtime(error)),
+        }
+    }
+
+    /// A runtime of your choice, from wherever this is called.
+    pub fn with_handle(handle: Handle) -> Self {
+        let start = {
+            let _guard = handle.enter();
+            Instant::now()
+        };
+        Self {
+            handle: Some(handle),
+            start,
+            suspension: Arc::new(Suspension::new()),
+        }
+    }
+}
+
+/// The runtime that it was made in. Outside of one it is a `Tokio` that can't be used, and says so
+/// when a connection is started.
+impl Default for Tokio {
+    fn default() -> Self {
+        Self::current().unwrap_or_else(|_| Self {
+            handle: None,
+            start: Instant::now(),
+            suspension: Arc::new(Suspension::new()),
+        })
+    }
+}
+
+fn no_runtime(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, error)
+}
+
+#[async_trait]
+impl Runtime for Tokio {
+    fn check(&self) -> io::Result<()> {
+        match &self.handle {
+            Some(_) => Ok(()),
+            None => Err(io::Error::new(
+                io::ErrorKind::NotConnected,
+                "this is not a tokio runtime: call it in one, or give the client Tokio::with_handle",
+            )),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        // Within the runtime, `Instant::now` is the paused clock where time is paused.
+        self.start.elapsed().saturating_add(self.suspension.total())
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        // A timer has to be made inside of the runtime, while this may be called from outside.
+        let _guard = self.handle.as_ref().map(Handle::enter);
+        Box::pin(::tokio::time::sleep(duration))
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        if let Some(handle) = &self.handle {
+            handle.spawn(task);
+        }
+    }
+
+    fn random(&self) -> u64 {
+        fastrand::u64(..)
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(::tokio::net::lookup_host((host, port)).await?.collect())
+    }
+
+    async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
+        match address {
+            Address::Tcp(address) => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Ok(Box::new(Compat(stream)))
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => Ok(Box::new(Compat(
+                ::tokio::net::UnixStream::connect(path).await?,
+            ))),
+            #[cfg(not(unix))]
+            address @ Address::Unix(_) => Err(super::unsupported(address)),
+        }
+    }
+}
+
+/// tokio's stream with the traits of `futures`.
+struct Compat<S>(S);
+
+impl<S: ::tokio::io::AsyncRead + Unpin> AsyncRead for Compat<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buf = ReadBuf::new(buf);
+        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf))?;
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+}
+
+impl<S: ::tokio::io::AsyncWrite + Unpin> AsyncWrite for Compat<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,312 @@
+//! What a transport is: the traits that the built-in ones implement, and yours.
+//!
+//! A [`Transport`] opens a [`Link`], whose two halves exchange packets with the server: one call,
+//! one exchange. The client decides when to call, so a transport holds no protocol state, spawns no
+//! task and needs no timer. Everything that the built-in transports use is public: they live in a
+//! folder of their own, which a test compiles as a foreign crate.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::HeaderMap;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+use crate::error::Error;
+use crate::packet::{Batch, Packet};
+use crate::runtime::Runtime;
+
+/// A way to reach an Engine.IO server.
+///
+/// # The contract
+///
+/// - **Lazy.** Nothing happens before `open`, nor between calls of a link's halves.
+/// - **One call is one exchange.** The client calls [`PacketReceiver::recv`] again only when the
+///   last call has returned, and so for the sender; the two halves may run at the same time.
+/// - **No cancel safety is needed.** A call is dropped only together with its link.
+/// - **`Link::framing`** tells whether packets are joined to payloads, as on polling
+///   ([`Framing::Payloads`]), or each have a frame ([`Framing::Frames`]). A session starts an
+///   upgrade only from a link of payloads.
+///
+/// See the example `custom_transport` for a complete one.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// What the server calls it: `polling`, `websocket`, or a name of your own.
+    fn name(&self) -> &'static str;
+
+    /// The names of all transports that this one stands for, in order of preference.
+    fn names(&self) -> Vec<&'static str> {
+        vec![self.name()]
+    }
+
+    /// Opens a link to a new session, or, when the request has a `sid`, a second link to that one.
+    ///
+    /// A transport that makes its first exchange together with the handshake (as polling does)
+    /// makes none here: its first `recv` brings the open packet.
+    ///
+    /// # Errors
+    ///
+    /// Any; the kind decides whether another transport may be tried: see [`ErrorKind`](crate::ErrorKind).
+    async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error>;
+}
+
+/// The half of a link that sends.
+#[async_trait]
+pub trait PacketSender: Send + 'static {
+    /// Sends a batch; returns when it has left, as far as the transport can tell.
+    ///
+    /// A batch for a link of payloads fits the server's `maxPayload` and the packet cap; one for a
+    /// link of frames holds at most 128 KiB, or one larger message. Call
+    /// [`Activity::mark_sent`] whenever part of it has left: a batch without progress for longer
+    /// than the limit ends the session.
+    async fn send(&mut self, batch: Batch) -> Result<(), Error>;
+
+    /// Says goodbye in the transport's own way (a close packet, a close frame), and returns when
+    /// the server has answered. The other half's `recv` goes on while this runs.
+    async fn close(&mut self) -> Result<(), Error>;
+}
+
+/// The half of a link that receives.
+#[async_trait]
+pub trait PacketReceiver: Send + 'static {
+    /// Waits for packets: at least one, and those that came with it, but at most 256 of them or
+    /// 64 KiB beyond the first (a payload is one batch, whatever it holds).
+    ///
+    /// Packets that were read before an error are returned first, and the error by the next call.
+    /// A clean end by the server is [`Packet::Close`]; an end without one is an error of the kind
+    /// [`Ended`](crate::ErrorKind::Ended). Call [`Activity::mark`] when bytes of an unfinished
+    /// message come, so that a slow and long message is no silence.
+    async fn recv(&mut self) -> Result<Vec<Packet>, Error>;
+}
+
+/// What `open` gives: two halves, and how they frame packets.
+#[non_exhaustive]
+pub struct Link {
+    /// The half that sends.
+    pub sender: Box<dyn PacketSender>,
+    /// The half that receives.
+    pub receiver: Box<dyn PacketReceiver>,
+    /// Whether packets are joined to payloads or have a frame each.
+    pub framing: Framing,
+}
+
+impl Link {
+    /// A link of these halves.
+    pub fn new(sender: impl PacketSender, receiver: impl PacketReceiver, framing: Framing) -> Self {
+        Self {
+            sender: Box::new(sender),
+            receiver: Box::new(receiver),
+            framing,
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("framing", &self.framing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a link carries packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the protocol has these two")]
+pub enum Framing {
+    /// Packets are joined by `\x1e` in bodies of limited size, one exchange at a time each way.
+    Payloads,
+    /// Each packet has a frame of its own.
+    Frames,
+}
+
+/// What a transport is told when it is to open a link.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OpenRequest {
+    /// Which of [`Transport::names`] is meant.
+    pub transport: String,
+    /// The server's address with the Engine.IO path, without a query.
+    pub url: Url,
+    /// The user's query, encoded, without `EIO`, `transport` and what else the protocol adds.
+    pub query: String,
+    /// The user's headers, for every request.
+    pub headers: HeaderMap,
+    /// The session to join, for an upgrade.
+    pub sid: Option<String>,
+    /// Whether requests carry a cache-buster, `t`.
+    pub timestamps: bool,
+    /// What may be received at most.
+    pub limits: Limits,
+    /// The most time for one dial: name, TCP and TLS together.
+    pub dial_timeout: Duration,
+    /// Where the transport reports that bytes come and go.
+    pub activity: Activity,
+}
+
+/// What stays as it is in a query: the unreserved characters of RFC 3986.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+impl OpenRequest {
+    /// A request with default limits and nothing optional: for tests of transports.
+    pub fn new(transport: impl Into<String>, url: Url, activity: Activity) -> Self {
+        Self {
+            transport: transport.into(),
+            url,
+            query: String::new(),
+            headers: HeaderMap::new(),
+            sid: None,
+            timestamps: true,
+            limits: Limits::default(),
+            dial_timeout: Duration::from_secs(10),
+            activity,
+        }
+    }
+
+    /// The path and query of one request: the user's query first, then what the protocol adds.
+    ///
+    /// `random` makes the cache-buster, which differs for each request: a time alone would not,
+    /// when two clients ask in the same millisecond.
+    pub fn target(&self, sid: Option<&str>, random: u64) -> String {
+        let mut target = String::from(self.url.path());
+        target.push('?');
+        if !self.query.is_empty() {
+            target.push_str(&self.query);
+            target.push('&');
+        }
+        target.push_str("EIO=4&transport=");
+        target.extend(utf8_percent_encode(&self.transport, ENCODED));
+        if self.timestamps {
+            target.push_str("&t=");
+            let mut rest = random;
+            for _ in 0..8 {
+                let digit = u32::try_from(rest % 36).unwrap_or_default();
+                target.push(char::from_digit(digit, 36).unwrap_or('0'));
+                rest /= 36;
+            }
+        }
+        if let Some(sid) = sid {
+            target.push_str("&sid=");
+            target.extend(utf8_percent_encode(sid, ENCODED));
+        }
+        target
+    }
+}
+
+/// Adds one pair to a query, encoded.
+pub(crate) fn add_query(query: &mut String, name: &str, value: &str) {
+    if !query.is_empty() {
+        query.push('&');
+    }
+    query.extend(utf8_percent_encode(name, ENCODED));
+    query.push('=');
+    query.extend(utf8_percent_encode(value, ENCODED));
+}
+
+/// What may be received at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "built with `..Limits::default()` by authors of transports"
+)]
+pub struct Limits {
+    /// Bytes of a message. 64 MiB by default.
+    pub message: usize,
+    /// Bytes of a polling body. By default 4/3 of 64 MiB and 64 KiB more.
+    pub body: usize,
+    /// Packets in one polling body. 131,072 by default.
+    pub payload_packets: usize,
+    /// Bytes of an HTTP head, and of the open packet. 64 KiB by default.
+    pub head: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::for_message(64 * 1024 * 1024)
+    }
+}
+
+impl Limits {
+    /// The limits that follow from that of a message: a body may hold it in base64, with room for
+    /// other packets, and is never limited to less than 16 MiB.
+    pub fn for_message(message: usize) -> Self {
+        let encoded = (message / 3).saturating_mul(4).saturating_add(64 * 1024);
+        Self {
+            message,
+            body: encoded.max(16 * 1024 * 1024),
+            payload_packets: 131_072,
+            head: 64 * 1024,
+        }
+    }
+}
+
+/// Where a transport reports progress within a message, so that what is slow is not taken for dead.
+#[derive(Clone)]
+pub struct Activity {
+    runtime: Arc<dyn Runtime>,
+    marks: Arc<Marks>,
+}
+
+#[derive(Default)]
+struct Marks {
+    /// Nanoseconds of [`Runtime::now`], plus one; zero is never.
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Activity {
+    /// One that has seen nothing, on this runtime's clock.
+    pub fn new(runtime: Arc<dyn Runtime>) -> Self {
+        Self {
+            runtime,
+            marks: Arc::default(),
+        }
+    }
+
+    /// Bytes of a message that is not whole yet have come.
+    pub fn mark(&self) {
+        self.marks.received.store(self.stamp(), Ordering::Relaxed);
+    }
+
+    /// Bytes of a batch that has not left yet have left.
+    pub fn mark_sent(&self) {
+        self.marks.sent.store(self.stamp(), Ordering::Relaxed);
+    }
+
+    fn stamp(&self) -> u64 {
+        u64::try_from(self.runtime.now().as_nanos())
+            .unwrap_or(u64::MAX - 1)
+            .saturating_add(1)
+    }
+
+    /// When bytes came last, on the runtime's clock.
+    pub(crate) fn received(&self) -> Option<Duration> {
+        at(&self.marks.received)
+    }
+
+    /// When bytes left last, on the runtime's clock.
+    pub(crate) fn sent(&self) -> Option<Duration> {
+        at(&self.marks.sent)
+    }
+}
+
+fn at(mark: &AtomicU64) -> Option<Duration> {
+    mark.load(Ordering::Relaxed)
+        .checked_sub(1)
+        .map(Duration::from_nanos)
+}
+
+impl fmt::Debug for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Activity")
+            .field("received", &self.received())
+            .field("sent", &self.sent())
+            .finish()
+    }
+}

@@ -1,0 +1,169 @@
+// The reference Engine.IO server as a peer for the integration tests.
+//
+// It listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on
+// standard output. Standard error gets "connect SID" and
+// "disconnect SID REASON".
+//
+// Messages are echoed, except texts that start with "!":
+//   !close      this server closes the session
+//   !burst N    N texts, b0 to b(N-1)
+//   !big N      one text of N times "x"
+//   !bin N      one binary message of N zero bytes
+//   !count      count {"polling":P,"websocket":W}: messages received so far
+//               from this session, by transport, commands left out
+//   !sent       sent {"polling":P,"websocket":W}: messages this server has
+//               flushed so far, by transport, its answers to commands included
+//   !headers    headers {...}: the headers of the handshake request
+//
+// In the query of the handshake, greet=N sends g0 to g(N-1) at connect, and
+// reject=1 is refused.
+"use strict";
+
+const http = require("http");
+const { parseArgs } = require("util");
+const { Server } = require("engine.io");
+
+const TRANSPORTS = ["polling", "websocket"];
+
+function usage(problem) {
+  process.stderr.write(`server.js: ${problem}\n`);
+  process.exit(2);
+}
+
+function readArguments() {
+  const options = {
+    transports: { type: "string" },
+    "max-payload": { type: "string" },
+    "ping-interval": { type: "string" },
+    "ping-timeout": { type: "string" },
+    "no-upgrades": { type: "boolean" },
+    "upgrade-timeout": { type: "string" },
+    "until-stdin-ends": { type: "boolean" },
+  };
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return usage(error.message);
+  }
+}
+
+// Holds only what was asked for, so that the server's own defaults stand.
+function engineOptions(args) {
+  const options = {};
+  if (args.transports !== undefined) {
+    options.transports = args.transports.split(",");
+    for (const name of options.transports) {
+      if (!TRANSPORTS.includes(name)) usage(`no such transport: "${name}"`);
+    }
+  }
+  const numbers = {
+    "max-payload": "maxHttpBufferSize",
+    "ping-interval": "pingInterval",
+    "ping-timeout": "pingTimeout",
+    "upgrade-timeout": "upgradeTimeout",
+  };
+  for (const [name, option] of Object.entries(numbers)) {
+    if (args[name] === undefined) continue;
+    options[option] = Number(args[name]);
+    if (!/^[1-9]\d{0,8}$/.test(args[name])) {
+      usage(`--${name} needs a whole number above 0, not "${args[name]}"`);
+    }
+  }
+  if (args["no-upgrades"]) options.allowUpgrades = false;
+  return options;
+}
+
+function query(request) {
+  return new URL(request.url, "http://127.0.0.1").searchParams;
+}
+
+function texts(prefix, count) {
+  return Array.from({ length: count }, (_, i) => prefix + i);
+}
+
+// The answers to a command, or null for a text that is none of the commands.
+function answers(command, session) {
+  const [, name, argument] = /^!(\S*) ?(\d{0,8})$/.exec(command) ?? [];
+  const number = Number(argument);
+  switch (name) {
+    case "burst":
+      return texts("b", number);
+    case "big":
+      return ["x".repeat(number)];
+    case "bin":
+      return [Buffer.alloc(number)];
+    case "count":
+      return [`count ${JSON.stringify(session.received)}`];
+    case "sent":
+      return [`sent ${JSON.stringify(session.flushed)}`];
+    case "headers":
+      return [`headers ${JSON.stringify(session.headers)}`];
+    default:
+      return null;
+  }
+}
+
+function onConnection(socket) {
+  const session = {
+    received: { polling: 0, websocket: 0 },
+    flushed: { polling: 0, websocket: 0 },
+    headers: socket.request.headers,
+  };
+
+  // "flush" comes just before the buffer goes to the transport of that moment;
+  // send() alone would not tell, as it may only buffer during an upgrade.
+  socket.on("flush", (packets) => {
+    for (const packet of packets) {
+      if (packet.type === "message") session.flushed[socket.transport.name] += 1;
+    }
+  });
+
+  // The socket listens to its current transport only, and has changed it
+  // before the first message over the new one: the name is the message's own.
+  socket.on("message", (data) => {
+    if (typeof data !== "string" || !data.startsWith("!")) {
+      session.received[socket.transport.name] += 1;
+      socket.send(data);
+    } else if (data === "!close") {
+      socket.close();
+    } else {
+      const replies = answers(data, session) ?? [`unknown command: ${data}`];
+      for (const reply of replies) socket.send(reply);
+    }
+  });
+
+  socket.on("close", (reason) => {
+    process.stderr.write(`disconnect ${socket.id} ${reason}\n`);
+  });
+
+  process.stderr.write(`connect ${socket.id}\n`);
+  const greetings = Number(query(socket.request).get("greet") ?? 0);
+  for (const text of texts("g", greetings)) socket.send(text);
+}
+
+const args = readArguments();
+const engine = new Server({
+  ...engineOptions(args),
+  allowRequest(request, decide) {
+    if (query(request).get("reject") === "1") decide("go away", false);
+    else decide(null, true);
+  },
+});
+engine.on("connection", onConnection);
+
+const server = http.createServer((request, response) => {
+  response.writeHead(404).end();
+});
+engine.attach(server);
+
+// Exiting, not closing: open polls would keep the process for their whole wait.
+process.on("SIGTERM", () => process.exit(0));
+if (args["until-stdin-ends"]) {
+  process.stdin.on("close", () => process.exit(0));
+  process.stdin.on("error", () => process.exit(0));
+  process.stdin.resume();
+}
+
+server.listen(0, "127.0.0.1", () => {
+  process.stdout.write(`${JSON.stringify({ port: server.address().port })}\n`);
+});

@@ -1,0 +1,259 @@
+"""python-engineio as a peer for the integration tests, on two HTTP servers.
+
+It listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on
+standard output. Standard error gets "connect SID" and "disconnect SID REASON".
+
+Messages are echoed, except texts that start with "!":
+  !close      this server closes the session
+  !burst N    N texts, b0 to b(N-1)
+  !big N      one text of N times "x"
+  !bin N      one binary message of N zero bytes
+  !count      count {"polling":P,"websocket":W}: messages received so far from
+              this session, by transport, commands left out
+  !headers    headers {...}: the headers of the handshake request
+
+In the query of the handshake, greet=N sends g0 to g(N-1) at connect, and
+reject=1 is refused.
+"""
+
+import argparse
+import asyncio
+import contextvars
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import urllib.parse
+
+import engineio
+
+TRANSPORTS = ("polling", "websocket")
+
+# The transport of the request that the running task serves. The server's own
+# transport(sid) can already tell the new one while a POST that began before
+# the upgrade is still being read.
+carrier = contextvars.ContextVar("carrier")
+
+
+class Session:
+    def __init__(self, environ):
+        self.environ = environ
+        self.received = dict.fromkeys(TRANSPORTS, 0)
+
+    def headers(self):
+        found = {
+            name[5:].replace("_", "-").lower(): value
+            for name, value in self.environ.items()
+            if name.startswith("HTTP_")
+        }
+        # These two go without the prefix, as in CGI.
+        for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            if name in self.environ:
+                found[name.replace("_", "-").lower()] = self.environ[name]
+        return found
+
+
+def answers(command, session):
+    """The answers to a command, or None for a text that is no command."""
+    match = re.fullmatch(r"!(\S*) ?(\d{0,8})", command, re.ASCII)
+    if not match:
+        return None
+    name, number = match[1], int(match[2] or 0)
+    if name == "burst":
+        return [f"b{i}" for i in range(number)]
+    if name == "big":
+        return ["x" * number]
+    if name == "bin":
+        return [bytes(number)]
+    if name == "count":
+        return ["count " + compact(session.received)]
+    if name == "headers":
+        return ["headers " + compact(session.headers())]
+    return None
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":"))
+
+
+def log(*words):
+    print(*words, file=sys.stderr, flush=True)
+
+
+def announce(listener):
+    print(compact({"port": listener.getsockname()[1]}), flush=True)
+
+
+def engine(args, mode):
+    eio = engineio.AsyncServer(
+        async_mode=mode,
+        async_handlers=False,  # one after the other, so that echoes keep order
+        cors_allowed_origins="*",
+        allow_upgrades=not args.no_upgrades,
+        **args.engine,
+    )
+    sessions = {}
+
+    @eio.on("connect")
+    async def connect(sid, environ):
+        query = urllib.parse.parse_qs(environ.get("QUERY_STRING", ""))
+        if query.get("reject") == ["1"]:
+            return {"message": "go away"}
+        sessions[sid] = Session(environ)
+        log("connect", sid)
+        for i in range(int(query.get("greet", ["0"])[0])):
+            await eio.send(sid, f"g{i}")
+
+    @eio.on("message")
+    async def message(sid, data):
+        session = sessions.get(sid)
+        if session is None:
+            return  # it came behind a !close
+        if not isinstance(data, str) or not data.startswith("!"):
+            session.received[carrier.get()] += 1
+            await eio.send(sid, data)
+        elif data == "!close":
+            # It ends only when the client has fetched everything, and on
+            # polling this handler holds the client's own POST.
+            eio.start_background_task(eio.disconnect, sid)
+        else:
+            replies = answers(data, session)
+            if replies is None:
+                replies = [f"unknown command: {data}"]
+            for reply in replies:
+                await eio.send(sid, reply)
+
+    @eio.on("disconnect")
+    async def disconnect(sid, reason):
+        sessions.pop(sid, None)
+        log("disconnect", sid, reason)
+
+    return eio
+
+
+async def serve_aiohttp(args, listener):
+    from aiohttp import web
+
+    @web.middleware
+    async def mark_carrier(request, handler):
+        upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
+        carrier.set("websocket" if upgrade else "polling")
+        return await handler(request)
+
+    app = web.Application(middlewares=[mark_carrier])
+    engine(args, "aiohttp").attach(app)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    announce(listener)
+    await asyncio.Event().wait()
+
+
+async def serve_uvicorn(args, listener):
+    import uvicorn
+
+    app = engineio.ASGIApp(engine(args, "asgi"))
+
+    async def marked(scope, receive, send):
+        carrier.set("websocket" if scope["type"] == "websocket" else "polling")
+        await app(scope, receive, send)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets=None):
+            await super().startup(sockets)
+            announce(listener)
+
+        def handle_exit(self, sig, frame):
+            # The graceful way waits for open polls.
+            os._exit(0)
+
+    config = uvicorn.Config(
+        marked,
+        ws="websockets-sansio",
+        ws_max_size=args.engine.get("max_http_buffer_size", 1_000_000),
+        lifespan="off",
+        access_log=False,  # it would go to standard output
+        log_level="warning",
+    )
+    await Server(config).serve(sockets=[listener])
+
+
+def end_with_stdin():
+    try:
+        while os.read(0, 4096):
+            pass
+    finally:
+        os._exit(0)
+
+
+def positive(text):
+    if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f'needs a whole number above 0, not "{text}"'
+        )
+    return int(text)
+
+
+def whole_seconds(text):
+    milliseconds = positive(text)
+    if milliseconds % 1000:
+        raise argparse.ArgumentTypeError(
+            "needs whole seconds (1000, 2000, ...): this server announces "
+            f"a wrong interval for {text}"
+        )
+    return milliseconds // 1000
+
+
+def transports(text):
+    names = text.split(",")
+    for name in names:
+        if name not in TRANSPORTS:
+            raise argparse.ArgumentTypeError(f'no such transport: "{name}"')
+    return names
+
+
+def arguments():
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument(
+        "--driver", choices=("aiohttp", "uvicorn"), required=True
+    )
+    parser.add_argument("--transports", type=transports)
+    parser.add_argument("--max-payload", type=positive)
+    parser.add_argument("--ping-interval", type=whole_seconds)
+    parser.add_argument("--ping-timeout", type=positive)
+    parser.add_argument("--no-upgrades", action="store_true")
+    parser.add_argument("--upgrade-timeout")
+    parser.add_argument("--until-stdin-ends", action="store_true")
+    args = parser.parse_args()
+    if args.upgrade_timeout is not None:
+        parser.error("python-engineio has no --upgrade-timeout")
+
+    # Only what was asked for, so that the server's own defaults stand.
+    args.engine = {}
+    if args.transports:
+        args.engine["transports"] = args.transports
+    if args.max_payload:
+        args.engine["max_http_buffer_size"] = args.max_payload
+    if args.ping_interval:
+        args.engine["ping_interval"] = args.ping_interval
+    if args.ping_timeout:
+        args.engine["ping_timeout"] = args.ping_timeout / 1000
+    return args
+
+
+def main():
+    args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if args.until_stdin_ends:
+        threading.Thread(target=end_with_stdin, daemon=True).start()
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    serve = serve_aiohttp if args.driver == "aiohttp" else serve_uvicorn
+    asyncio.run(serve(args, listener))
+
+
+if __name__ == "__main__":
+    main()
