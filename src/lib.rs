@@ -5,6 +5,7 @@
 extern crate self as engineio_client;
 
 pub mod codec;
+mod engine;
 mod error;
 mod event;
 mod packet;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ::tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use ::tokio::io::ReadBuf;
 use ::tokio::net::TcpStream;
 use ::tokio::runtime::Handle;
 use ::tokio::time::Instant;

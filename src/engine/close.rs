@@ -1,0 +1,136 @@
+//! The ends of a session: ours, with a goodbye, and what comes before any end is told.
+
+use std::time::Duration;
+
+use super::{Engine, Output, Phase, Reason};
+use crate::packet::Packet;
+use crate::transport::Framing;
+
+/// The user's close under way.
+#[derive(Debug)]
+pub(super) struct Closing {
+    started: Duration,
+    progress: Duration,
+    said_goodbye: bool,
+}
+
+impl Closing {
+    fn new(now: Duration) -> Self {
+        Self {
+            started: now,
+            progress: now,
+            said_goodbye: false,
+        }
+    }
+
+    pub(super) fn progress(&mut self, at: Duration) {
+        self.progress = self.progress.max(at);
+    }
+
+    /// Whether the goodbye has been handed to the transport.
+    pub(super) fn said_goodbye(&self) -> bool {
+        self.said_goodbye
+    }
+}
+
+/// A server that never stops talking can't keep the end from coming.
+const MAX_DRAIN_ROUNDS: u32 = 1024;
+
+impl Engine {
+    pub(super) fn close_deadline(&self, closing: &Closing) -> Duration {
+        let idle = closing.progress.saturating_add(self.config.close_timeout);
+        idle.min(closing.started.saturating_add(self.config.close_limit))
+    }
+
+    pub(super) fn close(&mut self, now: Duration) {
+        match &mut self.phase {
+            Phase::Opening {
+                closing: closing @ None,
+                ..
+            } => match self.current.framing {
+                // The server sees the connection end, and forgets the session.
+                None | Some(Framing::Frames) => self.end(Reason::Client),
+                // A session is being made whose id only the answer tells: without a goodbye the
+                // server would keep it until its ping times out.
+                Some(Framing::Payloads) => *closing = Some(Closing::new(now)),
+            },
+            Phase::Open => {
+                self.phase = Phase::Closing(Closing::new(now));
+                self.pace.end_pause();
+                self.abandon_probe();
+            }
+            Phase::Opening { .. } | Phase::Closing(_) | Phase::Draining { .. } | Phase::Closed => {}
+        }
+    }
+
+    pub(super) fn pump_goodbye(&mut self) {
+        let Phase::Closing(closing) = &mut self.phase else {
+            return;
+        };
+        if !closing.said_goodbye && self.current.sending.is_none() && self.outbox.is_empty() {
+            closing.said_goodbye = true;
+            self.outputs.push_back(Output::Close {
+                link: self.current.id,
+            });
+        }
+    }
+
+    pub(super) fn said_goodbye(&mut self, link: super::LinkId) {
+        if link == self.current.id && matches!(self.phase, Phase::Closing(_)) {
+            self.drain(Reason::Client);
+        }
+    }
+
+    /// The connection ended after our goodbye was handed over.
+    pub(super) fn ended_after_goodbye(&mut self) {
+        // On polling it was the GET, whose session is gone: the goodbye is still under way.
+        if self.current.framing == Some(Framing::Frames) {
+            self.end(Reason::Client);
+        }
+    }
+
+    /// The end is near: takes in what has arrived already, and waits for nothing.
+    pub(super) fn drain(&mut self, reason: Reason) {
+        self.abandon_probe();
+        self.phase = Phase::Draining { reason, rounds: 0 };
+        self.drain_round();
+    }
+
+    fn drain_round(&mut self) {
+        let Phase::Draining { rounds, .. } = &mut self.phase else {
+            return;
+        };
+        *rounds = rounds.saturating_add(1);
+        let link = self.current.id;
+        if *rounds <= MAX_DRAIN_ROUNDS {
+            // A frame may wait behind the last one; a further poll would be a new request.
+            if !self.current.receiving
+                && !self.current.deaf
+                && self.current.framing == Some(Framing::Frames)
+            {
+                self.current.receiving = true;
+                self.outputs.push_back(Output::Receive { link });
+            }
+            if self.current.receiving {
+                self.outputs.push_back(Output::Drain { link });
+                return;
+            }
+        }
+        self.drained(link);
+    }
+
+    pub(super) fn drain_received(&mut self, packets: Vec<Packet>) {
+        self.take_in(packets);
+        self.drain_round();
+    }
+
+    pub(super) fn drained(&mut self, link: super::LinkId) {
+        if link != self.current.id {
+            return;
+        }
+        if let Phase::Draining { reason, .. } = &self.phase {
+            let reason = reason.clone();
+            self.end(reason);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What waits to be sent, and how it is cut into batches.
+
+use std::collections::VecDeque;
+
+use crate::codec::{SEPARATOR, payload_len};
+use crate::error::{Error, ErrorKind};
+use crate::packet::{Message, Packet, Text};
+use crate::transport::Framing;
+
+/// The most bytes in a batch of frames, so that a pong can pass between two batches. A single
+/// message may be longer.
+const FRAMES_BYTES: usize = 128 * 1024;
+
+/// Which messages the session can carry at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Acceptance {
+    framing: Framing,
+    max_payload: Option<u64>,
+}
+
+impl Acceptance {
+    pub(super) fn new(framing: Framing, max_payload: Option<u64>) -> Self {
+        Self {
+            framing,
+            max_payload,
+        }
+    }
+
+    /// Whether this message can be sent, alone at least.
+    ///
+    /// # Errors
+    ///
+    /// On a link of payloads, [`ErrorKind::TooLarge`] and [`ErrorKind::NeedsFrames`].
+    pub(crate) fn check(&self, message: &Message) -> Result<(), Error> {
+        if self.framing == Framing::Frames {
+            return Ok(());
+        }
+        let length = match message {
+            Message::Text(text) => {
+                if memchr::memchr(SEPARATOR, text.as_bytes()).is_some() {
+                    return Err(Error::new(
+                        ErrorKind::NeedsFrames,
+                        "a text with the character U+001E can't be sent by polling, where any server splits it",
+                    ));
+                }
+                text.len().saturating_add(1)
+            }
+            Message::Binary(data) => data.len().div_ceil(3).saturating_mul(4).saturating_add(1),
+        };
+        match self.max_payload {
+            Some(most) if u64::try_from(length).unwrap_or(u64::MAX) > most => Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "a message of {length} bytes on the wire, where the server takes {most} (its maxPayload)"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Outbox {
+    queue: VecDeque<Packet>,
+    /// The newest ping's answer; an older one that has not left is no use to the server.
+    pong: Option<Text>,
+    acceptance: Acceptance,
+    payload_packets: usize,
+}
+
+impl Outbox {
+    pub(super) fn new(payload_packets: usize) -> Self {
+        let acceptance = Acceptance::new(Framing::Payloads, None);
+        Self {
+            queue: VecDeque::new(),
+            pong: None,
+            acceptance,
+            payload_packets,
+        }
+    }
+
+    pub(super) fn accept(&mut self, acceptance: Acceptance) {
+        self.acceptance = acceptance;
+    }
+
+    pub(super) fn acceptance(&self) -> Acceptance {
+        self.acceptance
+    }
+
+    pub(super) fn push(&mut self, packets: Vec<Packet>) {
+        if self.queue.is_empty() {
+            self.queue = packets.into();
+        } else {
+            self.queue.extend(packets);
+        }
+    }
+
+    pub(super) fn pong(&mut self, data: Text) {
+        self.pong = Some(data);
+    }
+
+    /// Whether no message waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether a message waits, or a pong.
+    pub(super) fn has_any(&self) -> bool {
+        !self.queue.is_empty() || self.pong.is_some()
+    }
+
+    /// All messages, which will not be sent.
+    pub(super) fn take(&mut self) -> VecDeque<Packet> {
+        std::mem::take(&mut self.queue)
+    }
+
+    /// The packets of the next exchange: the pong first, then as many messages as fit.
+    pub(super) fn next_batch(&mut self) -> Option<Vec<Packet>> {
+        if let Some(data) = self.pong.take() {
+            self.queue.push_front(Packet::Pong(data));
+        }
+        let count = match self.acceptance.framing {
+            Framing::Payloads => self.count_payload(),
+            Framing::Frames => self.count_frames(),
+        };
+        if count == 0 {
+            None
+        } else if count == self.queue.len() {
+            Some(std::mem::take(&mut self.queue).into())
+        } else {
+            Some(self.queue.drain(..count).collect())
+        }
+    }
+
+    /// How many packets fit in one payload, by exact size, and at least one: a message that can't
+    /// fit alone was not accepted.
+    fn count_payload(&self) -> usize {
+        let most = self.acceptance.max_payload.map_or(usize::MAX, |most| {
+            usize::try_from(most).unwrap_or(usize::MAX)
+        });
+        let mut size = 0_usize;
+        let mut count = 0_usize;
+        for packet in self.queue.iter().take(self.payload_packets.max(1)) {
+            let separator = usize::from(count > 0);
+            size = size
+                .saturating_add(separator)
+                .saturating_add(payload_len(packet));
+            if count > 0 && size > most {
+                break;
+            }
+            count = count.saturating_add(1);
+        }
+        count
+    }
+
+    fn count_frames(&self) -> usize {
+        let mut size = 0_usize;
+        let mut count = 0_usize;
+        for packet in &self.queue {
+            let length = match packet {
+                Packet::Message(message) => message.len(),
+                _ => 0,
+            };
+            size = size.saturating_add(length);
+            if count > 0 && size > FRAMES_BYTES {
+                break;
+            }
+            count = count.saturating_add(1);
+        }
+        count
+    }
+}

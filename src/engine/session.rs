@@ -1,0 +1,158 @@
+//! An open session: receiving, and sending batch by batch.
+
+use std::time::Duration;
+
+use super::{Engine, Output, Phase, Reason, Sending};
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::packet::{Batch, Packet};
+use crate::transport::Framing;
+
+/// The most data that a ping may ask to have echoed: what a websocket's own ping may hold.
+const MAX_PING: usize = 125;
+
+impl Engine {
+    pub(super) fn session_received(&mut self, now: Duration, packets: Vec<Packet>) {
+        self.heartbeat.life(now);
+        let only_noops = packets.iter().all(|packet| *packet == Packet::Noop);
+        self.pace.polled(
+            now,
+            only_noops && self.current.framing == Some(Framing::Payloads),
+        );
+        self.take_in(packets);
+    }
+
+    /// Takes packets of the open session, and hands the messages on in one go.
+    pub(super) fn take_in(&mut self, packets: Vec<Packet>) {
+        if packets.is_empty() {
+            let error = Error::new(ErrorKind::Protocol, "the transport brought no packet");
+            return self.end(Reason::Transport(error));
+        }
+        let mut end = None;
+        let pong = &mut self.outbox;
+        // One size of packet and event, so that this reuses the allocation.
+        let events: Vec<Event> = packets
+            .into_iter()
+            .filter_map(|packet| {
+                if end.is_some() {
+                    return None;
+                }
+                match packet {
+                    Packet::Message(message) => return Some(Event::Message(message)),
+                    Packet::Ping(data) if data.len() > MAX_PING => {
+                        let message = format!("a ping with more than {MAX_PING} bytes of data");
+                        end = Some(Reason::Transport(Error::new(ErrorKind::Protocol, message)));
+                    }
+                    Packet::Ping(data) => pong.pong(data),
+                    Packet::Close => end = Some(Reason::Server),
+                    // A second open packet changes nothing; the others say nothing to a client.
+                    Packet::Open(_) | Packet::Pong(_) | Packet::Upgrade | Packet::Noop => {}
+                }
+                None
+            })
+            .collect();
+        if !events.is_empty() {
+            self.outputs.push_back(Output::Tell(events));
+        }
+        match end {
+            Some(Reason::Server) => self.closed_by_server(),
+            Some(reason) => self.end(reason),
+            None => {}
+        }
+    }
+
+    pub(super) fn pump_receive(&mut self, now: Duration) {
+        if self.current.receiving {
+            return;
+        }
+        if self.may_receive() && self.pace.is_due(now) {
+            self.current.receiving = true;
+            self.heartbeat.resume(now);
+            self.outputs.push_back(Output::Receive {
+                link: self.current.id,
+            });
+        } else {
+            // We do not listen, so we can't blame the server for silence.
+            self.heartbeat.suspend();
+        }
+    }
+
+    fn may_receive(&self) -> bool {
+        let payloads = self.current.framing == Some(Framing::Payloads);
+        let wanted = match &self.phase {
+            Phase::Open => self.room,
+            // A close reads on, so that the server is not stopped by a full pipe. On polling a GET
+            // serves only to keep the session alive while there is something to flush.
+            Phase::Closing(closing) if payloads => {
+                !closing.said_goodbye() && (self.current.sending.is_some() || self.outbox.has_any())
+            }
+            Phase::Closing(_) => true,
+            _ => false,
+        };
+        wanted && !self.current.deaf && !self.is_pausing()
+    }
+
+    /// When the next poll is due, where one is being put off.
+    pub(super) fn poll_due(&self) -> Option<Duration> {
+        let held = !self.current.receiving && self.may_receive();
+        self.pace.due().filter(|_| held)
+    }
+
+    pub(super) fn pump_send(&mut self, now: Duration) {
+        let said_goodbye = matches!(&self.phase, Phase::Closing(closing) if closing.said_goodbye());
+        // A session that has expired (the machine was suspended) ends with the time-out that is
+        // due; what is sent on it now would be lost.
+        if self.current.sending.is_some()
+            || said_goodbye
+            || self.is_pausing()
+            || self.heartbeat.expired(now)
+        {
+            return;
+        }
+        if let Some(packets) = self.outbox.next_batch() {
+            // The answer comes by the poll.
+            self.pace.end_pause();
+            self.send_on_current(now, Batch::from(packets));
+        }
+    }
+
+    pub(super) fn send_on_current(&mut self, now: Duration, batch: Batch) {
+        let link = self.current.id;
+        self.current.sending = Some(Sending {
+            batch: batch.clone(),
+            progress: now,
+        });
+        self.outputs.push_back(Output::Send { link, batch });
+    }
+
+    /// The longest time without progress of a batch.
+    pub(super) fn send_limit(&self) -> Duration {
+        match self.current.framing {
+            Some(Framing::Frames) => self.heartbeat.span(),
+            _ => self.config.send_timeout,
+        }
+    }
+
+    pub(super) fn send_deadline(&self) -> Option<Duration> {
+        let sending = self.current.sending.as_ref()?;
+        Some(sending.progress.saturating_add(self.send_limit()))
+    }
+
+    /// A batch did not leave, or not as a whole. What the server said before is still taken in: it
+    /// may tell why.
+    pub(super) fn send_failed(&mut self, error: Error) {
+        if let Some(sending) = self.current.sending.take() {
+            self.uncertain = super::messages(sending.batch.into_packets()).collect();
+        }
+        self.drain(Reason::Transport(error));
+    }
+
+    fn closed_by_server(&mut self) {
+        let ours = match &self.phase {
+            Phase::Closing(closing) => closing.said_goodbye(),
+            Phase::Draining { reason, .. } => matches!(reason, Reason::Client),
+            _ => false,
+        };
+        self.end(if ours { Reason::Client } else { Reason::Server });
+    }
+}
