@@ -4,10 +4,13 @@
 // a stranger does.
 extern crate self as engineio_client;
 
+mod client;
 pub mod codec;
 mod engine;
 mod error;
 mod event;
+mod front;
+pub mod http;
 mod packet;
 pub mod runtime;
 mod text;
@@ -16,8 +19,15 @@ pub mod transport;
 pub mod transports;
 
 pub use async_trait::async_trait;
+pub use client::{Builder, Client, Handle, SinkError};
 pub use error::{Error, ErrorKind, SendError};
 pub use event::{Closed, Connected, Event, Reason};
+#[cfg(feature = "async-std")]
+pub use front::async_std;
+#[cfg(feature = "smol")]
+pub use front::smol;
+#[cfg(feature = "tokio")]
+pub use front::tokio;
 pub use packet::{Batch, Handshake, Message, Packet, Text};
 #[cfg(feature = "async-std")]
 pub use runtime::AsyncStd;

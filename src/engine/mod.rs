@@ -566,17 +566,22 @@ impl Engine {
         self.outputs.push_back(Output::Drop {
             link: self.current.id,
         });
-        let mut uncertain = std::mem::take(&mut self.uncertain);
-        if let Some(sending) = self.current.sending.take() {
-            uncertain.extend(messages(sending.batch.into_packets()));
-        }
-        let unsent = messages(self.outbox.take()).collect();
-        self.phase = Phase::Closed;
+        let (uncertain, unsent) = self.abandon();
         self.outputs.push_back(Output::Closed {
             reason,
             uncertain,
             unsent,
         });
+    }
+
+    /// Gives up, and tells which messages may have arrived, and which have not left.
+    pub(crate) fn abandon(&mut self) -> (Vec<Message>, Vec<Message>) {
+        self.phase = Phase::Closed;
+        let mut uncertain = std::mem::take(&mut self.uncertain);
+        if let Some(sending) = self.current.sending.take() {
+            uncertain.extend(messages(sending.batch.into_packets()));
+        }
+        (uncertain, messages(self.outbox.take()).collect())
     }
 }
 

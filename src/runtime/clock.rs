@@ -1,6 +1,9 @@
 //! The clocks that go on while the machine is suspended, where there are any.
 
-pub(super) use system::{Clock, Suspension};
+#[cfg(any(feature = "smol", feature = "async-std"))]
+pub(super) use system::Clock;
+#[cfg(feature = "tokio")]
+pub(super) use system::Suspension;
 
 #[cfg(target_os = "linux")]
 mod system {

@@ -1,0 +1,672 @@
+//! Everything that can be set about a connection.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::Client;
+use super::driver::Driver;
+use super::shared::{Capacity, Shared};
+use crate::engine::Config;
+use crate::error::{Error, ErrorKind};
+use crate::runtime::Runtime;
+use crate::transport::{Activity, Limits, OpenRequest, Transport, add_query};
+
+/// Sets up a connection: where to, how, and within which limits.
+///
+/// What is wrong with it (a URL that is none, a header with a line break) is told by
+/// [`start`](Builder::start) and [`connect`](Builder::connect).
+///
+/// ```no_run
+/// # async fn run() -> Result<(), engineio_client::Error> {
+/// use std::time::Duration;
+///
+/// let client = engineio_client::tokio::Client::builder("https://example.com/engine.io/?token=x")
+///     .header("X-Device", "7")
+///     .open_timeout(Duration::from_secs(3))
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `start` or `connect`"]
+pub struct Builder<T: Transport, R: Runtime> {
+    url: String,
+    transport: T,
+    runtime: R,
+    names: Option<Vec<String>>,
+    path: Option<String>,
+    trailing_slash: bool,
+    query: String,
+    headers: HeaderMap,
+    /// The first thing that was wrong.
+    fault: Option<Error>,
+    timestamps: bool,
+    limits: Limits,
+    outbox: Capacity,
+    inbox: Capacity,
+    remember_upgrade: bool,
+    config: Config,
+}
+
+impl<T: Transport, R: Runtime> Builder<T, R> {
+    /// A connection to this address, by this transport, on this runtime.
+    ///
+    /// `http`, `https`, `ws` and `wss` are all taken, and do not choose the transport. The URL's
+    /// path is the Engine.IO path when it has one other than `/`; its query goes with every
+    /// request; its user and password become Basic authentication.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "smol", feature = "websocket"))] {
+    /// use engineio_client::{Builder, Smol, transports::WebSocket};
+    ///
+    /// let builder = Builder::new("ws://localhost:3000", WebSocket::default(), Smol::new());
+    /// # let _ = builder;
+    /// # }
+    /// ```
+    pub fn new(url: impl AsRef<str>, transport: T, runtime: R) -> Self {
+        let limits = Limits::default();
+        Self {
+            url: url.as_ref().to_owned(),
+            transport,
+            runtime,
+            names: None,
+            path: None,
+            trailing_slash: true,
+            query: String::new(),
+            headers: HeaderMap::new(),
+            fault: None,
+            timestamps: true,
+            limits,
+            outbox: Capacity {
+                messages: 2048,
+                bytes: 2 * 1024 * 1024,
+            },
+            inbox: Capacity {
+                messages: 1024,
+                bytes: 128 * 1024,
+            },
+            remember_upgrade: false,
+            config: Config {
+                transports: Vec::new(),
+                fall_back: true,
+                upgrade: true,
+                open_timeout: Duration::from_secs(10),
+                send_timeout: Duration::from_secs(10),
+                upgrade_timeout: Duration::from_secs(7),
+                close_timeout: Duration::from_secs(5),
+                close_limit: Duration::from_secs(60),
+                payload_packets: 16,
+                handshake_size: limits.head,
+            },
+        }
+    }
+
+    /// The same connection on another runtime.
+    pub fn runtime<R2: Runtime>(self, runtime: R2) -> Builder<T, R2> {
+        let Self {
+            url,
+            transport,
+            runtime: _,
+            names,
+            path,
+            trailing_slash,
+            query,
+            headers,
+            fault,
+            timestamps,
+            limits,
+            outbox,
+            inbox,
+            remember_upgrade,
+            config,
+        } = self;
+        Builder {
+            url,
+            transport,
+            runtime,
+            names,
+            path,
+            trailing_slash,
+            query,
+            headers,
+            fault,
+            timestamps,
+            limits,
+            outbox,
+            inbox,
+            remember_upgrade,
+            config,
+        }
+    }
+
+    /// The same connection by another transport: one of yours, or
+    /// [`Transports`](crate::transports::Transports) of several.
+    pub fn transport<T2: Transport>(self, transport: T2) -> Builder<T2, R> {
+        let Self {
+            url,
+            transport: _,
+            runtime,
+            names,
+            path,
+            trailing_slash,
+            query,
+            headers,
+            fault,
+            timestamps,
+            limits,
+            outbox,
+            inbox,
+            remember_upgrade,
+            config,
+        } = self;
+        Builder {
+            url,
+            transport,
+            runtime,
+            names,
+            path,
+            trailing_slash,
+            query,
+            headers,
+            fault,
+            timestamps,
+            limits,
+            outbox,
+            inbox,
+            remember_upgrade,
+            config,
+        }
+    }
+
+    /// Which transports to use, by name, in order of preference: `["polling", "websocket"]` by
+    /// default. The first opens the session; those after it are what a session on polling may
+    /// upgrade to, and what is tried when the first can't be opened.
+    pub fn transports<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.names = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The Engine.IO path, whatever the URL's path is. `/engine.io/` by default.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Whether the path ends in a slash, as servers expect by default.
+    pub fn trailing_slash(mut self, trailing_slash: bool) -> Self {
+        self.trailing_slash = trailing_slash;
+        self
+    }
+
+    /// Adds a pair to the query of every request, after those of the URL.
+    pub fn query(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        add_query(&mut self.query, name.as_ref(), value.as_ref());
+        self
+    }
+
+    /// Adds a header to every request, the websocket's too.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        let name = name.as_ref();
+        let parsed_name = HeaderName::from_bytes(name.as_bytes());
+        match (parsed_name, HeaderValue::from_bytes(value.as_ref())) {
+            (Ok(name), Ok(value)) => {
+                self.headers.append(name, value);
+            }
+            (Err(error), _) => {
+                let message = format!("{name:?} is no name of a header");
+                self.fault
+                    .get_or_insert(Error::new(ErrorKind::Invalid, message).with_source(error));
+            }
+            (_, Err(error)) => {
+                let message = format!("the value of the header {name} can't be one");
+                self.fault
+                    .get_or_insert(Error::new(ErrorKind::Invalid, message).with_source(error));
+            }
+        }
+        self
+    }
+
+    /// Adds headers to every request.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// Whether requests carry a cache-buster, `t`. On by default.
+    pub fn timestamps(mut self, timestamps: bool) -> Self {
+        self.timestamps = timestamps;
+        self
+    }
+
+    /// Whether a session on polling goes over to a better transport. On by default.
+    pub fn upgrade(mut self, upgrade: bool) -> Self {
+        self.config.upgrade = upgrade;
+        self
+    }
+
+    /// Whether websocket is tried first with a server that has upgraded a session of this program
+    /// before. Off by default.
+    pub fn remember_upgrade(mut self, remember: bool) -> Self {
+        self.remember_upgrade = remember;
+        self
+    }
+
+    /// Whether the next transport is tried when one can't be opened. On by default.
+    pub fn fall_back(mut self, fall_back: bool) -> Self {
+        self.config.fall_back = fall_back;
+        self
+    }
+
+    /// The time for opening the session by one transport, from the name to the open packet. 10 s
+    /// by default.
+    pub fn open_timeout(mut self, timeout: Duration) -> Self {
+        self.config.open_timeout = timeout;
+        self
+    }
+
+    /// The time that a POST may go without progress. 10 s by default. A websocket write may go
+    /// without for the server's `pingInterval + pingTimeout`.
+    pub fn send_timeout(mut self, timeout: Duration) -> Self {
+        self.config.send_timeout = timeout;
+        self
+    }
+
+    /// The time for an upgrade, from opening the probe to going over. 7 s by default: Node's server
+    /// gives up after 10.
+    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
+        self.config.upgrade_timeout = timeout;
+        self
+    }
+
+    /// The time that a close may go without progress in flushing, and in all. 5 s and 60 s by
+    /// default.
+    pub fn close_timeout(mut self, without_progress: Duration, in_all: Duration) -> Self {
+        self.config.close_timeout = without_progress;
+        self.config.close_limit = in_all;
+        self
+    }
+
+    /// The most bytes in a message received. 64 MiB by default. The limit of a polling body follows:
+    /// 4/3 of it and 64 KiB, or 16 MiB, whichever is larger.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        let Limits {
+            payload_packets,
+            head,
+            ..
+        } = self.limits;
+        self.limits = Limits {
+            payload_packets,
+            head,
+            ..Limits::for_message(bytes)
+        };
+        self
+    }
+
+    /// The most bytes in a polling body received.
+    pub fn max_body_size(mut self, bytes: usize) -> Self {
+        self.limits.body = bytes;
+        self
+    }
+
+    /// The most packets in a polling body received. 131,072 by default.
+    pub fn max_payload_packets(mut self, packets: usize) -> Self {
+        self.limits.payload_packets = packets;
+        self
+    }
+
+    /// The most bytes in an HTTP head, and in the open packet. 64 KiB by default.
+    pub fn max_head_size(mut self, bytes: usize) -> Self {
+        self.limits.head = bytes;
+        self.config.handshake_size = bytes;
+        self
+    }
+
+    /// What the outbox holds at most, whichever comes first: 2048 messages and 2 MiB by default. A
+    /// larger message is let in alone.
+    pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
+        self.outbox = Capacity {
+            messages: messages.max(1),
+            bytes,
+        };
+        self
+    }
+
+    /// What the inbox holds before nothing more is received, whichever comes first: 1024 messages
+    /// and 128 KiB by default. It may be exceeded by one batch.
+    ///
+    /// A larger byte limit makes large messages slower: while earlier ones are alive the websocket
+    /// can't use its buffer again.
+    pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
+        self.inbox = Capacity {
+            messages: messages.max(1),
+            bytes: bytes.max(1),
+        };
+        self
+    }
+
+    /// The most packets in one POST. 16 by default: python-engineio discards a larger one, and
+    /// answers 200.
+    pub fn packets_per_post(mut self, packets: usize) -> Self {
+        self.config.payload_packets = packets.max(1);
+        self
+    }
+
+    /// Starts to connect, and gives the client at once: [`Client::opened`] waits for the session.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings ([`Invalid`](ErrorKind::Invalid)), or with the runtime
+    /// ([`Runtime`](ErrorKind::Runtime)).
+    pub fn start(self) -> Result<Client<T, R>, Error> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        self.runtime.check().map_err(|error| {
+            Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
+        })?;
+        let mut target = Target::parse(&self.url)?;
+        target.set_path(self.path.as_deref(), self.trailing_slash)?;
+        target.add_query(&self.query);
+        let mut headers = self.headers;
+        if let Some(credentials) = target.credentials
+            && !headers.contains_key(AUTHORIZATION)
+        {
+            headers.insert(AUTHORIZATION, credentials);
+        }
+        let mut config = self.config;
+        config.transports = choose(&self.transport.names(), self.names.as_deref())?;
+        let origin = target.url.origin().ascii_serialization();
+        if self.remember_upgrade && remembered(&origin) {
+            // The others stay behind it, to fall back on.
+            config.transports.sort_by_key(|name| *name != "websocket");
+        }
+        let runtime = Arc::new(self.runtime);
+        let dynamic: Arc<dyn Runtime> = Arc::<R>::clone(&runtime);
+        let mut request = OpenRequest::new("", target.url, Activity::new(Arc::clone(&dynamic)));
+        request.query = target.query;
+        request.headers = headers;
+        request.timestamps = self.timestamps;
+        request.limits = self.limits;
+        request.dial_timeout = config.open_timeout;
+        let remember = self.remember_upgrade.then_some(origin);
+        let shared = Arc::new(Shared::new(self.outbox, self.inbox));
+        let driver = Driver::new(
+            Arc::clone(&shared),
+            Arc::clone(&dynamic),
+            Arc::new(self.transport),
+            request,
+            config,
+            remember,
+        );
+        dynamic.spawn(Box::pin(driver));
+        Ok(Client::new(shared, runtime))
+    }
+
+    /// Connects, and waits until the session is open.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Builder::start) and of [`Client::opened`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it closes what it has begun.
+    pub async fn connect(self) -> Result<Client<T, R>, Error> {
+        let client = self.start()?;
+        client.opened().await?;
+        Ok(client)
+    }
+}
+
+/// The names to use, each checked against what the transport knows.
+fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'static str>, Error> {
+    let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
+    let Some(wanted) = wanted else {
+        if known.is_empty() {
+            return invalid(
+                "this build has no transport: enable the feature polling or websocket".into(),
+            );
+        }
+        return Ok(known.to_vec());
+    };
+    let mut names = Vec::new();
+    for name in wanted {
+        match known.iter().find(|known| *known == name) {
+            Some(known) if names.contains(known) => {
+                return invalid(format!("the transport {name:?} is named twice"));
+            }
+            Some(known) => names.push(*known),
+            None => {
+                return invalid(format!(
+                    "there is no transport {name:?}: there are {}",
+                    known.join(" and ")
+                ));
+            }
+        }
+    }
+    if names.is_empty() {
+        return invalid("the list of transports is empty".into());
+    }
+    Ok(names)
+}
+
+/// Where to connect to, taken apart.
+struct Target {
+    url: Url,
+    query: String,
+    credentials: Option<HeaderValue>,
+}
+
+impl Target {
+    fn parse(text: &str) -> Result<Self, Error> {
+        let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
+        let mut url = Url::parse(text)
+            .map_err(|error| invalid("the URL can't be parsed").with_source(error))?;
+        let scheme = match url.scheme() {
+            "http" | "ws" => "http",
+            "https" | "wss" => "https",
+            other => {
+                let message =
+                    format!("the scheme {other:?} of the URL is none of http, https, ws and wss");
+                return Err(Error::new(ErrorKind::Invalid, message));
+            }
+        };
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(invalid("the URL has no host"));
+        }
+        if url.scheme() != scheme && url.set_scheme(scheme).is_err() {
+            return Err(invalid("the URL's scheme can't be used"));
+        }
+        let credentials = credentials(&url)?;
+        let mut query = String::new();
+        for pair in url.query().unwrap_or_default().split('&') {
+            // Those that the protocol sets are set once.
+            let name = pair.split('=').next().unwrap_or_default();
+            if !pair.is_empty() && !matches!(name, "EIO" | "transport") {
+                if !query.is_empty() {
+                    query.push('&');
+                }
+                query.push_str(pair);
+            }
+        }
+        url.set_query(None);
+        url.set_fragment(None);
+        // A host that has a name can have these, so neither can fail.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        Ok(Self {
+            url,
+            query,
+            credentials,
+        })
+    }
+
+    fn set_path(&mut self, path: Option<&str>, trailing_slash: bool) -> Result<(), Error> {
+        let given = path
+            .unwrap_or_else(|| self.url.path())
+            .trim_matches('/')
+            .to_owned();
+        if given.contains(['\r', '\n', ' ']) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "the path holds a space or a line break",
+            ));
+        }
+        let mut whole = String::from("/");
+        whole.push_str(if given.is_empty() && path.is_none() {
+            "engine.io"
+        } else {
+            &given
+        });
+        if trailing_slash && whole != "/" {
+            whole.push('/');
+        }
+        self.url.set_path(&whole);
+        Ok(())
+    }
+
+    fn add_query(&mut self, more: &str) {
+        if !self.query.is_empty() && !more.is_empty() {
+            self.query.push('&');
+        }
+        self.query.push_str(more);
+    }
+}
+
+fn credentials(url: &Url) -> Result<Option<HeaderValue>, Error> {
+    let password = url.password();
+    if url.username().is_empty() && password.is_none() {
+        return Ok(None);
+    }
+    let mut plain: Vec<u8> = percent_decode_str(url.username()).collect();
+    plain.push(b':');
+    plain.extend(percent_decode_str(password.unwrap_or_default()));
+    let encoded = base64::engine::general_purpose::STANDARD.encode(plain);
+    let mut value = HeaderValue::try_from(format!("Basic {encoded}")).map_err(|error| {
+        Error::new(ErrorKind::Invalid, "the URL's user can't be one").with_source(error)
+    })?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+/// The origins whose servers have upgraded a session, of those that asked to be remembered.
+static UPGRADED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// A program that talks to more servers than this forgets some.
+const MOST_REMEMBERED: usize = 1024;
+
+fn remembered(origin: &str) -> bool {
+    UPGRADED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .contains(origin)
+}
+
+pub(super) fn remember(origin: &str, upgraded: bool) {
+    let mut origins = UPGRADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !upgraded {
+        origins.remove(origin);
+    } else if origins.len() < MOST_REMEMBERED {
+        origins.insert(origin.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str, path: Option<&str>, slash: bool) -> Target {
+        let mut target = Target::parse(url).unwrap();
+        target.set_path(path, slash).unwrap();
+        target
+    }
+
+    #[test]
+    fn the_path_is_the_urls_or_the_one_given_or_the_default() {
+        for (url, path, expected) in [
+            ("http://h", None, "http://h/engine.io/"),
+            ("http://h/", None, "http://h/engine.io/"),
+            ("ws://h:8080", None, "http://h:8080/engine.io/"),
+            ("wss://h:443", None, "https://h/engine.io/"),
+            ("HTTP://H/chat", None, "http://h/chat/"),
+            ("http://h/a/b/", None, "http://h/a/b/"),
+            ("http://h/a", Some("x/y"), "http://h/x/y/"),
+            ("http://h/a", Some("/"), "http://h/"),
+            ("http://[::1]:80/", Some("/x/"), "http://[::1]/x/"),
+            ("http://h/a?q=1#f", None, "http://h/a/"),
+        ] {
+            assert_eq!(target(url, path, true).url.as_str(), expected);
+        }
+        assert_eq!(
+            target("http://h", None, false).url.as_str(),
+            "http://h/engine.io"
+        );
+    }
+
+    #[test]
+    fn the_query_is_kept_as_it_is_but_for_what_the_protocol_sets() {
+        let mut target = target("http://h/?a=1&EIO=3&b=%20x&transport=x&c", None, true);
+        assert_eq!(target.query, "a=1&b=%20x&c");
+        let mut more = String::new();
+        add_query(&mut more, "d&", "e f=ü");
+        target.add_query(&more);
+        assert_eq!(target.query, "a=1&b=%20x&c&d%26=e%20f%3D%C3%BC");
+    }
+
+    #[test]
+    fn a_user_in_the_url_becomes_basic_authentication_and_leaves_the_url() {
+        let target = target("http://foo:b%40r@h/", None, true);
+        assert_eq!(target.url.as_str(), "http://h/engine.io/");
+        let value = target.credentials.unwrap();
+        assert_eq!(value, "Basic Zm9vOmJAcg==");
+        assert!(value.is_sensitive());
+    }
+
+    #[test]
+    fn a_url_that_can_not_be_used_is_refused() {
+        for url in [
+            "",
+            "localhost",
+            "localhost:80",
+            "ftp://h",
+            "http://",
+            "http://h:99999",
+            "data:x",
+            "http:// x",
+        ] {
+            let Err(error) = Target::parse(url) else {
+                panic!("{url:?} was taken")
+            };
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{url:?}");
+        }
+    }
+
+    #[test]
+    fn transports_are_chosen_by_name_in_the_users_order() {
+        let known = ["polling", "websocket"];
+        let names = |list: &[&str]| {
+            list.iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(choose(&known, None).unwrap(), known);
+        assert_eq!(
+            choose(&known, Some(&names(&["websocket", "polling"]))).unwrap(),
+            ["websocket", "polling"]
+        );
+        for wrong in [&[][..], &["carrier-pigeon"], &["polling", "polling"]] {
+            assert_eq!(
+                choose(&known, Some(&names(wrong))).unwrap_err().kind(),
+                ErrorKind::Invalid
+            );
+        }
+    }
+}

@@ -1,0 +1,516 @@
+//! The one task of a connection: it makes the calls that the engine wants, and tells the engine
+//! how they ended.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use super::shared::Shared;
+use crate::engine::{Call, Config, Engine, Input, LinkId, Output};
+use crate::error::Error;
+use crate::event::{Closed, Event, Reason};
+use crate::packet::{Message, Packet};
+use crate::runtime::Runtime;
+use crate::transport::{Activity, Link, OpenRequest, PacketReceiver, PacketSender, Transport};
+
+/// After so many turns without a pause other tasks get theirs.
+const TURNS: u32 = 32;
+
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    runtime: Arc<dyn Runtime>,
+    transport: Arc<dyn Transport>,
+    /// What every `open` is asked, but for the transport's name and the sid.
+    request: OpenRequest,
+    engine: Engine,
+    start: Duration,
+    /// The session's link, and the probe's.
+    links: Vec<Half>,
+    /// What the engine waits for.
+    deadline: Option<Duration>,
+    timer: Option<Timer>,
+    /// The deadline has passed; one last look is taken at what may have come.
+    overdue: bool,
+    /// Whether the engine was told that the inbox has room.
+    room: bool,
+    closing: bool,
+    /// An empty buffer for the outbox's queue.
+    spare: Vec<Packet>,
+    /// The origin for which the success of an upgrade is to be remembered.
+    remember: Option<String>,
+}
+
+/// Both halves of a link, and their calls.
+struct Half {
+    id: LinkId,
+    activity: Activity,
+    open: Slot<(), Result<Link, Error>>,
+    sender: Slot<Box<dyn PacketSender>, (Box<dyn PacketSender>, Sent)>,
+    receiver: Slot<Box<dyn PacketReceiver>, (Box<dyn PacketReceiver>, Result<Vec<Packet>, Error>)>,
+}
+
+enum Sent {
+    Batch(Result<(), Error>),
+    Goodbye,
+}
+
+/// Something to call, and its call while it runs.
+struct Slot<I, O> {
+    idle: Option<I>,
+    running: Option<BoxFuture<'static, O>>,
+    signal: Arc<Signal>,
+    waker: Waker,
+}
+
+/// Remembers which call was woken, so that no other is polled: a websocket's buffer is zeroed at
+/// each look, which was a fifth of all instructions when sending.
+struct Signal {
+    fired: AtomicBool,
+    shared: Arc<Shared>,
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.fired.store(true, Ordering::Release);
+        self.shared.driver.wake();
+    }
+}
+
+impl<I, O> Slot<I, O> {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let signal = Arc::new(Signal {
+            fired: AtomicBool::new(false),
+            shared: Arc::clone(shared),
+        });
+        Self {
+            idle: None,
+            running: None,
+            waker: Waker::from(Arc::clone(&signal)),
+            signal,
+        }
+    }
+
+    fn start(&mut self, call: BoxFuture<'static, O>) {
+        self.running = Some(call);
+        self.signal.fired.store(true, Ordering::Release);
+    }
+
+    /// Polls the call if it was woken.
+    fn poll(&mut self) -> Option<O> {
+        if !self.signal.fired.swap(false, Ordering::AcqRel) {
+            return None;
+        }
+        let call = self.running.as_mut()?;
+        let Poll::Ready(output) = call.as_mut().poll(&mut Context::from_waker(&self.waker)) else {
+            return None;
+        };
+        self.running = None;
+        Some(output)
+    }
+
+    /// Has the call polled in any case.
+    fn look_again(&self) {
+        self.signal.fired.store(true, Ordering::Release);
+    }
+}
+
+struct Timer {
+    at: Duration,
+    sleep: BoxFuture<'static, ()>,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        runtime: Arc<dyn Runtime>,
+        transport: Arc<dyn Transport>,
+        request: OpenRequest,
+        config: Config,
+        remember: Option<String>,
+    ) -> Self {
+        let start = runtime.now();
+        Self {
+            shared,
+            runtime,
+            transport,
+            request,
+            engine: Engine::new(config, Duration::ZERO),
+            start,
+            links: Vec::with_capacity(2),
+            deadline: None,
+            timer: None,
+            overdue: false,
+            room: true,
+            closing: false,
+            spare: Vec::new(),
+            remember,
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.runtime.now().saturating_sub(self.start)
+    }
+
+    /// One turn: what has happened goes in, what is to be done is begun. Local work comes before
+    /// new work from the server.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
+        let now = self.now();
+        let mut busy = self.take_commands(now);
+        busy |= self.poll_senders(now);
+        busy |= self.poll_receivers(now);
+        self.look_for_room(now);
+        match self.carry_out(now) {
+            Turn::Done => return Turn::Done,
+            Turn::Busy => busy = true,
+            Turn::Idle => {}
+        }
+        if busy { Turn::Busy } else { self.wait(cx, now) }
+    }
+
+    fn take_commands(&mut self, now: Duration) -> bool {
+        let (packets, closing) = self
+            .shared
+            .take_queue(self.engine.wants_messages(), &mut self.spare);
+        let mut busy = false;
+        if !packets.is_empty() {
+            self.engine.handle(now, Input::Send(packets));
+            busy = true;
+        }
+        if closing && !self.closing {
+            self.closing = true;
+            self.engine.handle(now, Input::Close);
+            busy = true;
+        }
+        busy
+    }
+
+    fn poll_senders(&mut self, now: Duration) -> bool {
+        let mut busy = false;
+        for half in &mut self.links {
+            let Some((sender, sent)) = half.sender.poll() else {
+                continue;
+            };
+            half.sender.idle = Some(sender);
+            let link = half.id;
+            let input = match sent {
+                Sent::Batch(Ok(())) => Input::Sent { link },
+                Sent::Batch(Err(error)) => Input::Failed {
+                    link,
+                    call: Call::Send,
+                    error,
+                },
+                Sent::Goodbye => Input::SaidGoodbye { link },
+            };
+            self.engine.handle(now, input);
+            busy = true;
+        }
+        busy
+    }
+
+    fn poll_receivers(&mut self, now: Duration) -> bool {
+        let mut busy = false;
+        for half in &mut self.links {
+            let link = half.id;
+            let input = if let Some(opened) = half.open.poll() {
+                match opened {
+                    Ok(opened) => {
+                        half.sender.idle = Some(opened.sender);
+                        half.receiver.idle = Some(opened.receiver);
+                        Input::Opened {
+                            link,
+                            framing: opened.framing,
+                        }
+                    }
+                    Err(error) => Input::Failed {
+                        link,
+                        call: Call::Open,
+                        error,
+                    },
+                }
+            } else if let Some((receiver, received)) = half.receiver.poll() {
+                half.receiver.idle = Some(receiver);
+                match received {
+                    Ok(packets) => Input::Received { link, packets },
+                    Err(error) => Input::Failed {
+                        link,
+                        call: Call::Receive,
+                        error,
+                    },
+                }
+            } else {
+                continue;
+            };
+            self.engine.handle(now, input);
+            busy = true;
+        }
+        busy
+    }
+
+    fn look_for_room(&mut self, now: Duration) {
+        let room = self.shared.wants_more();
+        if room != self.room {
+            self.room = room;
+            self.engine.handle(now, Input::Room(room));
+        }
+    }
+
+    fn carry_out(&mut self, now: Duration) -> Turn {
+        let mut turn = Turn::Idle;
+        loop {
+            match self.engine.poll(now) {
+                Output::Wait(deadline) => {
+                    self.deadline = deadline;
+                    return turn;
+                }
+                Output::Closed {
+                    reason,
+                    uncertain,
+                    unsent,
+                } => {
+                    self.close(reason, uncertain, unsent);
+                    return Turn::Done;
+                }
+                Output::Open {
+                    link,
+                    transport,
+                    sid,
+                } => {
+                    let mut request = self.request.clone();
+                    let activity = Activity::new(Arc::clone(&self.runtime));
+                    request.transport = transport.to_owned();
+                    request.sid = sid.map(|handshake| handshake.sid.clone());
+                    request.activity = activity.clone();
+                    let mut half = Half {
+                        id: link,
+                        activity,
+                        open: Slot::new(&self.shared),
+                        sender: Slot::new(&self.shared),
+                        receiver: Slot::new(&self.shared),
+                    };
+                    let transport = Arc::clone(&self.transport);
+                    let runtime = Arc::clone(&self.runtime);
+                    half.open.start(Box::pin(
+                        async move { transport.open(&runtime, request).await },
+                    ));
+                    self.links.push(half);
+                }
+                Output::Receive { link } => {
+                    if let Some(half) = self.link(link)
+                        && let Some(mut receiver) = half.receiver.idle.take()
+                    {
+                        half.receiver.start(Box::pin(async move {
+                            let received = receiver.recv().await;
+                            (receiver, received)
+                        }));
+                    }
+                }
+                Output::Send { link, batch } => {
+                    if let Some(half) = self.link(link)
+                        && let Some(mut sender) = half.sender.idle.take()
+                    {
+                        half.sender.start(Box::pin(async move {
+                            let sent = sender.send(batch).await;
+                            (sender, Sent::Batch(sent))
+                        }));
+                    }
+                }
+                Output::Close { link } => {
+                    if let Some(half) = self.link(link)
+                        && let Some(mut sender) = half.sender.idle.take()
+                    {
+                        half.sender.start(Box::pin(async move {
+                            if let Err(error) = sender.close().await {
+                                tracing::debug!(error = %error.report(), "the goodbye failed");
+                            }
+                            (sender, Sent::Goodbye)
+                        }));
+                    }
+                }
+                Output::Drain { link } => self.drain(now, link),
+                Output::Drop { link } => self.links.retain(|half| half.id != link),
+                Output::Accept(acceptance) => self.shared.accept(acceptance),
+                Output::Left(batch) => {
+                    self.shared.batch_left(&batch);
+                    let mut packets = batch.into_packets();
+                    packets.clear();
+                    self.spare = packets;
+                }
+                Output::Tell(events) => self.tell(events),
+            }
+            turn = Turn::Busy;
+        }
+    }
+
+    fn link(&mut self, link: LinkId) -> Option<&mut Half> {
+        self.links.iter_mut().find(|half| half.id == link)
+    }
+
+    /// Polls a receive call once more; whatever it gives, the engine knows how to go on.
+    fn drain(&mut self, now: Duration, link: LinkId) {
+        let Some(half) = self.link(link) else { return };
+        half.receiver.look_again();
+        let input = match half.receiver.poll() {
+            None => Input::Drained { link },
+            Some((receiver, received)) => {
+                half.receiver.idle = Some(receiver);
+                match received {
+                    Ok(packets) => Input::Received { link, packets },
+                    Err(error) => Input::Failed {
+                        link,
+                        call: Call::Receive,
+                        error,
+                    },
+                }
+            }
+        };
+        self.engine.handle(now, input);
+    }
+
+    fn tell(&mut self, events: Vec<Event>) {
+        // The engine tells such news apart from messages, one at a time.
+        match events.first() {
+            Some(Event::Connected(connected)) => {
+                tracing::debug!(sid = %connected.handshake.sid, transport = connected.transport, "connected");
+                let mut state = self.shared.state();
+                state.connected = Some(connected.clone());
+                state.transport = Some(connected.transport);
+                drop(state);
+                self.shared.turned.notify(usize::MAX);
+            }
+            Some(Event::Upgraded { transport }) => {
+                tracing::debug!(transport, "upgraded");
+                self.shared.state().transport = Some(*transport);
+                self.remember(*transport == "websocket");
+            }
+            Some(Event::UpgradeFailed { transport, error }) => {
+                tracing::debug!(transport, error = %error.report(), "the upgrade failed");
+                self.remember(false);
+            }
+            _ => {}
+        }
+        self.shared.put(events, self.closing);
+    }
+
+    fn remember(&self, upgraded: bool) {
+        if let Some(origin) = &self.remember {
+            super::builder::remember(origin, upgraded);
+        }
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>, now: Duration) -> Turn {
+        let Some(deadline) = self.deadline else {
+            return Turn::Idle;
+        };
+        if now >= deadline {
+            return self.time_is_up(cx, now);
+        }
+        self.overdue = false;
+        // A deadline that has moved later lets the old timer fire, and looks again.
+        if self.timer.as_ref().is_none_or(|timer| timer.at > deadline) {
+            let sleep = self.runtime.sleep(deadline.saturating_sub(now));
+            self.timer = Some(Timer {
+                at: deadline,
+                sleep,
+            });
+        }
+        if let Some(timer) = &mut self.timer
+            && timer.sleep.as_mut().poll(cx).is_ready()
+        {
+            self.timer = None;
+            return Turn::Busy;
+        }
+        Turn::Idle
+    }
+
+    /// A user who blocks the runtime's thread delays us, not the server: before a deadline counts,
+    /// the runtime gets a turn to notice what has come, and all that waits is looked at.
+    fn time_is_up(&mut self, cx: &mut Context<'_>, now: Duration) -> Turn {
+        self.timer = None;
+        if !self.overdue {
+            self.overdue = true;
+            for half in &self.links {
+                half.receiver.look_again();
+                half.sender.look_again();
+            }
+            cx.waker().wake_by_ref();
+            return Turn::Idle;
+        }
+        self.overdue = false;
+        for half in &self.links {
+            let since = |at: Duration| at.saturating_sub(self.start);
+            let received = half.activity.received().map(since);
+            let sent = half.activity.sent().map(since);
+            self.engine.handle(
+                now,
+                Input::Active {
+                    link: half.id,
+                    received,
+                    sent,
+                },
+            );
+        }
+        self.engine.handle(now, Input::Timeout);
+        Turn::Busy
+    }
+
+    fn close(&mut self, reason: Reason, uncertain: Vec<Message>, mut unsent: Vec<Message>) {
+        self.links.clear();
+        self.timer = None;
+        self.shared.end(|queue| {
+            unsent.extend(queue.into_iter().filter_map(|packet| match packet {
+                Packet::Message(message) => Some(message),
+                _ => None,
+            }));
+            let closed = Closed::new(reason, uncertain, unsent);
+            tracing::debug!(
+                reason = %closed,
+                uncertain = closed.uncertain().len(),
+                unsent = closed.unsent().len(),
+                "closed"
+            );
+            closed
+        });
+    }
+}
+
+enum Turn {
+    Busy,
+    Idle,
+    Done,
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let driver = &mut *self;
+        driver.shared.driver.register(cx.waker());
+        for _ in 0..TURNS {
+            match driver.turn(cx) {
+                Turn::Busy => {}
+                Turn::Idle => return Poll::Pending,
+                Turn::Done => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// A runtime that is shut down drops this task, and a transport may panic in it: those who wait
+/// hear of it all the same.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let (uncertain, unsent) = self.engine.abandon();
+        self.close(Reason::Aborted, uncertain, unsent);
+    }
+}

@@ -1,0 +1,299 @@
+//! The client: a session as its user sees it.
+
+mod builder;
+mod driver;
+mod handle;
+mod shared;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures::future::poll_fn;
+use futures::stream::{FusedStream, Stream};
+use futures::{Sink, SinkExt as _};
+
+pub use builder::Builder;
+pub use handle::{Handle, SinkError};
+
+use shared::Shared;
+
+use crate::error::{Error, SendError};
+use crate::event::{Closed, Connected, Event};
+use crate::packet::Message;
+use crate::runtime::Runtime;
+use crate::transport::Transport;
+
+/// One session with an Engine.IO server.
+///
+/// It is a [`Stream`] of [`Event`]s and a [`Sink`] of [`Message`]s; [`recv`](Client::recv) yields
+/// messages alone. A background task keeps the session alive: it answers pings, upgrades the
+/// transport and flushes, whether or not anybody awaits the client. [`handle`](Client::handle)
+/// gives handles that send and close from elsewhere.
+///
+/// Dropping the client closes the session: what was accepted is still flushed, in the background.
+///
+/// Back-pressure works both ways. [`send`](Client::send) waits while the outbox is full, and while
+/// the inbox is full nothing more is received, so a client that does not read stops the server from
+/// sending, and in the end (after the server's ping timeout) from believing in it. A program that
+/// only sends says so with [`discard_messages`](Client::discard_messages).
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = engineio_client::tokio::connect("http://localhost:3000").await?;
+/// client.send("hello").await?;
+/// while let Some(message) = client.recv().await {
+///     println!("{message:?}");
+/// }
+/// println!("{}", client.wait().await);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Client<T: Transport, R: Runtime> {
+    handle: Handle,
+    incoming: std::vec::IntoIter<Event>,
+    read_messages: u64,
+    read_bytes: u64,
+    finished: bool,
+    runtime: Arc<R>,
+    transport: PhantomData<fn() -> T>,
+}
+
+impl<T: Transport + Default, R: Runtime + Default> Client<T, R> {
+    /// Sets up a connection; see [`Builder`] for what can be set.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// let client = engineio_client::tokio::Client::builder("http://localhost:3000")
+    ///     .header("Authorization", "Bearer ...")
+    ///     .transports(["websocket"])
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(url: impl AsRef<str>) -> Builder<T, R> {
+        Builder::new(url, T::default(), R::default())
+    }
+
+    /// Connects with the defaults, and waits until the session is open.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Builder::connect`].
+    pub async fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
+        Self::builder(url).connect().await
+    }
+}
+
+impl<T: Transport, R: Runtime> Client<T, R> {
+    fn new(shared: Arc<Shared>, runtime: Arc<R>) -> Self {
+        Self {
+            handle: Handle::new(shared),
+            incoming: Vec::new().into_iter(),
+            read_messages: 0,
+            read_bytes: 0,
+            finished: false,
+            runtime,
+            transport: PhantomData,
+        }
+    }
+
+    /// Waits until the session is open: for after [`Builder::start`].
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be opened: the error names the step, the limit that passed, or the status
+    /// and the words with which the server refused. Where several transports were tried, it names
+    /// them all.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the session goes on opening.
+    pub async fn opened(&self) -> Result<Connected, Error> {
+        self.handle.opened().await
+    }
+
+    /// The next message, or `None` when the session has ended: [`wait`](Client::wait) tells why.
+    ///
+    /// Other events are passed over; use the client as a `Stream` to see them.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no message is lost.
+    pub async fn recv(&mut self) -> Option<Message> {
+        poll_fn(|cx| {
+            loop {
+                match ready!(self.poll_event(cx)) {
+                    Some(Event::Message(message)) => return Poll::Ready(Some(message)),
+                    Some(_) => {}
+                    None => return Poll::Ready(None),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Sends a message: returns when the outbox has accepted it. It then leaves in order, or comes
+    /// back in [`Closed::uncertain`] or [`Closed::unsent`].
+    ///
+    /// Waits while the outbox is full, and until the session is open.
+    ///
+    /// # Errors
+    ///
+    /// The message comes back in [`SendError`]: when the session is closed or closing
+    /// ([`Closed`](crate::ErrorKind::Closed)); and while the session is on polling, when the
+    /// message is larger than the server's `maxPayload` ([`TooLarge`](crate::ErrorKind::TooLarge))
+    /// or a text holds `\x1e`, which polling can't carry ([`NeedsFrames`](crate::ErrorKind::NeedsFrames)).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it has not accepted the message.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.handle.send(message).await
+    }
+
+    /// Sends a message if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Client::send); and [`Full`](crate::ErrorKind::Full) when the outbox is,
+    /// [`NotOpen`](crate::ErrorKind::NotOpen) before the session is open.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.handle.try_send(message)
+    }
+
+    /// Waits until all that was accepted before has left. That says nothing of its arrival.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) when the session ended before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.handle.flush().await
+    }
+
+    /// Closes the session and waits for its end. What was accepted is flushed first; nothing more
+    /// is accepted. It takes no longer than the close timeouts of [`Builder`] allow.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the session goes on closing.
+    pub async fn disconnect(&self) -> Closed {
+        self.handle.disconnect().await
+    }
+
+    /// Waits for the end of the session, whoever ends it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn wait(&self) -> Closed {
+        self.handle.wait().await
+    }
+
+    /// The id of the session, once it was open.
+    pub fn sid(&self) -> Option<String> {
+        self.handle.sid()
+    }
+
+    /// The name of the transport in use, once the session was open.
+    pub fn transport(&self) -> Option<&'static str> {
+        self.handle.transport()
+    }
+
+    /// A handle, to send and close from elsewhere. It does not keep the session open.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// From now on messages are dropped as they come, so that a program which only sends need not
+    /// read. Other events are kept.
+    pub fn discard_messages(&self) {
+        self.handle.shared().discard();
+    }
+
+    /// The runtime that the session runs on.
+    pub fn runtime(&self) -> &Arc<R> {
+        &self.runtime
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        loop {
+            if let Some(event) = self.incoming.next() {
+                if let Event::Message(message) = &event {
+                    let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
+                    self.read_messages = self.read_messages.wrapping_add(1);
+                    self.read_bytes = self.read_bytes.wrapping_add(length);
+                    self.handle
+                        .shared()
+                        .read(self.read_messages, self.read_bytes);
+                }
+                return Poll::Ready(Some(event));
+            }
+            match ready!(self.handle.shared().poll_take(cx)) {
+                Some(events) => self.incoming = events.into_iter(),
+                None => {
+                    self.finished = true;
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+}
+
+impl<T: Transport, R: Runtime> Drop for Client<T, R> {
+    fn drop(&mut self) {
+        self.handle.shared().discard();
+        self.handle.shared().close();
+    }
+}
+
+impl<T: Transport, R: Runtime> Stream for Client<T, R> {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll_event(cx)
+    }
+}
+
+impl<T: Transport, R: Runtime> FusedStream for Client<T, R> {
+    fn is_terminated(&self) -> bool {
+        self.finished
+    }
+}
+
+/// `poll_flush` waits until all has left, `poll_close` until the session has ended.
+impl<T: Transport, R: Runtime> Sink<Message> for Client<T, R> {
+    type Error = SinkError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
+        self.handle.poll_ready_unpin(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
+        self.handle.start_send_unpin(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
+        self.handle.poll_flush_unpin(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
+        self.handle.poll_close_unpin(cx)
+    }
+}
+
+impl<T: Transport, R: Runtime> fmt::Debug for Client<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("sid", &self.sid())
+            .field("transport", &self.transport())
+            .finish_non_exhaustive()
+    }
+}

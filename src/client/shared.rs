@@ -1,0 +1,371 @@
+//! What the user's side and the driver share: the outbox, the inbox, and the state of the session.
+//!
+//! A batch crosses under one lock and with one wake-up, whatever its length.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use event_listener::Event as Bell;
+use futures::task::AtomicWaker;
+
+use crate::engine::Acceptance;
+use crate::error::{Error, ErrorKind, SendError};
+use crate::event::{Closed, Connected, Event, Reason};
+use crate::packet::{Message, Packet};
+
+/// The limits of a queue: whichever comes first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    inbox: Mutex<Inbox>,
+    tally: Tally,
+    outbox_capacity: Capacity,
+    inbox_capacity: Capacity,
+    /// The task of the driver.
+    pub(crate) driver: AtomicWaker,
+    /// Rings when there may be room in the outbox, and at the end.
+    pub(crate) room: Bell,
+    /// Rings when a batch has left, and at the end.
+    pub(crate) left: Bell,
+    /// Rings when the session is open, and at the end.
+    pub(crate) turned: Bell,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    acceptance: Option<Acceptance>,
+    /// What is accepted and has not been taken by the driver.
+    queue: Vec<Packet>,
+    /// What is accepted and has not left, the driver's part included.
+    pending_messages: usize,
+    pending_bytes: usize,
+    accepted: u64,
+    left: u64,
+    closing: bool,
+    pub(crate) connected: Option<Connected>,
+    pub(crate) transport: Option<&'static str>,
+    pub(crate) closed: Option<Closed>,
+}
+
+/// What came and has not been taken by the reader.
+#[derive(Default)]
+struct Inbox {
+    events: Vec<Event>,
+    reader: Option<Waker>,
+    discard: bool,
+    finished: bool,
+}
+
+/// How much was put into the inbox, and how much of it was read. What the reader has taken out in
+/// one go counts until it is read.
+#[derive(Default)]
+struct Tally {
+    put_messages: AtomicU64,
+    put_bytes: AtomicU64,
+    read_messages: AtomicU64,
+    read_bytes: AtomicU64,
+    /// The driver waits for room.
+    stalled: AtomicBool,
+}
+
+/// What becomes of a message that is given to the outbox.
+pub(crate) enum Refusal {
+    /// There is no room, or no session yet: to be tried again at the bell.
+    Later(Message, ErrorKind),
+    No(SendError),
+}
+
+impl Refusal {
+    /// As the error of one who does not wait.
+    pub(crate) fn into_error(self) -> SendError {
+        match self {
+            Self::No(error) => error,
+            Self::Later(message, kind) => {
+                let text = match kind {
+                    ErrorKind::NotOpen => "the session is not open yet",
+                    _ => "the outbox is full",
+                };
+                SendError::new(message, Error::new(kind, text))
+            }
+        }
+    }
+}
+
+/// No code of ours can panic under a lock, and a user's waker that does spoils nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(outbox_capacity: Capacity, inbox_capacity: Capacity) -> Self {
+        Self {
+            state: Mutex::default(),
+            inbox: Mutex::default(),
+            tally: Tally::default(),
+            outbox_capacity,
+            inbox_capacity,
+            driver: AtomicWaker::new(),
+            room: Bell::new(),
+            left: Bell::new(),
+            turned: Bell::new(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    // The user's side.
+
+    /// Accepts a message, or tells why not. `within` is false for a message that was promised room.
+    pub(crate) fn push(&self, message: Message, within: bool) -> Result<(), Refusal> {
+        let mut state = self.state();
+        if state.closing || state.closed.is_some() {
+            let error = closed_error(state.closed.as_ref());
+            return Err(Refusal::No(SendError::new(message, error)));
+        }
+        let Some(acceptance) = state.acceptance else {
+            return Err(Refusal::Later(message, ErrorKind::NotOpen));
+        };
+        if let Err(error) = acceptance.check(&message) {
+            return Err(Refusal::No(SendError::new(message, error)));
+        }
+        let length = message.len();
+        if within && !state.has_room(length, self.outbox_capacity) {
+            return Err(Refusal::Later(message, ErrorKind::Full));
+        }
+        let idle = state.queue.is_empty();
+        state.queue.push(Packet::Message(message));
+        state.pending_messages = state.pending_messages.saturating_add(1);
+        state.pending_bytes = state.pending_bytes.saturating_add(length);
+        state.accepted = state.accepted.saturating_add(1);
+        drop(state);
+        if idle {
+            self.driver.wake();
+        }
+        Ok(())
+    }
+
+    /// Whether some message may be pushed, or the session is over.
+    pub(crate) fn is_ready(&self) -> bool {
+        let state = self.state();
+        state.closing
+            || state.closed.is_some()
+            || state.acceptance.is_some() && state.has_room(1, self.outbox_capacity)
+    }
+
+    /// The number of the last message accepted.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.state().accepted
+    }
+
+    /// Whether all messages up to this number have left, or why they never will.
+    pub(crate) fn flushed(&self, number: u64) -> Option<Result<(), Closed>> {
+        let state = self.state();
+        if state.left >= number {
+            return Some(Ok(()));
+        }
+        state.closed.clone().map(Err)
+    }
+
+    /// From now on nothing is accepted; what was is flushed, and the session ends.
+    pub(crate) fn close(&self) {
+        self.state().closing = true;
+        self.driver.wake();
+        self.room.notify(usize::MAX);
+    }
+
+    /// Takes out all that has come, or waits.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Vec<Event>>> {
+        let mut inbox = lock(&self.inbox);
+        if !inbox.events.is_empty() {
+            return Poll::Ready(Some(std::mem::take(&mut inbox.events)));
+        }
+        if inbox.finished {
+            return Poll::Ready(None);
+        }
+        match &mut inbox.reader {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// The one reader has read so much in all.
+    pub(crate) fn read(&self, messages: u64, bytes: u64) {
+        self.tally.read_messages.store(messages, Ordering::Relaxed);
+        self.tally.read_bytes.store(bytes, Ordering::Relaxed);
+        // Between this store and that load: the driver does the same the other way round, so one of
+        // the two sees the other.
+        fence(Ordering::SeqCst);
+        if self.tally.stalled.load(Ordering::Relaxed) && self.inbox_has_room() {
+            self.driver.wake();
+        }
+    }
+
+    /// Nobody reads messages any more.
+    pub(crate) fn discard(&self) {
+        let mut inbox = lock(&self.inbox);
+        inbox.discard = true;
+        inbox
+            .events
+            .retain(|event| !matches!(event, Event::Message(_)));
+        drop(inbox);
+        self.driver.wake();
+    }
+
+    // The driver's side.
+
+    /// Takes the messages that wait, if they are wanted, and tells whether the user has closed: then
+    /// they are the last.
+    pub(crate) fn take_queue(&self, wanted: bool, spare: &mut Vec<Packet>) -> (Vec<Packet>, bool) {
+        let mut state = self.state();
+        if state.queue.is_empty() || !(wanted || state.closing) {
+            return (Vec::new(), state.closing);
+        }
+        let queue = std::mem::replace(&mut state.queue, std::mem::take(spare));
+        (queue, state.closing)
+    }
+
+    pub(crate) fn accept(&self, acceptance: Acceptance) {
+        self.state().acceptance = Some(acceptance);
+        self.room.notify(usize::MAX);
+    }
+
+    /// A batch has left.
+    pub(crate) fn batch_left(&self, packets: &[Packet]) {
+        let mut messages = 0_usize;
+        let mut bytes = 0_usize;
+        for packet in packets {
+            if let Packet::Message(message) = packet {
+                messages = messages.saturating_add(1);
+                bytes = bytes.saturating_add(message.len());
+            }
+        }
+        if messages == 0 {
+            return;
+        }
+        let mut state = self.state();
+        state.pending_messages = state.pending_messages.saturating_sub(messages);
+        state.pending_bytes = state.pending_bytes.saturating_sub(bytes);
+        state.left = state
+            .left
+            .saturating_add(u64::try_from(messages).unwrap_or(u64::MAX));
+        drop(state);
+        self.room.notify(usize::MAX);
+        self.left.notify(usize::MAX);
+    }
+
+    /// Hands events to the reader. While closing, messages for which there is no room are dropped.
+    pub(crate) fn put(&self, mut events: Vec<Event>, closing: bool) {
+        let mut inbox = lock(&self.inbox);
+        if inbox.discard || closing && !self.inbox_has_room() {
+            events.retain(|event| !matches!(event, Event::Message(_)));
+        }
+        let mut messages = 0_u64;
+        let mut bytes = 0_u64;
+        for event in &events {
+            if let Event::Message(message) = event {
+                messages = messages.saturating_add(1);
+                bytes = bytes.saturating_add(u64::try_from(message.len()).unwrap_or(u64::MAX));
+            }
+        }
+        self.tally
+            .put_messages
+            .fetch_add(messages, Ordering::Relaxed);
+        self.tally.put_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if inbox.events.is_empty() {
+            inbox.events = events;
+        } else {
+            inbox.events.append(&mut events);
+        }
+        let reader = inbox.reader.take();
+        drop(inbox);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    fn inbox_has_room(&self) -> bool {
+        let unread = |put: &AtomicU64, read: &AtomicU64| {
+            let read = read.load(Ordering::Relaxed);
+            usize::try_from(put.load(Ordering::Relaxed).saturating_sub(read)).unwrap_or(usize::MAX)
+        };
+        unread(&self.tally.put_messages, &self.tally.read_messages) < self.inbox_capacity.messages
+            && unread(&self.tally.put_bytes, &self.tally.read_bytes) < self.inbox_capacity.bytes
+    }
+
+    /// Whether the driver may receive more; when not, the reader wakes it as soon as it may.
+    pub(crate) fn wants_more(&self) -> bool {
+        if self.inbox_has_room() || lock(&self.inbox).discard {
+            self.tally.stalled.store(false, Ordering::Relaxed);
+            return true;
+        }
+        self.tally.stalled.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        self.inbox_has_room()
+    }
+
+    /// The session has ended. What is still in the queue never left, and is added to `unsent`.
+    pub(crate) fn end(&self, end: impl FnOnce(Vec<Packet>) -> Closed) {
+        let mut state = self.state();
+        if state.closed.is_some() {
+            return;
+        }
+        let closed = end(std::mem::take(&mut state.queue));
+        state.closed = Some(closed.clone());
+        state.acceptance = None;
+        drop(state);
+        self.put(vec![Event::Closed(closed)], false);
+        let mut inbox = lock(&self.inbox);
+        inbox.finished = true;
+        let reader = inbox.reader.take();
+        drop(inbox);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        self.room.notify(usize::MAX);
+        self.left.notify(usize::MAX);
+        self.turned.notify(usize::MAX);
+    }
+}
+
+impl State {
+    /// A message that is larger than the whole outbox is let in alone.
+    fn has_room(&self, length: usize, capacity: Capacity) -> bool {
+        self.pending_messages == 0
+            || self.pending_messages < capacity.messages
+                && self.pending_bytes.saturating_add(length) <= capacity.bytes
+    }
+}
+
+pub(crate) fn closed_error(closed: Option<&Closed>) -> Error {
+    match closed.map(Closed::reason) {
+        None => Error::new(ErrorKind::Closed, "the session is closing"),
+        Some(Reason::Transport(cause)) => {
+            Error::new(ErrorKind::Closed, "the session is closed").with_source(cause.clone())
+        }
+        Some(Reason::Client) => Error::new(ErrorKind::Closed, "the session is closed"),
+        Some(Reason::Server) => Error::new(ErrorKind::Closed, "the server has closed the session"),
+        Some(Reason::PingTimeout) => Error::new(
+            ErrorKind::Closed,
+            "the session is closed, since the server was silent for too long",
+        ),
+        Some(Reason::Aborted) => Error::new(
+            ErrorKind::Closed,
+            "the session is closed, since the task that drives it ended early",
+        ),
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! The front doors: plain types for each runtime. The only place where the client meets the
+//! transports and runtimes that are built in.
+
+/// The client on tokio.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = engineio_client::tokio::connect("http://localhost:3000").await?;
+/// client.send("hello").await?;
+/// println!("{:?}", client.recv().await);
+/// client.disconnect().await;
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "tokio")]
+pub mod tokio {
+    use crate::error::Error;
+    pub use crate::runtime::Tokio;
+    use crate::transports::Transports;
+
+    /// A [`Client`](crate::Client) on tokio with the built-in transports.
+    pub type Client = crate::client::Client<Transports, Tokio>;
+
+    /// Connects with the defaults, from within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Builder::connect`](crate::Builder::connect).
+    pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
+        Client::connect(url).await
+    }
+}
+
+/// The client on smol.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = engineio_client::smol::connect("http://localhost:3000").await?;
+/// client.send("hello").await?;
+/// println!("{:?}", client.recv().await);
+/// client.disconnect().await;
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "smol")]
+pub mod smol {
+    use crate::error::Error;
+    pub use crate::runtime::Smol;
+    use crate::transports::Transports;
+
+    /// A [`Client`](crate::Client) on smol with the built-in transports.
+    pub type Client = crate::client::Client<Transports, Smol>;
+
+    /// Connects with the defaults, on smol's global executor.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Builder::connect`](crate::Builder::connect).
+    pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
+        Client::connect(url).await
+    }
+}
+
+/// The client on async-std.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = engineio_client::async_std::connect("http://localhost:3000").await?;
+/// client.send("hello").await?;
+/// println!("{:?}", client.recv().await);
+/// client.disconnect().await;
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "async-std")]
+pub mod async_std {
+    use crate::error::Error;
+    pub use crate::runtime::AsyncStd;
+    use crate::transports::Transports;
+
+    /// A [`Client`](crate::Client) on async-std with the built-in transports.
+    pub type Client = crate::client::Client<Transports, AsyncStd>;
+
+    /// Connects with the defaults, on async-std's global executor.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Builder::connect`](crate::Builder::connect).
+    pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
+        Client::connect(url).await
+    }
+}

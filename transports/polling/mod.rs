@@ -1,0 +1,190 @@
+//! Long polling: one GET that the server answers when it has something to say, and POSTs beside it.
+
+mod hyper;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use engineio_client::codec::{decode_payload, encode_payload};
+use engineio_client::http::{Exchange, HttpClient};
+use engineio_client::{
+    Batch, Error, ErrorKind, Framing, Handshake, Link, OpenRequest, Packet, PacketReceiver,
+    PacketSender, Runtime, Transport, async_trait,
+};
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use url::Position;
+
+use self::hyper::Hyper;
+use super::refusal::refusal;
+
+/// HTTP long polling.
+///
+/// By default it uses an HTTP client of its own, which keeps one connection for polls and one for
+/// posts, on any runtime.
+///
+/// ```
+/// use engineio_client::Transport;
+/// use engineio_client::transports::Polling;
+///
+/// assert_eq!(Polling::default().name(), "polling");
+/// ```
+#[derive(Clone, Default)]
+pub struct Polling {
+    client: Option<Arc<dyn HttpClient>>,
+}
+
+impl Polling {
+    /// Polling by an HTTP client of yours, which all sessions share.
+    pub fn with_client(client: Arc<dyn HttpClient>) -> Self {
+        Self {
+            client: Some(client),
+        }
+    }
+}
+
+impl fmt::Debug for Polling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Polling")
+            .field("own_client", &self.client.is_some())
+            .finish()
+    }
+}
+
+#[async_trait]
+impl Transport for Polling {
+    fn name(&self) -> &'static str {
+        "polling"
+    }
+
+    /// Makes no exchange: the open packet comes with the first poll.
+    async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
+        let client = match &self.client {
+            Some(client) => Arc::clone(client),
+            None => Arc::new(Hyper::default()),
+        };
+        let sid = OnceLock::new();
+        if let Some(known) = &request.sid {
+            let _ = sid.set(known.clone());
+        }
+        let exchange = Exchange::new(
+            Arc::clone(runtime),
+            request.limits,
+            request.dial_timeout,
+            request.activity.clone(),
+        );
+        let requests = Arc::new(Requests {
+            client,
+            request,
+            sid,
+            exchange,
+        });
+        let receiver = Receiver {
+            requests: Arc::clone(&requests),
+            error: None,
+        };
+        Ok(Link::new(Sender { requests }, receiver, Framing::Payloads))
+    }
+}
+
+/// What both halves need.
+struct Requests {
+    client: Arc<dyn HttpClient>,
+    request: OpenRequest,
+    /// Set by the first poll.
+    sid: OnceLock<String>,
+    exchange: Exchange,
+}
+
+impl Requests {
+    async fn send(&self, method: Method, body: Bytes) -> Result<Response<Bytes>, Error> {
+        let sid = self.sid.get().map(String::as_str);
+        let target = self.request.target(sid, self.exchange.runtime.random());
+        let uri = format!("{}{target}", &self.request.url[..Position::BeforePath]);
+        let mut request = Request::new(body);
+        *request.uri_mut() = uri.parse().map_err(|error| {
+            Error::new(ErrorKind::Invalid, "the URL can't be requested").with_source(error)
+        })?;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(super::USER_AGENT));
+        if method == Method::POST {
+            // Never `application/octet-stream`, for which Node's server ends the session.
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/plain;charset=UTF-8"),
+            );
+        }
+        for name in self.request.headers.keys() {
+            headers.remove(name);
+        }
+        headers.extend(self.request.headers.clone());
+        *request.method_mut() = method;
+        self.client.send(request, &self.exchange).await
+    }
+
+    async fn post(&self, body: Bytes) -> Result<(), Error> {
+        let response = self.send(Method::POST, body).await?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(refusal(
+            "a POST",
+            response.status(),
+            response.headers(),
+            response.body(),
+        ))
+    }
+}
+
+struct Receiver {
+    requests: Arc<Requests>,
+    /// What was wrong behind the packets returned last.
+    error: Option<Error>,
+}
+
+#[async_trait]
+impl PacketReceiver for Receiver {
+    async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let response = self.requests.send(Method::GET, Bytes::new()).await?;
+        if response.status() != StatusCode::OK {
+            return Err(refusal(
+                "a poll",
+                response.status(),
+                response.headers(),
+                response.body(),
+            ));
+        }
+        let decoded = decode_payload(response.into_body(), &self.requests.exchange.limits);
+        if self.requests.sid.get().is_none()
+            && let Some(Packet::Open(text)) = decoded.packets.first()
+            && let Ok(handshake) = Handshake::parse(text)
+        {
+            let _ = self.requests.sid.set(handshake.sid);
+        }
+        match decoded.error {
+            Some(error) if decoded.packets.is_empty() => return Err(error),
+            error => self.error = error,
+        }
+        Ok(decoded.packets)
+    }
+}
+
+struct Sender {
+    requests: Arc<Requests>,
+}
+
+#[async_trait]
+impl PacketSender for Sender {
+    async fn send(&mut self, batch: Batch) -> Result<(), Error> {
+        self.requests.post(encode_payload(&batch)).await
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        self.requests.post(encode_payload(&[Packet::Close])).await
+    }
+}

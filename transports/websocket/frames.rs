@@ -1,0 +1,130 @@
+//! Data frames, written from a borrowed batch: so no message is copied but for the masking that a
+//! client owes, and a long one passes through a short buffer.
+
+use async_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use async_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use engineio_client::codec::{Frame, frame};
+use engineio_client::{Batch, Packet};
+
+/// How many bytes are encoded before they are written.
+const PIECE: usize = 128 * 1024;
+
+pub(super) struct FrameWriter {
+    batch: Option<Batch>,
+    /// The packet under way, and how much of its data is encoded once its header is.
+    next: usize,
+    within: Option<Within>,
+    masks: fastrand::Rng,
+}
+
+#[derive(Clone, Copy)]
+struct Within {
+    mask: [u8; 4],
+    /// Bytes of the frame's payload that are encoded, the packet's type included.
+    done: usize,
+}
+
+impl FrameWriter {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            batch: None,
+            next: 0,
+            within: None,
+            masks: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    pub(super) fn start(&mut self, batch: Batch) {
+        self.batch = Some(batch);
+        self.next = 0;
+        self.within = None;
+    }
+
+    /// Lets the batch go.
+    pub(super) fn finish(&mut self) {
+        self.batch = None;
+    }
+
+    /// Whether the next byte must be one of the frame that was begun.
+    pub(super) fn is_within_a_frame(&self) -> bool {
+        self.within.is_some()
+    }
+
+    /// Appends frames until there is a piece to write, and tells whether there is more.
+    pub(super) fn encode(&mut self, output: &mut Vec<u8>) -> bool {
+        let Some(batch) = &self.batch else {
+            return false;
+        };
+        while let Some(packet) = batch.get(self.next) {
+            let (prefix, data, opcode) = parts(packet);
+            let length = data.len().saturating_add(usize::from(prefix.is_some()));
+            let within = match self.within {
+                Some(within) => within,
+                None => {
+                    let mask = self.masks.u32(..).to_ne_bytes();
+                    write_header(output, opcode, length, mask);
+                    let done = match prefix {
+                        Some(byte) => {
+                            mask_into(output, &[byte], mask, 0);
+                            1
+                        }
+                        None => 0,
+                    };
+                    Within { mask, done }
+                }
+            };
+            let offset = within.done.saturating_sub(usize::from(prefix.is_some()));
+            let room = PIECE.saturating_sub(output.len());
+            let rest = data.get(offset..).unwrap_or_default();
+            let part = rest.get(..room).unwrap_or(rest);
+            mask_into(output, part, within.mask, within.done);
+            if part.len() < rest.len() {
+                self.within = Some(Within {
+                    done: within.done.saturating_add(part.len()),
+                    ..within
+                });
+                return true;
+            }
+            self.within = None;
+            self.next = self.next.saturating_add(1);
+            if output.len() >= PIECE {
+                return self.next < batch.len();
+            }
+        }
+        false
+    }
+}
+
+fn parts(packet: &Packet) -> (Option<u8>, &[u8], OpCode) {
+    match frame(packet) {
+        Frame::Text(kind, text) => (Some(kind), text.as_bytes(), OpCode::Data(Data::Text)),
+        Frame::Binary(data) => (None, data, OpCode::Data(Data::Binary)),
+    }
+}
+
+fn write_header(output: &mut Vec<u8>, opcode: OpCode, length: usize, mask: [u8; 4]) {
+    let header = FrameHeader {
+        opcode,
+        mask: Some(mask),
+        ..FrameHeader::default()
+    };
+    // Writing to memory does not fail.
+    let _ = header.format(u64::try_from(length).unwrap_or(u64::MAX), output);
+}
+
+/// Appends data, masked as the part of the payload that begins at `offset`.
+fn mask_into(output: &mut Vec<u8>, data: &[u8], mut mask: [u8; 4], offset: usize) {
+    mask.rotate_left(offset % 4);
+    let start = output.len();
+    output.extend_from_slice(data);
+    let added = output.get_mut(start..).unwrap_or_default();
+    let [a, b, c, d] = mask;
+    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let (words, rest) = added.as_chunks_mut::<8>();
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
+        *byte ^= mask;
+    }
+}
