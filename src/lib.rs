@@ -36,6 +36,8 @@ pub use runtime::Runtime;
 pub use runtime::Smol;
 #[cfg(feature = "tokio")]
 pub use runtime::Tokio;
+#[cfg(feature = "mock")]
+pub use runtime::mock::MockRuntime;
 pub use transport::{
     Activity, Framing, Limits, Link, OpenRequest, PacketReceiver, PacketSender, Transport,
 };

@@ -1,0 +1,394 @@
+//! Runs tasks on one thread, in an order that is the same each time, and owns the virtual clock.
+//!
+//! No code of others runs under the lock: tasks and wakers are polled, woken and dropped outside.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::mem;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use super::Order;
+
+const POLL_LIMIT: u64 = 10_000_000;
+
+pub(super) struct Executor {
+    state: Mutex<State>,
+}
+
+struct State {
+    order: Order,
+    now: Duration,
+    /// The next number of a task or a timer: they are never used twice, so that a waker that
+    /// outlives its task can't meet another one.
+    next: u64,
+    tasks: BTreeMap<u64, Task>,
+    /// The tasks that can run, by the time of their waking. Some may have ended meanwhile.
+    ready: VecDeque<u64>,
+    timers: BTreeMap<Deadline, Waker>,
+    running: bool,
+    polls: u64,
+    poll_limit: u64,
+    random: fastrand::Rng,
+}
+
+/// When a timer fires; the number, given when it was made, decides between those of one instant.
+type Deadline = (Duration, u64);
+
+struct Task {
+    body: Body,
+    waker: Waker,
+    queued: bool,
+}
+
+enum Body {
+    /// The future of `block_on`, which stays on its caller's stack.
+    Main,
+    Spawned(BoxFuture<'static, ()>),
+    /// A spawned task while it is polled.
+    Taken,
+}
+
+impl Executor {
+    pub(super) fn new(order: Order) -> Self {
+        Self {
+            state: Mutex::new(State {
+                order,
+                now: Duration::ZERO,
+                next: 0,
+                tasks: BTreeMap::new(),
+                ready: VecDeque::new(),
+                timers: BTreeMap::new(),
+                running: false,
+                polls: 0,
+                poll_limit: POLL_LIMIT,
+                random: fastrand::Rng::with_seed(0),
+            }),
+        }
+    }
+
+    pub(super) fn set_seed(&self, seed: u64) {
+        self.state().random = fastrand::Rng::with_seed(seed);
+    }
+
+    pub(super) fn set_poll_limit(&self, polls: u64) {
+        self.state().poll_limit = polls;
+    }
+
+    pub(super) fn random(&self) -> u64 {
+        self.state().random.u64(..)
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.state().now
+    }
+
+    pub(super) fn tasks(&self) -> usize {
+        self.state().spawned()
+    }
+
+    pub(super) fn spawn(self: &Arc<Self>, future: BoxFuture<'static, ()>) {
+        self.add(Body::Spawned(future));
+    }
+
+    pub(super) fn abort_tasks(&self) {
+        let aborted: BTreeMap<_, _> = {
+            let mut state = self.state();
+            let (aborted, main) = mem::take(&mut state.tasks)
+                .into_iter()
+                .partition(|(_, task)| task.is_spawned());
+            state.tasks = main;
+            aborted
+        };
+        drop(aborted);
+    }
+
+    pub(super) fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let _running = Running::start(self);
+        let main = Removal {
+            executor: self,
+            task: self.add(Body::Main),
+            kept: false,
+        };
+        loop {
+            while let Some((id, body, waker)) = self.next_task() {
+                let mut cx = Context::from_waker(&waker);
+                match body {
+                    Body::Spawned(task) => self.poll_task(id, task, &mut cx),
+                    _ => {
+                        debug_assert_eq!(id, main.task);
+                        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+                            return output;
+                        }
+                    }
+                }
+            }
+            if !self.fire_timer(Duration::MAX) {
+                let (now, spawned) = {
+                    let state = self.state();
+                    (state.now, state.spawned())
+                };
+                panic!(
+                    "deadlock at {now:?} of virtual time: nothing can run and no timer is set; \
+                     tasks that wait: {} (the future of block_on and {spawned} spawned)",
+                    spawned + 1,
+                );
+            }
+        }
+    }
+
+    pub(super) fn advance(&self, duration: Duration) {
+        let _running = Running::start(self);
+        let end = self.now().saturating_add(duration);
+        loop {
+            while let Some((id, body, waker)) = self.next_task() {
+                if let Body::Spawned(task) = body {
+                    self.poll_task(id, task, &mut Context::from_waker(&waker));
+                }
+            }
+            if !self.fire_timer(end) {
+                break;
+            }
+        }
+        self.state().now = end;
+    }
+
+    #[cfg(test)]
+    pub(super) fn timers(&self) -> usize {
+        self.state().timers.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that panics runs under the lock, and a test that has panicked may look on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(self: &Arc<Self>, body: Body) -> u64 {
+        let mut state = self.state();
+        let id = state.number();
+        let waker = Waker::from(Arc::new(TaskWaker {
+            executor: Arc::downgrade(self),
+            id,
+        }));
+        state.tasks.insert(
+            id,
+            Task {
+                body,
+                waker,
+                queued: true,
+            },
+        );
+        state.ready.push_back(id);
+        id
+    }
+
+    /// Takes out the task whose turn it is.
+    fn next_task(&self) -> Option<(u64, Body, Waker)> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        loop {
+            let id = match state.order {
+                Order::FirstInFirstOut => state.ready.pop_front(),
+                Order::LastInFirstOut => state.ready.pop_back(),
+            }?;
+            let Some(task) = state.tasks.get_mut(&id) else {
+                continue;
+            };
+            task.queued = false;
+            if state.polls >= state.poll_limit {
+                let (now, polls) = (state.now, state.polls);
+                drop(guard);
+                panic!(
+                    "a loop without an end at {now:?} of virtual time: {polls} polls, and time \
+                     has not moved"
+                );
+            }
+            state.polls += 1;
+            let body = match task.body {
+                Body::Main => Body::Main,
+                _ => mem::replace(&mut task.body, Body::Taken),
+            };
+            return Some((id, body, task.waker.clone()));
+        }
+    }
+
+    fn poll_task(&self, id: u64, mut future: BoxFuture<'static, ()>, cx: &mut Context<'_>) {
+        let mut ended = Removal {
+            executor: self,
+            task: id,
+            kept: false,
+        };
+        if future.as_mut().poll(cx).is_pending() {
+            // It is not there any more where the task has aborted all, itself among them.
+            if let Some(task) = self.state().tasks.get_mut(&id) {
+                task.body = Body::Spawned(future);
+                ended.kept = true;
+            }
+        } else {
+            // Before the task counts as ended.
+            drop(future);
+        }
+    }
+
+    /// Moves the clock to the next timer and fires it, unless that would be after this time.
+    fn fire_timer(&self, end: Duration) -> bool {
+        let waker = {
+            let mut state = self.state();
+            let Some(timer) = state.timers.first_entry() else {
+                return false;
+            };
+            let (deadline, _) = *timer.key();
+            if deadline > end || deadline == Duration::MAX {
+                return false;
+            }
+            let waker = timer.remove();
+            // A timer that was polled late may lie in the past.
+            if deadline > state.now {
+                state.now = deadline;
+                state.polls = 0;
+            }
+            waker
+        };
+        waker.wake();
+        true
+    }
+}
+
+impl State {
+    fn number(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        number
+    }
+
+    fn spawned(&self) -> usize {
+        self.tasks.values().filter(|task| task.is_spawned()).count()
+    }
+}
+
+impl Task {
+    fn is_spawned(&self) -> bool {
+        !matches!(self.body, Body::Main)
+    }
+}
+
+/// While this lives, the executor runs, and nobody else may run it.
+struct Running<'a>(&'a Executor);
+
+impl<'a> Running<'a> {
+    fn start(executor: &'a Executor) -> Self {
+        let running = {
+            let mut state = executor.state();
+            state.polls = 0;
+            mem::replace(&mut state.running, true)
+        };
+        assert!(
+            !running,
+            "this MockRuntime runs already: block_on, advance and run_until_stalled can't be \
+             called by what they run, nor by two threads at once"
+        );
+        Self(executor)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.state().running = false;
+    }
+}
+
+/// Forgets a task that has ended, or panicked.
+struct Removal<'a> {
+    executor: &'a Executor,
+    task: u64,
+    kept: bool,
+}
+
+impl Drop for Removal<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            let removed = self.executor.state().tasks.remove(&self.task);
+            drop(removed);
+        }
+    }
+}
+
+struct TaskWaker {
+    /// Weak, as tasks hold their own wakers.
+    executor: Weak<Executor>,
+    id: u64,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(executor) = self.executor.upgrade() {
+            let mut state = executor.state();
+            if let Some(task) = state.tasks.get_mut(&self.id)
+                && !mem::replace(&mut task.queued, true)
+            {
+                state.ready.push_back(self.id);
+            }
+        }
+    }
+}
+
+/// A timer. It is in the executor's list from its first poll until it fires or is dropped.
+pub(super) struct Sleep {
+    executor: Arc<Executor>,
+    deadline: Deadline,
+    started: bool,
+}
+
+impl Sleep {
+    pub(super) fn new(executor: &Arc<Executor>, duration: Duration) -> Self {
+        let deadline = {
+            let mut state = executor.state();
+            (state.now.saturating_add(duration), state.number())
+        };
+        Self {
+            executor: Arc::clone(executor),
+            deadline,
+            started: false,
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // Declared before the lock, and so dropped after it: wakers are code of others.
+        let mut waker = cx.waker().clone();
+        let started = mem::replace(&mut self.started, true);
+        let mut state = self.executor.state();
+        if !started {
+            state.timers.insert(self.deadline, waker);
+            return Poll::Pending;
+        }
+        match state.timers.get_mut(&self.deadline) {
+            Some(last) => {
+                mem::swap(last, &mut waker);
+                Poll::Pending
+            }
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if self.started {
+            let removed = self.executor.state().timers.remove(&self.deadline);
+            drop(removed);
+        }
+    }
+}
