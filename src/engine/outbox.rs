@@ -83,6 +83,7 @@ impl Outbox {
         self.acceptance = acceptance;
     }
 
+    #[cfg(test)]
     pub(super) fn acceptance(&self) -> Acceptance {
         self.acceptance
     }
