@@ -80,7 +80,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
 /// Any connection.
 pub type BoxedStream = Box<dyn ByteStream>;
 
-#[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+#[cfg(all(
+    not(unix),
+    any(feature = "tokio", feature = "smol", feature = "async-std")
+))]
 fn unsupported(address: &Address) -> io::Error {
     io::Error::new(
         io::ErrorKind::Unsupported,

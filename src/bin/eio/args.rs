@@ -1,0 +1,122 @@
+//! The command line, read into options.
+
+use std::time::Duration;
+
+use lexopt::prelude::{Long, Short, Value};
+use lexopt::{Parser, ValueExt as _};
+
+pub(crate) const HELP: &str = "\
+eio: a command line client for Engine.IO servers
+
+A line on standard input is sent as a text message; a message received is a
+line on standard output.
+
+Usage: eio [OPTIONS] URL
+
+Options:
+  --transport NAME         polling or websocket; may be repeated, or a comma
+                           list, in order of preference [polling,websocket]
+  --runtime NAME           tokio, smol or async-std, of those compiled in
+  -H, --header 'N: V'      a header for every request; may be repeated
+  --query K=V              a pair of the query of every request; may be repeated
+  --path PATH              the Engine.IO path [/engine.io/]
+  --json                   every event is a JSON object on a line of its own
+  --binary-input           each input line is base64 of a binary message
+  --linger S               after the input ends, wait for messages this long [0]
+  --request-timeout S      the time for opening, and for a POST [10]
+  --max-message-size BYTES the most that is received in one message [67108864]
+  -h, --help               this text
+  -V, --version            the version
+
+Times are in seconds, and may be fractions.
+
+Exit status: 0 when this side ended the session and every line was delivered;
+1 when the connection could not be made, ended any other way, or lines were not
+delivered; 2 for bad usage.
+";
+
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) url: String,
+    pub(crate) transports: Vec<String>,
+    pub(crate) runtime: Option<String>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) path: Option<String>,
+    pub(crate) json: bool,
+    pub(crate) binary_input: bool,
+    pub(crate) linger: Duration,
+    pub(crate) request_timeout: Option<Duration>,
+    pub(crate) max_message_size: Option<usize>,
+}
+
+/// What the command line asks for.
+pub(crate) enum Request {
+    Run(Box<Options>),
+    Help,
+    Version,
+}
+
+pub(crate) fn parse(mut parser: Parser) -> Result<Request, String> {
+    read(&mut parser).map_err(|error| error.to_string())
+}
+
+fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
+    let mut options = Options::default();
+    let mut url = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("transport") => {
+                let names = parser.value()?.string()?;
+                options
+                    .transports
+                    .extend(names.split(',').map(|name| name.trim().to_owned()));
+            }
+            Long("runtime") => options.runtime = Some(parser.value()?.string()?),
+            Short('H') | Long("header") => {
+                options.headers.push(header(&parser.value()?.string()?)?)
+            }
+            Long("query") => {
+                let pair = parser.value()?.string()?;
+                let Some((name, value)) = pair.split_once('=') else {
+                    return Err("the value of --query is K=V".into());
+                };
+                options.query.push((name.to_owned(), value.to_owned()));
+            }
+            Long("path") => options.path = Some(parser.value()?.string()?),
+            Long("json") => options.json = true,
+            Long("binary-input") => options.binary_input = true,
+            Long("linger") => options.linger = seconds("--linger", &parser.value()?.string()?)?,
+            Long("request-timeout") => {
+                options.request_timeout =
+                    Some(seconds("--request-timeout", &parser.value()?.string()?)?);
+            }
+            Long("max-message-size") => options.max_message_size = Some(parser.value()?.parse()?),
+            Short('h') | Long("help") => return Ok(Request::Help),
+            Short('V') | Long("version") => return Ok(Request::Version),
+            Value(value) if url.is_none() => url = Some(value.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    options.url = url.ok_or("a URL is missing; see eio --help")?;
+    Ok(Request::Run(Box::new(options)))
+}
+
+/// `Name: value`. The value is not repeated in an error, since it may be a secret.
+fn header(text: &str) -> Result<(String, String), lexopt::Error> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("a header is 'Name: value'".into()),
+    }
+}
+
+fn seconds(option: &str, text: &str) -> Result<Duration, lexopt::Error> {
+    let seconds = text
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds
+        .ok_or_else(|| format!("the value of {option} is a number of seconds, not {text:?}").into())
+}
