@@ -344,7 +344,11 @@ impl Driver {
                     packets.clear();
                     self.spare = packets;
                 }
-                Output::Tell(events) => self.tell(events),
+                Output::Tell(events) => {
+                    self.tell(events);
+                    // Before the engine asks for more.
+                    self.look_for_room(now);
+                }
             }
             turn = Turn::Busy;
         }

@@ -1,0 +1,909 @@
+//! The client and its driver over scripted transports, in virtual time, each test under both
+//! orders of scheduling.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use engineio_client::runtime::mock::Order;
+use engineio_client::transports::Transports;
+use engineio_client::transports::mock::{Call, MockLink, MockServer, MockTransport};
+use engineio_client::{
+    Batch, Builder, Client, Error, ErrorKind, Event, Framing, Message, MockRuntime, Packet, Reason,
+    Runtime,
+};
+use futures::future::{Either, join, join3, select};
+use futures::{FutureExt as _, SinkExt, StreamExt as _};
+
+type MockClient = Client<Transports, MockRuntime>;
+
+const OPEN: &str = r#"{"sid":"S","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#;
+
+fn under_both_orders(test: impl AsyncFn(MockRuntime)) {
+    for order in [Order::FirstInFirstOut, Order::LastInFirstOut] {
+        let runtime = MockRuntime::with_order(order);
+        runtime.block_on(async {
+            test(runtime.clone()).await;
+            // What a dropped client has to say, it says in the background.
+            runtime.sleep(Duration::from_secs(3600)).await;
+        });
+        assert_eq!(runtime.tasks(), 0, "a task is left behind");
+    }
+}
+
+/// The server's ends of the transports polling and websocket.
+struct Servers {
+    polling: MockServer,
+    websocket: MockServer,
+}
+
+fn setup(runtime: &MockRuntime) -> (Builder<Transports, MockRuntime>, Servers) {
+    let (polling, polling_server) = MockTransport::new("polling");
+    let (websocket, websocket_server) = MockTransport::new("websocket");
+    let transports = Transports::new().with(polling).with(websocket);
+    let builder = Builder::new("http://localhost/", transports, runtime.clone());
+    (
+        builder,
+        Servers {
+            polling: polling_server,
+            websocket: websocket_server,
+        },
+    )
+}
+
+fn spawn<T: Send + 'static>(
+    runtime: &MockRuntime,
+    task: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = T> {
+    let (task, result) = task.remote_handle();
+    runtime.spawn(Box::pin(task));
+    result
+}
+
+/// Whether this is still pending when all others that can run have run.
+async fn waits(runtime: &MockRuntime, future: &mut (impl Future + Unpin)) -> bool {
+    matches!(
+        select(future, runtime.sleep(Duration::ZERO)).await,
+        Either::Right(_)
+    )
+}
+
+async fn settle(runtime: &MockRuntime) {
+    runtime.sleep(Duration::from_nanos(1)).await;
+}
+
+fn text(text: &str) -> Packet {
+    Packet::Message(Message::from(text))
+}
+
+fn texts(messages: &[Message]) -> Vec<&str> {
+    messages
+        .iter()
+        .map(|message| message.as_text().unwrap())
+        .collect()
+}
+
+fn sent_texts(batch: &Batch) -> Vec<String> {
+    let messages = batch.iter().filter_map(|packet| match packet {
+        Packet::Message(message) => message.as_text(),
+        _ => None,
+    });
+    messages.map(str::to_owned).collect()
+}
+
+/// A session that a websocket has opened.
+async fn websocket(runtime: &MockRuntime) -> (MockClient, MockLink) {
+    websocket_with(runtime, |builder| builder).await
+}
+
+async fn websocket_with(
+    runtime: &MockRuntime,
+    set: impl FnOnce(Builder<Transports, MockRuntime>) -> Builder<Transports, MockRuntime>,
+) -> (MockClient, MockLink) {
+    let (builder, mut servers) = setup(runtime);
+    let client = set(builder.transports(["websocket"])).start().unwrap();
+    let link = servers.websocket.opened().await.accept(Framing::Frames);
+    link.deliver(vec![Packet::Open(OPEN.into())]);
+    client.opened().await.unwrap();
+    (client, link)
+}
+
+/// A session on polling that is not upgraded.
+async fn polling(runtime: &MockRuntime) -> (MockClient, MockLink) {
+    let (builder, mut servers) = setup(runtime);
+    let client = builder.upgrade(false).start().unwrap();
+    let link = servers.polling.opened().await.accept(Framing::Payloads);
+    link.deliver(vec![Packet::Open(OPEN.into())]);
+    client.opened().await.unwrap();
+    (client, link)
+}
+
+/// Answers everything, until the client has dropped the link; gives what was sent.
+async fn answer_all(mut link: MockLink) -> Vec<Packet> {
+    let mut all = Vec::new();
+    loop {
+        match link.call().await {
+            Call::Send(batch, answer) => {
+                all.extend(batch.iter().cloned());
+                answer.ok();
+            }
+            Call::Close(answer) => {
+                all.push(Packet::Close);
+                answer.ok();
+            }
+            Call::Dropped => return all,
+        }
+    }
+}
+
+#[test]
+fn a_session_is_opened_used_and_closed() {
+    under_both_orders(async |runtime| {
+        let (mut client, mut link) = websocket(&runtime).await;
+        assert_eq!(client.sid().as_deref(), Some("S"));
+        assert_eq!(client.transport(), Some("websocket"));
+        client.send("a").await.unwrap();
+        client.send(vec![1, 2]).await.unwrap();
+        assert_eq!(
+            link.sent().await[..],
+            [text("a"), Packet::Message(Message::from(vec![1, 2]))]
+        );
+        link.deliver(vec![text("x"), text("")]);
+        assert_eq!(client.recv().await, Some(Message::from("x")));
+        assert_eq!(client.recv().await, Some(Message::from("")));
+        let (closed, all) = join(client.disconnect(), answer_all(link)).await;
+        assert!(closed.is_clean());
+        assert_eq!(all, [Packet::Close]);
+        assert_eq!(client.recv().await, None);
+        assert!(matches!(client.wait().await.reason(), Reason::Client));
+        assert_eq!(client.sid().as_deref(), Some("S"), "known to the end");
+    });
+}
+
+#[test]
+fn events_come_in_order_and_the_end_is_the_last() {
+    under_both_orders(async |runtime| {
+        let (client, link) = websocket(&runtime).await;
+        link.deliver(vec![text("a"), text("b"), Packet::Close, text("late")]);
+        let events: Vec<Event> = client.collect().await;
+        assert!(
+            matches!(
+                &events[..],
+                [Event::Connected(_), Event::Message(a), Event::Message(b), Event::Closed(closed)]
+                    if a.as_text() == Some("a") && b.as_text() == Some("b") && matches!(closed.reason(), Reason::Server)
+            ),
+            "{events:?}"
+        );
+    });
+}
+
+#[test]
+fn a_session_that_can_not_be_opened_tells_why() {
+    under_both_orders(async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let client = builder.transports(["websocket"]).start().unwrap();
+        let handle = client.handle();
+        let waiting = spawn(&runtime, async move { handle.send("early").await });
+        assert_eq!(
+            client.try_send("too early").unwrap_err().kind(),
+            ErrorKind::NotOpen
+        );
+        settle(&runtime).await;
+        servers
+            .websocket
+            .opened()
+            .await
+            .refuse(Error::new(ErrorKind::Connect, "no way"));
+        let error = client.opened().await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string()),
+            (ErrorKind::Connect, "no way".into())
+        );
+        let refused = waiting.await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Closed);
+        assert_eq!(
+            refused.message,
+            Message::from("early"),
+            "the message comes back"
+        );
+        assert_eq!(client.sid(), None);
+        assert_eq!(
+            client.try_send("too late").unwrap_err().kind(),
+            ErrorKind::Closed
+        );
+    });
+}
+
+#[test]
+fn the_next_transport_is_tried_and_the_error_names_each() {
+    under_both_orders(async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let client = builder.start().unwrap();
+        servers
+            .polling
+            .opened()
+            .await
+            .refuse(Error::new(ErrorKind::Connect, "refused"));
+        let open = servers.websocket.opened().await;
+        assert_eq!(open.request.transport, "websocket");
+        assert_eq!(open.request.sid, None);
+        open.refuse(Error::new(ErrorKind::Status, "the server answered 500").with_status(500));
+        let error = client.opened().await.unwrap_err();
+        assert_eq!(error.status(), Some(500));
+        let report = error.report();
+        assert!(
+            report.contains("polling: refused")
+                && report.contains("websocket: the server answered 500"),
+            "{report}"
+        );
+    });
+}
+
+#[test]
+fn a_send_waits_until_the_session_is_open() {
+    under_both_orders(async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let client = builder.transports(["websocket"]).start().unwrap();
+        let mut send = Box::pin(client.send("a"));
+        assert!(waits(&runtime, &mut send).await);
+        let mut link = servers.websocket.opened().await.accept(Framing::Frames);
+        link.deliver(vec![Packet::Open(OPEN.into())]);
+        send.await.unwrap();
+        assert_eq!(link.sent().await[..], [text("a")]);
+    });
+}
+
+#[test]
+fn the_outbox_is_bounded_in_messages_and_send_waits_for_room() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(3, 1000)).await;
+        for message in ["a", "b", "c"] {
+            client.try_send(message).unwrap();
+        }
+        let refused = client.try_send("d").unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.message),
+            (ErrorKind::Full, Message::from("d"))
+        );
+        let mut send = Box::pin(client.send("d"));
+        assert!(
+            waits(&runtime, &mut send).await,
+            "what is being sent counts too"
+        );
+        assert_eq!(link.sent().await.len(), 3);
+        send.await.unwrap();
+        assert_eq!(link.sent().await[..], [text("d")]);
+    });
+}
+
+#[test]
+fn the_outbox_is_bounded_in_bytes_and_a_larger_message_is_let_in_alone() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(100, 10)).await;
+        client.try_send("x".repeat(50)).unwrap();
+        assert_eq!(client.try_send("y").unwrap_err().kind(), ErrorKind::Full);
+        link.sent().await;
+        settle(&runtime).await;
+        client.try_send("12345").unwrap();
+        client.try_send("67890").unwrap();
+        assert_eq!(client.try_send("1").unwrap_err().kind(), ErrorKind::Full);
+    });
+}
+
+#[test]
+fn a_send_that_is_dropped_while_it_waits_has_sent_nothing() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(1, 1000)).await;
+        client.try_send("a").unwrap();
+        let mut send = Box::pin(client.send("never"));
+        assert!(waits(&runtime, &mut send).await);
+        drop(send);
+        assert_eq!(link.sent().await[..], [text("a")]);
+        settle(&runtime).await;
+        client.send("b").await.unwrap();
+        assert_eq!(link.sent().await[..], [text("b")]);
+    });
+}
+
+#[test]
+fn a_full_inbox_stops_the_receiving_and_reading_resumes_it() {
+    under_both_orders(async |runtime| {
+        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(4, 1000)).await;
+        for _ in 0..10 {
+            link.deliver(vec![text("a"), text("b")]);
+        }
+        settle(&runtime).await;
+        // The open packet, then two batches of two: the inbox is full.
+        assert_eq!(link.recv_calls(), 3);
+        client.recv().await.unwrap();
+        settle(&runtime).await;
+        assert_eq!(link.recv_calls(), 4, "one read made room for one batch");
+        for _ in 1..20 {
+            client.recv().await.unwrap();
+        }
+        assert!(client.recv().now_or_never().is_none());
+    });
+}
+
+#[test]
+fn the_inbox_is_bounded_in_bytes_and_may_be_exceeded_by_one_batch() {
+    under_both_orders(async |runtime| {
+        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(1000, 10)).await;
+        for _ in 0..3 {
+            link.deliver(vec![text(&"x".repeat(50))]);
+        }
+        settle(&runtime).await;
+        assert_eq!(link.recv_calls(), 2);
+        client.recv().await.unwrap();
+        settle(&runtime).await;
+        assert_eq!(link.recv_calls(), 3);
+    });
+}
+
+#[test]
+fn messages_that_nobody_wants_do_not_fill_the_inbox() {
+    under_both_orders(async |runtime| {
+        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(2, 1000)).await;
+        for _ in 0..3 {
+            link.deliver(vec![text("a"), text("b")]);
+        }
+        settle(&runtime).await;
+        assert_eq!(link.recv_calls(), 2, "full");
+        client.discard_messages();
+        settle(&runtime).await;
+        assert_eq!(link.recv_calls(), 5);
+        for _ in 0..10 {
+            link.deliver(vec![text("c"), text("d")]);
+        }
+        settle(&runtime).await;
+        assert_eq!(link.recv_calls(), 15);
+        link.deliver(vec![Packet::Close]);
+        assert!(matches!(client.next().await, Some(Event::Connected(_))));
+        assert!(
+            matches!(client.next().await, Some(Event::Closed(_))),
+            "other events are kept"
+        );
+    });
+}
+
+#[test]
+fn the_heartbeat_goes_on_while_nobody_reads() {
+    under_both_orders(async |runtime| {
+        let (client, link) = websocket_with(&runtime, |builder| builder.inbox(100, 10_000)).await;
+        let server = {
+            let clock = runtime.clone();
+            spawn(&runtime, async move {
+                let mut link = link;
+                for round in 0..50 {
+                    clock.sleep(Duration::from_secs(25)).await;
+                    link.deliver(vec![
+                        text("news"),
+                        Packet::Ping(format!("{round}").as_str().into()),
+                    ]);
+                    assert_eq!(
+                        link.sent().await[..],
+                        [Packet::Pong(format!("{round}").as_str().into())]
+                    );
+                }
+                link
+            })
+        };
+        let link = server.await;
+        assert!(runtime.now() >= Duration::from_secs(50 * 25));
+        let (closed, _) = join(client.disconnect(), answer_all(link)).await;
+        assert!(closed.is_clean());
+    });
+}
+
+#[test]
+fn an_hour_of_heartbeats() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = polling(&runtime).await;
+        for _ in 0..144 {
+            runtime.sleep(Duration::from_secs(25)).await;
+            link.deliver(vec![Packet::Ping("".into())]);
+            assert_eq!(link.sent().await[..], [Packet::Pong("".into())]);
+        }
+        join(client.disconnect(), answer_all(link)).await;
+    });
+}
+
+#[test]
+fn a_silent_server_ends_the_session_exactly_when_it_should() {
+    under_both_orders(async |runtime| {
+        let (client, link) = websocket(&runtime).await;
+        let opened = runtime.now();
+        let closed = client.wait().await;
+        assert!(matches!(closed.reason(), Reason::PingTimeout));
+        assert_eq!(runtime.now() - opened, Duration::from_secs(45));
+        assert!(link.is_dropped());
+    });
+}
+
+#[test]
+fn a_full_inbox_suspends_the_deadline() {
+    under_both_orders(async |runtime| {
+        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(1, 1000)).await;
+        link.deliver(vec![text("a")]);
+        runtime.sleep(Duration::from_secs(1000)).await;
+        assert_eq!(client.recv().await, Some(Message::from("a")));
+        let read = runtime.now();
+        let closed = client.wait().await;
+        assert!(matches!(closed.reason(), Reason::PingTimeout));
+        assert_eq!(runtime.now() - read, Duration::from_secs(45));
+    });
+}
+
+#[test]
+fn bytes_of_an_unfinished_message_are_life() {
+    under_both_orders(async |runtime| {
+        let (client, link) = websocket(&runtime).await;
+        for _ in 0..10 {
+            runtime.sleep(Duration::from_secs(30)).await;
+            link.request().activity.mark();
+        }
+        let last = runtime.now();
+        client.wait().await;
+        assert_eq!(runtime.now() - last, Duration::from_secs(45));
+    });
+}
+
+#[test]
+fn a_flush_waits_for_what_was_accepted_before_and_for_no_more() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = polling(&runtime).await;
+        client.flush().await.unwrap();
+        client.send("a").await.unwrap();
+        let mut flush = Box::pin(client.flush());
+        assert!(waits(&runtime, &mut flush).await);
+        client.send("b").await.unwrap();
+        assert_eq!(link.sent().await[..], [text("a")]);
+        flush.await.unwrap();
+        let mut flush = Box::pin(client.flush());
+        assert!(waits(&runtime, &mut flush).await);
+        link.fail_recv(Error::new(ErrorKind::Ended, "gone"));
+        assert_eq!(flush.await.unwrap_err().kind(), ErrorKind::Closed);
+    });
+}
+
+#[test]
+fn what_did_not_leave_is_handed_back_in_order() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = polling(&runtime).await;
+        client.send("left").await.unwrap();
+        link.sent().await;
+        for number in 0..20 {
+            client.send(format!("{number}")).await.unwrap();
+        }
+        let Call::Send(_, answer) = link.call().await else {
+            panic!("a batch was due")
+        };
+        link.deliver(vec![text("arrived")]);
+        answer.fail(Error::new(ErrorKind::Ended, "gone"));
+        let closed = client.wait().await;
+        assert!(
+            matches!(closed.reason(), Reason::Transport(error) if error.kind() == ErrorKind::Ended)
+        );
+        let mut all = texts(closed.uncertain());
+        assert!(!all.is_empty() && all.len() <= 16);
+        all.extend(texts(closed.unsent()));
+        assert_eq!(
+            all,
+            (0..20).map(|number| number.to_string()).collect::<Vec<_>>()
+        );
+        let messages: Vec<Event> = client.collect().await;
+        assert!(messages.iter().any(
+            |event| matches!(event, Event::Message(message) if message.as_text() == Some("arrived"))
+        ));
+    });
+}
+
+#[test]
+fn a_close_flushes_first_and_refuses_what_comes_after() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = polling(&runtime).await;
+        for message in ["a", "b", "c"] {
+            client.send(message).await.unwrap();
+        }
+        let handle = client.handle();
+        let mut disconnect = Box::pin(handle.disconnect());
+        assert!(waits(&runtime, &mut disconnect).await);
+        let refused = client.send("late").await.unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.message),
+            (ErrorKind::Closed, Message::from("late"))
+        );
+        let mut sent = sent_texts(&link.sent().await);
+        let goodbye = loop {
+            match link.call().await {
+                Call::Send(batch, answer) => {
+                    sent.extend(sent_texts(&batch));
+                    answer.ok();
+                }
+                Call::Close(answer) => break answer,
+                Call::Dropped => panic!("no goodbye"),
+            }
+        };
+        assert_eq!(sent, ["a", "b", "c"]);
+        assert!(
+            waits(&runtime, &mut disconnect).await,
+            "the goodbye is not answered yet"
+        );
+        goodbye.ok();
+        assert!(disconnect.await.is_clean());
+        assert!(link.is_dropped());
+    });
+}
+
+#[test]
+fn everybody_who_waits_hears_of_the_end() {
+    under_both_orders(async |runtime| {
+        let (client, link) = polling(&runtime).await;
+        let (a, b) = (client.handle(), client.handle());
+        let (first, second, all) = join3(a.disconnect(), b.disconnect(), answer_all(link)).await;
+        assert!(first.is_clean() && second.is_clean());
+        assert_eq!(all, [Packet::Close], "one goodbye");
+        assert!(client.wait().await.is_clean());
+        assert!(client.disconnect().await.is_clean(), "and again, at once");
+    });
+}
+
+#[test]
+fn a_dropped_client_closes_and_what_was_accepted_is_still_sent() {
+    under_both_orders(async |runtime| {
+        let (client, link) = websocket(&runtime).await;
+        let handle = client.handle();
+        client.send("last words").await.unwrap();
+        drop(client);
+        assert_eq!(
+            handle.send("too late").await.unwrap_err().kind(),
+            ErrorKind::Closed
+        );
+        assert_eq!(answer_all(link).await, [text("last words"), Packet::Close]);
+        assert!(handle.wait().await.is_clean());
+    });
+}
+
+#[test]
+fn a_dropped_client_that_nobody_answers_is_over_in_time() {
+    under_both_orders(async |runtime| {
+        let (client, link) = websocket(&runtime).await;
+        let handle = client.handle();
+        client.send("never").await.unwrap();
+        drop(client);
+        let start = runtime.now();
+        let closed = handle.wait().await;
+        assert_eq!(runtime.now() - start, Duration::from_secs(5));
+        assert_eq!(texts(closed.uncertain()), ["never"]);
+        assert!(!closed.is_clean());
+        drop(link);
+    });
+}
+
+#[test]
+fn connecting_that_is_given_up_leaves_nothing_behind() {
+    under_both_orders(async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let mut connect = Box::pin(builder.connect());
+        assert!(waits(&runtime, &mut connect).await);
+        drop(connect);
+        let open = servers.polling.opened().await;
+        open.dropped().await;
+
+        // Once the first poll is under way, the server is told.
+        let (builder, mut servers) = setup(&runtime);
+        let mut connect = Box::pin(builder.connect());
+        assert!(waits(&runtime, &mut connect).await);
+        let mut link = servers.polling.opened().await.accept(Framing::Payloads);
+        link.receiving().await;
+        drop(connect);
+        settle(&runtime).await;
+        assert!(!link.is_dropped());
+        link.deliver(vec![Packet::Open(OPEN.into())]);
+        assert_eq!(answer_all(link).await, [Packet::Close]);
+    });
+}
+
+#[test]
+fn a_runtime_that_drops_the_driver_is_heard_of() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = polling(&runtime).await;
+        client.send("a").await.unwrap();
+        let Call::Send(..) = link.call().await else {
+            panic!("a batch was due")
+        };
+        client.send("b").await.unwrap();
+        let mut wait = Box::pin(client.wait());
+        assert!(waits(&runtime, &mut wait).await);
+        runtime.abort_tasks();
+        let closed = wait.await;
+        assert!(matches!(closed.reason(), Reason::Aborted));
+        assert_eq!(
+            (texts(closed.uncertain()), texts(closed.unsent())),
+            (vec!["a"], vec!["b"])
+        );
+        assert_eq!(
+            client.send("c").await.unwrap_err().kind(),
+            ErrorKind::Closed
+        );
+    });
+}
+
+#[test]
+fn a_session_goes_over_from_polling_to_websocket_without_losing_anything() {
+    under_both_orders(async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let mut client = builder.start().unwrap();
+        let mut polling = servers.polling.opened().await.accept(Framing::Payloads);
+        polling.deliver(vec![Packet::Open(OPEN.into())]);
+        client.opened().await.unwrap();
+        assert_eq!(client.transport(), Some("polling"));
+        let open = servers.websocket.opened().await;
+        assert_eq!(open.request.sid.as_deref(), Some("S"));
+        let mut websocket = open.accept(Framing::Frames);
+        assert_eq!(websocket.sent().await[..], [Packet::Ping("probe".into())]);
+
+        // Both links are busy when the pong comes.
+        client.send("by polling").await.unwrap();
+        let Call::Send(batch, post) = polling.call().await else {
+            panic!("a batch was due")
+        };
+        assert_eq!(batch[..], [text("by polling")]);
+        websocket.deliver(vec![Packet::Pong("probe".into())]);
+        settle(&runtime).await;
+        client.send("by websocket").await.unwrap();
+        assert_eq!(
+            client.send("a\x1eb").await.unwrap_err().kind(),
+            ErrorKind::NeedsFrames
+        );
+        polling.deliver(vec![text("late answer")]);
+        settle(&runtime).await;
+        assert_eq!(polling.recv_calls(), 2, "no further poll");
+        assert!(!polling.is_dropped());
+        post.ok();
+        assert_eq!(websocket.sent().await[..], [Packet::Upgrade]);
+        assert_eq!(websocket.sent().await[..], [text("by websocket")]);
+        assert!(polling.is_dropped(), "and was never closed");
+        assert_eq!(client.transport(), Some("websocket"));
+        client.send("a\x1eb").await.unwrap();
+        assert_eq!(websocket.sent().await[..], [text("a\x1eb")]);
+        websocket.deliver(vec![text("on websocket")]);
+
+        let mut seen = Vec::new();
+        while seen.len() < 4 {
+            seen.push(match client.next().await.unwrap() {
+                Event::Connected(_) => "connected".to_owned(),
+                Event::Message(message) => message.as_text().unwrap().to_owned(),
+                Event::Upgraded { transport } => format!("upgraded to {transport}"),
+                other => panic!("{other:?}"),
+            });
+        }
+        assert_eq!(
+            seen,
+            [
+                "connected",
+                "late answer",
+                "upgraded to websocket",
+                "on websocket"
+            ]
+        );
+        join(client.disconnect(), answer_all(websocket)).await;
+    });
+}
+
+#[test]
+fn a_probe_that_dies_after_the_pong_brings_polling_back() {
+    under_both_orders(async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let mut client = builder.start().unwrap();
+        let mut polling = servers.polling.opened().await.accept(Framing::Payloads);
+        polling.deliver(vec![Packet::Open(OPEN.into())]);
+        let mut websocket = servers.websocket.opened().await.accept(Framing::Frames);
+        websocket.sent().await;
+        websocket.deliver(vec![Packet::Pong("probe".into())]);
+        settle(&runtime).await;
+        client.send("waits").await.unwrap();
+        settle(&runtime).await;
+        websocket.fail_recv(Error::new(ErrorKind::Ended, "gone"));
+        assert_eq!(polling.sent().await[..], [text("waits")]);
+        polling.deliver(vec![text("x")]);
+        assert!(matches!(client.next().await, Some(Event::Connected(_))));
+        assert!(matches!(
+            client.next().await,
+            Some(Event::UpgradeFailed {
+                transport: "websocket",
+                ..
+            })
+        ));
+        assert!(matches!(client.next().await, Some(Event::Message(_))));
+        assert_eq!(client.transport(), Some("polling"));
+        assert!(websocket.is_dropped());
+        join(client.disconnect(), answer_all(polling)).await;
+    });
+}
+
+#[test]
+fn a_close_at_every_step_of_an_upgrade_ends_well() {
+    // The step at which the user closes: before the probe is open, before the pong, after it, and
+    // right after the session has gone over.
+    for step in 0..4 {
+        under_both_orders(async |runtime| {
+            let (builder, mut servers) = setup(&runtime);
+            let client = builder.start().unwrap();
+            let polling = servers.polling.opened().await.accept(Framing::Payloads);
+            polling.deliver(vec![Packet::Open(OPEN.into())]);
+            client.opened().await.unwrap();
+            let open = servers.websocket.opened().await;
+            client.send("a").await.unwrap();
+            let handle = client.handle();
+            let polling = spawn(&runtime, answer_all(polling));
+            let (closed, polling, websocket) = if step == 0 {
+                let (closed, all) = join(handle.disconnect(), polling).await;
+                open.dropped().await;
+                (closed, all, Vec::new())
+            } else {
+                let mut websocket = open.accept(Framing::Frames);
+                websocket.sent().await;
+                if step > 1 {
+                    websocket.deliver(vec![Packet::Pong("probe".into())]);
+                    settle(&runtime).await;
+                }
+                if step < 3 {
+                    let (closed, all, probe) =
+                        join3(handle.disconnect(), polling, answer_all(websocket)).await;
+                    (closed, all, probe)
+                } else {
+                    // The poll that runs returns; the script of polling keeps its link.
+                    client.send("b").await.unwrap();
+                    (
+                        handle.disconnect().await,
+                        polling.await,
+                        answer_all(websocket).await,
+                    )
+                }
+            };
+            assert!(closed.is_clean(), "step {step}: {closed:?}");
+            assert_eq!(polling.last(), Some(&Packet::Close), "step {step}");
+            assert!(
+                websocket.is_empty(),
+                "step {step}: a probe is dropped, its goodbye would end the session"
+            );
+            assert!(polling.contains(&text("a")));
+        });
+    }
+}
+
+#[test]
+fn a_client_is_a_stream_and_a_sink() {
+    under_both_orders(async |runtime| {
+        let (mut client, link) = websocket_with(&runtime, |builder| builder.outbox(2, 100)).await;
+        let server = spawn(&runtime, answer_all(link));
+        for number in 0..10 {
+            client
+                .feed(Message::from(format!("{number}")))
+                .await
+                .unwrap();
+        }
+        SinkExt::flush(&mut client).await.unwrap();
+        let mut handle = client.handle();
+        SinkExt::send(&mut handle, Message::from("by the handle"))
+            .await
+            .unwrap();
+        SinkExt::close(&mut client).await.unwrap();
+        let mut expected: Vec<Packet> = (0..10).map(|number| text(&number.to_string())).collect();
+        expected.extend([text("by the handle"), Packet::Close]);
+        assert_eq!(server.await, expected);
+        assert!(
+            SinkExt::send(&mut handle, Message::from("late"))
+                .await
+                .is_err()
+        );
+    });
+}
+
+#[test]
+fn what_can_not_be_sent_by_polling_is_handed_back_and_the_session_goes_on() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = polling(&runtime).await;
+        let large = "x".repeat(1000);
+        let refused = client.send(large.as_str()).await.unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.message),
+            (ErrorKind::TooLarge, Message::from(large))
+        );
+        let refused = client.try_send("a\x1eb").unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.message),
+            (ErrorKind::NeedsFrames, Message::from("a\x1eb"))
+        );
+        client.send("x".repeat(999)).await.unwrap();
+        assert_eq!(link.sent().await.len(), 1);
+    });
+}
+
+#[test]
+fn a_server_that_upgraded_is_remembered_where_that_was_asked_for() {
+    under_both_orders(async |runtime| {
+        static RUN: AtomicUsize = AtomicUsize::new(0);
+        let url = format!(
+            "http://remember-{}.test",
+            RUN.fetch_add(1, Ordering::Relaxed)
+        );
+        let connect = |remember: bool| {
+            let (polling, polling_server) = MockTransport::new("polling");
+            let (websocket, websocket_server) = MockTransport::new("websocket");
+            let transports = Transports::new().with(polling).with(websocket);
+            let client = Builder::new(&url, transports, runtime.clone())
+                .remember_upgrade(remember)
+                .start()
+                .unwrap();
+            (client, polling_server, websocket_server)
+        };
+        // The first session upgrades.
+        let (client, mut polling_server, mut websocket_server) = connect(true);
+        let polling = polling_server.opened().await.accept(Framing::Payloads);
+        polling.deliver(vec![Packet::Open(OPEN.into())]);
+        let mut websocket = websocket_server.opened().await.accept(Framing::Frames);
+        websocket.sent().await;
+        websocket.deliver(vec![Packet::Pong("probe".into())]);
+        polling.deliver(vec![Packet::Noop]);
+        websocket.sent().await;
+        settle(&runtime).await;
+        assert_eq!(client.transport(), Some("websocket"));
+        join(client.disconnect(), answer_all(websocket)).await;
+
+        // The next one starts there, and falls back to polling.
+        let (client, mut polling_server, mut websocket_server) = connect(true);
+        websocket_server
+            .opened()
+            .await
+            .refuse(Error::new(ErrorKind::Connect, "not today"));
+        polling_server
+            .opened()
+            .await
+            .refuse(Error::new(ErrorKind::Connect, "nor this"));
+        assert!(client.opened().await.is_err());
+
+        // One that did not ask does not.
+        let (client, mut polling_server, _websocket_server) = connect(false);
+        polling_server
+            .opened()
+            .await
+            .refuse(Error::new(ErrorKind::Protocol, "enough"));
+        assert!(client.opened().await.is_err());
+    });
+}
+
+#[test]
+fn what_is_wrong_with_the_settings_is_told_at_the_start() {
+    let runtime = MockRuntime::new();
+    let start =
+        |url: &str,
+         set: fn(Builder<Transports, MockRuntime>) -> Builder<Transports, MockRuntime>| {
+            let (transport, _server) = MockTransport::new("polling");
+            set(Builder::new(
+                url,
+                Transports::new().with(transport),
+                runtime.clone(),
+            ))
+            .start()
+            .map(|_| ())
+        };
+    let url = "http://localhost";
+    for (url, set, named) in [
+        (
+            "nonsense",
+            (|builder| builder) as fn(Builder<Transports, MockRuntime>) -> _,
+            "URL",
+        ),
+        ("ftp://localhost", |builder| builder, "ftp"),
+        (url, |builder| builder.header("X-A", "a\r\nX-B: b"), "X-A"),
+        (url, |builder| builder.header("X A", "a"), "X A"),
+        (url, |builder| builder.transports(["pigeon"]), "pigeon"),
+        (url, |builder| builder.transports([""; 0]), "empty"),
+    ] {
+        let error = start(url, set).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.report().contains(named), "{}", error.report());
+    }
+}
