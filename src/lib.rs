@@ -1,4 +1,42 @@
-//! Engine.IO v4 client.
+//! An Engine.IO v4 client: long polling and WebSocket, on tokio, smol or async-std, with transports
+//! that anyone can plug in, and a mock transport and runtime for deterministic tests.
+//!
+//! Each runtime has a front door with plain types: `engineio_client::tokio`,
+//! `engineio_client::smol`, `engineio_client::async_std`. (Write them in full: a
+//! `use engineio_client::tokio;` would hide the crate of that name.)
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut client = engineio_client::tokio::connect("http://localhost:3000").await?;
+//! client.send("hello").await?;
+//! while let Some(message) = client.recv().await {
+//!     println!("{message:?}");
+//! }
+//! println!("{}", client.wait().await);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is here
+//!
+//! - [`Client`], one session, and [`Builder`], everything that can be set about it. A client is a
+//!   `Stream` of [`Event`]s and a `Sink` of [`Message`]s; a [`Handle`] sends and closes from elsewhere.
+//! - [`Transport`] and [`transports`]: how packets travel. The built-in ones use nothing that yours
+//!   could not; [`transport`] has the contract, [`codec`] the wire format, [`http`] what polling asks
+//!   of an HTTP client.
+//! - [`Runtime`] and [`runtime`]: clock, timers, tasks and connections.
+//! - [`Error`] and [`Closed`]: what failed, and what became of each message.
+//!
+//! # Concurrency
+//!
+//! A session is one task, spawned on the runtime when it starts. It owns the transport, answers
+//! pings, upgrades and flushes, and ends by itself within the time limits of [`Builder`]. The
+//! client and its handles talk to it through two bounded queues, and may be used from any thread.
+//!
+//! # Features
+//!
+//! `tokio`, `smol`, `async-std` (a runtime each), `polling`, `websocket` (the transports), `mock` (for
+//! tests), `cli` (the program `eio`). They only add; by default `tokio`, `polling` and `websocket`.
 
 // The folder `transports` is compiled a second time as a foreign crate, so it names this crate as
 // a stranger does.
@@ -41,3 +79,8 @@ pub use runtime::mock::MockRuntime;
 pub use transport::{
     Activity, Framing, Limits, Link, OpenRequest, PacketReceiver, PacketSender, Transport,
 };
+
+/// The examples of the README are compiled with those of the documentation.
+#[cfg(all(doctest, feature = "tokio", feature = "polling", feature = "websocket"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -222,13 +222,15 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             }
             (Err(error), _) => {
                 let message = format!("{name:?} is no name of a header");
-                self.fault
-                    .get_or_insert(Error::new(ErrorKind::Invalid, message).with_source(error));
+                self.fault.get_or_insert_with(|| {
+                    Error::new(ErrorKind::Invalid, message).with_source(error)
+                });
             }
             (_, Err(error)) => {
                 let message = format!("the value of the header {name} can't be one");
-                self.fault
-                    .get_or_insert(Error::new(ErrorKind::Invalid, message).with_source(error));
+                self.fault.get_or_insert_with(|| {
+                    Error::new(ErrorKind::Invalid, message).with_source(error)
+                });
             }
         }
         self

@@ -50,9 +50,12 @@ struct Half {
     id: LinkId,
     activity: Activity,
     open: Slot<(), Result<Link, Error>>,
-    sender: Slot<Box<dyn PacketSender>, (Box<dyn PacketSender>, Sent)>,
-    receiver: Slot<Box<dyn PacketReceiver>, (Box<dyn PacketReceiver>, Result<Vec<Packet>, Error>)>,
+    sender: HalfSlot<dyn PacketSender, Sent>,
+    receiver: HalfSlot<dyn PacketReceiver, Result<Vec<Packet>, Error>>,
 }
+
+/// A half belongs to its call while that runs, and comes back with the result.
+type HalfSlot<H, O> = Slot<Box<H>, (Box<H>, O)>;
 
 enum Sent {
     Batch(Result<(), Error>),

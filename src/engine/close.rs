@@ -104,10 +104,7 @@ impl Engine {
         let link = self.current.id;
         if *rounds <= MAX_DRAIN_ROUNDS {
             // A frame may wait behind the last one; a further poll would be a new request.
-            if !self.current.receiving
-                && !self.current.deaf
-                && self.current.framing == Some(Framing::Frames)
-            {
+            if !self.current.receiving && self.current.framing == Some(Framing::Frames) {
                 self.current.receiving = true;
                 self.outputs.push_back(Output::Receive { link });
             }

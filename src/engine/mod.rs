@@ -186,8 +186,6 @@ struct Link {
     /// `None` while `open` runs.
     framing: Option<Framing>,
     receiving: bool,
-    /// Its `recv` has failed, and is not called again.
-    deaf: bool,
     sending: Option<Sending>,
 }
 
@@ -205,7 +203,6 @@ impl Link {
             transport,
             framing: None,
             receiving: false,
-            deaf: false,
             sending: None,
         }
     }
@@ -546,7 +543,6 @@ impl Engine {
         }
         if call == Call::Receive {
             self.current.receiving = false;
-            self.current.deaf = true;
         }
         match (&self.phase, call) {
             (Phase::Opening { .. }, _) => self.attempt_failed(now, error),

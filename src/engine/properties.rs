@@ -41,7 +41,10 @@ struct World {
 }
 
 fn labels(messages: &[Message]) -> Vec<String> {
-    messages.iter().map(|message| message.as_text().unwrap().to_owned()).collect()
+    messages
+        .iter()
+        .map(|message| message.as_text().unwrap().to_owned())
+        .collect()
 }
 
 fn batch_labels(packets: &[Packet]) -> Vec<String> {
@@ -89,38 +92,63 @@ impl World {
             assert!(self.end.is_none(), "{output:?} after the end");
             match output {
                 Output::Open { link, .. } => {
-                    let calls = Calls { opening: true, ..Calls::default() };
-                    assert!(self.links.insert(link, calls).is_none(), "{link:?} is opened twice");
+                    let calls = Calls {
+                        opening: true,
+                        ..Calls::default()
+                    };
+                    assert!(
+                        self.links.insert(link, calls).is_none(),
+                        "{link:?} is opened twice"
+                    );
                     if !self.handshake_given {
                         self.session = link;
                     }
                 }
                 Output::Receive { link } => {
                     let calls = self.link(link);
-                    assert!(!calls.opening && !calls.receiving, "two receive calls on {link:?}");
+                    assert!(
+                        !calls.opening && !calls.receiving,
+                        "two receive calls on {link:?}"
+                    );
                     calls.receiving = true;
                 }
                 Output::Send { link, batch } => {
                     let packets = batch.to_vec();
                     let calls = self.link(link);
-                    assert!(!calls.opening && calls.sending.is_none() && !calls.closing, "two send calls on {link:?}");
+                    assert!(
+                        !calls.opening && calls.sending.is_none() && !calls.closing,
+                        "two send calls on {link:?}"
+                    );
                     assert!(!packets.is_empty());
                     if calls.framing == Some(Framing::Payloads) {
-                        let size: usize = packets.iter().map(|packet| payload_len(packet) + 1).sum::<usize>() - 1;
-                        assert!(size <= MAX_PAYLOAD || packets.len() == 1, "a payload of {size} bytes");
+                        let size: usize = packets
+                            .iter()
+                            .map(|packet| payload_len(packet) + 1)
+                            .sum::<usize>()
+                            - 1;
+                        assert!(
+                            size <= MAX_PAYLOAD || packets.len() == 1,
+                            "a payload of {size} bytes"
+                        );
                         assert!(packets.len() <= 16);
                     }
                     calls.sending = Some(packets.clone());
                     if packets == [Packet::Upgrade] {
                         let old = &self.links[&self.session];
-                        assert!(!old.receiving && old.sending.is_none(), "the old link is not at rest");
+                        assert!(
+                            !old.receiving && old.sending.is_none(),
+                            "the old link is not at rest"
+                        );
                         self.session = link;
                     } else if link != self.session {
                         assert_eq!(packets, [Packet::Ping(Text::from("probe"))], "on a probe");
                     }
                 }
                 Output::Close { link } => {
-                    assert_eq!(link, self.session, "a goodbye on a link that is not the session's");
+                    assert_eq!(
+                        link, self.session,
+                        "a goodbye on a link that is not the session's"
+                    );
                     let calls = self.link(link);
                     assert!(calls.sending.is_none() && !calls.closing);
                     calls.closing = true;
@@ -145,7 +173,11 @@ impl World {
                         }
                     }
                 }
-                Output::Closed { reason, uncertain, unsent } => {
+                Output::Closed {
+                    reason,
+                    uncertain,
+                    unsent,
+                } => {
                     self.end = Some((reason, uncertain, unsent));
                 }
                 Output::Wait(_) => unreachable!(),
@@ -157,17 +189,27 @@ impl World {
     }
 
     fn link(&mut self, link: LinkId) -> &mut Calls {
-        self.links.get_mut(&link).unwrap_or_else(|| panic!("{link:?} is not there"))
+        self.links
+            .get_mut(&link)
+            .unwrap_or_else(|| panic!("{link:?} is not there"))
     }
 
     /// Something happens: which of all that can, the choice says.
     fn step(&mut self, choice: u32) {
         let draining = matches!(self.rig.engine.phase, Phase::Draining { .. });
-        let link = *self.links.keys().nth(choice as usize / 16 % self.links.len()).unwrap();
+        let link = *self
+            .links
+            .keys()
+            .nth(choice as usize / 16 % self.links.len())
+            .unwrap();
         let detail = choice / 256 % 16;
         let error = || Error::new(ErrorKind::Ended, "gone");
         let calls = &self.links[&link];
-        let framing = if link == LinkId(0) { Framing::Payloads } else { Framing::Frames };
+        let framing = if link == LinkId(0) {
+            Framing::Payloads
+        } else {
+            Framing::Frames
+        };
         match choice % 16 {
             _ if draining => {
                 let session = self.session;
@@ -175,7 +217,10 @@ impl World {
                     let message = self.number();
                     self.arrived.push(message.clone());
                     self.link(session).receiving = false;
-                    self.tell(Input::Received { link: session, packets: vec![text(&message)] });
+                    self.tell(Input::Received {
+                        link: session,
+                        packets: vec![text(&message)],
+                    });
                 } else {
                     self.tell(Input::Drained { link: session });
                 }
@@ -186,7 +231,11 @@ impl World {
                     self.link(link).framing = Some(framing);
                     self.tell(Input::Opened { link, framing });
                 } else {
-                    self.tell(Input::Failed { link, call: Call::Open, error: error() });
+                    self.tell(Input::Failed {
+                        link,
+                        call: Call::Open,
+                        error: error(),
+                    });
                 }
             }
             0..=5 if calls.receiving => {
@@ -195,14 +244,20 @@ impl World {
                 match packets {
                     Some(packets) => {
                         let session = link == self.session && self.handshake_given;
-                        let before = packets.iter().take_while(|packet| **packet != Packet::Close);
+                        let before = packets
+                            .iter()
+                            .take_while(|packet| **packet != Packet::Close);
                         let labels = batch_labels(&before.cloned().collect::<Vec<_>>());
                         if session && (self.open || !self.closing) {
                             self.arrived.extend(labels);
                         }
                         self.tell(Input::Received { link, packets });
                     }
-                    None => self.tell(Input::Failed { link, call: Call::Receive, error: error() }),
+                    None => self.tell(Input::Failed {
+                        link,
+                        call: Call::Receive,
+                        error: error(),
+                    }),
                 }
             }
             6..=8 if calls.sending.is_some() => {
@@ -210,7 +265,11 @@ impl World {
                 if detail < 15 {
                     self.tell(Input::Sent { link });
                 } else {
-                    self.tell(Input::Failed { link, call: Call::Send, error: error() });
+                    self.tell(Input::Failed {
+                        link,
+                        call: Call::Send,
+                        error: error(),
+                    });
                 }
             }
             6..=8 if calls.closing => {
@@ -242,7 +301,10 @@ impl World {
                     self.rig.now = self.rig.now.max(wait);
                     self.tell(Input::Timeout);
                     let again = self.rig.wait.filter(|_| self.end.is_none());
-                    assert!(again.is_none_or(|again| again > self.rig.now), "the time has come, and nothing follows");
+                    assert!(
+                        again.is_none_or(|again| again > self.rig.now),
+                        "the time has come, and nothing follows"
+                    );
                 }
             }
             _ => {}
@@ -281,7 +343,9 @@ impl World {
     }
 
     fn check_the_end(&self) {
-        let Some((_, uncertain, unsent)) = &self.end else { return };
+        let Some((_, uncertain, unsent)) = &self.end else {
+            return;
+        };
         assert!(self.links.is_empty(), "links are left behind");
         let mut all = self.left.clone();
         all.extend(labels(uncertain));

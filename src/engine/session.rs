@@ -89,7 +89,7 @@ impl Engine {
             Phase::Closing(_) => true,
             _ => false,
         };
-        wanted && !self.current.deaf && !self.is_pausing()
+        wanted && !self.is_pausing()
     }
 
     /// When the next poll is due, where one is being put off.

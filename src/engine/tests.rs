@@ -49,7 +49,8 @@ fn wire(packets: &[Packet]) -> String {
     let list: Vec<String> = packets
         .iter()
         .map(|packet| {
-            String::from_utf8(crate::codec::encode_payload(&[packet.clone()]).to_vec()).unwrap()
+            String::from_utf8(crate::codec::encode_payload(std::slice::from_ref(packet)).to_vec())
+                .unwrap()
         })
         .collect();
     list.join(" ")
@@ -800,6 +801,14 @@ fn noops_during_a_probe_do_not_make_a_storm() {
 }
 
 #[test]
+fn a_probe_that_fails_ends_the_pause_between_polls() {
+    let mut rig = Rig::probing();
+    assert!(rig.brings(0, &["6"]).is_empty());
+    let todo = rig.fails(1, Call::Receive);
+    assert_eq!(todo[1..], ["tell not upgraded websocket: gone", "recv 0"]);
+}
+
+#[test]
 fn a_full_inbox_does_not_hold_up_an_upgrade() {
     let mut rig = Rig::probing();
     rig.on(Input::Room(false));
@@ -1220,6 +1229,21 @@ fn nothing_leaves_on_a_session_that_has_expired() {
     let mut rig = Rig::websocket();
     rig.now = 100 * SECOND;
     assert!(rig.says(&["a"]).is_empty(), "the machine was suspended");
+    assert_eq!(
+        rig.on(Input::Timeout),
+        ["drop 0", "closed PingTimeout uncertain [] unsent [a]"]
+    );
+}
+
+#[test]
+fn a_close_of_an_expired_session_waits_for_its_end_and_hands_everything_back() {
+    let mut rig = Rig::websocket();
+    rig.now = 100 * SECOND;
+    rig.says(&["a"]);
+    assert!(
+        rig.on(Input::Close).is_empty(),
+        "no goodbye while something waits"
+    );
     assert_eq!(
         rig.on(Input::Timeout),
         ["drop 0", "closed PingTimeout uncertain [] unsent [a]"]

@@ -92,10 +92,15 @@ mod system {
     }
 
     #[cfg(any(feature = "smol", feature = "async-std"))]
-    #[expect(clippy::disallowed_methods, reason = "this is where a real clock is read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where a real clock is read"
+    )]
     impl Clock {
         pub(crate) fn new() -> Self {
-            Self { start: std::time::Instant::now() }
+            Self {
+                start: std::time::Instant::now(),
+            }
         }
 
         pub(crate) fn now(&self) -> Duration {
