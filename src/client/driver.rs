@@ -343,9 +343,7 @@ impl Driver {
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
                     self.shared.batch_left(&batch);
-                    let mut packets = batch.into_packets();
-                    packets.clear();
-                    self.spare = packets;
+                    self.recycle(batch.into_packets());
                 }
                 Output::Tell(events) => {
                     self.tell(events);
@@ -354,6 +352,15 @@ impl Driver {
                 }
             }
             turn = Turn::Busy;
+        }
+    }
+
+    /// Keeps the buffer for the next messages, unless it is far too large for what it held: a
+    /// connection should not keep the memory of its busiest moment.
+    fn recycle(&mut self, mut packets: Vec<Packet>) {
+        if packets.capacity() / 8 <= packets.len().max(8) {
+            packets.clear();
+            self.spare = packets;
         }
     }
 
@@ -392,6 +399,7 @@ impl Driver {
                 state.transport = Some(connected.transport);
                 drop(state);
                 self.shared.turned.notify(usize::MAX);
+                self.remember(connected.transport == "websocket");
             }
             Some(Event::Upgraded { transport }) => {
                 tracing::debug!(transport, "upgraded");

@@ -1,0 +1,459 @@
+//! `eio` as its user runs it: against engineioxide in this process, and against the servers of the
+//! world, on each runtime and by each transport.
+
+mod support {
+    #![allow(dead_code, reason = "each test program uses a part of it")]
+    pub(crate) mod log;
+    pub(crate) mod oxide;
+    pub(crate) mod peers;
+    pub(crate) mod server;
+    pub(crate) mod session;
+}
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use support::oxide::Oxide;
+use support::peers::Peer;
+use support::server::{LARGE, Server as _, Setup};
+
+/// For what has to come. Generous, so that a busy machine fails no test.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A running `eio`, ended by its handle.
+struct Eio {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Receiver<String>,
+    errors: Option<JoinHandle<String>>,
+}
+
+impl Eio {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_eio"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("eio starts");
+        let input = child.stdin.take();
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut stderr = child.stderr.take().expect("it is piped");
+        let (lines, output) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if lines.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let errors = thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            text
+        });
+        Self { child, input, output, errors: Some(errors) }
+    }
+
+    /// Writes a line of input.
+    fn say(&mut self, line: &[u8]) {
+        let input = self.input.as_mut().expect("the input is open");
+        input.write_all(line).and_then(|()| input.write_all(b"\n")).expect("eio reads its input");
+    }
+
+    fn end_input(&mut self) {
+        self.input = None;
+    }
+
+    fn line(&mut self) -> Option<String> {
+        match self.output.recv_timeout(DEADLINE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = self.child.kill();
+                let errors = self.errors.take().and_then(|errors| errors.join().ok());
+                panic!("eio says nothing more; on standard error it said {errors:?}");
+            }
+        }
+    }
+
+    fn event(&mut self) -> Value {
+        let line = self.line().unwrap_or_else(|| panic!("eio has ended: {}", self.errors()));
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    fn errors(&mut self) -> String {
+        self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default()
+    }
+
+    /// What it still writes, its exit status, and what it wrote on standard error.
+    fn finish(mut self) -> (Vec<String>, i32, String) {
+        self.input = None;
+        let mut lines = Vec::new();
+        while let Some(line) = self.line() {
+            lines.push(line);
+        }
+        let status: ExitStatus = self.child.wait().expect("it has ended");
+        (lines, status.code().unwrap_or(-1), self.errors())
+    }
+
+    fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-INT", &id]).status().expect("there is kill");
+        assert!(status.success());
+    }
+}
+
+impl Drop for Eio {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs it with this input to its end.
+fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, i32, String) {
+    let mut eio = Eio::start(arguments);
+    // It may end without having read everything.
+    let _ = eio.input.as_mut().expect("the input is open").write_all(input);
+    eio.finish()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mode {
+    Polling,
+    WebSocket,
+    Upgraded,
+}
+
+const MODES: [Mode; 3] = [Mode::Polling, Mode::WebSocket, Mode::Upgraded];
+const RUNTIMES: [&str; 3] = ["tokio", "smol", "async-std"];
+
+impl Mode {
+    fn option(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
+            Self::Upgraded => "polling,websocket",
+        }
+    }
+
+    fn first_transport(self) -> &'static str {
+        if self == Self::WebSocket { "websocket" } else { "polling" }
+    }
+}
+
+/// An `eio` that has come to rest in this mode.
+fn connected(url: &str, runtime: &str, mode: Mode, more: &[&str]) -> Eio {
+    let mut arguments = vec!["--json", "--runtime", runtime, "--transport", mode.option()];
+    arguments.extend(more);
+    arguments.push(url);
+    let mut eio = Eio::start(&arguments);
+    let connect = eio.event();
+    assert_eq!(connect["event"], "connect");
+    assert_eq!(connect["transport"], mode.first_transport());
+    assert!(connect["sid"].as_str().is_some_and(|sid| !sid.is_empty()));
+    if mode == Mode::Upgraded {
+        assert_eq!(eio.event(), json!({"event": "upgrade", "transport": "websocket"}));
+    }
+    eio
+}
+
+/// Ends the input; the session must end cleanly after it.
+fn goodbye(mut eio: Eio, case: &str) {
+    eio.end_input();
+    let (lines, status, errors) = eio.finish();
+    assert_eq!(lines, [r#"{"event":"disconnect","reason":"client disconnect"}"#], "{case}: {errors}");
+    assert_eq!((status, errors.as_str()), (0, ""), "{case}");
+}
+
+/// Texts and binary messages of every kind, echoed in order.
+fn talks(url: &str) {
+    for runtime in RUNTIMES {
+        for mode in MODES {
+            let case = format!("{runtime}, {mode:?}");
+            let mut eio = connected(url, runtime, mode, &[]);
+            let mut texts = vec!["m:hällo 🌍".to_owned(), String::new(), "m: with spaces ".to_owned()];
+            texts.extend((0..200).map(|number| format!("m:{number}")));
+            for text in &texts {
+                eio.say(text.as_bytes());
+            }
+            for text in &texts {
+                assert_eq!(eio.event(), json!({"event": "message", "text": text}), "{case}");
+            }
+            goodbye(eio, &case);
+
+            let mut eio = connected(url, runtime, mode, &["--binary-input"]);
+            let long: Vec<u8> = (0..50_000_u32).map(|number| number as u8).collect();
+            let data = [vec![0, 1, 0x1e, 255], Vec::new(), long];
+            for data in &data {
+                eio.say(STANDARD.encode(data).as_bytes());
+            }
+            for data in &data {
+                assert_eq!(eio.event(), json!({"event": "message", "binary": STANDARD.encode(data)}), "{case}");
+            }
+            goodbye(eio, &case);
+        }
+    }
+}
+
+/// 5 MB, in text and in binary. `posts` is false for a server that loses the end of a large POST:
+/// from it they are only received by polling.
+fn talks_at_length(url: &str, posts: bool) {
+    const LENGTH: usize = 5_000_000;
+    for runtime in RUNTIMES {
+        for mode in MODES {
+            if mode == Mode::Polling && !posts {
+                let mut eio = connected(url, runtime, mode, &[]);
+                eio.say(format!("!big {LENGTH}").as_bytes());
+                assert_eq!(eio.event()["text"].as_str().map(str::len), Some(LENGTH));
+                eio.say(format!("!bin {LENGTH}").as_bytes());
+                assert_eq!(eio.event()["binary"], STANDARD.encode(vec![0; LENGTH]));
+                goodbye(eio, runtime);
+                continue;
+            }
+            let mut eio = connected(url, runtime, mode, &[]);
+            let text = "m:longer ".repeat(LENGTH / 9);
+            eio.say(text.as_bytes());
+            assert!(eio.event()["text"] == text.as_str(), "{runtime} {mode:?}: another text");
+            goodbye(eio, runtime);
+            let mut eio = connected(url, runtime, mode, &["--binary-input"]);
+            let data = STANDARD.encode(vec![7; LENGTH]);
+            eio.say(data.as_bytes());
+            assert!(eio.event()["binary"] == data.as_str(), "{runtime} {mode:?}: other data");
+            goodbye(eio, runtime);
+        }
+    }
+}
+
+/// What is over `maxPayload` (1 MB) is refused on polling, where the rest goes on, and sent on
+/// websocket, where the server ends the session.
+fn minds_max_payload(url: &str) {
+    for runtime in RUNTIMES {
+        let long = "x".repeat(1_000_000);
+        let mut eio = connected(url, runtime, Mode::Polling, &[]);
+        eio.say(long.as_bytes());
+        eio.say(b"m:short");
+        assert_eq!(eio.event(), json!({"event": "message", "text": "m:short"}));
+        let (lines, status, errors) = eio.finish();
+        assert_eq!(lines, [r#"{"event":"disconnect","reason":"client disconnect"}"#]);
+        assert_eq!(status, 1);
+        assert!(errors.contains("line 1 was not sent") && errors.contains("1000000"), "{errors}");
+        assert!(errors.contains("1 line was not delivered"), "{errors}");
+
+        for mode in [Mode::WebSocket, Mode::Upgraded] {
+            let mut eio = connected(url, runtime, mode, &[]);
+            eio.say("x".repeat(2_000_000).as_bytes());
+            let event = eio.event();
+            assert_eq!(event["event"], "disconnect", "{event}");
+            let reason = event["reason"].as_str().unwrap();
+            assert!(["server disconnect", "transport error"].contains(&reason), "{reason}");
+            let (_, status, _) = eio.finish();
+            assert_eq!(status, 1);
+        }
+    }
+}
+
+#[test]
+fn talks_to_engineioxide() {
+    let server = Oxide::start(Setup::Default);
+    talks(&server.url());
+}
+
+#[test]
+fn talks_to_engineioxide_at_length() {
+    let server = Oxide::start(Setup::LargeMessages);
+    talks_at_length(&server.url(), true);
+}
+
+fn large() -> Vec<String> {
+    vec!["--max-payload".into(), LARGE.to_string()]
+}
+
+#[test]
+#[ignore = "needs the peers that tests/run installs"]
+fn talks_to_node() {
+    let server = Peer::node(&[]);
+    talks(&server.url());
+    minds_max_payload(&server.url());
+}
+
+#[test]
+#[ignore = "needs the peers that tests/run installs"]
+fn talks_to_node_at_length() {
+    talks_at_length(&Peer::node(&large()).url(), true);
+}
+
+#[test]
+#[ignore = "needs the peers that tests/run installs"]
+fn talks_to_python_on_aiohttp() {
+    let server = Peer::python("aiohttp", &[]);
+    talks(&server.url());
+    minds_max_payload(&server.url());
+}
+
+#[test]
+#[ignore = "needs the peers that tests/run installs"]
+fn talks_to_python_on_aiohttp_at_length() {
+    // It reads the body of a POST with one read.
+    talks_at_length(&Peer::python("aiohttp", &large()).url(), false);
+}
+
+#[test]
+#[ignore = "needs the peers that tests/run installs"]
+fn talks_to_python_on_uvicorn() {
+    let server = Peer::python("uvicorn", &[]);
+    talks(&server.url());
+    minds_max_payload(&server.url());
+}
+
+#[test]
+#[ignore = "needs the peers that tests/run installs"]
+fn talks_to_python_on_uvicorn_at_length() {
+    talks_at_length(&Peer::python("uvicorn", &large()).url(), true);
+}
+
+#[test]
+fn bad_usage_is_told_and_exits_with_2() {
+    for (arguments, named) in [
+        (&[][..], "URL is missing"),
+        (&["--nonsense", "http://localhost"], "--nonsense"),
+        (&["http://localhost", "another"], "another"),
+        (&["localhost:80"], "localhost"),
+        (&["ftp://localhost"], "ftp"),
+        (&["nonsense"], "URL"),
+        (&["-H", "no colon", "http://localhost"], "Name: value"),
+        (&["-H", "A: b\nC: d", "http://localhost"], "header A"),
+        (&["-H", "sp ace: b", "http://localhost"], "sp ace"),
+        (&["--query", "novalue", "http://localhost"], "--query"),
+        (&["--transport", "pigeon", "http://localhost"], "pigeon"),
+        (&["--runtime", "pigeon", "http://localhost"], "tokio"),
+        (&["--linger", "-1", "http://localhost"], "--linger"),
+        (&["--request-timeout", "soon", "http://localhost"], "--request-timeout"),
+        (&["--max-message-size", "-1", "http://localhost"], "-1"),
+    ] {
+        let (lines, status, errors) = run(arguments, b"");
+        assert_eq!((status, lines.len()), (2, 0), "{arguments:?}: {errors}");
+        assert!(errors.contains(named), "{arguments:?}: {errors}");
+    }
+    let (lines, status, _) = run(&["--help"], b"");
+    assert_eq!(status, 0);
+    assert!(lines.iter().any(|line| line.contains("--binary-input")));
+    assert_eq!(run(&["--version"], b"").0, [format!("eio {}", env!("CARGO_PKG_VERSION"))]);
+}
+
+#[test]
+fn a_connection_that_can_not_be_made_is_told_with_its_causes() {
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let url = format!("http://127.0.0.1:{port}");
+    for runtime in RUNTIMES {
+        let (lines, status, errors) = run(&["--json", "--runtime", runtime, &url], b"hello\n");
+        assert_eq!((status, lines.len()), (1, 0), "{errors}");
+        assert!(errors.contains("polling: could not connect"), "{errors}");
+        assert!(errors.contains("websocket: could not connect"), "{errors}");
+        assert!(errors.to_lowercase().contains("connection refused"), "{errors}");
+    }
+}
+
+#[test]
+fn without_json_texts_are_lines_and_news_are_on_standard_error() {
+    let server = Oxide::start(Setup::Default);
+    let mut eio = Eio::start(&["--transport", "websocket", &server.url()]);
+    eio.say("hällo".as_bytes());
+    assert_eq!(eio.line().as_deref(), Some("hällo"));
+    let (lines, status, errors) = eio.finish();
+    assert_eq!((lines.len(), status), (0, 0));
+    assert!(errors.contains("connected by websocket"), "{errors}");
+    let mut eio = Eio::start(&["--binary-input", "--transport", "polling", &server.url()]);
+    eio.say(b"AQID");
+    assert_eq!(eio.line().as_deref(), Some("base64:AQID"));
+}
+
+#[test]
+fn lines_that_can_not_be_sent_are_told_and_the_rest_goes_on() {
+    let server = Oxide::start(Setup::Default);
+    let mut eio = Eio::start(&["--json", "--transport", "websocket", &server.url()]);
+    eio.say(b"not \xff UTF-8");
+    eio.say(b"good");
+    assert_eq!(eio.event()["event"], "connect");
+    assert_eq!(eio.event()["text"], "good");
+    let (_, status, errors) = eio.finish();
+    assert_eq!(status, 1);
+    assert!(errors.contains("line 1 was not sent") && errors.contains("UTF-8"), "{errors}");
+    assert!(errors.contains("1 line was not delivered"), "{errors}");
+
+    let mut eio = Eio::start(&["--json", "--binary-input", "--transport", "websocket", &server.url()]);
+    eio.say(b"!!!");
+    eio.say(b"AQID");
+    assert_eq!(eio.event()["event"], "connect");
+    assert_eq!(eio.event()["binary"], "AQID");
+    let (_, status, errors) = eio.finish();
+    assert_eq!(status, 1);
+    assert!(errors.contains("base64"), "{errors}");
+}
+
+#[test]
+fn ctrl_c_closes_politely() {
+    let server = Oxide::start(Setup::Default);
+    for runtime in RUNTIMES {
+        for mode in MODES {
+            let eio = connected(&server.url(), runtime, mode, &[]);
+            eio.interrupt();
+            // The input is still open.
+            let mut eio = eio;
+            assert_eq!(eio.event(), json!({"event": "disconnect", "reason": "client disconnect"}));
+            let input = eio.input.take();
+            let (_, status, errors) = eio.finish();
+            assert_eq!((status, errors.as_str()), (0, ""));
+            drop(input);
+        }
+    }
+}
+
+#[test]
+fn input_that_ends_at_once_is_delivered_all_the_same() {
+    let server = Oxide::start(Setup::Default);
+    let mut input = Vec::new();
+    for number in 0..500 {
+        input.extend(format!("{number}\n").into_bytes());
+    }
+    input.extend(b"without an end of line");
+    for (runtime, mode) in RUNTIMES.iter().zip(MODES) {
+        let url = server.url();
+        let (_, status, errors) = run(&["--json", "--runtime", runtime, "--transport", mode.option(), &url], &input);
+        assert_eq!((status, errors.as_str()), (0, ""), "{runtime} {mode:?}");
+        let line = server.log().wait_for_line("received ", DEADLINE).expect("the session has ended");
+        assert!(line.contains("501") || line.contains("\"polling\""), "{line}");
+    }
+}
+
+#[test]
+fn it_lingers_for_answers_when_it_is_told_to() {
+    let server = Oxide::start(Setup::Default);
+    let (lines, status, _) = run(&["--json", "--transport", "websocket", "--linger", "1.5", &server.url()], b"a\nb\n");
+    assert_eq!(status, 0);
+    let texts: Vec<&String> = lines.iter().filter(|line| line.contains("\"message\"")).collect();
+    assert_eq!(texts.len(), 2, "{lines:?}");
+}
+
+#[test]
+fn the_servers_end_is_told_and_exits_with_1() {
+    let server = Oxide::start(Setup::Default);
+    for mode in MODES {
+        let mut eio = connected(&server.url(), "tokio", mode, &[]);
+        eio.say(b"!close");
+        assert_eq!(eio.event(), json!({"event": "disconnect", "reason": "server disconnect"}));
+        let (lines, status, _) = eio.finish();
+        assert_eq!((lines.len(), status), (0, 1));
+    }
+}
