@@ -16,6 +16,8 @@ const KEPT: usize = 256 * 1024;
 
 pub(super) struct Io {
     stream: BoxedStream,
+    /// What was read before, together with the handshake.
+    before: io::Cursor<Vec<u8>>,
     reader: Waker,
     read: u64,
     written: u64,
@@ -27,9 +29,10 @@ pub(super) struct Io {
 }
 
 impl Io {
-    pub(super) fn new(stream: BoxedStream) -> Self {
+    pub(super) fn new(stream: BoxedStream, before: Vec<u8>) -> Self {
         Self {
             stream,
+            before: io::Cursor::new(before),
             reader: Waker::noop().clone(),
             read: 0,
             written: 0,
@@ -92,6 +95,13 @@ impl Io {
 
 impl io::Read for Io {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.before.get_ref().is_empty() {
+            let count = self.before.read(buffer)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            self.before = io::Cursor::default();
+        }
         let cx = &mut Context::from_waker(&self.reader);
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             Poll::Ready(Ok(count)) => {
