@@ -461,6 +461,8 @@ fn what_is_not_http_is_an_error_that_says_so() {
             b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n4x",
             b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n4x",
             b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n4xy",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n4x\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n4xy\r\n0\r\n\r\n",
             b"HTTP/2.0 200 OK\r\n\r\n",
         ] {
             let error = polled(&runtime, answer).await.unwrap_err();
