@@ -6,6 +6,9 @@ mod polling;
 #[path = "support/raw.rs"]
 mod raw;
 
+#[path = "transports/websocket.rs"]
+mod websocket;
+
 use std::sync::Arc;
 
 use engineio_client::{
