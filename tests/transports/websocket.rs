@@ -311,7 +311,12 @@ fn a_server_that_refuses_and_then_says_nothing_is_not_waited_for() {
 #[test]
 fn a_handshake_above_the_limit_of_a_head_is_an_error_that_names_it() {
     under_both_orders(async |runtime| {
-        for (limit, length, end) in [(65_536, 1_000_000, ""), (1000, 100_000, "")] {
+        for (limit, length, end) in [
+            (65_536, 65_536, "\r\n\r\n"),
+            (65_536, 1_000_000, ""),
+            (1000, 1000, "\r\n\r\n"),
+            (1000, 100_000, ""),
+        ] {
             let mut server = Server::new(&runtime);
             let script = spawn(&runtime, async move {
                 let mut peer = server.accept().await;
