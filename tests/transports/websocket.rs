@@ -448,6 +448,23 @@ fn a_ping_is_answered_while_the_client_only_receives() {
 }
 
 #[test]
+fn the_newest_of_many_pings_is_answered_though_nothing_follows_it() {
+    under_both_orders(async |runtime| {
+        for count in [100, 300, 1024, 3000] {
+            let (link, mut peer) = websocket(&runtime).await;
+            let mut receiver = link.receiver;
+            let received = spawn(&runtime, async move { receiver.recv().await });
+            let pings = (0..count).flat_map(|n| frame(PING, n.to_string()));
+            peer.write(pings.collect::<Vec<u8>>()).await;
+            let newest = (count - 1).to_string();
+            while !is_message(&peer.frame().await, PONG, &newest) {}
+            peer.write(frame(TEXT, "4x")).await;
+            assert_eq!(received.await.unwrap(), [message("x")]);
+        }
+    });
+}
+
+#[test]
 fn a_pong_leaves_between_the_frames_of_a_send_that_waits_and_never_inside_one() {
     under_both_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
@@ -495,6 +512,88 @@ fn a_pong_leaves_between_the_frames_of_a_send_that_waits_and_never_inside_one() 
         peer.write(frame(TEXT, "4x")).await;
         assert_eq!(received.await.unwrap(), [message("x")]);
         sent.await;
+    });
+}
+
+#[test]
+fn a_pong_that_waited_for_the_last_frame_leaves_though_nothing_else_does() {
+    under_both_orders(async |runtime| {
+        let (link, mut peer) = websocket(&runtime).await;
+        let Link {
+            mut sender,
+            mut receiver,
+            ..
+        } = link;
+        let sent = spawn(&runtime, async move {
+            let data = vec![7; PIPE];
+            sender.send(vec![message(data)].into()).await.unwrap();
+            sender
+        });
+        let received = spawn(&runtime, async move { receiver.recv().await });
+        settle(&runtime).await;
+        // All but the frame's header is in the pipe, and the pong must wait.
+        peer.write(frame(PING, "held")).await;
+        settle(&runtime).await;
+        // Now the frame is whole, and the pipe full again.
+        let header = 1 + 9 + 4;
+        let start = peer.read_exact(header).await;
+        let sender = sent.await;
+        settle(&runtime).await;
+        assert_eq!(start[0], FIN | BINARY);
+        peer.read_exact(PIPE).await;
+        assert!(is_message(&peer.frame().await, PONG, "held"));
+        peer.write(frame(TEXT, "4x")).await;
+        assert_eq!(received.await.unwrap(), [message("x")]);
+        drop(sender);
+    });
+}
+
+#[test]
+fn a_server_that_pings_and_does_not_read_costs_no_memory() {
+    under_both_orders(async |runtime| {
+        for sending in [false, true] {
+            let (link, mut peer) = websocket(&runtime).await;
+            let Link {
+                mut sender,
+                mut receiver,
+                ..
+            } = link;
+            let received = spawn(&runtime, async move { receiver.recv().await });
+            let sent = spawn(&runtime, async move {
+                if sending {
+                    let data = vec![7; 3 * PIPE];
+                    sender.send(vec![message(data)].into()).await.unwrap();
+                }
+                sender
+            });
+            settle(&runtime).await;
+            // Some in each segment, each of which is looked at, and answers of 1.3 MB.
+            let data = "x".repeat(125);
+            let pings = frame(PING, &data).repeat(7);
+            for _ in 0..1500 {
+                peer.write(&pings).await;
+                settle(&runtime).await;
+            }
+            if sending {
+                let first = peer.frame().await;
+                assert!(is_message(&first, BINARY, vec![7; 3 * PIPE]));
+            }
+            drop(sent.await);
+            // What was in the pipe, and a few more.
+            let mut pongs = 0;
+            while let Some(frame) = {
+                settle(&runtime).await;
+                peer.frame().now_or_never()
+            } {
+                assert!(is_message(&frame, PONG, &data));
+                pongs += frame.payload.len() + 6;
+            }
+            let most = if sending { 0 } else { PIPE } + 4 * 1024;
+            assert!(pongs <= most, "{pongs} bytes of pongs were kept");
+            assert!(pongs > 0);
+            peer.write(frame(TEXT, "4x")).await;
+            assert_eq!(received.await.unwrap(), [message("x")]);
+        }
     });
 }
 
