@@ -6,6 +6,8 @@ mod polling;
 #[path = "support/raw.rs"]
 mod raw;
 
+#[path = "transports/session.rs"]
+mod session;
 #[path = "transports/websocket.rs"]
 mod websocket;
 

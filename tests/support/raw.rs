@@ -251,25 +251,51 @@ impl Peer {
         bytes
     }
 
+    /// Waits until it is clear whether what comes next begins with this, and leaves it unread.
+    pub(crate) async fn begins_with(&mut self, start: &str) -> bool {
+        while self.unread.len() < start.len() {
+            let missing = start.len() - self.unread.len();
+            let mut piece = vec![0; missing];
+            let count = self.stream.read(&mut piece).await.expect("a read");
+            if count == 0 {
+                return false;
+            }
+            self.unread.extend_from_slice(&piece[..count]);
+        }
+        self.unread.starts_with(start.as_bytes())
+    }
+
     /// Reads a request, with its body.
     pub(crate) async fn request(&mut self) -> Request {
-        let mut request = self.request_head().await;
+        self.next_request().await.expect("a request")
+    }
+
+    /// Reads a request, with its body, unless the client ends the connection instead.
+    pub(crate) async fn next_request(&mut self) -> Option<Request> {
+        let mut request = self.next_request_head().await?;
         if let Some(length) = request.header("content-length") {
             let length = length.parse().expect("a length");
             request.body = self.read_exact(length).await;
         }
-        request
+        Some(request)
     }
 
     /// Reads the head of a request.
     pub(crate) async fn request_head(&mut self) -> Request {
+        self.next_request_head().await.expect("a request")
+    }
+
+    async fn next_request_head(&mut self) -> Option<Request> {
         let end = loop {
             if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
             }
             let mut piece = [0; 4096];
             let count = self.stream.read(&mut piece).await.expect("a read");
-            assert!(count > 0, "the client has ended the connection");
+            if count == 0 {
+                assert!(self.unread.is_empty(), "half a head");
+                return None;
+            }
             self.unread.extend_from_slice(&piece[..count]);
         };
         let head: Vec<u8> = self.unread.drain(..end).collect();
@@ -283,12 +309,12 @@ impl Peer {
             let (name, value) = line.split_once(':').expect("a header");
             (name.to_ascii_lowercase(), value.trim().to_owned())
         });
-        Request {
+        Some(Request {
             method,
             target,
             headers: headers.collect(),
             body: Vec::new(),
-        }
+        })
     }
 
     /// Reads a request, and answers it with 200 and this body.
