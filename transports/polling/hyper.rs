@@ -340,10 +340,18 @@ fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
         );
         return Error::new(ErrorKind::Limit, message);
     }
-    if error.is_parse() {
+    if error.is_parse() || is_malformed_body(&error) {
         return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
     }
     Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
+}
+
+/// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as the input error
+/// of a read; a stream that fails has other kinds.
+fn is_malformed_body(error: &::hyper::Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+        .is_some_and(|cause| cause.kind() == std::io::ErrorKind::InvalidInput)
 }
 
 /// hyper's adaptive buffer grows to 400 KiB, and an adapter that zeroes the whole of it at each read

@@ -151,6 +151,9 @@ impl HeadStream {
             let part = self.pending.get(from..).unwrap_or_default();
             if let Some(at) = memchr::memmem::find(part, b"\r\n\r\n") {
                 let end = from.saturating_add(at).saturating_add(4);
+                if end > self.limit {
+                    return Poll::Ready(Err(self.refuse_head()));
+                }
                 if is_interim(&self.pending) {
                     self.pending.drain(..end);
                     searched = 0;
@@ -161,8 +164,7 @@ impl HeadStream {
             }
             searched = self.pending.len();
             if self.total > self.limit {
-                self.too_large = true;
-                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+                return Poll::Ready(Err(self.refuse_head()));
             }
             let mut piece = [0; 4096];
             let count = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
@@ -173,6 +175,11 @@ impl HeadStream {
             self.pending
                 .extend_from_slice(piece.get(..count).unwrap_or_default());
         }
+    }
+
+    fn refuse_head(&mut self) -> io::Error {
+        self.too_large = true;
+        io::ErrorKind::InvalidData.into()
     }
 
     /// What a server that refuses has to say, as far as it can be had.

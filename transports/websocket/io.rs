@@ -47,6 +47,10 @@ impl Io {
         self.reader.clone_from(waker);
     }
 
+    pub(super) fn reader(&self) -> Waker {
+        self.reader.clone()
+    }
+
     pub(super) fn bytes_read(&self) -> u64 {
         self.read
     }
@@ -62,6 +66,11 @@ impl Io {
 
     pub(super) fn has_output(&self) -> bool {
         !self.output.is_empty() || !self.control.is_empty()
+    }
+
+    /// Whether some of the output has not left yet.
+    pub(super) fn is_writing(&self) -> bool {
+        !self.output.is_empty()
     }
 
     pub(super) fn release_control(&mut self) {

@@ -128,14 +128,32 @@ impl State {
         }
     }
 
-    /// Moves the library's control frames to the bytes that leave next, where no frame is cut, and
-    /// writes all bytes there are.
+    /// Lets the library's control frames leave next. Those that had no room come, too.
+    fn take_control(&mut self) {
+        let _ = self.socket.flush();
+        self.socket.get_mut().release_control();
+    }
+
+    /// Writes what there is, and then control frames, where they cut none of ours. They wait behind
+    /// output that waits itself: so there are never more of them than fit their buffers.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let io = self.socket.get_mut();
-        if !self.writer.is_within_a_frame() {
-            io.release_control();
+        loop {
+            ready!(self.socket.get_mut().poll_write_all(cx))?;
+            if self.writer.is_within_a_frame() {
+                return Poll::Ready(Ok(()));
+            }
+            self.take_control();
+            if !self.socket.get_ref().has_output() {
+                return Poll::Ready(Ok(()));
+            }
         }
-        io.poll_write_all(cx)
+    }
+
+    /// The same without a send under way: the receiver is woken to go on with it. An error shows
+    /// when something is read or sent.
+    fn write_beside(&mut self) {
+        let reader = self.socket.get_ref().reader();
+        let _ = self.poll_write(&mut Context::from_waker(&reader));
     }
 }
 
@@ -225,7 +243,7 @@ impl Receiver {
         }
         // A pong or a close may have to be written. A send that is under way takes it along.
         if !state.sending && state.socket.get_ref().has_output() {
-            let _ = state.poll_write(cx);
+            state.write_beside();
         }
         let read = state.socket.get_ref().bytes_read();
         drop(state);
@@ -267,6 +285,8 @@ impl PacketSender for Sender {
     /// Sends a close frame, and waits until the server has answered it or gone, which the other
     /// half sees. A connection that is dropped before may take what was sent with it.
     async fn close(&mut self) -> Result<(), Error> {
+        // Pongs that wait would leave it no room.
+        poll_fn(|cx| self.poll_send(cx)).await?;
         if let Err(error) = lock(&self.shared).socket.close(None)
             && !matches!(&error, tungstenite::Error::Io(error) if error.kind() == std::io::ErrorKind::WouldBlock)
         {
@@ -292,11 +312,11 @@ impl Sender {
         let mut state = lock(&self.shared);
         state.sending = true;
         let sent = loop {
+            if !state.writer.is_within_a_frame() && !state.socket.get_ref().is_writing() {
+                state.take_control();
+            }
             let State { socket, writer, .. } = &mut *state;
             let io = socket.get_mut();
-            if !writer.is_within_a_frame() {
-                io.release_control();
-            }
             let more = writer.encode(io.output());
             let before = io.bytes_written();
             let written = io.poll_write_all(cx);
@@ -311,10 +331,8 @@ impl Sender {
         };
         state.sending = false;
         state.writer.finish();
-        if state.socket.get_ref().has_output() {
-            // A pong was held back by the last frame.
-            let _ = state.poll_write(cx);
-        }
+        // A pong may have been held back by the last frame.
+        state.write_beside();
         state.socket.get_mut().shrink();
         Poll::Ready(sent.map_err(|error| {
             Error::new(ErrorKind::Ended, "the connection failed while sending").with_source(error)

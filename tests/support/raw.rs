@@ -1,0 +1,367 @@
+//! A server of raw bytes on the network of a `MockRuntime`: it reads what a client sends, to the
+//! byte, and writes whatever a test likes, in whatever pieces.
+
+// Each test program that has this module uses a part of it.
+#![allow(dead_code)]
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use async_tungstenite::tungstenite::handshake::derive_accept_key;
+use engineio_client::runtime::mock::{MemoryStream, MockListener, Order};
+use engineio_client::{MockRuntime, Runtime};
+use futures::channel::oneshot;
+use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
+
+/// Where a [`Server`] listens: the host of `http://10.0.0.1`.
+pub(crate) const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+
+/// How many bytes the mock network holds in one direction.
+pub(crate) const PIPE: usize = 64 * 1024;
+
+/// Runs a test twice, and sees that it leaves no task behind.
+pub(crate) fn under_both_orders(test: impl AsyncFn(MockRuntime)) {
+    for order in [Order::FirstInFirstOut, Order::LastInFirstOut] {
+        let runtime = MockRuntime::with_order(order);
+        runtime.block_on(test(runtime.clone()));
+        runtime.run_until_stalled();
+        assert_eq!(runtime.tasks(), 0, "a task is left behind");
+    }
+}
+
+/// Spawns a task whose result can be awaited. Its panic is the test's.
+pub(crate) fn spawn<T: Send + 'static>(
+    runtime: &MockRuntime,
+    task: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = T> + Unpin {
+    let (sender, receiver) = oneshot::channel();
+    runtime.spawn(Box::pin(async move {
+        let _ = sender.send(task.await);
+    }));
+    receiver.map(|result| result.expect("the task has ended"))
+}
+
+/// Lets all others do what they can at this instant.
+pub(crate) async fn settle(runtime: &MockRuntime) {
+    runtime.sleep(Duration::ZERO).await;
+}
+
+/// Accepts the connections to one port of [`HOST`].
+pub(crate) struct Server {
+    runtime: MockRuntime,
+    listener: MockListener,
+}
+
+impl Server {
+    pub(crate) fn new(runtime: &MockRuntime) -> Self {
+        Self::on(runtime, 80)
+    }
+
+    pub(crate) fn on(runtime: &MockRuntime, port: u16) -> Self {
+        Self {
+            runtime: runtime.clone(),
+            listener: runtime.listen(SocketAddr::new(HOST, port)),
+        }
+    }
+
+    pub(crate) async fn accept(&mut self) -> Peer {
+        Peer {
+            runtime: self.runtime.clone(),
+            stream: self.listener.accept().await,
+            unread: Vec::new(),
+        }
+    }
+
+    /// Whether somebody has connected and was not accepted. If so, the connection ends.
+    pub(crate) fn has_another(&mut self) -> bool {
+        self.listener.accept().now_or_never().is_some()
+    }
+}
+
+/// The server's end of one connection. Dropping it ends both directions.
+pub(crate) struct Peer {
+    runtime: MockRuntime,
+    stream: MemoryStream,
+    unread: Vec<u8>,
+}
+
+/// A request, as it came.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// The header of this name in lower case; it must not be there twice.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(header, _)| header == name);
+        let value = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} comes twice: {self:?}");
+        value
+    }
+
+    /// The pairs of the query, as they stand there.
+    pub(crate) fn query(&self) -> Vec<(&str, &str)> {
+        let (_, query) = self.target.split_once('?').unwrap_or_default();
+        query
+            .split('&')
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .collect()
+    }
+
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let pairs = self.query();
+        pairs
+            .iter()
+            .find(|pair| pair.0 == name)
+            .map(|&(_, value)| value)
+    }
+}
+
+/// A frame of the client, unmasked.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// The bit of the last fragment, three reserved bits, the opcode.
+    pub(crate) first: u8,
+    pub(crate) mask: Option<[u8; 4]>,
+    /// The bytes of the header in which the length stands, the byte of the mask bit included.
+    pub(crate) length: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let start = &self.payload[..self.payload.len().min(16)];
+        f.debug_struct("Frame")
+            .field("first", &format_args!("{:#x}", self.first))
+            .field("length", &self.payload.len())
+            .field("start", &format_args!("{}", start.escape_ascii()))
+            .finish()
+    }
+}
+
+pub(crate) const CONTINUATION: u8 = 0;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
+/// Set in the first byte of a message's last frame.
+pub(crate) const FIN: u8 = 0x80;
+
+/// A whole message of a server, in one frame.
+pub(crate) fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    fragment(FIN | opcode, payload)
+}
+
+/// A frame of a server with this first byte.
+pub(crate) fn fragment(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    let payload = payload.as_ref();
+    let mut bytes = frame_head(first, payload.len());
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// The header of a server's frame alone.
+pub(crate) fn frame_head(first: u8, length: usize) -> Vec<u8> {
+    let mut head = vec![first];
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short), _) if short < 126 => head.push(short),
+        (_, Ok(medium)) => {
+            head.push(126);
+            head.extend(medium.to_be_bytes());
+        }
+        _ => {
+            head.push(127);
+            head.extend((length as u64).to_be_bytes());
+        }
+    }
+    head
+}
+
+/// What a server answers a poll: a whole response.
+pub(crate) fn response(body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// What a server answers a websocket request: the head alone.
+pub(crate) fn switching(request: &Request) -> String {
+    let key = request.header("sec-websocket-key").expect("a key");
+    let accept = derive_accept_key(key.as_bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+}
+
+impl Peer {
+    /// Writes as much at once as the pipe holds. A client that has gone is no fault of the script.
+    pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref()).await;
+    }
+
+    /// Writes pieces of this size, each of which the client has read when the next one comes.
+    pub(crate) async fn write_pieces(&mut self, bytes: impl AsRef<[u8]>, size: usize) {
+        for piece in bytes.as_ref().chunks(size) {
+            self.write(piece).await;
+            settle(&self.runtime).await;
+        }
+    }
+
+    /// Ends what the client reads.
+    pub(crate) async fn finish(&mut self) {
+        let _ = self.stream.close().await;
+    }
+
+    /// Reads what there is, and at most so many bytes; nothing at the end.
+    pub(crate) async fn read_some(&mut self, most: usize) -> Vec<u8> {
+        if !self.unread.is_empty() {
+            let most = most.min(self.unread.len());
+            return self.unread.drain(..most).collect();
+        }
+        let mut bytes = vec![0; most];
+        let count = self.stream.read(&mut bytes).await.expect("a read");
+        bytes.truncate(count);
+        bytes
+    }
+
+    /// Reads so many bytes.
+    pub(crate) async fn read_exact(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes: Vec<u8> = self.unread.drain(..count.min(self.unread.len())).collect();
+        let start = bytes.len();
+        bytes.resize(count, 0);
+        let read = self.stream.read_exact(&mut bytes[start..]).await;
+        read.expect("the client goes on writing");
+        bytes
+    }
+
+    /// Reads until the client has ended the connection.
+    pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.unread);
+        self.stream.read_to_end(&mut bytes).await.expect("a read");
+        bytes
+    }
+
+    /// Waits until it is clear whether what comes next begins with this, and leaves it unread.
+    pub(crate) async fn begins_with(&mut self, start: &str) -> bool {
+        while self.unread.len() < start.len() {
+            let missing = start.len() - self.unread.len();
+            let mut piece = vec![0; missing];
+            let count = self.stream.read(&mut piece).await.expect("a read");
+            if count == 0 {
+                return false;
+            }
+            self.unread.extend_from_slice(&piece[..count]);
+        }
+        self.unread.starts_with(start.as_bytes())
+    }
+
+    /// Reads a request, with its body.
+    pub(crate) async fn request(&mut self) -> Request {
+        self.next_request().await.expect("a request")
+    }
+
+    /// Reads a request, with its body, unless the client ends the connection instead.
+    pub(crate) async fn next_request(&mut self) -> Option<Request> {
+        let mut request = self.next_request_head().await?;
+        if let Some(length) = request.header("content-length") {
+            let length = length.parse().expect("a length");
+            request.body = self.read_exact(length).await;
+        }
+        Some(request)
+    }
+
+    /// Reads the head of a request.
+    pub(crate) async fn request_head(&mut self) -> Request {
+        self.next_request_head().await.expect("a request")
+    }
+
+    async fn next_request_head(&mut self) -> Option<Request> {
+        let end = loop {
+            if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            let mut piece = [0; 4096];
+            let count = self.stream.read(&mut piece).await.expect("a read");
+            if count == 0 {
+                assert!(self.unread.is_empty(), "half a head");
+                return None;
+            }
+            self.unread.extend_from_slice(&piece[..count]);
+        };
+        let head: Vec<u8> = self.unread.drain(..end).collect();
+        let head = String::from_utf8(head).expect("a head of text");
+        let mut lines = head.trim_end().split("\r\n");
+        let mut first = lines.next().unwrap_or_default().split(' ');
+        let mut word = || first.next().expect("three words").to_owned();
+        let (method, target, version) = (word(), word(), word());
+        assert_eq!(version, "HTTP/1.1");
+        let headers = lines.map(|line| {
+            let (name, value) = line.split_once(':').expect("a header");
+            (name.to_ascii_lowercase(), value.trim().to_owned())
+        });
+        Some(Request {
+            method,
+            target,
+            headers: headers.collect(),
+            body: Vec::new(),
+        })
+    }
+
+    /// Reads a request, and answers it with 200 and this body.
+    pub(crate) async fn answer(&mut self, body: impl AsRef<[u8]>) -> Request {
+        let request = self.request().await;
+        self.write(response(body)).await;
+        request
+    }
+
+    /// Reads a websocket request, and agrees.
+    pub(crate) async fn accept_websocket(&mut self) -> Request {
+        let request = self.request().await;
+        self.write(switching(&request)).await;
+        request
+    }
+
+    /// Reads a frame.
+    pub(crate) async fn frame(&mut self) -> Frame {
+        let head = self.read_exact(2).await;
+        let mut length = vec![head[1]];
+        let count = match head[1] & 0x7f {
+            126 => {
+                length.extend(self.read_exact(2).await);
+                u64::from(u16::from_be_bytes([length[1], length[2]]))
+            }
+            127 => {
+                length.extend(self.read_exact(8).await);
+                u64::from_be_bytes(length[1..].try_into().expect("eight bytes"))
+            }
+            short => u64::from(short),
+        };
+        let mask: Option<[u8; 4]> = match head[1] & 0x80 {
+            0 => None,
+            _ => Some(self.read_exact(4).await.try_into().expect("four bytes")),
+        };
+        let mut payload = self.read_exact(count.try_into().expect("a length")).await;
+        for (byte, mask) in payload
+            .iter_mut()
+            .zip(mask.unwrap_or_default().iter().cycle())
+        {
+            *byte ^= mask;
+        }
+        Frame {
+            first: head[0],
+            mask,
+            length,
+            payload,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The transports polling and websocket, and the whole client on them, against servers of raw
+//! bytes: on a network in memory, in virtual time, each test under both orders.
+
+#[path = "transports/polling.rs"]
+mod polling;
+#[path = "support/raw.rs"]
+mod raw;
+
+#[path = "transports/session.rs"]
+mod session;
+#[path = "transports/websocket.rs"]
+mod websocket;
+
+use std::sync::Arc;
+
+use engineio_client::{
+    Activity, Error, Link, Message, MockRuntime, OpenRequest, Packet, Runtime, Transport,
+};
+
+/// Opens a link to the server, after a look at what it asks for.
+async fn open(
+    runtime: &MockRuntime,
+    transport: impl Transport,
+    edit: impl FnOnce(&mut OpenRequest),
+) -> Result<Link, Error> {
+    let runtime: Arc<dyn Runtime> = Arc::new(runtime.clone());
+    let mut request = OpenRequest::new(
+        transport.name(),
+        "http://10.0.0.1/engine.io/".parse().expect("a URL"),
+        Activity::new(Arc::clone(&runtime)),
+    );
+    edit(&mut request);
+    transport.open(&runtime, request).await
+}
+
+fn message(of: impl Into<Message>) -> Packet {
+    Packet::Message(of.into())
+}
+
+/// An open packet with these times in milliseconds.
+fn open_packet(ping_interval: u32, ping_timeout: u32) -> String {
+    format!(
+        r#"0{{"sid":"s","upgrades":["websocket"],"pingInterval":{ping_interval},"pingTimeout":{ping_timeout},"maxPayload":10000000}}"#
+    )
+}

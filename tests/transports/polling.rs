@@ -1,0 +1,874 @@
+//! Polling, and HTTP as servers and proxies speak it.
+
+use std::time::Duration;
+
+use engineio_client::transports::{Polling, Transports};
+use engineio_client::{
+    Builder, Error, ErrorKind, Framing, Limits, Link, MockRuntime, OpenRequest, Packet, Runtime,
+};
+use futures::FutureExt;
+use futures::future::{join, join4};
+
+use crate::raw::{Server, response, settle, spawn, under_both_orders};
+use crate::{message, open, open_packet};
+
+async fn polling(runtime: &MockRuntime) -> Link {
+    polling_with(runtime, |_| {}).await
+}
+
+async fn polling_with(runtime: &MockRuntime, edit: impl FnOnce(&mut OpenRequest)) -> Link {
+    let link = open(runtime, Polling::default(), edit).await.unwrap();
+    assert_eq!(link.framing, Framing::Payloads);
+    link
+}
+
+/// What the first poll gives when the server answers these bytes, in pieces of this size, and ends
+/// the connection; and what the next `recv` gives, if there is no need to ask the server for that.
+async fn polled_in_pieces(
+    runtime: &MockRuntime,
+    answer: impl Into<Vec<u8>>,
+    size: usize,
+    limits: Limits,
+) -> (Result<Vec<Packet>, Error>, Option<Error>) {
+    let mut server = Server::new(runtime);
+    let answer = answer.into();
+    let script = spawn(runtime, async move {
+        let mut peer = server.accept().await;
+        assert_eq!(peer.request().await.method, "GET");
+        if size == usize::MAX {
+            peer.write(answer).await;
+        } else {
+            peer.write_pieces(answer, size).await;
+        }
+        drop(peer);
+        assert!(!server.has_another(), "a poll is not repeated");
+    });
+    let mut link = polling_with(runtime, |request| request.limits = limits).await;
+    let first = link.receiver.recv().await;
+    script.await;
+    // Nobody listens any more, so that another poll would fail otherwise.
+    let next = link.receiver.recv().await.unwrap_err();
+    (first, (next.kind() != ErrorKind::Connect).then_some(next))
+}
+
+/// The same in one piece, where nothing is held back for the next `recv`.
+async fn polled(runtime: &MockRuntime, answer: impl Into<Vec<u8>>) -> Result<Vec<Packet>, Error> {
+    polled_within(runtime, answer, Limits::default()).await
+}
+
+async fn polled_within(
+    runtime: &MockRuntime,
+    answer: impl Into<Vec<u8>>,
+    limits: Limits,
+) -> Result<Vec<Packet>, Error> {
+    let (first, next) = polled_in_pieces(runtime, answer, usize::MAX, limits).await;
+    assert!(next.is_none(), "{next:?}");
+    first
+}
+
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+    7\r\n4hello\x1e\r\nA;name=\"value\"\r\n4wörld!!!\r\n000\r\nTrailer: x\r\n\r\n";
+
+#[test]
+fn a_response_is_put_together_from_segments_of_any_size() {
+    under_both_orders(async |runtime| {
+        let packets = vec![message("hello"), message("wörld!!!")];
+        let whole = response("4hello\x1e4wörld!!!");
+        for answer in [whole, CHUNKED.into()] {
+            // Some of these cut each line, each head of a chunk and each character.
+            for size in 1..=answer.len() {
+                let limits = Limits::default();
+                let (polled, next) = polled_in_pieces(&runtime, &*answer, size, limits).await;
+                assert_eq!(polled.unwrap(), packets, "in pieces of {size}");
+                assert!(next.is_none());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_body_without_a_length_lasts_until_the_connection_ends() {
+    under_both_orders(async |runtime| {
+        for head in [
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+            "HTTP/1.0 200 OK\r\n\r\n",
+        ] {
+            let packets = polled(&runtime, format!("{head}4hello\x1e2"))
+                .await
+                .unwrap();
+            assert_eq!(packets, [message("hello"), Packet::Ping("".into())]);
+        }
+    });
+}
+
+#[test]
+fn http_1_0_with_a_length_is_understood_and_its_connection_not_used_again() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            for body in ["4a", "4b"] {
+                let mut peer = server.accept().await;
+                peer.request().await;
+                let head = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                peer.write(head + body).await;
+                assert_eq!(peer.read_to_end().await, b"");
+            }
+        });
+        let mut link = polling(&runtime).await;
+        assert_eq!(link.receiver.recv().await.unwrap(), [message("a")]);
+        assert_eq!(link.receiver.recv().await.unwrap(), [message("b")]);
+        script.await;
+    });
+}
+
+#[test]
+fn interim_responses_are_passed_over() {
+    under_both_orders(async |runtime| {
+        let interim = "HTTP/1.1 100 Continue\r\n\r\n\
+            HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n\
+            HTTP/1.1 102 Processing\r\n\r\n";
+        let answer = [interim.as_bytes(), &response("4hello")].concat();
+        for size in [1, 7, usize::MAX] {
+            let limits = Limits::default();
+            let (polled, _) = polled_in_pieces(&runtime, &*answer, size, limits).await;
+            assert_eq!(polled.unwrap(), [message("hello")]);
+        }
+    });
+}
+
+#[test]
+fn polls_follow_each_other_on_one_connection() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            for n in 0..100 {
+                peer.answer(format!("4{n}")).await;
+            }
+            assert!(!server.has_another());
+            peer.read_to_end().await
+        });
+        let mut link = polling(&runtime).await;
+        for n in 0..100 {
+            let packets = link.receiver.recv().await.unwrap();
+            assert_eq!(packets, [message(n.to_string())]);
+        }
+        drop(link);
+        assert_eq!(script.await, b"");
+    });
+}
+
+#[test]
+fn a_poll_and_a_post_at_once_have_a_connection_each_and_keep_both() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut first = server.accept().await;
+            let mut second = server.accept().await;
+            for _ in 0..10 {
+                // Neither is answered before both are there.
+                let requests = join(first.request(), second.request()).await;
+                for (peer, request) in [(&mut first, requests.0), (&mut second, requests.1)] {
+                    match &*request.method {
+                        "GET" => peer.write(response("4hello")).await,
+                        "POST" => {
+                            assert_eq!(request.body, b"4to you");
+                            peer.write(response("ok")).await;
+                        }
+                        other => panic!("{other}"),
+                    }
+                }
+            }
+            assert!(!server.has_another());
+        });
+        let Link {
+            mut sender,
+            mut receiver,
+            ..
+        } = polling(&runtime).await;
+        for _ in 0..10 {
+            let batch = vec![message("to you")].into();
+            let (received, sent) = join(receiver.recv(), sender.send(batch)).await;
+            assert_eq!(received.unwrap(), [message("hello")]);
+            sent.unwrap();
+        }
+        script.await;
+    });
+}
+
+#[test]
+fn a_kept_connection_that_the_server_has_closed_is_dialled_again() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            for n in 0..10 {
+                let mut peer = server.accept().await;
+                peer.answer(format!("4{n}")).await;
+            }
+        });
+        let mut link = polling(&runtime).await;
+        for n in 0..10 {
+            let packets = link.receiver.recv().await.unwrap();
+            assert_eq!(packets, [message(n.to_string())]);
+            // Long enough for the server's end to come, or too short.
+            if n % 2 == 0 {
+                runtime.sleep(Duration::from_millis(1)).await;
+            }
+        }
+        script.await;
+    });
+}
+
+#[test]
+fn a_connection_is_used_again_a_second_less_long_than_the_server_keeps_it() {
+    under_both_orders(async |runtime| {
+        for (header, seconds) in [
+            ("Keep-Alive: timeout=2\r\n", 1),
+            ("keep-alive: max=7, timeout=30\r\n", 29),
+            ("", 4),
+        ] {
+            let mut server = Server::new(&runtime);
+            let answer = format!("HTTP/1.1 200 OK\r\n{header}Content-Length: 2\r\n\r\n4x");
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                for _ in 0..2 {
+                    peer.request().await;
+                    peer.write(&answer).await;
+                }
+                let mut second = server.accept().await;
+                second.request().await;
+                second.write(&answer).await;
+                assert_eq!(peer.read_to_end().await, b"");
+            });
+            let limit = Duration::from_secs(seconds);
+            let mut link = polling(&runtime).await;
+            link.receiver.recv().await.unwrap();
+            runtime.sleep(limit - Duration::from_nanos(1)).await;
+            link.receiver.recv().await.unwrap();
+            runtime.sleep(limit).await;
+            link.receiver.recv().await.unwrap();
+            script.await;
+        }
+    });
+}
+
+#[test]
+fn a_connection_that_is_kept_for_no_time_or_closed_is_not_used_again() {
+    under_both_orders(async |runtime| {
+        for header in ["Keep-Alive: timeout=1", "Connection: close"] {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peers = Vec::new();
+                for _ in 0..3 {
+                    let mut peer = server.accept().await;
+                    peer.request().await;
+                    let answer =
+                        format!("HTTP/1.1 200 OK\r\n{header}\r\nContent-Length: 2\r\n\r\n4x");
+                    peer.write(answer).await;
+                    // It stays open on this side.
+                    peers.push(peer);
+                }
+            });
+            let mut link = polling(&runtime).await;
+            for _ in 0..3 {
+                assert_eq!(link.receiver.recv().await.unwrap(), [message("x")]);
+            }
+            script.await;
+        }
+    });
+}
+
+#[test]
+fn a_request_that_left_is_not_repeated_when_its_connection_dies() {
+    under_both_orders(async |runtime| {
+        // On a new connection and on a kept one; without an answer, and with half of one.
+        for polls_before in [0, 1] {
+            for half in [
+                "",
+                "HTTP/1.1 20",
+                "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n4x",
+            ] {
+                for post in [false, true] {
+                    let mut server = Server::new(&runtime);
+                    let script = spawn(&runtime, async move {
+                        let mut peer = server.accept().await;
+                        for _ in 0..polls_before {
+                            peer.answer("4x").await;
+                        }
+                        let request = peer.request().await;
+                        assert_eq!(request.method, if post { "POST" } else { "GET" });
+                        peer.write(half).await;
+                        drop(peer);
+                        server
+                    });
+                    let mut link = polling(&runtime).await;
+                    for _ in 0..polls_before {
+                        link.receiver.recv().await.unwrap();
+                    }
+                    let error = if post {
+                        link.sender
+                            .send(vec![message("x")].into())
+                            .await
+                            .unwrap_err()
+                    } else {
+                        link.receiver.recv().await.unwrap_err()
+                    };
+                    assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
+                    assert!(!script.await.has_another(), "asked again");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_head_of_200_headers_is_no_trouble() {
+    under_both_orders(async |runtime| {
+        let headers: String = (0..200).map(|n| format!("X-{n}: {n}\r\n")).collect();
+        let answer = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 2\r\n\r\n4x");
+        assert_eq!(polled(&runtime, answer).await.unwrap(), [message("x")]);
+    });
+}
+
+#[test]
+fn a_head_above_its_limit_is_an_error_that_names_it() {
+    under_both_orders(async |runtime| {
+        let small = Limits {
+            head: 1000,
+            ..Limits::default()
+        };
+        let default = Limits::default();
+        for (limits, name, length, end) in [
+            (small, "1000", 1000, "\r\nContent-Length: 2\r\n\r\n4x"),
+            (default, "65536", 65536, "\r\nContent-Length: 2\r\n\r\n4x"),
+            // One that never ends.
+            (small, "1000", 100_000, ""),
+            (default, "65536", 1_000_000, ""),
+        ] {
+            let answer = format!("HTTP/1.1 200 OK\r\nX: {}{end}", "x".repeat(length));
+            let error = polled_within(&runtime, answer, limits).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Limit, "{}", error.report());
+            let text = error.to_string();
+            assert!(
+                text.contains("max_head_size") && text.contains(name),
+                "{text}"
+            );
+        }
+        // And one below it passes.
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 2\r\n\r\n4x",
+            "x".repeat(900)
+        );
+        assert!(polled_within(&runtime, answer, small).await.is_ok());
+    });
+}
+
+#[test]
+fn a_body_above_its_limit_is_an_error_that_names_it_and_one_as_long_passes() {
+    under_both_orders(async |runtime| {
+        let limits = Limits {
+            body: 1000,
+            ..Limits::default()
+        };
+        let chunked = |body: &str| {
+            let (first, second) = body.split_at(500);
+            format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 {:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
+                first.len(),
+                second.len()
+            )
+        };
+        let fits = format!("4{}", "x".repeat(999));
+        let above = format!("4{}", "x".repeat(1000));
+        for answer in [
+            response(&fits),
+            chunked(&fits).into(),
+            format!("HTTP/1.1 200 OK\r\n\r\n{fits}").into(),
+        ] {
+            let packets = polled_within(&runtime, answer, limits).await.unwrap();
+            assert_eq!(packets, [message(&fits[1..])]);
+        }
+        for answer in [
+            // The length alone is enough.
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n".to_vec(),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9007199254740991\r\n\r\n".to_vec(),
+            chunked(&above).into(),
+            format!("HTTP/1.1 200 OK\r\n\r\n{above}").into(),
+        ] {
+            let error = polled_within(&runtime, answer, limits).await.unwrap_err();
+            let text = error.to_string();
+            assert_eq!(error.kind(), ErrorKind::Limit, "{text}");
+            assert!(
+                text.contains("max_body_size") && text.contains("1000"),
+                "{text}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_response_that_is_longer_than_it_says_is_cut_and_its_connection_not_used_again() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.request().await;
+            peer.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n4hello4more")
+                .await;
+            server.accept().await.answer("4again").await;
+        });
+        let mut link = polling(&runtime).await;
+        assert_eq!(link.receiver.recv().await.unwrap(), [message("hello")]);
+        assert_eq!(link.receiver.recv().await.unwrap(), [message("again")]);
+        script.await;
+    });
+}
+
+#[test]
+fn a_response_that_ends_before_its_end_is_an_error_and_nothing_of_it_is_delivered() {
+    under_both_orders(async |runtime| {
+        for answer in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n4a\x1e4b",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n4a\x1e4b\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n4a\x1e4b\r\n0\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Le",
+            "HTTP/1.1 200 OK\r\n",
+            "",
+        ] {
+            let error = polled(&runtime, answer).await.unwrap_err();
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Ended,
+                "{answer:?}: {}",
+                error.report()
+            );
+        }
+    });
+}
+
+#[test]
+fn what_is_not_http_is_an_error_that_says_so() {
+    under_both_orders(async |runtime| {
+        for answer in [
+            &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
+            b"<html>",
+            b"4hello",
+            b"\x15\x03\x01\0\x02\x02\x46",
+            b"HTTP/1.1 2x0 OK\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n4x",
+            b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n4x",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n4xy",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n4x\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n4xy\r\n0\r\n\r\n",
+            b"HTTP/2.0 200 OK\r\n\r\n",
+        ] {
+            let error = polled(&runtime, answer).await.unwrap_err();
+            let answer = answer.escape_ascii();
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Http,
+                "{answer}: {}",
+                error.report()
+            );
+        }
+    });
+}
+
+#[test]
+fn a_status_that_refuses_is_told_with_the_servers_words() {
+    under_both_orders(async |runtime| {
+        for (answer, status, words) in [
+            ("204 No Content\r\n\r\n", 204, &["204 No Content"][..]),
+            (
+                "301 Moved\r\nLocation: https://example.com/x?token=secret\r\nContent-Length: 0\r\n\r\n",
+                301,
+                &[
+                    "301",
+                    "a redirect to https://example.com/x, which is not followed",
+                ],
+            ),
+            (
+                "400 Bad Request\r\nContent-Length: 41\r\n\r\n{\"code\":1,\"message\":\"Session ID unknown\"}",
+                400,
+                &["400 Bad Request", "Session ID unknown (code 1)"],
+            ),
+            (
+                "400 Bad Request\r\nContent-Length: 43\r\n\r\n{\"code\":\"1\",\"message\":\"Session ID unknown\"}",
+                400,
+                &["Session ID unknown (code 1)"],
+            ),
+            (
+                "401 Unauthorized\r\nContent-Length: 11\r\n\r\n\"not\\nyou!\"",
+                401,
+                &["401 Unauthorized: not you!"],
+            ),
+            (
+                "403 Forbidden\r\n\r\nplain words",
+                403,
+                &["403 Forbidden: plain words"],
+            ),
+            (
+                "404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhere\r\n0\r\n\r\n",
+                404,
+                &["404 Not Found: here"],
+            ),
+            (
+                "502 Bad Gateway\r\nContent-Length: 31\r\n\r\n<html><b>Bad Gateway</b></html>",
+                502,
+                &["502 Bad Gateway"],
+            ),
+            ("503 Service Unavailable\r\n\r\n", 503, &["503"]),
+            (
+                "206 Partial Content\r\nContent-Length: 2\r\n\r\n4x",
+                206,
+                &["206"],
+            ),
+        ] {
+            let error = polled(&runtime, format!("HTTP/1.1 {answer}"))
+                .await
+                .unwrap_err();
+            let report = error.report();
+            assert_eq!(error.kind(), ErrorKind::Status, "{report}");
+            assert_eq!(error.status(), Some(status));
+            for words in words {
+                assert!(report.contains(words), "{words:?} is not in {report:?}");
+            }
+            for secret in ["secret", "<", "html"] {
+                assert!(!report.contains(secret), "{report}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_long_refusal_is_cut_and_has_no_line_breaks() {
+    under_both_orders(async |runtime| {
+        let page = format!("first\r\nsecond \x1b[31m{}", "x".repeat(10_000));
+        let answer = format!("HTTP/1.1 500 Oh\r\n\r\n{page}");
+        let report = polled(&runtime, answer).await.unwrap_err().report();
+        assert!(report.len() < 400, "{report}");
+        assert!(report.contains("first  second"), "{report}");
+        assert!(!report.contains(char::is_control), "{report:?}");
+    });
+}
+
+#[test]
+fn a_post_is_well_with_any_2xx_and_refused_with_any_other_status() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            for answer in [
+                "200 OK\r\nContent-Length: 2\r\n\r\nok",
+                "204 No Content\r\n\r\n",
+                "201 Created\r\nContent-Length: 6\r\n\r\n<html>",
+                "413 Payload Too Large\r\nContent-Length: 0\r\n\r\n",
+                "302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n",
+            ] {
+                assert_eq!(peer.request().await.body, b"4x\x1e3");
+                peer.write(format!("HTTP/1.1 {answer}")).await;
+            }
+            assert_eq!(peer.request().await.body, b"1");
+            peer.write(response("ok")).await;
+        });
+        let mut link = polling(&runtime).await;
+        let mut send = async || {
+            let batch = vec![message("x"), Packet::Pong("".into())];
+            link.sender.send(batch.into()).await
+        };
+        for _ in 0..3 {
+            send().await.unwrap();
+        }
+        for (status, words) in [
+            (413, "413 Payload Too Large"),
+            (302, "a redirect to /login"),
+        ] {
+            let error = send().await.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.status()),
+                (ErrorKind::Status, Some(status))
+            );
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        link.sender.close().await.unwrap();
+        script.await;
+    });
+}
+
+#[test]
+fn a_body_that_nobody_asked_to_compress_is_refused() {
+    under_both_orders(async |runtime| {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n4x";
+        let error = polled(&runtime, answer).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Http);
+        assert!(error.to_string().contains("compressed"), "{error}");
+    });
+}
+
+#[test]
+fn a_payload_of_50_000_packets_comes_as_one_batch() {
+    under_both_orders(async |runtime| {
+        let packets: Vec<String> = (0..50_000).map(|n| format!("4{n}")).collect();
+        let received = polled(&runtime, response(packets.join("\x1e")))
+            .await
+            .unwrap();
+        assert_eq!(received.len(), 50_000);
+        for (n, packet) in received.into_iter().enumerate() {
+            assert_eq!(packet, message(n.to_string()));
+        }
+    });
+}
+
+#[test]
+fn the_good_packets_of_a_payload_come_before_the_error() {
+    under_both_orders(async |runtime| {
+        for (third, words) in [
+            (&b"4\xff\xfe"[..], "UTF-8"),
+            (b"4\xc3", "UTF-8"),
+            (b"bAQI", "base64"),
+            (b"b****", "base64"),
+            (b"9", "unknown type"),
+            (b"", "empty"),
+        ] {
+            for last in [&b""[..], b"\x1e4never"] {
+                let body = [b"4a\x1ebAQID\x1e", third, last].concat();
+                let limits = Limits::default();
+                let (polled, next) =
+                    polled_in_pieces(&runtime, response(&body), usize::MAX, limits).await;
+                assert_eq!(polled.unwrap(), [message("a"), message(vec![1, 2, 3])]);
+                let error = next.expect("an error without another poll");
+                assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+                assert!(error.to_string().contains(words), "{error}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_poll_that_brings_nothing_is_an_error() {
+    under_both_orders(async |runtime| {
+        for answer in [
+            response(""),
+            b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_vec(),
+        ] {
+            let error = polled(&runtime, answer).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        }
+    });
+}
+
+#[test]
+fn requests_carry_what_the_protocol_and_the_user_want() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::on(&runtime, 8080);
+        let script = spawn(&runtime, async move {
+            let mut requests = Vec::new();
+            let mut peer = server.accept().await;
+            let open = open_packet(300, 200).replace(r#""s""#, r#""a/b+c d&é%""#);
+            requests.push(peer.answer(open).await);
+            // The next poll stays, and a POST comes beside it.
+            requests.push(peer.request().await);
+            let mut second = server.accept().await;
+            requests.push(second.answer("ok").await);
+            peer.write(response("1")).await;
+            requests
+        });
+        let url = "http://10.0.0.1:8080/?user=1&x=%20y&EIO=3&transport=other";
+        let client = Builder::new(url, Transports::default(), runtime.clone())
+            .upgrade(false)
+            .query("more", "a b")
+            .header("X-Token", "abc")
+            .header("Accept", "text/plain")
+            .connect()
+            .await
+            .unwrap();
+        assert_eq!(client.sid().unwrap(), "a/b+c d&é%");
+        client.send("hellö").await.unwrap();
+        client.wait().await;
+
+        let requests = script.await;
+        let agent = concat!("engineio-client/", env!("CARGO_PKG_VERSION"));
+        let mut busters = std::collections::BTreeSet::new();
+        for (n, request) in requests.iter().enumerate() {
+            let method = if n == 2 { "POST" } else { "GET" };
+            assert_eq!(request.method, method);
+            assert!(
+                request.target.starts_with("/engine.io/?"),
+                "{}",
+                request.target
+            );
+            let buster = request.parameter("t").expect("a cache-buster");
+            assert!(busters.insert(buster), "{buster} comes twice");
+            let mut expected = vec![
+                ("user", "1"),
+                ("x", "%20y"),
+                ("more", "a%20b"),
+                ("EIO", "4"),
+                ("transport", "polling"),
+                ("t", buster),
+            ];
+            if n > 0 {
+                expected.push(("sid", "a%2Fb%2Bc%20d%26%C3%A9%25"));
+            }
+            assert_eq!(request.query(), expected);
+            assert_eq!(request.header("host"), Some("10.0.0.1:8080"));
+            assert_eq!(request.header("user-agent"), Some(agent));
+            assert_eq!(request.header("x-token"), Some("abc"));
+            assert_eq!(request.header("accept"), Some("text/plain"));
+            for unwanted in ["origin", "accept-encoding", "cookie", "expect"] {
+                assert_eq!(request.header(unwanted), None);
+            }
+        }
+        let post = &requests[2];
+        assert_eq!(post.body, "4hellö".as_bytes());
+        assert_eq!(post.header("content-length"), Some("7"));
+        assert_eq!(post.header("transfer-encoding"), None);
+        assert_eq!(
+            post.header("content-type"),
+            Some("text/plain;charset=UTF-8")
+        );
+        for poll in &requests[..2] {
+            assert_eq!(poll.header("content-length"), None);
+            assert_eq!(poll.header("content-type"), None);
+        }
+    });
+}
+
+#[test]
+fn the_users_headers_replace_those_of_the_client() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.answer("4x").await
+        });
+        let mut link = polling_with(&runtime, |request| {
+            request.timestamps = false;
+            request.sid = Some("known".into());
+            for (name, value) in [
+                ("user-agent", "mine"),
+                ("host", "proxied.example"),
+                ("x-twice", "1"),
+                ("x-twice", "2"),
+            ] {
+                request.headers.append(name, value.parse().unwrap());
+            }
+        })
+        .await;
+        link.receiver.recv().await.unwrap();
+        let request = script.await;
+        assert_eq!(request.header("user-agent"), Some("mine"));
+        assert_eq!(request.header("host"), Some("proxied.example"));
+        let twice = request.headers.iter().filter(|(name, _)| name == "x-twice");
+        assert_eq!(twice.count(), 2);
+        assert_eq!(
+            request.target,
+            "/engine.io/?EIO=4&transport=polling&sid=known"
+        );
+    });
+}
+
+#[test]
+fn a_header_with_a_line_break_is_refused_before_anything_is_sent() {
+    let runtime = MockRuntime::new();
+    let mut server = Server::new(&runtime);
+    for (name, value) in [
+        ("X-Value", "a\r\nInjected: yes"),
+        ("X-Value", "a\nb"),
+        ("X-Value", "a\rb"),
+        ("X-Value", "a\0b"),
+        ("X-Name\r\nInjected", "yes"),
+        ("X Name", "yes"),
+        ("", "yes"),
+    ] {
+        let builder = Builder::new("http://10.0.0.1", Transports::default(), runtime.clone());
+        let error = builder.header(name, value).start().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{name:?}: {value:?}");
+    }
+    assert_eq!(runtime.tasks(), 0);
+    assert!(!server.has_another());
+}
+
+#[test]
+fn a_large_post_arrives_whole_at_a_server_that_reads_slowly() {
+    under_both_orders(async |runtime| {
+        let text: String = ('a'..='z').cycle().take(2_000_000).collect();
+        let mut server = Server::new(&runtime);
+        let clock = runtime.clone();
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            let head = peer.request_head().await;
+            let length: usize = head.header("content-length").unwrap().parse().unwrap();
+            let mut body = Vec::new();
+            while body.len() < length {
+                clock.sleep(Duration::from_millis(10)).await;
+                body.extend(peer.read_some(10_000).await);
+            }
+            peer.write(response("ok")).await;
+            body
+        });
+        let mut link = polling(&runtime).await;
+        let batch = vec![message(&text)];
+        link.sender.send(batch.into()).await.unwrap();
+        assert!(runtime.now() > Duration::from_secs(1));
+        let body = script.await;
+        assert_eq!(body.len(), 1 + text.len());
+        assert!(body[1..] == *text.as_bytes());
+    });
+}
+
+#[test]
+fn nothing_is_sent_or_read_between_calls() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let mut link = polling(&runtime).await;
+        settle(&runtime).await;
+        assert!(!server.has_another(), "opening makes no exchange");
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.answer("4x").await;
+            (server, peer)
+        });
+        link.receiver.recv().await.unwrap();
+        let (mut server, mut peer) = script.await;
+        runtime.sleep(Duration::from_secs(60)).await;
+        assert!(peer.request().now_or_never().is_none());
+        assert!(!server.has_another());
+    });
+}
+
+#[test]
+fn four_links_at_once_do_not_mix_their_answers() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let tasks = runtime.clone();
+        let script = spawn(&runtime, async move {
+            let mut peers = Vec::new();
+            for _ in 0..4 {
+                let mut peer = server.accept().await;
+                peers.push(spawn(&tasks, async move {
+                    for _ in 0..20 {
+                        let request = peer.request().await;
+                        let sid = request.parameter("sid").unwrap();
+                        peer.write_pieces(response(format!("4{sid}")), 5).await;
+                    }
+                }));
+            }
+            for peer in peers {
+                peer.await;
+            }
+        });
+        let poll = async |sid: &str| {
+            let mut link = polling_with(&runtime, |request| request.sid = Some(sid.into())).await;
+            for _ in 0..20 {
+                assert_eq!(link.receiver.recv().await.unwrap(), [message(sid)]);
+            }
+        };
+        join4(poll("a"), poll("b"), poll("c"), poll("d")).await;
+        script.await;
+    });
+}

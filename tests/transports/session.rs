@@ -1,0 +1,610 @@
+//! The whole client: what keeps a session alive and what ends it, to the nanosecond, and the
+//! upgrade.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use engineio_client::transports::Transports;
+use engineio_client::{Builder, Client, ErrorKind, Event, Message, MockRuntime, Reason, Runtime};
+use futures::StreamExt;
+use futures::future::join;
+
+use crate::open_packet;
+use crate::raw::{
+    CLOSE, FIN, Peer, Server, TEXT, frame, frame_head, response, settle, spawn, switching,
+    under_both_orders,
+};
+
+type Session = Client<Transports, MockRuntime>;
+
+fn builder(runtime: &MockRuntime, transport: &str) -> Builder<Transports, MockRuntime> {
+    Builder::new("http://10.0.0.1", Transports::default(), runtime.clone()).transports([transport])
+}
+
+/// The server's times in the tests whose server must fall silent: half a second in all.
+const INTERVAL: u32 = 300;
+const TIMEOUT: u32 = 200;
+const SPAN: Duration = Duration::from_millis(500);
+
+/// A session on websocket, and its server's end.
+async fn on_websocket(runtime: &MockRuntime) -> (Session, Peer) {
+    let mut server = Server::new(runtime);
+    let script = spawn(runtime, async move {
+        let mut peer = server.accept().await;
+        peer.accept_websocket().await;
+        peer.write(frame(TEXT, open_packet(INTERVAL, TIMEOUT)))
+            .await;
+        peer
+    });
+    let client = builder(runtime, "websocket").connect().await.unwrap();
+    (client, script.await)
+}
+
+/// A session on polling, its server, and the connection on which the next poll comes.
+async fn on_polling(
+    runtime: &MockRuntime,
+    ping_interval: u32,
+    edit: impl FnOnce(Builder<Transports, MockRuntime>) -> Builder<Transports, MockRuntime>,
+) -> (Session, Server, Peer) {
+    let mut server = Server::new(runtime);
+    let script = spawn(runtime, async move {
+        let mut peer = server.accept().await;
+        peer.answer(open_packet(ping_interval, TIMEOUT)).await;
+        (server, peer)
+    });
+    let client = edit(builder(runtime, "polling")).connect().await.unwrap();
+    let (server, peer) = script.await;
+    (client, server, peer)
+}
+
+/// The reason must be this error.
+fn failed_with(reason: &Reason, kind: ErrorKind) -> bool {
+    matches!(reason, Reason::Transport(error) if error.kind() == kind)
+}
+
+fn text(length: usize) -> String {
+    ('a'..='z').cycle().take(length).collect()
+}
+
+#[test]
+fn silence_ends_a_session_at_exactly_the_interval_and_the_timeout() {
+    under_both_orders(async |runtime| {
+        let (client, peer) = on_websocket(&runtime).await;
+        let opened = runtime.now();
+        let closed = client.wait().await;
+        assert!(matches!(closed.reason(), Reason::PingTimeout), "{closed}");
+        assert_eq!(runtime.now(), opened + SPAN);
+        drop(peer);
+
+        let (client, server, mut peer) = on_polling(&runtime, INTERVAL, |builder| builder).await;
+        let opened = runtime.now();
+        let closed = client.wait().await;
+        assert!(matches!(closed.reason(), Reason::PingTimeout), "{closed}");
+        assert_eq!(runtime.now(), opened + SPAN);
+        // No goodbye: the poll was the last.
+        peer.request().await;
+        assert!(peer.next_request().await.is_none());
+        drop(server);
+    });
+}
+
+#[test]
+fn bytes_of_an_unfinished_message_keep_a_session_alive_and_then_silence_ends_it() {
+    under_both_orders(async |runtime| {
+        let whole = text(1_000_000);
+        for polling in [false, true] {
+            // To its end, and half of it.
+            for pieces in [40, 17] {
+                let (mut client, server, mut peer) = if polling {
+                    let (client, server, mut peer) =
+                        on_polling(&runtime, INTERVAL, |builder| builder).await;
+                    peer.request().await;
+                    let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000001\r\n\r\n4";
+                    peer.write(head).await;
+                    (client, Some(server), peer)
+                } else {
+                    let (client, mut peer) = on_websocket(&runtime).await;
+                    peer.write(frame_head(FIN | TEXT, 1 + whole.len())).await;
+                    peer.write("4").await;
+                    (client, None, peer)
+                };
+                let clock = runtime.clone();
+                let bytes = whole.clone();
+                let script = spawn(&runtime, async move {
+                    for piece in bytes.as_bytes().chunks(25_000).take(pieces) {
+                        clock.sleep(SPAN - Duration::from_nanos(1)).await;
+                        peer.write(piece).await;
+                    }
+                    let last = clock.now();
+                    peer.read_to_end().await;
+                    last
+                });
+                let message = client.recv().await;
+                let expected = (pieces == 40).then(|| Message::from(&whole));
+                assert!(message == expected);
+                let closed = client.wait().await;
+                assert!(matches!(closed.reason(), Reason::PingTimeout), "{closed}");
+                let ended = runtime.now();
+                assert_eq!(ended, script.await + SPAN);
+                drop(server);
+            }
+        }
+    });
+}
+
+#[test]
+fn answers_to_posts_are_no_sign_of_a_sessions_life() {
+    under_both_orders(async |runtime| {
+        let (client, mut server, mut peer) =
+            on_polling(&runtime, INTERVAL, |builder| builder).await;
+        let opened = runtime.now();
+        let script = spawn(&runtime, async move {
+            peer.request().await;
+            let mut posts = server.accept().await;
+            let mut count = 0;
+            while let Some(post) = posts.next_request().await {
+                assert_eq!(post.body, b"4x");
+                posts.write(response("ok")).await;
+                count += 1;
+            }
+            count
+        });
+        for _ in 0..4 {
+            runtime.sleep(Duration::from_millis(100)).await;
+            client.send("x").await.unwrap();
+        }
+        let closed = client.wait().await;
+        assert!(matches!(closed.reason(), Reason::PingTimeout), "{closed}");
+        assert_eq!(runtime.now(), opened + SPAN);
+        assert_eq!(script.await, 4);
+    });
+}
+
+#[test]
+fn a_websocket_that_takes_an_upload_slowly_is_waited_for_until_it_stops() {
+    under_both_orders(async |runtime| {
+        let (client, mut peer) = on_websocket(&runtime).await;
+        let large: Vec<u8> = (0..=255).cycle().take(1_000_000).collect();
+        let length = large.len();
+        let (clock, expected) = (runtime.clone(), large.clone());
+        let script = spawn(&runtime, async move {
+            // It pings all the time, so that only the upload can end the session.
+            let step = Duration::from_millis(150);
+            let header = 1 + 9 + 4;
+            let mut bytes = Vec::new();
+            while bytes.len() < header + length {
+                clock.sleep(step).await;
+                peer.write(frame(TEXT, "2")).await;
+                let most = 10_000.min(header + length - bytes.len());
+                bytes.extend(peer.read_some(most).await);
+            }
+            let mask = &bytes[header - 4..header];
+            let unmasked = bytes[header..].iter().zip(mask.iter().cycle());
+            assert!(unmasked.map(|(byte, mask)| byte ^ mask).eq(expected));
+            let whole = clock.now();
+            // Of the second one it takes two pieces, and no more.
+            let mut last = whole;
+            for _ in 0..2 {
+                clock.sleep(step).await;
+                peer.write(frame(TEXT, "2")).await;
+                assert!(!peer.read_some(1000).await.is_empty());
+                last = clock.now();
+            }
+            for _ in 0..20 {
+                clock.sleep(step).await;
+                peer.write(frame(TEXT, "2")).await;
+            }
+            (whole, last, peer)
+        });
+        let started = runtime.now();
+        client.send(large.clone()).await.unwrap();
+        client.flush().await.unwrap();
+        client.send(large.clone()).await.unwrap();
+        let closed = client.wait().await;
+        let ended = runtime.now();
+        let (whole, last, peer) = script.await;
+        assert!(whole > started + 10 * SPAN);
+        assert!(failed_with(closed.reason(), ErrorKind::Timeout), "{closed}");
+        assert!(
+            closed.to_string().contains("send timeout of 0.5 s"),
+            "{closed}"
+        );
+        assert_eq!(ended, last + SPAN);
+        assert_eq!(closed.uncertain(), [Message::from(large)]);
+        assert!(closed.unsent().is_empty());
+        drop(peer);
+    });
+}
+
+#[test]
+fn a_post_that_leaves_slowly_is_waited_for_until_it_stops() {
+    under_both_orders(async |runtime| {
+        let limit = Duration::from_secs(2);
+        let large = text(1_000_000);
+        // Where the second post stops: at its body, or when all of it is there.
+        for whole in [false, true] {
+            let (client, mut server, mut polls) =
+                on_polling(&runtime, 3_600_000, |builder| builder.send_timeout(limit)).await;
+            let (clock, expected) = (runtime.clone(), large.clone());
+            let script = spawn(&runtime, async move {
+                polls.request().await;
+                let mut peer = server.accept().await;
+                // What is in the pipe when the client has written all takes two of these.
+                let step = Duration::from_millis(600);
+                peer.request_head().await;
+                let mut body = Vec::new();
+                while body.len() <= expected.len() {
+                    clock.sleep(step).await;
+                    body.extend(peer.read_some(50_000).await);
+                }
+                assert!(body[0] == b'4' && body[1..] == *expected.as_bytes());
+                // The answer may take its time, too.
+                clock.sleep(step).await;
+                peer.write("HTTP/1.1 200 OK\r\n").await;
+                clock.sleep(step).await;
+                peer.write("Content-Length: 2\r\n\r\nok").await;
+
+                let mut last = clock.now();
+                if whole {
+                    peer.request().await;
+                } else {
+                    peer.request_head().await;
+                    clock.sleep(step).await;
+                    peer.read_exact(10_000).await;
+                    last = clock.now();
+                }
+                clock.sleep(3 * limit).await;
+                (last, peer, polls)
+            });
+            client.send(&large).await.unwrap();
+            client.flush().await.unwrap();
+            client.send(&large).await.unwrap();
+            let closed = client.wait().await;
+            let ended = runtime.now();
+            let (last, ..) = script.await;
+            assert!(failed_with(closed.reason(), ErrorKind::Timeout), "{closed}");
+            assert!(
+                closed.to_string().contains("send timeout of 2 s"),
+                "{closed}"
+            );
+            assert_eq!(ended, last + limit);
+            assert!(closed.uncertain() == [Message::from(&large)]);
+        }
+    });
+}
+
+#[test]
+fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
+    under_both_orders(async |runtime| {
+        let (client, mut peer) = on_websocket(&runtime).await;
+        let clock = runtime.clone();
+        let script = spawn(&runtime, async move {
+            for n in 0..100 {
+                let text = peer.frame().await;
+                assert_eq!(text.payload, format!("4{n}").into_bytes());
+            }
+            let close = peer.frame().await;
+            assert_eq!(close.first, FIN | CLOSE);
+            clock.sleep(Duration::from_millis(400)).await;
+            peer.write(frame(CLOSE, close.payload)).await;
+            assert_eq!(peer.read_to_end().await, b"");
+        });
+        for n in 0..100 {
+            client.send(n.to_string()).await.unwrap();
+        }
+        let closed = client.disconnect().await;
+        assert!(closed.is_clean(), "{closed}");
+        assert_eq!(runtime.now(), Duration::from_millis(400));
+        script.await;
+    });
+}
+
+#[test]
+fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
+    under_both_orders(async |runtime| {
+        let (client, mut server, mut polls) =
+            on_polling(&runtime, INTERVAL, |builder| builder).await;
+        let clock = runtime.clone();
+        let script = spawn(&runtime, async move {
+            polls.request().await;
+            let mut posts = server.accept().await;
+            let mut received = String::new();
+            loop {
+                let body = String::from_utf8(posts.request().await.body).unwrap();
+                if body == "1" {
+                    break;
+                }
+                assert!(body.split('\x1e').count() <= 16);
+                received.extend(body.split('\x1e').map(|packet| &packet[1..]));
+                posts.write(response("ok")).await;
+            }
+            clock.sleep(Duration::from_millis(400)).await;
+            posts.write(response("ok")).await;
+            // The poll that nobody answered is given up only now.
+            assert!(polls.next_request().await.is_none());
+            received
+        });
+        let mut expected = String::new();
+        for n in 0..100 {
+            client.send(n.to_string()).await.unwrap();
+            expected.push_str(&n.to_string());
+        }
+        let closed = client.disconnect().await;
+        assert!(closed.is_clean(), "{closed}");
+        assert_eq!(runtime.now(), Duration::from_millis(400));
+        assert_eq!(script.await, expected);
+    });
+}
+
+#[test]
+fn pings_are_answered_on_both_transports() {
+    under_both_orders(async |runtime| {
+        let (client, mut peer) = on_websocket(&runtime).await;
+        peer.write(frame(TEXT, "2hey")).await;
+        assert_eq!(peer.frame().await.payload, b"3hey");
+        // A close frame is the server's end.
+        peer.write(frame(CLOSE, "")).await;
+        let closed = client.wait().await;
+        assert!(matches!(closed.reason(), Reason::Server), "{closed}");
+        assert_eq!(peer.frame().await.first, FIN | CLOSE);
+
+        let (client, mut server, mut polls) =
+            on_polling(&runtime, INTERVAL, |builder| builder).await;
+        polls.answer("2hey").await;
+        // The pong goes first, by the connection that is there.
+        assert_eq!(polls.answer("ok").await.body, b"3hey");
+        server.accept().await.answer("1").await;
+        let closed = client.wait().await;
+        assert!(matches!(closed.reason(), Reason::Server), "{closed}");
+    });
+}
+
+#[test]
+fn a_lost_connection_ends_the_session_and_tells_what_is_uncertain() {
+    under_both_orders(async |runtime| {
+        let (client, mut peer) = on_websocket(&runtime).await;
+        client.send(vec![7; 1_000_000]).await.unwrap();
+        settle(&runtime).await;
+        client.send("behind").await.unwrap();
+        peer.write(frame(TEXT, "4last words")).await;
+        drop(peer);
+        let mut client = client;
+        assert_eq!(client.recv().await, Some("last words".into()));
+        assert_eq!(client.recv().await, None);
+        let closed = client.wait().await;
+        assert!(failed_with(closed.reason(), ErrorKind::Ended), "{closed}");
+        assert_eq!(closed.uncertain(), [Message::from(vec![7; 1_000_000])]);
+        assert_eq!(closed.unsent(), [Message::from("behind")]);
+    });
+}
+
+/// Both ends of a session whose server upgrades, message by message.
+#[derive(Default)]
+struct Both {
+    to_send: VecDeque<usize>,
+    received: Vec<usize>,
+    probed: bool,
+    upgraded: bool,
+    /// How many went each way by polling.
+    sent_by_polling: usize,
+    received_by_polling: usize,
+}
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Both>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Both> {
+        self.0.lock().unwrap()
+    }
+
+    /// What a poll is answered with, if it is to be now.
+    fn payload(&self) -> Option<String> {
+        let mut both = self.lock();
+        assert!(!both.upgraded, "a poll after the upgrade");
+        let count = both.to_send.len().min(7);
+        if count == 0 || both.probed {
+            return both.probed.then(|| "6".into());
+        }
+        both.sent_by_polling += count;
+        let packets: Vec<String> = both
+            .to_send
+            .drain(..count)
+            .map(|n| format!("4{n}"))
+            .collect();
+        Some(packets.join("\x1e"))
+    }
+
+    fn receive(&self, packet: &[u8]) {
+        let text = std::str::from_utf8(packet).unwrap();
+        let number = text.strip_prefix('4').expect(text).parse().unwrap();
+        self.lock().received.push(number);
+    }
+}
+
+const TICK: Duration = Duration::from_millis(1);
+
+async fn serve_polling(mut peer: Peer, clock: MockRuntime, shared: Shared) {
+    while let Some(request) = peer.next_request().await {
+        clock.sleep(TICK).await;
+        if request.method == "POST" {
+            assert!(!shared.lock().upgraded, "a post after the upgrade");
+            for packet in request.body.split(|&byte| byte == b'\x1e') {
+                shared.receive(packet);
+                shared.lock().received_by_polling += 1;
+            }
+            peer.write(response("ok")).await;
+        } else if request.parameter("sid").is_none() {
+            peer.write(response(open_packet(25_000, 20_000))).await;
+        } else {
+            let payload = loop {
+                match shared.payload() {
+                    Some(payload) => break payload,
+                    None => clock.sleep(TICK).await,
+                }
+            };
+            peer.write(response(payload)).await;
+        }
+    }
+}
+
+async fn serve_websocket(mut peer: Peer, clock: MockRuntime, shared: Shared, count: usize) {
+    let request = peer.request().await;
+    assert_eq!(request.parameter("sid"), Some("s"));
+    // Polling goes on meanwhile.
+    clock.sleep(20 * TICK).await;
+    peer.write(switching(&request)).await;
+    assert_eq!(peer.frame().await.payload, b"2probe");
+    clock.sleep(20 * TICK).await;
+    shared.lock().probed = true;
+    peer.write(frame(TEXT, "3probe")).await;
+    assert_eq!(peer.frame().await.payload, b"5");
+    shared.lock().upgraded = true;
+    let more = |most: usize| {
+        let mut both = shared.lock();
+        let most = most.min(both.to_send.len());
+        let frames = both.to_send.drain(..most);
+        frames
+            .flat_map(|n| frame(TEXT, format!("4{n}")))
+            .collect::<Vec<u8>>()
+    };
+    while shared.lock().received.len() < count {
+        peer.write(more(2)).await;
+        shared.receive(&peer.frame().await.payload);
+    }
+    peer.write(more(usize::MAX)).await;
+    let close = peer.frame().await;
+    assert_eq!(close.first, FIN | CLOSE);
+    peer.write(frame(CLOSE, close.payload)).await;
+}
+
+#[test]
+fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
+    const COUNT: usize = 2000;
+    under_both_orders(async |runtime| {
+        let shared = Shared::default();
+        shared.lock().to_send = (0..COUNT).collect();
+        let mut server = Server::new(&runtime);
+        let script = {
+            let (tasks, shared) = (runtime.clone(), shared.clone());
+            spawn(&runtime, async move {
+                let first = serve_polling(server.accept().await, tasks.clone(), shared.clone());
+                let first = spawn(&tasks, first);
+                // Of the second poll's, the first post's and the probe's connection each may be
+                // the first one to come.
+                let mut rest = Vec::new();
+                for _ in 0..2 {
+                    let peer = server.accept().await;
+                    let (clock, shared) = (tasks.clone(), shared.clone());
+                    rest.push(spawn(&tasks, async move {
+                        let mut peer = peer;
+                        if peer
+                            .begins_with("GET /engine.io/?EIO=4&transport=websocket")
+                            .await
+                        {
+                            serve_websocket(peer, clock, shared, COUNT).await;
+                        } else {
+                            serve_polling(peer, clock, shared).await;
+                        }
+                    }));
+                }
+                first.await;
+                for task in rest {
+                    task.await;
+                }
+                assert!(!server.has_another());
+            })
+        };
+        let mut client = Builder::new("http://10.0.0.1", Transports::default(), runtime.clone())
+            .connect()
+            .await
+            .unwrap();
+        let handle = client.handle();
+        let send = async {
+            for n in 0..COUNT {
+                handle.send(n.to_string()).await.unwrap();
+                if n % 10 == 0 {
+                    runtime.sleep(TICK).await;
+                }
+            }
+        };
+        let mut upgraded_at = None;
+        let receive = async {
+            let mut next = 0;
+            while next < COUNT {
+                match client.next().await.unwrap() {
+                    Event::Message(message) => {
+                        assert_eq!(message.as_text(), Some(&*next.to_string()));
+                        next += 1;
+                    }
+                    Event::Upgraded { transport } => {
+                        assert_eq!(transport, "websocket");
+                        assert_eq!(upgraded_at.replace(next), None);
+                    }
+                    Event::Connected(_) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        join(send, receive).await;
+        assert_eq!(client.transport(), Some("websocket"));
+        let closed = client.disconnect().await;
+        assert!(closed.is_clean(), "{closed}");
+        script.await;
+        let both = shared.lock();
+        assert!(both.received.iter().copied().eq(0..COUNT));
+        // It was a crossing: many went by each transport, each way.
+        assert_eq!(upgraded_at, Some(both.sent_by_polling));
+        for by_polling in [both.sent_by_polling, both.received_by_polling] {
+            assert!((100..COUNT - 100).contains(&by_polling), "{by_polling}");
+        }
+    });
+}
+
+#[test]
+fn an_upgrade_that_is_refused_leaves_the_session_as_it_was() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut polls = server.accept().await;
+            polls.answer(open_packet(25_000, 20_000)).await;
+            let mut probe = server.accept().await;
+            probe.request().await;
+            probe
+                .write("HTTP/1.1 400 Bad Request\r\nContent-Length: 5\r\n\r\nnever")
+                .await;
+            drop(probe);
+            polls.answer("4still here").await;
+            polls.request().await;
+            let mut posts = server.accept().await;
+            assert_eq!(posts.answer("ok").await.body, b"4so am I");
+            polls.write(response("1")).await;
+        });
+        let mut client = Builder::new("http://10.0.0.1", Transports::default(), runtime.clone())
+            .connect()
+            .await
+            .unwrap();
+        let (mut failed, mut heard) = (false, false);
+        while !(failed && heard) {
+            match client.next().await.unwrap() {
+                Event::UpgradeFailed { transport, error } => {
+                    assert_eq!(transport, "websocket");
+                    assert_eq!(error.status(), Some(400), "{}", error.report());
+                    failed = true;
+                }
+                Event::Message(message) => {
+                    assert_eq!(message, "still here".into());
+                    heard = true;
+                }
+                Event::Connected(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(client.transport(), Some("polling"));
+        client.send("so am I").await.unwrap();
+        let closed = client.wait().await;
+        assert!(matches!(closed.reason(), Reason::Server), "{closed}");
+        script.await;
+    });
+}

@@ -1,0 +1,974 @@
+//! WebSocket: the handshake, what servers send, and the bytes of what leaves.
+
+use std::time::Duration;
+
+use engineio_client::transports::WebSocket;
+use engineio_client::{
+    Error, ErrorKind, Framing, Limits, Link, MockRuntime, OpenRequest, Packet, Runtime,
+};
+use futures::FutureExt;
+use futures::future::join;
+
+use crate::raw::{
+    BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, PIPE, PONG, Peer, Request, Server, TEXT,
+    fragment, frame, frame_head, settle, spawn, switching, under_both_orders,
+};
+use crate::{message, open};
+
+/// A link to a server that has agreed.
+async fn websocket(runtime: &MockRuntime) -> (Link, Peer) {
+    websocket_with(runtime, |_| {}).await
+}
+
+async fn websocket_with(
+    runtime: &MockRuntime,
+    edit: impl FnOnce(&mut OpenRequest),
+) -> (Link, Peer) {
+    let mut server = Server::new(runtime);
+    let script = spawn(runtime, async move {
+        let mut peer = server.accept().await;
+        peer.accept_websocket().await;
+        peer
+    });
+    let link = open(runtime, WebSocket::default(), edit).await.unwrap();
+    assert_eq!(link.framing, Framing::Frames);
+    (link, script.await)
+}
+
+/// What opening gives when the server answers this, in pieces of this size, and ends.
+async fn opened_in_pieces(
+    runtime: &MockRuntime,
+    answer: impl FnOnce(&Request) -> Vec<u8> + Send + 'static,
+    size: usize,
+) -> Result<Link, Error> {
+    let mut server = Server::new(runtime);
+    let script = spawn(runtime, async move {
+        let mut peer = server.accept().await;
+        let request = peer.request().await;
+        let answer = answer(&request);
+        if size == usize::MAX {
+            peer.write(answer).await;
+        } else {
+            peer.write_pieces(answer, size).await;
+        }
+        drop(peer);
+        assert!(!server.has_another(), "nothing is tried twice");
+    });
+    let link = open(runtime, WebSocket::default(), |_| {}).await;
+    script.await;
+    link
+}
+
+async fn opened(
+    runtime: &MockRuntime,
+    answer: impl FnOnce(&Request) -> Vec<u8> + Send + 'static,
+) -> Result<Link, Error> {
+    opened_in_pieces(runtime, answer, usize::MAX).await
+}
+
+/// A frame of the client that is one whole message.
+fn is_message(frame: &Frame, opcode: u8, payload: impl AsRef<[u8]>) -> bool {
+    frame.first == FIN | opcode && frame.mask.is_some() && frame.payload == payload.as_ref()
+}
+
+#[test]
+fn a_handshake_is_put_together_from_segments_of_any_size() {
+    under_both_orders(async |runtime| {
+        // A byte at a time is more reads than the library stands.
+        for size in [1, 2, 3, 7, 50, usize::MAX] {
+            let answer = |request: &Request| {
+                let head = switching(request);
+                assert!(head.len() > 128);
+                [
+                    head.as_bytes(),
+                    &frame(TEXT, "4first"),
+                    &frame(TEXT, "4second"),
+                ]
+                .concat()
+            };
+            let mut link = opened_in_pieces(&runtime, answer, size).await.unwrap();
+            let mut packets = link.receiver.recv().await.unwrap();
+            if packets.len() < 2 {
+                packets.extend(link.receiver.recv().await.unwrap());
+            }
+            assert_eq!(
+                packets,
+                [message("first"), message("second")],
+                "in pieces of {size}"
+            );
+            let error = link.receiver.recv().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Ended);
+        }
+    });
+}
+
+#[test]
+fn frames_in_the_segment_of_the_head_are_not_lost() {
+    under_both_orders(async |runtime| {
+        // Whole ones, and one that is cut anywhere.
+        let frames = [frame(TEXT, "4first"), frame(BINARY, [7; 300])].concat();
+        for cut in 0..=frames.len() {
+            let mut server = Server::new(&runtime);
+            let script = {
+                let (now, later) = frames.split_at(cut);
+                let (now, later) = (now.to_vec(), later.to_vec());
+                let clock = runtime.clone();
+                spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    let request = peer.request().await;
+                    peer.write([switching(&request).as_bytes(), &now].concat())
+                        .await;
+                    settle(&clock).await;
+                    peer.write(later).await;
+                    peer
+                })
+            };
+            let mut link = open(&runtime, WebSocket::default(), |_| {}).await.unwrap();
+            let mut packets = Vec::new();
+            while packets.len() < 2 {
+                packets.extend(link.receiver.recv().await.unwrap());
+            }
+            assert_eq!(packets, [message("first"), message(vec![7; 300])]);
+            script.await;
+        }
+    });
+}
+
+#[test]
+fn interim_responses_to_the_handshake_are_passed_over() {
+    under_both_orders(async |runtime| {
+        for size in [1, 60, usize::MAX] {
+            let answer = |request: &Request| {
+                let interim = "HTTP/1.1 100 Continue\r\n\r\n\
+                    HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
+                let mut answer = interim.to_owned().into_bytes();
+                answer.extend(switching(request).as_bytes());
+                answer.extend(frame(TEXT, "4x"));
+                answer
+            };
+            let mut link = opened_in_pieces(&runtime, answer, size).await.unwrap();
+            assert_eq!(link.receiver.recv().await.unwrap(), [message("x")]);
+        }
+    });
+}
+
+#[test]
+fn the_request_asks_for_a_websocket_and_carries_what_the_user_wants() {
+    under_both_orders(async |runtime| {
+        let mut keys = Vec::new();
+        for _ in 0..2 {
+            let mut server = Server::on(&runtime, 8080);
+            let script = spawn(&runtime, async move {
+                server.accept().await.accept_websocket().await
+            });
+            let edit = |request: &mut OpenRequest| {
+                request.url = "http://10.0.0.1:8080/x/".parse().unwrap();
+                request.query = "user=1".into();
+                request.sid = Some("a/b".into());
+                request.timestamps = false;
+                // The handshake's own headers are not the user's to change.
+                for (name, value) in [
+                    ("x-token", "abc"),
+                    ("user-agent", "mine"),
+                    ("upgrade", "h2c"),
+                    ("connection", "close"),
+                    ("sec-websocket-key", "x"),
+                    ("sec-websocket-version", "8"),
+                ] {
+                    request.headers.append(name, value.parse().unwrap());
+                }
+            };
+            open(&runtime, WebSocket::default(), edit).await.unwrap();
+            let request = script.await;
+            assert_eq!(request.method, "GET");
+            assert_eq!(
+                request.target,
+                "/x/?user=1&EIO=4&transport=websocket&sid=a%2Fb"
+            );
+            for (name, value) in [
+                ("host", Some("10.0.0.1:8080")),
+                ("upgrade", Some("websocket")),
+                ("connection", Some("Upgrade")),
+                ("sec-websocket-version", Some("13")),
+                ("x-token", Some("abc")),
+                ("user-agent", Some("mine")),
+                ("origin", None),
+                ("sec-websocket-extensions", None),
+                ("sec-websocket-protocol", None),
+                ("accept-encoding", None),
+            ] {
+                assert_eq!(request.header(name), value, "{name}");
+            }
+            keys.push(request.header("sec-websocket-key").unwrap().to_owned());
+        }
+        // 16 bytes in base64, and others each time.
+        assert!(
+            keys.iter()
+                .all(|key| key.len() == 24 && key.ends_with("=="))
+        );
+        assert_ne!(keys[0], keys[1]);
+    });
+}
+
+#[test]
+fn a_handshake_that_is_none_is_an_error() {
+    under_both_orders(async |runtime| {
+        let without = |line: &'static str| {
+            move |request: &Request| {
+                let head = switching(request);
+                let start = head.find(line).expect("the line");
+                let end = start + head[start..].find("\r\n").expect("its end") + 2;
+                [&head.as_bytes()[..start], &head.as_bytes()[end..]].concat()
+            }
+        };
+        for error in [
+            opened(&runtime, without("Upgrade: ")).await,
+            opened(&runtime, without("Connection: ")).await,
+            opened(&runtime, without("Sec-WebSocket-Accept: ")).await,
+            opened(&runtime, |request| {
+                switching(request).replace("Accept: ", "Accept: x").into()
+            })
+            .await,
+            opened(&runtime, |request| {
+                switching(request)
+                    .replace("Upgrade: websocket", "Upgrade: h2c")
+                    .into()
+            })
+            .await,
+            opened(&runtime, |_| b"SSH-2.0-OpenSSH_9.6\r\n\r\n".to_vec()).await,
+            opened(&runtime, |_| b"HTTP/1.1 101\0\r\n\r\n".to_vec()).await,
+        ] {
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WebSocket, "{}", error.report());
+        }
+    });
+}
+
+#[test]
+fn a_server_that_refuses_a_websocket_is_quoted() {
+    under_both_orders(async |runtime| {
+        for (answer, status, words) in [
+            (
+                "400 Bad Request\r\nContent-Length: 41\r\n\r\n{\"code\":1,\"message\":\"Session ID unknown\"}",
+                400,
+                &["400 Bad Request", "Session ID unknown (code 1)"][..],
+            ),
+            (
+                "403 Forbidden\r\nConnection: close\r\n\r\n\"not you\"",
+                403,
+                &["not you"],
+            ),
+            ("200 OK\r\nContent-Length: 2\r\n\r\nok", 200, &["200 OK"]),
+            ("502 Bad Gateway\r\n\r\n<html>oh</html>", 502, &["502"]),
+            (
+                "307 Moved\r\nLocation: https://example.com/x?secret\r\nContent-Length: 0\r\n\r\n",
+                307,
+                &["a redirect to https://example.com/x,"],
+            ),
+        ] {
+            for size in [1, usize::MAX] {
+                let answer = move |_: &Request| format!("HTTP/1.1 {answer}").into();
+                let error = opened_in_pieces(&runtime, answer, size).await.unwrap_err();
+                let report = error.report();
+                assert_eq!(error.kind(), ErrorKind::Status, "{report}");
+                assert_eq!(error.status(), Some(status));
+                for words in words {
+                    assert!(report.contains(words), "{words:?} is not in {report:?}");
+                }
+                assert!(
+                    !report.contains("secret") && !report.contains('<'),
+                    "{report}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn a_server_that_refuses_and_then_says_nothing_is_not_waited_for() {
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.request().await;
+            peer.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\nhalf")
+                .await;
+            peer
+        });
+        let error = open(&runtime, WebSocket::default(), |_| {})
+            .await
+            .unwrap_err();
+        assert_eq!(error.status(), Some(400));
+        assert!(
+            runtime.now() <= Duration::from_secs(1),
+            "{:?}",
+            runtime.now()
+        );
+        script.await;
+    });
+}
+
+#[test]
+fn a_handshake_above_the_limit_of_a_head_is_an_error_that_names_it() {
+    under_both_orders(async |runtime| {
+        for (limit, length, end) in [
+            (65_536, 65_536, "\r\n\r\n"),
+            (65_536, 1_000_000, ""),
+            (1000, 1000, "\r\n\r\n"),
+            (1000, 100_000, ""),
+        ] {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                let head = switching(&peer.request().await);
+                let head = head.trim_end();
+                peer.write(format!("{head}\r\nX: {}{end}", "x".repeat(length)))
+                    .await;
+            });
+            let edit = |request: &mut OpenRequest| request.limits.head = limit;
+            let error = open(&runtime, WebSocket::default(), edit)
+                .await
+                .unwrap_err();
+            let text = error.report();
+            assert_eq!(error.kind(), ErrorKind::Limit, "{text}");
+            assert!(text.contains("max_head_size"), "{text}");
+            assert!(text.contains(&limit.to_string()), "{text}");
+            script.await;
+        }
+    });
+}
+
+#[test]
+fn a_connection_that_ends_within_the_handshake_is_an_error_of_that_kind() {
+    under_both_orders(async |runtime| {
+        for length in [0, 1, 12, 60, 120] {
+            let answer = move |request: &Request| switching(request).as_bytes()[..length].into();
+            let error = opened(&runtime, answer).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
+        }
+    });
+}
+
+#[test]
+fn fragments_are_joined_and_a_ping_between_them_is_answered() {
+    under_both_orders(async |runtime| {
+        for size in [1, 3, 1000] {
+            let (mut link, mut peer) = websocket(&runtime).await;
+            let script = spawn(&runtime, async move {
+                let bytes = [
+                    // A character is cut by the fragments.
+                    fragment(TEXT, b"4h\xc3"),
+                    frame(PING, "between"),
+                    fragment(CONTINUATION, b"\xb6l"),
+                    fragment(CONTINUATION, ""),
+                    frame(PONG, "nobody asked"),
+                    fragment(FIN | CONTINUATION, "lo"),
+                    fragment(BINARY, [1, 2]),
+                    fragment(FIN | CONTINUATION, [3]),
+                ]
+                .concat();
+                peer.write_pieces(bytes, size).await;
+                assert!(is_message(&peer.frame().await, PONG, "between"));
+                peer
+            });
+            let mut packets = link.receiver.recv().await.unwrap();
+            if packets.len() < 2 {
+                packets.extend(link.receiver.recv().await.unwrap());
+            }
+            assert_eq!(packets, [message("höllo"), message(vec![1, 2, 3])]);
+            let mut peer = script.await;
+            drop(link);
+            assert_eq!(peer.read_to_end().await, b"");
+        }
+    });
+}
+
+#[test]
+fn packets_of_each_kind_come_as_what_they_are() {
+    under_both_orders(async |runtime| {
+        let (mut link, mut peer) = websocket(&runtime).await;
+        let bytes = [
+            frame(TEXT, "0{}"),
+            frame(TEXT, "2probe"),
+            frame(TEXT, "4a\x1e4b"),
+            frame(TEXT, "4"),
+            frame(TEXT, "bAQID"),
+            frame(BINARY, ""),
+            frame(BINARY, "4x"),
+            frame(TEXT, "6"),
+            frame(TEXT, "1"),
+        ]
+        .concat();
+        for size in [1, usize::MAX] {
+            let mut packets = Vec::new();
+            let feed = async {
+                if size == 1 {
+                    peer.write_pieces(&bytes, 1).await;
+                } else {
+                    peer.write(&bytes).await;
+                }
+            };
+            let receive = async {
+                while packets.len() < 9 {
+                    packets.extend(link.receiver.recv().await.unwrap());
+                }
+            };
+            join(feed, receive).await;
+            assert_eq!(
+                packets,
+                [
+                    Packet::Open("{}".into()),
+                    Packet::Ping("probe".into()),
+                    message("a\x1e4b"),
+                    message(""),
+                    message(vec![1, 2, 3]),
+                    message(Vec::new()),
+                    message(b"4x"),
+                    Packet::Noop,
+                    Packet::Close,
+                ]
+            );
+        }
+    });
+}
+
+#[test]
+fn a_ping_is_answered_while_the_client_only_receives() {
+    under_both_orders(async |runtime| {
+        let (link, mut peer) = websocket(&runtime).await;
+        let mut receiver = link.receiver;
+        let received = spawn(&runtime, async move { receiver.recv().await });
+        for data in ["", "a", &"x".repeat(125)] {
+            peer.write(frame(PING, data)).await;
+            assert!(is_message(&peer.frame().await, PONG, data));
+        }
+        peer.write(frame(TEXT, "4x")).await;
+        assert_eq!(received.await.unwrap(), [message("x")]);
+    });
+}
+
+#[test]
+fn the_newest_of_many_pings_is_answered_though_nothing_follows_it() {
+    under_both_orders(async |runtime| {
+        for count in [100, 300, 1024, 3000] {
+            let (link, mut peer) = websocket(&runtime).await;
+            let mut receiver = link.receiver;
+            let received = spawn(&runtime, async move { receiver.recv().await });
+            let pings = (0..count).flat_map(|n| frame(PING, n.to_string()));
+            peer.write(pings.collect::<Vec<u8>>()).await;
+            let newest = (count - 1).to_string();
+            while !is_message(&peer.frame().await, PONG, &newest) {}
+            peer.write(frame(TEXT, "4x")).await;
+            assert_eq!(received.await.unwrap(), [message("x")]);
+        }
+    });
+}
+
+#[test]
+fn a_pong_leaves_between_the_frames_of_a_send_that_waits_and_never_inside_one() {
+    under_both_orders(async |runtime| {
+        let (link, mut peer) = websocket(&runtime).await;
+        let Link {
+            mut sender,
+            mut receiver,
+            ..
+        } = link;
+        let large: Vec<u8> = (0..=255).cycle().take(1_000_000).collect();
+        let expected = large.clone();
+        let sent = spawn(&runtime, async move {
+            sender.send(vec![message(large)].into()).await.unwrap();
+            for n in 0..10 {
+                let batch = vec![message(vec![n; 40_000]); 3];
+                sender.send(batch.into()).await.unwrap();
+            }
+            sender
+        });
+        let received = spawn(&runtime, async move { receiver.recv().await });
+        settle(&runtime).await;
+        peer.write(frame(PING, "first")).await;
+        settle(&runtime).await;
+        // The first frame is under way: the pong comes behind it, and ahead of the next batch.
+        let first = peer.frame().await;
+        assert!(is_message(&first, BINARY, expected));
+        assert!(is_message(&peer.frame().await, PONG, "first"));
+        settle(&runtime).await;
+        peer.write(frame(PING, "second")).await;
+        settle(&runtime).await;
+        let mut pong = None;
+        let mut next = 0;
+        while next < 30 {
+            let frame = peer.frame().await;
+            if is_message(&frame, PONG, "second") {
+                assert_eq!(pong.replace(next), None, "it comes twice");
+            } else {
+                assert!(
+                    is_message(&frame, BINARY, vec![next / 3; 40_000]),
+                    "{frame:?}"
+                );
+                next += 1;
+            }
+        }
+        assert!(pong.is_some_and(|at| at <= 6), "behind {pong:?} frames");
+        peer.write(frame(TEXT, "4x")).await;
+        assert_eq!(received.await.unwrap(), [message("x")]);
+        sent.await;
+    });
+}
+
+#[test]
+fn a_pong_that_waited_for_the_last_frame_leaves_though_nothing_else_does() {
+    under_both_orders(async |runtime| {
+        let (link, mut peer) = websocket(&runtime).await;
+        let Link {
+            mut sender,
+            mut receiver,
+            ..
+        } = link;
+        let sent = spawn(&runtime, async move {
+            let data = vec![7; PIPE];
+            sender.send(vec![message(data)].into()).await.unwrap();
+            sender
+        });
+        let received = spawn(&runtime, async move { receiver.recv().await });
+        settle(&runtime).await;
+        // All but the frame's header is in the pipe, and the pong must wait.
+        peer.write(frame(PING, "held")).await;
+        settle(&runtime).await;
+        // Now the frame is whole, and the pipe full again.
+        let header = 1 + 9 + 4;
+        let start = peer.read_exact(header).await;
+        let sender = sent.await;
+        settle(&runtime).await;
+        assert_eq!(start[0], FIN | BINARY);
+        peer.read_exact(PIPE).await;
+        assert!(is_message(&peer.frame().await, PONG, "held"));
+        peer.write(frame(TEXT, "4x")).await;
+        assert_eq!(received.await.unwrap(), [message("x")]);
+        drop(sender);
+    });
+}
+
+#[test]
+fn a_server_that_pings_and_does_not_read_costs_no_memory() {
+    under_both_orders(async |runtime| {
+        for sending in [false, true] {
+            let (link, mut peer) = websocket(&runtime).await;
+            let Link {
+                mut sender,
+                mut receiver,
+                ..
+            } = link;
+            let received = spawn(&runtime, async move { receiver.recv().await });
+            let sent = spawn(&runtime, async move {
+                if sending {
+                    let data = vec![7; 3 * PIPE];
+                    sender.send(vec![message(data)].into()).await.unwrap();
+                }
+                sender
+            });
+            settle(&runtime).await;
+            // Some in each segment, each of which is looked at, and answers of 1.3 MB.
+            let data = "x".repeat(125);
+            let pings = frame(PING, &data).repeat(7);
+            for _ in 0..1500 {
+                peer.write(&pings).await;
+                settle(&runtime).await;
+            }
+            if sending {
+                let first = peer.frame().await;
+                assert!(is_message(&first, BINARY, vec![7; 3 * PIPE]));
+            }
+            drop(sent.await);
+            // What was in the pipe, and a few more.
+            let mut pongs = 0;
+            while let Some(frame) = {
+                settle(&runtime).await;
+                peer.frame().now_or_never()
+            } {
+                assert!(is_message(&frame, PONG, &data));
+                pongs += frame.payload.len() + 6;
+            }
+            let most = if sending { 0 } else { PIPE } + 4 * 1024;
+            assert!(pongs <= most, "{pongs} bytes of pongs were kept");
+            assert!(pongs > 0);
+            peer.write(frame(TEXT, "4x")).await;
+            assert_eq!(received.await.unwrap(), [message("x")]);
+        }
+    });
+}
+
+#[test]
+fn what_is_ready_comes_at_once_but_in_batches_of_a_limited_size() {
+    under_both_orders(async |runtime| {
+        let (mut link, mut peer) = websocket(&runtime).await;
+        let frames = (0..300).flat_map(|n| frame(TEXT, format!("4{n}")));
+        peer.write(frames.collect::<Vec<u8>>()).await;
+        let mut next = 0;
+        for size in [256, 44] {
+            let packets = link.receiver.recv().await.unwrap();
+            assert_eq!(packets.len(), size);
+            for packet in packets {
+                assert_eq!(packet, message(next.to_string()));
+                next += 1;
+            }
+        }
+        assert!(link.receiver.recv().now_or_never().is_none());
+
+        // By bytes: 64 KiB beyond the first.
+        let (mut link, mut peer) = websocket(&runtime).await;
+        let script = spawn(&runtime, async move {
+            peer.write(frame(BINARY, vec![0; 7000]).repeat(30)).await;
+            peer
+        });
+        let mut count = 0;
+        while count < 30 {
+            let packets = link.receiver.recv().await.unwrap();
+            assert!(
+                packets.len() <= 1 + 64 * 1024 / 7000 + 1,
+                "{}",
+                packets.len()
+            );
+            count += packets.len();
+        }
+        script.await;
+    });
+}
+
+#[test]
+fn what_breaks_a_protocol_is_an_error_behind_the_good_packets() {
+    use ErrorKind::{Protocol, WebSocket};
+    under_both_orders(async |runtime| {
+        for (bytes, kind) in [
+            (frame(TEXT, ""), Protocol),
+            (frame(TEXT, "9"), Protocol),
+            (frame(TEXT, "{}"), Protocol),
+            (frame(TEXT, "b***"), Protocol),
+            (frame(TEXT, b"4\xff"), Protocol),
+            (
+                [fragment(TEXT, b"4\xc3"), fragment(FIN, "x")].concat(),
+                Protocol,
+            ),
+            // Bits that no extension has asked for.
+            (fragment(FIN | 0x40 | TEXT, "4x"), WebSocket),
+            (fragment(FIN | 0x10 | TEXT, "4x"), WebSocket),
+            // Masked, as only a client may.
+            (
+                vec![FIN | TEXT, 0x80 | 2, 0, 0, 0, 0, b'4', b'x'],
+                WebSocket,
+            ),
+            (frame(PING, [0; 126]), WebSocket),
+            (fragment(PING, "x"), WebSocket),
+            (fragment(FIN | 11, "x"), WebSocket),
+            (fragment(FIN | 3, "x"), WebSocket),
+            (fragment(FIN | CONTINUATION, "x"), WebSocket),
+            (
+                [fragment(TEXT, "4x"), frame(TEXT, "4y")].concat(),
+                WebSocket,
+            ),
+            (frame(CLOSE, [3]), WebSocket),
+        ] {
+            for good in [false, true] {
+                let (mut link, mut peer) = websocket(&runtime).await;
+                if good {
+                    peer.write(frame(TEXT, "4good").repeat(2)).await;
+                }
+                peer.write(&bytes).await;
+                if good {
+                    let packets = link.receiver.recv().await.unwrap();
+                    assert_eq!(packets, [message("good"), message("good")]);
+                }
+                let error = link.receiver.recv().await.unwrap_err();
+                let bytes = bytes[..bytes.len().min(20)].escape_ascii();
+                assert_eq!(error.kind(), kind, "{bytes}: {}", error.report());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_message_above_its_limit_is_an_error_that_names_it_before_its_bytes_come() {
+    under_both_orders(async |runtime| {
+        let limits = Limits {
+            message: 3000,
+            ..Limits::default()
+        };
+        let long = "x".repeat(3000);
+        for (bytes, fits) in [
+            (frame(TEXT, format!("4{long}")), true),
+            (frame(TEXT, format!("4{long}x")), false),
+            (frame(BINARY, [0; 3000]), true),
+            (frame(BINARY, [0; 3001]), false),
+            // In base64.
+            (frame(TEXT, format!("b{}", "AAAA".repeat(1000))), true),
+            (frame(TEXT, format!("b{}AA==", "AAAA".repeat(1000))), false),
+            // By the header alone.
+            (frame_head(FIN | BINARY, 4100), false),
+            (frame_head(FIN | TEXT, usize::MAX >> 1), false),
+            // By what the fragments come to.
+            (
+                [
+                    fragment(BINARY, [0; 2000]),
+                    fragment(0, [0; 1000]),
+                    fragment(FIN, ""),
+                ]
+                .concat(),
+                true,
+            ),
+            (
+                [fragment(BINARY, [0; 2000]), fragment(0, [0; 2500])].concat(),
+                false,
+            ),
+        ] {
+            let (mut link, mut peer) =
+                websocket_with(&runtime, |request| request.limits = limits).await;
+            peer.write(&bytes).await;
+            let received = link
+                .receiver
+                .recv()
+                .now_or_never()
+                .expect("no need to wait");
+            if fits {
+                assert_eq!(received.unwrap().len(), 1);
+            } else {
+                let error = received.unwrap_err();
+                let text = error.report();
+                assert_eq!(error.kind(), ErrorKind::Limit, "{text}");
+                assert!(
+                    text.contains("max_message_size") && text.contains("3000"),
+                    "{text}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn a_frame_of_20_mib_passes_with_the_default_limits() {
+    under_both_orders(async |runtime| {
+        let (mut link, mut peer) = websocket(&runtime).await;
+        let data: Vec<u8> = (0..=255).cycle().take(20 * 1024 * 1024).collect();
+        let bytes = frame(BINARY, &data);
+        let script = spawn(&runtime, async move {
+            peer.write(bytes).await;
+            peer
+        });
+        let packets = link.receiver.recv().await.unwrap();
+        assert!(packets == [message(data)]);
+        script.await;
+    });
+}
+
+#[test]
+fn a_close_frame_is_a_clean_end_and_is_answered() {
+    under_both_orders(async |runtime| {
+        for (payload, answer) in [
+            (&b""[..], &b""[..]),
+            (b"\x03\xe8", b"\x03\xe8"),
+            (b"\x03\xe9going away", b"\x03\xe9going away"),
+        ] {
+            let (mut link, mut peer) = websocket(&runtime).await;
+            peer.write([frame(TEXT, "4last"), frame(CLOSE, payload)].concat())
+                .await;
+            let packets = link.receiver.recv().await.unwrap();
+            assert_eq!(packets, [message("last"), Packet::Close]);
+            assert!(is_message(&peer.frame().await, CLOSE, answer));
+            drop(peer);
+            let error = link.receiver.recv().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Ended);
+        }
+    });
+}
+
+#[test]
+fn an_end_without_a_close_frame_is_an_error() {
+    under_both_orders(async |runtime| {
+        for before in [
+            Vec::new(),
+            frame(TEXT, "4x"),
+            vec![FIN | TEXT],
+            frame_head(FIN | TEXT, 10),
+            fragment(TEXT, "4half"),
+        ] {
+            let (mut link, mut peer) = websocket(&runtime).await;
+            peer.write(&before).await;
+            drop(peer);
+            if before.len() == 4 {
+                assert_eq!(link.receiver.recv().await.unwrap(), [message("x")]);
+            }
+            let error = link.receiver.recv().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
+            // To one who only sends, too.
+            let error = link
+                .sender
+                .send(vec![message("y")].into())
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
+        }
+    });
+}
+
+#[test]
+fn a_close_is_a_masked_frame_behind_all_else_and_waits_for_the_answer() {
+    under_both_orders(async |runtime| {
+        // Answered with a close frame, or with the end of the connection.
+        for answered in [true, false] {
+            let (link, mut peer) = websocket(&runtime).await;
+            let Link {
+                mut sender,
+                mut receiver,
+                ..
+            } = link;
+            let received = spawn(&runtime, async move {
+                let first = receiver.recv().await;
+                (first, receiver.recv().await)
+            });
+            let mut closed = spawn(&runtime, async move {
+                sender.send(vec![message("last")].into()).await.unwrap();
+                sender.close().await
+            });
+            assert!(is_message(&peer.frame().await, TEXT, "4last"));
+            let close = peer.frame().await;
+            assert_eq!(close.first, FIN | CLOSE);
+            assert!(close.mask.is_some());
+            runtime.sleep(Duration::from_secs(3600)).await;
+            assert!((&mut closed).now_or_never().is_none(), "it does not wait");
+            // What the server said before its answer still comes.
+            peer.write(frame(TEXT, "4before")).await;
+            if answered {
+                peer.write(frame(CLOSE, &close.payload)).await;
+                closed.await.unwrap();
+                assert_eq!(peer.read_some(100).now_or_never(), None);
+                drop(peer);
+            } else {
+                drop(peer);
+                closed.await.unwrap();
+            }
+            let (first, next) = received.await;
+            let first = first.unwrap();
+            assert_eq!(first[0], message("before"));
+            if answered {
+                let last = first
+                    .get(1)
+                    .cloned()
+                    .or(next.ok().map(|mut next| next.remove(0)));
+                assert_eq!(last, Some(Packet::Close));
+            } else {
+                assert_eq!(next.unwrap_err().kind(), ErrorKind::Ended);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_close_finds_its_way_behind_more_pongs_than_are_kept() {
+    under_both_orders(async |runtime| {
+        let (link, mut peer) = websocket(&runtime).await;
+        let Link {
+            mut sender,
+            mut receiver,
+            ..
+        } = link;
+        let received = spawn(&runtime, async move { receiver.recv().await });
+        let pings = frame(PING, "x".repeat(125)).repeat(7);
+        for _ in 0..200 {
+            peer.write(&pings).await;
+            settle(&runtime).await;
+        }
+        let closed = spawn(&runtime, async move { sender.close().await });
+        settle(&runtime).await;
+        let close = loop {
+            let frame = peer.frame().await;
+            if frame.first != FIN | PONG {
+                break frame;
+            }
+        };
+        assert_eq!(close.first, FIN | CLOSE);
+        peer.write(frame(CLOSE, close.payload)).await;
+        closed.await.unwrap();
+        assert_eq!(received.await.unwrap(), [Packet::Close]);
+    });
+}
+
+#[test]
+fn frames_are_masked_each_with_another_mask_and_have_the_shortest_length() {
+    under_both_orders(async |runtime| {
+        let (link, mut peer) = websocket(&runtime).await;
+        let mut sender = link.sender;
+        let lengths = [
+            1, 2, 3, 4, 5, 7, 8, 9, 124, 125, 126, 127, 65_534, 65_535, 65_536, 65_537,
+        ];
+        let data = |length: usize| {
+            (0..length)
+                .map(|n| b'a' + (n % 23) as u8)
+                .collect::<Vec<u8>>()
+        };
+        let text = move |length| String::from_utf8(data(length)).unwrap();
+        // One by one, and as many as go in one batch.
+        for batch in [1, 7, usize::MAX] {
+            let mut packets = vec![
+                Packet::Ping("probe".into()),
+                Packet::Pong("".into()),
+                Packet::Upgrade,
+                message("a\x1e4b"),
+                message(Vec::new()),
+            ];
+            let mut expected: Vec<(u8, Vec<u8>)> = [&b"2probe"[..], b"3", b"5", b"4a\x1e4b"]
+                .map(|payload| (TEXT, payload.to_vec()))
+                .into();
+            expected.push((BINARY, Vec::new()));
+            for length in lengths {
+                packets.push(message(text(length - 1)));
+                expected.push((TEXT, format!("4{}", text(length - 1)).into()));
+                packets.push(message(data(length)));
+                expected.push((BINARY, data(length)));
+            }
+            let sent = spawn(&runtime, async move {
+                for batch in packets.chunks(batch.min(packets.len())) {
+                    sender.send(batch.to_vec().into()).await.unwrap();
+                }
+                sender
+            });
+            let mut masks = std::collections::BTreeSet::new();
+            for (opcode, payload) in expected {
+                let frame = peer.frame().await;
+                assert!(is_message(&frame, opcode, &payload), "{frame:?}");
+                let length = match payload.len() {
+                    0..126 => 1,
+                    126..65_536 => 3,
+                    _ => 9,
+                };
+                assert_eq!(frame.length.len(), length, "{frame:?}");
+                assert!(masks.insert(frame.mask), "a mask comes twice");
+            }
+            sender = sent.await;
+        }
+        drop(sender);
+        drop(link.receiver);
+        assert_eq!(peer.read_to_end().await, b"");
+    });
+}
+
+#[test]
+fn a_send_returns_when_all_has_left_and_fails_when_the_server_goes() {
+    under_both_orders(async |runtime| {
+        let (mut link, mut peer) = websocket(&runtime).await;
+        let batch = vec![message(vec![7; 2 * PIPE])];
+        let mut send = link.sender.send(batch.clone().into());
+        assert!((&mut send).now_or_never().is_none());
+        let script = spawn(&runtime, async move {
+            let mut count = 0;
+            while count < PIPE + 14 {
+                count += peer.read_some(1000).await.len();
+            }
+            peer
+        });
+        send.await.unwrap();
+        let peer = script.await;
+        let mut send = link.sender.send(batch.into());
+        assert!((&mut send).now_or_never().is_none());
+        drop(peer);
+        let error = send.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
+    });
+}
