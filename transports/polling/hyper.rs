@@ -17,7 +17,7 @@ use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind, async_trait};
 use futures::io::{AsyncRead, AsyncWrite};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use url::Url;
 
@@ -216,7 +216,8 @@ impl Connection {
             }
         };
         let (head, body) = response.into_parts();
-        if head.headers.contains_key(CONTENT_ENCODING) {
+        // Of a refusal the status is what counts.
+        if head.status.is_success() && is_compressed(&head.headers) {
             let message = "the server compressed a response, which it was not asked to";
             return Err(Failure::Error(Error::new(ErrorKind::Http, message)));
         }
@@ -344,6 +345,13 @@ fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
         return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
     }
     Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
+}
+
+fn is_compressed(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as the input error
