@@ -324,7 +324,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         self
     }
 
-    /// The most bytes in an HTTP head, and in the open packet. 64 KiB by default.
+    /// The most bytes in an HTTP head, and in the open packet. 64 KiB by default, which for the
+    /// websocket's handshake is also the most that its library takes (with 124 headers at most).
     pub fn max_head_size(mut self, bytes: usize) -> Self {
         self.limits.head = bytes;
         self.config.handshake_size = bytes;

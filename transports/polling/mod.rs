@@ -116,9 +116,7 @@ impl Requests {
                 HeaderValue::from_static("text/plain;charset=UTF-8"),
             );
         }
-        for name in self.request.headers.keys() {
-            headers.remove(name);
-        }
+        // The user's replace ours of the same name.
         headers.extend(self.request.headers.clone());
         *request.method_mut() = method;
         self.client.send(request, &self.exchange).await

@@ -98,9 +98,7 @@ fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest) -> Result<Request<()>,
         HeaderValue::from_static(super::super::USER_AGENT),
     );
     headers.insert(header::HOST, value(authority)?);
-    for name in request.headers.keys() {
-        headers.remove(name);
-    }
+    // The user's replace ours of the same name, but for those of the protocol.
     headers.extend(request.headers.clone());
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
