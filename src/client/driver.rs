@@ -21,6 +21,9 @@ use crate::transport::{Activity, Link, OpenRequest, PacketReceiver, PacketSender
 /// After so many turns without a pause other tasks get theirs.
 const TURNS: u32 = 32;
 
+/// A timer that is later than this was held up, by the user or by a suspended machine.
+const LATE: Duration = Duration::from_millis(50);
+
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     runtime: Arc<dyn Runtime>,
@@ -371,6 +374,10 @@ impl Driver {
     /// Polls a receive call once more; whatever it gives, the engine knows how to go on.
     fn drain(&mut self, now: Duration, link: LinkId) {
         let Some(half) = self.link(link) else { return };
+        if half.receiver.running.is_none() {
+            // It has returned meanwhile: the engine knows, and has said how to go on.
+            return;
+        }
         half.receiver.look_again();
         let input = match half.receiver.poll() {
             None => Input::Drained { link },
@@ -426,7 +433,7 @@ impl Driver {
             return Turn::Idle;
         };
         if now >= deadline {
-            return self.time_is_up(cx, now);
+            return self.time_is_up(cx, now, deadline);
         }
         self.overdue = false;
         // A deadline that has moved later lets the old timer fire, and looks again.
@@ -448,17 +455,31 @@ impl Driver {
 
     /// A user who blocks the runtime's thread delays us, not the server: before a deadline counts,
     /// the runtime gets a turn to notice what has come, and all that waits is looked at.
-    fn time_is_up(&mut self, cx: &mut Context<'_>, now: Duration) -> Turn {
-        self.timer = None;
+    fn time_is_up(&mut self, cx: &mut Context<'_>, now: Duration, deadline: Duration) -> Turn {
         if !self.overdue {
             self.overdue = true;
             for half in &self.links {
                 half.receiver.look_again();
                 half.sender.look_again();
             }
-            cx.waker().wake_by_ref();
+            if now.saturating_sub(deadline) < LATE {
+                self.timer = None;
+                cx.waker().wake_by_ref();
+                return Turn::Idle;
+            }
+            // tokio looks at its sockets only when no task can run, or after many turns: a timer is
+            // what makes it look.
+            self.timer = Some(Timer {
+                at: now,
+                sleep: self.runtime.sleep(Duration::from_millis(1)),
+            });
+        }
+        if let Some(timer) = &mut self.timer
+            && timer.sleep.as_mut().poll(cx).is_pending()
+        {
             return Turn::Idle;
         }
+        self.timer = None;
         self.overdue = false;
         for half in &self.links {
             let since = |at: Duration| at.saturating_sub(self.start);
@@ -480,20 +501,21 @@ impl Driver {
     fn close(&mut self, reason: Reason, uncertain: Vec<Message>, mut unsent: Vec<Message>) {
         self.links.clear();
         self.timer = None;
-        self.shared.end(|queue| {
+        let ended = self.shared.end(|queue| {
             unsent.extend(queue.into_iter().filter_map(|packet| match packet {
                 Packet::Message(message) => Some(message),
                 _ => None,
             }));
-            let closed = Closed::new(reason, uncertain, unsent);
+            Closed::new(reason, uncertain, unsent)
+        });
+        if let Some(closed) = ended {
             tracing::debug!(
                 reason = %closed,
                 uncertain = closed.uncertain().len(),
                 unsent = closed.unsent().len(),
                 "closed"
             );
-            closed
-        });
+        }
     }
 }
 

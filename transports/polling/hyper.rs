@@ -16,7 +16,7 @@ use engineio_client::http::{Exchange, HttpClient};
 use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind, async_trait};
 use futures::io::{AsyncRead, AsyncWrite};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
+use http::header::{CONTENT_ENCODING, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use url::Url;
@@ -222,7 +222,7 @@ impl Connection {
             return Err(Failure::Error(Error::new(ErrorKind::Http, message)));
         }
         let body = self
-            .collect(body, &head, progress, exchange)
+            .collect(body, progress, exchange)
             .await
             .map_err(Failure::Error)?;
         Ok(Response::from_parts(head, body))
@@ -232,7 +232,6 @@ impl Connection {
     async fn collect(
         &mut self,
         body: Incoming,
-        head: &http::response::Parts,
         mut progress: Progress<'_>,
         exchange: &Exchange,
     ) -> Result<Bytes, Error> {
@@ -243,12 +242,10 @@ impl Connection {
                 format!("a body of more than {limit} bytes (limit max_body_size)"),
             )
         };
-        let length = head
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        let length: usize = length.unwrap_or_default();
-        if length > limit {
+        // Not by the header, which a chunked body may have besides, and untrue.
+        let told = body.size_hint().exact();
+        let length = told.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        if length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
         let mut whole = BytesMut::new();
@@ -268,13 +265,13 @@ impl Connection {
             if data.len() > limit.saturating_sub(whole.len()) {
                 return Err(too_large());
             }
-            if whole.is_empty() && data.len() == length {
+            if whole.is_empty() && Some(data.len()) == length {
                 // It came in one piece.
                 return Ok(data);
             }
             if whole.capacity() == 0 {
                 // As much as the server says, but no more on its word alone than this.
-                whole.reserve(length.min(1024 * 1024));
+                whole.reserve(length.unwrap_or_default().min(1024 * 1024));
             }
             whole.extend_from_slice(&data);
         }
