@@ -661,6 +661,32 @@ fn the_good_packets_of_a_payload_come_before_the_error() {
 }
 
 #[test]
+fn a_server_of_protocol_3_is_named_and_a_message_that_looks_like_one_is_a_message() {
+    under_both_orders(async |runtime| {
+        let first = polled(&runtime, response("96:0{\"sid\":\"x\"}")).await;
+        let error = first.unwrap_err();
+        assert!(error.to_string().contains("EIO=3"), "{error}");
+    });
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.request().await;
+            peer.write(response(open_packet(25_000, 20_000))).await;
+            peer.request().await;
+            peer.write(response(r#"4:0{"x":1}"#)).await;
+        });
+        let mut link = polling(&runtime).await;
+        link.receiver.recv().await.unwrap();
+        assert_eq!(
+            link.receiver.recv().await.unwrap(),
+            [message(r#":0{"x":1}"#)]
+        );
+        script.await;
+    });
+}
+
+#[test]
 fn a_poll_that_brings_nothing_is_an_error() {
     under_both_orders(async |runtime| {
         for answer in [
