@@ -32,6 +32,7 @@ macro_rules! tests {
                 cases::a_message_over_max_payload
                 cases::a_close_by_the_server_is_told
                 cases::disconnect_flushes_first
+                cases::an_idle_session_disconnects_at_once
             }
 
             on_each_runtime! {

@@ -26,6 +26,7 @@ in_each_mode! {
     cases::a_message_over_max_payload
     cases::a_close_by_the_server_is_told
     cases::disconnect_flushes_first
+    cases::an_idle_session_disconnects_at_once
 }
 
 on_each_runtime! {

@@ -244,20 +244,34 @@ pub(crate) async fn a_close_by_the_server_is_told<S: Server, R: Runs>(mode: Mode
     assert_eq!(refused.expect_err("it is closed").kind(), ErrorKind::Closed);
 }
 
+/// Ends a session: cleanly, and soon.
+async fn disconnect<R: Runs>(session: Session<R>) {
+    let start = session.now();
+    let closed = session.disconnect().await;
+    let took = session.now() - start;
+    assert!(closed.is_clean(), "{closed:?}");
+    // The heartbeat of all servers is far slower: it does not wait for a poll that they hold.
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
+}
+
 pub(crate) async fn disconnect_flushes_first<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::Default);
     let session = Session::<R>::open(&server.url(), mode).await;
     for number in 0..50 {
         session.send(numbered(number)).await;
     }
-    let start = session.now();
-    let closed = session.disconnect().await;
-    let took = session.now() - start;
-    assert!(closed.is_clean(), "{closed:?}");
-    // Nothing waits for a poll that the server holds, for 25 s with all of them.
-    assert!(took < Duration::from_secs(5), "it took {took:?}");
+    disconnect(session).await;
     let received = Counts::of_ended_session(&server);
     assert_eq!(received.total(), 50, "{received:?}");
+}
+
+pub(crate) async fn an_idle_session_disconnects_at_once<S: Server, R: Runs>(mode: Mode) {
+    let server = S::start(Setup::Default);
+    let mut session = Session::<R>::open(&server.url(), mode).await;
+    session.echo("m:only").await;
+    disconnect(session).await;
+    let received = Counts::of_ended_session(&server);
+    assert_eq!(received.total(), 1, "{received:?}");
 }
 
 /// In all modes at once, since all it does is wait.
