@@ -17,16 +17,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A runtime that can run a test.
 pub(crate) trait Runs: Runtime + Default {
-    /// Whether a read asks the system, and so finds what has come. tokio's waits until its reactor
-    /// has had a turn, and after a failed write nobody gives it one.
-    const READS_AT_ONCE: bool = true;
-
     fn run(test: impl Future<Output = ()>);
 }
 
 impl Runs for Tokio {
-    const READS_AT_ONCE: bool = false;
-
     fn run(test: impl Future<Output = ()>) {
         let runtime = tokio::runtime::Runtime::new().expect("tokio starts");
         runtime.block_on(test);
