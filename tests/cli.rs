@@ -247,6 +247,36 @@ fn talks(url: &str) {
     }
 }
 
+/// 2,000 lines, sent and echoed while the session goes over from polling to websocket.
+fn talks_across_the_upgrade(url: &str) {
+    for runtime in RUNTIMES {
+        let mut eio = Eio::start(&["--json", "--runtime", runtime, url]);
+        assert_eq!(eio.event()["transport"], "polling");
+        let mut input = eio.input.take().expect("the input is open");
+        let lines = (0..2000).map(|number| format!("m:{number}\n"));
+        let lines: String = lines.collect();
+        let writer = thread::spawn(move || {
+            input
+                .write_all(lines.as_bytes())
+                .expect("eio reads its input");
+            input
+        });
+        let mut next = 0;
+        let mut upgraded = false;
+        while next < 2000 || !upgraded {
+            let event = eio.event();
+            if event["event"] == "upgrade" {
+                upgraded = true;
+            } else {
+                assert_eq!(event["text"], format!("m:{next}"), "{runtime}");
+                next += 1;
+            }
+        }
+        eio.input = writer.join().ok();
+        goodbye(eio, runtime);
+    }
+}
+
 /// 5 MB, in text and in binary. `posts` is false for a server that loses the end of a large POST:
 /// from it they are only received by polling.
 fn talks_at_length(url: &str, posts: bool) {
@@ -323,6 +353,7 @@ fn minds_max_payload(url: &str) {
 fn talks_to_engineioxide() {
     let server = Oxide::start(Setup::Default);
     talks(&server.url());
+    talks_across_the_upgrade(&server.url());
 }
 
 #[test]
@@ -340,6 +371,7 @@ fn large() -> Vec<String> {
 fn talks_to_node() {
     let server = Peer::node(&[]);
     talks(&server.url());
+    talks_across_the_upgrade(&server.url());
     minds_max_payload(&server.url());
 }
 
@@ -354,6 +386,7 @@ fn talks_to_node_at_length() {
 fn talks_to_python_on_aiohttp() {
     let server = Peer::python("aiohttp", &[]);
     talks(&server.url());
+    talks_across_the_upgrade(&server.url());
     minds_max_payload(&server.url());
 }
 
@@ -369,6 +402,7 @@ fn talks_to_python_on_aiohttp_at_length() {
 fn talks_to_python_on_uvicorn() {
     let server = Peer::python("uvicorn", &[]);
     talks(&server.url());
+    talks_across_the_upgrade(&server.url());
     minds_max_payload(&server.url());
 }
 
