@@ -459,6 +459,142 @@ fn a_connection_in_a_black_hole_takes_bytes_and_says_nothing() {
 }
 
 #[test]
+fn a_black_hole_swallows_what_is_on_its_way_and_keeps_its_room() {
+    MockRuntime::check(async |runtime| {
+        let like = conditions().capacity(100).latency(ms(50));
+        let (mut client, mut server, connection) = connected(&runtime, like).await;
+        client.write_all(&[b'x'; 60]).await.unwrap();
+        connection.black_hole();
+        assert_eq!(client.write(&[b'x'; 100]).await.unwrap(), 40);
+        assert!(hangs(&runtime, server.read(&mut [0])).await);
+    });
+}
+
+#[test]
+fn a_black_hole_swallows_the_news_of_an_end() {
+    MockRuntime::check(async |runtime| {
+        for (reset, after) in [(true, true), (true, false), (false, true), (false, false)] {
+            let (mut client, server, connection) =
+                connected(&runtime, conditions().latency(ms(50))).await;
+            let end = || if reset { server.reset() } else { drop(server) };
+            if after {
+                connection.black_hole();
+                end();
+            } else {
+                end();
+                connection.black_hole();
+            }
+            for _ in 0..2 {
+                assert!(hangs(&runtime, client.read(&mut [0])).await);
+                client.write_all(b"x").await.unwrap();
+                // A partition that ends brings nothing back.
+                runtime.network().partition();
+                runtime.network().heal();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_partition_holds_the_news_of_an_end_that_is_on_its_way() {
+    MockRuntime::check(async |runtime| {
+        for reset in [false, true] {
+            let (mut client, server, _) = connected(&runtime, conditions().latency(ms(50))).await;
+            if reset {
+                server.reset()
+            } else {
+                drop(server)
+            };
+            runtime.sleep(ms(20)).await;
+            runtime.network().partition();
+            assert!(hangs(&runtime, client.read(&mut [0])).await);
+            client.write_all(b"x").await.unwrap();
+            runtime.network().heal();
+            let healed = runtime.now();
+            client.write_all(b"x").await.unwrap();
+            let read = client.read(&mut [0]).await.map_err(|error| error.kind());
+            let (expected, written) = match reset {
+                true => (Err(ConnectionReset), ConnectionReset),
+                false => (Ok(0), BrokenPipe),
+            };
+            assert_eq!((read, runtime.now()), (expected, healed + ms(50)));
+            assert_eq!(client.write(b"x").await.unwrap_err().kind(), written);
+        }
+    });
+}
+
+#[test]
+fn what_a_partition_held_sets_out_anew_when_it_ends() {
+    for (before, after, arrives) in [
+        // The line is free again.
+        (
+            conditions().bandwidth(1000),
+            conditions().bandwidth(1000),
+            1100,
+        ),
+        // The reader waits for a later time already.
+        (
+            conditions().latency(ms(1000)),
+            conditions().latency(ms(10)),
+            110,
+        ),
+    ] {
+        MockRuntime::check(async |runtime| {
+            let (mut client, server, connection) = connected(&runtime, before.clone()).await;
+            let text = "x".repeat(1000);
+            client.write_all(text.as_bytes()).await.unwrap();
+            drop(client);
+            let (clock, after) = (runtime.clone(), after.clone());
+            // A task of its own, so that the reader runs only when it is woken.
+            runtime.spawn_named("cut", async move {
+                clock.sleep(ms(1)).await;
+                connection.partition();
+                connection.set(after);
+                clock.sleep(ms(99)).await;
+                connection.heal();
+            });
+            let read = reads(&runtime, server).await;
+            assert_eq!(read, list(&[(arrives, &text), (arrives, "end")]));
+        });
+    }
+}
+
+#[test]
+fn who_begins_to_wait_while_a_reset_is_on_its_way_is_woken_by_it() {
+    MockRuntime::check(async |runtime| {
+        let like = conditions().capacity(1).latency(ms(50));
+        let (client, server, _) = connected(&runtime, like).await;
+        let (mut reader, mut writer) = client.split();
+        writer.write_all(b"x").await.unwrap();
+        server.reset();
+        // To nobody.
+        let (read, written) = join(reader.read(&mut [0]), async {
+            runtime.sleep(ms(20)).await;
+            writer.write_all(&[b'x'; 100]).await.unwrap();
+            runtime.sleep(ms(30)).await;
+            writer.write_all(b"x").await
+        })
+        .await;
+        assert_eq!(read.unwrap_err().kind(), ConnectionReset);
+        assert_eq!(written.unwrap_err().kind(), ConnectionReset);
+        assert_eq!(runtime.now(), ms(50));
+    });
+}
+
+#[test]
+fn a_writer_that_waits_goes_on_when_there_is_more_room() {
+    MockRuntime::check(async |runtime| {
+        let (mut client, _server, connection) = connected(&runtime, conditions().capacity(1)).await;
+        let widen = async {
+            runtime.sleep(ms(20)).await;
+            connection.set(conditions());
+        };
+        let (written, ()) = join(client.write_all(b"xyz"), widen).await;
+        written.unwrap();
+    });
+}
+
+#[test]
 fn a_partition_holds_all_that_was_sent_and_its_end_lets_it_arrive_in_order() {
     MockRuntime::check(async |runtime| {
         for (own, latency) in [(true, 0), (false, 0), (true, 50), (false, 50)] {

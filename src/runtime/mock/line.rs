@@ -63,7 +63,7 @@ impl State {
 
     /// When news that sets out from this end now arrives, behind what it has written.
     fn news(&mut self, end: usize, now: Duration) -> Duration {
-        if self.black || self.is_held() {
+        if self.is_held() {
             return NEVER;
         }
         self.pipes[end].arrival(0, now, &self.conditions, &mut self.random)
@@ -194,7 +194,6 @@ impl Line {
         if state.is_reset(end, now) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        let reset_at = state.resets[end].as_ref().map(|reset| reset.at);
         let held = state.is_held();
         let pipe = &mut state.pipes[end];
         if pipe.closed || pipe.abandoned.is_some_and(|at| at <= now) {
@@ -203,10 +202,8 @@ impl Line {
         let room = state.conditions.capacity.saturating_sub(pipe.used());
         later.forget(pipe.writer.take(), executor);
         if room == 0 && !buf.is_empty() {
+            // The reader is there: else there would be room.
             pipe.writer = Some(Waiter::new(waker, executor));
-            let news = pipe.abandoned.unwrap_or(NEVER);
-            let next = news.min(reset_at.unwrap_or(NEVER));
-            later.wake_at(Some(next), now, &mut pipe.writer, executor);
             return Poll::Pending;
         }
         let written = buf.len().min(room);

@@ -171,7 +171,8 @@ impl Pipe {
     /// Adds bytes that arrive at this time.
     pub(super) fn push(&mut self, bytes: &[u8], at: Duration, now: Duration) {
         self.buffer.extend(bytes);
-        if at <= now && self.flight.is_empty() {
+        // What is before it in the buffer has arrived, too, if only `settle` knows.
+        if at <= now {
             self.arrived += bytes.len();
         } else {
             self.flight.push_back((at, bytes.len()));
