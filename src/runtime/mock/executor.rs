@@ -3,9 +3,12 @@
 //! No code of others runs under the lock: tasks and wakers are polled, woken and dropped outside.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 use std::future::Future;
 use std::mem;
+use std::panic::Location;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -16,8 +19,13 @@ use super::Order;
 
 const POLL_LIMIT: u64 = 10_000_000;
 
+/// Keeps the sequence that decides the order apart from the one that users see.
+const ORDER_SEED: u64 = 0x6f72_6465_7200_0001;
+
 pub(super) struct Executor {
     state: Mutex<State>,
+    /// The task that is polled. What waits is listed by it when nothing goes on.
+    current: AtomicU64,
 }
 
 struct State {
@@ -26,23 +34,42 @@ struct State {
     /// The next number of a task or a timer: they are never used twice, so that a waker that
     /// outlives its task can't meet another one.
     next: u64,
+    /// How many tasks were spawned: the nameless are called by it.
+    spawned: u64,
     tasks: BTreeMap<u64, Task>,
     /// The tasks that can run, by the time of their waking. Some may have ended meanwhile.
     ready: VecDeque<u64>,
-    timers: BTreeMap<Deadline, Waker>,
+    timers: BTreeMap<Deadline, Timer>,
     running: bool,
     polls: u64,
     poll_limit: u64,
     random: fastrand::Rng,
+    /// Decides what runs next under [`Order::Random`].
+    dice: fastrand::Rng,
 }
 
 /// When a timer fires; the number, given when it was made, decides between those of one instant.
-type Deadline = (Duration, u64);
+pub(super) type Deadline = (Duration, u64);
+
+struct Timer {
+    waker: Waker,
+    /// Who has set it.
+    task: u64,
+}
 
 struct Task {
     body: Body,
+    name: Name,
     waker: Waker,
     queued: bool,
+    /// When it ran last.
+    ran: Duration,
+}
+
+enum Name {
+    Main,
+    Number(u64),
+    Given(String, &'static Location<'static>),
 }
 
 enum Body {
@@ -60,6 +87,7 @@ impl Executor {
                 order,
                 now: Duration::ZERO,
                 next: 0,
+                spawned: 0,
                 tasks: BTreeMap::new(),
                 ready: VecDeque::new(),
                 timers: BTreeMap::new(),
@@ -67,12 +95,16 @@ impl Executor {
                 polls: 0,
                 poll_limit: POLL_LIMIT,
                 random: fastrand::Rng::with_seed(0),
+                dice: fastrand::Rng::with_seed(ORDER_SEED),
             }),
+            current: AtomicU64::new(u64::MAX),
         }
     }
 
     pub(super) fn set_seed(&self, seed: u64) {
-        self.state().random = fastrand::Rng::with_seed(seed);
+        let mut state = self.state();
+        state.random = fastrand::Rng::with_seed(seed);
+        state.dice = fastrand::Rng::with_seed(seed ^ ORDER_SEED);
     }
 
     pub(super) fn set_poll_limit(&self, polls: u64) {
@@ -88,11 +120,20 @@ impl Executor {
     }
 
     pub(super) fn tasks(&self) -> usize {
-        self.state().spawned()
+        self.state().alive()
     }
 
-    pub(super) fn spawn(self: &Arc<Self>, future: BoxFuture<'static, ()>) {
-        self.add(Body::Spawned(future));
+    /// The task that runs.
+    pub(super) fn current(&self) -> u64 {
+        self.current.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn spawn(
+        self: &Arc<Self>,
+        name: Option<(String, &'static Location<'static>)>,
+        future: BoxFuture<'static, ()>,
+    ) {
+        self.add(Body::Spawned(future), name);
     }
 
     pub(super) fn abort_tasks(&self) {
@@ -107,12 +148,17 @@ impl Executor {
         drop(aborted);
     }
 
-    pub(super) fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+    /// `waits` tells which tasks wait for what, as far as others than the executor know.
+    pub(super) fn block_on<F: Future>(
+        self: &Arc<Self>,
+        future: F,
+        waits: impl FnOnce() -> Vec<(u64, String)>,
+    ) -> F::Output {
         let mut future = pin!(future);
         let _running = Running::start(self);
         let main = Removal {
             executor: self,
-            task: self.add(Body::Main),
+            task: self.add(Body::Main, None),
             kept: false,
         };
         loop {
@@ -129,17 +175,56 @@ impl Executor {
                 }
             }
             if !self.fire_timer(Duration::MAX) {
-                let (now, spawned) = {
-                    let state = self.state();
-                    (state.now, state.spawned())
-                };
+                let (now, spawned) = (self.now(), self.tasks());
                 panic!(
                     "deadlock at {now:?} of virtual time: nothing can run and no timer is set; \
-                     tasks that wait: {} (the future of block_on and {spawned} spawned)",
+                     tasks that wait: {} (the future of block_on and {spawned} spawned){}",
                     spawned + 1,
+                    self.who_waits(waits()),
                 );
             }
         }
+    }
+
+    /// The tasks that have not ended and what they wait for, a line each.
+    pub(super) fn who_waits(&self, mut waits: Vec<(u64, String)>) -> String {
+        let state = self.state();
+        let forever = state.timers.range((Duration::MAX, 0)..);
+        waits.extend(forever.map(|(_, timer)| (timer.task, "a sleep without an end".into())));
+        let mut lines = String::new();
+        for (id, task) in &state.tasks {
+            let _ = match &task.name {
+                Name::Main => write!(lines, "\n  the future of block_on"),
+                Name::Number(number) => write!(lines, "\n  task {number}"),
+                Name::Given(name, at) => write!(lines, "\n  task {name:?}, spawned at {at}"),
+            };
+            let mut what: Vec<_> = waits
+                .iter()
+                .filter(|(task, _)| task == id)
+                .map(|(_, what)| what.as_str())
+                .collect();
+            if what.is_empty() {
+                what.push("something outside of the mock");
+            }
+            let (since, what) = (task.ran, what.join("; "));
+            let _ = write!(lines, ", since {since:?}: waits for {what}");
+        }
+        lines
+    }
+
+    /// Wakes at this time, once.
+    pub(super) fn set_timer(&self, at: Duration, waker: Waker) -> Deadline {
+        let task = self.current();
+        let mut state = self.state();
+        let deadline = (at, state.number());
+        state.timers.insert(deadline, Timer { waker, task });
+        deadline
+    }
+
+    /// Takes back a timer, if it has not fired. The caller drops the waker, outside of its locks.
+    pub(super) fn cancel_timer(&self, deadline: &Deadline) -> Option<Waker> {
+        let timer = self.state().timers.remove(deadline);
+        timer.map(|timer| timer.waker)
     }
 
     pub(super) fn advance(&self, duration: Duration) {
@@ -168,9 +253,24 @@ impl Executor {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(self: &Arc<Self>, body: Body) -> u64 {
+    fn add(
+        self: &Arc<Self>,
+        body: Body,
+        name: Option<(String, &'static Location<'static>)>,
+    ) -> u64 {
         let mut state = self.state();
         let id = state.number();
+        let name = match (&body, name) {
+            (Body::Main, _) => Name::Main,
+            (_, name) => {
+                state.spawned += 1;
+                match name {
+                    Some((name, at)) => Name::Given(name, at),
+                    None => Name::Number(state.spawned),
+                }
+            }
+        };
+        let ran = state.now;
         let waker = Waker::from(Arc::new(TaskWaker {
             executor: Arc::downgrade(self),
             id,
@@ -179,8 +279,10 @@ impl Executor {
             id,
             Task {
                 body,
+                name,
                 waker,
                 queued: true,
+                ran,
             },
         );
         state.ready.push_back(id);
@@ -195,6 +297,12 @@ impl Executor {
             let id = match state.order {
                 Order::FirstInFirstOut => state.ready.pop_front(),
                 Order::LastInFirstOut => state.ready.pop_back(),
+                Order::Random => {
+                    // 64 bits wide on every machine, so that a seed means the same on all.
+                    let ready = state.ready.len().max(1) as u64;
+                    let pick = state.dice.u64(..ready);
+                    state.ready.swap_remove_back(pick as usize)
+                }
             }?;
             let Some(task) = state.tasks.get_mut(&id) else {
                 continue;
@@ -209,6 +317,8 @@ impl Executor {
                 );
             }
             state.polls += 1;
+            task.ran = state.now;
+            self.current.store(id, Ordering::Relaxed);
             let body = match task.body {
                 Body::Main => Body::Main,
                 _ => mem::replace(&mut task.body, Body::Taken),
@@ -246,7 +356,7 @@ impl Executor {
             if deadline > end || deadline == Duration::MAX {
                 return false;
             }
-            let waker = timer.remove();
+            let waker = timer.remove().waker;
             // A timer that was polled late may lie in the past.
             if deadline > state.now {
                 state.now = deadline;
@@ -266,7 +376,7 @@ impl State {
         number
     }
 
-    fn spawned(&self) -> usize {
+    fn alive(&self) -> usize {
         self.tasks.values().filter(|task| task.is_spawned()).count()
     }
 }
@@ -298,6 +408,7 @@ impl<'a> Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
+        self.0.current.store(u64::MAX, Ordering::Relaxed);
         self.0.state().running = false;
     }
 }
@@ -369,14 +480,16 @@ impl Future for Sleep {
         // Declared before the lock, and so dropped after it: wakers are code of others.
         let mut waker = cx.waker().clone();
         let started = mem::replace(&mut self.started, true);
+        let task = self.executor.current();
         let mut state = self.executor.state();
         if !started {
-            state.timers.insert(self.deadline, waker);
+            state.timers.insert(self.deadline, Timer { waker, task });
             return Poll::Pending;
         }
         match state.timers.get_mut(&self.deadline) {
-            Some(last) => {
-                mem::swap(last, &mut waker);
+            Some(timer) => {
+                timer.task = task;
+                mem::swap(&mut timer.waker, &mut waker);
                 Poll::Pending
             }
             None => Poll::Ready(()),
@@ -387,8 +500,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if self.started {
-            let removed = self.executor.state().timers.remove(&self.deadline);
-            drop(removed);
+            drop(self.executor.cancel_timer(&self.deadline));
         }
     }
 }

@@ -1,42 +1,166 @@
 //! A runtime for tests: a clock that moves only when everything waits, one thread, a network in
-//! memory, and an order of execution that is the same each time.
+//! memory that breaks on command, and an order of execution that is the same each time.
 //!
 //! A test that waits for an hour of silence takes microseconds, and a test that fails fails again.
-//! Code that is right must not depend on the [`Order`]: run each test under both.
+//!
+//! # Virtual time
+//!
+//! [`MockRuntime::block_on`] runs all tasks on the calling thread. Time stands still while one of
+//! them can run, and goes straight to the next timer when none can:
 //!
 //! ```
 //! use std::time::Duration;
 //!
-//! use engineio_client::runtime::mock::Order;
 //! use engineio_client::{MockRuntime, Runtime};
 //!
-//! for order in [Order::FirstInFirstOut, Order::LastInFirstOut] {
-//!     let runtime = MockRuntime::with_order(order);
-//!     runtime.block_on(runtime.sleep(Duration::from_secs(3600)));
-//!     assert_eq!(runtime.now(), Duration::from_secs(3600));
-//! }
+//! let runtime = MockRuntime::new();
+//! runtime.block_on(runtime.sleep(Duration::from_secs(3600)));
+//! assert_eq!(runtime.now(), Duration::from_secs(3600));
 //! ```
+//!
+//! From outside of the tasks, [`advance`](MockRuntime::advance) moves the clock, and
+//! [`run_until_stalled`](MockRuntime::run_until_stalled) does what can be done at this instant.
+//!
+//! # Orders and seeds
+//!
+//! Code that is right does not depend on which of two tasks runs first. [`MockRuntime::check`] runs
+//! a test first in first out, last in first out, and in several random orders, and sees that it
+//! leaves no task behind:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use engineio_client::{MockRuntime, Runtime};
+//! use futures::channel::oneshot;
+//!
+//! MockRuntime::check(async |runtime| {
+//!     let (sender, receiver) = oneshot::channel();
+//!     let clock = runtime.clone();
+//!     runtime.spawn_named("answering", async move {
+//!         clock.sleep(Duration::from_millis(20)).await;
+//!         let _ = sender.send(42);
+//!     });
+//!     assert_eq!(receiver.await, Ok(42));
+//!     assert_eq!(runtime.now(), Duration::from_millis(20));
+//! });
+//! ```
+//!
+//! All that is random, from the order to the faults of the network, follows from one seed. A test
+//! that fails says which it was, and runs with that alone where the environment has it:
+//!
+//! ```text
+//! this happened under seed 7, at 1.25s of virtual time; run the same test with ENGINEIO_SEED=7 for that alone
+//! ```
+//!
+//! [`Schedules`] sets how many seeds there are, and what may be left behind.
+//!
+//! # The network
+//!
+//! A test [listens](MockRuntime::listen) on any address and plays the server; the program under test
+//! connects through its [`Runtime`]. [`MockRuntime::network`] gives names to addresses, says what
+//! the lines are like, and breaks them. All of it happens in virtual time:
+//!
+//! ```
+//! use std::io;
+//! use std::time::Duration;
+//!
+//! use engineio_client::runtime::Address;
+//! use engineio_client::runtime::mock::Conditions;
+//! use engineio_client::{MockRuntime, Runtime};
+//! use futures::{AsyncReadExt, AsyncWriteExt};
+//!
+//! MockRuntime::check(async |runtime| {
+//!     let network = runtime.network();
+//!     network.name("chat.test", ["10.0.0.1".parse().unwrap()]);
+//!     network.set(Conditions::new().latency(Duration::from_millis(30)).segment(100));
+//!
+//!     let mut listener = runtime.listen("10.0.0.1:80".parse().unwrap());
+//!     runtime.spawn_named("server", async move {
+//!         let mut stream = listener.accept().await;
+//!         // Dropped once it is written: the client reads the end behind it.
+//!         let _ = stream.write_all(b"welcome").await;
+//!     });
+//!
+//!     let addresses = runtime.resolve("chat.test", 80).await.unwrap();
+//!     let address = Address::Tcp(addresses[0]);
+//!     let mut client = runtime.connect(&address).await.unwrap();
+//!     let mut text = String::new();
+//!     client.read_to_string(&mut text).await.unwrap();
+//!     assert_eq!(text, "welcome");
+//!     assert!(runtime.now() >= Duration::from_millis(30));
+//!
+//!     // Nobody listens any more.
+//!     let error = runtime.connect(&address).await.err().unwrap();
+//!     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+//! });
+//! ```
+//!
+//! | fault | for new connections | for one that lives |
+//! |---|---|---|
+//! | latency, bandwidth, segments | [`Network::set`] | [`Connection::set`] |
+//! | refusal | [`Network::refuse`] | |
+//! | silence without end | [`Network::black_hole`] | [`Connection::black_hole`] |
+//! | silence that ends | [`Network::partition`], [`Network::heal`] | the same, or [`Connection::partition`] |
+//! | reset | | [`Connection::reset`], [`Connection::reset_after_data`], [`Network::reset_all`] |
+//! | half-close | | [`Connection::half_close`] |
+//!
+//! The server of a test can besides [close](futures::AsyncWriteExt::close), drop or
+//! [reset](MemoryStream::reset) its own end. [`Network::log`] tells what has happened, a line each,
+//! the same for the same seed.
+//!
+//! # Deadlocks
+//!
+//! Where no task can run and no timer is set, nothing will ever happen. `block_on` panics then, and
+//! tells who waits for what, as far as the mock kit knows:
+//!
+//! ```should_panic
+//! # use engineio_client::MockRuntime;
+//! let runtime = MockRuntime::new();
+//! let mut listener = runtime.listen("10.0.0.1:80".parse().unwrap());
+//! runtime.spawn_named("server", async move {
+//!     listener.accept().await;
+//! });
+//! runtime.block_on(std::future::pending::<()>());
+//! ```
+//!
+//! ```text
+//! deadlock at 0ns of virtual time: nothing can run and no timer is set; tasks that wait: 2 (the future of block_on and 1 spawned)
+//!   task "server", spawned at tests/chat.rs:12:9, since 0ns: waits for a connection to accept on 10.0.0.1:80
+//!   the future of block_on, since 0ns: waits for something outside of the mock
+//! ```
+//!
+//! A read that was given up counts as waiting until the stream is dropped, or read again.
 
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 
+mod conditions;
 mod executor;
+mod faults;
+mod line;
+mod listener;
 mod network;
+mod pipe;
+mod schedules;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 use executor::{Executor, Sleep};
-use network::Network;
+use network::Net;
 
-pub use network::MockListener;
+pub use conditions::Conditions;
+pub use faults::{Connection, Network, Side};
+pub use listener::MockListener;
+pub use schedules::Schedules;
 pub use stream::{MemoryStream, duplex};
 
 use super::{Address, BoxedStream, Runtime};
@@ -51,7 +175,7 @@ use super::{Address, BoxedStream, Runtime};
 /// - Wakers may be used by any thread. The order of execution is the same each time only where no
 ///   other thread has a part in it, and nobody waits for another thread's wake: that is a deadlock,
 ///   too.
-/// - A task that holds the runtime and never ends keeps both in memory, until
+/// - A task that holds the runtime, or a connection of it, and never ends keeps both in memory, until
 ///   [`abort_tasks`](MockRuntime::abort_tasks).
 ///
 /// ```
@@ -69,7 +193,7 @@ use super::{Address, BoxedStream, Runtime};
 #[derive(Clone)]
 pub struct MockRuntime {
     executor: Arc<Executor>,
-    network: Arc<Network>,
+    network: Arc<Net>,
 }
 
 /// Which of the tasks that can run runs next.
@@ -89,6 +213,8 @@ pub enum Order {
     /// The one that was woken last. A task that is woken again while it waits for its turn keeps
     /// its place.
     LastInFirstOut,
+    /// Any of them, as the runtime's seed decides: see [`MockRuntime::seeded`].
+    Random,
 }
 
 impl MockRuntime {
@@ -112,13 +238,44 @@ impl MockRuntime {
     /// # assert_eq!(runtime.tasks(), 0);
     /// ```
     pub fn with_order(order: Order) -> Self {
-        Self {
-            executor: Arc::new(Executor::new(order)),
-            network: Arc::default(),
-        }
+        let executor = Arc::new(Executor::new(order));
+        let network = Arc::new(Net::new(Arc::clone(&executor)));
+        Self { executor, network }
     }
 
-    /// Starts the sequence of [`Runtime::random`] from this seed; without it, from zero.
+    /// A runtime at time zero that runs its tasks in a random order, which follows from this seed,
+    /// as all does that is random on it.
+    ///
+    /// ```
+    /// use engineio_client::{MockRuntime, Runtime};
+    ///
+    /// let runtime = MockRuntime::seeded(7);
+    /// assert_eq!(runtime.random(), MockRuntime::seeded(7).random());
+    /// ```
+    pub fn seeded(seed: u64) -> Self {
+        Self::with_order(Order::Random).with_seed(seed)
+    }
+
+    /// Runs a test under both fixed orders and 16 random ones: short for
+    /// [`Schedules::new().run(test)`](Schedules::run).
+    ///
+    /// # Panics
+    ///
+    /// With the panic of the test, after a line that tells how to run the same again, and when a
+    /// task is left behind.
+    ///
+    /// ```
+    /// use engineio_client::MockRuntime;
+    ///
+    /// MockRuntime::check(async |runtime| assert!(runtime.now().is_zero()));
+    /// ```
+    pub fn check(test: impl AsyncFn(Self)) {
+        Schedules::new().run(test);
+    }
+
+    /// Starts what is random from this seed, without it from zero: the sequence of
+    /// [`Runtime::random`], [the order](Order::Random) and the network. For the network, this is
+    /// about connections that are made from then on.
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -130,6 +287,7 @@ impl MockRuntime {
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
         self.executor.set_seed(seed);
+        self.network.set_seed(seed);
         self
     }
 
@@ -167,7 +325,27 @@ impl MockRuntime {
     /// assert_eq!(runtime.block_on(async { "done" }), "done");
     /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.executor.block_on(future)
+        self.executor.block_on(future, || self.network.waits())
+    }
+
+    /// Spawns a task under a name: when nothing goes on, the panic calls it by that, and tells where
+    /// it was spawned. A task that was [spawned](Runtime::spawn) without a name is called by its
+    /// number.
+    ///
+    /// ```
+    /// let runtime = engineio_client::MockRuntime::new();
+    /// runtime.spawn_named("server", async {});
+    /// runtime.run_until_stalled();
+    /// assert_eq!(runtime.tasks(), 0);
+    /// ```
+    #[track_caller]
+    pub fn spawn_named(
+        &self,
+        name: impl Into<String>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let name = (name.into(), Location::caller());
+        self.executor.spawn(Some(name), Box::pin(task));
     }
 
     /// Moves the clock, and runs the spawned tasks: what can run now, then what each timer on the
@@ -268,6 +446,21 @@ impl MockRuntime {
     pub fn listen(&self, address: SocketAddr) -> MockListener {
         self.network.listen(address)
     }
+
+    /// The network, to name, slow and break what is on it.
+    ///
+    /// ```
+    /// let network = engineio_client::MockRuntime::new().network();
+    /// assert!(network.connections().is_empty());
+    /// ```
+    pub fn network(&self) -> Network {
+        Network(Arc::clone(&self.network))
+    }
+
+    /// The tasks that have not ended and what they wait for, a line each.
+    fn who_waits(&self) -> String {
+        self.executor.who_waits(self.network.waits())
+    }
 }
 
 impl Default for MockRuntime {
@@ -298,7 +491,7 @@ impl Runtime for MockRuntime {
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.executor.spawn(task);
+        self.executor.spawn(None, task);
     }
 
     /// The next of a sequence that is the same for each runtime of the same seed.
@@ -306,8 +499,12 @@ impl Runtime for MockRuntime {
         self.executor.random()
     }
 
-    /// Knows IP addresses and `localhost`, which is 127.0.0.1.
+    /// Knows IP addresses, the [names of the network](Network::name), and `localhost`, which is
+    /// 127.0.0.1.
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if let Some(ips) = self.network.resolve(host) {
+            return Ok(ips.into_iter().map(|ip| (ip, port).into()).collect());
+        }
         let ip = if host.eq_ignore_ascii_case("localhost") {
             IpAddr::from(Ipv4Addr::LOCALHOST)
         } else {
@@ -324,7 +521,7 @@ impl Runtime for MockRuntime {
     /// Connects to a [`MockListener`]. The stream is a [`MemoryStream`].
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
         match address {
-            Address::Tcp(address) => Ok(Box::new(self.network.connect(address)?)),
+            Address::Tcp(address) => Ok(Box::new(self.network.connect(*address).await?)),
             Address::Unix(path) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 format!("the mock network has no Unix socket {}", path.display()),

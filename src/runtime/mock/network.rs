@@ -1,165 +1,363 @@
-//! A network in memory: who listens on which address, and who waits to be accepted.
+//! The network inside: who listens, who connects, what is in the way, and the log of it.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
-use std::future::poll_fn;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::mem;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use super::stream::{MemoryStream, duplex};
-
-/// Bytes that a connection takes in each direction before its writer has to wait.
-const CAPACITY: usize = 64 * 1024;
+use super::conditions::Conditions;
+use super::executor::{Executor, Sleep};
+use super::line::{Line, Route};
+use super::listener::MockListener;
+use super::pipe::Waiter;
+use super::stream::MemoryStream;
 
 /// Connections that may wait to be accepted; more are refused.
 const BACKLOG: usize = 128;
 
-#[derive(Default)]
-pub(super) struct Network {
-    listeners: Mutex<BTreeMap<SocketAddr, Arc<Mutex<Backlog>>>>,
+/// Keeps the network's random numbers apart from those that users see.
+const NETWORK_SEED: u64 = 0x6e65_7477_6f72_6b01;
+
+pub(super) struct Net {
+    pub(super) executor: Arc<Executor>,
+    state: Mutex<State>,
+    records: AtomicBool,
+    log: Mutex<Vec<String>>,
+}
+
+struct State {
+    conditions: Conditions,
+    random: fastrand::Rng,
+    listeners: BTreeMap<SocketAddr, Backlog>,
+    refusing: BTreeSet<SocketAddr>,
+    black_holes: BTreeSet<SocketAddr>,
+    partitioned: bool,
+    names: BTreeMap<String, Vec<IpAddr>>,
+    lines: BTreeMap<u64, Weak<Line>>,
+    /// The last number of a connection.
+    last: u64,
+    /// Who waits for an answer that does not come, by a number of their own.
+    connecting: BTreeMap<u64, (SocketAddr, Waiter)>,
+    last_attempt: u64,
 }
 
 #[derive(Default)]
 struct Backlog {
     waiting: VecDeque<MemoryStream>,
-    accepting: Option<Waker>,
+    accepting: Option<Waiter>,
 }
 
-impl Network {
-    pub(super) fn listen(self: &Arc<Self>, address: SocketAddr) -> MockListener {
-        let backlog = match lock(&self.listeners).entry(address) {
-            Entry::Vacant(vacant) => Some(Arc::clone(vacant.insert(Arc::default()))),
-            Entry::Occupied(_) => None,
-        };
-        let Some(backlog) = backlog else {
-            panic!("somebody listens on {address} of this MockRuntime already");
-        };
-        MockListener {
-            network: Arc::clone(self),
-            address,
-            backlog,
+impl Net {
+    pub(super) fn new(executor: Arc<Executor>) -> Self {
+        Self {
+            executor,
+            state: Mutex::new(State {
+                conditions: Conditions::new(),
+                random: fastrand::Rng::with_seed(NETWORK_SEED),
+                listeners: BTreeMap::new(),
+                refusing: BTreeSet::new(),
+                black_holes: BTreeSet::new(),
+                partitioned: false,
+                names: BTreeMap::new(),
+                lines: BTreeMap::new(),
+                last: 0,
+                connecting: BTreeMap::new(),
+                last_attempt: 0,
+            }),
+            records: AtomicBool::new(false),
+            log: Mutex::default(),
         }
     }
 
-    pub(super) fn connect(&self, address: &SocketAddr) -> io::Result<MemoryStream> {
+    pub(super) fn set_seed(&self, seed: u64) {
+        self.state().random = fastrand::Rng::with_seed(seed ^ NETWORK_SEED);
+    }
+
+    pub(super) fn listen(self: &Arc<Self>, address: SocketAddr) -> MockListener {
+        let earlier = {
+            let mut state = self.state();
+            let taken = state.listeners.contains_key(&address);
+            if !taken {
+                state.listeners.insert(address, Backlog::default());
+            }
+            taken
+        };
+        assert!(
+            !earlier,
+            "somebody listens on {address} of this MockRuntime already"
+        );
+        MockListener {
+            net: Arc::clone(self),
+            address,
+        }
+    }
+
+    pub(super) fn unlisten(&self, address: &SocketAddr) {
+        // The streams in it are dropped outside of the lock, as they say so to the network.
+        let removed = self.state().listeners.remove(address);
+        drop(removed);
+    }
+
+    /// The next connection, or this one is woken when there is one.
+    pub(super) fn accept(&self, address: &SocketAddr, waiter: Waiter) -> Option<MemoryStream> {
+        let mut waiter = Some(waiter);
+        let mut state = self.state();
+        let backlog = state.listeners.get_mut(address)?;
+        let stream = backlog.waiting.pop_front();
+        if stream.is_none() {
+            mem::swap(&mut backlog.accepting, &mut waiter);
+        }
+        drop(state);
+        stream
+    }
+
+    pub(super) fn stop_accepting(&self, address: &SocketAddr) {
+        let forgotten = {
+            let mut state = self.state();
+            let backlog = state.listeners.get_mut(address);
+            backlog.and_then(|backlog| backlog.accepting.take())
+        };
+        drop(forgotten);
+    }
+
+    pub(super) async fn connect(self: &Arc<Self>, address: SocketAddr) -> io::Result<MemoryStream> {
+        let delay = {
+            let state = &mut *self.state();
+            state.conditions.connect_latency.draw(&mut state.random)
+        };
+        if !delay.is_zero() {
+            Sleep::new(&self.executor, delay).await;
+        }
+        let attempt = Attempt {
+            net: self,
+            address,
+            number: None,
+        };
+        attempt.await;
+        self.connect_now(address)
+    }
+
+    fn connect_now(self: &Arc<Self>, address: SocketAddr) -> io::Result<MemoryStream> {
         let refused = |why| {
-            io::Error::new(
+            self.log(|| format!("connect {address}: refused"));
+            Err(io::Error::new(
                 io::ErrorKind::ConnectionRefused,
                 format!("{why} on {address} of the mock network"),
-            )
+            ))
         };
-        let Some(backlog) = lock(&self.listeners).get(address).cloned() else {
-            return Err(refused("nobody listens"));
-        };
-        let (client, server) = duplex(CAPACITY);
-        let accepting = {
-            let mut backlog = lock(&backlog);
-            if backlog.waiting.len() >= BACKLOG {
-                return Err(refused("too many connections wait"));
+        let (client, accepting, number) = {
+            let state = &mut *self.state();
+            if state.refusing.contains(&address) {
+                return refused("connections are refused");
             }
+            let Some(backlog) = state.listeners.get_mut(&address) else {
+                return refused("nobody listens");
+            };
+            if backlog.waiting.len() >= BACKLOG {
+                return refused("too many connections wait");
+            }
+            state.last += 1;
+            let route = Route {
+                net: Arc::clone(self),
+                number: state.last,
+                address,
+            };
+            let seed = state.random.u64(..);
+            let line = Line::new(state.conditions.clone(), seed, Some(route));
+            let line = Arc::new(line);
+            state.lines.insert(state.last, Arc::downgrade(&line));
+            let (client, server) = MemoryStream::ends(&line);
             backlog.waiting.push_back(server);
-            backlog.accepting.take()
+            (client, backlog.accepting.take(), state.last)
         };
-        if let Some(waker) = accepting {
-            waker.wake();
+        self.log(|| format!("#{number} connect {address}"));
+        if let Some(waiter) = accepting {
+            waiter.wake();
         }
         Ok(client)
     }
-}
 
-/// Accepts the connections to one address of a [`MockRuntime`](super::MockRuntime). Once it is
-/// dropped, further ones are refused, and those that were not accepted end.
-///
-/// ```
-/// use engineio_client::MockRuntime;
-///
-/// let runtime = MockRuntime::new();
-/// let address = "127.0.0.1:3000".parse()?;
-/// let listener = runtime.listen(address);
-/// assert_eq!(listener.address(), address);
-/// # Ok::<(), std::net::AddrParseError>(())
-/// ```
-pub struct MockListener {
-    network: Arc<Network>,
-    address: SocketAddr,
-    backlog: Arc<Mutex<Backlog>>,
-}
+    pub(super) fn resolve(&self, host: &str) -> Option<Vec<IpAddr>> {
+        let state = self.state();
+        if state.names.is_empty() {
+            return None;
+        }
+        state.names.get(&host.to_ascii_lowercase()).cloned()
+    }
 
-impl MockListener {
-    /// Waits for the next connection. At most 128 wait to be accepted; more are refused.
-    ///
-    /// # Cancel safety
-    ///
-    /// A call that is dropped has accepted nothing.
-    ///
-    /// ```
-    /// use engineio_client::runtime::Address;
-    /// use engineio_client::runtime::mock::MockListener;
-    /// use engineio_client::{MockRuntime, Runtime};
-    /// use futures::{AsyncReadExt, AsyncWriteExt};
-    ///
-    /// async fn greet(mut listener: MockListener) -> std::io::Result<()> {
-    ///     listener.accept().await.write_all(b"hello").await
-    /// }
-    ///
-    /// let runtime = MockRuntime::new();
-    /// let address = "127.0.0.1:3000".parse()?;
-    /// let listener = runtime.listen(address);
-    /// runtime.block_on(async {
-    ///     let mut client = runtime.connect(&Address::Tcp(address)).await?;
-    ///     greet(listener).await?;
-    ///     let mut text = String::new();
-    ///     client.read_to_string(&mut text).await?;
-    ///     assert_eq!(text, "hello");
-    ///     # std::io::Result::Ok(())
-    /// })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub async fn accept(&mut self) -> MemoryStream {
-        poll_fn(|cx| {
-            let mut waker = Some(cx.waker().clone());
-            let mut backlog = lock(&self.backlog);
-            match backlog.waiting.pop_front() {
-                Some(stream) => Poll::Ready(stream),
-                None => {
-                    std::mem::swap(&mut backlog.accepting, &mut waker);
-                    Poll::Pending
+    pub(super) fn name(&self, name: &str, addresses: Vec<IpAddr>) {
+        let name = name.to_ascii_lowercase();
+        let names = &mut self.state().names;
+        if addresses.is_empty() {
+            names.remove(&name);
+        } else {
+            names.insert(name, addresses);
+        }
+    }
+
+    pub(super) fn set(&self, conditions: Conditions) {
+        self.state().conditions = conditions;
+    }
+
+    pub(super) fn refuse(&self, address: SocketAddr) {
+        self.state().refusing.insert(address);
+        self.log(|| format!("refuse {address}"));
+    }
+
+    pub(super) fn black_hole(&self, address: SocketAddr) {
+        self.state().black_holes.insert(address);
+        self.log(|| format!("black hole {address}"));
+    }
+
+    pub(super) fn restore(&self, address: SocketAddr) {
+        let woken = {
+            let mut state = self.state();
+            state.refusing.remove(&address);
+            state.black_holes.remove(&address);
+            mem::take(&mut state.connecting)
+        };
+        self.log(|| format!("restore {address}"));
+        wake(woken);
+    }
+
+    pub(super) fn partition(&self, partitioned: bool) {
+        let (woken, lines) = {
+            let mut state = self.state();
+            if state.partitioned == partitioned {
+                return;
+            }
+            state.partitioned = partitioned;
+            let woken = if partitioned {
+                BTreeMap::new()
+            } else {
+                mem::take(&mut state.connecting)
+            };
+            (woken, state.lines())
+        };
+        self.log(|| if partitioned { "partition" } else { "heal" }.into());
+        for line in lines {
+            line.hold(false, partitioned);
+        }
+        wake(woken);
+    }
+
+    pub(super) fn lines(&self) -> Vec<Arc<Line>> {
+        self.state().lines()
+    }
+
+    pub(super) fn remove(&self, number: u64) {
+        self.state().lines.remove(&number);
+    }
+
+    pub(super) fn record(&self) {
+        self.records.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn take_log(&self) -> Vec<String> {
+        mem::take(&mut lock(&self.log))
+    }
+
+    pub(super) fn log(&self, event: impl FnOnce() -> String) {
+        if self.records.load(Ordering::Relaxed) {
+            let line = format!("{} {}", time(self.executor.now()), event());
+            lock(&self.log).push(line);
+        }
+    }
+
+    /// Which tasks wait for what.
+    pub(super) fn waits(&self) -> Vec<(u64, String)> {
+        let mut waits = Vec::new();
+        let lines = {
+            let state = self.state();
+            for (address, backlog) in &state.listeners {
+                if let Some(waiter) = &backlog.accepting {
+                    waits.push((waiter.task, format!("a connection to accept on {address}")));
                 }
             }
-        })
-        .await
+            for (address, waiter) in state.connecting.values() {
+                let why = if state.partitioned {
+                    "across a partition"
+                } else {
+                    "a black hole"
+                };
+                waits.push((waiter.task, format!("a connect to {address}, {why}")));
+            }
+            state.lines()
+        };
+        for line in lines {
+            line.waits(&mut waits);
+        }
+        waits
     }
 
-    /// Where it listens.
-    ///
-    /// ```
-    /// let address = "[::1]:80".parse()?;
-    /// let listener = engineio_client::MockRuntime::new().listen(address);
-    /// assert_eq!(listener.address(), address);
-    /// # Ok::<(), std::net::AddrParseError>(())
-    /// ```
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 }
 
-impl Drop for MockListener {
+impl State {
+    fn lines(&self) -> Vec<Arc<Line>> {
+        self.lines.values().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// Waits as long as nothing answers.
+struct Attempt<'a> {
+    net: &'a Net,
+    address: SocketAddr,
+    number: Option<u64>,
+}
+
+impl Future for Attempt<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let (net, address) = (self.net, self.address);
+        let waiter = Waiter::new(cx.waker().clone(), Some(&net.executor));
+        let replaced = {
+            let mut state = net.state();
+            if !state.partitioned && !state.black_holes.contains(&address) {
+                return Poll::Ready(());
+            }
+            let number = *self.number.get_or_insert_with(|| {
+                state.last_attempt += 1;
+                net.log(|| format!("connect {address}: no answer"));
+                state.last_attempt
+            });
+            state.connecting.insert(number, (address, waiter))
+        };
+        drop(replaced);
+        Poll::Pending
+    }
+}
+
+impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        lock(&self.network.listeners).remove(&self.address);
+        if let Some(number) = self.number {
+            let removed = self.net.state().connecting.remove(&number);
+            drop(removed);
+        }
     }
 }
 
-impl fmt::Debug for MockListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MockListener")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+fn wake(woken: BTreeMap<u64, (SocketAddr, Waiter)>) {
+    for (_, waiter) in woken.into_values() {
+        waiter.wake();
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// As the log writes it: seconds.
+pub(super) fn time(time: Duration) -> String {
+    format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A test that has panicked may look on.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

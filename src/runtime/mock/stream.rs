@@ -1,13 +1,15 @@
-//! Connections in memory: two pipes, one each way.
+//! The ends of connections in memory.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, Read as _};
+use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures::io::{AsyncRead, AsyncWrite};
+
+use super::conditions::Conditions;
+use super::line::{CLIENT, Line, SERVER};
 
 /// Two ends of a connection: what is written to one is read from the other. `capacity` is how many
 /// bytes each direction holds before its writer has to wait; zero counts as one.
@@ -29,25 +31,19 @@ use futures::io::{AsyncRead, AsyncWrite};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn duplex(capacity: usize) -> (MemoryStream, MemoryStream) {
-    let (there, back) = (Pipe::new(capacity), Pipe::new(capacity));
-    let left = MemoryStream {
-        incoming: back.clone(),
-        outgoing: there.clone(),
-        chunk: usize::MAX,
-    };
-    let right = MemoryStream {
-        incoming: there,
-        outgoing: back,
-        chunk: usize::MAX,
-    };
-    (left, right)
+    MemoryStream::ends(&Arc::new(Line::new(
+        Conditions::new().capacity(capacity),
+        0,
+        None,
+    )))
 }
 
 /// One end of a connection in memory, on any runtime.
 ///
 /// Closing it ends what the peer reads, after what is still in the buffer, and leaves the other
 /// direction as it is. Dropping it does the same, and the peer's writes fail with
-/// [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+/// [`BrokenPipe`](io::ErrorKind::BrokenPipe). On a network with [`Conditions`] the peer learns of it
+/// when the news arrives, behind what was written before.
 ///
 /// ```
 /// use engineio_client::MockRuntime;
@@ -60,12 +56,24 @@ pub fn duplex(capacity: usize) -> (MemoryStream, MemoryStream) {
 /// assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
 /// ```
 pub struct MemoryStream {
-    incoming: Pipe,
-    outgoing: Pipe,
+    line: Arc<Line>,
+    end: usize,
     chunk: usize,
+    reset: bool,
 }
 
 impl MemoryStream {
+    /// The client's end and the server's.
+    pub(super) fn ends(line: &Arc<Line>) -> (Self, Self) {
+        let end = |end| Self {
+            line: Arc::clone(line),
+            end,
+            chunk: usize::MAX,
+            reset: false,
+        };
+        (end(CLIENT), end(SERVER))
+    }
+
     /// Lets each read return at most this many bytes, to test what has to put pieces together.
     /// Zero counts as one.
     ///
@@ -86,108 +94,23 @@ impl MemoryStream {
     pub fn set_chunk(&mut self, bytes: usize) {
         self.chunk = bytes.max(1);
     }
-}
 
-/// One direction.
-#[derive(Clone)]
-struct Pipe(Arc<Mutex<State>>);
-
-struct State {
-    buffer: VecDeque<u8>,
-    capacity: usize,
-    /// Nothing more will be written.
-    closed: bool,
-    /// Nobody will read any more.
-    abandoned: bool,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-}
-
-impl Pipe {
-    fn new(capacity: usize) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            buffer: VecDeque::new(),
-            capacity: capacity.max(1),
-            closed: false,
-            abandoned: false,
-            reader: None,
-            writer: None,
-        })))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        // Declared before the lock, and so dropped after it: wakers are code of others.
-        let mut waker = Some(cx.waker().clone());
-        let mut state = self.state();
-        if state.buffer.is_empty() {
-            if state.closed {
-                return Poll::Ready(Ok(0));
-            }
-            std::mem::swap(&mut state.reader, &mut waker);
-            return Poll::Pending;
-        }
-        let mut read = 0;
-        // A ring buffer reads as two slices.
-        while read < buf.len() && !state.buffer.is_empty() {
-            read += state.buffer.read(&mut buf[read..])?;
-        }
-        let writer = state.writer.take();
-        drop(state);
-        wake(writer);
-        Poll::Ready(Ok(read))
-    }
-
-    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let mut waker = Some(cx.waker().clone());
-        let mut state = self.state();
-        if state.abandoned || state.closed {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        let room = state.capacity - state.buffer.len();
-        if room == 0 && !buf.is_empty() {
-            std::mem::swap(&mut state.writer, &mut waker);
-            return Poll::Pending;
-        }
-        let written = buf.len().min(room);
-        state.buffer.extend(&buf[..written]);
-        let reader = state.reader.take();
-        drop(state);
-        wake(reader);
-        Poll::Ready(Ok(written))
-    }
-
-    /// The end of writing.
-    fn close(&self) {
-        let reader = {
-            let mut state = self.state();
-            state.closed = true;
-            state.reader.take()
-        };
-        wake(reader);
-    }
-
-    /// The end of reading.
-    fn abandon(&self) {
-        let (writer, buffer) = {
-            let mut state = self.state();
-            state.abandoned = true;
-            (state.writer.take(), std::mem::take(&mut state.buffer))
-        };
-        drop(buffer);
-        wake(writer);
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
+    /// Ends it as a crashed process does: when the news arrives, the peer's reads and writes fail
+    /// with [`ConnectionReset`](io::ErrorKind::ConnectionReset), and what it has not read by then
+    /// is lost.
+    ///
+    /// ```
+    /// use engineio_client::MockRuntime;
+    /// use engineio_client::runtime::mock::duplex;
+    /// use futures::AsyncReadExt;
+    ///
+    /// let (left, mut right) = duplex(64);
+    /// left.reset();
+    /// let error = MockRuntime::new().block_on(right.read(&mut [0])).unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    /// ```
+    pub fn reset(mut self) {
+        self.reset = true;
     }
 }
 
@@ -198,7 +121,7 @@ impl AsyncRead for MemoryStream {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let most = buf.len().min(self.chunk);
-        self.incoming.poll_read(cx, &mut buf[..most])
+        self.line.poll_read(self.end, cx, &mut buf[..most])
     }
 }
 
@@ -208,7 +131,7 @@ impl AsyncWrite for MemoryStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.outgoing.poll_write(cx, buf)
+        self.line.poll_write(self.end, cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -216,23 +139,22 @@ impl AsyncWrite for MemoryStream {
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.outgoing.close();
+        self.line.close(self.end);
         Poll::Ready(Ok(()))
     }
 }
 
 impl Drop for MemoryStream {
     fn drop(&mut self) {
-        self.outgoing.close();
-        self.incoming.abandon();
+        self.line.drop_end(self.end, self.reset);
     }
 }
 
 impl fmt::Debug for MemoryStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStream")
-            .field("incoming", &self.incoming.state().buffer.len())
-            .field("outgoing", &self.outgoing.state().buffer.len())
+            .field("incoming", &self.line.unread(1 - self.end))
+            .field("outgoing", &self.line.unread(self.end))
             .finish_non_exhaustive()
     }
 }

@@ -591,12 +591,99 @@ fn two_runs_are_the_same_and_two_orders_are_not() {
 }
 
 #[test]
+fn a_random_order_follows_from_the_seed_and_every_order_comes() {
+    let run = |seed| {
+        let (runtime, log) = (MockRuntime::seeded(seed), Log::default());
+        for name in ["a", "b", "c"] {
+            let log = log.clone();
+            runtime.go(async move {
+                log.add(name);
+                yield_now().await;
+                log.add(name);
+            });
+        }
+        runtime.run_until_stalled();
+        log.take().concat()
+    };
+    let mut seen: Vec<_> = (0..2000)
+        .map(|seed| {
+            let order = run(seed);
+            assert_eq!(order, run(seed));
+            order
+        })
+        .collect();
+    seen.sort();
+    seen.dedup();
+    // Three pairs in any order: 6! / (2! 2! 2!).
+    assert_eq!(seen.len(), 90);
+}
+
+#[test]
+fn users_numbers_are_not_those_that_decide_the_order() {
+    let run = |draws| {
+        let (runtime, log) = (MockRuntime::seeded(1), Log::default());
+        for name in ["a", "b", "c", "d"] {
+            let (log, runtime2) = (log.clone(), runtime.clone());
+            runtime.go(async move {
+                for _ in 0..draws {
+                    runtime2.random();
+                }
+                log.add(name);
+            });
+        }
+        runtime.run_until_stalled();
+        log.take()
+    };
+    assert_eq!(run(0), run(5));
+}
+
+#[test]
+fn the_environment_asks_for_a_seed_or_an_order() {
+    use super::schedules::Schedule::{self, *};
+    for (text, expected) in [
+        ("7", Some(Seed(7))),
+        ("18446744073709551615", Some(Seed(u64::MAX))),
+        ("fifo", Some(Fifo)),
+        ("lifo", Some(Lifo)),
+        ("", None),
+        ("-1", None),
+        ("0x7", None),
+    ] {
+        assert_eq!(Schedule::parse(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_nameless_are_called_by_their_number_among_the_spawned() {
+    let runtime = MockRuntime::new();
+    for _ in 0..3 {
+        // Timers and runs do not count.
+        runtime.block_on(runtime.sleep(s(1)));
+        runtime.go(pending());
+    }
+    let text = runtime.who_waits();
+    let lines: Vec<_> = text.lines().skip(1).collect();
+    for (line, number) in lines.iter().zip(1..) {
+        let start = format!("  task {number}, since {number}s: waits for something");
+        // The last has not run.
+        assert!(line.starts_with(&start), "{line}");
+    }
+    assert_eq!(lines.len(), 3);
+    runtime.abort_tasks();
+}
+
+#[test]
 fn a_runtime_whose_tasks_have_ended_is_freed() {
     let runtime = MockRuntime::new();
     let executor = Arc::downgrade(&runtime.executor);
     let inner = runtime.clone();
     runtime.go(async move { inner.sleep(s(1)).await });
+    let address = "10.0.0.1:80".parse().unwrap();
+    let listener = runtime.listen(address);
+    let connect = runtime.connect(&Address::Tcp(address)).now_or_never();
+    let connections = runtime.network().connections();
     runtime.advance(s(1));
+    drop((connect, listener, connections));
     drop(runtime);
     assert!(executor.upgrade().is_none());
 }

@@ -1,0 +1,428 @@
+//! A connection: two pipes, the network that they cross, and what can happen to them.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _};
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::conditions::Conditions;
+use super::executor::Executor;
+use super::network::{Net, lock};
+use super::pipe::{Later, NEVER, Pipe, Waiter};
+
+/// The index of an end: the one that has connected, or the other. A pipe has the index of the end
+/// that writes to it.
+pub(super) const CLIENT: usize = 0;
+pub(super) const SERVER: usize = 1;
+
+pub(super) struct Line {
+    /// None where it crosses no network: bytes arrive at once then.
+    route: Option<Route>,
+    state: Mutex<State>,
+}
+
+pub(super) struct Route {
+    pub(super) net: Arc<Net>,
+    pub(super) number: u64,
+    pub(super) address: SocketAddr,
+}
+
+struct State {
+    conditions: Conditions,
+    pipes: [Pipe; 2],
+    /// What each end learns, or has learnt, of a reset.
+    resets: [Option<Reset>; 2],
+    /// The ends that were not dropped.
+    ends: usize,
+    black: bool,
+    /// By the network, and by itself.
+    held: [bool; 2],
+    /// Outside of a network nothing is random.
+    random: fastrand::Rng,
+}
+
+struct Reset {
+    at: Duration,
+    /// Whether what had arrived by then can be read.
+    keeps: bool,
+}
+
+impl State {
+    fn is_held(&self) -> bool {
+        self.held.contains(&true)
+    }
+
+    fn is_reset(&self, end: usize, now: Duration) -> bool {
+        self.resets[end]
+            .as_ref()
+            .is_some_and(|reset| reset.at <= now)
+    }
+
+    /// When news that sets out from this end now arrives, behind what it has written.
+    fn news(&mut self, end: usize, now: Duration) -> Duration {
+        if self.is_held() {
+            return NEVER;
+        }
+        self.pipes[end].arrival(0, now, &self.conditions, &mut self.random)
+    }
+
+    /// Wakes those for whom there is something new, now or when it arrives.
+    fn rouse(&mut self, now: Duration, executor: Option<&Executor>, later: &mut Later) {
+        for end in [CLIENT, SERVER] {
+            let reset = |end: usize| self.resets[end].as_ref().map(|reset| reset.at);
+            let (at_writer, at_reader) = (reset(end), reset(1 - end));
+            let pipe = &mut self.pipes[end];
+            let earliest = |one: Option<Duration>, two: Option<Duration>| {
+                Some(one.unwrap_or(NEVER).min(two.unwrap_or(NEVER)))
+            };
+            let next = earliest(pipe.next(), at_reader);
+            later.wake_at(next, now, &mut pipe.reader, executor);
+            let next = earliest(pipe.abandoned, at_writer);
+            later.wake_at(next, now, &mut pipe.writer, executor);
+        }
+    }
+}
+
+impl Line {
+    pub(super) fn new(conditions: Conditions, seed: u64, route: Option<Route>) -> Self {
+        Self {
+            route,
+            state: Mutex::new(State {
+                conditions,
+                pipes: [Pipe::new(), Pipe::new()],
+                resets: [None, None],
+                ends: 2,
+                black: false,
+                held: [false; 2],
+                random: fastrand::Rng::with_seed(seed),
+            }),
+        }
+    }
+
+    pub(super) fn route(&self) -> Option<&Route> {
+        self.route.as_ref()
+    }
+
+    fn executor(&self) -> Option<&Executor> {
+        self.route.as_ref().map(|route| &*route.net.executor)
+    }
+
+    fn now(&self) -> Duration {
+        self.executor().map_or(Duration::ZERO, Executor::now)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn log(&self, event: impl FnOnce() -> String) {
+        if let Some(Route { net, number, .. }) = &self.route {
+            net.log(|| format!("#{number} {}", event()));
+        }
+    }
+
+    fn log_news(&self, state: &State, end: usize, what: &str, at: Duration, now: Duration) {
+        // After a reset nothing is sent.
+        if !state.is_reset(end, now) {
+            self.log(|| match state.black {
+                true => format!("{} {what}, lost", arrow(end)),
+                false => format!("{} {what}{}", arrow(end), arrives(at, now)),
+            });
+        }
+    }
+
+    pub(super) fn poll_read(
+        &self,
+        end: usize,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        // Declared before the lock, and so dropped after it: wakers are code of others.
+        let mut later = Later::default();
+        let (waker, now, executor) = (cx.waker().clone(), self.now(), self.executor());
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let is_reset = state.is_reset(end, now);
+        let reset = state.resets[end].as_ref();
+        let reset_at = reset.map(|reset| reset.at);
+        let keeps = reset.is_some_and(|reset| reset.keeps);
+        let pipe = &mut state.pipes[1 - end];
+        pipe.settle(now);
+        if is_reset && !(keeps && pipe.arrived > 0) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        if pipe.arrived > 0 {
+            let most = pipe.arrived.min(buf.len());
+            let mut read = 0;
+            // A ring buffer reads as two slices.
+            while read < most {
+                read += pipe.buffer.read(&mut buf[read..most])?;
+            }
+            pipe.arrived -= read;
+            later.forget(pipe.reader.take(), executor);
+            later.wake(&mut pipe.writer, executor);
+            return Poll::Ready(Ok(read));
+        }
+        let next = pipe.next().unwrap_or(NEVER);
+        if next <= now {
+            later.forget(pipe.reader.take(), executor);
+            return Poll::Ready(Ok(0));
+        }
+        later.forget(pipe.reader.take(), executor);
+        pipe.reader = Some(Waiter::new(waker, executor));
+        let next = next.min(reset_at.unwrap_or(NEVER));
+        later.wake_at(Some(next), now, &mut pipe.reader, executor);
+        Poll::Pending
+    }
+
+    pub(super) fn poll_write(
+        &self,
+        end: usize,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut later = Later::default();
+        let (waker, now, executor) = (cx.waker().clone(), self.now(), self.executor());
+        let mut guard = self.state();
+        let state = &mut *guard;
+        if state.is_reset(end, now) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        let held = state.is_held();
+        let pipe = &mut state.pipes[end];
+        if pipe.closed || pipe.abandoned.is_some_and(|at| at <= now) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let room = state.conditions.capacity.saturating_sub(pipe.used());
+        later.forget(pipe.writer.take(), executor);
+        if room == 0 && !buf.is_empty() {
+            // The reader is there: else there would be room.
+            pipe.writer = Some(Waiter::new(waker, executor));
+            return Poll::Pending;
+        }
+        let written = buf.len().min(room);
+        let mut rest = &buf[..written];
+        while !rest.is_empty() {
+            let size = state.conditions.piece(rest.len(), &mut state.random);
+            let (piece, more) = rest.split_at(size);
+            rest = more;
+            let arrow = arrow(end);
+            if state.black {
+                pipe.lost += size;
+                self.log(|| format!("{arrow} {size} bytes, lost"));
+            } else if pipe.gone {
+                self.log(|| format!("{arrow} {size} bytes, to nobody"));
+            } else if held {
+                pipe.push(piece, NEVER, now);
+                self.log(|| format!("{arrow} {size} bytes, held"));
+            } else {
+                let at = pipe.arrival(size, now, &state.conditions, &mut state.random);
+                pipe.push(piece, at, now);
+                self.log(|| format!("{arrow} {size} bytes{}", arrives(at, now)));
+            }
+        }
+        let next = pipe.next();
+        later.wake_at(next, now, &mut pipe.reader, executor);
+        Poll::Ready(Ok(written))
+    }
+
+    /// The end of writing.
+    pub(super) fn close(&self, end: usize) {
+        let mut later = Later::default();
+        let now = self.now();
+        let mut state = self.state();
+        self.close_in(&mut state, end, now);
+        state.rouse(now, self.executor(), &mut later);
+    }
+
+    fn close_in(&self, state: &mut State, end: usize, now: Duration) {
+        if !mem::replace(&mut state.pipes[end].closed, true) {
+            let at = state.news(end, now);
+            state.pipes[end].end = (!state.black).then_some(at);
+            self.log_news(state, end, "end", at, now);
+        }
+    }
+
+    /// An end is dropped. With a reset the other end learns that, too, instead of an end of file.
+    pub(super) fn drop_end(&self, end: usize, reset: bool) {
+        let mut later = Later::default();
+        let now = self.now();
+        let unread: VecDeque<u8>;
+        let (forgotten, last) = {
+            let mut state = self.state();
+            let at = if reset {
+                state.pipes[end].closed = true;
+                let at = state.news(end, now);
+                self.log_news(&state, end, "reset", at, now);
+                if !state.black && state.resets[1 - end].is_none() {
+                    state.resets[1 - end] = Some(Reset { at, keeps: false });
+                }
+                at
+            } else if state.pipes[end].closed {
+                state.news(end, now)
+            } else {
+                self.close_in(&mut state, end, now);
+                state.pipes[end].end.unwrap_or(NEVER)
+            };
+            let at = (!state.black).then_some(at);
+            let incoming = &mut state.pipes[1 - end];
+            unread = incoming.leave();
+            incoming.abandoned = at;
+            let forgotten = (incoming.reader.take(), state.pipes[end].writer.take());
+            state.rouse(now, self.executor(), &mut later);
+            state.ends -= 1;
+            (forgotten, state.ends == 0)
+        };
+        later.forget(forgotten.0, self.executor());
+        later.forget(forgotten.1, self.executor());
+        drop(unread);
+        if let (true, Some(route)) = (last, &self.route) {
+            route.net.remove(route.number);
+        }
+    }
+
+    /// The network breaks it: both ends learn that at once.
+    pub(super) fn reset(&self, keeps: bool) {
+        let mut later = Later::default();
+        let now = self.now();
+        let mut guard = self.state();
+        let state = &mut *guard;
+        for end in [CLIENT, SERVER] {
+            if state.is_reset(end, now) {
+                continue;
+            }
+            state.resets[end] = Some(Reset { at: now, keeps });
+            if keeps {
+                state.pipes[end].land();
+            }
+        }
+        self.log(|| "reset".into());
+        state.rouse(now, self.executor(), &mut later);
+        drop(guard);
+        if let Some(route) = &self.route {
+            route.net.remove(route.number);
+        }
+    }
+
+    pub(super) fn set(&self, conditions: Conditions) {
+        let mut later = Later::default();
+        let mut state = self.state();
+        state.conditions = conditions;
+        // There may be more room.
+        for pipe in &mut state.pipes {
+            later.wake(&mut pipe.writer, self.executor());
+        }
+    }
+
+    pub(super) fn black_hole(&self) {
+        let now = self.now();
+        let mut guard = self.state();
+        let state = &mut *guard;
+        if !mem::replace(&mut state.black, true) {
+            for pipe in &mut state.pipes {
+                pipe.lose(now);
+                pipe.abandoned = pipe.abandoned.filter(|at| *at <= now);
+            }
+            for reset in &mut state.resets {
+                *reset = reset.take().filter(|reset| reset.at <= now);
+            }
+            self.log(|| "black hole".into());
+        }
+    }
+
+    /// Starts or ends a partition: the network's, or its own.
+    pub(super) fn hold(&self, own: bool, hold: bool) {
+        let mut later = Later::default();
+        let now = self.now();
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let held_before = state.is_held();
+        state.held[usize::from(own)] = hold;
+        if own {
+            self.log(|| if hold { "partition" } else { "heal" }.into());
+        }
+        if state.is_held() == held_before {
+            return;
+        }
+        for end in [CLIENT, SERVER] {
+            // What the other end is told besides travels behind the pipe's bytes.
+            let abandoned = &mut state.pipes[1 - end].abandoned;
+            let reset = state.resets[1 - end].as_mut().map(|reset| &mut reset.at);
+            if hold {
+                for at in abandoned.iter_mut().chain(reset) {
+                    *at = if *at > now { NEVER } else { *at };
+                }
+                state.pipes[end].hold(now);
+            } else {
+                let pipe = &mut state.pipes[end];
+                pipe.release(now, &state.conditions, &mut state.random);
+                let news = pipe.arrival(0, now, &state.conditions, &mut state.random);
+                let abandoned = &mut state.pipes[1 - end].abandoned;
+                let reset = state.resets[1 - end].as_mut().map(|reset| &mut reset.at);
+                for at in abandoned.iter_mut().chain(reset) {
+                    *at = if *at == NEVER { news } else { *at };
+                }
+            }
+        }
+        state.rouse(now, self.executor(), &mut later);
+    }
+
+    /// Bytes that were written by this end and are not read.
+    pub(super) fn unread(&self, end: usize) -> usize {
+        self.state().pipes[end].buffer.len()
+    }
+
+    /// Whether neither reset nor left by both ends.
+    pub(super) fn is_open(&self) -> bool {
+        let (now, state) = (self.now(), self.state());
+        state.ends > 0
+            && [CLIENT, SERVER]
+                .iter()
+                .all(|end| !state.is_reset(*end, now))
+    }
+
+    /// Which tasks wait for it.
+    pub(super) fn waits(&self, into: &mut Vec<(u64, String)>) {
+        let Some(Route {
+            number, address, ..
+        }) = &self.route
+        else {
+            return;
+        };
+        let state = self.state();
+        let fate = match (state.black, state.is_held()) {
+            (true, _) => ", a black hole",
+            (_, true) => ", across a partition",
+            _ => "",
+        };
+        for (end, name) in [(CLIENT, "client"), (SERVER, "server")] {
+            let which = format!("connection #{number} with {address} (its {name}'s end){fate}");
+            if let Some(waiter) = &state.pipes[1 - end].reader {
+                into.push((waiter.task, format!("bytes to read from {which}")));
+            }
+            if let Some(waiter) = &state.pipes[end].writer {
+                into.push((waiter.task, format!("room to write to {which}")));
+            }
+        }
+    }
+}
+
+fn arrow(end: usize) -> &'static str {
+    if end == CLIENT { "->" } else { "<-" }
+}
+
+fn arrives(at: Duration, now: Duration) -> String {
+    if at == NEVER {
+        ", held".into()
+    } else if at > now {
+        format!(", arrives {}", super::network::time(at))
+    } else {
+        String::new()
+    }
+}

@@ -1,0 +1,107 @@
+//! Who accepts connections.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::network::Net;
+use super::pipe::Waiter;
+use super::stream::MemoryStream;
+
+/// Accepts the connections to one address of a [`MockRuntime`](super::MockRuntime). Once it is
+/// dropped, further ones are refused, and those that were not accepted end.
+///
+/// ```
+/// use engineio_client::MockRuntime;
+///
+/// let runtime = MockRuntime::new();
+/// let address = "127.0.0.1:3000".parse()?;
+/// let listener = runtime.listen(address);
+/// assert_eq!(listener.address(), address);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+pub struct MockListener {
+    pub(super) net: Arc<Net>,
+    pub(super) address: SocketAddr,
+}
+
+impl MockListener {
+    /// Waits for the next connection. At most 128 wait to be accepted; more are refused.
+    ///
+    /// # Cancel safety
+    ///
+    /// A call that is dropped has accepted nothing.
+    ///
+    /// ```
+    /// use engineio_client::runtime::Address;
+    /// use engineio_client::runtime::mock::MockListener;
+    /// use engineio_client::{MockRuntime, Runtime};
+    /// use futures::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// async fn greet(mut listener: MockListener) -> std::io::Result<()> {
+    ///     listener.accept().await.write_all(b"hello").await
+    /// }
+    ///
+    /// let runtime = MockRuntime::new();
+    /// let address = "127.0.0.1:3000".parse()?;
+    /// let listener = runtime.listen(address);
+    /// runtime.block_on(async {
+    ///     let mut client = runtime.connect(&Address::Tcp(address)).await?;
+    ///     greet(listener).await?;
+    ///     let mut text = String::new();
+    ///     client.read_to_string(&mut text).await?;
+    ///     assert_eq!(text, "hello");
+    ///     # std::io::Result::Ok(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn accept(&mut self) -> MemoryStream {
+        let waiting = Accepting(self);
+        poll_fn(|cx| {
+            let net = &waiting.0.net;
+            let waiter = Waiter::new(cx.waker().clone(), Some(&net.executor));
+            match net.accept(&waiting.0.address, waiter) {
+                Some(stream) => Poll::Ready(stream),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Where it listens.
+    ///
+    /// ```
+    /// let address = "[::1]:80".parse()?;
+    /// let listener = engineio_client::MockRuntime::new().listen(address);
+    /// assert_eq!(listener.address(), address);
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Forgets, when it is dropped, that somebody waits.
+struct Accepting<'a>(&'a MockListener);
+
+impl Drop for Accepting<'_> {
+    fn drop(&mut self) {
+        self.0.net.stop_accepting(&self.0.address);
+    }
+}
+
+impl Drop for MockListener {
+    fn drop(&mut self) {
+        self.net.unlisten(&self.address);
+    }
+}
+
+impl fmt::Debug for MockListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockListener")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
