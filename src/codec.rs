@@ -140,16 +140,6 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
             }
         }
     };
-    if speaks_version_3(&text) {
-        let error = Error::new(
-            ErrorKind::Protocol,
-            "the server speaks Engine.IO protocol 3 (EIO=3), and this client protocol 4",
-        );
-        return Decoded {
-            packets: Vec::new(),
-            error: Some(error),
-        };
-    }
     let mut packets = Vec::new();
     let mut start = 0;
     let ends = memchr::memchr_iter(SEPARATOR, text.as_bytes()).chain([text.len()]);
@@ -177,10 +167,24 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
     Decoded { packets, error }
 }
 
-/// `96:0{"sid":...`: how a payload of protocol 3 begins.
-fn speaks_version_3(text: &str) -> bool {
-    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    rest.len() < text.len() && rest.starts_with(":0{")
+/// Whether the first body of a session is one of protocol 3 (EIO=3), which counts the characters of
+/// each packet: `96:0{"sid":...`. A later body may hold the same as a message.
+///
+/// ```
+/// use engineio_client::codec::is_protocol_3;
+///
+/// assert!(is_protocol_3(br#"96:0{"sid":"x"}"#));
+/// assert!(!is_protocol_3(br#"0{"sid":"x"}"#));
+/// ```
+pub fn is_protocol_3(first_body: &[u8]) -> bool {
+    let digits = first_body
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    digits > 0
+        && first_body
+            .get(digits..)
+            .is_some_and(|rest| rest.starts_with(b":0{"))
 }
 
 /// A packet from a text frame, or from a part of a payload.
@@ -333,8 +337,6 @@ mod tests {
             (b"4a\x1ebAQIDBA", 1, "base64"),
             (b"4a\x1e4\xff\x1e4c", 1, "UTF-8"),
             (b"4\xff", 0, "UTF-8"),
-            (b"96:0{\"sid\":\"x\"}", 0, "EIO=3"),
-            (b"100:0{\"sid\":\"x\"}", 0, "EIO=3"),
         ] {
             let decoded = decode_payload(Bytes::copy_from_slice(payload), &limits());
             assert_eq!(decoded.packets.len(), good, "{payload:?}");
@@ -342,6 +344,13 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Protocol);
             assert!(error.to_string().contains(named), "{payload:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_message_may_look_like_protocol_3() {
+        let decoded = decode_payload(r#"4:0{"x":1}"#.into(), &limits());
+        assert_eq!(decoded.packets, [message(r#":0{"x":1}"#)]);
+        assert!(decoded.error.is_none());
     }
 
     #[test]

@@ -290,8 +290,8 @@ fn milliseconds(
     };
     match number {
         Some(ms) if ms >= 0.0 => {
-            let micros = ms.min(YEAR_MS).round() as u64;
-            Ok(std::time::Duration::from_millis(micros))
+            let whole = ms.min(YEAR_MS).round() as u64;
+            Ok(std::time::Duration::from_millis(whole))
         }
         _ => Err(wrong(
             field,

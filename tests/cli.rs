@@ -21,7 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::oxide::Oxide;
 use support::peers::Peer;
-use support::server::{LARGE, Server as _, Setup};
+use support::server::{Counts, LARGE, Server as _, Setup};
 
 /// For what has to come. Generous, so that a busy machine fails no test.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -59,13 +59,21 @@ impl Eio {
             let _ = stderr.read_to_string(&mut text);
             text
         });
-        Self { child, input, output, errors: Some(errors) }
+        Self {
+            child,
+            input,
+            output,
+            errors: Some(errors),
+        }
     }
 
     /// Writes a line of input.
     fn say(&mut self, line: &[u8]) {
         let input = self.input.as_mut().expect("the input is open");
-        input.write_all(line).and_then(|()| input.write_all(b"\n")).expect("eio reads its input");
+        input
+            .write_all(line)
+            .and_then(|()| input.write_all(b"\n"))
+            .expect("eio reads its input");
     }
 
     fn end_input(&mut self) {
@@ -85,12 +93,17 @@ impl Eio {
     }
 
     fn event(&mut self) -> Value {
-        let line = self.line().unwrap_or_else(|| panic!("eio has ended: {}", self.errors()));
+        let line = self
+            .line()
+            .unwrap_or_else(|| panic!("eio has ended: {}", self.errors()));
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
     fn errors(&mut self) -> String {
-        self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default()
+        self.errors
+            .take()
+            .and_then(|errors| errors.join().ok())
+            .unwrap_or_default()
     }
 
     /// What it still writes, its exit status, and what it wrote on standard error.
@@ -106,7 +119,10 @@ impl Eio {
 
     fn interrupt(&self) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-INT", &id]).status().expect("there is kill");
+        let status = Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .expect("there is kill");
         assert!(status.success());
     }
 }
@@ -122,7 +138,11 @@ impl Drop for Eio {
 fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, i32, String) {
     let mut eio = Eio::start(arguments);
     // It may end without having read everything.
-    let _ = eio.input.as_mut().expect("the input is open").write_all(input);
+    let _ = eio
+        .input
+        .as_mut()
+        .expect("the input is open")
+        .write_all(input);
     eio.finish()
 }
 
@@ -146,7 +166,11 @@ impl Mode {
     }
 
     fn first_transport(self) -> &'static str {
-        if self == Self::WebSocket { "websocket" } else { "polling" }
+        if self == Self::WebSocket {
+            "websocket"
+        } else {
+            "polling"
+        }
     }
 }
 
@@ -161,7 +185,10 @@ fn connected(url: &str, runtime: &str, mode: Mode, more: &[&str]) -> Eio {
     assert_eq!(connect["transport"], mode.first_transport());
     assert!(connect["sid"].as_str().is_some_and(|sid| !sid.is_empty()));
     if mode == Mode::Upgraded {
-        assert_eq!(eio.event(), json!({"event": "upgrade", "transport": "websocket"}));
+        assert_eq!(
+            eio.event(),
+            json!({"event": "upgrade", "transport": "websocket"})
+        );
     }
     eio
 }
@@ -170,7 +197,11 @@ fn connected(url: &str, runtime: &str, mode: Mode, more: &[&str]) -> Eio {
 fn goodbye(mut eio: Eio, case: &str) {
     eio.end_input();
     let (lines, status, errors) = eio.finish();
-    assert_eq!(lines, [r#"{"event":"disconnect","reason":"client disconnect"}"#], "{case}: {errors}");
+    assert_eq!(
+        lines,
+        [r#"{"event":"disconnect","reason":"client disconnect"}"#],
+        "{case}: {errors}"
+    );
     assert_eq!((status, errors.as_str()), (0, ""), "{case}");
 }
 
@@ -180,13 +211,21 @@ fn talks(url: &str) {
         for mode in MODES {
             let case = format!("{runtime}, {mode:?}");
             let mut eio = connected(url, runtime, mode, &[]);
-            let mut texts = vec!["m:hällo 🌍".to_owned(), String::new(), "m: with spaces ".to_owned()];
+            let mut texts = vec![
+                "m:hällo 🌍".to_owned(),
+                String::new(),
+                "m: with spaces ".to_owned(),
+            ];
             texts.extend((0..200).map(|number| format!("m:{number}")));
             for text in &texts {
                 eio.say(text.as_bytes());
             }
             for text in &texts {
-                assert_eq!(eio.event(), json!({"event": "message", "text": text}), "{case}");
+                assert_eq!(
+                    eio.event(),
+                    json!({"event": "message", "text": text}),
+                    "{case}"
+                );
             }
             goodbye(eio, &case);
 
@@ -197,10 +236,44 @@ fn talks(url: &str) {
                 eio.say(STANDARD.encode(data).as_bytes());
             }
             for data in &data {
-                assert_eq!(eio.event(), json!({"event": "message", "binary": STANDARD.encode(data)}), "{case}");
+                assert_eq!(
+                    eio.event(),
+                    json!({"event": "message", "binary": STANDARD.encode(data)}),
+                    "{case}"
+                );
             }
             goodbye(eio, &case);
         }
+    }
+}
+
+/// 2,000 lines, sent and echoed while the session goes over from polling to websocket.
+fn talks_across_the_upgrade(url: &str) {
+    for runtime in RUNTIMES {
+        let mut eio = Eio::start(&["--json", "--runtime", runtime, url]);
+        assert_eq!(eio.event()["transport"], "polling");
+        let mut input = eio.input.take().expect("the input is open");
+        let lines = (0..2000).map(|number| format!("m:{number}\n"));
+        let lines: String = lines.collect();
+        let writer = thread::spawn(move || {
+            input
+                .write_all(lines.as_bytes())
+                .expect("eio reads its input");
+            input
+        });
+        let mut next = 0;
+        let mut upgraded = false;
+        while next < 2000 || !upgraded {
+            let event = eio.event();
+            if event["event"] == "upgrade" {
+                upgraded = true;
+            } else {
+                assert_eq!(event["text"], format!("m:{next}"), "{runtime}");
+                next += 1;
+            }
+        }
+        eio.input = writer.join().ok();
+        goodbye(eio, runtime);
     }
 }
 
@@ -222,12 +295,18 @@ fn talks_at_length(url: &str, posts: bool) {
             let mut eio = connected(url, runtime, mode, &[]);
             let text = "m:longer ".repeat(LENGTH / 9);
             eio.say(text.as_bytes());
-            assert!(eio.event()["text"] == text.as_str(), "{runtime} {mode:?}: another text");
+            assert!(
+                eio.event()["text"] == text.as_str(),
+                "{runtime} {mode:?}: another text"
+            );
             goodbye(eio, runtime);
             let mut eio = connected(url, runtime, mode, &["--binary-input"]);
             let data = STANDARD.encode(vec![7; LENGTH]);
             eio.say(data.as_bytes());
-            assert!(eio.event()["binary"] == data.as_str(), "{runtime} {mode:?}: other data");
+            assert!(
+                eio.event()["binary"] == data.as_str(),
+                "{runtime} {mode:?}: other data"
+            );
             goodbye(eio, runtime);
         }
     }
@@ -243,9 +322,15 @@ fn minds_max_payload(url: &str) {
         eio.say(b"m:short");
         assert_eq!(eio.event(), json!({"event": "message", "text": "m:short"}));
         let (lines, status, errors) = eio.finish();
-        assert_eq!(lines, [r#"{"event":"disconnect","reason":"client disconnect"}"#]);
+        assert_eq!(
+            lines,
+            [r#"{"event":"disconnect","reason":"client disconnect"}"#]
+        );
         assert_eq!(status, 1);
-        assert!(errors.contains("line 1 was not sent") && errors.contains("1000000"), "{errors}");
+        assert!(
+            errors.contains("line 1 was not sent") && errors.contains("1000000"),
+            "{errors}"
+        );
         assert!(errors.contains("1 line was not delivered"), "{errors}");
 
         for mode in [Mode::WebSocket, Mode::Upgraded] {
@@ -254,7 +339,10 @@ fn minds_max_payload(url: &str) {
             let event = eio.event();
             assert_eq!(event["event"], "disconnect", "{event}");
             let reason = event["reason"].as_str().unwrap();
-            assert!(["server disconnect", "transport error"].contains(&reason), "{reason}");
+            assert!(
+                ["server disconnect", "transport error"].contains(&reason),
+                "{reason}"
+            );
             let (_, status, _) = eio.finish();
             assert_eq!(status, 1);
         }
@@ -265,6 +353,7 @@ fn minds_max_payload(url: &str) {
 fn talks_to_engineioxide() {
     let server = Oxide::start(Setup::Default);
     talks(&server.url());
+    talks_across_the_upgrade(&server.url());
 }
 
 #[test]
@@ -282,6 +371,7 @@ fn large() -> Vec<String> {
 fn talks_to_node() {
     let server = Peer::node(&[]);
     talks(&server.url());
+    talks_across_the_upgrade(&server.url());
     minds_max_payload(&server.url());
 }
 
@@ -296,6 +386,7 @@ fn talks_to_node_at_length() {
 fn talks_to_python_on_aiohttp() {
     let server = Peer::python("aiohttp", &[]);
     talks(&server.url());
+    talks_across_the_upgrade(&server.url());
     minds_max_payload(&server.url());
 }
 
@@ -311,6 +402,7 @@ fn talks_to_python_on_aiohttp_at_length() {
 fn talks_to_python_on_uvicorn() {
     let server = Peer::python("uvicorn", &[]);
     talks(&server.url());
+    talks_across_the_upgrade(&server.url());
     minds_max_payload(&server.url());
 }
 
@@ -336,7 +428,10 @@ fn bad_usage_is_told_and_exits_with_2() {
         (&["--transport", "pigeon", "http://localhost"], "pigeon"),
         (&["--runtime", "pigeon", "http://localhost"], "tokio"),
         (&["--linger", "-1", "http://localhost"], "--linger"),
-        (&["--request-timeout", "soon", "http://localhost"], "--request-timeout"),
+        (
+            &["--request-timeout", "soon", "http://localhost"],
+            "--request-timeout",
+        ),
         (&["--max-message-size", "-1", "http://localhost"], "-1"),
     ] {
         let (lines, status, errors) = run(arguments, b"");
@@ -346,7 +441,10 @@ fn bad_usage_is_told_and_exits_with_2() {
     let (lines, status, _) = run(&["--help"], b"");
     assert_eq!(status, 0);
     assert!(lines.iter().any(|line| line.contains("--binary-input")));
-    assert_eq!(run(&["--version"], b"").0, [format!("eio {}", env!("CARGO_PKG_VERSION"))]);
+    assert_eq!(
+        run(&["--version"], b"").0,
+        [format!("eio {}", env!("CARGO_PKG_VERSION"))]
+    );
 }
 
 #[test]
@@ -361,7 +459,10 @@ fn a_connection_that_can_not_be_made_is_told_with_its_causes() {
         assert_eq!((status, lines.len()), (1, 0), "{errors}");
         assert!(errors.contains("polling: could not connect"), "{errors}");
         assert!(errors.contains("websocket: could not connect"), "{errors}");
-        assert!(errors.to_lowercase().contains("connection refused"), "{errors}");
+        assert!(
+            errors.to_lowercase().contains("connection refused"),
+            "{errors}"
+        );
     }
 }
 
@@ -389,10 +490,19 @@ fn lines_that_can_not_be_sent_are_told_and_the_rest_goes_on() {
     assert_eq!(eio.event()["text"], "good");
     let (_, status, errors) = eio.finish();
     assert_eq!(status, 1);
-    assert!(errors.contains("line 1 was not sent") && errors.contains("UTF-8"), "{errors}");
+    assert!(
+        errors.contains("line 1 was not sent") && errors.contains("UTF-8"),
+        "{errors}"
+    );
     assert!(errors.contains("1 line was not delivered"), "{errors}");
 
-    let mut eio = Eio::start(&["--json", "--binary-input", "--transport", "websocket", &server.url()]);
+    let mut eio = Eio::start(&[
+        "--json",
+        "--binary-input",
+        "--transport",
+        "websocket",
+        &server.url(),
+    ]);
     eio.say(b"!!!");
     eio.say(b"AQID");
     assert_eq!(eio.event()["event"], "connect");
@@ -411,7 +521,10 @@ fn ctrl_c_closes_politely() {
             eio.interrupt();
             // The input is still open.
             let mut eio = eio;
-            assert_eq!(eio.event(), json!({"event": "disconnect", "reason": "client disconnect"}));
+            assert_eq!(
+                eio.event(),
+                json!({"event": "disconnect", "reason": "client disconnect"})
+            );
             let input = eio.input.take();
             let (_, status, errors) = eio.finish();
             assert_eq!((status, errors.as_str()), (0, ""));
@@ -422,27 +535,52 @@ fn ctrl_c_closes_politely() {
 
 #[test]
 fn input_that_ends_at_once_is_delivered_all_the_same() {
-    let server = Oxide::start(Setup::Default);
     let mut input = Vec::new();
     for number in 0..500 {
         input.extend(format!("{number}\n").into_bytes());
     }
     input.extend(b"without an end of line");
-    for (runtime, mode) in RUNTIMES.iter().zip(MODES) {
+    for (runtime, mode) in RUNTIMES
+        .iter()
+        .flat_map(|runtime| MODES.map(|mode| (runtime, mode)))
+    {
+        let server = Oxide::start(Setup::Default);
         let url = server.url();
-        let (_, status, errors) = run(&["--json", "--runtime", runtime, "--transport", mode.option(), &url], &input);
+        let (_, status, errors) = run(
+            &[
+                "--json",
+                "--runtime",
+                runtime,
+                "--transport",
+                mode.option(),
+                &url,
+            ],
+            &input,
+        );
         assert_eq!((status, errors.as_str()), (0, ""), "{runtime} {mode:?}");
-        let line = server.log().wait_for_line("received ", DEADLINE).expect("the session has ended");
-        assert!(line.contains("501") || line.contains("\"polling\""), "{line}");
+        assert_eq!(Counts::of_ended_session(&server).total(), 501);
     }
 }
 
 #[test]
 fn it_lingers_for_answers_when_it_is_told_to() {
     let server = Oxide::start(Setup::Default);
-    let (lines, status, _) = run(&["--json", "--transport", "websocket", "--linger", "1.5", &server.url()], b"a\nb\n");
+    let (lines, status, _) = run(
+        &[
+            "--json",
+            "--transport",
+            "websocket",
+            "--linger",
+            "1.5",
+            &server.url(),
+        ],
+        b"a\nb\n",
+    );
     assert_eq!(status, 0);
-    let texts: Vec<&String> = lines.iter().filter(|line| line.contains("\"message\"")).collect();
+    let texts: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.contains("\"message\""))
+        .collect();
     assert_eq!(texts.len(), 2, "{lines:?}");
 }
 
@@ -452,7 +590,10 @@ fn the_servers_end_is_told_and_exits_with_1() {
     for mode in MODES {
         let mut eio = connected(&server.url(), "tokio", mode, &[]);
         eio.say(b"!close");
-        assert_eq!(eio.event(), json!({"event": "disconnect", "reason": "server disconnect"}));
+        assert_eq!(
+            eio.event(),
+            json!({"event": "disconnect", "reason": "server disconnect"})
+        );
         let (lines, status, _) = eio.finish();
         assert_eq!((lines.len(), status), (0, 1));
     }

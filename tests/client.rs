@@ -306,6 +306,76 @@ fn a_send_that_is_dropped_while_it_waits_has_sent_nothing() {
 }
 
 #[test]
+fn those_who_wait_to_send_are_served_in_order_and_a_large_message_is_not_passed_by_small_ones() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(100, 100)).await;
+        client.try_send("x".repeat(60)).unwrap();
+        let mut large = Box::pin(client.send("y".repeat(80)));
+        assert!(waits(&runtime, &mut large).await);
+        let mut small = Box::pin(client.send("small"));
+        assert!(
+            waits(&runtime, &mut small).await,
+            "it would fit, but not before the large one"
+        );
+        assert_eq!(client.try_send("s").unwrap_err().kind(), ErrorKind::Full);
+        let mut given_up = Box::pin(client.send("given up"));
+        assert!(waits(&runtime, &mut given_up).await);
+        drop(given_up);
+        link.sent().await;
+        let (large, small) = join(large, small).await;
+        assert!(large.is_ok() && small.is_ok());
+        let mut sent = link.sent().await.to_vec();
+        if sent.len() < 2 {
+            sent.extend(link.sent().await.to_vec());
+        }
+        assert_eq!(sent, [text(&"y".repeat(80)), text("small")]);
+        client.try_send("after").unwrap();
+    });
+}
+
+#[test]
+fn a_flush_of_the_sink_that_was_given_up_does_not_cover_a_later_one() {
+    under_both_orders(async |runtime| {
+        let (mut client, mut link) = polling(&runtime).await;
+        client.feed(Message::from("a")).await.unwrap();
+        assert!(waits(&runtime, &mut SinkExt::flush(&mut client)).await);
+        client.feed(Message::from("b")).await.unwrap();
+        assert_eq!(link.sent().await[..], [text("a")]);
+        settle(&runtime).await;
+        assert!(
+            waits(&runtime, &mut SinkExt::flush(&mut client)).await,
+            "b has not left"
+        );
+        assert_eq!(link.sent().await[..], [text("b")]);
+        SinkExt::flush(&mut client).await.unwrap();
+    });
+}
+
+#[test]
+fn all_that_had_arrived_is_delivered_when_a_send_fails_in_the_same_moment() {
+    under_both_orders(async |runtime| {
+        let (client, mut link) = websocket(&runtime).await;
+        client.send("a").await.unwrap();
+        let Call::Send(_, answer) = link.call().await else {
+            panic!("a batch was due")
+        };
+        // In one turn of the driver: a failure, and three batches and a close behind one another.
+        link.deliver(vec![text("1")]);
+        link.deliver(vec![text("2"), text("3")]);
+        link.deliver(vec![text("4"), Packet::Close]);
+        answer.fail(Error::new(ErrorKind::Ended, "gone"));
+        let closed = client.wait().await;
+        assert!(matches!(closed.reason(), Reason::Server), "{closed:?}");
+        let events: Vec<Event> = client.collect().await;
+        let messages = events.iter().filter_map(|event| match event {
+            Event::Message(message) => message.as_text(),
+            _ => None,
+        });
+        assert_eq!(messages.collect::<Vec<_>>(), ["1", "2", "3", "4"]);
+    });
+}
+
+#[test]
 fn a_full_inbox_stops_the_receiving_and_reading_resumes_it() {
     under_both_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(4, 1000)).await;

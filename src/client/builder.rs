@@ -50,6 +50,8 @@ pub struct Builder<T: Transport, R: Runtime> {
     fault: Option<Error>,
     timestamps: bool,
     limits: Limits,
+    /// The limit of a body, where it does not follow from that of a message.
+    max_body: Option<usize>,
     outbox: Capacity,
     inbox: Capacity,
     remember_upgrade: bool,
@@ -85,6 +87,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             fault: None,
             timestamps: true,
             limits,
+            max_body: None,
             outbox: Capacity {
                 messages: 2048,
                 bytes: 2 * 1024 * 1024,
@@ -123,6 +126,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             fault,
             timestamps,
             limits,
+            max_body,
             outbox,
             inbox,
             remember_upgrade,
@@ -140,6 +144,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             fault,
             timestamps,
             limits,
+            max_body,
             outbox,
             inbox,
             remember_upgrade,
@@ -162,6 +167,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             fault,
             timestamps,
             limits,
+            max_body,
             outbox,
             inbox,
             remember_upgrade,
@@ -179,6 +185,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             fault,
             timestamps,
             limits,
+            max_body,
             outbox,
             inbox,
             remember_upgrade,
@@ -314,7 +321,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
 
     /// The most bytes in a polling body received.
     pub fn max_body_size(mut self, bytes: usize) -> Self {
-        self.limits.body = bytes;
+        self.max_body = Some(bytes);
         self
     }
 
@@ -324,7 +331,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         self
     }
 
-    /// The most bytes in an HTTP head, and in the open packet. 64 KiB by default.
+    /// The most bytes in an HTTP head, and in the open packet. 64 KiB by default, which for the
+    /// websocket's handshake is also the most that its library takes (with 124 headers at most).
     pub fn max_head_size(mut self, bytes: usize) -> Self {
         self.limits.head = bytes;
         self.config.handshake_size = bytes;
@@ -397,6 +405,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         request.headers = headers;
         request.timestamps = self.timestamps;
         request.limits = self.limits;
+        request.limits.body = self.max_body.unwrap_or(self.limits.body);
         request.dial_timeout = config.open_timeout;
         let remember = self.remember_upgrade.then_some(origin);
         let shared = Arc::new(Shared::new(self.outbox, self.inbox));
@@ -576,8 +585,8 @@ pub(super) fn remember(origin: &str, upgraded: bool) {
     let mut origins = UPGRADED.lock().unwrap_or_else(PoisonError::into_inner);
     if !upgraded {
         origins.remove(origin);
-    } else if origins.len() < MOST_REMEMBERED {
-        origins.insert(origin.to_owned());
+    } else if origins.insert(origin.to_owned()) && origins.len() > MOST_REMEMBERED {
+        origins.pop_first();
     }
 }
 

@@ -21,6 +21,10 @@ use crate::transport::{Activity, Link, OpenRequest, PacketReceiver, PacketSender
 /// After so many turns without a pause other tasks get theirs.
 const TURNS: u32 = 32;
 
+/// A sleep of no length, after which the runtime has looked at its sockets. tokio needs that: until
+/// then a read trusts what was known, and being woken does not make it look.
+const A_LOOK: Duration = Duration::ZERO;
+
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     runtime: Arc<dyn Runtime>,
@@ -36,6 +40,8 @@ pub(crate) struct Driver {
     timer: Option<Timer>,
     /// The deadline has passed; one last look is taken at what may have come.
     overdue: bool,
+    /// A link whose `recv` is polled once more when this sleep is over.
+    draining: Option<(LinkId, BoxFuture<'static, ()>)>,
     /// Whether the engine was told that the inbox has room.
     room: bool,
     closing: bool,
@@ -152,6 +158,7 @@ impl Driver {
             deadline: None,
             timer: None,
             overdue: false,
+            draining: None,
             room: true,
             closing: false,
             spare: Vec::new(),
@@ -170,6 +177,7 @@ impl Driver {
         let mut busy = self.take_commands(now);
         busy |= self.poll_senders(now);
         busy |= self.poll_receivers(now);
+        busy |= self.poll_draining(cx, now);
         self.look_for_room(now);
         match self.carry_out(now) {
             Turn::Done => return Turn::Done,
@@ -338,7 +346,7 @@ impl Driver {
                         }));
                     }
                 }
-                Output::Drain { link } => self.drain(now, link),
+                Output::Drain { link } => self.drain(link),
                 Output::Drop { link } => self.links.retain(|half| half.id != link),
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
@@ -368,25 +376,36 @@ impl Driver {
         self.links.iter_mut().find(|half| half.id == link)
     }
 
-    /// Polls a receive call once more; whatever it gives, the engine knows how to go on.
-    fn drain(&mut self, now: Duration, link: LinkId) {
-        let Some(half) = self.link(link) else { return };
-        half.receiver.look_again();
-        let input = match half.receiver.poll() {
-            None => Input::Drained { link },
-            Some((receiver, received)) => {
-                half.receiver.idle = Some(receiver);
-                match received {
-                    Ok(packets) => Input::Received { link, packets },
-                    Err(error) => Input::Failed {
-                        link,
-                        call: Call::Receive,
-                        error,
-                    },
-                }
-            }
+    /// Begins to poll a receive call until it would wait: now, and when the runtime has looked.
+    fn drain(&mut self, link: LinkId) {
+        // One that has returned meanwhile was told to the engine, which has said how to go on.
+        if let Some(half) = self.link(link)
+            && half.receiver.running.is_some()
+        {
+            half.receiver.look_again();
+            self.draining = Some((link, self.runtime.sleep(A_LOOK)));
+        }
+    }
+
+    fn poll_draining(&mut self, cx: &mut Context<'_>, now: Duration) -> bool {
+        let Some((link, sleep)) = &mut self.draining else {
+            return false;
         };
-        self.engine.handle(now, input);
+        let link = *link;
+        let running = |half: &&mut Half| half.id == link && half.receiver.running.is_some();
+        let Some(half) = self.links.iter_mut().find(running) else {
+            self.draining = None;
+            return false;
+        };
+        if sleep.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.draining = None;
+        half.receiver.look_again();
+        if !self.poll_receivers(now) {
+            self.engine.handle(now, Input::Drained { link });
+        }
+        true
     }
 
     fn tell(&mut self, events: Vec<Event>) {
@@ -449,16 +468,23 @@ impl Driver {
     /// A user who blocks the runtime's thread delays us, not the server: before a deadline counts,
     /// the runtime gets a turn to notice what has come, and all that waits is looked at.
     fn time_is_up(&mut self, cx: &mut Context<'_>, now: Duration) -> Turn {
-        self.timer = None;
         if !self.overdue {
             self.overdue = true;
+            self.timer = Some(Timer {
+                at: now,
+                sleep: self.runtime.sleep(A_LOOK),
+            });
             for half in &self.links {
                 half.receiver.look_again();
                 half.sender.look_again();
             }
-            cx.waker().wake_by_ref();
+        }
+        if let Some(timer) = &mut self.timer
+            && timer.sleep.as_mut().poll(cx).is_pending()
+        {
             return Turn::Idle;
         }
+        self.timer = None;
         self.overdue = false;
         for half in &self.links {
             let since = |at: Duration| at.saturating_sub(self.start);
@@ -480,20 +506,21 @@ impl Driver {
     fn close(&mut self, reason: Reason, uncertain: Vec<Message>, mut unsent: Vec<Message>) {
         self.links.clear();
         self.timer = None;
-        self.shared.end(|queue| {
+        let ended = self.shared.end(|queue| {
             unsent.extend(queue.into_iter().filter_map(|packet| match packet {
                 Packet::Message(message) => Some(message),
                 _ => None,
             }));
-            let closed = Closed::new(reason, uncertain, unsent);
+            Closed::new(reason, uncertain, unsent)
+        });
+        if let Some(closed) = ended {
             tracing::debug!(
                 reason = %closed,
                 uncertain = closed.uncertain().len(),
                 unsent = closed.unsent().len(),
                 "closed"
             );
-            closed
-        });
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use event_listener::{Event as Bell, EventListener};
 use futures::{FutureExt as _, Sink};
 
-use super::shared::{Refusal, Shared, closed_error};
+use super::shared::{Place, Refusal, Shared, Ticket, closed_error};
 use crate::error::{Error, ErrorKind, SendError};
 use crate::event::{Closed, Connected, Reason};
 use crate::packet::Message;
@@ -35,6 +35,8 @@ pub struct Handle {
     shared: Arc<Shared>,
     /// What the `Sink` waits for.
     listener: Option<EventListener>,
+    /// The place of the `Sink` among those who wait to send.
+    ticket: Option<Ticket>,
     /// The number of the message that a flush of the `Sink` waits for.
     flush: Option<u64>,
 }
@@ -44,6 +46,7 @@ impl Handle {
         Self {
             shared,
             listener: None,
+            ticket: None,
             flush: None,
         }
     }
@@ -57,6 +60,10 @@ impl Handle {
     /// # Errors
     ///
     /// Why the session could not be opened.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the session goes on opening.
     pub async fn opened(&self) -> Result<Connected, Error> {
         wait_for(&self.shared.turned, || self.is_opened()).await
     }
@@ -90,15 +97,15 @@ impl Handle {
     ///
     /// Dropped before it returns, it has not accepted the message.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut message = message.into();
+        let mut message = match self.shared.push(message.into(), Place::None) {
+            Ok(()) => return Ok(()),
+            Err(Refusal::No(error)) => return Err(error),
+            Err(Refusal::Later(message, _)) => message,
+        };
+        let ticket = self.shared.queue_up();
         loop {
-            match self.shared.push(message, true) {
-                Ok(()) => return Ok(()),
-                Err(Refusal::No(error)) => return Err(error),
-                Err(Refusal::Later(back, _)) => message = back,
-            }
             let listener = self.shared.room.listen();
-            match self.shared.push(message, true) {
+            match self.shared.push(message, Place::Ticket(&ticket)) {
                 Ok(()) => return Ok(()),
                 Err(Refusal::No(error)) => return Err(error),
                 Err(Refusal::Later(back, _)) => message = back,
@@ -114,7 +121,7 @@ impl Handle {
     /// See there.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.shared
-            .push(message.into(), true)
+            .push(message.into(), Place::None)
             .map_err(Refusal::into_error)
     }
 
@@ -123,6 +130,10 @@ impl Handle {
     /// # Errors
     ///
     /// See there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
     pub async fn flush(&self) -> Result<(), Error> {
         let number = self.shared.accepted();
         let flushed = wait_for(&self.shared.left, || self.shared.flushed(number)).await;
@@ -130,12 +141,20 @@ impl Handle {
     }
 
     /// The same as [`Client::disconnect`](crate::Client::disconnect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the session goes on closing.
     pub async fn disconnect(&self) -> Closed {
         self.shared.close();
         self.wait().await
     }
 
     /// The same as [`Client::wait`](crate::Client::wait).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
     pub async fn wait(&self) -> Closed {
         wait_for(&self.shared.turned, || self.shared.state().closed.clone()).await
     }
@@ -233,17 +252,34 @@ impl Sink<Message> for Handle {
     type Error = SinkError;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        self.poll_for(
+        let handle = &mut *self;
+        if handle.ticket.is_none() {
+            if handle.shared.is_ready(Place::None) {
+                return Poll::Ready(Ok(()));
+            }
+            handle.ticket = Some(handle.shared.queue_up());
+        }
+        let ticket = handle.ticket.take();
+        let ready = handle.poll_for(
             cx,
             |shared| &shared.room,
-            |shared| shared.is_ready().then_some(Ok(())),
-        )
+            |shared| {
+                let place = ticket.as_ref().map_or(Place::None, Place::Ticket);
+                shared.is_ready(place).then_some(Ok(()))
+            },
+        );
+        if ready.is_pending() {
+            handle.ticket = ticket;
+        }
+        ready
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
+        // A flush that was given up does not cover this one.
+        self.flush = None;
         // Room was promised by `poll_ready`; that somebody else took it meanwhile is borne with.
         self.shared
-            .push(message, false)
+            .push(message, Place::Promised)
             .map_err(|refusal| SinkError::Refused(refusal.into_error()))
     }
 

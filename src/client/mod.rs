@@ -179,7 +179,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// Closes the session and waits for its end. What was accepted is flushed first; nothing more
-    /// is accepted. It takes no longer than the close timeouts of [`Builder`] allow.
+    /// is accepted. It takes no longer than the close timeouts of [`Builder`] allow. What comes
+    /// meanwhile is kept for reading while the inbox has room, and dropped beyond that.
     ///
     /// # Cancel safety
     ///
@@ -213,7 +214,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// From now on messages are dropped as they come, so that a program which only sends need not
-    /// read. Other events are kept.
+    /// read, and with them those that have come and were not read. Other events are kept.
     pub fn discard_messages(&self) {
         self.handle.shared().discard();
     }

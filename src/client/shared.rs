@@ -2,6 +2,8 @@
 //!
 //! A batch crosses under one lock and with one wake-up, whatever its length.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -47,6 +49,10 @@ pub(crate) struct State {
     pending_bytes: usize,
     accepted: u64,
     left: u64,
+    /// Those who wait to send, first come first served: else small messages would pass a large one
+    /// for ever.
+    waiting: VecDeque<u64>,
+    next_ticket: u64,
     closing: bool,
     pub(crate) connected: Option<Connected>,
     pub(crate) transport: Option<&'static str>,
@@ -79,6 +85,39 @@ pub(crate) enum Refusal {
     /// There is no room, or no session yet: to be tried again at the bell.
     Later(Message, ErrorKind),
     No(SendError),
+}
+
+/// Where somebody stands who wants to send.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place<'a> {
+    /// He has not waited, and enters only past nobody.
+    None,
+    Ticket(&'a Ticket),
+    /// He was promised room.
+    Promised,
+}
+
+/// A place in the queue of those who wait to send, given up when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl PartialEq for Ticket {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.shared
+            .state()
+            .waiting
+            .retain(|number| *number != self.number);
+        self.shared.room.notify(usize::MAX);
+    }
 }
 
 impl Refusal {
@@ -123,8 +162,8 @@ impl Shared {
 
     // The user's side.
 
-    /// Accepts a message, or tells why not. `within` is false for a message that was promised room.
-    pub(crate) fn push(&self, message: Message, within: bool) -> Result<(), Refusal> {
+    /// Accepts a message, or tells why not.
+    pub(crate) fn push(&self, message: Message, place: Place<'_>) -> Result<(), Refusal> {
         let mut state = self.state();
         if state.closing || state.closed.is_some() {
             let error = closed_error(state.closed.as_ref());
@@ -137,7 +176,9 @@ impl Shared {
             return Err(Refusal::No(SendError::new(message, error)));
         }
         let length = message.len();
-        if within && !state.has_room(length, self.outbox_capacity) {
+        if !state.may_enter(place)
+            || place != Place::Promised && !state.has_room(length, self.outbox_capacity)
+        {
             return Err(Refusal::Later(message, ErrorKind::Full));
         }
         let idle = state.queue.is_empty();
@@ -153,11 +194,26 @@ impl Shared {
     }
 
     /// Whether some message may be pushed, or the session is over.
-    pub(crate) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self, place: Place<'_>) -> bool {
         let state = self.state();
         state.closing
             || state.closed.is_some()
-            || state.acceptance.is_some() && state.has_room(1, self.outbox_capacity)
+            || state.acceptance.is_some()
+                && state.may_enter(place)
+                && state.has_room(1, self.outbox_capacity)
+    }
+
+    /// A place behind all who wait to send.
+    pub(crate) fn queue_up(self: &Arc<Self>) -> Ticket {
+        let mut state = self.state();
+        let number = state.next_ticket;
+        state.next_ticket = number.wrapping_add(1);
+        state.waiting.push_back(number);
+        drop(state);
+        Ticket {
+            shared: Arc::clone(self),
+            number,
+        }
     }
 
     /// The number of the last message accepted.
@@ -313,16 +369,16 @@ impl Shared {
     }
 
     /// The session has ended. What is still in the queue never left, and is added to `unsent`.
-    pub(crate) fn end(&self, end: impl FnOnce(Vec<Packet>) -> Closed) {
+    pub(crate) fn end(&self, end: impl FnOnce(Vec<Packet>) -> Closed) -> Option<Closed> {
         let mut state = self.state();
         if state.closed.is_some() {
-            return;
+            return None;
         }
         let closed = end(std::mem::take(&mut state.queue));
         state.closed = Some(closed.clone());
         state.acceptance = None;
         drop(state);
-        self.put(vec![Event::Closed(closed)], false);
+        self.put(vec![Event::Closed(closed.clone())], false);
         let mut inbox = lock(&self.inbox);
         inbox.finished = true;
         let reader = inbox.reader.take();
@@ -333,10 +389,19 @@ impl Shared {
         self.room.notify(usize::MAX);
         self.left.notify(usize::MAX);
         self.turned.notify(usize::MAX);
+        Some(closed)
     }
 }
 
 impl State {
+    fn may_enter(&self, place: Place<'_>) -> bool {
+        match place {
+            Place::None => self.waiting.is_empty(),
+            Place::Ticket(ticket) => self.waiting.front() == Some(&ticket.number),
+            Place::Promised => true,
+        }
+    }
+
     /// A message that is larger than the whole outbox is let in alone.
     fn has_room(&self, length: usize, capacity: Capacity) -> bool {
         self.pending_messages == 0

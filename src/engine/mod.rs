@@ -148,6 +148,8 @@ pub(crate) struct Engine {
     attempts: Vec<(&'static str, Error)>,
     handshake: Option<Arc<Handshake>>,
     probe: Option<Probe>,
+    /// The link of a probe that is not wanted any more, until the end.
+    abandoned: Option<LinkId>,
     /// The transports still to be probed, as indices of `config.transports`.
     candidates: VecDeque<usize>,
     outbox: Outbox,
@@ -224,6 +226,7 @@ impl Engine {
             attempts: Vec::new(),
             handshake: None,
             probe: None,
+            abandoned: None,
             candidates: VecDeque::new(),
             uncertain: Vec::new(),
             heartbeat: Heartbeat::default(),
@@ -556,8 +559,9 @@ impl Engine {
 
     /// Ends the session: drops its links, and tells what became of every message.
     fn end(&mut self, reason: Reason) {
-        if let Some(probe) = self.probe.take() {
-            self.outputs.push_back(Output::Drop { link: probe.link() });
+        self.abandon_probe();
+        if let Some(link) = self.abandoned.take() {
+            self.outputs.push_back(Output::Drop { link });
         }
         self.outputs.push_back(Output::Drop {
             link: self.current.id,

@@ -1066,12 +1066,24 @@ fn a_servers_end_while_we_flush_is_the_servers() {
 }
 
 #[test]
-fn a_close_before_the_pong_drops_the_probe_and_after_it_goes_back() {
+fn a_close_during_an_upgrade_goes_back_to_polling_and_keeps_the_probe_to_the_end() {
     let mut rig = Rig::probing();
-    assert_eq!(rig.on(Input::Close), ["drop 1", "close 0"]);
+    rig.says(&["a"]);
+    assert!(rig.on(Input::Close).is_empty());
+    assert!(
+        rig.brings(1, &["3probe"]).is_empty(),
+        "it is not wanted any more"
+    );
+    assert_eq!(rig.sent(0), ["left 1", "close 0"]);
+    assert!(rig.fails(1, Call::Receive).is_empty());
+    assert_eq!(rig.on(Input::SaidGoodbye { link: LinkId(0) }), ["drain 0"]);
+    assert_eq!(
+        rig.on(Input::Drained { link: LinkId(0) }),
+        ["drop 1", "drop 0", "closed Client uncertain [] unsent []"]
+    );
     let mut rig = Rig::pausing();
     rig.says(&["a"]);
-    assert_eq!(rig.on(Input::Close), ["drop 1", "send 0 4a"]);
+    assert_eq!(rig.on(Input::Close), ["send 0 4a"]);
     assert_eq!(rig.sent(0), ["left 1", "close 0"]);
 }
 

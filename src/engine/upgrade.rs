@@ -18,10 +18,6 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    pub(super) fn link(&self) -> LinkId {
-        self.link.id
-    }
-
     pub(super) fn deadline(&self) -> Duration {
         self.deadline
     }
@@ -148,13 +144,12 @@ impl Engine {
         self.next_probe(now);
     }
 
-    /// Drops the probe, for good, without a word.
+    /// Goes back to polling, for good, without a word. The link is kept, unused, to the end of the
+    /// session: engineioxide ends a session whose probe ends, and what is to be flushed with it.
     pub(super) fn abandon_probe(&mut self) {
         self.candidates.clear();
         if let Some(probe) = self.probe.take() {
-            self.outputs.push_back(Output::Drop {
-                link: probe.link.id,
-            });
+            self.abandoned = Some(probe.link.id);
         }
     }
 

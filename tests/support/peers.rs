@@ -1,16 +1,15 @@
 //! Real Engine.IO servers, each in a process of its own, that the integration
 //! tests talk to. `tests/run` installs what they need.
 
-// Each test program that has this module uses a part of it.
-#![allow(dead_code)]
-
 use std::env;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use super::log::Log;
 
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -25,7 +24,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Starts the reference server, npm's `engine.io`.
-    pub(crate) fn node(options: &[&str]) -> Self {
+    pub(crate) fn node(options: &[String]) -> Self {
         let modules = installed("node").join("node_modules");
         let mut command = Command::new("node");
         command
@@ -37,7 +36,7 @@ impl Peer {
 
     /// Starts python-engineio on the HTTP server `driver`: `aiohttp` or
     /// `uvicorn`.
-    pub(crate) fn python(driver: &str, options: &[&str]) -> Self {
+    pub(crate) fn python(driver: &str, options: &[String]) -> Self {
         let interpreter = installed("python").join("bin").join("python");
         let mut command = Command::new(interpreter);
         command
@@ -79,7 +78,7 @@ impl Peer {
         let line = receiver.recv_timeout(START_DEADLINE).unwrap_or_else(|_| {
             panic!(
                 "no port from {command:?} in {START_DEADLINE:?}; it wrote: {:?}",
-                peer.lines()
+                peer.log.lines()
             )
         });
         peer.port = parse_port(&line).unwrap_or_else(|| {
@@ -87,14 +86,10 @@ impl Peer {
             peer.log.wait_for_end(START_DEADLINE);
             panic!(
                 "{line:?} from {command:?} instead of a port; it wrote: {:?}",
-                peer.lines()
+                peer.log.lines()
             )
         });
         peer
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
     }
 
     /// `http://127.0.0.1:PORT`
@@ -102,18 +97,20 @@ impl Peer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// All lines that the peer has written on standard error so far.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.log.lock().lines.clone()
+    /// What the peer writes on standard error.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
     }
 
-    /// Waits for a line on standard error that contains `part`, or finds it
-    /// among the lines already there. `None` when the deadline passes or the
-    /// peer ends first.
-    pub(crate) fn wait_for_line(&self, part: &str, deadline: Duration) -> Option<String> {
-        self.log.wait(deadline, |state| {
-            state.lines.iter().find(|line| line.contains(part)).cloned()
-        })
+    /// Stops the process where it is: its connections stay open, and it says nothing more.
+    pub(crate) fn silence(&self) {
+        let status = Command::new("kill")
+            .args(["-STOP", &self.child.id().to_string()])
+            .status();
+        assert!(
+            status.as_ref().is_ok_and(|status| status.success()),
+            "cannot stop the peer: {status:?}"
+        );
     }
 }
 
@@ -122,65 +119,6 @@ impl Drop for Peer {
         // Fails only for a process that has already been waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// What a peer has written on standard error.
-#[derive(Default)]
-struct Log {
-    state: Mutex<LogState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct LogState {
-    lines: Vec<String>,
-    ended: bool,
-}
-
-impl Log {
-    // A test that panicked with the lock must not hide its panic behind others.
-    fn lock(&self) -> MutexGuard<'_, LogState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fill(&self, mut stderr: impl BufRead) {
-        let mut bytes = Vec::new();
-        while matches!(stderr.read_until(b'\n', &mut bytes), Ok(1..)) {
-            let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-            self.lock().lines.push(line);
-            self.changed.notify_all();
-            bytes.clear();
-        }
-        self.lock().ended = true;
-        self.changed.notify_all();
-    }
-
-    fn wait<T>(
-        &self,
-        deadline: Duration,
-        mut find: impl FnMut(&LogState) -> Option<T>,
-    ) -> Option<T> {
-        let end = Instant::now() + deadline;
-        let mut state = self.lock();
-        loop {
-            if let Some(found) = find(&state) {
-                return Some(found);
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if state.ended || left.is_zero() {
-                return None;
-            }
-            state = self
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-    }
-
-    fn wait_for_end(&self, deadline: Duration) {
-        self.wait(deadline, |_| None::<()>);
     }
 }
 

@@ -66,11 +66,7 @@ impl Server {
     }
 
     pub(crate) async fn accept(&mut self) -> Peer {
-        Peer {
-            runtime: self.runtime.clone(),
-            stream: self.listener.accept().await,
-            unread: Vec::new(),
-        }
+        Peer::new(&self.runtime, self.listener.accept().await)
     }
 
     /// Whether somebody has connected and was not accepted. If so, the connection ends.
@@ -204,6 +200,14 @@ pub(crate) fn switching(request: &Request) -> String {
 }
 
 impl Peer {
+    pub(crate) fn new(runtime: &MockRuntime, stream: MemoryStream) -> Self {
+        Self {
+            runtime: runtime.clone(),
+            stream,
+            unread: Vec::new(),
+        }
+    }
+
     /// Writes as much at once as the pipe holds. A client that has gone is no fault of the script.
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref()).await;

@@ -601,10 +601,23 @@ fn a_post_is_well_with_any_2xx_and_refused_with_any_other_status() {
 #[test]
 fn a_body_that_nobody_asked_to_compress_is_refused() {
     under_both_orders(async |runtime| {
-        let answer = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n4x";
-        let error = polled(&runtime, answer).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Http);
-        assert!(error.to_string().contains("compressed"), "{error}");
+        let answer = |status: &str, encoding: &str| {
+            format!(
+                "HTTP/1.1 {status}\r\nContent-Encoding: {encoding}\r\nContent-Length: 2\r\n\r\n4x"
+            )
+        };
+        for encoding in ["gzip", "br", "identity, gzip"] {
+            let answer = answer("200 OK", encoding);
+            let error = polled(&runtime, answer).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Http);
+            assert!(error.to_string().contains("compressed"), "{error}");
+        }
+        // One that says that it is not compressed is not.
+        let packets = polled(&runtime, answer("200 OK", "Identity")).await;
+        assert_eq!(packets.unwrap(), [message("x")]);
+        // Of an error page the status is what counts.
+        let error = polled(&runtime, answer("502 Bad Gateway", "gzip")).await;
+        assert_eq!(error.unwrap_err().status(), Some(502));
     });
 }
 
@@ -644,6 +657,32 @@ fn the_good_packets_of_a_payload_come_before_the_error() {
                 assert!(error.to_string().contains(words), "{error}");
             }
         }
+    });
+}
+
+#[test]
+fn a_server_of_protocol_3_is_named_and_a_message_that_looks_like_one_is_a_message() {
+    under_both_orders(async |runtime| {
+        let first = polled(&runtime, response("96:0{\"sid\":\"x\"}")).await;
+        let error = first.unwrap_err();
+        assert!(error.to_string().contains("EIO=3"), "{error}");
+    });
+    under_both_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.request().await;
+            peer.write(response(open_packet(25_000, 20_000))).await;
+            peer.request().await;
+            peer.write(response(r#"4:0{"x":1}"#)).await;
+        });
+        let mut link = polling(&runtime).await;
+        link.receiver.recv().await.unwrap();
+        assert_eq!(
+            link.receiver.recv().await.unwrap(),
+            [message(r#":0{"x":1}"#)]
+        );
+        script.await;
     });
 }
 

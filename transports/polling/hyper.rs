@@ -16,8 +16,8 @@ use engineio_client::http::{Exchange, HttpClient};
 use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind, async_trait};
 use futures::io::{AsyncRead, AsyncWrite};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::header::{CONTENT_ENCODING, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use url::Url;
 
@@ -216,12 +216,13 @@ impl Connection {
             }
         };
         let (head, body) = response.into_parts();
-        if head.headers.contains_key(CONTENT_ENCODING) {
+        // Of a refusal the status is what counts.
+        if head.status.is_success() && is_compressed(&head.headers) {
             let message = "the server compressed a response, which it was not asked to";
             return Err(Failure::Error(Error::new(ErrorKind::Http, message)));
         }
         let body = self
-            .collect(body, &head, progress, exchange)
+            .collect(body, progress, exchange)
             .await
             .map_err(Failure::Error)?;
         Ok(Response::from_parts(head, body))
@@ -231,7 +232,6 @@ impl Connection {
     async fn collect(
         &mut self,
         body: Incoming,
-        head: &http::response::Parts,
         mut progress: Progress<'_>,
         exchange: &Exchange,
     ) -> Result<Bytes, Error> {
@@ -242,12 +242,10 @@ impl Connection {
                 format!("a body of more than {limit} bytes (limit max_body_size)"),
             )
         };
-        let length = head
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        let length: usize = length.unwrap_or_default();
-        if length > limit {
+        // Not by the header, which a chunked body may have besides, and untrue.
+        let told = body.size_hint().exact();
+        let length = told.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        if length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
         let mut whole = BytesMut::new();
@@ -267,13 +265,13 @@ impl Connection {
             if data.len() > limit.saturating_sub(whole.len()) {
                 return Err(too_large());
             }
-            if whole.is_empty() && data.len() == length {
+            if whole.is_empty() && Some(data.len()) == length {
                 // It came in one piece.
                 return Ok(data);
             }
             if whole.capacity() == 0 {
                 // As much as the server says, but no more on its word alone than this.
-                whole.reserve(length.min(1024 * 1024));
+                whole.reserve(length.unwrap_or_default().min(1024 * 1024));
             }
             whole.extend_from_slice(&data);
         }
@@ -344,6 +342,13 @@ fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
         return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
     }
     Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
+}
+
+fn is_compressed(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as the input error

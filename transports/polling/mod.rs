@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use engineio_client::codec::{decode_payload, encode_payload};
+use engineio_client::codec::{decode_payload, encode_payload, is_protocol_3};
 use engineio_client::http::{Exchange, HttpClient};
 use engineio_client::{
     Batch, Error, ErrorKind, Framing, Handshake, Link, OpenRequest, Packet, PacketReceiver,
@@ -116,9 +116,7 @@ impl Requests {
                 HeaderValue::from_static("text/plain;charset=UTF-8"),
             );
         }
-        for name in self.request.headers.keys() {
-            headers.remove(name);
-        }
+        // The user's replace ours of the same name.
         headers.extend(self.request.headers.clone());
         *request.method_mut() = method;
         self.client.send(request, &self.exchange).await
@@ -158,6 +156,11 @@ impl PacketReceiver for Receiver {
                 response.headers(),
                 response.body(),
             ));
+        }
+        if self.requests.sid.get().is_none() && is_protocol_3(response.body()) {
+            let message =
+                "the server speaks Engine.IO protocol 3 (EIO=3), and this client protocol 4";
+            return Err(Error::new(ErrorKind::Protocol, message));
         }
         let decoded = decode_payload(response.into_body(), &self.requests.exchange.limits);
         if self.requests.sid.get().is_none()

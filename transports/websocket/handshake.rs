@@ -24,6 +24,10 @@ const BODY_WAIT: Duration = Duration::from_secs(1);
 /// And how much of it is read.
 const BODY_SIZE: u64 = 16 * 1024;
 
+/// tungstenite takes no more than this, nor more headers than `LIBRARY_HEADERS`.
+const LIBRARY_HEAD: usize = 65_536;
+const LIBRARY_HEADERS: usize = 124;
+
 /// Asks the server to speak WebSocket from here on. Gives the stream back, and what came behind the
 /// answer's head.
 pub(super) async fn shake_hands(
@@ -32,14 +36,15 @@ pub(super) async fn shake_hands(
     request: &OpenRequest,
 ) -> Result<(BoxedStream, Vec<u8>), Error> {
     let asked = ask(runtime, request)?;
-    let mut stream = HeadStream::new(stream, request.limits.head);
+    let limit = request.limits.head.min(LIBRARY_HEAD);
+    let mut stream = HeadStream::new(stream, limit);
     let answer = client_async_with_config(asked, &mut stream, None)
         .await
         .map(|_| ());
     if stream.too_large {
         let message = format!(
             "an HTTP head of more than {} bytes (limit max_head_size)",
-            request.limits.head
+            limit
         );
         return Err(Error::new(ErrorKind::Limit, message));
     }
@@ -70,6 +75,11 @@ pub(super) async fn shake_hands(
             "the websocket request can't be made",
         )
         .with_source(error)),
+        // Its error for this is of a type that it does not show.
+        Err(error) if error.to_string().contains("too many headers") => {
+            let message = format!("an HTTP head of more than {LIBRARY_HEADERS} headers");
+            Err(Error::new(ErrorKind::Limit, message))
+        }
         Err(error) => Err(
             Error::new(ErrorKind::WebSocket, "the websocket handshake failed").with_source(error),
         ),
@@ -98,9 +108,7 @@ fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest) -> Result<Request<()>,
         HeaderValue::from_static(super::super::USER_AGENT),
     );
     headers.insert(header::HOST, value(authority)?);
-    for name in request.headers.keys() {
-        headers.remove(name);
-    }
+    // The user's replace ours of the same name, but for those of the protocol.
     headers.extend(request.headers.clone());
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));

@@ -24,6 +24,8 @@ pub(super) struct Io {
     /// What leaves next: the bytes behind `sent`.
     output: Vec<u8>,
     sent: usize,
+    /// What was written may lie in a buffer of the stream's own (TLS has one).
+    unflushed: bool,
     /// Control frames that the library has written, and that must not cut one of ours.
     control: Vec<u8>,
 }
@@ -38,6 +40,7 @@ impl Io {
             written: 0,
             output: Vec::new(),
             sent: 0,
+            unflushed: false,
             control: Vec::new(),
         }
     }
@@ -65,7 +68,7 @@ impl Io {
     }
 
     pub(super) fn has_output(&self) -> bool {
-        !self.output.is_empty() || !self.control.is_empty()
+        !self.output.is_empty() || !self.control.is_empty() || self.unflushed
     }
 
     /// Whether some of the output has not left yet.
@@ -84,6 +87,7 @@ impl Io {
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.unflushed = true;
             self.sent = self.sent.saturating_add(count);
             self.written = self
                 .written
@@ -91,7 +95,11 @@ impl Io {
         }
         self.output.clear();
         self.sent = 0;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// After a batch: a connection should not keep the memory of its largest one.

@@ -2,6 +2,7 @@
 //! likes, and the session lives on.
 
 use std::io::{self, BufRead as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use futures::channel::mpsc::{self, Receiver, Sender};
@@ -10,6 +11,9 @@ use futures::{SinkExt as _, StreamExt as _};
 
 /// How many lines may lie between a thread and the session.
 const LINES: usize = 64;
+
+/// How many bytes are gathered for one write.
+const AT_ONCE: usize = 64 * 1024;
 
 /// The lines of standard input, without their ends.
 pub(crate) fn input() -> Receiver<io::Result<Vec<u8>>> {
@@ -50,7 +54,9 @@ pub(crate) fn output() -> (Sender<String>, JoinHandle<()>) {
         while let Some(mut line) = block_on(lines.next()) {
             // What waits already is written with it, and flushed once.
             line.push('\n');
-            while let Ok(more) = lines.try_recv() {
+            while line.len() < AT_ONCE
+                && let Ok(more) = lines.try_recv()
+            {
                 line.push_str(&more);
                 line.push('\n');
             }
@@ -66,10 +72,14 @@ pub(crate) fn output() -> (Sender<String>, JoinHandle<()>) {
     (sender, thread)
 }
 
-/// Resolves when the user asks for the end.
+/// Resolves when the user asks for the end. Who asks twice gets it at once, without a goodbye.
 pub(crate) fn interrupt() -> Receiver<()> {
     let (mut sender, receiver) = mpsc::channel(1);
+    let asked = AtomicBool::new(false);
     let handler = move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(crate::FAILED);
+        }
         let _ = sender.try_send(());
     };
     if let Err(error) = ctrlc::set_handler(handler) {

@@ -1,7 +1,8 @@
 // The reference Engine.IO server as a peer for the integration tests.
 //
 // It listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on
-// standard output. Standard error gets "connect SID" and
+// standard output. Standard error gets "connect SID", and at the end of a
+// session 'received SID {"polling":P,"websocket":W}' (see !count) and
 // "disconnect SID REASON".
 //
 // Messages are echoed, except texts that start with "!":
@@ -133,6 +134,8 @@ function onConnection(socket) {
   });
 
   socket.on("close", (reason) => {
+    const received = JSON.stringify(session.received);
+    process.stderr.write(`received ${socket.id} ${received}\n`);
     process.stderr.write(`disconnect ${socket.id} ${reason}\n`);
   });
 

@@ -1,7 +1,9 @@
 """python-engineio as a peer for the integration tests, on two HTTP servers.
 
 It listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on
-standard output. Standard error gets "connect SID" and "disconnect SID REASON".
+standard output. Standard error gets "connect SID", and at the end of a session
+'received SID {"polling":P,"websocket":W}' (see !count) and
+"disconnect SID REASON".
 
 Messages are echoed, except texts that start with "!":
   !close      this server closes the session
@@ -128,7 +130,9 @@ def engine(args, mode):
 
     @eio.on("disconnect")
     async def disconnect(sid, reason):
-        sessions.pop(sid, None)
+        session = sessions.pop(sid, None)
+        if session is not None:
+            log("received", sid, compact(session.received))
         log("disconnect", sid, reason)
 
     return eio

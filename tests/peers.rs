@@ -1,0 +1,55 @@
+//! The client against the servers of the world: Node's engine.io, and python-engineio on aiohttp and
+//! on uvicorn. `tests/run` installs them, and runs these tests with all others.
+
+#[macro_use]
+#[path = "support"]
+mod support {
+    pub(crate) mod cases;
+    pub(crate) mod foreign;
+    pub(crate) mod log;
+    #[macro_use]
+    pub(crate) mod matrix;
+    pub(crate) mod peers;
+    pub(crate) mod server;
+    pub(crate) mod session;
+}
+
+use engineio_client::{AsyncStd, Smol, Tokio};
+use support::foreign::{Aiohttp, Node, Uvicorn};
+use support::session::{Mode, Runs as _};
+use support::{cases, foreign};
+
+macro_rules! tests {
+    ($module:ident $peer:ident) => {
+        mod $module {
+            use super::*;
+
+            in_each_mode! {
+                [#[ignore = "needs the peers that tests/run installs"]] $peer:
+                cases::every_kind_of_message_is_echoed
+                cases::a_separator_within_a_message_stays_there
+                cases::five_megabytes_are_echoed
+                cases::a_message_over_max_payload
+                cases::a_close_by_the_server_is_told
+                cases::disconnect_flushes_first
+                cases::an_idle_session_disconnects_at_once
+            }
+
+            on_each_runtime! {
+                [#[ignore = "needs the peers that tests/run installs"]] $peer:
+                cases::an_upgrade_in_full_traffic_loses_nothing
+                cases::a_burst_by_polling_arrives_in_order
+                cases::an_idle_session_stays_alive
+                cases::nobody_listens
+                cases::a_transport_that_is_not_served_is_refused
+                foreign::silence_ends_a_session
+                foreign::a_rejected_session_tells_why
+                foreign::a_wrong_path_tells_so
+            }
+        }
+    };
+}
+
+tests!(node Node);
+tests!(aiohttp Aiohttp);
+tests!(uvicorn Uvicorn);

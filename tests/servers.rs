@@ -1,0 +1,103 @@
+//! The client against engineioxide, a real server, in this process: on each runtime, by each
+//! transport, and from one to the other.
+
+#[macro_use]
+#[path = "support"]
+mod support {
+    pub(crate) mod cases;
+    pub(crate) mod log;
+    #[macro_use]
+    pub(crate) mod matrix;
+    pub(crate) mod oxide;
+    pub(crate) mod server;
+    pub(crate) mod session;
+}
+
+use engineio_client::{AsyncStd, Smol, Tokio};
+use support::cases;
+use support::oxide::Oxide;
+use support::session::{Mode, Runs as _, builder};
+
+in_each_mode! {
+    [] Oxide:
+    cases::every_kind_of_message_is_echoed
+    cases::a_separator_within_a_message_stays_there
+    cases::five_megabytes_are_echoed
+    cases::a_message_over_max_payload
+    cases::a_close_by_the_server_is_told
+    cases::disconnect_flushes_first
+    cases::an_idle_session_disconnects_at_once
+}
+
+on_each_runtime! {
+    [] Oxide:
+    cases::an_upgrade_in_full_traffic_loses_nothing
+    cases::a_burst_by_polling_arrives_in_order
+    cases::an_idle_session_stays_alive
+    cases::nobody_listens
+    cases::a_transport_that_is_not_served_is_refused
+}
+
+/// A thread that its user blocks for longer than the server's silence may last: what came meanwhile
+/// lies in the socket, and the session goes on.
+#[test]
+fn a_blocked_thread_is_not_taken_for_a_silent_server() {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use async_tungstenite::tungstenite::handshake::derive_accept_key;
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let (written, all_written) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("the client comes");
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).expect("a request");
+            head.extend(byte);
+        }
+        let head = String::from_utf8(head).expect("it is text");
+        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+        let (_, key) = lines
+            .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"))
+            .expect("there is a key");
+        let accept = derive_accept_key(key.as_bytes());
+        let open = r#"0{"sid":"S","pingInterval":200,"pingTimeout":100}"#;
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n\u{1}"
+        );
+        let mut bytes = answer.into_bytes();
+        // A text frame.
+        *bytes.last_mut().expect("it is not empty") = 0x81;
+        bytes.push(open.len() as u8);
+        bytes.extend(open.as_bytes());
+        stream.write_all(&bytes).expect("the client listens");
+        // Its first message, which is sent before the thread is blocked.
+        stream.read_exact(&mut byte).expect("a message");
+        stream
+            .write_all(b"\x81\x06412345")
+            .expect("the client listens");
+        written.send(()).expect("the test waits");
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("tokio starts");
+    runtime.block_on(async {
+        let builder = builder::<Tokio>(&url, Mode::WebSocket);
+        let mut client = builder.connect().await.expect("it connects");
+        client.send("first").await.expect("it is open");
+        client.flush().await.expect("it is open");
+        all_written.recv().expect("the server answers");
+        // The task of the session is to run at once when the thread is free again.
+        client.try_send("second").expect("it is open");
+        std::thread::sleep(Duration::from_millis(600));
+        let message = client.recv().await.expect("the session has not ended");
+        assert_eq!(message.as_text(), Some("12345"));
+    });
+}

@@ -1,0 +1,318 @@
+//! What a client and a server do with each other, whichever server it is.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engineio_client::transports::{Polling, Transports, WebSocket};
+use engineio_client::{
+    Error, ErrorKind, Event, Link, Message, OpenRequest, Reason, Runtime, Transport, async_trait,
+};
+use futures::FutureExt as _;
+use futures::channel::oneshot;
+use futures::future::{Shared, join_all};
+
+use super::server::{Counts, Server, Setup};
+use super::session::{Mode, Runs, Session, builder, within};
+
+// Texts start with "m:" so that python-engineio does not take them for JSON.
+
+pub(crate) async fn every_kind_of_message_is_echoed<S: Server, R: Runs>(mode: Mode) {
+    let server = S::start(Setup::Default);
+    let mut session = Session::<R>::open(&server.url(), mode).await;
+    session.echo("m:grüße, 世界 🌍").await;
+    session.echo("").await;
+    session
+        .echo("m:\"quoted\", a \\, a line\nand another\r\n\t\0")
+        .await;
+    session.echo(vec![0, 1, 2, 128, 254, 255]).await;
+    session.echo(Vec::new()).await;
+    session.echo((0..=255).collect::<Vec<u8>>()).await;
+}
+
+pub(crate) async fn a_separator_within_a_message_stays_there<S: Server, R: Runs>(mode: Mode) {
+    let server = S::start(Setup::Default);
+    let mut session = Session::<R>::open(&server.url(), mode).await;
+    session.echo(b"\x1e4b\x1e").await;
+    let text = "m:a\x1e4b\x1e";
+    if mode == Mode::Polling {
+        let refused = session.client.send(text).await.expect_err("it would split");
+        assert_eq!(refused.kind(), ErrorKind::NeedsFrames);
+        assert_eq!(refused.message, Message::from(text));
+        session.echo("m:next").await;
+    } else {
+        session.echo(text).await;
+    }
+}
+
+/// 5 MB, in which no part is like another.
+fn large_text() -> String {
+    let mut text = String::from("m:");
+    let mut number = 0_u32;
+    while text.len() < 5_000_000 {
+        text.push_str(&format!("{number} ö "));
+        number += 1;
+    }
+    text
+}
+
+fn large_binary() -> Vec<u8> {
+    large_text().into_bytes().iter().map(|byte| !byte).collect()
+}
+
+pub(crate) async fn five_megabytes_are_echoed<S: Server, R: Runs>(mode: Mode) {
+    let server = S::start(Setup::LargeMessages);
+    let mut session = Session::<R>::open(&server.url(), mode).await;
+    if mode == Mode::Polling && S::CUTS_LARGE_POSTS {
+        // python-engineio reads a POST's body with one read, which on aiohttp gives what has come
+        // by then: so only the way back can be tried.
+        session.send("!big 5000000").await;
+        assert!(session.text("").await == "x".repeat(5_000_000));
+        session.send("!bin 5000000").await;
+        assert!(session.message().await == Message::from(vec![0; 5_000_000]));
+    } else {
+        session.echo(large_text()).await;
+        session.echo(large_binary()).await;
+    }
+    session.echo("m:next").await;
+}
+
+pub(crate) async fn a_message_over_max_payload<S: Server, R: Runs>(mode: Mode) {
+    let server = S::start(Setup::Default);
+    let mut session = Session::<R>::open(&server.url(), mode).await;
+    let text = |length: usize| format!("m:{}", "x".repeat(length - 2));
+    // The packet's type is a byte, too.
+    let too_large = text(session.max_payload());
+    if mode == Mode::Polling {
+        let refused = session.client.send(too_large.clone()).await;
+        let refused = refused.expect_err("it is too large");
+        assert_eq!(refused.kind(), ErrorKind::TooLarge);
+        assert!(refused.message == Message::from(too_large));
+        // Binary data grows by a third.
+        let data = vec![7; session.max_payload() / 4 * 3];
+        let refused = session.client.send(data.clone()).await;
+        let refused = refused.expect_err("it is too large in base64");
+        assert_eq!(refused.kind(), ErrorKind::TooLarge);
+        assert!(refused.message == Message::from(data));
+        if S::CUTS_LARGE_POSTS {
+            session.echo("m:next").await;
+        } else {
+            session.echo(text(session.max_payload() - 1)).await;
+        }
+    } else if S::LIMITS_FRAMES {
+        session.send(too_large).await;
+        let closed = session.end().await;
+        // The server sends a close frame and goes. The client may meet the broken connection first,
+        // while it sends on, and looks what had come before.
+        assert!(matches!(closed.reason(), Reason::Server), "{closed:?}");
+    } else {
+        session.echo(too_large).await;
+        session.echo("m:next").await;
+    }
+}
+
+const MANY: usize = 2000;
+
+/// The number of a message, in both kinds.
+fn numbered(number: usize) -> Message {
+    let text = format!("m:{number}");
+    if number % 7 == 3 {
+        Message::from(text.into_bytes())
+    } else {
+        Message::from(text)
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    runtime: &impl Runtime,
+    task: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = T> {
+    let (task, output) = task.remote_handle();
+    runtime.spawn(Box::pin(task));
+    output
+}
+
+/// WebSocket that is opened only when it may be.
+struct Gated(Shared<oneshot::Receiver<()>>);
+
+#[async_trait]
+impl Transport for Gated {
+    fn name(&self) -> &'static str {
+        "websocket"
+    }
+
+    async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
+        let _ = self.0.clone().await;
+        WebSocket::default().open(runtime, request).await
+    }
+}
+
+/// Sends messages from the first moment on, and reads their echoes, while the session goes over to
+/// websocket: not before `gate` of them have come. Gives how many each transport carried there, and
+/// how many back.
+async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Counts) {
+    let (opener, opened) = oneshot::channel();
+    let transports = Transports::new()
+        .with(Polling::default())
+        .with(Gated(opened.shared()));
+    let builder = builder::<R>(url, Mode::Upgraded).transport(transports);
+    let mut session = Session::connect(builder).await;
+    let runtime = Arc::clone(session.client.runtime());
+    let handle = session.client.handle();
+    let sender = spawn(&*runtime, async move {
+        for number in 0..MANY {
+            handle.send(numbered(number)).await.expect("it is open");
+        }
+    });
+    let mut opener = Some(opener);
+    let mut back = Counts::default();
+    let mut upgraded = false;
+    for number in 0..MANY {
+        if number == gate
+            && let Some(opener) = opener.take()
+        {
+            opener.send(()).expect("the probe waits");
+        }
+        let echo = loop {
+            match session.event().await {
+                Event::Message(message) => break message,
+                Event::Upgraded { .. } if !upgraded => upgraded = true,
+                other => panic!("{other:?} before message {number}"),
+            }
+        };
+        assert_eq!(echo, numbered(number));
+        if upgraded {
+            back.websocket += 1;
+        } else {
+            back.polling += 1;
+        }
+    }
+    assert!(upgraded, "the traffic was over before the upgrade");
+    within(&*runtime, "the sender", sender).await;
+    session.send("!count").await;
+    let there = Counts::parse(&session.text("count ").await);
+    let closed = session.disconnect().await;
+    assert!(closed.is_clean(), "{closed:?}");
+    (there, back)
+}
+
+pub(crate) async fn an_upgrade_in_full_traffic_loses_nothing<S: Server, R: Runs>() {
+    let server = S::start(Setup::Default);
+    // As soon as can be, and when traffic has got under way.
+    for gate in [0, 300] {
+        let (there, back) = talk_through_upgrade::<R>(&server.url(), gate).await;
+        assert_eq!(there.total(), MANY as u64, "{there:?}");
+        assert_eq!(back.total(), MANY as u64, "{back:?}");
+        let both = |counts: &Counts| counts.polling >= gate as u64 && counts.websocket > 0;
+        assert!(both(&there), "{there:?}");
+        assert!(both(&back), "{back:?}");
+    }
+}
+
+/// More than the 16 that python-engineio takes in one POST.
+pub(crate) async fn a_burst_by_polling_arrives_in_order<S: Server, R: Runs>() {
+    let server = S::start(Setup::Default);
+    let mut session = Session::<R>::open(&server.url(), Mode::Polling).await;
+    for number in 0..100 {
+        session
+            .client
+            .try_send(numbered(number))
+            .expect("there is room");
+    }
+    for number in 0..100 {
+        assert_eq!(session.message().await, numbered(number));
+    }
+    session.send("!burst 100").await;
+    for number in 0..100 {
+        assert_eq!(session.text("b").await, number.to_string());
+    }
+}
+
+pub(crate) async fn a_close_by_the_server_is_told<S: Server, R: Runs>(mode: Mode) {
+    let server = S::start(Setup::Default);
+    let mut session = Session::<R>::open(&server.url(), mode).await;
+    session.echo("m:first").await;
+    session.send("!close").await;
+    let closed = session.end().await;
+    let told = match closed.reason() {
+        Reason::Server => true,
+        // By polling a pong may cross the goodbye, and its refusal be what is heard first.
+        Reason::Transport(error) => mode == Mode::Polling && error.status() == Some(400),
+        _ => false,
+    };
+    assert!(told, "{closed:?}");
+    let refused = session.client.send("m:late").await;
+    assert_eq!(refused.expect_err("it is closed").kind(), ErrorKind::Closed);
+}
+
+/// Ends a session: cleanly, and soon.
+async fn disconnect<R: Runs>(session: Session<R>) {
+    let start = session.now();
+    let closed = session.disconnect().await;
+    let took = session.now() - start;
+    assert!(closed.is_clean(), "{closed:?}");
+    // The heartbeat of all servers is far slower: it does not wait for a poll that they hold.
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
+}
+
+pub(crate) async fn disconnect_flushes_first<S: Server, R: Runs>(mode: Mode) {
+    let server = S::start(Setup::Default);
+    let session = Session::<R>::open(&server.url(), mode).await;
+    for number in 0..50 {
+        session.send(numbered(number)).await;
+    }
+    disconnect(session).await;
+    let received = Counts::of_ended_session(&server);
+    assert_eq!(received.total(), 50, "{received:?}");
+}
+
+pub(crate) async fn an_idle_session_disconnects_at_once<S: Server, R: Runs>(mode: Mode) {
+    let server = S::start(Setup::Default);
+    let mut session = Session::<R>::open(&server.url(), mode).await;
+    session.echo("m:only").await;
+    disconnect(session).await;
+    let received = Counts::of_ended_session(&server);
+    assert_eq!(received.total(), 1, "{received:?}");
+}
+
+/// In all modes at once, since all it does is wait.
+pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
+    let server = S::start(Setup::QuickHeartbeat);
+    let url = server.url();
+    join_all(Mode::ALL.map(|mode| {
+        let url = &url;
+        async move {
+            let mut session = Session::<R>::open(url, mode).await;
+            // Either side would have given up after one.
+            session.client.runtime().sleep(2 * session.span()).await;
+            session.echo("m:still here").await;
+        }
+    }))
+    .await;
+}
+
+pub(crate) async fn nobody_listens<S: Server, R: Runs>() {
+    let server = S::start(Setup::Default);
+    let url = server.url();
+    drop(server);
+    for mode in Mode::ALL {
+        let connecting = builder::<R>(&url, mode).connect();
+        let refused = within(&R::default(), "the refusal", connecting).await;
+        let error = refused.expect_err("nobody listens");
+        assert_eq!(error.kind(), ErrorKind::Connect, "{}", error.report());
+    }
+}
+
+pub(crate) async fn a_transport_that_is_not_served_is_refused<S: Server, R: Runs>() {
+    let server = S::start(Setup::WithoutPolling);
+    let connecting = builder::<R>(&server.url(), Mode::Polling).connect();
+    let refused = within(&R::default(), "the refusal", connecting).await;
+    let error = refused.expect_err("it is refused");
+    assert_eq!(error.kind(), ErrorKind::Status);
+    assert_eq!(error.status(), Some(400));
+    let report = error.report();
+    assert!(report.contains(S::NOT_SERVED), "{report}");
+    // The next transport of the list is taken instead.
+    let session = Session::<R>::connect(builder(&server.url(), Mode::Upgraded)).await;
+    assert_eq!(session.client.transport(), Some("websocket"));
+}

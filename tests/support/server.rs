@@ -1,0 +1,74 @@
+//! What the tests ask of a server, whichever it is.
+
+use serde_json::Value;
+
+use super::log::Log;
+use super::session::DEADLINE;
+
+/// A running server; dropping it ends it. It understands the commands in `tests/peers`.
+pub(crate) trait Server: Sized {
+    /// Whether the end of a large POST is lost on the way to it.
+    const CUTS_LARGE_POSTS: bool = false;
+    /// Whether `maxPayload` holds for websocket, too.
+    const LIMITS_FRAMES: bool = true;
+
+    /// What it says to one who asks for a transport that it does not serve.
+    const NOT_SERVED: &str;
+
+    fn start(setup: Setup) -> Self;
+
+    fn url(&self) -> String;
+
+    fn log(&self) -> &Log;
+}
+
+/// How a server is set up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Setup {
+    Default,
+    /// With a `maxPayload` of [`LARGE`] bytes.
+    LargeMessages,
+    /// With websocket alone.
+    WithoutPolling,
+    /// With about the shortest heartbeat that it can have.
+    QuickHeartbeat,
+}
+
+/// Enough for 5 MB in base64.
+pub(crate) const LARGE: &str = "8000000";
+
+/// How many messages each transport has carried in one direction.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) polling: u64,
+    pub(crate) websocket: u64,
+}
+
+impl Counts {
+    /// From what `!count` is answered with.
+    pub(crate) fn parse(json: &str) -> Self {
+        let value: Value = serde_json::from_str(json).expect("the counts are JSON");
+        let count = |name: &str| value[name].as_u64().expect("a count is a number");
+        Self {
+            polling: count("polling"),
+            websocket: count("websocket"),
+        }
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.polling + self.websocket
+    }
+
+    /// What came from the first session that has ended, once one has.
+    pub(crate) fn of_ended_session(server: &impl Server) -> Self {
+        let log = server.log();
+        let line = log
+            .wait_for_line("received ", DEADLINE)
+            .unwrap_or_else(|| panic!("the session has not ended: {:?}", log.lines()));
+        let json = line
+            .splitn(3, ' ')
+            .nth(2)
+            .expect("the line has three words");
+        Self::parse(json)
+    }
+}
