@@ -1,11 +1,11 @@
-//! The client and its driver over scripted transports, in virtual time, each test under both
+//! The client and its driver over scripted transports, in virtual time, each test under many
 //! orders of scheduling.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use engineio_client::runtime::mock::Order;
+use engineio_client::runtime::mock::Schedules;
 use engineio_client::transports::Transports;
 use engineio_client::transports::mock::{Call, MockLink, MockServer, MockTransport};
 use engineio_client::{
@@ -19,16 +19,13 @@ type MockClient = Client<Transports, MockRuntime>;
 
 const OPEN: &str = r#"{"sid":"S","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#;
 
-fn under_both_orders(test: impl AsyncFn(MockRuntime)) {
-    for order in [Order::FirstInFirstOut, Order::LastInFirstOut] {
-        let runtime = MockRuntime::with_order(order);
-        runtime.block_on(async {
-            test(runtime.clone()).await;
-            // What a dropped client has to say, it says in the background.
-            runtime.sleep(Duration::from_secs(3600)).await;
-        });
-        assert_eq!(runtime.tasks(), 0, "a task is left behind");
-    }
+/// First in first out, last in first out, and 200 random orders. What a dropped client has to say,
+/// it may say in the background.
+fn under_all_orders(test: impl AsyncFn(MockRuntime)) {
+    Schedules::new()
+        .seeds(0..200)
+        .grace(Duration::from_secs(3600))
+        .run(test);
 }
 
 /// The server's ends of the transports polling and websocket.
@@ -138,7 +135,7 @@ async fn answer_all(mut link: MockLink) -> Vec<Packet> {
 
 #[test]
 fn a_session_is_opened_used_and_closed() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (mut client, mut link) = websocket(&runtime).await;
         assert_eq!(client.sid().as_deref(), Some("S"));
         assert_eq!(client.transport(), Some("websocket"));
@@ -162,7 +159,7 @@ fn a_session_is_opened_used_and_closed() {
 
 #[test]
 fn events_come_in_order_and_the_end_is_the_last() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         link.deliver(vec![text("a"), text("b"), Packet::Close, text("late")]);
         let events: Vec<Event> = client.collect().await;
@@ -179,7 +176,7 @@ fn events_come_in_order_and_the_end_is_the_last() {
 
 #[test]
 fn a_session_that_can_not_be_opened_tells_why() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.transports(["websocket"]).start().unwrap();
         let handle = client.handle();
@@ -216,7 +213,7 @@ fn a_session_that_can_not_be_opened_tells_why() {
 
 #[test]
 fn the_next_transport_is_tried_and_the_error_names_each() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.start().unwrap();
         servers
@@ -241,7 +238,7 @@ fn the_next_transport_is_tried_and_the_error_names_each() {
 
 #[test]
 fn a_send_waits_until_the_session_is_open() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.transports(["websocket"]).start().unwrap();
         let mut send = Box::pin(client.send("a"));
@@ -255,7 +252,7 @@ fn a_send_waits_until_the_session_is_open() {
 
 #[test]
 fn the_outbox_is_bounded_in_messages_and_send_waits_for_room() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(3, 1000)).await;
         for message in ["a", "b", "c"] {
             client.try_send(message).unwrap();
@@ -278,7 +275,7 @@ fn the_outbox_is_bounded_in_messages_and_send_waits_for_room() {
 
 #[test]
 fn the_outbox_is_bounded_in_bytes_and_a_larger_message_is_let_in_alone() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(100, 10)).await;
         client.try_send("x".repeat(50)).unwrap();
         assert_eq!(client.try_send("y").unwrap_err().kind(), ErrorKind::Full);
@@ -292,7 +289,7 @@ fn the_outbox_is_bounded_in_bytes_and_a_larger_message_is_let_in_alone() {
 
 #[test]
 fn a_send_that_is_dropped_while_it_waits_has_sent_nothing() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(1, 1000)).await;
         client.try_send("a").unwrap();
         let mut send = Box::pin(client.send("never"));
@@ -307,7 +304,7 @@ fn a_send_that_is_dropped_while_it_waits_has_sent_nothing() {
 
 #[test]
 fn those_who_wait_to_send_are_served_in_order_and_a_large_message_is_not_passed_by_small_ones() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(100, 100)).await;
         client.try_send("x".repeat(60)).unwrap();
         let mut large = Box::pin(client.send("y".repeat(80)));
@@ -335,7 +332,7 @@ fn those_who_wait_to_send_are_served_in_order_and_a_large_message_is_not_passed_
 
 #[test]
 fn a_flush_of_the_sink_that_was_given_up_does_not_cover_a_later_one() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (mut client, mut link) = polling(&runtime).await;
         client.feed(Message::from("a")).await.unwrap();
         assert!(waits(&runtime, &mut SinkExt::flush(&mut client)).await);
@@ -353,7 +350,7 @@ fn a_flush_of_the_sink_that_was_given_up_does_not_cover_a_later_one() {
 
 #[test]
 fn all_that_had_arrived_is_delivered_when_a_send_fails_in_the_same_moment() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = websocket(&runtime).await;
         client.send("a").await.unwrap();
         let Call::Send(_, answer) = link.call().await else {
@@ -377,7 +374,7 @@ fn all_that_had_arrived_is_delivered_when_a_send_fails_in_the_same_moment() {
 
 #[test]
 fn a_full_inbox_stops_the_receiving_and_reading_resumes_it() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(4, 1000)).await;
         for _ in 0..10 {
             link.deliver(vec![text("a"), text("b")]);
@@ -397,7 +394,7 @@ fn a_full_inbox_stops_the_receiving_and_reading_resumes_it() {
 
 #[test]
 fn the_inbox_is_bounded_in_bytes_and_may_be_exceeded_by_one_batch() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(1000, 10)).await;
         for _ in 0..3 {
             link.deliver(vec![text(&"x".repeat(50))]);
@@ -412,7 +409,7 @@ fn the_inbox_is_bounded_in_bytes_and_may_be_exceeded_by_one_batch() {
 
 #[test]
 fn messages_that_nobody_wants_do_not_fill_the_inbox() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(2, 1000)).await;
         for _ in 0..3 {
             link.deliver(vec![text("a"), text("b")]);
@@ -438,7 +435,7 @@ fn messages_that_nobody_wants_do_not_fill_the_inbox() {
 
 #[test]
 fn the_heartbeat_goes_on_while_nobody_reads() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, link) = websocket_with(&runtime, |builder| builder.inbox(100, 10_000)).await;
         let server = {
             let clock = runtime.clone();
@@ -467,7 +464,7 @@ fn the_heartbeat_goes_on_while_nobody_reads() {
 
 #[test]
 fn an_hour_of_heartbeats() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         for _ in 0..144 {
             runtime.sleep(Duration::from_secs(25)).await;
@@ -480,7 +477,7 @@ fn an_hour_of_heartbeats() {
 
 #[test]
 fn a_silent_server_ends_the_session_exactly_when_it_should() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         let opened = runtime.now();
         let closed = client.wait().await;
@@ -492,7 +489,7 @@ fn a_silent_server_ends_the_session_exactly_when_it_should() {
 
 #[test]
 fn a_full_inbox_suspends_the_deadline() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(1, 1000)).await;
         link.deliver(vec![text("a")]);
         runtime.sleep(Duration::from_secs(1000)).await;
@@ -506,7 +503,7 @@ fn a_full_inbox_suspends_the_deadline() {
 
 #[test]
 fn bytes_of_an_unfinished_message_are_life() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         for _ in 0..10 {
             runtime.sleep(Duration::from_secs(30)).await;
@@ -520,7 +517,7 @@ fn bytes_of_an_unfinished_message_are_life() {
 
 #[test]
 fn a_flush_waits_for_what_was_accepted_before_and_for_no_more() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.flush().await.unwrap();
         client.send("a").await.unwrap();
@@ -538,7 +535,7 @@ fn a_flush_waits_for_what_was_accepted_before_and_for_no_more() {
 
 #[test]
 fn what_did_not_leave_is_handed_back_in_order() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.send("left").await.unwrap();
         link.sent().await;
@@ -570,7 +567,7 @@ fn what_did_not_leave_is_handed_back_in_order() {
 
 #[test]
 fn a_close_flushes_first_and_refuses_what_comes_after() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         for message in ["a", "b", "c"] {
             client.send(message).await.unwrap();
@@ -607,7 +604,7 @@ fn a_close_flushes_first_and_refuses_what_comes_after() {
 
 #[test]
 fn everybody_who_waits_hears_of_the_end() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, link) = polling(&runtime).await;
         let (a, b) = (client.handle(), client.handle());
         let (first, second, all) = join3(a.disconnect(), b.disconnect(), answer_all(link)).await;
@@ -620,7 +617,7 @@ fn everybody_who_waits_hears_of_the_end() {
 
 #[test]
 fn a_dropped_client_closes_and_what_was_accepted_is_still_sent() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         let handle = client.handle();
         client.send("last words").await.unwrap();
@@ -636,7 +633,7 @@ fn a_dropped_client_closes_and_what_was_accepted_is_still_sent() {
 
 #[test]
 fn a_dropped_client_that_nobody_answers_is_over_in_time() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         let handle = client.handle();
         client.send("never").await.unwrap();
@@ -652,7 +649,7 @@ fn a_dropped_client_that_nobody_answers_is_over_in_time() {
 
 #[test]
 fn connecting_that_is_given_up_leaves_nothing_behind() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let mut connect = Box::pin(builder.connect());
         assert!(waits(&runtime, &mut connect).await);
@@ -676,7 +673,7 @@ fn connecting_that_is_given_up_leaves_nothing_behind() {
 
 #[test]
 fn a_runtime_that_drops_the_driver_is_heard_of() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.send("a").await.unwrap();
         let Call::Send(..) = link.call().await else {
@@ -701,7 +698,7 @@ fn a_runtime_that_drops_the_driver_is_heard_of() {
 
 #[test]
 fn a_session_goes_over_from_polling_to_websocket_without_losing_anything() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let mut client = builder.start().unwrap();
         let mut polling = servers.polling.opened().await.accept(Framing::Payloads);
@@ -763,7 +760,7 @@ fn a_session_goes_over_from_polling_to_websocket_without_losing_anything() {
 
 #[test]
 fn a_probe_that_dies_after_the_pong_brings_polling_back() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let mut client = builder.start().unwrap();
         let mut polling = servers.polling.opened().await.accept(Framing::Payloads);
@@ -797,7 +794,7 @@ fn a_close_at_every_step_of_an_upgrade_ends_well() {
     // The step at which the user closes: before the probe is open, before the pong, after it, and
     // right after the session has gone over.
     for step in 0..4 {
-        under_both_orders(async |runtime| {
+        under_all_orders(async |runtime| {
             let (builder, mut servers) = setup(&runtime);
             let client = builder.start().unwrap();
             let polling = servers.polling.opened().await.accept(Framing::Payloads);
@@ -845,7 +842,7 @@ fn a_close_at_every_step_of_an_upgrade_ends_well() {
 
 #[test]
 fn a_client_is_a_stream_and_a_sink() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| builder.outbox(2, 100)).await;
         let server = spawn(&runtime, answer_all(link));
         for number in 0..10 {
@@ -873,7 +870,7 @@ fn a_client_is_a_stream_and_a_sink() {
 
 #[test]
 fn what_can_not_be_sent_by_polling_is_handed_back_and_the_session_goes_on() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         let large = "x".repeat(1000);
         let refused = client.send(large.as_str()).await.unwrap_err();
@@ -893,7 +890,7 @@ fn what_can_not_be_sent_by_polling_is_handed_back_and_the_session_goes_on() {
 
 #[test]
 fn a_server_that_upgraded_is_remembered_where_that_was_asked_for() {
-    under_both_orders(async |runtime| {
+    under_all_orders(async |runtime| {
         static RUN: AtomicUsize = AtomicUsize::new(0);
         let url = format!(
             "http://remember-{}.test",

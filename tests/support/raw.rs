@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
-use engineio_client::runtime::mock::{MemoryStream, MockListener, Order};
+use engineio_client::runtime::mock::{MemoryStream, MockListener, Schedules};
 use engineio_client::{MockRuntime, Runtime};
 use futures::channel::oneshot;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
@@ -20,14 +20,19 @@ pub(crate) const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 /// How many bytes the mock network holds in one direction.
 pub(crate) const PIPE: usize = 64 * 1024;
 
-/// Runs a test twice, and sees that it leaves no task behind.
+/// First in first out, and last in first out: for tests of many bytes, which take their time.
 pub(crate) fn under_both_orders(test: impl AsyncFn(MockRuntime)) {
-    for order in [Order::FirstInFirstOut, Order::LastInFirstOut] {
-        let runtime = MockRuntime::with_order(order);
-        runtime.block_on(test(runtime.clone()));
-        runtime.run_until_stalled();
-        assert_eq!(runtime.tasks(), 0, "a task is left behind");
-    }
+    Schedules::new().seeds(0..0).run(test);
+}
+
+/// First in first out, last in first out, and some random orders.
+pub(crate) fn under_some_orders(test: impl AsyncFn(MockRuntime)) {
+    Schedules::new().seeds(0..8).run(test);
+}
+
+/// The same with 200 random orders, for whole sessions.
+pub(crate) fn under_many_orders(test: impl AsyncFn(MockRuntime)) {
+    Schedules::new().seeds(0..200).run(test);
 }
 
 /// Spawns a task whose result can be awaited. Its panic is the test's.

@@ -9,7 +9,7 @@ use engineio_client::{
 use futures::FutureExt;
 use futures::future::{join, join4};
 
-use crate::raw::{Server, response, settle, spawn, under_both_orders};
+use crate::raw::{Server, response, settle, spawn, under_both_orders, under_some_orders};
 use crate::{message, open, open_packet};
 
 async fn polling(runtime: &MockRuntime) -> Link {
@@ -71,7 +71,7 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
 
 #[test]
 fn a_response_is_put_together_from_segments_of_any_size() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let packets = vec![message("hello"), message("wörld!!!")];
         let whole = response("4hello\x1e4wörld!!!");
         for answer in [whole, CHUNKED.into()] {
@@ -88,7 +88,7 @@ fn a_response_is_put_together_from_segments_of_any_size() {
 
 #[test]
 fn a_body_without_a_length_lasts_until_the_connection_ends() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for head in [
             "HTTP/1.1 200 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
@@ -104,7 +104,7 @@ fn a_body_without_a_length_lasts_until_the_connection_ends() {
 
 #[test]
 fn http_1_0_with_a_length_is_understood_and_its_connection_not_used_again() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             for body in ["4a", "4b"] {
@@ -124,7 +124,7 @@ fn http_1_0_with_a_length_is_understood_and_its_connection_not_used_again() {
 
 #[test]
 fn interim_responses_are_passed_over() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let interim = "HTTP/1.1 100 Continue\r\n\r\n\
             HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n\
             HTTP/1.1 102 Processing\r\n\r\n";
@@ -139,7 +139,7 @@ fn interim_responses_are_passed_over() {
 
 #[test]
 fn polls_follow_each_other_on_one_connection() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             let mut peer = server.accept().await;
@@ -161,7 +161,7 @@ fn polls_follow_each_other_on_one_connection() {
 
 #[test]
 fn a_poll_and_a_post_at_once_have_a_connection_each_and_keep_both() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             let mut first = server.accept().await;
@@ -199,7 +199,7 @@ fn a_poll_and_a_post_at_once_have_a_connection_each_and_keep_both() {
 
 #[test]
 fn a_kept_connection_that_the_server_has_closed_is_dialled_again() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             for n in 0..10 {
@@ -222,7 +222,7 @@ fn a_kept_connection_that_the_server_has_closed_is_dialled_again() {
 
 #[test]
 fn a_connection_is_used_again_a_second_less_long_than_the_server_keeps_it() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for (header, seconds) in [
             ("Keep-Alive: timeout=2\r\n", 1),
             ("keep-alive: max=7, timeout=30\r\n", 29),
@@ -255,7 +255,7 @@ fn a_connection_is_used_again_a_second_less_long_than_the_server_keeps_it() {
 
 #[test]
 fn a_connection_that_is_kept_for_no_time_or_closed_is_not_used_again() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for header in ["Keep-Alive: timeout=1", "Connection: close"] {
             let mut server = Server::new(&runtime);
             let script = spawn(&runtime, async move {
@@ -281,7 +281,7 @@ fn a_connection_that_is_kept_for_no_time_or_closed_is_not_used_again() {
 
 #[test]
 fn a_request_that_left_is_not_repeated_when_its_connection_dies() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         // On a new connection and on a kept one; without an answer, and with half of one.
         for polls_before in [0, 1] {
             for half in [
@@ -324,7 +324,7 @@ fn a_request_that_left_is_not_repeated_when_its_connection_dies() {
 
 #[test]
 fn a_head_of_200_headers_is_no_trouble() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let headers: String = (0..200).map(|n| format!("X-{n}: {n}\r\n")).collect();
         let answer = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 2\r\n\r\n4x");
         assert_eq!(polled(&runtime, answer).await.unwrap(), [message("x")]);
@@ -333,7 +333,7 @@ fn a_head_of_200_headers_is_no_trouble() {
 
 #[test]
 fn a_head_above_its_limit_is_an_error_that_names_it() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let small = Limits {
             head: 1000,
             ..Limits::default()
@@ -366,7 +366,7 @@ fn a_head_above_its_limit_is_an_error_that_names_it() {
 
 #[test]
 fn a_body_above_its_limit_is_an_error_that_names_it_and_one_as_long_passes() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let limits = Limits {
             body: 1000,
             ..Limits::default()
@@ -410,7 +410,7 @@ fn a_body_above_its_limit_is_an_error_that_names_it_and_one_as_long_passes() {
 
 #[test]
 fn a_response_that_is_longer_than_it_says_is_cut_and_its_connection_not_used_again() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             let mut peer = server.accept().await;
@@ -428,7 +428,7 @@ fn a_response_that_is_longer_than_it_says_is_cut_and_its_connection_not_used_aga
 
 #[test]
 fn a_response_that_ends_before_its_end_is_an_error_and_nothing_of_it_is_delivered() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for answer in [
             "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n4a\x1e4b",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n4a\x1e4b\r\n",
@@ -450,7 +450,7 @@ fn a_response_that_ends_before_its_end_is_an_error_and_nothing_of_it_is_delivere
 
 #[test]
 fn what_is_not_http_is_an_error_that_says_so() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for answer in [
             &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
             b"<html>",
@@ -479,7 +479,7 @@ fn what_is_not_http_is_an_error_that_says_so() {
 
 #[test]
 fn a_status_that_refuses_is_told_with_the_servers_words() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for (answer, status, words) in [
             ("204 No Content\r\n\r\n", 204, &["204 No Content"][..]),
             (
@@ -545,7 +545,7 @@ fn a_status_that_refuses_is_told_with_the_servers_words() {
 
 #[test]
 fn a_long_refusal_is_cut_and_has_no_line_breaks() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let page = format!("first\r\nsecond \x1b[31m{}", "x".repeat(10_000));
         let answer = format!("HTTP/1.1 500 Oh\r\n\r\n{page}");
         let report = polled(&runtime, answer).await.unwrap_err().report();
@@ -557,7 +557,7 @@ fn a_long_refusal_is_cut_and_has_no_line_breaks() {
 
 #[test]
 fn a_post_is_well_with_any_2xx_and_refused_with_any_other_status() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             let mut peer = server.accept().await;
@@ -600,7 +600,7 @@ fn a_post_is_well_with_any_2xx_and_refused_with_any_other_status() {
 
 #[test]
 fn a_body_that_nobody_asked_to_compress_is_refused() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let answer = |status: &str, encoding: &str| {
             format!(
                 "HTTP/1.1 {status}\r\nContent-Encoding: {encoding}\r\nContent-Length: 2\r\n\r\n4x"
@@ -637,7 +637,7 @@ fn a_payload_of_50_000_packets_comes_as_one_batch() {
 
 #[test]
 fn the_good_packets_of_a_payload_come_before_the_error() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for (third, words) in [
             (&b"4\xff\xfe"[..], "UTF-8"),
             (b"4\xc3", "UTF-8"),
@@ -662,12 +662,12 @@ fn the_good_packets_of_a_payload_come_before_the_error() {
 
 #[test]
 fn a_server_of_protocol_3_is_named_and_a_message_that_looks_like_one_is_a_message() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let first = polled(&runtime, response("96:0{\"sid\":\"x\"}")).await;
         let error = first.unwrap_err();
         assert!(error.to_string().contains("EIO=3"), "{error}");
     });
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             let mut peer = server.accept().await;
@@ -688,7 +688,7 @@ fn a_server_of_protocol_3_is_named_and_a_message_that_looks_like_one_is_a_messag
 
 #[test]
 fn a_poll_that_brings_nothing_is_an_error() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for answer in [
             response(""),
             b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
@@ -702,7 +702,7 @@ fn a_poll_that_brings_nothing_is_an_error() {
 
 #[test]
 fn requests_carry_what_the_protocol_and_the_user_want() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::on(&runtime, 8080);
         let script = spawn(&runtime, async move {
             let mut requests = Vec::new();
@@ -779,7 +779,7 @@ fn requests_carry_what_the_protocol_and_the_user_want() {
 
 #[test]
 fn the_users_headers_replace_those_of_the_client() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             let mut peer = server.accept().await;
@@ -862,7 +862,7 @@ fn a_large_post_arrives_whole_at_a_server_that_reads_slowly() {
 
 #[test]
 fn nothing_is_sent_or_read_between_calls() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let mut link = polling(&runtime).await;
         settle(&runtime).await;
@@ -882,7 +882,7 @@ fn nothing_is_sent_or_read_between_calls() {
 
 #[test]
 fn four_links_at_once_do_not_mix_their_answers() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let tasks = runtime.clone();
         let script = spawn(&runtime, async move {

@@ -13,7 +13,7 @@ use futures::future::join;
 use crate::open_packet;
 use crate::raw::{
     CLOSE, FIN, Peer, Server, TEXT, frame, frame_head, response, settle, spawn, switching,
-    under_both_orders,
+    under_both_orders, under_many_orders,
 };
 
 type Session = Client<Transports, MockRuntime>;
@@ -69,7 +69,7 @@ fn text(length: usize) -> String {
 
 #[test]
 fn silence_ends_a_session_at_exactly_the_interval_and_the_timeout() {
-    under_both_orders(async |runtime| {
+    under_many_orders(async |runtime| {
         let (client, peer) = on_websocket(&runtime).await;
         let opened = runtime.now();
         let closed = client.wait().await;
@@ -135,7 +135,7 @@ fn bytes_of_an_unfinished_message_keep_a_session_alive_and_then_silence_ends_it(
 
 #[test]
 fn answers_to_posts_are_no_sign_of_a_sessions_life() {
-    under_both_orders(async |runtime| {
+    under_many_orders(async |runtime| {
         let (client, mut server, mut peer) =
             on_polling(&runtime, INTERVAL, |builder| builder).await;
         let opened = runtime.now();
@@ -276,7 +276,7 @@ fn a_post_that_leaves_slowly_is_waited_for_until_it_stops() {
 
 #[test]
 fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
-    under_both_orders(async |runtime| {
+    under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         let clock = runtime.clone();
         let script = spawn(&runtime, async move {
@@ -302,7 +302,7 @@ fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
 
 #[test]
 fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
-    under_both_orders(async |runtime| {
+    under_many_orders(async |runtime| {
         let (client, mut server, mut polls) =
             on_polling(&runtime, INTERVAL, |builder| builder).await;
         let clock = runtime.clone();
@@ -339,7 +339,7 @@ fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
 
 #[test]
 fn pings_are_answered_on_both_transports() {
-    under_both_orders(async |runtime| {
+    under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         peer.write(frame(TEXT, "2hey")).await;
         assert_eq!(peer.frame().await.payload, b"3hey");
@@ -362,7 +362,7 @@ fn pings_are_answered_on_both_transports() {
 
 #[test]
 fn a_lost_connection_ends_the_session_and_tells_what_is_uncertain() {
-    under_both_orders(async |runtime| {
+    under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         client.send(vec![7; 1_000_000]).await.unwrap();
         settle(&runtime).await;
@@ -564,7 +564,7 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
 
 #[test]
 fn an_upgrade_that_is_refused_leaves_the_session_as_it_was() {
-    under_both_orders(async |runtime| {
+    under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             let mut polls = server.accept().await;

@@ -17,7 +17,7 @@ use futures::future::{BoxFuture, join};
 
 use crate::raw::{
     BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, PIPE, PONG, Peer, Request, Server, TEXT,
-    fragment, frame, frame_head, settle, spawn, switching, under_both_orders,
+    fragment, frame, frame_head, settle, spawn, switching, under_both_orders, under_some_orders,
 };
 use crate::{message, open};
 
@@ -79,7 +79,7 @@ fn is_message(frame: &Frame, opcode: u8, payload: impl AsRef<[u8]>) -> bool {
 
 #[test]
 fn a_handshake_is_put_together_from_segments_of_any_size() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         // A byte at a time is more reads than the library stands.
         for size in [1, 2, 3, 7, 50, usize::MAX] {
             let answer = |request: &Request| {
@@ -110,7 +110,7 @@ fn a_handshake_is_put_together_from_segments_of_any_size() {
 
 #[test]
 fn a_head_that_ends_anywhere_is_seen_to_end() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         // About where one read ends, in the middle of the empty line.
         for length in 4090..4105 {
             let answer = move |request: &Request| {
@@ -129,7 +129,7 @@ fn a_head_that_ends_anywhere_is_seen_to_end() {
 
 #[test]
 fn frames_in_the_segment_of_the_head_are_not_lost() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         // Whole ones, and one that is cut anywhere.
         let frames = [frame(TEXT, "4first"), frame(BINARY, [7; 300])].concat();
         for cut in 0..=frames.len() {
@@ -161,7 +161,7 @@ fn frames_in_the_segment_of_the_head_are_not_lost() {
 
 #[test]
 fn interim_responses_to_the_handshake_are_passed_over() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for size in [1, 60, usize::MAX] {
             let answer = |request: &Request| {
                 let interim = "HTTP/1.1 100 Continue\r\n\r\n\
@@ -179,7 +179,7 @@ fn interim_responses_to_the_handshake_are_passed_over() {
 
 #[test]
 fn the_request_asks_for_a_websocket_and_carries_what_the_user_wants() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut keys = Vec::new();
         for _ in 0..2 {
             let mut server = Server::on(&runtime, 8080);
@@ -237,7 +237,7 @@ fn the_request_asks_for_a_websocket_and_carries_what_the_user_wants() {
 
 #[test]
 fn a_handshake_that_is_none_is_an_error() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let without = |line: &'static str| {
             move |request: &Request| {
                 let head = switching(request);
@@ -271,7 +271,7 @@ fn a_handshake_that_is_none_is_an_error() {
 
 #[test]
 fn a_server_that_refuses_a_websocket_is_quoted() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for (answer, status, words) in [
             (
                 "400 Bad Request\r\nContent-Length: 41\r\n\r\n{\"code\":1,\"message\":\"Session ID unknown\"}",
@@ -311,7 +311,7 @@ fn a_server_that_refuses_a_websocket_is_quoted() {
 
 #[test]
 fn a_server_that_refuses_and_then_says_nothing_is_not_waited_for() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             let mut peer = server.accept().await;
@@ -335,7 +335,7 @@ fn a_server_that_refuses_and_then_says_nothing_is_not_waited_for() {
 
 #[test]
 fn a_handshake_above_the_limit_of_a_head_is_an_error_that_names_it() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for (limit, length, end) in [
             (65_536, 65_536, "\r\n\r\n"),
             (65_536, 1_000_000, ""),
@@ -365,7 +365,7 @@ fn a_handshake_above_the_limit_of_a_head_is_an_error_that_names_it() {
 
 #[test]
 fn a_connection_that_ends_within_the_handshake_is_an_error_of_that_kind() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for length in [0, 1, 12, 60, 120] {
             let answer = move |request: &Request| switching(request).as_bytes()[..length].into();
             let error = opened(&runtime, answer).await.unwrap_err();
@@ -376,7 +376,7 @@ fn a_connection_that_ends_within_the_handshake_is_an_error_of_that_kind() {
 
 #[test]
 fn fragments_are_joined_and_a_ping_between_them_is_answered() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for size in [1, 3, 1000] {
             let (mut link, mut peer) = websocket(&runtime).await;
             let script = spawn(&runtime, async move {
@@ -410,7 +410,7 @@ fn fragments_are_joined_and_a_ping_between_them_is_answered() {
 
 #[test]
 fn packets_of_each_kind_come_as_what_they_are() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let bytes = [
             frame(TEXT, "0{}"),
@@ -459,7 +459,7 @@ fn packets_of_each_kind_come_as_what_they_are() {
 
 #[test]
 fn a_ping_is_answered_while_the_client_only_receives() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let mut receiver = link.receiver;
         let received = spawn(&runtime, async move { receiver.recv().await });
@@ -474,7 +474,7 @@ fn a_ping_is_answered_while_the_client_only_receives() {
 
 #[test]
 fn the_newest_of_many_pings_is_answered_though_nothing_follows_it() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for count in [100, 300, 1024, 3000] {
             let (link, mut peer) = websocket(&runtime).await;
             let mut receiver = link.receiver;
@@ -542,7 +542,7 @@ fn a_pong_leaves_between_the_frames_of_a_send_that_waits_and_never_inside_one() 
 
 #[test]
 fn a_pong_that_waited_for_the_last_frame_leaves_though_nothing_else_does() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let Link {
             mut sender,
@@ -624,7 +624,7 @@ fn a_server_that_pings_and_does_not_read_costs_no_memory() {
 
 #[test]
 fn what_is_ready_comes_at_once_but_in_batches_of_a_limited_size() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let frames = (0..300).flat_map(|n| frame(TEXT, format!("4{n}")));
         peer.write(frames.collect::<Vec<u8>>()).await;
@@ -677,7 +677,7 @@ impl Runtime for Wide {
 
 #[test]
 fn a_batch_holds_no_more_than_64_kib_beyond_its_first_packet() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let (left, right) = duplex(1024 * 1024);
         let wide: Arc<dyn Runtime> = Arc::new(Wide {
             runtime: runtime.clone(),
@@ -723,7 +723,7 @@ fn a_batch_holds_no_more_than_64_kib_beyond_its_first_packet() {
 #[test]
 fn what_breaks_a_protocol_is_an_error_behind_the_good_packets() {
     use ErrorKind::{Protocol, WebSocket};
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for (bytes, kind) in [
             (frame(TEXT, ""), Protocol),
             (frame(TEXT, "9"), Protocol),
@@ -773,7 +773,7 @@ fn what_breaks_a_protocol_is_an_error_behind_the_good_packets() {
 
 #[test]
 fn a_message_above_its_limit_is_an_error_that_names_it_before_its_bytes_come() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let limits = Limits {
             message: 3000,
             ..Limits::default()
@@ -846,7 +846,7 @@ fn a_frame_of_20_mib_passes_with_the_default_limits() {
 
 #[test]
 fn a_close_frame_is_a_clean_end_and_is_answered() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for (payload, answer) in [
             (&b""[..], &b""[..]),
             (b"\x03\xe8", b"\x03\xe8"),
@@ -867,7 +867,7 @@ fn a_close_frame_is_a_clean_end_and_is_answered() {
 
 #[test]
 fn an_end_without_a_close_frame_is_an_error() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         for before in [
             Vec::new(),
             frame(TEXT, "4x"),
@@ -896,7 +896,7 @@ fn an_end_without_a_close_frame_is_an_error() {
 
 #[test]
 fn a_close_is_a_masked_frame_behind_all_else_and_waits_for_the_answer() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         // Answered with a close frame, or with the end of the connection.
         for answered in [true, false] {
             let (link, mut peer) = websocket(&runtime).await;
@@ -948,7 +948,7 @@ fn a_close_is_a_masked_frame_behind_all_else_and_waits_for_the_answer() {
 
 #[test]
 fn a_close_finds_its_way_behind_more_pongs_than_are_kept() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let Link {
             mut sender,
@@ -1038,7 +1038,7 @@ fn frames_are_masked_each_with_another_mask_and_have_the_shortest_length() {
 
 #[test]
 fn a_send_returns_when_all_has_left_and_fails_when_the_server_goes() {
-    under_both_orders(async |runtime| {
+    under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let batch = vec![message(vec![7; 2 * PIPE])];
         let mut send = link.sender.send(batch.clone().into());
