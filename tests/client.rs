@@ -603,6 +603,33 @@ fn a_close_flushes_first_and_refuses_what_comes_after() {
 }
 
 #[test]
+fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
+    under_all_orders(async |runtime| {
+        let (mut client, mut link) =
+            websocket_with(&runtime, |builder| builder.inbox(2, 1000)).await;
+        client.send("a").await.unwrap();
+        let Call::Send(_, answer) = link.call().await else {
+            panic!("a batch was due")
+        };
+        let handle = client.handle();
+        let mut disconnect = Box::pin(handle.disconnect());
+        assert!(waits(&runtime, &mut disconnect).await);
+        for number in 0..4 {
+            link.deliver(vec![text(&number.to_string())]);
+            settle(&runtime).await;
+        }
+        // There is room again, but something is missing before what comes now.
+        assert_eq!(client.recv().await, Some(Message::from("0")));
+        assert_eq!(client.recv().await, Some(Message::from("1")));
+        link.deliver(vec![text("late")]);
+        settle(&runtime).await;
+        answer.ok();
+        join(disconnect, answer_all(link)).await;
+        assert_eq!(client.recv().await, None);
+    });
+}
+
+#[test]
 fn everybody_who_waits_hears_of_the_end() {
     under_all_orders(async |runtime| {
         let (client, link) = polling(&runtime).await;

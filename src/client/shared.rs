@@ -65,6 +65,8 @@ struct Inbox {
     events: Vec<Event>,
     reader: Option<Waker>,
     discard: bool,
+    /// A message was dropped for want of room, while closing.
+    cut: bool,
     finished: bool,
 }
 
@@ -318,10 +320,12 @@ impl Shared {
         self.left.notify(usize::MAX);
     }
 
-    /// Hands events to the reader. While closing, messages for which there is no room are dropped.
+    /// Hands events to the reader. While closing, messages are dropped from the first on for which
+    /// there is no room: those that were delivered have no gap.
     pub(crate) fn put(&self, mut events: Vec<Event>, closing: bool) {
         let mut inbox = lock(&self.inbox);
-        if inbox.discard || closing && !self.inbox_has_room() {
+        inbox.cut |= closing && !self.inbox_has_room();
+        if inbox.discard || inbox.cut {
             events.retain(|event| !matches!(event, Event::Message(_)));
         }
         let mut messages = 0_u64;
