@@ -472,11 +472,12 @@ impl Drop for BrokenSender {
 }
 
 type Received = Result<Vec<Packet>, Error>;
+type Prefetched = Arc<Mutex<VecDeque<Received>>>;
 
 struct BrokenReceiver {
     fault: Check,
     inner: Box<dyn PacketReceiver>,
-    prefetched: Option<(Arc<Mutex<VecDeque<Received>>>, mpsc::Receiver<()>)>,
+    prefetched: Option<(Prefetched, mpsc::Receiver<()>)>,
     _prefetching: Option<RemoteHandle<()>>,
     rest: VecDeque<Packet>,
     next: Option<Received>,

@@ -279,6 +279,82 @@ fn a_late_ping_is_late_and_the_next_one_is_not() {
 }
 
 #[test]
+fn a_ping_that_is_left_out_is_followed_by_the_next_and_a_late_one_is_awaited_later() {
+    under_both_orders(async |runtime| {
+        let settings = Settings {
+            ping_timeout: seconds(60),
+            ..Settings::default()
+        };
+        let (transport, mut server) = MockServer::with_settings(runtime.clone(), settings);
+        let builder = Builder::new("http://chat.test", transport, runtime.clone());
+        let builder = builder.transports(["polling"]).send_timeout(seconds(100));
+        let _client = builder.connect().await.unwrap();
+        let mut session = server.session().await;
+        let opened = runtime.now();
+        server.once(Step::Ping, Act::Never);
+        runtime.sleep(seconds(80)).await;
+        let pongs: Vec<Duration> = session.seen().into_iter().map(|seen| seen.at).collect();
+        assert_eq!(pongs, [opened + seconds(50), opened + seconds(75)]);
+
+        server.once(Step::Ping, Act::After(seconds(10)));
+        server.at(Step::Post, Act::Never);
+        assert_eq!(session.ended().await, SessionEnd::PingTimeout);
+        assert_eq!(runtime.now() - opened, seconds(100 + 10 + 60));
+    });
+}
+
+#[test]
+fn a_goodbye_is_answered_on_the_link() {
+    under_both_orders(async |runtime| {
+        let (transports, mut server) = MockServer::new(runtime.clone());
+        for (transport, answer) in [("polling", Packet::Noop), ("websocket", Packet::Close)] {
+            let mut link = link(&runtime, &transports, transport, None).await.unwrap();
+            link.receiver.recv().await.unwrap();
+            let mut session = server.session().await;
+            let mut poll = link.receiver.recv();
+            assert!(waits(&runtime, &mut poll).await);
+            link.sender.close().await.unwrap();
+            assert_eq!(poll.await.unwrap(), [answer]);
+            assert_eq!(session.ended().await, SessionEnd::Goodbye);
+            session.send("too late");
+            assert!(link.receiver.recv().await.is_err());
+        }
+    });
+}
+
+#[test]
+fn a_probe_has_steps_of_its_own() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        server.at(Step::Post, Act::Fail(refusal()));
+        let client = builder.connect().await.unwrap();
+        server.session().await.upgraded().await;
+        assert_eq!(client.transport(), Some("websocket"));
+    });
+}
+
+#[test]
+fn an_upgrade_before_the_pong_is_none() {
+    under_both_orders(async |runtime| {
+        let (transports, mut server) = MockServer::new(runtime.clone());
+        server.at(Step::ProbePong, Act::After(seconds(1)));
+        let mut polling = link(&runtime, &transports, "polling", None).await.unwrap();
+        polling.receiver.recv().await.unwrap();
+        let session = server.session().await;
+        let sid = session.sid();
+        let mut probe = link(&runtime, &transports, "websocket", Some(&sid))
+            .await
+            .unwrap();
+        let packets = vec![Packet::Ping("probe".into()), Packet::Upgrade];
+        probe.sender.send(packets.into()).await.unwrap();
+        assert_eq!(session.transport(), "polling");
+        runtime.sleep(seconds(1)).await;
+        probe.sender.send(batch(Packet::Upgrade)).await.unwrap();
+        assert_eq!(session.transport(), "websocket");
+    });
+}
+
+#[test]
 fn during_an_upgrade_polls_are_released_and_the_rest_waits_for_the_websocket() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
