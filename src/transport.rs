@@ -31,7 +31,8 @@ use crate::runtime::Runtime;
 ///   ([`Framing::Payloads`]), or each have a frame ([`Framing::Frames`]). A session starts an
 ///   upgrade only from a link of payloads.
 ///
-/// See the example `custom_transport` for a complete one.
+/// See the example `custom_transport` for a complete one. With the feature `mock`, the module
+/// `transports::conformance` checks that yours keeps this contract.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
     /// What the server calls it: `polling`, `websocket`, or a name of your own.

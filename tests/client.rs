@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use engineio_client::runtime::mock::Schedules;
 use engineio_client::transports::Transports;
-use engineio_client::transports::mock::{Call, MockLink, MockServer, MockTransport};
+use engineio_client::transports::mock::{Call, MockEnd, MockLink, MockTransport};
 use engineio_client::{
     Batch, Builder, Client, Error, ErrorKind, Event, Framing, Message, MockRuntime, Packet, Reason,
     Runtime,
@@ -30,8 +30,8 @@ fn under_all_orders(test: impl AsyncFn(MockRuntime)) {
 
 /// The server's ends of the transports polling and websocket.
 struct Servers {
-    polling: MockServer,
-    websocket: MockServer,
+    polling: MockEnd,
+    websocket: MockEnd,
 }
 
 fn setup(runtime: &MockRuntime) -> (Builder<Transports, MockRuntime>, Servers) {

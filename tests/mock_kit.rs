@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use engineio_client::runtime::mock::{MemoryStream, Order, duplex};
 use engineio_client::runtime::{Address, BoxedStream};
-use engineio_client::transports::mock::{Call, MockLink, MockServer, MockTransport};
+use engineio_client::transports::mock::{Call, MockEnd, MockLink, MockTransport};
 use engineio_client::{
     Activity, Error, ErrorKind, Framing, Link, MockRuntime, OpenRequest, Packet, Runtime, Transport,
 };
@@ -298,7 +298,7 @@ struct Client {
 }
 
 impl Client {
-    fn new(runtime: &MockRuntime) -> (Self, MockServer) {
+    fn new(runtime: &MockRuntime) -> (Self, MockEnd) {
         let (transport, server) = MockTransport::new("mock");
         let client = Self {
             runtime: Arc::new(runtime.clone()),

@@ -10,6 +10,7 @@ use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 #[allow(
     dead_code,
     missing_docs,
+    unused_imports,
     unreachable_pub,
     unused_qualifications,
     unfulfilled_lint_expectations

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use engineio_client::{Error, ErrorKind, Link, OpenRequest, Runtime, Transport, async_trait};
 
+#[cfg(feature = "mock")]
+pub mod conformance;
 #[cfg(any(feature = "polling", feature = "websocket"))]
 mod dial;
 #[cfg(feature = "mock")]

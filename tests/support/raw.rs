@@ -340,6 +340,17 @@ impl Peer {
         request
     }
 
+    /// Reads a frame, unless the client ends the connection instead.
+    pub(crate) async fn next_frame(&mut self) -> Option<Frame> {
+        if self.unread.is_empty() {
+            self.unread = self.read_some(1).await;
+        }
+        if self.unread.is_empty() {
+            return None;
+        }
+        Some(self.frame().await)
+    }
+
     /// Reads a frame.
     pub(crate) async fn frame(&mut self) -> Frame {
         let head = self.read_exact(2).await;

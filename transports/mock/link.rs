@@ -1,40 +1,4 @@
-//! A transport whose server is a script: the test sees each call that the client makes, and decides
-//! when it returns, and with what.
-//!
-//! [`MockTransport`] is the client's side. [`MockServer`] waits for the client to open links,
-//! [`MockLink`] is the server's side of one link.
-//!
-//! ```
-//! use std::sync::Arc;
-//!
-//! use engineio_client::transports::mock::MockTransport;
-//! use engineio_client::{Activity, Framing, MockRuntime, OpenRequest, Packet, Runtime, Transport};
-//!
-//! let mock = MockRuntime::new();
-//! let runtime: Arc<dyn Runtime> = Arc::new(mock.clone());
-//! let (transport, mut server) = MockTransport::new("mock");
-//!
-//! // The script: packets that come, and one call that goes.
-//! mock.spawn(Box::pin(async move {
-//!     let mut link = server.opened().await.accept(Framing::Frames);
-//!     link.deliver(vec![Packet::Ping("".into())]);
-//!     assert_eq!(link.sent().await[..], [Packet::Pong("".into())]);
-//! }));
-//!
-//! // What the client does.
-//! mock.block_on(async {
-//!     let request = OpenRequest::new(
-//!         "mock",
-//!         "http://localhost/engine.io/".parse()?,
-//!         Activity::new(Arc::clone(&runtime)),
-//!     );
-//!     let mut link = transport.open(&runtime, request).await?;
-//!     assert_eq!(link.receiver.recv().await?, [Packet::Ping("".into())]);
-//!     link.sender.send(vec![Packet::Pong("".into())].into()).await?;
-//!     # Ok::<(), Box<dyn std::error::Error>>(())
-//! })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! The low level: a transport without a protocol, whose other end is a script.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -47,17 +11,42 @@ use engineio_client::{
 };
 use event_listener::Event;
 
-/// The client's side: a transport that does what the script at its [`MockServer`] says.
+/// A transport whose other end is a script: the test sees each call that the client makes, and
+/// decides when it returns, and with what.
 ///
-/// It works on any runtime, and may be opened any number of times, at once too.
+/// [`MockEnd`] waits for the client to open links, [`MockLink`] is the server's side of one link. It
+/// works on any runtime, and may be opened any number of times, at once too.
 ///
 /// ```
-/// use engineio_client::Transport;
-/// use engineio_client::transports::mock::MockTransport;
+/// use std::sync::Arc;
 ///
-/// let (transport, server) = MockTransport::new("polling");
-/// assert_eq!(transport.name(), "polling");
-/// # drop(server);
+/// use engineio_client::transports::mock::MockTransport;
+/// use engineio_client::{Activity, Framing, MockRuntime, OpenRequest, Packet, Runtime, Transport};
+///
+/// let mock = MockRuntime::new();
+/// let runtime: Arc<dyn Runtime> = Arc::new(mock.clone());
+/// let (transport, mut end) = MockTransport::new("mock");
+///
+/// // The script: packets that come, and one call that goes.
+/// mock.spawn(Box::pin(async move {
+///     let mut link = end.opened().await.accept(Framing::Frames);
+///     link.deliver(vec![Packet::Ping("".into())]);
+///     assert_eq!(link.sent().await[..], [Packet::Pong("".into())]);
+/// }));
+///
+/// // What the client does.
+/// mock.block_on(async {
+///     let request = OpenRequest::new(
+///         "mock",
+///         "http://localhost/engine.io/".parse()?,
+///         Activity::new(Arc::clone(&runtime)),
+///     );
+///     let mut link = transport.open(&runtime, request).await?;
+///     assert_eq!(link.receiver.recv().await?, [Packet::Ping("".into())]);
+///     link.sender.send(vec![Packet::Pong("".into())].into()).await?;
+///     # Ok::<(), Box<dyn std::error::Error>>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MockTransport {
     name: &'static str,
@@ -72,22 +61,22 @@ struct Opens {
 }
 
 impl MockTransport {
-    /// A transport of this name, and its server. The name is what the server's handshake offers in
+    /// A transport of this name, and its other end. The name is what the server's handshake offers in
     /// its `upgrades`, and what the client's requests carry.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockTransport;
     ///
-    /// let (transport, server) = MockTransport::new("websocket");
-    /// # drop((transport, server));
+    /// let (transport, end) = MockTransport::new("websocket");
+    /// # drop((transport, end));
     /// ```
-    pub fn new(name: &'static str) -> (Self, MockServer) {
+    pub fn new(name: &'static str) -> (Self, MockEnd) {
         let opens = Arc::<Watched<Opens>>::default();
         let transport = Self {
             name,
             opens: Arc::clone(&opens),
         };
-        (transport, MockServer { opens })
+        (transport, MockEnd { opens })
     }
 }
 
@@ -130,25 +119,25 @@ fn gone() -> Error {
     Error::new(ErrorKind::Connect, "the mock server was dropped")
 }
 
-/// The server of a [`MockTransport`]. Once it is dropped, what opens links is refused, with an
+/// The server's end of a [`MockTransport`]. Once it is dropped, what opens links is refused, with an
 /// error of the kind [`Connect`](ErrorKind::Connect); the links that are open go on.
 ///
 /// ```
 /// use engineio_client::Framing;
-/// use engineio_client::transports::mock::MockServer;
+/// use engineio_client::transports::mock::MockEnd;
 ///
-/// async fn script(mut server: MockServer) {
-///     let polling = server.opened().await.accept(Framing::Payloads);
-///     let probe = server.opened().await;
+/// async fn script(mut end: MockEnd) {
+///     let polling = end.opened().await.accept(Framing::Payloads);
+///     let probe = end.opened().await;
 ///     assert!(probe.request.sid.is_some());
 ///     # let _ = polling;
 /// }
 /// ```
-pub struct MockServer {
+pub struct MockEnd {
     opens: Arc<Watched<Opens>>,
 }
 
-impl MockServer {
+impl MockEnd {
     /// Waits for the client's next call of [`Transport::open`].
     ///
     /// # Cancel safety
@@ -157,11 +146,11 @@ impl MockServer {
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
-    /// use engineio_client::transports::mock::MockServer;
+    /// use engineio_client::transports::mock::MockEnd;
     ///
-    /// async fn refuse_once(server: &mut MockServer) {
+    /// async fn refuse_once(end: &mut MockEnd) {
     ///     let error = Error::new(ErrorKind::Connect, "not today");
-    ///     server.opened().await.refuse(error);
+    ///     end.opened().await.refuse(error);
     /// }
     /// ```
     pub async fn opened(&mut self) -> MockOpen {
@@ -169,7 +158,7 @@ impl MockServer {
     }
 }
 
-impl Drop for MockServer {
+impl Drop for MockEnd {
     fn drop(&mut self) {
         let waiting = self.opens.change(|opens| {
             opens.ended = true;
@@ -181,9 +170,9 @@ impl Drop for MockServer {
     }
 }
 
-impl fmt::Debug for MockServer {
+impl fmt::Debug for MockEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MockServer").finish_non_exhaustive()
+        f.debug_struct("MockEnd").finish_non_exhaustive()
     }
 }
 
@@ -191,10 +180,10 @@ impl fmt::Debug for MockServer {
 /// waits for ever.
 ///
 /// ```
-/// use engineio_client::transports::mock::MockServer;
+/// use engineio_client::transports::mock::MockEnd;
 ///
-/// async fn the_client_gives_up(server: &mut MockServer) {
-///     let open = server.opened().await;
+/// async fn the_client_gives_up(end: &mut MockEnd) {
+///     let open = end.opened().await;
 ///     open.dropped().await;
 ///     assert!(open.is_dropped());
 /// }
@@ -237,11 +226,11 @@ impl MockOpen {
     /// Opens the link. If the client does not wait any more, the link counts as dropped.
     ///
     /// ```
-    /// use engineio_client::transports::mock::{MockLink, MockServer};
+    /// use engineio_client::transports::mock::{MockLink, MockEnd};
     /// use engineio_client::{Framing, Packet};
     ///
-    /// async fn script(server: &mut MockServer) -> MockLink {
-    ///     let link = server.opened().await.accept(Framing::Payloads);
+    /// async fn script(end: &mut MockEnd) -> MockLink {
+    ///     let link = end.opened().await.accept(Framing::Payloads);
     ///     link.deliver(vec![Packet::Noop]);
     ///     link
     /// }

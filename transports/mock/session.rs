@@ -1,0 +1,545 @@
+//! One session of the mock server, as a state machine: what the client does goes in, with the time,
+//! and what it is to receive comes out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use engineio_client::codec::payload_len;
+use engineio_client::{Error, ErrorKind, Framing, Message, OpenRequest, Packet};
+
+use super::server::{Act, Plans, Settings, Step};
+
+/// A call on a link of frames returns at most so many packets, and so many bytes beyond the first.
+const MOST_PACKETS: usize = 256;
+const MOST_BYTES: usize = 64 * 1024;
+
+/// A packet that the server was sent.
+///
+/// ```
+/// use engineio_client::Packet;
+/// use engineio_client::transports::mock::MockSession;
+///
+/// /// When the client confirmed its upgrade.
+/// fn upgraded_at(session: &MockSession) -> Option<std::time::Duration> {
+///     let seen = session.seen();
+///     let upgrade = seen.iter().find(|seen| seen.packet == Packet::Upgrade)?;
+///     assert_eq!(upgrade.transport, "websocket");
+///     Some(upgrade.at)
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Seen {
+    /// When it came, on the runtime's clock.
+    pub at: Duration,
+    /// The transport that carried it.
+    pub transport: &'static str,
+    /// What came. A goodbye is [`Packet::Close`], in whichever way it was said.
+    pub packet: Packet,
+}
+
+/// How a session ended, as the server sees it.
+///
+/// ```
+/// use engineio_client::transports::mock::{MockSession, SessionEnd};
+///
+/// async fn leaves_politely(session: &mut MockSession) {
+///     assert_eq!(session.ended().await, SessionEnd::Goodbye);
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// The client said goodbye.
+    Goodbye,
+    /// The client dropped its connection, or its running poll, without a goodbye.
+    Dropped,
+    /// The client did not answer a ping in time.
+    PingTimeout,
+    /// The server closed it.
+    Closed,
+    /// The server cut the connection.
+    Cut,
+}
+
+pub(super) struct Session {
+    pub(super) sid: String,
+    pub(super) request: OpenRequest,
+    pub(super) inbox: VecDeque<Message>,
+    pub(super) seen: Vec<Seen>,
+    pub(super) end: Option<SessionEnd>,
+    ping_interval: Duration,
+    ping_timeout: Duration,
+    max_payload: Option<u64>,
+    links: Vec<LinkState>,
+    current: usize,
+    upgrading: Option<Upgrading>,
+    /// What goes to the client on the current link; while an upgrade is under way, it waits.
+    outbox: VecDeque<Outgoing>,
+    next_ping: Option<Duration>,
+    pong_due: Option<Duration>,
+}
+
+struct LinkState {
+    transport: &'static str,
+    framing: Framing,
+    /// What goes to the client on this link alone: the answer to a probe, a noop.
+    own: VecDeque<Outgoing>,
+    /// Why nothing can be sent or received on it any more.
+    failed: Option<Error>,
+}
+
+/// The probe was answered, or will be.
+struct Upgrading {
+    link: usize,
+    since: Duration,
+}
+
+struct Outgoing {
+    due: Duration,
+    what: What,
+}
+
+enum What {
+    Packet(Packet),
+    Failure(Error),
+}
+
+/// What a call of the client's `recv` is to do.
+pub(super) enum Taken {
+    Return(Result<Vec<Packet>, Error>),
+    /// Wait for a change, or until then.
+    Wait(Option<Duration>),
+}
+
+fn ended() -> Error {
+    Error::new(ErrorKind::Ended, "the mock server ended the connection")
+}
+
+fn unknown_session() -> Error {
+    Error::new(ErrorKind::Status, "the mock server knows no such session").with_status(400)
+}
+
+impl Session {
+    /// A session that is opened by a link of this transport; its handshake is on the way.
+    pub(super) fn new(
+        sid: String,
+        request: OpenRequest,
+        transport: &'static str,
+        settings: &Settings,
+        plans: &mut Plans,
+        now: Duration,
+    ) -> Self {
+        let mut session = Self {
+            sid,
+            request,
+            inbox: VecDeque::new(),
+            seen: Vec::new(),
+            end: None,
+            ping_interval: settings.ping_interval,
+            ping_timeout: settings.ping_timeout,
+            max_payload: settings.max_payload,
+            links: Vec::new(),
+            current: 0,
+            upgrading: None,
+            outbox: VecDeque::new(),
+            next_ping: now.checked_add(settings.ping_interval),
+            pong_due: None,
+        };
+        session.join(transport);
+        let mut handshake = serde_json::json!({
+            "sid": session.sid,
+            "upgrades": [],
+            "pingInterval": u64::try_from(settings.ping_interval.as_millis()).unwrap_or(u64::MAX),
+            "pingTimeout": u64::try_from(settings.ping_timeout.as_millis()).unwrap_or(u64::MAX),
+        });
+        if settings.upgrades && transport == "polling" {
+            handshake["upgrades"] = serde_json::json!(["websocket"]);
+        }
+        if let Some(bytes) = settings.max_payload {
+            handshake["maxPayload"] = bytes.into();
+        }
+        let open = Packet::Open(handshake.to_string().into());
+        session.answer(plans.next(Step::Handshake), open, None, now);
+        session
+    }
+
+    /// Another link, which is a probe until the client upgrades.
+    pub(super) fn join(&mut self, transport: &'static str) -> usize {
+        self.links.push(LinkState {
+            transport,
+            framing: if transport == "polling" {
+                Framing::Payloads
+            } else {
+                Framing::Frames
+            },
+            own: VecDeque::new(),
+            failed: None,
+        });
+        self.links.len() - 1
+    }
+
+    /// The transport that carries the session.
+    pub(super) fn transport(&self) -> &'static str {
+        self.links[self.current].transport
+    }
+
+    pub(super) fn is_current(&self, link: usize) -> bool {
+        link == self.current
+    }
+
+    /// Whether the client has received everything.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.outbox.is_empty() && self.links[self.current].own.is_empty()
+    }
+
+    pub(super) fn send(&mut self, packets: Vec<Packet>, now: Duration) {
+        if self.end.is_none() {
+            let packets = packets.into_iter().map(|packet| Outgoing {
+                due: now,
+                what: What::Packet(packet),
+            });
+            self.outbox.extend(packets);
+        }
+    }
+
+    pub(super) fn close(&mut self, now: Duration) {
+        self.close_as(SessionEnd::Closed, now);
+    }
+
+    fn close_as(&mut self, end: SessionEnd, now: Duration) {
+        if self.end.is_none() {
+            self.send(vec![Packet::Close], now);
+            self.finish(end);
+        }
+    }
+
+    /// What was sent before is still received.
+    pub(super) fn cut(&mut self, now: Duration) {
+        if self.end.is_none() {
+            self.outbox.push_back(Outgoing {
+                due: now,
+                what: What::Failure(ended()),
+            });
+            self.finish(SessionEnd::Cut);
+        }
+    }
+
+    fn finish(&mut self, end: SessionEnd) {
+        self.end = Some(end);
+        self.upgrading = None;
+        self.next_ping = None;
+        self.pong_due = None;
+        for (index, link) in self.links.iter_mut().enumerate() {
+            if index != self.current {
+                link.failed = Some(ended());
+            }
+        }
+    }
+
+    /// The call of `recv` was dropped while it ran, or both halves of a link were.
+    pub(super) fn lost(&mut self, link: usize, while_receiving: bool) {
+        self.links[link].failed = Some(ended());
+        if self.upgrading.as_ref().is_some_and(|up| up.link == link) {
+            self.upgrading = None;
+        }
+        // Between two polls there is no connection that could end.
+        let noticed = while_receiving || self.links[link].framing == Framing::Frames;
+        if link == self.current && noticed && self.end.is_none() {
+            self.finish(SessionEnd::Dropped);
+        }
+    }
+
+    /// What has become due. Gives whether anything has changed.
+    pub(super) fn advance(&mut self, now: Duration, plans: &mut Plans) -> bool {
+        let mut changed = false;
+        loop {
+            if let Some(due) = self.pong_due.filter(|due| *due <= now) {
+                self.close_as(SessionEnd::PingTimeout, due);
+            } else if let Some(due) = self.next_ping.filter(|due| *due <= now) {
+                self.ping(plans.next(Step::Ping), due);
+            } else {
+                return changed;
+            }
+            changed = true;
+        }
+    }
+
+    fn ping(&mut self, act: Act, now: Duration) {
+        let sent_at = match &act {
+            Act::Properly => Some(now),
+            Act::After(delay) => Some(now.saturating_add(*delay)),
+            Act::Send(packets) => packets
+                .iter()
+                .any(|packet| matches!(packet, Packet::Ping(_)))
+                .then_some(now),
+            _ => None,
+        };
+        // The next one follows the pong; where no ping goes out, the clock ticks on.
+        self.pong_due = sent_at.and_then(|at| at.checked_add(self.ping_timeout));
+        self.next_ping = match sent_at {
+            Some(_) => None,
+            None => now.checked_add(self.ping_interval.max(Duration::from_nanos(1))),
+        };
+        self.answer(act, Packet::Ping("".into()), None, now);
+    }
+
+    /// Sends the proper packet, or does what the test wants instead: on the session's link, or on
+    /// this one alone.
+    fn answer(&mut self, act: Act, proper: Packet, on: Option<usize>, now: Duration) {
+        let queue = match on {
+            Some(link) => &mut self.links[link].own,
+            None => &mut self.outbox,
+        };
+        let mut push = |due, what| queue.push_back(Outgoing { due, what });
+        match act {
+            Act::Properly => push(now, What::Packet(proper)),
+            Act::After(delay) => push(now.saturating_add(delay), What::Packet(proper)),
+            Act::Send(packets) => {
+                for packet in packets {
+                    push(now, What::Packet(packet));
+                }
+            }
+            Act::Never => {}
+            Act::Fail(error) => push(now, What::Failure(error)),
+            Act::Close => self.close(now),
+            Act::Cut => self.cut(now),
+        }
+    }
+
+    /// Whether the client may send on this link.
+    ///
+    /// # Errors
+    ///
+    /// What its call fails with.
+    pub(super) fn check_send(&self, link: usize, batch: &[Packet]) -> Result<(), Error> {
+        let LinkState {
+            framing, failed, ..
+        } = &self.links[link];
+        if let Some(error) = failed {
+            return Err(error.clone());
+        }
+        if *framing == Framing::Frames {
+            return match self.end {
+                None => Ok(()),
+                Some(_) => Err(ended()),
+            };
+        }
+        if self.end.is_some() {
+            return Err(unknown_session());
+        }
+        let size: usize = batch.iter().map(|packet| payload_len(packet) + 1).sum();
+        let size = u64::try_from(size.saturating_sub(1)).unwrap_or(u64::MAX);
+        if self.max_payload.is_some_and(|most| size > most) {
+            let message = format!("the mock server takes no body of {size} bytes");
+            return Err(Error::new(ErrorKind::Status, message).with_status(413));
+        }
+        Ok(())
+    }
+
+    /// A packet from the client.
+    pub(super) fn received(
+        &mut self,
+        link: usize,
+        packet: Packet,
+        plans: &mut Plans,
+        now: Duration,
+    ) {
+        self.seen.push(Seen {
+            at: now,
+            transport: self.links[link].transport,
+            packet: packet.clone(),
+        });
+        if link == self.current {
+            match packet {
+                Packet::Message(message) => self.inbox.push_back(message),
+                Packet::Pong(_) if self.pong_due.take().is_some() => {
+                    self.next_ping = now.checked_add(self.ping_interval);
+                }
+                Packet::Close => self.goodbye(now),
+                _ => {}
+            }
+            return;
+        }
+        match packet {
+            Packet::Ping(data) => self.probed(link, plans.next(Step::ProbePong), data, now),
+            Packet::Upgrade
+                if self
+                    .upgrading
+                    .as_ref()
+                    .is_some_and(|up| up.link == link && up.since <= now) =>
+            {
+                self.upgraded(link, plans.next(Step::Upgrade), now);
+            }
+            // A websocket that closes before the upgrade is no loss to the session.
+            Packet::Close => self.lost(link, false),
+            _ => {}
+        }
+    }
+
+    fn probed(&mut self, link: usize, act: Act, data: engineio_client::Text, now: Duration) {
+        let pong = Packet::Pong(data);
+        let since = match &act {
+            Act::Properly => Some(now),
+            Act::After(delay) => Some(now.saturating_add(*delay)),
+            Act::Send(packets) if packets.contains(&pong) => Some(now),
+            _ => None,
+        };
+        self.answer(act, pong, Some(link), now);
+        if self.end.is_none() {
+            self.upgrading = since.map(|since| Upgrading { link, since });
+        }
+    }
+
+    fn upgraded(&mut self, link: usize, act: Act, now: Duration) {
+        if matches!(act, Act::Never) {
+            return;
+        }
+        self.current = link;
+        self.upgrading = None;
+        match act {
+            Act::After(delay) => {
+                for outgoing in &mut self.outbox {
+                    outgoing.due = outgoing.due.max(now.saturating_add(delay));
+                }
+            }
+            Act::Properly => {}
+            // Packets go before those that waited.
+            act => self.answer(act, Packet::Noop, Some(link), now),
+        }
+    }
+
+    /// The poll that waits is answered with a noop, as Node's server does; a close frame with one.
+    fn goodbye(&mut self, now: Duration) {
+        if self.end.is_some() {
+            return;
+        }
+        let answer = match self.links[self.current].framing {
+            Framing::Payloads => Packet::Noop,
+            Framing::Frames => Packet::Close,
+        };
+        self.send(vec![answer], now);
+        self.finish(SessionEnd::Goodbye);
+    }
+
+    /// What a call of `recv` returns. `released` is the call's own: whether it was a poll that an
+    /// upgrade released.
+    pub(super) fn take(
+        &mut self,
+        link: usize,
+        released: &mut bool,
+        plans: &mut Plans,
+        now: Duration,
+    ) -> Taken {
+        let framing = self.links[link].framing;
+        let upgrading = self.upgrading.as_ref().is_some_and(|up| up.since <= now);
+        if upgrading && link == self.current && !*released {
+            *released = true;
+            let act = plans.next(Step::Release);
+            self.answer(act, Packet::Noop, Some(link), now);
+        }
+        let holds_back = link != self.current || self.upgrading_holds_back(now);
+        let state = &mut self.links[link];
+        let mut taking = Taking::new(framing, now);
+        taking.take(&mut state.own);
+        if !holds_back {
+            taking.take(&mut self.outbox);
+        }
+        if !taking.packets.is_empty() {
+            return Taken::Return(Ok(taking.packets));
+        }
+        if let Some(error) = taking.failure {
+            state.failed = Some(error);
+        }
+        if let Some(error) = &state.failed {
+            return Taken::Return(Err(error.clone()));
+        }
+        if self.end.is_some() && state.own.is_empty() && self.outbox.is_empty() {
+            return Taken::Return(Err(match framing {
+                Framing::Payloads => unknown_session(),
+                Framing::Frames => ended(),
+            }));
+        }
+        let own = state.own.front().map(|outgoing| outgoing.due);
+        let outbox = self.outbox.front().map(|outgoing| outgoing.due);
+        let deadlines = [
+            own,
+            outbox.filter(|_| !holds_back),
+            self.upgrading.as_ref().map(|up| up.since),
+            self.deadline(),
+        ];
+        Taken::Wait(
+            deadlines
+                .into_iter()
+                .flatten()
+                .filter(|due| *due > now)
+                .min(),
+        )
+    }
+
+    /// When something is due by itself.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.next_ping.into_iter().chain(self.pong_due).min()
+    }
+
+    fn upgrading_holds_back(&self, now: Duration) -> bool {
+        self.upgrading.as_ref().is_some_and(|up| up.since <= now)
+    }
+}
+
+/// What one call of `recv` takes.
+struct Taking {
+    framing: Framing,
+    now: Duration,
+    packets: Vec<Packet>,
+    bytes: usize,
+    failure: Option<Error>,
+    full: bool,
+}
+
+impl Taking {
+    fn new(framing: Framing, now: Duration) -> Self {
+        Self {
+            framing,
+            now,
+            packets: Vec::new(),
+            bytes: 0,
+            failure: None,
+            full: false,
+        }
+    }
+
+    fn take(&mut self, queue: &mut VecDeque<Outgoing>) {
+        while !self.full && queue.front().is_some_and(|next| next.due <= self.now) {
+            match queue.pop_front() {
+                Some(Outgoing {
+                    what: What::Packet(packet),
+                    ..
+                }) => {
+                    if !self.packets.is_empty() {
+                        self.bytes += payload_len(&packet);
+                    }
+                    self.packets.push(packet);
+                    // A payload is one batch, whatever it holds.
+                    self.full = self.framing == Framing::Frames
+                        && (self.packets.len() >= MOST_PACKETS || self.bytes >= MOST_BYTES);
+                }
+                Some(Outgoing {
+                    what: What::Failure(error),
+                    due,
+                }) => {
+                    self.full = true;
+                    if self.packets.is_empty() {
+                        self.failure = Some(error);
+                    } else {
+                        queue.push_front(Outgoing {
+                            due,
+                            what: What::Failure(error),
+                        });
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+}
