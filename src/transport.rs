@@ -27,6 +27,8 @@ use crate::runtime::Runtime;
 /// - **One call is one exchange.** The client calls [`PacketReceiver::recv`] again only when the
 ///   last call has returned, and so for the sender; the two halves may run at the same time.
 /// - **No cancel safety is needed.** A call is dropped only together with its link.
+/// - **A link that is dropped says no goodbye**, but ends its connection: on an upgrade the old link
+///   is dropped, and its goodbye would end the session.
 /// - **`Link::framing`** tells whether packets are joined to payloads, as on polling
 ///   ([`Framing::Payloads`]), or each have a frame ([`Framing::Frames`]). A session starts an
 ///   upgrade only from a link of payloads.
