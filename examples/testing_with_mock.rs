@@ -84,6 +84,8 @@ fn main() -> Result<(), Error> {
         tell("the server falls silent");
         server.at(Step::Poll, Act::Never);
         session.ended().await;
+        // Both sides give up at the same instant: the bot is to notice before the server speaks.
+        runtime.sleep(Duration::from_millis(1)).await;
         server.at(Step::Poll, Act::Properly);
 
         let mut session = server.session().await;
