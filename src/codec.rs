@@ -347,6 +347,21 @@ mod tests {
     }
 
     #[test]
+    fn the_first_body_of_protocol_3_counts_characters() {
+        for (body, expected) in [
+            (r#"96:0{"sid":"x"}"#, true),
+            (r#"100:0{"sid":"x"}"#, true),
+            (r#":0{"sid":"x"}"#, false),
+            (r#"0{"sid":"x"}"#, false),
+            ("96:1", false),
+            ("96", false),
+            ("", false),
+        ] {
+            assert_eq!(is_protocol_3(body.as_bytes()), expected, "{body}");
+        }
+    }
+
+    #[test]
     fn a_message_may_look_like_protocol_3() {
         let decoded = decode_payload(r#"4:0{"x":1}"#.into(), &limits());
         assert_eq!(decoded.packets, [message(r#":0{"x":1}"#)]);

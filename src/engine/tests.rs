@@ -302,6 +302,14 @@ fn an_open_packet_has_a_size_limit() {
         todo[1].contains("Limit") && todo[1].contains("300 bytes"),
         "{todo:?}"
     );
+    let mut rig = Rig::new(Config {
+        handshake_size: 300,
+        ..config(&["polling"])
+    });
+    rig.todo();
+    rig.opened(0, Framing::Payloads);
+    let exact = format!("0{}{OPEN}", " ".repeat(300 - OPEN.len()));
+    assert_eq!(rig.brings(0, &[&exact])[0], "tell connected polling S");
 }
 
 #[test]
@@ -328,6 +336,27 @@ fn the_handshake_has_a_deadline() {
             "closed Transport(Timeout: the open timeout of 10 s passed) uncertain [] unsent []"
         ]
     );
+}
+
+#[test]
+fn messages_are_wanted_while_the_session_lives_and_none_waits() {
+    let mut rig = Rig::new(config(&["polling"]));
+    rig.todo();
+    assert!(!rig.engine.wants_messages(), "before it is open");
+    let mut rig = Rig::polling(&["polling"], OPEN);
+    assert!(rig.engine.wants_messages());
+    rig.says(&["a"]);
+    assert!(
+        rig.engine.wants_messages(),
+        "what is being sent does not wait"
+    );
+    rig.says(&["b"]);
+    assert!(!rig.engine.wants_messages());
+    rig.on(Input::Close);
+    rig.sent(0);
+    assert!(rig.engine.wants_messages(), "while closing, too");
+    rig.brings(0, &["1"]);
+    assert!(!rig.engine.wants_messages());
 }
 
 // 2. Polling.
@@ -958,6 +987,7 @@ fn a_close_during_a_first_poll_that_never_ends_is_over_in_time() {
     rig.todo();
     rig.opened(0, Framing::Payloads);
     rig.on(Input::Close);
+    assert!(rig.at(ms(4_999)).is_empty());
     assert_eq!(
         rig.at(5 * SECOND),
         ["drop 0", "closed Client uncertain [] unsent []"]
@@ -1220,6 +1250,22 @@ fn after_a_failed_send_what_had_arrived_is_delivered_first() {
         rig.brings(0, &["1"]),
         ["drop 0", "closed Server uncertain [a] unsent []"],
         "the server told why"
+    );
+}
+
+#[test]
+fn no_time_is_up_while_what_had_arrived_is_taken_in() {
+    let mut rig = Rig::websocket();
+    rig.says(&["a"]);
+    rig.fails(0, Call::Send);
+    assert_eq!(rig.wait, None);
+    assert!(rig.at(100 * SECOND).is_empty());
+    assert_eq!(
+        rig.on(Input::Drained { link: LinkId(0) }),
+        [
+            "drop 0",
+            "closed Transport(Ended: gone) uncertain [a] unsent []"
+        ]
     );
 }
 
