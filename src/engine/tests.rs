@@ -1048,6 +1048,21 @@ fn a_poll_that_fails_after_the_goodbye_does_not_spoil_it() {
 }
 
 #[test]
+fn a_poll_that_fails_before_the_goodbye_is_the_transports_end() {
+    let mut rig = Rig::polling(&["polling"], OPEN);
+    rig.says(&["a"]);
+    rig.says(&["b"]);
+    rig.on(Input::Close);
+    assert_eq!(
+        rig.fails(0, Call::Receive),
+        [
+            "drop 0",
+            "closed Transport(Ended: gone) uncertain [a] unsent [b]"
+        ]
+    );
+}
+
+#[test]
 fn a_close_on_websocket_takes_in_what_had_come() {
     let mut rig = Rig::websocket();
     assert_eq!(rig.on(Input::Close), ["close 0"]);
