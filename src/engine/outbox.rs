@@ -105,11 +105,6 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// Whether a message waits, or a pong.
-    pub(super) fn has_any(&self) -> bool {
-        !self.queue.is_empty() || self.pong.is_some()
-    }
-
     /// All messages, which will not be sent.
     pub(super) fn take(&mut self) -> VecDeque<Packet> {
         std::mem::take(&mut self.queue)

@@ -84,7 +84,7 @@ impl Engine {
             // A close reads on, so that the server is not stopped by a full pipe. On polling a GET
             // serves only to keep the session alive while there is something to flush.
             Phase::Closing(closing) if payloads => {
-                !closing.said_goodbye() && (self.current.sending.is_some() || self.outbox.has_any())
+                !closing.said_goodbye() && self.current.sending.is_some()
             }
             Phase::Closing(_) => true,
             _ => false,

@@ -527,6 +527,18 @@ fn a_batch_of_frames_is_bounded_so_that_a_pong_can_pass() {
 }
 
 #[test]
+fn a_batch_of_frames_holds_128_kib_and_not_a_byte_more() {
+    for (more, together) in [(0, 2), (1, 1)] {
+        let mut rig = Rig::websocket();
+        let first = text(&"x".repeat(65_536));
+        let second = text(&"y".repeat(65_536 + more));
+        rig.engine.handle(rig.now, Input::Send(vec![first, second]));
+        let outputs = rig.outputs();
+        assert!(matches!(&outputs[..], [Output::Send { batch, .. }] if batch.len() == together));
+    }
+}
+
+#[test]
 fn polls_that_bring_only_noops_are_followed_slower_and_slower() {
     let mut rig = Rig::polling(&["polling"], OPEN);
     let mut pauses = Vec::new();
@@ -1060,6 +1072,16 @@ fn a_poll_that_fails_before_the_goodbye_is_the_transports_end() {
             "closed Transport(Ended: gone) uncertain [a] unsent [b]"
         ]
     );
+}
+
+#[test]
+fn a_goodbye_of_another_link_or_before_its_time_is_nothing() {
+    let mut rig = Rig::polling(&["polling"], OPEN);
+    assert!(rig.on(Input::SaidGoodbye { link: LinkId(0) }).is_empty());
+    rig.on(Input::Close);
+    assert!(rig.on(Input::SaidGoodbye { link: LinkId(7) }).is_empty());
+    assert!(rig.on(Input::Drained { link: LinkId(7) }).is_empty());
+    assert!(!rig.is_over());
 }
 
 #[test]
