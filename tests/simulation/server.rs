@@ -237,7 +237,8 @@ impl Server {
     fn take(&self, sid: &str, packet: Packet) {
         self.change(sid, |session| match packet {
             Packet::Message(Message::Text(text)) => {
-                session.received.push(text.parse().expect("a number"));
+                let number = text.split(' ').next().unwrap_or_default();
+                session.received.push(number.parse().expect("a number"));
             }
             Packet::Pong(_) => session.awaiting_pong = false,
             Packet::Close => session.closed = true,
