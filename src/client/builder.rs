@@ -38,9 +38,14 @@ use crate::transport::{Activity, Limits, OpenRequest, Transport, add_query};
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `start` or `connect`"]
 pub struct Builder<T: Transport, R: Runtime> {
-    url: String,
     transport: T,
     runtime: R,
+    settings: Settings,
+}
+
+#[derive(Debug)]
+struct Settings {
+    url: String,
     names: Option<Vec<String>>,
     path: Option<String>,
     trailing_slash: bool,
@@ -75,10 +80,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn new(url: impl AsRef<str>, transport: T, runtime: R) -> Self {
         let limits = Limits::default();
-        Self {
+        let settings = Settings {
             url: url.as_ref().to_owned(),
-            transport,
-            runtime,
             names: None,
             path: None,
             trailing_slash: true,
@@ -109,87 +112,30 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
                 payload_packets: 16,
                 handshake_size: limits.head,
             },
+        };
+        Self {
+            transport,
+            runtime,
+            settings,
         }
     }
 
     /// The same connection on another runtime.
     pub fn runtime<R2: Runtime>(self, runtime: R2) -> Builder<T, R2> {
-        let Self {
-            url,
-            transport,
-            runtime: _,
-            names,
-            path,
-            trailing_slash,
-            query,
-            headers,
-            fault,
-            timestamps,
-            limits,
-            max_body,
-            outbox,
-            inbox,
-            remember_upgrade,
-            config,
-        } = self;
         Builder {
-            url,
-            transport,
+            transport: self.transport,
             runtime,
-            names,
-            path,
-            trailing_slash,
-            query,
-            headers,
-            fault,
-            timestamps,
-            limits,
-            max_body,
-            outbox,
-            inbox,
-            remember_upgrade,
-            config,
+            settings: self.settings,
         }
     }
 
     /// The same connection by another transport: one of yours, or
     /// [`Transports`](crate::transports::Transports) of several.
     pub fn transport<T2: Transport>(self, transport: T2) -> Builder<T2, R> {
-        let Self {
-            url,
-            transport: _,
-            runtime,
-            names,
-            path,
-            trailing_slash,
-            query,
-            headers,
-            fault,
-            timestamps,
-            limits,
-            max_body,
-            outbox,
-            inbox,
-            remember_upgrade,
-            config,
-        } = self;
         Builder {
-            url,
             transport,
-            runtime,
-            names,
-            path,
-            trailing_slash,
-            query,
-            headers,
-            fault,
-            timestamps,
-            limits,
-            max_body,
-            outbox,
-            inbox,
-            remember_upgrade,
-            config,
+            runtime: self.runtime,
+            settings: self.settings,
         }
     }
 
@@ -197,25 +143,25 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// default. The first opens the session; those after it are what a session on polling may
     /// upgrade to, and what is tried when the first can't be opened.
     pub fn transports<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.names = Some(names.into_iter().map(Into::into).collect());
+        self.settings.names = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
     /// The Engine.IO path, whatever the URL's path is. `/engine.io/` by default.
     pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.path = Some(path.into());
+        self.settings.path = Some(path.into());
         self
     }
 
     /// Whether the path ends in a slash, as servers expect by default.
     pub fn trailing_slash(mut self, trailing_slash: bool) -> Self {
-        self.trailing_slash = trailing_slash;
+        self.settings.trailing_slash = trailing_slash;
         self
     }
 
     /// Adds a pair to the query of every request, after those of the URL.
     pub fn query(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        add_query(&mut self.query, name.as_ref(), value.as_ref());
+        add_query(&mut self.settings.query, name.as_ref(), value.as_ref());
         self
     }
 
@@ -225,17 +171,17 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         let parsed_name = HeaderName::from_bytes(name.as_bytes());
         match (parsed_name, HeaderValue::from_bytes(value.as_ref())) {
             (Ok(name), Ok(value)) => {
-                self.headers.append(name, value);
+                self.settings.headers.append(name, value);
             }
             (Err(error), _) => {
                 let message = format!("{name:?} is no name of a header");
-                self.fault.get_or_insert_with(|| {
+                self.settings.fault.get_or_insert_with(|| {
                     Error::new(ErrorKind::Invalid, message).with_source(error)
                 });
             }
             (_, Err(error)) => {
                 let message = format!("the value of the header {name} can't be one");
-                self.fault.get_or_insert_with(|| {
+                self.settings.fault.get_or_insert_with(|| {
                     Error::new(ErrorKind::Invalid, message).with_source(error)
                 });
             }
@@ -245,61 +191,61 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
 
     /// Adds headers to every request.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.headers.extend(headers);
+        self.settings.headers.extend(headers);
         self
     }
 
     /// Whether requests carry a cache-buster, `t`. On by default.
     pub fn timestamps(mut self, timestamps: bool) -> Self {
-        self.timestamps = timestamps;
+        self.settings.timestamps = timestamps;
         self
     }
 
     /// Whether a session on polling goes over to a better transport. On by default.
     pub fn upgrade(mut self, upgrade: bool) -> Self {
-        self.config.upgrade = upgrade;
+        self.settings.config.upgrade = upgrade;
         self
     }
 
     /// Whether websocket is tried first with a server that has upgraded a session of this program
     /// before. Off by default.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
-        self.remember_upgrade = remember;
+        self.settings.remember_upgrade = remember;
         self
     }
 
     /// Whether the next transport is tried when one can't be opened. On by default.
     pub fn fall_back(mut self, fall_back: bool) -> Self {
-        self.config.fall_back = fall_back;
+        self.settings.config.fall_back = fall_back;
         self
     }
 
     /// The time for opening the session by one transport, from the name to the open packet. 10 s
     /// by default.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
-        self.config.open_timeout = timeout;
+        self.settings.config.open_timeout = timeout;
         self
     }
 
     /// The time that a POST may go without progress. 10 s by default. A websocket write may go
     /// without for the server's `pingInterval + pingTimeout`.
     pub fn send_timeout(mut self, timeout: Duration) -> Self {
-        self.config.send_timeout = timeout;
+        self.settings.config.send_timeout = timeout;
         self
     }
 
     /// The time for an upgrade, from opening the probe to going over. 7 s by default: Node's server
     /// gives up after 10.
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
-        self.config.upgrade_timeout = timeout;
+        self.settings.config.upgrade_timeout = timeout;
         self
     }
 
     /// The time that a close may go without progress in flushing, and in all. 5 s and 60 s by
     /// default.
     pub fn close_timeout(mut self, without_progress: Duration, in_all: Duration) -> Self {
-        self.config.close_timeout = without_progress;
-        self.config.close_limit = in_all;
+        self.settings.config.close_timeout = without_progress;
+        self.settings.config.close_limit = in_all;
         self
     }
 
@@ -310,8 +256,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             payload_packets,
             head,
             ..
-        } = self.limits;
-        self.limits = Limits {
+        } = self.settings.limits;
+        self.settings.limits = Limits {
             payload_packets,
             head,
             ..Limits::for_message(bytes)
@@ -321,28 +267,28 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
 
     /// The most bytes in a polling body received.
     pub fn max_body_size(mut self, bytes: usize) -> Self {
-        self.max_body = Some(bytes);
+        self.settings.max_body = Some(bytes);
         self
     }
 
     /// The most packets in a polling body received. 131,072 by default.
     pub fn max_payload_packets(mut self, packets: usize) -> Self {
-        self.limits.payload_packets = packets;
+        self.settings.limits.payload_packets = packets;
         self
     }
 
     /// The most bytes in an HTTP head, and in the open packet. 64 KiB by default, which for the
     /// websocket's handshake is also the most that its library takes (with 124 headers at most).
     pub fn max_head_size(mut self, bytes: usize) -> Self {
-        self.limits.head = bytes;
-        self.config.handshake_size = bytes;
+        self.settings.limits.head = bytes;
+        self.settings.config.handshake_size = bytes;
         self
     }
 
     /// What the outbox holds at most, whichever comes first: 2048 messages and 2 MiB by default. A
     /// larger message is let in alone.
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
-        self.outbox = Capacity {
+        self.settings.outbox = Capacity {
             messages: messages.max(1),
             bytes,
         };
@@ -355,7 +301,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// A larger byte limit makes large messages slower: while earlier ones are alive the websocket
     /// can't use its buffer again.
     pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
-        self.inbox = Capacity {
+        self.settings.inbox = Capacity {
             messages: messages.max(1),
             bytes: bytes.max(1),
         };
@@ -365,7 +311,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// The most packets in one POST. 16 by default: python-engineio discards a larger one, and
     /// answers 200.
     pub fn packets_per_post(mut self, packets: usize) -> Self {
-        self.config.payload_packets = packets.max(1);
+        self.settings.config.payload_packets = packets.max(1);
         self
     }
 
@@ -376,25 +322,25 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// What is wrong with the settings ([`Invalid`](ErrorKind::Invalid)), or with the runtime
     /// ([`Runtime`](ErrorKind::Runtime)).
     pub fn start(self) -> Result<Client<T, R>, Error> {
-        if let Some(fault) = self.fault {
+        if let Some(fault) = self.settings.fault {
             return Err(fault);
         }
         self.runtime.check().map_err(|error| {
             Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
         })?;
-        let mut target = Target::parse(&self.url)?;
-        target.set_path(self.path.as_deref(), self.trailing_slash)?;
-        target.add_query(&self.query);
-        let mut headers = self.headers;
+        let mut target = Target::parse(&self.settings.url)?;
+        target.set_path(self.settings.path.as_deref(), self.settings.trailing_slash)?;
+        target.add_query(&self.settings.query);
+        let mut headers = self.settings.headers;
         if let Some(credentials) = target.credentials
             && !headers.contains_key(AUTHORIZATION)
         {
             headers.insert(AUTHORIZATION, credentials);
         }
-        let mut config = self.config;
-        config.transports = choose(&self.transport.names(), self.names.as_deref())?;
+        let mut config = self.settings.config;
+        config.transports = choose(&self.transport.names(), self.settings.names.as_deref())?;
         let origin = target.url.origin().ascii_serialization();
-        if self.remember_upgrade && remembered(&origin) {
+        if self.settings.remember_upgrade && remembered(&origin) {
             // The others stay behind it, to fall back on.
             config.transports.sort_by_key(|name| *name != "websocket");
         }
@@ -403,12 +349,12 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         let mut request = OpenRequest::new("", target.url, Activity::new(Arc::clone(&dynamic)));
         request.query = target.query;
         request.headers = headers;
-        request.timestamps = self.timestamps;
-        request.limits = self.limits;
-        request.limits.body = self.max_body.unwrap_or(self.limits.body);
+        request.timestamps = self.settings.timestamps;
+        request.limits = self.settings.limits;
+        request.limits.body = self.settings.max_body.unwrap_or(self.settings.limits.body);
         request.dial_timeout = config.open_timeout;
-        let remember = self.remember_upgrade.then_some(origin);
-        let shared = Arc::new(Shared::new(self.outbox, self.inbox));
+        let remember = self.settings.remember_upgrade.then_some(origin);
+        let shared = Arc::new(Shared::new(self.settings.outbox, self.settings.inbox));
         let driver = Driver::new(
             Arc::clone(&shared),
             Arc::clone(&dynamic),
