@@ -126,7 +126,7 @@ pub enum Framing {
 }
 
 /// What a transport is told when it is to open a link.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct OpenRequest {
     /// Which of [`Transport::names`] is meant.
@@ -199,6 +199,20 @@ impl OpenRequest {
             target.extend(utf8_percent_encode(sid, ENCODED));
         }
         target
+    }
+}
+
+/// Without what may be secret: the values of headers and of the query.
+impl fmt::Debug for OpenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.keys().map(http::HeaderName::as_str).collect();
+        f.debug_struct("OpenRequest")
+            .field("transport", &self.transport)
+            .field("url", &self.url.as_str())
+            .field("headers", &headers)
+            .field("sid", &self.sid)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 

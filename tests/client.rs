@@ -1001,3 +1001,19 @@ fn what_is_wrong_with_the_settings_is_told_at_the_start() {
         assert!(error.report().contains(named), "{}", error.report());
     }
 }
+
+#[test]
+fn what_is_printed_for_debugging_holds_no_secret() {
+    under_all_orders(async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let builder = builder
+            .header("Authorization", "hush-hush")
+            .query("token", "hush-hush");
+        let printed = format!("{builder:?}");
+        let client = builder.start().unwrap();
+        let request = servers.polling.opened().await.request;
+        let printed = format!("{printed} {client:?} {request:?}");
+        assert!(printed.contains("authorization"), "{printed}");
+        assert!(!printed.contains("hush"), "{printed}");
+    });
+}

@@ -1,6 +1,7 @@
 //! Everything that can be set about a connection.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,7 +36,6 @@ use crate::transport::{Activity, Limits, OpenRequest, Transport, add_query};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 #[must_use = "a builder does nothing until `start` or `connect`"]
 pub struct Builder<T: Transport, R: Runtime> {
     transport: T,
@@ -43,7 +43,6 @@ pub struct Builder<T: Transport, R: Runtime> {
     settings: Settings,
 }
 
-#[derive(Debug)]
 struct Settings {
     url: String,
     names: Option<Vec<String>>,
@@ -380,6 +379,16 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         let client = self.start()?;
         client.opened().await?;
         Ok(client)
+    }
+}
+
+/// Without the settings, which hold secrets.
+impl<T: Transport, R: Runtime> fmt::Debug for Builder<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.transport.names();
+        f.debug_struct("Builder")
+            .field("transports", &names)
+            .finish_non_exhaustive()
     }
 }
 
