@@ -1,6 +1,21 @@
 //! The front doors: plain types for each runtime. The only place where the client meets the
 //! transports and runtimes that are built in.
 
+#[cfg(any(feature = "polling", feature = "websocket"))]
+mod shortcuts {
+    use crate::client::Builder;
+    use crate::runtime::Runtime;
+    use crate::transports::{Dialer, Transports};
+
+    /// Shortcuts to what is set about the built-in transports.
+    impl<R: Runtime> Builder<Transports, R> {
+        /// How connections are made.
+        pub fn dialer(self, dialer: Dialer) -> Self {
+            self.try_map_transport(|transports| Ok(transports.map_dialer(|_| dialer)))
+        }
+    }
+}
+
 /// The client on tokio.
 ///
 /// ```no_run

@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::packet::{Batch, Packet};
-use crate::runtime::Runtime;
+use crate::runtime::{Address, Runtime};
 
 /// A way to reach an Engine.IO server.
 ///
@@ -133,6 +133,8 @@ pub struct OpenRequest {
     pub transport: String,
     /// The server's address with the Engine.IO path, without a query.
     pub url: Url,
+    /// Where to connect to instead of the host in the URL: a Unix socket.
+    pub address: Option<Address>,
     /// The user's query, encoded, without `EIO`, `transport` and what else the protocol adds.
     pub query: String,
     /// The user's headers, for every request.
@@ -162,6 +164,7 @@ impl OpenRequest {
         Self {
             transport: transport.into(),
             url,
+            address: None,
             query: String::new(),
             headers: HeaderMap::new(),
             sid: None,

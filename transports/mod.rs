@@ -21,6 +21,8 @@ mod refusal;
 #[cfg(feature = "websocket")]
 mod websocket;
 
+#[cfg(any(feature = "polling", feature = "websocket"))]
+pub use dial::Dialer;
 #[cfg(feature = "polling")]
 pub use polling::Polling;
 #[cfg(feature = "websocket")]
@@ -45,59 +47,98 @@ const USER_AGENT: &str = concat!("engineio-client/", env!("CARGO_PKG_VERSION"));
 /// ```
 #[derive(Clone)]
 pub struct Transports {
-    list: Vec<Arc<dyn Transport>>,
+    list: Vec<Entry>,
+    #[cfg(any(feature = "polling", feature = "websocket"))]
+    dialer: Dialer,
+}
+
+#[derive(Clone)]
+enum Entry {
+    #[cfg(feature = "polling")]
+    Polling(Polling),
+    #[cfg(feature = "websocket")]
+    WebSocket(WebSocket),
+    Added(Arc<dyn Transport>),
+}
+
+impl Entry {
+    fn transport(&self) -> &dyn Transport {
+        match self {
+            #[cfg(feature = "polling")]
+            Self::Polling(polling) => polling,
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(websocket) => websocket,
+            Self::Added(transport) => &**transport,
+        }
+    }
 }
 
 impl Transports {
     /// An empty list.
     pub fn new() -> Self {
-        Self { list: Vec::new() }
+        Self::of(Vec::new())
+    }
+
+    fn of(list: Vec<Entry>) -> Self {
+        Self {
+            list,
+            #[cfg(any(feature = "polling", feature = "websocket"))]
+            dialer: Dialer::default(),
+        }
     }
 
     /// The same list with this transport behind the others.
     #[must_use]
     pub fn with(mut self, transport: impl Transport) -> Self {
-        self.list.push(Arc::new(transport));
+        self.list.push(Entry::Added(Arc::new(transport)));
+        self
+    }
+
+    /// Changes how the transports of the default list connect. Those added by
+    /// [`with`](Transports::with) keep what was set about them.
+    #[cfg(any(feature = "polling", feature = "websocket"))]
+    #[must_use]
+    pub fn map_dialer(mut self, change: impl FnOnce(Dialer) -> Dialer) -> Self {
+        self.dialer = change(self.dialer);
+        let dialer = &self.dialer;
+        for entry in &mut self.list {
+            match entry {
+                #[cfg(feature = "polling")]
+                Entry::Polling(polling) => *polling = polling.clone().dialer(dialer.clone()),
+                #[cfg(feature = "websocket")]
+                Entry::WebSocket(websocket) => {
+                    *websocket = websocket.clone().dialer(dialer.clone());
+                }
+                Entry::Added(_) => {}
+            }
+        }
         self
     }
 }
 
 impl Default for Transports {
     fn default() -> Self {
-        built_in(Self::new())
+        Self::of(vec![
+            #[cfg(feature = "polling")]
+            Entry::Polling(Polling::default()),
+            #[cfg(feature = "websocket")]
+            Entry::WebSocket(WebSocket::default()),
+        ])
     }
-}
-
-#[cfg(all(feature = "polling", feature = "websocket"))]
-fn built_in(list: Transports) -> Transports {
-    list.with(Polling::default()).with(WebSocket::default())
-}
-
-#[cfg(all(feature = "polling", not(feature = "websocket")))]
-fn built_in(list: Transports) -> Transports {
-    list.with(Polling::default())
-}
-
-#[cfg(all(not(feature = "polling"), feature = "websocket"))]
-fn built_in(list: Transports) -> Transports {
-    list.with(WebSocket::default())
-}
-
-#[cfg(not(any(feature = "polling", feature = "websocket")))]
-fn built_in(list: Transports) -> Transports {
-    list
 }
 
 #[async_trait]
 impl Transport for Transports {
     fn name(&self) -> &'static str {
-        self.list.first().map_or("none", |first| first.name())
+        self.list
+            .first()
+            .map_or("none", |first| first.transport().name())
     }
 
     fn names(&self) -> Vec<&'static str> {
         self.list
             .iter()
-            .flat_map(|transport| transport.names())
+            .flat_map(|entry| entry.transport().names())
             .collect()
     }
 
@@ -105,6 +146,7 @@ impl Transport for Transports {
         let found = self
             .list
             .iter()
+            .map(Entry::transport)
             .find(|transport| transport.names().contains(&&*request.transport));
         match found {
             Some(transport) => transport.open(runtime, request).await,

@@ -16,7 +16,7 @@ use super::driver::Driver;
 use super::shared::{Capacity, Shared};
 use crate::engine::Config;
 use crate::error::{Error, ErrorKind};
-use crate::runtime::Runtime;
+use crate::runtime::{Address, Runtime};
 use crate::transport::{Activity, Limits, OpenRequest, Transport, add_query};
 
 /// Sets up a connection: where to, how, and within which limits.
@@ -67,7 +67,9 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     ///
     /// `http`, `https`, `ws` and `wss` are all taken, and do not choose the transport. The URL's
     /// path is the Engine.IO path when it has one other than `/`; its query goes with every
-    /// request; its user and password become Basic authentication.
+    /// request; its user and password become Basic authentication. The path of a `unix` URL is that
+    /// of a Unix socket, as in `unix:///run/server.sock`, behind which the host is `localhost` and
+    /// the Engine.IO path the default, or the one given by [`path`](Builder::path).
     ///
     /// ```
     /// # #[cfg(all(feature = "smol", feature = "websocket"))] {
@@ -136,6 +138,21 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             runtime: self.runtime,
             settings: self.settings,
         }
+    }
+
+    /// The same connection with the transport changed, or a fault to be told by `start`.
+    #[cfg(any(feature = "polling", feature = "websocket"))]
+    pub(crate) fn try_map_transport(mut self, change: impl FnOnce(T) -> Result<T, Error>) -> Self
+    where
+        T: Clone,
+    {
+        match change(self.transport.clone()) {
+            Ok(transport) => self.transport = transport,
+            Err(error) => {
+                self.settings.fault.get_or_insert(error);
+            }
+        }
+        self
     }
 
     /// Which transports to use, by name, in order of preference: `["polling", "websocket"]` by
@@ -338,7 +355,10 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         }
         let mut config = self.settings.config;
         config.transports = choose(&self.transport.names(), self.settings.names.as_deref())?;
-        let origin = target.url.origin().ascii_serialization();
+        let mut origin = target.url.origin().ascii_serialization();
+        if let Some(address) = &target.address {
+            origin = format!("unix://{address}");
+        }
         if self.settings.remember_upgrade && remembered(&origin) {
             // The others stay behind it, to fall back on.
             config.transports.sort_by_key(|name| *name != "websocket");
@@ -347,6 +367,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         let dynamic: Arc<dyn Runtime> = Arc::<R>::clone(&runtime);
         let mut request = OpenRequest::new("", target.url, Activity::new(Arc::clone(&dynamic)));
         request.query = target.query;
+        request.address = target.address;
         request.headers = headers;
         request.timestamps = self.settings.timestamps;
         request.limits = self.settings.limits;
@@ -427,6 +448,8 @@ fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'sta
 /// Where to connect to, taken apart.
 struct Target {
     url: Url,
+    /// Where to connect to instead of the URL's host.
+    address: Option<Address>,
     query: String,
     credentials: Option<HeaderValue>,
 }
@@ -436,12 +459,19 @@ impl Target {
         let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
         let mut url = Url::parse(text)
             .map_err(|error| invalid("the URL can't be parsed").with_source(error))?;
+        let mut address = None;
         let scheme = match url.scheme() {
             "http" | "ws" => "http",
             "https" | "wss" => "https",
+            "unix" => {
+                address = Some(socket(&url)?);
+                url = behind_socket(&url).ok_or_else(|| invalid("the URL can't be parsed"))?;
+                "http"
+            }
             other => {
-                let message =
-                    format!("the scheme {other:?} of the URL is none of http, https, ws and wss");
+                let message = format!(
+                    "the scheme {other:?} of the URL is none of http, https, ws, wss and unix"
+                );
                 return Err(Error::new(ErrorKind::Invalid, message));
             }
         };
@@ -470,6 +500,7 @@ impl Target {
         let _ = url.set_password(None);
         Ok(Self {
             url,
+            address,
             query,
             credentials,
         })
@@ -505,6 +536,27 @@ impl Target {
         }
         self.query.push_str(more);
     }
+}
+
+/// The socket of `unix:///path`, percent-decoded.
+fn socket(url: &Url) -> Result<Address, Error> {
+    let path = percent_decode_str(url.path()).decode_utf8();
+    match path {
+        Ok(path) if !url.has_host() && path.len() > 1 && !path.contains('\0') => {
+            Ok(Address::Unix(path.into_owned().into()))
+        }
+        _ => Err(Error::new(
+            ErrorKind::Invalid,
+            "the URL of a Unix socket is unix:///path, without a host",
+        )),
+    }
+}
+
+/// The server behind a socket has the default path, and the query of the URL.
+fn behind_socket(url: &Url) -> Option<Url> {
+    let mut server = Url::parse("http://localhost/").ok()?;
+    server.set_query(url.query());
+    Some(server)
 }
 
 fn credentials(url: &Url) -> Result<Option<HeaderValue>, Error> {
@@ -597,8 +649,20 @@ mod tests {
     }
 
     #[test]
+    fn the_path_of_a_unix_url_is_the_socket() {
+        let target = target("unix:///run/my%20app.sock?a=1", None, true);
+        let path = std::path::PathBuf::from("/run/my app.sock");
+        assert_eq!(target.address, Some(Address::Unix(path)));
+        assert_eq!(target.url.as_str(), "http://localhost/engine.io/");
+        assert_eq!(target.query, "a=1");
+    }
+
+    #[test]
     fn a_url_that_can_not_be_used_is_refused() {
         for url in [
+            "unix://host/path",
+            "unix:///",
+            "unix:",
             "",
             "localhost",
             "localhost:80",

@@ -3,6 +3,7 @@
 //! A runtime is a value, not a guess: features add [`Tokio`], [`Smol`] and [`AsyncStd`] side by
 //! side, and a program may use several at once, or one of its own.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -70,6 +71,15 @@ pub enum Address {
     Tcp(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// A connection, in both directions.

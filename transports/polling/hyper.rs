@@ -13,7 +13,7 @@ use ::hyper::client::conn::http1::{self, SendRequest};
 use ::hyper::rt::ReadBufCursor;
 use bytes::{Bytes, BytesMut};
 use engineio_client::http::{Exchange, HttpClient};
-use engineio_client::runtime::BoxedStream;
+use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::{Error, ErrorKind, async_trait};
 use futures::io::{AsyncRead, AsyncWrite};
 use http::header::{CONTENT_ENCODING, HOST};
@@ -21,11 +21,13 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use url::Url;
 
-use super::super::dial::dial_within;
+use super::super::dial::{Dialer, Purpose};
 
 /// Keeps the connections that are idle: one that served polls, and one that served posts.
-#[derive(Default)]
 pub(super) struct Hyper {
+    dialer: Dialer,
+    /// Where to connect to instead of the host in the URL.
+    address: Option<Address>,
     idle: Mutex<Vec<Idle>>,
 }
 
@@ -59,7 +61,7 @@ impl HttpClient for Hyper {
             let reused = reuse.is_some();
             let mut connection = match reuse.take() {
                 Some(connection) => connection,
-                None => Connection::dial(&origin, exchange).await?,
+                None => self.dial(&origin, exchange).await?,
             };
             match connection.exchange(request.clone(), exchange).await {
                 Ok(response) => {
@@ -79,6 +81,28 @@ impl HttpClient for Hyper {
 }
 
 impl Hyper {
+    pub(super) fn new(dialer: Dialer, address: Option<Address>) -> Self {
+        Self {
+            dialer,
+            address,
+            idle: Mutex::default(),
+        }
+    }
+
+    async fn dial(&self, origin: &Url, exchange: &Exchange) -> Result<Connection, Error> {
+        let dialed = self
+            .dialer
+            .dial(
+                &exchange.runtime,
+                origin,
+                self.address.as_ref(),
+                Purpose::Requests,
+                Some(exchange.dial_timeout),
+            )
+            .await?;
+        Connection::new(dialed.stream, exchange).await
+    }
+
     fn take(&self, now: Duration) -> Option<Connection> {
         loop {
             let mut idle = self
@@ -156,8 +180,7 @@ struct Meter {
 }
 
 impl Connection {
-    async fn dial(origin: &Url, exchange: &Exchange) -> Result<Self, Error> {
-        let stream = dial_within(&exchange.runtime, origin, exchange.dial_timeout).await?;
+    async fn new(stream: BoxedStream, exchange: &Exchange) -> Result<Self, Error> {
         let meter = Arc::new(Meter::default());
         let io = Io {
             stream,

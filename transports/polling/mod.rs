@@ -17,6 +17,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use url::Position;
 
 use self::hyper::Hyper;
+use super::dial::Dialer;
 use super::refusal::refusal;
 
 /// HTTP long polling.
@@ -33,13 +34,22 @@ use super::refusal::refusal;
 #[derive(Clone, Default)]
 pub struct Polling {
     client: Option<Arc<dyn HttpClient>>,
+    dialer: Dialer,
 }
 
 impl Polling {
+    /// How the built-in HTTP client connects. One of your own connects as it likes.
+    #[must_use]
+    pub fn dialer(mut self, dialer: Dialer) -> Self {
+        self.dialer = dialer;
+        self
+    }
+
     /// Polling by an HTTP client of yours, which all sessions share.
     pub fn with_client(client: Arc<dyn HttpClient>) -> Self {
         Self {
             client: Some(client),
+            dialer: Dialer::default(),
         }
     }
 }
@@ -61,8 +71,14 @@ impl Transport for Polling {
     /// Makes no exchange: the open packet comes with the first poll.
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
         let client = match &self.client {
+            Some(_) if request.address.is_some() => {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "an HTTP client of your own can't connect to a Unix socket",
+                ));
+            }
             Some(client) => Arc::clone(client),
-            None => Arc::new(Hyper::default()),
+            None => Arc::new(Hyper::new(self.dialer.clone(), request.address.clone())),
         };
         let sid = OnceLock::new();
         if let Some(known) = &request.sid {

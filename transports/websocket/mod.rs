@@ -18,6 +18,7 @@ use engineio_client::{
 
 use self::frames::FrameWriter;
 use self::io::Io;
+use super::dial::{Dialer, Purpose};
 
 /// WebSocket, by the library tungstenite.
 ///
@@ -31,12 +32,14 @@ use self::io::Io;
 #[derive(Clone, Debug)]
 pub struct WebSocket {
     read_buffer_size: usize,
+    dialer: Dialer,
 }
 
 impl Default for WebSocket {
     fn default() -> Self {
         Self {
             read_buffer_size: 16 * 1024,
+            dialer: Dialer::default(),
         }
     }
 }
@@ -49,6 +52,13 @@ impl WebSocket {
         self.read_buffer_size = bytes.max(1024);
         self
     }
+
+    /// How it connects.
+    #[must_use]
+    pub fn dialer(mut self, dialer: Dialer) -> Self {
+        self.dialer = dialer;
+        self
+    }
 }
 
 #[async_trait]
@@ -58,8 +68,12 @@ impl Transport for WebSocket {
     }
 
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
-        let stream = super::dial::dial(runtime, &request.url).await?;
-        let (stream, rest) = handshake::shake_hands(runtime, stream, &request).await?;
+        let address = request.address.as_ref();
+        let dialed = self
+            .dialer
+            .dial(runtime, &request.url, address, Purpose::Tunnel, None)
+            .await?;
+        let (stream, rest) = handshake::shake_hands(runtime, dialed.stream, &request).await?;
         let limits = request.limits;
         let config = WebSocketConfig::default()
             .read_buffer_size(self.read_buffer_size)
