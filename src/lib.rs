@@ -48,6 +48,7 @@ mod engine;
 mod error;
 mod event;
 mod front;
+pub mod handlers;
 pub mod http;
 mod packet;
 pub mod runtime;
@@ -57,7 +58,7 @@ pub mod transport;
 pub mod transports;
 
 pub use async_trait::async_trait;
-pub use client::{Builder, Client, Handle, SinkError};
+pub use client::{Builder, Client, Handle, SinkError, Task};
 pub use error::{Error, ErrorKind, SendError};
 pub use event::{Closed, Connected, Event, Reason};
 #[cfg(feature = "async-std")]

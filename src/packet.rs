@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind};
 pub use crate::text::Text;
@@ -57,6 +59,56 @@ impl Message {
             Self::Text(_) => None,
             Self::Binary(data) => Some(data),
         }
+    }
+}
+
+impl Message {
+    /// A text message that holds a value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] for a value that can't be JSON: a map whose keys are not texts, say.
+    ///
+    /// ```
+    /// use engineio_client::Message;
+    ///
+    /// let message = Message::from_json(&vec![1, 2, 3])?;
+    /// assert_eq!(message.as_text(), Some("[1,2,3]"));
+    /// # Ok::<(), engineio_client::Error>(())
+    /// ```
+    pub fn from_json<V: Serialize + ?Sized>(value: &V) -> Result<Self, Error> {
+        serde_json::to_string(value)
+            .map(Self::from)
+            .map_err(|error| {
+                Error::new(ErrorKind::Invalid, "the value can't be JSON").with_source(error)
+            })
+    }
+
+    /// What the message says in JSON: a text, or binary data that is JSON in UTF-8.
+    ///
+    /// The message itself is what the server sent, whether it looks like JSON or not.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] when it is not JSON, or not of this type. Neither the error nor its
+    /// causes repeat the message, but for a word at most where it does not fit the type.
+    ///
+    /// ```
+    /// use engineio_client::Message;
+    ///
+    /// let numbers: Vec<u8> = Message::from("[1, 2, 3]").json()?;
+    /// assert_eq!(numbers, [1, 2, 3]);
+    /// assert!(Message::from("hello").json::<Vec<u8>>().is_err());
+    /// # Ok::<(), engineio_client::Error>(())
+    /// ```
+    pub fn json<V: DeserializeOwned>(&self) -> Result<V, Error> {
+        let value = match self {
+            Self::Text(text) => serde_json::from_str(text),
+            Self::Binary(data) => serde_json::from_slice(data),
+        };
+        value.map_err(|error| {
+            Error::new(ErrorKind::Invalid, "the message is not the JSON awaited").with_source(error)
+        })
     }
 }
 

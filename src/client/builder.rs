@@ -2,21 +2,28 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use percent_encoding::percent_decode_str;
-use url::Url;
+use tracing::{Instrument as _, Span};
 
-use super::Client;
 use super::driver::Driver;
+use super::inbox::{Audience, Reader, Side};
+use super::log::{self, Log};
 use super::shared::{Capacity, Shared};
+use super::target::Target;
+use super::{Client, Handle};
 use crate::engine::Config;
 use crate::error::{Error, ErrorKind};
-use crate::runtime::{Address, Runtime};
+use crate::event::Closed;
+use crate::handlers::{Async, Handlers, Outcome};
+use crate::packet::Message;
+use crate::runtime::Runtime;
 use crate::transport::{Activity, Limits, OpenRequest, Transport, add_query};
 
 /// Sets up a connection: where to, how, and within which limits.
@@ -37,10 +44,11 @@ use crate::transport::{Activity, Limits, OpenRequest, Transport, add_query};
 /// # }
 /// ```
 #[must_use = "a builder does nothing until `start` or `connect`"]
-pub struct Builder<T: Transport, R: Runtime> {
+pub struct Builder<T: Transport, R: Runtime, M = Async> {
     transport: T,
     runtime: R,
     settings: Settings,
+    mode: PhantomData<fn() -> M>,
 }
 
 struct Settings {
@@ -59,6 +67,8 @@ struct Settings {
     outbox: Capacity,
     inbox: Capacity,
     remember_upgrade: bool,
+    log_contents: bool,
+    handlers: Handlers,
     config: Config,
 }
 
@@ -80,6 +90,97 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// # }
     /// ```
     pub fn new(url: impl AsRef<str>, transport: T, runtime: R) -> Self {
+        Self::in_mode(url, transport, runtime)
+    }
+
+    /// Starts to connect, and gives the client at once: [`Client::opened`] waits for the session.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings ([`Invalid`](ErrorKind::Invalid)), or with the runtime
+    /// ([`Runtime`](ErrorKind::Runtime)).
+    pub fn start(self) -> Result<Client<T, R>, Error> {
+        let Started {
+            client,
+            handlers,
+            span,
+        } = self.begin()?;
+        if let Some(handlers) = handlers {
+            let runtime = Arc::clone(&client.handle.shared().runtime);
+            runtime.spawn(Box::pin(handlers.instrument(span)));
+        }
+        Ok(client)
+    }
+
+    /// Connects, and waits until the session is open.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Builder::start) and of [`Client::opened`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it closes what it has begun.
+    pub async fn connect(self) -> Result<Client<T, R>, Error> {
+        let client = self.start()?;
+        client.opened().await?;
+        Ok(client)
+    }
+
+    /// What is called when the session is open: a plain or an async function of a [`Handle`]. See
+    /// [`handlers`](crate::handlers). A second one replaces the first, and so for the others.
+    pub fn on_connect<F, O, K>(mut self, handler: F) -> Self
+    where
+        F: FnMut(Handle) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.settings.handlers.on_connect(handler);
+        self
+    }
+
+    /// What is called with each message: a plain or an async function of a [`Handle`] and a
+    /// [`Message`]. See [`handlers`](crate::handlers).
+    pub fn on_message<F, O, K>(mut self, handler: F) -> Self
+    where
+        F: FnMut(Handle, Message) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.settings.handlers.on_message(handler);
+        self
+    }
+
+    /// What is called when the session has gone over to a better transport, with its name. See
+    /// [`handlers`](crate::handlers).
+    pub fn on_upgrade<F, O, K>(mut self, handler: F) -> Self
+    where
+        F: FnMut(Handle, &'static str) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.settings.handlers.on_upgrade(handler);
+        self
+    }
+
+    /// What is called when a session that was open has ended, with the reason, after all messages
+    /// that came before have been handled. See [`handlers`](crate::handlers).
+    pub fn on_disconnect<F, O, K>(mut self, handler: F) -> Self
+    where
+        F: FnMut(Handle, Closed) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.settings.handlers.on_disconnect(handler);
+        self
+    }
+}
+
+/// A session that was started, and the task of its handlers, which is to be run.
+pub(crate) struct Started<T: Transport, R: Runtime> {
+    pub(crate) client: Client<T, R>,
+    pub(crate) handlers: Option<BoxFuture<'static, ()>>,
+    pub(crate) span: Span,
+}
+
+impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
+    pub(crate) fn in_mode(url: impl AsRef<str>, transport: T, runtime: R) -> Self {
         let limits = Limits::default();
         let settings = Settings {
             url: url.as_ref().to_owned(),
@@ -101,6 +202,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
                 bytes: 128 * 1024,
             },
             remember_upgrade: false,
+            log_contents: false,
+            handlers: Handlers::default(),
             config: Config {
                 transports: Vec::new(),
                 fall_back: true,
@@ -118,25 +221,33 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             transport,
             runtime,
             settings,
+            mode: PhantomData,
         }
     }
 
+    #[cfg(feature = "blocking")]
+    pub(crate) fn handlers(&mut self) -> &mut Handlers {
+        &mut self.settings.handlers
+    }
+
     /// The same connection on another runtime.
-    pub fn runtime<R2: Runtime>(self, runtime: R2) -> Builder<T, R2> {
+    pub fn runtime<R2: Runtime>(self, runtime: R2) -> Builder<T, R2, M> {
         Builder {
             transport: self.transport,
             runtime,
             settings: self.settings,
+            mode: PhantomData,
         }
     }
 
     /// The same connection by another transport: one of yours, or
     /// [`Transports`](crate::transports::Transports) of several.
-    pub fn transport<T2: Transport>(self, transport: T2) -> Builder<T2, R> {
+    pub fn transport<T2: Transport>(self, transport: T2) -> Builder<T2, R, M> {
         Builder {
             transport,
             runtime: self.runtime,
             settings: self.settings,
+            mode: PhantomData,
         }
     }
 
@@ -331,13 +442,14 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         self
     }
 
-    /// Starts to connect, and gives the client at once: [`Client::opened`] waits for the session.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the settings ([`Invalid`](ErrorKind::Invalid)), or with the runtime
-    /// ([`Runtime`](ErrorKind::Runtime)).
-    pub fn start(self) -> Result<Client<T, R>, Error> {
+    /// Whether the contents of messages stand in the log, at the level of traces, up to
+    /// 1000 bytes of each. Off by default: there are but their types and lengths.
+    pub fn log_contents(mut self, log_contents: bool) -> Self {
+        self.settings.log_contents = log_contents;
+        self
+    }
+
+    pub(crate) fn begin(self) -> Result<Started<T, R>, Error> {
         if let Some(fault) = self.settings.fault {
             return Err(fault);
         }
@@ -374,7 +486,22 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         request.limits.body = self.settings.max_body.unwrap_or(self.settings.limits.body);
         request.dial_timeout = config.open_timeout;
         let remember = self.settings.remember_upgrade.then_some(origin);
-        let shared = Arc::new(Shared::new(self.settings.outbox, self.settings.inbox));
+        let handlers = self.settings.handlers;
+        let audience = Audience {
+            handlers: !handlers.is_empty(),
+            messages: if handlers.take_messages() {
+                Side::Handlers
+            } else {
+                Side::Client
+            },
+        };
+        let shared = Arc::new(Shared::new(
+            Arc::clone(&dynamic),
+            self.settings.outbox,
+            self.settings.inbox,
+            audience,
+        ));
+        let span = log::span(&request);
         let driver = Driver::new(
             Arc::clone(&shared),
             Arc::clone(&dynamic),
@@ -382,29 +509,23 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             request,
             config,
             remember,
+            Log::new(span.clone(), self.settings.log_contents),
         );
-        dynamic.spawn(Box::pin(driver));
-        Ok(Client::new(shared, runtime))
-    }
-
-    /// Connects, and waits until the session is open.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`start`](Builder::start) and of [`Client::opened`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it returns, it closes what it has begun.
-    pub async fn connect(self) -> Result<Client<T, R>, Error> {
-        let client = self.start()?;
-        client.opened().await?;
-        Ok(client)
+        dynamic.spawn(Box::pin(driver.instrument(span.clone())));
+        let handlers = audience.handlers.then(|| {
+            let reader = Reader::new(Arc::clone(&shared), Side::Handlers);
+            handlers.run(Arc::clone(&shared), reader).boxed()
+        });
+        Ok(Started {
+            client: Client::new(shared, runtime),
+            handlers,
+            span,
+        })
     }
 }
 
 /// Without the settings, which hold secrets.
-impl<T: Transport, R: Runtime> fmt::Debug for Builder<T, R> {
+impl<T: Transport, R: Runtime, M> fmt::Debug for Builder<T, R, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.transport.names();
         f.debug_struct("Builder")
@@ -445,136 +566,6 @@ fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'sta
     Ok(names)
 }
 
-/// Where to connect to, taken apart.
-struct Target {
-    url: Url,
-    /// Where to connect to instead of the URL's host.
-    address: Option<Address>,
-    query: String,
-    credentials: Option<HeaderValue>,
-}
-
-impl Target {
-    fn parse(text: &str) -> Result<Self, Error> {
-        let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
-        let mut url = Url::parse(text)
-            .map_err(|error| invalid("the URL can't be parsed").with_source(error))?;
-        let mut address = None;
-        let scheme = match url.scheme() {
-            "http" | "ws" => "http",
-            "https" | "wss" => "https",
-            "unix" => {
-                address = Some(socket(&url)?);
-                url = behind_socket(&url).ok_or_else(|| invalid("the URL can't be parsed"))?;
-                "http"
-            }
-            other => {
-                let message = format!(
-                    "the scheme {other:?} of the URL is none of http, https, ws, wss and unix"
-                );
-                return Err(Error::new(ErrorKind::Invalid, message));
-            }
-        };
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err(invalid("the URL has no host"));
-        }
-        if url.scheme() != scheme && url.set_scheme(scheme).is_err() {
-            return Err(invalid("the URL's scheme can't be used"));
-        }
-        let credentials = credentials(&url)?;
-        let mut query = String::new();
-        for pair in url.query().unwrap_or_default().split('&') {
-            // Those that the protocol sets are set once.
-            let name = pair.split('=').next().unwrap_or_default();
-            if !pair.is_empty() && !matches!(name, "EIO" | "transport") {
-                if !query.is_empty() {
-                    query.push('&');
-                }
-                query.push_str(pair);
-            }
-        }
-        url.set_query(None);
-        url.set_fragment(None);
-        // A host that has a name can have these, so neither can fail.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        Ok(Self {
-            url,
-            address,
-            query,
-            credentials,
-        })
-    }
-
-    fn set_path(&mut self, path: Option<&str>, trailing_slash: bool) -> Result<(), Error> {
-        let given = path
-            .unwrap_or_else(|| self.url.path())
-            .trim_matches('/')
-            .to_owned();
-        if given.contains(['\r', '\n', ' ']) {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                "the path holds a space or a line break",
-            ));
-        }
-        let mut whole = String::from("/");
-        whole.push_str(if given.is_empty() && path.is_none() {
-            "engine.io"
-        } else {
-            &given
-        });
-        if trailing_slash && whole != "/" {
-            whole.push('/');
-        }
-        self.url.set_path(&whole);
-        Ok(())
-    }
-
-    fn add_query(&mut self, more: &str) {
-        if !self.query.is_empty() && !more.is_empty() {
-            self.query.push('&');
-        }
-        self.query.push_str(more);
-    }
-}
-
-/// The socket of `unix:///path`, percent-decoded.
-fn socket(url: &Url) -> Result<Address, Error> {
-    let path = percent_decode_str(url.path()).decode_utf8();
-    match path {
-        Ok(path) if !url.has_host() && path.len() > 1 && !path.contains('\0') => {
-            Ok(Address::Unix(path.into_owned().into()))
-        }
-        _ => Err(Error::new(
-            ErrorKind::Invalid,
-            "the URL of a Unix socket is unix:///path, without a host",
-        )),
-    }
-}
-
-/// The server behind a socket has the default path, and the query of the URL.
-fn behind_socket(url: &Url) -> Option<Url> {
-    let mut server = Url::parse("http://localhost/").ok()?;
-    server.set_query(url.query());
-    Some(server)
-}
-
-fn credentials(url: &Url) -> Result<Option<HeaderValue>, Error> {
-    let password = url.password();
-    if url.username().is_empty() && password.is_none() {
-        return Ok(None);
-    }
-    let mut plain: Vec<u8> = percent_decode_str(url.username()).collect();
-    plain.push(b':');
-    plain.extend(percent_decode_str(password.unwrap_or_default()));
-    let encoded = base64::engine::general_purpose::STANDARD.encode(plain);
-    let mut value = HeaderValue::try_from(format!("Basic {encoded}")).map_err(|error| {
-        Error::new(ErrorKind::Invalid, "the URL's user can't be one").with_source(error)
-    })?;
-    value.set_sensitive(true);
-    Ok(Some(value))
-}
-
 /// The origins whose servers have upgraded a session, of those that asked to be remembered.
 static UPGRADED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
@@ -600,84 +591,6 @@ pub(super) fn remember(origin: &str, upgraded: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn target(url: &str, path: Option<&str>, slash: bool) -> Target {
-        let mut target = Target::parse(url).unwrap();
-        target.set_path(path, slash).unwrap();
-        target
-    }
-
-    #[test]
-    fn the_path_is_the_urls_or_the_one_given_or_the_default() {
-        for (url, path, expected) in [
-            ("http://h", None, "http://h/engine.io/"),
-            ("http://h/", None, "http://h/engine.io/"),
-            ("ws://h:8080", None, "http://h:8080/engine.io/"),
-            ("wss://h:443", None, "https://h/engine.io/"),
-            ("HTTP://H/chat", None, "http://h/chat/"),
-            ("http://h/a/b/", None, "http://h/a/b/"),
-            ("http://h/a", Some("x/y"), "http://h/x/y/"),
-            ("http://h/a", Some("/"), "http://h/"),
-            ("http://[::1]:80/", Some("/x/"), "http://[::1]/x/"),
-            ("http://h/a?q=1#f", None, "http://h/a/"),
-        ] {
-            assert_eq!(target(url, path, true).url.as_str(), expected);
-        }
-        assert_eq!(
-            target("http://h", None, false).url.as_str(),
-            "http://h/engine.io"
-        );
-    }
-
-    #[test]
-    fn the_query_is_kept_as_it_is_but_for_what_the_protocol_sets() {
-        let mut target = target("http://h/?a=1&EIO=3&b=%20x&transport=x&c", None, true);
-        assert_eq!(target.query, "a=1&b=%20x&c");
-        let mut more = String::new();
-        add_query(&mut more, "d&", "e f=ü");
-        target.add_query(&more);
-        assert_eq!(target.query, "a=1&b=%20x&c&d%26=e%20f%3D%C3%BC");
-    }
-
-    #[test]
-    fn a_user_in_the_url_becomes_basic_authentication_and_leaves_the_url() {
-        let target = target("http://foo:b%40r@h/", None, true);
-        assert_eq!(target.url.as_str(), "http://h/engine.io/");
-        let value = target.credentials.unwrap();
-        assert_eq!(value, "Basic Zm9vOmJAcg==");
-        assert!(value.is_sensitive());
-    }
-
-    #[test]
-    fn the_path_of_a_unix_url_is_the_socket() {
-        let target = target("unix:///run/my%20app.sock?a=1", None, true);
-        let path = std::path::PathBuf::from("/run/my app.sock");
-        assert_eq!(target.address, Some(Address::Unix(path)));
-        assert_eq!(target.url.as_str(), "http://localhost/engine.io/");
-        assert_eq!(target.query, "a=1");
-    }
-
-    #[test]
-    fn a_url_that_can_not_be_used_is_refused() {
-        for url in [
-            "unix://host/path",
-            "unix:///",
-            "unix:",
-            "",
-            "localhost",
-            "localhost:80",
-            "ftp://h",
-            "http://",
-            "http://h:99999",
-            "data:x",
-            "http:// x",
-        ] {
-            let Err(error) = Target::parse(url) else {
-                panic!("{url:?} was taken")
-            };
-            assert_eq!(error.kind(), ErrorKind::Invalid, "{url:?}");
-        }
-    }
 
     #[test]
     fn transports_are_chosen_by_name_in_the_users_order() {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use super::log::Log;
 use super::shared::Shared;
 use crate::engine::{Call, Config, Engine, Input, LinkId, Output};
 use crate::error::Error;
@@ -49,11 +50,13 @@ pub(crate) struct Driver {
     spare: Vec<Packet>,
     /// The origin for which the success of an upgrade is to be remembered.
     remember: Option<String>,
+    log: Log,
 }
 
 /// Both halves of a link, and their calls.
 struct Half {
     id: LinkId,
+    transport: &'static str,
     activity: Activity,
     open: Slot<(), Result<Link, Error>>,
     sender: HalfSlot<dyn PacketSender, Sent>,
@@ -65,7 +68,7 @@ type HalfSlot<H, O> = Slot<Box<H>, (Box<H>, O)>;
 
 enum Sent {
     Batch(Result<(), Error>),
-    Goodbye,
+    Goodbye(Result<(), Error>),
 }
 
 /// Something to call, and its call while it runs.
@@ -145,6 +148,7 @@ impl Driver {
         request: OpenRequest,
         config: Config,
         remember: Option<String>,
+        log: Log,
     ) -> Self {
         let start = runtime.now();
         Self {
@@ -163,6 +167,7 @@ impl Driver {
             closing: false,
             spare: Vec::new(),
             remember,
+            log,
         }
     }
 
@@ -219,7 +224,12 @@ impl Driver {
                     call: Call::Send,
                     error,
                 },
-                Sent::Goodbye => Input::SaidGoodbye { link },
+                Sent::Goodbye(said) => {
+                    if let Err(error) = said {
+                        self.log.goodbye_failed(&error);
+                    }
+                    Input::SaidGoodbye { link }
+                }
             };
             self.engine.handle(now, input);
             busy = true;
@@ -241,16 +251,22 @@ impl Driver {
                             framing: opened.framing,
                         }
                     }
-                    Err(error) => Input::Failed {
-                        link,
-                        call: Call::Open,
-                        error,
-                    },
+                    Err(error) => {
+                        self.log.open_failed(half.transport, &error);
+                        Input::Failed {
+                            link,
+                            call: Call::Open,
+                            error,
+                        }
+                    }
                 }
             } else if let Some((receiver, received)) = half.receiver.poll() {
                 half.receiver.idle = Some(receiver);
                 match received {
-                    Ok(packets) => Input::Received { link, packets },
+                    Ok(packets) => {
+                        self.log.received(&packets);
+                        Input::Received { link, packets }
+                    }
                     Err(error) => Input::Failed {
                         link,
                         call: Call::Receive,
@@ -267,7 +283,7 @@ impl Driver {
     }
 
     fn look_for_room(&mut self, now: Duration) {
-        let room = self.shared.wants_more();
+        let room = self.shared.inboxes.wants_more();
         if room != self.room {
             self.room = room;
             self.engine.handle(now, Input::Room(room));
@@ -295,6 +311,7 @@ impl Driver {
                     transport,
                     sid,
                 } => {
+                    self.log.opens(transport, sid.is_some());
                     let mut request = self.request.clone();
                     let activity = Activity::new(Arc::clone(&self.runtime));
                     request.transport = transport.to_owned();
@@ -302,6 +319,7 @@ impl Driver {
                     request.activity = activity.clone();
                     let mut half = Half {
                         id: link,
+                        transport,
                         activity,
                         open: Slot::new(&self.shared),
                         sender: Slot::new(&self.shared),
@@ -325,6 +343,7 @@ impl Driver {
                     }
                 }
                 Output::Send { link, batch } => {
+                    self.log.sends(&batch);
                     if let Some(half) = self.link(link)
                         && let Some(mut sender) = half.sender.idle.take()
                     {
@@ -339,10 +358,8 @@ impl Driver {
                         && let Some(mut sender) = half.sender.idle.take()
                     {
                         half.sender.start(Box::pin(async move {
-                            if let Err(error) = sender.close().await {
-                                tracing::debug!(error = %error.report(), "the goodbye failed");
-                            }
-                            (sender, Sent::Goodbye)
+                            let said = sender.close().await;
+                            (sender, Sent::Goodbye(said))
                         }));
                     }
                 }
@@ -412,7 +429,7 @@ impl Driver {
         // The engine tells such news apart from messages, one at a time.
         match events.first() {
             Some(Event::Connected(connected)) => {
-                tracing::debug!(sid = %connected.handshake.sid, transport = connected.transport, "connected");
+                self.log.connected(connected);
                 let mut state = self.shared.state();
                 state.connected = Some(connected.clone());
                 state.transport = Some(connected.transport);
@@ -421,17 +438,17 @@ impl Driver {
                 self.remember(connected.transport == "websocket");
             }
             Some(Event::Upgraded { transport }) => {
-                tracing::debug!(transport, "upgraded");
+                self.log.upgraded(transport);
                 self.shared.state().transport = Some(*transport);
                 self.remember(*transport == "websocket");
             }
             Some(Event::UpgradeFailed { transport, error }) => {
-                tracing::debug!(transport, error = %error.report(), "the upgrade failed");
+                self.log.upgrade_failed(transport, error);
                 self.remember(false);
             }
             _ => {}
         }
-        self.shared.put(events, self.closing);
+        self.shared.inboxes.put(events, self.closing);
     }
 
     fn remember(&self, upgraded: bool) {
@@ -514,12 +531,7 @@ impl Driver {
             Closed::new(reason, uncertain, unsent)
         });
         if let Some(closed) = ended {
-            tracing::debug!(
-                reason = %closed,
-                uncertain = closed.uncertain().len(),
-                unsent = closed.unsent().len(),
-                "closed"
-            );
+            self.log.closed(&closed);
         }
     }
 }

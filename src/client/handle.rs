@@ -1,13 +1,17 @@
 //! A handle on a session: for tasks that send and close, while another one reads.
 
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use event_listener::{Event as Bell, EventListener};
 use futures::{FutureExt as _, Sink};
+use serde::Serialize;
 
+use super::Task;
 use super::shared::{Place, Refusal, Shared, Ticket, closed_error};
 use crate::error::{Error, ErrorKind, SendError};
 use crate::event::{Closed, Connected, Reason};
@@ -42,7 +46,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
             listener: None,
@@ -51,7 +55,7 @@ impl Handle {
         }
     }
 
-    pub(super) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
@@ -114,6 +118,21 @@ impl Handle {
         }
     }
 
+    /// The same as [`Client::send_json`](crate::Client::send_json).
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it has not accepted the message.
+    pub async fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), Error> {
+        self.send(Message::from_json(value)?)
+            .await
+            .map_err(Error::from)
+    }
+
     /// The same as [`Client::try_send`](crate::Client::try_send).
     ///
     /// # Errors
@@ -140,7 +159,8 @@ impl Handle {
         flushed.map_err(|closed| closed_error(Some(&closed)))
     }
 
-    /// The same as [`Client::disconnect`](crate::Client::disconnect).
+    /// Closes the session, as [`Client::disconnect`](crate::Client::disconnect) does, and waits for
+    /// its end. The disconnect handler may still be to come.
     ///
     /// # Cancel safety
     ///
@@ -150,13 +170,60 @@ impl Handle {
         self.wait().await
     }
 
-    /// The same as [`Client::wait`](crate::Client::wait).
+    /// Waits for the end of the session, whoever ends it. The disconnect handler may still be to
+    /// come.
     ///
     /// # Cancel safety
     ///
     /// Safe.
     pub async fn wait(&self) -> Closed {
         wait_for(&self.shared.turned, || self.shared.state().closed.clone()).await
+    }
+
+    pub(crate) async fn wait_for_handlers(&self) -> Closed {
+        let handled = || {
+            let state = self.shared.state();
+            state.closed.clone().filter(|_| !state.handling)
+        };
+        wait_for(&self.shared.turned, handled).await
+    }
+
+    /// Runs a task in the background, on the runtime of the session. It does not end with the
+    /// session: one that is to, [waits](Handle::wait) for it.
+    ///
+    /// ```no_run
+    /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let ticker = handle.clone();
+    /// let task = handle.spawn(async move {
+    ///     let mut sent = 0;
+    ///     while ticker.send("tick").await.is_ok() {
+    ///         sent += 1;
+    ///         ticker.sleep(Duration::from_secs(1)).await;
+    ///     }
+    ///     sent
+    /// });
+    /// handle.wait().await;
+    /// println!("{} ticks", task.await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn spawn<F>(&self, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Task::spawn(&*self.shared.runtime, future)
+    }
+
+    /// Waits for this time, by the clock of the session's runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn sleep(&self, duration: Duration) {
+        self.shared.runtime.sleep(duration).await;
     }
 
     /// The id of the session, once it was open.

@@ -3,22 +3,33 @@
 mod builder;
 mod driver;
 mod handle;
+mod inbox;
+mod log;
 mod shared;
+mod target;
+mod task;
 
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::future::poll_fn;
 use futures::stream::{FusedStream, Stream};
 use futures::{Sink, SinkExt as _};
+use serde::Serialize;
 
 pub use builder::Builder;
 pub use handle::{Handle, SinkError};
+pub use task::Task;
 
-use shared::Shared;
+pub(crate) use inbox::Reader;
+pub(crate) use shared::Shared;
+
+use inbox::Side;
 
 use crate::error::{Error, SendError};
 use crate::event::{Closed, Connected, Event};
@@ -33,7 +44,8 @@ use crate::transport::Transport;
 /// transport and flushes, whether or not anybody awaits the client. [`handle`](Client::handle)
 /// gives handles that send and close from elsewhere.
 ///
-/// Dropping the client closes the session: what was accepted is still flushed, in the background.
+/// Dropping the client closes the session: what was accepted is still flushed, in the background,
+/// and what came before is still handed to its [handler](crate::handlers).
 ///
 /// Back-pressure works both ways. [`send`](Client::send) waits while the outbox is full, and while
 /// the inbox is full nothing more is received, so a client that does not read stops the server from
@@ -53,10 +65,7 @@ use crate::transport::Transport;
 /// ```
 pub struct Client<T: Transport, R: Runtime> {
     handle: Handle,
-    incoming: std::vec::IntoIter<Event>,
-    read_messages: u64,
-    read_bytes: u64,
-    finished: bool,
+    reader: Reader,
     runtime: Arc<R>,
     transport: PhantomData<fn() -> T>,
 }
@@ -91,11 +100,8 @@ impl<T: Transport + Default, R: Runtime + Default> Client<T, R> {
 impl<T: Transport, R: Runtime> Client<T, R> {
     fn new(shared: Arc<Shared>, runtime: Arc<R>) -> Self {
         Self {
-            handle: Handle::new(shared),
-            incoming: Vec::new().into_iter(),
-            read_messages: 0,
-            read_bytes: 0,
-            finished: false,
+            handle: Handle::new(Arc::clone(&shared)),
+            reader: Reader::new(shared, Side::Client),
             runtime,
             transport: PhantomData,
         }
@@ -118,7 +124,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
 
     /// The next message, or `None` when the session has ended: [`wait`](Client::wait) tells why.
     ///
-    /// Other events are passed over; use the client as a `Stream` to see them.
+    /// Other events are passed over; use the client as a `Stream` to see them. Where messages go to
+    /// a [handler](crate::handlers), there are none here.
     ///
     /// # Cancel safety
     ///
@@ -126,7 +133,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     pub async fn recv(&mut self) -> Option<Message> {
         poll_fn(|cx| {
             loop {
-                match ready!(self.poll_event(cx)) {
+                match ready!(self.reader.poll_next(cx)) {
                     Some(Event::Message(message)) => return Poll::Ready(Some(message)),
                     Some(_) => {}
                     None => return Poll::Ready(None),
@@ -155,6 +162,27 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.send(message).await
     }
 
+    /// Sends a value as JSON, in a text message.
+    ///
+    /// ```no_run
+    /// # async fn run(client: engineio_client::tokio::Client) -> Result<(), engineio_client::Error> {
+    /// client.send_json(&serde_json::json!({ "temperature": 21.5 })).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a value that can't be JSON (a map whose keys are not
+    /// texts, say); and those of [`send`](Client::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it has not accepted the message.
+    pub async fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), Error> {
+        self.handle.send_json(value).await
+    }
+
     /// Sends a message if there is room for it now.
     ///
     /// # Errors
@@ -178,24 +206,27 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.flush().await
     }
 
-    /// Closes the session and waits for its end. What was accepted is flushed first; nothing more
-    /// is accepted. It takes no longer than the close timeouts of [`Builder`] allow. What comes
+    /// Closes the session, and waits for its end as [`wait`](Client::wait) does. What was accepted
+    /// is flushed first; nothing more is accepted. It takes no longer than the close timeouts of [`Builder`] allow. What comes
     /// meanwhile is kept for reading while the inbox has room, and dropped beyond that.
     ///
     /// # Cancel safety
     ///
     /// Safe: the session goes on closing.
     pub async fn disconnect(&self) -> Closed {
-        self.handle.disconnect().await
+        self.handle.shared().close();
+        self.wait().await
     }
 
-    /// Waits for the end of the session, whoever ends it.
+    /// Waits for the end of the session, whoever ends it, and until the disconnect handler has
+    /// returned, if there is one. (So a handler that waited for this would wait for itself: it has a
+    /// [`Handle`] to wait with.)
     ///
     /// # Cancel safety
     ///
     /// Safe.
     pub async fn wait(&self) -> Closed {
-        self.handle.wait().await
+        self.handle.wait_for_handlers().await
     }
 
     /// The id of the session, once it was open.
@@ -213,6 +244,24 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.clone()
     }
 
+    /// The same as [`Handle::spawn`].
+    pub fn spawn<F>(&self, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// The same as [`Handle::sleep`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn sleep(&self, duration: Duration) {
+        self.handle.sleep(duration).await;
+    }
+
     /// From now on messages are dropped as they come, so that a program which only sends need not
     /// read, and with them those that have come and were not read. Other events are kept.
     pub fn discard_messages(&self) {
@@ -223,35 +272,11 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     pub fn runtime(&self) -> &Arc<R> {
         &self.runtime
     }
-
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        loop {
-            if let Some(event) = self.incoming.next() {
-                if let Event::Message(message) = &event {
-                    let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
-                    self.read_messages = self.read_messages.wrapping_add(1);
-                    self.read_bytes = self.read_bytes.wrapping_add(length);
-                    self.handle
-                        .shared()
-                        .read(self.read_messages, self.read_bytes);
-                }
-                return Poll::Ready(Some(event));
-            }
-            match ready!(self.handle.shared().poll_take(cx)) {
-                Some(events) => self.incoming = events.into_iter(),
-                None => {
-                    self.finished = true;
-                    return Poll::Ready(None);
-                }
-            }
-        }
-    }
 }
 
 impl<T: Transport, R: Runtime> Drop for Client<T, R> {
     fn drop(&mut self) {
-        self.handle.shared().discard();
-        self.handle.shared().close();
+        self.handle.shared().leave();
     }
 }
 
@@ -259,13 +284,13 @@ impl<T: Transport, R: Runtime> Stream for Client<T, R> {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.poll_event(cx)
+        self.reader.poll_next(cx)
     }
 }
 
 impl<T: Transport, R: Runtime> FusedStream for Client<T, R> {
     fn is_terminated(&self) -> bool {
-        self.finished
+        self.reader.is_finished()
     }
 }
 

@@ -1,20 +1,20 @@
-//! What the user's side and the driver share: the outbox, the inbox, and the state of the session.
+//! What the user's side and the driver share: the outbox, and the state of the session.
 //!
 //! A batch crosses under one lock and with one wake-up, whatever its length.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
 
 use event_listener::Event as Bell;
 use futures::task::AtomicWaker;
 
+use super::inbox::{Audience, Inboxes};
 use crate::engine::Acceptance;
 use crate::error::{Error, ErrorKind, SendError};
 use crate::event::{Closed, Connected, Event, Reason};
 use crate::packet::{Message, Packet};
+use crate::runtime::Runtime;
 
 /// The limits of a queue: whichever comes first.
 #[derive(Clone, Copy, Debug)]
@@ -25,17 +25,16 @@ pub(crate) struct Capacity {
 
 pub(crate) struct Shared {
     state: Mutex<State>,
-    inbox: Mutex<Inbox>,
-    tally: Tally,
+    pub(crate) inboxes: Inboxes,
+    pub(crate) runtime: Arc<dyn Runtime>,
     outbox_capacity: Capacity,
-    inbox_capacity: Capacity,
     /// The task of the driver.
     pub(crate) driver: AtomicWaker,
     /// Rings when there may be room in the outbox, and at the end.
     pub(crate) room: Bell,
     /// Rings when a batch has left, and at the end.
     pub(crate) left: Bell,
-    /// Rings when the session is open, and at the end.
+    /// Rings when the session is open, at the end, and when the handlers have heard of it.
     pub(crate) turned: Bell,
 }
 
@@ -57,29 +56,8 @@ pub(crate) struct State {
     pub(crate) connected: Option<Connected>,
     pub(crate) transport: Option<&'static str>,
     pub(crate) closed: Option<Closed>,
-}
-
-/// What came and has not been taken by the reader.
-#[derive(Default)]
-struct Inbox {
-    events: Vec<Event>,
-    reader: Option<Waker>,
-    discard: bool,
-    /// A message was dropped for want of room, while closing.
-    cut: bool,
-    finished: bool,
-}
-
-/// How much was put into the inbox, and how much of it was read. What the reader has taken out in
-/// one go counts until it is read.
-#[derive(Default)]
-struct Tally {
-    put_messages: AtomicU64,
-    put_bytes: AtomicU64,
-    read_messages: AtomicU64,
-    read_bytes: AtomicU64,
-    /// The driver waits for room.
-    stalled: AtomicBool,
+    /// There are handlers, and they have not returned from the last event.
+    pub(crate) handling: bool,
 }
 
 /// What becomes of a message that is given to the outbox.
@@ -139,18 +117,26 @@ impl Refusal {
 }
 
 /// No code of ours can panic under a lock, and a user's waker that does spoils nothing.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    pub(crate) fn new(outbox_capacity: Capacity, inbox_capacity: Capacity) -> Self {
+    pub(crate) fn new(
+        runtime: Arc<dyn Runtime>,
+        outbox_capacity: Capacity,
+        inbox_capacity: Capacity,
+        audience: Audience,
+    ) -> Self {
+        let state = State {
+            handling: audience.handlers,
+            ..State::default()
+        };
         Self {
-            state: Mutex::default(),
-            inbox: Mutex::default(),
-            tally: Tally::default(),
+            state: Mutex::new(state),
+            inboxes: Inboxes::new(inbox_capacity, audience),
+            runtime,
             outbox_capacity,
-            inbox_capacity,
             driver: AtomicWaker::new(),
             room: Bell::new(),
             left: Bell::new(),
@@ -239,43 +225,22 @@ impl Shared {
         self.room.notify(usize::MAX);
     }
 
-    /// Takes out all that has come, or waits.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Vec<Event>>> {
-        let mut inbox = lock(&self.inbox);
-        if !inbox.events.is_empty() {
-            return Poll::Ready(Some(std::mem::take(&mut inbox.events)));
-        }
-        if inbox.finished {
-            return Poll::Ready(None);
-        }
-        match &mut inbox.reader {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        Poll::Pending
-    }
-
-    /// The one reader has read so much in all.
-    pub(crate) fn read(&self, messages: u64, bytes: u64) {
-        self.tally.read_messages.store(messages, Ordering::Relaxed);
-        self.tally.read_bytes.store(bytes, Ordering::Relaxed);
-        // Between this store and that load: the driver does the same the other way round, so one of
-        // the two sees the other.
-        fence(Ordering::SeqCst);
-        if self.tally.stalled.load(Ordering::Relaxed) && self.inbox_has_room() {
-            self.driver.wake();
-        }
-    }
-
-    /// Nobody reads messages any more.
+    /// Messages are dropped from now on.
     pub(crate) fn discard(&self) {
-        let mut inbox = lock(&self.inbox);
-        inbox.discard = true;
-        inbox
-            .events
-            .retain(|event| !matches!(event, Event::Message(_)));
-        drop(inbox);
+        self.inboxes.discard();
         self.driver.wake();
+    }
+
+    /// Nobody has the client any more.
+    pub(crate) fn leave(&self) {
+        self.inboxes.discard_of_client();
+        self.close();
+    }
+
+    /// The handlers have returned from the last event.
+    pub(crate) fn handled(&self) {
+        self.state().handling = false;
+        self.turned.notify(usize::MAX);
     }
 
     // The driver's side.
@@ -320,58 +285,6 @@ impl Shared {
         self.left.notify(usize::MAX);
     }
 
-    /// Hands events to the reader. While closing, messages are dropped from the first on for which
-    /// there is no room: those that were delivered have no gap.
-    pub(crate) fn put(&self, mut events: Vec<Event>, closing: bool) {
-        let mut inbox = lock(&self.inbox);
-        inbox.cut |= closing && !self.inbox_has_room();
-        if inbox.discard || inbox.cut {
-            events.retain(|event| !matches!(event, Event::Message(_)));
-        }
-        let mut messages = 0_u64;
-        let mut bytes = 0_u64;
-        for event in &events {
-            if let Event::Message(message) = event {
-                messages = messages.saturating_add(1);
-                bytes = bytes.saturating_add(u64::try_from(message.len()).unwrap_or(u64::MAX));
-            }
-        }
-        self.tally
-            .put_messages
-            .fetch_add(messages, Ordering::Relaxed);
-        self.tally.put_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if inbox.events.is_empty() {
-            inbox.events = events;
-        } else {
-            inbox.events.append(&mut events);
-        }
-        let reader = inbox.reader.take();
-        drop(inbox);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-    }
-
-    fn inbox_has_room(&self) -> bool {
-        let unread = |put: &AtomicU64, read: &AtomicU64| {
-            let read = read.load(Ordering::Relaxed);
-            usize::try_from(put.load(Ordering::Relaxed).saturating_sub(read)).unwrap_or(usize::MAX)
-        };
-        unread(&self.tally.put_messages, &self.tally.read_messages) < self.inbox_capacity.messages
-            && unread(&self.tally.put_bytes, &self.tally.read_bytes) < self.inbox_capacity.bytes
-    }
-
-    /// Whether the driver may receive more; when not, the reader wakes it as soon as it may.
-    pub(crate) fn wants_more(&self) -> bool {
-        if self.inbox_has_room() || lock(&self.inbox).discard {
-            self.tally.stalled.store(false, Ordering::Relaxed);
-            return true;
-        }
-        self.tally.stalled.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        self.inbox_has_room()
-    }
-
     /// The session has ended. What is still in the queue never left, and is added to `unsent`.
     pub(crate) fn end(&self, end: impl FnOnce(Vec<Packet>) -> Closed) -> Option<Closed> {
         let mut state = self.state();
@@ -382,14 +295,8 @@ impl Shared {
         state.closed = Some(closed.clone());
         state.acceptance = None;
         drop(state);
-        self.put(vec![Event::Closed(closed.clone())], false);
-        let mut inbox = lock(&self.inbox);
-        inbox.finished = true;
-        let reader = inbox.reader.take();
-        drop(inbox);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        self.inboxes.put(vec![Event::Closed(closed.clone())], false);
+        self.inboxes.finish();
         self.room.notify(usize::MAX);
         self.left.notify(usize::MAX);
         self.turned.notify(usize::MAX);

@@ -1,0 +1,138 @@
+//! What a session tells `tracing`: one span, and in it an event for each thing that happens. No
+//! header, cookie, password or query value, and of messages their types and lengths, unless the user
+//! asks for more.
+
+use tracing::field::{Empty, display};
+use tracing::{Level, Span};
+
+use crate::error::Error;
+use crate::event::{Closed, Connected, Reason};
+use crate::packet::{Message, Packet};
+use crate::transport::OpenRequest;
+
+/// More than this of a message is not logged.
+const MOST: usize = 1000;
+
+/// The span of a session, which is a child of the span that it was started in.
+pub(super) fn span(request: &OpenRequest) -> Span {
+    let span = tracing::info_span!("engineio", url = Empty, sid = Empty, transport = Empty);
+    if !span.is_disabled() {
+        match &request.address {
+            Some(address) => span.record("url", display(format_args!("unix://{address}"))),
+            None => span.record("url", request.url.as_str()),
+        };
+    }
+    span
+}
+
+/// Writes to the log of one session.
+pub(super) struct Log {
+    span: Span,
+    contents: bool,
+}
+
+impl Log {
+    pub(super) fn new(span: Span, contents: bool) -> Self {
+        Self { span, contents }
+    }
+
+    pub(super) fn connected(&self, connected: &Connected) {
+        let handshake = &connected.handshake;
+        self.span.record("sid", handshake.sid.as_str());
+        self.span.record("transport", connected.transport);
+        tracing::info!(
+            sid = handshake.sid.as_str(),
+            transport = connected.transport,
+            ping_interval = ?handshake.ping_interval,
+            ping_timeout = ?handshake.ping_timeout,
+            max_payload = handshake.max_payload,
+            "connected"
+        );
+    }
+
+    pub(super) fn upgraded(&self, transport: &'static str) {
+        self.span.record("transport", transport);
+        tracing::info!(transport, "upgraded");
+    }
+
+    pub(super) fn upgrade_failed(&self, transport: &'static str, error: &Error) {
+        tracing::warn!(transport, error = %error.report(), "the upgrade failed");
+    }
+
+    pub(super) fn opens(&self, transport: &'static str, upgrade: bool) {
+        tracing::debug!(transport, upgrade, "opening");
+    }
+
+    pub(super) fn open_failed(&self, transport: &str, error: &Error) {
+        tracing::debug!(transport, error = %error.report(), "could not be opened");
+    }
+
+    pub(super) fn goodbye_failed(&self, error: &Error) {
+        tracing::debug!(error = %error.report(), "the goodbye failed");
+    }
+
+    pub(super) fn closed(&self, closed: &Closed) {
+        let uncertain = closed.uncertain().len();
+        let unsent = closed.unsent().len();
+        match closed.reason() {
+            Reason::Client | Reason::Server => {
+                tracing::info!(reason = %closed, uncertain, unsent, "closed");
+            }
+            _ => tracing::warn!(reason = %closed, uncertain, unsent, "closed"),
+        }
+    }
+
+    pub(super) fn received(&self, packets: &[Packet]) {
+        if tracing::enabled!(Level::TRACE) {
+            for packet in packets {
+                self.packet("received", packet);
+            }
+        }
+    }
+
+    pub(super) fn sends(&self, packets: &[Packet]) {
+        if tracing::enabled!(Level::TRACE) {
+            for packet in packets {
+                self.packet("sends", packet);
+            }
+        }
+    }
+
+    fn packet(&self, what: &'static str, packet: &Packet) {
+        let (kind, length) = match packet {
+            Packet::Open(text) => ("open", text.len()),
+            Packet::Close => ("close", 0),
+            Packet::Ping(text) => ("ping", text.len()),
+            Packet::Pong(text) => ("pong", text.len()),
+            Packet::Message(Message::Text(text)) => ("text", text.len()),
+            Packet::Message(Message::Binary(data)) => ("binary", data.len()),
+            Packet::Upgrade => ("upgrade", 0),
+            Packet::Noop => ("noop", 0),
+        };
+        match packet {
+            Packet::Message(message) if self.contents => {
+                let contents = contents(message);
+                tracing::trace!(packet = kind, length, contents, "{what}");
+            }
+            _ => tracing::trace!(packet = kind, length, "{what}"),
+        }
+    }
+}
+
+/// The beginning of a message, on one line.
+fn contents(message: &Message) -> String {
+    let mut line = match message {
+        Message::Text(text) => {
+            let beginning: String = text.chars().take(MOST).collect();
+            beginning.escape_debug().to_string()
+        }
+        Message::Binary(data) => {
+            let beginning = data.get(..MOST).unwrap_or(data);
+            beginning.escape_ascii().to_string()
+        }
+    };
+    if message.len() > MOST {
+        line.push('…');
+    }
+    line
+}

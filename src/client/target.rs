@@ -1,0 +1,227 @@
+//! The URL of the server, as the user writes it.
+
+use base64::Engine as _;
+use http::header::HeaderValue;
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::error::{Error, ErrorKind};
+use crate::runtime::Address;
+
+/// Where to connect to, taken apart.
+pub(super) struct Target {
+    pub(super) url: Url,
+    /// Where to connect to instead of the URL's host.
+    pub(super) address: Option<Address>,
+    pub(super) query: String,
+    pub(super) credentials: Option<HeaderValue>,
+}
+
+impl Target {
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
+        let mut url = Url::parse(text)
+            .map_err(|error| invalid("the URL can't be parsed").with_source(error))?;
+        let mut address = None;
+        let scheme = match url.scheme() {
+            "http" | "ws" => "http",
+            "https" | "wss" => "https",
+            "unix" => {
+                address = Some(socket(&url)?);
+                url = behind_socket(&url).ok_or_else(|| invalid("the URL can't be parsed"))?;
+                "http"
+            }
+            other => {
+                let message = format!(
+                    "the scheme {other:?} of the URL is none of http, https, ws, wss and unix"
+                );
+                return Err(Error::new(ErrorKind::Invalid, message));
+            }
+        };
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(invalid("the URL has no host"));
+        }
+        if url.scheme() != scheme && url.set_scheme(scheme).is_err() {
+            return Err(invalid("the URL's scheme can't be used"));
+        }
+        let credentials = credentials(&url)?;
+        let mut query = String::new();
+        for pair in url.query().unwrap_or_default().split('&') {
+            // Those that the protocol sets are set once.
+            let name = pair.split('=').next().unwrap_or_default();
+            if !pair.is_empty() && !matches!(name, "EIO" | "transport") {
+                if !query.is_empty() {
+                    query.push('&');
+                }
+                query.push_str(pair);
+            }
+        }
+        url.set_query(None);
+        url.set_fragment(None);
+        // A host that has a name can have these, so neither can fail.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        Ok(Self {
+            url,
+            address,
+            query,
+            credentials,
+        })
+    }
+
+    pub(super) fn set_path(
+        &mut self,
+        path: Option<&str>,
+        trailing_slash: bool,
+    ) -> Result<(), Error> {
+        let given = path
+            .unwrap_or_else(|| self.url.path())
+            .trim_matches('/')
+            .to_owned();
+        if given.contains(['\r', '\n', ' ']) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "the path holds a space or a line break",
+            ));
+        }
+        let mut whole = String::from("/");
+        whole.push_str(if given.is_empty() && path.is_none() {
+            "engine.io"
+        } else {
+            &given
+        });
+        if trailing_slash && whole != "/" {
+            whole.push('/');
+        }
+        self.url.set_path(&whole);
+        Ok(())
+    }
+
+    pub(super) fn add_query(&mut self, more: &str) {
+        if !self.query.is_empty() && !more.is_empty() {
+            self.query.push('&');
+        }
+        self.query.push_str(more);
+    }
+}
+
+/// The socket of `unix:///path`, percent-decoded.
+fn socket(url: &Url) -> Result<Address, Error> {
+    let path = percent_decode_str(url.path()).decode_utf8();
+    match path {
+        Ok(path) if !url.has_host() && path.len() > 1 && !path.contains('\0') => {
+            Ok(Address::Unix(path.into_owned().into()))
+        }
+        _ => Err(Error::new(
+            ErrorKind::Invalid,
+            "the URL of a Unix socket is unix:///path, without a host",
+        )),
+    }
+}
+
+/// The server behind a socket has the default path, and the query of the URL.
+fn behind_socket(url: &Url) -> Option<Url> {
+    let mut server = Url::parse("http://localhost/").ok()?;
+    server.set_query(url.query());
+    Some(server)
+}
+
+fn credentials(url: &Url) -> Result<Option<HeaderValue>, Error> {
+    let password = url.password();
+    if url.username().is_empty() && password.is_none() {
+        return Ok(None);
+    }
+    let mut plain: Vec<u8> = percent_decode_str(url.username()).collect();
+    plain.push(b':');
+    plain.extend(percent_decode_str(password.unwrap_or_default()));
+    let encoded = base64::engine::general_purpose::STANDARD.encode(plain);
+    let mut value = HeaderValue::try_from(format!("Basic {encoded}")).map_err(|error| {
+        Error::new(ErrorKind::Invalid, "the URL's user can't be one").with_source(error)
+    })?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::add_query;
+
+    fn target(url: &str, path: Option<&str>, slash: bool) -> Target {
+        let mut target = Target::parse(url).unwrap();
+        target.set_path(path, slash).unwrap();
+        target
+    }
+
+    #[test]
+    fn the_path_is_the_urls_or_the_one_given_or_the_default() {
+        for (url, path, expected) in [
+            ("http://h", None, "http://h/engine.io/"),
+            ("http://h/", None, "http://h/engine.io/"),
+            ("ws://h:8080", None, "http://h:8080/engine.io/"),
+            ("wss://h:443", None, "https://h/engine.io/"),
+            ("HTTP://H/chat", None, "http://h/chat/"),
+            ("http://h/a/b/", None, "http://h/a/b/"),
+            ("http://h/a", Some("x/y"), "http://h/x/y/"),
+            ("http://h/a", Some("/"), "http://h/"),
+            ("http://[::1]:80/", Some("/x/"), "http://[::1]/x/"),
+            ("http://h/a?q=1#f", None, "http://h/a/"),
+        ] {
+            assert_eq!(target(url, path, true).url.as_str(), expected);
+        }
+        assert_eq!(
+            target("http://h", None, false).url.as_str(),
+            "http://h/engine.io"
+        );
+    }
+
+    #[test]
+    fn the_query_is_kept_as_it_is_but_for_what_the_protocol_sets() {
+        let mut target = target("http://h/?a=1&EIO=3&b=%20x&transport=x&c", None, true);
+        assert_eq!(target.query, "a=1&b=%20x&c");
+        let mut more = String::new();
+        add_query(&mut more, "d&", "e f=ü");
+        target.add_query(&more);
+        assert_eq!(target.query, "a=1&b=%20x&c&d%26=e%20f%3D%C3%BC");
+    }
+
+    #[test]
+    fn a_user_in_the_url_becomes_basic_authentication_and_leaves_the_url() {
+        let target = target("http://foo:b%40r@h/", None, true);
+        assert_eq!(target.url.as_str(), "http://h/engine.io/");
+        let value = target.credentials.unwrap();
+        assert_eq!(value, "Basic Zm9vOmJAcg==");
+        assert!(value.is_sensitive());
+    }
+
+    #[test]
+    fn the_path_of_a_unix_url_is_the_socket() {
+        let target = target("unix:///run/my%20app.sock?a=1", None, true);
+        let path = std::path::PathBuf::from("/run/my app.sock");
+        assert_eq!(target.address, Some(Address::Unix(path)));
+        assert_eq!(target.url.as_str(), "http://localhost/engine.io/");
+        assert_eq!(target.query, "a=1");
+    }
+
+    #[test]
+    fn a_url_that_can_not_be_used_is_refused() {
+        for url in [
+            "unix://host/path",
+            "unix:///",
+            "unix:",
+            "",
+            "localhost",
+            "localhost:80",
+            "ftp://h",
+            "http://",
+            "http://h:99999",
+            "data:x",
+            "http:// x",
+        ] {
+            let Err(error) = Target::parse(url) else {
+                panic!("{url:?} was taken")
+            };
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{url:?}");
+        }
+    }
+}

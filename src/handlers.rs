@@ -1,0 +1,268 @@
+//! Handlers: functions that are called when something happens in a session.
+//!
+//! They are set on the [`Builder`](crate::Builder): `on_connect`, `on_message`, `on_upgrade` and
+//! `on_disconnect`. Each takes a plain function or an async one, as a closure or by name:
+//!
+//! ```
+//! # #[cfg(all(feature = "tokio", feature = "websocket"))] {
+//! # use engineio_client::{Handle, Message};
+//! async fn answer(handle: Handle, message: Message) {
+//!     let _ = handle.send(message).await;
+//! }
+//!
+//! let count = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+//! let builder = || engineio_client::tokio::Client::builder("http://localhost:3000");
+//! # let _ = (
+//! builder().on_message(answer)
+//! # ,
+//! builder().on_message(|_handle, message| println!("{message:?}"))
+//! # ,
+//! builder().on_message(async |handle, message| {
+//!     handle.send(message).await?;
+//!     Ok(())
+//! })
+//! # ,
+//! // What an async closure captures can't be lent to its future: so each call makes its own.
+//! builder().on_message(move |_handle, _message| {
+//!     let count = count.clone();
+//!     async move {
+//!         count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+//!     }
+//! })
+//! # );
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! - They are called one at a time, in the order in which things happened, in a task of their own (on
+//!   a thread of its own in the blocking client). A message is handled before the next one is, and all
+//!   that came before the end are handled before the disconnect handler is called.
+//! - The session does not wait for them: pings are answered and messages leave while a handler runs,
+//!   until the inbox is full.
+//! - A handler may send, spawn, sleep and disconnect by its [`Handle`], and await all of
+//!   that.
+//! - A handler that panics is reported by `tracing` at the level of errors, and so is one that returns
+//!   an error; the session goes on, and the handler is called again for the next event.
+//! - With a message handler, messages go to it, and the client's `recv` yields none: it waits for the
+//!   end of the session. As a stream the client still tells the other events.
+//! - [`Client::wait`](crate::Client::wait) and [`Client::disconnect`](crate::Client::disconnect)
+//!   return when the disconnect handler has; [`Handle::wait`] and [`Handle::disconnect`] when the
+//!   session has ended, so that a handler can await them.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use crate::client::{Handle, Reader, Shared};
+use crate::event::{Closed, Event};
+use crate::packet::Message;
+
+/// What a handler may fail with: anything, by the operator `?`.
+pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a handler may return: nothing, a `Result<(), HandlerError>`, or a future of either.
+///
+/// `Kind` is inferred, and only lets the compiler tell these apart.
+pub trait Outcome<Kind>: sealed::IntoStep<Kind> {}
+
+/// The kind of handlers that have done their work when they return.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Plain;
+
+/// The kind of handlers that return a future.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Async;
+
+impl Outcome<Plain> for () {}
+impl Outcome<Plain> for Result<(), HandlerError> {}
+impl<F> Outcome<Async> for F
+where
+    F: Future + Send + 'static,
+    F::Output: Outcome<Plain>,
+{
+}
+
+#[expect(unnameable_types, reason = "only this crate tells what an outcome is")]
+mod sealed {
+    use futures::FutureExt as _;
+
+    use super::{Async, BoxFuture, Future, HandlerError, Plain};
+
+    /// A handler's call, as far as it has come.
+    #[expect(missing_debug_implementations, reason = "it never leaves this crate")]
+    pub enum Step {
+        Done(Result<(), HandlerError>),
+        Runs(BoxFuture<'static, Result<(), HandlerError>>),
+    }
+
+    pub trait IntoStep<Kind> {
+        fn into_step(self) -> Step;
+    }
+
+    impl IntoStep<Plain> for () {
+        fn into_step(self) -> Step {
+            Step::Done(Ok(()))
+        }
+    }
+
+    impl IntoStep<Plain> for Result<(), HandlerError> {
+        fn into_step(self) -> Step {
+            Step::Done(self)
+        }
+    }
+
+    impl<F> IntoStep<Async> for F
+    where
+        F: Future + Send + 'static,
+        F::Output: IntoStep<Plain>,
+    {
+        fn into_step(self) -> Step {
+            Step::Runs(Box::pin(self.map(|output| match output.into_step() {
+                Step::Done(result) => result,
+                Step::Runs(_) => Ok(()),
+            })))
+        }
+    }
+}
+
+use sealed::Step;
+
+/// The handlers of a session that is to be.
+#[derive(Default)]
+pub(crate) struct Handlers {
+    connect: Option<Box<dyn FnMut(Handle) -> Step + Send>>,
+    message: Option<Box<dyn FnMut(Handle, Message) -> Step + Send>>,
+    upgrade: Option<Box<dyn FnMut(Handle, &'static str) -> Step + Send>>,
+    disconnect: Option<Box<dyn FnMut(Handle, Closed) -> Step + Send>>,
+}
+
+impl Handlers {
+    pub(crate) fn on_connect<F, O, K>(&mut self, mut handler: F)
+    where
+        F: FnMut(Handle) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.connect = Some(Box::new(move |handle| handler(handle).into_step()));
+    }
+
+    pub(crate) fn on_message<F, O, K>(&mut self, mut handler: F)
+    where
+        F: FnMut(Handle, Message) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.message = Some(Box::new(move |handle, message| {
+            handler(handle, message).into_step()
+        }));
+    }
+
+    pub(crate) fn on_upgrade<F, O, K>(&mut self, mut handler: F)
+    where
+        F: FnMut(Handle, &'static str) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.upgrade = Some(Box::new(move |handle, transport| {
+            handler(handle, transport).into_step()
+        }));
+    }
+
+    pub(crate) fn on_disconnect<F, O, K>(&mut self, mut handler: F)
+    where
+        F: FnMut(Handle, Closed) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.disconnect = Some(Box::new(move |handle, closed| {
+            handler(handle, closed).into_step()
+        }));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.connect.is_none()
+            && self.message.is_none()
+            && self.upgrade.is_none()
+            && self.disconnect.is_none()
+    }
+
+    pub(crate) fn take_messages(&self) -> bool {
+        self.message.is_some()
+    }
+
+    /// Calls the handlers until the session has ended and all has been handled.
+    pub(crate) async fn run(mut self, shared: Arc<Shared>, mut reader: Reader) {
+        let handle = Handle::new(Arc::clone(&shared));
+        let _guard = Guard(shared);
+        let mut connected = false;
+        while let Some(event) = poll_fn(|cx| reader.poll_next(cx)).await {
+            let handle = handle.clone();
+            match event {
+                Event::Connected(_) => {
+                    connected = true;
+                    if let Some(handler) = &mut self.connect {
+                        call("connect", || handler(handle)).await;
+                    }
+                }
+                Event::Message(message) => {
+                    if let Some(handler) = &mut self.message {
+                        call("message", || handler(handle, message)).await;
+                    }
+                }
+                Event::Upgraded { transport } => {
+                    if let Some(handler) = &mut self.upgrade {
+                        call("upgrade", || handler(handle, transport)).await;
+                    }
+                }
+                Event::UpgradeFailed { .. } => {}
+                Event::Closed(closed) => {
+                    if connected && let Some(handler) = &mut self.disconnect {
+                        call("disconnect", || handler(handle, closed)).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A runtime that is shut down drops the task: who waits for the handlers waits no longer.
+struct Guard(Arc<Shared>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.handled();
+    }
+}
+
+async fn call(which: &'static str, handler: impl FnOnce() -> Step) {
+    let step = match catch_unwind(AssertUnwindSafe(handler)) {
+        Ok(Step::Done(result)) => Ok(result),
+        Ok(Step::Runs(future)) => AssertUnwindSafe(future).catch_unwind().await,
+        Err(panic) => Err(panic),
+    };
+    match step {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(handler = which, %error, "a handler failed");
+        }
+        Err(panic) => {
+            tracing::error!(
+                handler = which,
+                panic = words(&*panic),
+                "a handler panicked"
+            );
+        }
+    }
+}
+
+/// What a panic was raised with, if it was a text.
+pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(words), _) => words,
+        (_, Some(words)) => words,
+        (None, None) => "not with a text",
+    }
+}
