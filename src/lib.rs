@@ -42,6 +42,8 @@
 // a stranger does.
 extern crate self as engineio_client;
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod client;
 pub mod codec;
 mod engine;
@@ -50,6 +52,7 @@ mod event;
 mod front;
 pub mod handlers;
 pub mod http;
+pub mod mode;
 mod packet;
 pub mod runtime;
 mod text;

@@ -1,6 +1,9 @@
 //! The client and its driver over scripted transports, in virtual time, each test under many
 //! orders of scheduling.
 
+#[path = "client/handlers.rs"]
+mod handlers;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -218,6 +218,11 @@ impl Shared {
         state.closed.clone().map(Err)
     }
 
+    #[cfg(feature = "blocking")]
+    pub(crate) fn closed_error(&self) -> Error {
+        closed_error(self.state().closed.as_ref())
+    }
+
     /// From now on nothing is accepted; what was is flushed, and the session ends.
     pub(crate) fn close(&self) {
         self.state().closing = true;

@@ -1,0 +1,357 @@
+//! The client for threads: the same sessions, builder and names, with calls that block.
+//!
+//! ```no_run
+//! # fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut client = engineio_client::blocking::connect("http://localhost:3000")?;
+//! client.send("hello")?;
+//! for message in &mut client {
+//!     println!("{message:?}");
+//! }
+//! println!("{}", client.wait());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It needs no async runtime of the program's: its sessions run on one [`Background`] thread for the
+//! whole process, whatever blocks besides. So it works from any thread, those of an async
+//! program's `spawn_blocking` included, and may be dropped anywhere. Called from within an async task
+//! it works, too, but holds up all else that the task's thread has to run, like any call that blocks.
+//! Where it would wait for itself (on the background thread, or on a thread that async-std needs to
+//! run the session) connecting fails with [`ErrorKind::Runtime`](crate::ErrorKind::Runtime).
+
+mod background;
+mod handle;
+mod park;
+
+use std::fmt;
+use std::pin::pin;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use futures::future::{self, Either};
+use futures::stream::StreamExt as _;
+use serde::Serialize;
+
+pub use background::Background;
+pub use handle::Handle;
+
+use park::block_on;
+
+use crate::client::Builder;
+use crate::error::{Error, ErrorKind, SendError};
+use crate::event::{Closed, Connected, Event};
+use crate::handlers::{Outcome, Plain};
+use crate::mode::Blocking;
+use crate::packet::Message;
+use crate::runtime::Runtime;
+use crate::transport::Transport;
+use crate::transports::Transports;
+
+/// Connects with the defaults, and waits until the session is open.
+///
+/// # Errors
+///
+/// Those of [`Client::connect`].
+pub fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
+    Client::connect(url)
+}
+
+/// One session with an Engine.IO server, for threads: what [`Client`](crate::Client) is for tasks.
+///
+/// One thread reads, by [`recv`](Client::recv) or as an iterator of messages; others send and close by
+/// [handles](Client::handle). Dropping the client closes the session in the background: a program
+/// that is to end afterwards calls [`disconnect`](Client::disconnect), which waits until all has left.
+pub struct Client<T: Transport = Transports, R: Runtime = Background> {
+    inner: crate::Client<T, R>,
+    handle: Handle,
+}
+
+impl Client {
+    /// Sets up a connection. The builder's setters are those of the async client; what it starts
+    /// and connects is a client for threads, and its handlers are plain functions of a
+    /// [`blocking::Handle`](Handle), called on a thread of their own.
+    ///
+    /// ```no_run
+    /// # fn run() -> Result<(), engineio_client::Error> {
+    /// let client = engineio_client::blocking::Client::builder("http://localhost:3000")
+    ///     .header("Authorization", "Bearer ...")
+    ///     .on_message(|handle, message| {
+    ///         handle.send(message)?;
+    ///         Ok(())
+    ///     })
+    ///     .on_disconnect(|_handle, closed| println!("{closed}"))
+    ///     .connect()?;
+    /// client.wait();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(url: impl AsRef<str>) -> Builder<Transports, Background, Blocking> {
+        Builder::in_mode(url, Transports::default(), Background::default())
+    }
+
+    /// Connects with the defaults, and waits until the session is open.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Builder::connect`].
+    pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
+        Self::builder(url).connect()
+    }
+}
+
+impl<T: Transport, R: Runtime> Client<T, R> {
+    fn new(inner: crate::Client<T, R>) -> Self {
+        let handle = Handle::new(inner.handle());
+        Self { inner, handle }
+    }
+
+    /// Waits until the session is open: for after [`Builder::start`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::opened`](crate::Client::opened).
+    pub fn opened(&self) -> Result<Connected, Error> {
+        block_on(self.inner.opened())
+    }
+
+    /// Waits for the next message; `None` is the end of the session, of which [`wait`](Client::wait)
+    /// tells why. Where messages go to a [handler](crate::handlers), there are none here.
+    pub fn recv(&mut self) -> Option<Message> {
+        block_on(self.inner.recv())
+    }
+
+    /// Waits for the next message, but no longer than this.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](ErrorKind::Timeout) when none came, and [`Closed`](ErrorKind::Closed) when the
+    /// session has ended.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Message, Error> {
+        let sleep = self.inner.runtime().sleep(timeout);
+        let received = block_on(async {
+            match future::select(pin!(self.inner.recv()), sleep).await {
+                Either::Left((message, _)) => Some(message),
+                Either::Right(_) => None,
+            }
+        });
+        match received {
+            Some(Some(message)) => Ok(message),
+            Some(None) => Err(self.handle.as_async().shared().closed_error()),
+            None => {
+                let message = format!("no message came within {} s", timeout.as_secs_f64());
+                Err(Error::new(ErrorKind::Timeout, message))
+            }
+        }
+    }
+
+    /// Waits for the next event, messages included; `None` comes after [`Event::Closed`].
+    pub fn next_event(&mut self) -> Option<Event> {
+        block_on(self.inner.next())
+    }
+
+    /// The messages to come, until the session ends. `for message in &mut client` is the same.
+    pub fn iter(&mut self) -> Messages<'_, T, R> {
+        Messages { client: self }
+    }
+
+    /// Sends a message: see [`Client::send`](crate::Client::send). Waits while the outbox is full,
+    /// and until the session is open.
+    ///
+    /// # Errors
+    ///
+    /// The message comes back in the error, with the reason.
+    pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.handle.send(message)
+    }
+
+    /// Sends a message if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::try_send`](crate::Client::try_send).
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.handle.try_send(message)
+    }
+
+    /// Sends a value as JSON, in a text message.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::send_json`](crate::Client::send_json).
+    pub fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), Error> {
+        self.handle.send_json(value)
+    }
+
+    /// Waits until all that was accepted before has left. That says nothing of its arrival.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](ErrorKind::Closed) when the session ended before.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.handle.flush()
+    }
+
+    /// Closes the session, and waits for its end as [`wait`](Client::wait) does. What was accepted
+    /// is flushed first.
+    pub fn disconnect(&self) -> Closed {
+        block_on(self.inner.disconnect())
+    }
+
+    /// Waits for the end of the session, whoever ends it, and until the disconnect handler has
+    /// returned, if there is one.
+    pub fn wait(&self) -> Closed {
+        block_on(self.inner.wait())
+    }
+
+    /// The id of the session, once it was open.
+    pub fn sid(&self) -> Option<String> {
+        self.inner.sid()
+    }
+
+    /// The name of the transport in use, once the session was open.
+    pub fn transport(&self) -> Option<&'static str> {
+        self.inner.transport()
+    }
+
+    /// A handle, to send and close from other threads. It does not keep the session open.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// From now on messages are dropped as they come: see
+    /// [`Client::discard_messages`](crate::Client::discard_messages).
+    pub fn discard_messages(&self) {
+        self.inner.discard_messages();
+    }
+
+    /// Runs a function on a thread of its own: [`Handle::start_background_task`].
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    pub fn start_background_task<F, O>(&self, task: F) -> Result<JoinHandle<O>, Error>
+    where
+        F: FnOnce() -> O + Send + 'static,
+        O: Send + 'static,
+    {
+        self.handle.start_background_task(task)
+    }
+
+    /// Lets this thread sleep.
+    pub fn sleep(&self, duration: Duration) {
+        self.handle.sleep(duration);
+    }
+}
+
+impl<T: Transport, R: Runtime> fmt::Debug for Client<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// The messages of a session, as an iterator.
+#[derive(Debug)]
+pub struct Messages<'a, T: Transport, R: Runtime> {
+    client: &'a mut Client<T, R>,
+}
+
+impl<T: Transport, R: Runtime> Iterator for Messages<'_, T, R> {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        self.client.recv()
+    }
+}
+
+impl<'a, T: Transport, R: Runtime> IntoIterator for &'a mut Client<T, R> {
+    type Item = Message;
+    type IntoIter = Messages<'a, T, R>;
+
+    fn into_iter(self) -> Messages<'a, T, R> {
+        self.iter()
+    }
+}
+
+/// What differs for threads.
+impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
+    /// Starts to connect, and gives the client at once: [`Client::opened`] waits for the session.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings ([`Invalid`](ErrorKind::Invalid)), or with the runtime
+    /// ([`Runtime`](ErrorKind::Runtime)); the latter also when there can be no thread for the
+    /// handlers.
+    pub fn start(self) -> Result<Client<T, R>, Error> {
+        let started = self.begin()?;
+        if let Some(handlers) = started.handlers {
+            let span = started.span;
+            thread::Builder::new()
+                .name("engineio-handlers".to_owned())
+                .spawn(move || span.in_scope(|| block_on(handlers)))
+                .map_err(no_thread)?;
+        }
+        Ok(Client::new(started.client))
+    }
+
+    /// Connects, and waits until the session is open.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Builder::start) and of [`Client::opened`].
+    pub fn connect(self) -> Result<Client<T, R>, Error> {
+        let client = self.start()?;
+        client.opened()?;
+        Ok(client)
+    }
+
+    /// What is called when the session is open. See [`handlers`](crate::handlers). A second one
+    /// replaces the first, and so for the others.
+    pub fn on_connect<F, O>(mut self, mut handler: F) -> Self
+    where
+        F: FnMut(Handle) -> O + Send + 'static,
+        O: Outcome<Plain>,
+    {
+        self.handlers()
+            .on_connect(move |handle| handler(Handle::new(handle)));
+        self
+    }
+
+    /// What is called with each message. See [`handlers`](crate::handlers).
+    pub fn on_message<F, O>(mut self, mut handler: F) -> Self
+    where
+        F: FnMut(Handle, Message) -> O + Send + 'static,
+        O: Outcome<Plain>,
+    {
+        self.handlers()
+            .on_message(move |handle, message| handler(Handle::new(handle), message));
+        self
+    }
+
+    /// What is called when the session has gone over to a better transport, with its name. See
+    /// [`handlers`](crate::handlers).
+    pub fn on_upgrade<F, O>(mut self, mut handler: F) -> Self
+    where
+        F: FnMut(Handle, &'static str) -> O + Send + 'static,
+        O: Outcome<Plain>,
+    {
+        self.handlers()
+            .on_upgrade(move |handle, transport| handler(Handle::new(handle), transport));
+        self
+    }
+
+    /// What is called when a session that was open has ended, with the reason, after all messages
+    /// that came before have been handled. See [`handlers`](crate::handlers).
+    pub fn on_disconnect<F, O>(mut self, mut handler: F) -> Self
+    where
+        F: FnMut(Handle, Closed) -> O + Send + 'static,
+        O: Outcome<Plain>,
+    {
+        self.handlers()
+            .on_disconnect(move |handle, closed| handler(Handle::new(handle), closed));
+        self
+    }
+}
+
+fn no_thread(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Runtime, "there can be no more threads").with_source(error)
+}

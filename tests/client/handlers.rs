@@ -1,0 +1,482 @@
+//! Handlers, and the tasks that are spawned by a handle.
+
+use std::sync::{Arc, Mutex};
+
+use engineio_client::handlers::HandlerError;
+use engineio_client::{Closed, Handle};
+
+use super::*;
+
+/// What the handlers of a test have seen.
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    fn note(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+fn words(message: &Message) -> String {
+    message.as_text().unwrap_or("binary").to_owned()
+}
+
+// Each form of a handler, for the compiler.
+
+async fn an_async_function(handle: Handle, message: Message) {
+    let _ = handle.send(message).await;
+}
+
+async fn an_async_function_that_may_fail(
+    handle: Handle,
+    message: Message,
+) -> Result<(), HandlerError> {
+    handle.send(message).await?;
+    Ok(())
+}
+
+fn a_function(handle: Handle, message: Message) {
+    let _ = handle.try_send(message);
+}
+
+fn a_function_that_may_fail(handle: Handle, message: Message) -> Result<(), HandlerError> {
+    handle.try_send(message)?;
+    Ok(())
+}
+
+#[test]
+fn a_handler_may_have_any_of_these_forms() {
+    let runtime = MockRuntime::new();
+    let count = Arc::new(AtomicUsize::new(0));
+    let mut local = 0;
+    let builder = || setup(&runtime).0;
+    let shared = Arc::clone(&count);
+    let all = [
+        builder().on_message(an_async_function),
+        builder().on_message(an_async_function_that_may_fail),
+        builder().on_message(a_function),
+        builder().on_message(a_function_that_may_fail),
+        builder().on_message(|_handle, _message| {}),
+        builder().on_message(|handle, message| {
+            handle.try_send(message)?;
+            Ok(())
+        }),
+        builder().on_message(move |_, message| local += message.len()),
+        builder().on_message(async |_handle, _message| {}),
+        builder().on_message(async move |handle, message| {
+            let _ = handle.send(message).await;
+        }),
+        builder().on_message(async |handle, message| {
+            let numbers: Vec<u32> = message.json()?;
+            handle.send_json(&numbers).await?;
+            Ok(())
+        }),
+        builder().on_message(|handle, message| async move {
+            let _ = handle.send(message).await;
+        }),
+        builder().on_message(move |_, _| {
+            let count = Arc::clone(&shared);
+            async move {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }),
+        builder()
+            .on_connect(|_handle| {})
+            .on_upgrade(|_handle, transport| println!("{transport}"))
+            .on_disconnect(|_handle, closed| println!("{closed}")),
+        builder()
+            .on_connect(async |handle| {
+                handle.send("hello").await?;
+                Ok(())
+            })
+            .on_upgrade(async |_handle, _transport| {})
+            .on_disconnect(async |handle, closed: Closed| {
+                println!("{:?}: {:?}", handle.sid(), closed.reason());
+            }),
+    ];
+    drop(all);
+}
+
+#[test]
+fn messages_are_handled_one_at_a_time_in_order_between_connect_and_disconnect() {
+    under_all_orders(async |runtime| {
+        let diary = Diary::default();
+        let (connect, message, disconnect) = (diary.clone(), diary.clone(), diary.clone());
+        let (client, link) = websocket_with(&runtime, |builder| {
+            builder
+                .on_connect(move |handle: Handle| {
+                    connect.note(format!("connect {}", handle.sid().unwrap()));
+                })
+                .on_message(move |handle: Handle, text| {
+                    let diary = message.clone();
+                    async move {
+                        let text = words(&text);
+                        diary.note(format!("begins {text}"));
+                        // The first takes longest, so that any that ran beside it would overtake it.
+                        let wait = if text == "a" { 3 } else { 1 };
+                        handle.sleep(Duration::from_secs(wait)).await;
+                        diary.note(format!("ends {text}"));
+                    }
+                })
+                .on_disconnect(move |handle: Handle, closed: Closed| {
+                    let diary = disconnect.clone();
+                    async move {
+                        handle.sleep(Duration::from_secs(5)).await;
+                        diary.note(format!("disconnect {closed}"));
+                    }
+                })
+        })
+        .await;
+        link.deliver(vec![text("a"), text("b"), text("c"), Packet::Close]);
+        client.wait().await;
+        assert_eq!(
+            diary.lines(),
+            [
+                "connect S",
+                "begins a",
+                "ends a",
+                "begins b",
+                "ends b",
+                "begins c",
+                "ends c",
+                "disconnect closed by the server",
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_handles_wait_ends_with_the_session_and_the_clients_with_the_disconnect_handler() {
+    under_all_orders(async |runtime| {
+        let (client, link) = websocket_with(&runtime, |builder| {
+            builder.on_disconnect(async |handle: Handle, _| {
+                handle.sleep(Duration::from_secs(7)).await;
+            })
+        })
+        .await;
+        let start = runtime.now();
+        link.deliver(vec![Packet::Close]);
+        client.handle().wait().await;
+        assert_eq!(runtime.now(), start);
+        client.wait().await;
+        assert_eq!(runtime.now(), start + Duration::from_secs(7));
+    });
+}
+
+#[test]
+fn the_heartbeat_does_not_wait_for_a_handler() {
+    under_all_orders(async |runtime| {
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.on_message(async |handle: Handle, _| {
+                handle.sleep(Duration::from_secs(600)).await;
+            })
+        })
+        .await;
+        link.deliver(vec![text("this takes ten minutes")]);
+        for _ in 0..3 {
+            runtime.sleep(Duration::from_secs(25)).await;
+            link.deliver(vec![Packet::Ping("".into())]);
+            assert_eq!(link.sent().await[..], [Packet::Pong("".into())]);
+        }
+        drop(link);
+        drop(client);
+    });
+}
+
+#[test]
+fn a_handler_that_is_slow_fills_the_inbox_and_stops_the_receiving() {
+    under_all_orders(async |runtime| {
+        let diary = Diary::default();
+        let message = diary.clone();
+        let (client, link) = websocket_with(&runtime, |builder| {
+            builder
+                .inbox(2, 1024)
+                .on_message(move |handle: Handle, text| {
+                    let diary = message.clone();
+                    async move {
+                        diary.note(words(&text));
+                        handle.sleep(Duration::from_secs(10)).await;
+                    }
+                })
+        })
+        .await;
+        settle(&runtime).await;
+        let calls = link.recv_calls();
+        for name in ["a", "b", "c", "d", "e"] {
+            link.deliver(vec![text(name)]);
+        }
+        settle(&runtime).await;
+        // One is handled, and two wait: the fourth was not asked for.
+        assert_eq!(diary.lines(), ["a"]);
+        assert_eq!(link.recv_calls(), calls + 2);
+        runtime.sleep(Duration::from_secs(50)).await;
+        assert_eq!(diary.lines(), ["a", "b", "c", "d", "e"]);
+        drop((client, link));
+    });
+}
+
+#[test]
+fn a_handler_may_send_spawn_and_disconnect_and_await_all_of_that() {
+    under_all_orders(async |runtime| {
+        let diary = Diary::default();
+        let (message, disconnect) = (diary.clone(), diary.clone());
+        let (client, link) = websocket_with(&runtime, |builder| {
+            builder
+                .on_message(move |handle: Handle, _| {
+                    let diary = message.clone();
+                    async move {
+                        handle.send("answer").await.unwrap();
+                        handle.flush().await.unwrap();
+                        let other = handle.clone();
+                        let spawned = handle.spawn(async move {
+                            other.send("from a task").await.unwrap();
+                            7
+                        });
+                        diary.note(format!("spawned gave {}", spawned.await.unwrap()));
+                        let closed = handle.disconnect().await;
+                        diary.note(format!("{closed}, clean: {}", closed.is_clean()));
+                    }
+                })
+                .on_disconnect(move |handle: Handle, _| {
+                    disconnect.note(format!("disconnect {}", handle.sid().unwrap()));
+                })
+        })
+        .await;
+        link.deliver(vec![text("go")]);
+        let (closed, sent) = join(client.wait(), answer_all(link)).await;
+        assert!(closed.is_clean());
+        assert_eq!(sent, [text("answer"), text("from a task"), Packet::Close]);
+        assert_eq!(
+            diary.lines(),
+            [
+                "spawned gave 7",
+                "closed by this client, clean: true",
+                "disconnect S"
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_connect_handler_may_disconnect() {
+    under_all_orders(async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let client = builder
+            .transports(["websocket"])
+            .on_connect(async |handle: Handle| {
+                handle.disconnect().await;
+            })
+            .start()
+            .unwrap();
+        let link = servers.websocket.opened().await.accept(Framing::Frames);
+        link.deliver(vec![Packet::Open(OPEN.into())]);
+        let (closed, sent) = join(client.wait(), answer_all(link)).await;
+        assert!(closed.is_clean());
+        assert_eq!(sent, [Packet::Close]);
+    });
+}
+
+#[test]
+fn a_handler_that_panics_or_fails_is_called_again_and_the_session_goes_on() {
+    under_all_orders(async |runtime| {
+        let diary = Diary::default();
+        let message = diary.clone();
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.on_message(move |handle: Handle, text| {
+                let diary = message.clone();
+                let text = words(&text);
+                diary.note(text.clone());
+                assert_ne!(text, "panic at once", "this is meant");
+                async move {
+                    if text == "fail" {
+                        // A value that is no JSON.
+                        let refused = std::collections::BTreeMap::from([(vec![1], 1)]);
+                        handle.send_json(&refused).await?;
+                    }
+                    assert_ne!(text, "panic later", "this is meant");
+                    handle.send(text).await?;
+                    Ok(())
+                }
+            })
+        })
+        .await;
+        let all = ["panic at once", "panic later", "fail", "fine"];
+        link.deliver(all.map(text).into());
+        assert_eq!(link.sent().await[..], [text("fine")]);
+        assert_eq!(diary.lines(), all);
+        drop((client, link));
+    });
+}
+
+#[test]
+fn the_upgrade_handler_is_told_the_transport() {
+    under_all_orders(async |runtime| {
+        let diary = Diary::default();
+        let upgrade = diary.clone();
+        let (builder, mut servers) = setup(&runtime);
+        let client = builder
+            .on_upgrade(move |_, transport| upgrade.note(transport))
+            .start()
+            .unwrap();
+        let polling = servers.polling.opened().await.accept(Framing::Payloads);
+        polling.deliver(vec![Packet::Open(OPEN.into())]);
+        let mut websocket = servers.websocket.opened().await.accept(Framing::Frames);
+        assert_eq!(websocket.sent().await[..], [Packet::Ping("probe".into())]);
+        websocket.deliver(vec![Packet::Pong("probe".into())]);
+        polling.deliver(vec![Packet::Noop]);
+        assert_eq!(websocket.sent().await[..], [Packet::Upgrade]);
+        settle(&runtime).await;
+        assert_eq!(diary.lines(), ["websocket"]);
+        drop((client, websocket, polling));
+    });
+}
+
+#[test]
+fn a_session_that_was_never_open_has_no_disconnect() {
+    under_all_orders(async |runtime| {
+        let diary = Diary::default();
+        let disconnect = diary.clone();
+        let (builder, mut servers) = setup(&runtime);
+        let client = builder
+            .transports(["websocket"])
+            .on_disconnect(move |_, _| disconnect.note("disconnect"))
+            .start()
+            .unwrap();
+        let refused = Error::new(ErrorKind::Connect, "no way");
+        servers.websocket.opened().await.refuse(refused);
+        client.wait().await;
+        assert_eq!(diary.lines(), [""; 0]);
+    });
+}
+
+#[test]
+fn what_came_before_the_client_was_dropped_is_still_handled() {
+    under_all_orders(async |runtime| {
+        let diary = Diary::default();
+        let (message, disconnect) = (diary.clone(), diary.clone());
+        let (client, link) = websocket_with(&runtime, |builder| {
+            builder
+                .on_message(move |handle: Handle, text| {
+                    let diary = message.clone();
+                    async move {
+                        handle.sleep(Duration::from_secs(1)).await;
+                        diary.note(words(&text));
+                    }
+                })
+                .on_disconnect(move |_, closed: Closed| disconnect.note(closed.to_string()))
+        })
+        .await;
+        link.deliver(vec![text("a"), text("b")]);
+        settle(&runtime).await;
+        drop(client);
+        answer_all(link).await;
+        runtime.sleep(Duration::from_secs(3)).await;
+        assert_eq!(diary.lines(), ["a", "b", "closed by this client"]);
+    });
+}
+
+#[test]
+fn beside_a_message_handler_the_client_tells_the_other_events_alone() {
+    under_all_orders(async |runtime| {
+        let (mut client, link) =
+            websocket_with(&runtime, |builder| builder.on_message(|_, _| {})).await;
+        link.deliver(vec![text("a"), Packet::Close]);
+        assert_eq!(client.recv().await, None);
+        let (client, link) =
+            websocket_with(&runtime, |builder| builder.on_message(|_, _| {})).await;
+        link.deliver(vec![text("a"), Packet::Close]);
+        let events: Vec<Event> = client.collect().await;
+        assert!(
+            matches!(&events[..], [Event::Connected(_), Event::Closed(_)]),
+            "{events:?}"
+        );
+    });
+}
+
+#[test]
+fn without_a_message_handler_messages_go_to_the_client() {
+    under_all_orders(async |runtime| {
+        let diary = Diary::default();
+        let (connect, disconnect) = (diary.clone(), diary.clone());
+        let (mut client, link) = websocket_with(&runtime, |builder| {
+            builder
+                .on_connect(move |_| connect.note("connect"))
+                .on_disconnect(move |_, _| disconnect.note("disconnect"))
+        })
+        .await;
+        link.deliver(vec![text("a"), text("b"), Packet::Close]);
+        assert_eq!(client.recv().await, Some(Message::from("a")));
+        assert_eq!(client.recv().await, Some(Message::from("b")));
+        assert_eq!(client.recv().await, None);
+        client.wait().await;
+        assert_eq!(diary.lines(), ["connect", "disconnect"]);
+    });
+}
+
+#[test]
+fn a_runtime_that_drops_the_handlers_leaves_nobody_waiting() {
+    under_all_orders(async |runtime| {
+        let (client, link) = websocket_with(&runtime, |builder| {
+            builder.on_message(async |handle: Handle, _| {
+                handle.sleep(Duration::from_secs(3600)).await;
+            })
+        })
+        .await;
+        link.deliver(vec![text("a")]);
+        let mut wait = Box::pin(client.wait());
+        assert!(waits(&runtime, &mut wait).await);
+        runtime.abort_tasks();
+        assert!(matches!(wait.await.reason(), Reason::Aborted));
+    });
+}
+
+#[test]
+fn a_task_gives_what_it_returned_or_how_it_ended() {
+    under_all_orders(async |runtime| {
+        let (client, link) = websocket(&runtime).await;
+        let handle = client.handle();
+        let sleeper = handle.clone();
+        let task = handle.spawn(async move {
+            sleeper.sleep(Duration::from_secs(2)).await;
+            "done"
+        });
+        let start = runtime.now();
+        assert_eq!(task.await.unwrap(), "done");
+        assert_eq!(runtime.now(), start + Duration::from_secs(2));
+        let error = client
+            .spawn(async { assert!(runtime_is_round(), "the moon is full") })
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Aborted);
+        assert_eq!(error.to_string(), "the task panicked: the moon is full");
+        drop((client, link));
+    });
+}
+
+fn runtime_is_round() -> bool {
+    false
+}
+
+#[test]
+fn json_is_a_text_message_and_back() {
+    under_all_orders(async |runtime| {
+        let (mut client, mut link) = websocket(&runtime).await;
+        client.send_json(&[1, 2]).await.unwrap();
+        assert_eq!(link.sent().await[..], [text("[1,2]")]);
+        let unkeyed = std::collections::BTreeMap::from([(vec![1], 1)]);
+        let error = client.send_json(&unkeyed).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        // What looks like JSON is a text all the same.
+        link.deliver(vec![text("true"), text("{\"a\":[1]}")]);
+        let message = client.recv().await.unwrap();
+        assert_eq!(message, Message::from("true"));
+        assert!(message.json::<bool>().unwrap());
+        let value: serde_json::Value = client.recv().await.unwrap().json().unwrap();
+        assert_eq!(value, serde_json::json!({"a": [1]}));
+        drop((client, link));
+    });
+}
