@@ -65,7 +65,10 @@ fn a_handler_may_have_any_of_these_forms() {
             handle.try_send(message)?;
             Ok(())
         }),
-        builder().on_message(move |_, message| local += message.len()),
+        builder().on_message(move |_, message| {
+            local += message.len();
+            println!("{local} bytes");
+        }),
         builder().on_message(async |_handle, _message| {}),
         builder().on_message(async move |handle, message| {
             let _ = handle.send(message).await;
@@ -370,8 +373,11 @@ fn what_came_before_the_client_was_dropped_is_still_handled() {
                 .on_disconnect(move |_, closed: Closed| disconnect.note(closed.to_string()))
         })
         .await;
-        link.deliver(vec![text("a"), text("b")]);
-        settle(&runtime).await;
+        // The second waits in the inbox while the first is handled.
+        for name in ["a", "b"] {
+            link.deliver(vec![text(name)]);
+            settle(&runtime).await;
+        }
         drop(client);
         answer_all(link).await;
         runtime.sleep(Duration::from_secs(3)).await;
