@@ -58,7 +58,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use crate::client::{Handle, Reader, Shared};
+use crate::client::{Handle, Reader, Shared, TARGET};
 use crate::event::{Closed, Event};
 use crate::packet::Message;
 
@@ -246,11 +246,10 @@ async fn call(which: &'static str, handler: impl FnOnce() -> Step) {
     match step {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::error!(handler = which, %error, "a handler failed");
+            tracing::error!(target: TARGET, handler = which, %error, "a handler failed");
         }
         Err(panic) => {
-            tracing::error!(
-                handler = which,
+            tracing::error!(target: TARGET, handler = which,
                 panic = words(&*panic),
                 "a handler panicked"
             );

@@ -3,6 +3,8 @@
 
 #[path = "client/handlers.rs"]
 mod handlers;
+#[path = "client/log.rs"]
+mod log;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};

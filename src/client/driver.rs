@@ -264,7 +264,7 @@ impl Driver {
                 half.receiver.idle = Some(receiver);
                 match received {
                     Ok(packets) => {
-                        self.log.received(&packets);
+                        self.log.received(half.transport, &packets);
                         Input::Received { link, packets }
                     }
                     Err(error) => Input::Failed {
@@ -343,10 +343,10 @@ impl Driver {
                     }
                 }
                 Output::Send { link, batch } => {
-                    self.log.sends(&batch);
-                    if let Some(half) = self.link(link)
+                    if let Some(half) = self.links.iter_mut().find(|half| half.id == link)
                         && let Some(mut sender) = half.sender.idle.take()
                     {
+                        self.log.sends(half.transport, &batch);
                         half.sender.start(Box::pin(async move {
                             let sent = sender.send(batch).await;
                             (sender, Sent::Batch(sent))

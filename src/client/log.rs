@@ -10,12 +10,16 @@ use crate::event::{Closed, Connected, Reason};
 use crate::packet::{Message, Packet};
 use crate::transport::OpenRequest;
 
+/// What filters know the events of sessions by.
+pub(crate) const TARGET: &str = "engineio_client";
+
 /// More than this of a message is not logged.
 const MOST: usize = 1000;
 
-/// The span of a session, which is a child of the span that it was started in.
+/// The span of a session, which is a child of the span that it was started in. Of the highest level,
+/// so that it stands beside errors wherever those are logged.
 pub(super) fn span(request: &OpenRequest) -> Span {
-    let span = tracing::info_span!("engineio", url = Empty, sid = Empty, transport = Empty);
+    let span = tracing::error_span!(target: TARGET, "engineio", url = Empty, sid = Empty, transport = Empty);
     if !span.is_disabled() {
         match &request.address {
             Some(address) => span.record("url", display(format_args!("unix://{address}"))),
@@ -40,7 +44,7 @@ impl Log {
         let handshake = &connected.handshake;
         self.span.record("sid", handshake.sid.as_str());
         self.span.record("transport", connected.transport);
-        tracing::info!(
+        tracing::info!(target: TARGET,
             sid = handshake.sid.as_str(),
             transport = connected.transport,
             ping_interval = ?handshake.ping_interval,
@@ -52,23 +56,23 @@ impl Log {
 
     pub(super) fn upgraded(&self, transport: &'static str) {
         self.span.record("transport", transport);
-        tracing::info!(transport, "upgraded");
+        tracing::info!(target: TARGET, transport, "upgraded");
     }
 
     pub(super) fn upgrade_failed(&self, transport: &'static str, error: &Error) {
-        tracing::warn!(transport, error = %error.report(), "the upgrade failed");
+        tracing::warn!(target: TARGET, transport, error = %error.report(), "the upgrade failed");
     }
 
     pub(super) fn opens(&self, transport: &'static str, upgrade: bool) {
-        tracing::debug!(transport, upgrade, "opening");
+        tracing::debug!(target: TARGET, transport, upgrade, "opening");
     }
 
     pub(super) fn open_failed(&self, transport: &str, error: &Error) {
-        tracing::debug!(transport, error = %error.report(), "could not be opened");
+        tracing::debug!(target: TARGET, transport, error = %error.report(), "could not be opened");
     }
 
     pub(super) fn goodbye_failed(&self, error: &Error) {
-        tracing::debug!(error = %error.report(), "the goodbye failed");
+        tracing::debug!(target: TARGET, error = %error.report(), "the goodbye failed");
     }
 
     pub(super) fn closed(&self, closed: &Closed) {
@@ -76,29 +80,29 @@ impl Log {
         let unsent = closed.unsent().len();
         match closed.reason() {
             Reason::Client | Reason::Server => {
-                tracing::info!(reason = %closed, uncertain, unsent, "closed");
+                tracing::info!(target: TARGET, reason = %closed, uncertain, unsent, "closed");
             }
-            _ => tracing::warn!(reason = %closed, uncertain, unsent, "closed"),
+            _ => tracing::warn!(target: TARGET, reason = %closed, uncertain, unsent, "closed"),
         }
     }
 
-    pub(super) fn received(&self, packets: &[Packet]) {
-        if tracing::enabled!(Level::TRACE) {
+    pub(super) fn received(&self, transport: &'static str, packets: &[Packet]) {
+        if tracing::enabled!(target: TARGET, Level::TRACE) {
             for packet in packets {
-                self.packet("received", packet);
+                self.packet("received", transport, packet);
             }
         }
     }
 
-    pub(super) fn sends(&self, packets: &[Packet]) {
-        if tracing::enabled!(Level::TRACE) {
+    pub(super) fn sends(&self, transport: &'static str, packets: &[Packet]) {
+        if tracing::enabled!(target: TARGET, Level::TRACE) {
             for packet in packets {
-                self.packet("sends", packet);
+                self.packet("sends", transport, packet);
             }
         }
     }
 
-    fn packet(&self, what: &'static str, packet: &Packet) {
+    fn packet(&self, what: &'static str, transport: &'static str, packet: &Packet) {
         let (kind, length) = match packet {
             Packet::Open(text) => ("open", text.len()),
             Packet::Close => ("close", 0),
@@ -112,9 +116,9 @@ impl Log {
         match packet {
             Packet::Message(message) if self.contents => {
                 let contents = contents(message);
-                tracing::trace!(packet = kind, length, contents, "{what}");
+                tracing::trace!(target: TARGET, transport, packet = kind, length, contents, "{what}");
             }
-            _ => tracing::trace!(packet = kind, length, "{what}"),
+            _ => tracing::trace!(target: TARGET, transport, packet = kind, length, "{what}"),
         }
     }
 }

@@ -27,6 +27,7 @@ pub use handle::{Handle, SinkError};
 pub use task::Task;
 
 pub(crate) use inbox::Reader;
+pub(crate) use log::TARGET;
 pub(crate) use shared::Shared;
 
 use inbox::Side;

@@ -25,6 +25,8 @@ Options:
   --linger S               after the input ends, wait for messages this long [0]
   --request-timeout S      the time for opening, and for a POST [10]
   --max-message-size BYTES the most that is received in one message [67108864]
+  -v, -vv, -vvv            what happens, on standard error: the connection; each
+                           step too; each packet too, with its contents
   -h, --help               this text
   -V, --version            the version
 
@@ -48,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) linger: Duration,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) max_message_size: Option<usize>,
+    /// How often `-v` was given.
+    pub(crate) verbosity: u8,
 }
 
 /// What the command line asks for.
@@ -92,6 +96,7 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
                     Some(seconds("--request-timeout", &parser.value()?.string()?)?);
             }
             Long("max-message-size") => options.max_message_size = Some(parser.value()?.parse()?),
+            Short('v') => options.verbosity = options.verbosity.saturating_add(1),
             Short('h') | Long("help") => return Ok(Request::Help),
             Short('V') | Long("version") => return Ok(Request::Version),
             Value(value) if url.is_none() => url = Some(value.string()?),

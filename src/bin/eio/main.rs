@@ -1,6 +1,7 @@
 //! `eio`, a command line client: for Engine.IO what `websocat` is for WebSockets.
 
 mod args;
+mod log;
 mod streams;
 
 use std::cell::Cell;
@@ -46,6 +47,7 @@ fn main() {
         eprintln!("eio: there is no such runtime; compiled in: {list}");
         exit(BAD_USAGE);
     };
+    log::to_stderr(options.verbosity);
     let (output, writer) = streams::output();
     let status = run(*options, output);
     // What was received is written to the end, unless nobody reads it.
@@ -98,6 +100,7 @@ fn on_async_std(options: Options, output: Sender<String>) -> i32 {
 
 async fn run<R: Runtime + Default>(options: Options, output: Sender<String>) -> i32 {
     let mut builder = Client::<Transports, R>::builder(&options.url);
+    builder = builder.log_contents(options.verbosity >= log::CONTENTS);
     if !options.transports.is_empty() {
         builder = builder.transports(options.transports.clone());
     }

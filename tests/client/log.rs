@@ -1,0 +1,205 @@
+//! What `tracing` is told.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use engineio_client::Handle;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::*;
+
+/// What was logged, line by line.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// The log of what happens in a test, from this level on.
+fn log_of(level: LevelFilter, test: impl AsyncFnOnce(MockRuntime)) -> String {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(lines.clone())
+        .without_time()
+        .with_max_level(level)
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let runtime = MockRuntime::new();
+        runtime.block_on(test(runtime.clone()));
+    });
+    let lines = lines.0.lock().unwrap().clone();
+    String::from_utf8(lines).unwrap()
+}
+
+/// A session that says and hears something, and ends.
+async fn a_conversation(
+    runtime: &MockRuntime,
+    set: impl FnOnce(Builder<Transports, MockRuntime>) -> Builder<Transports, MockRuntime>,
+) {
+    let (mut client, mut link) = websocket_with(runtime, set).await;
+    client.send("confidential, from here").await.unwrap();
+    link.sent().await;
+    link.deliver(vec![
+        text("confidential, from there"),
+        Packet::Message(Message::from(b"\x00confidential".to_vec())),
+    ]);
+    client.recv().await.unwrap();
+    client.recv().await.unwrap();
+    join(client.disconnect(), answer_all(link)).await;
+}
+
+fn has_line(log: &str, parts: &[&str]) -> bool {
+    log.lines()
+        .any(|line| parts.iter().all(|part| line.contains(part)))
+}
+
+#[test]
+fn the_span_of_a_session_has_its_sid_transport_and_url_without_secrets() {
+    let log = log_of(LevelFilter::INFO, async |runtime| {
+        a_conversation(&runtime, |builder| builder.query("token", "secret")).await;
+    });
+    let span = r#"engineio{url="http://localhost/engine.io/" sid="S" transport="websocket"}"#;
+    assert!(has_line(&log, &[span, "INFO", "connected"]), "{log}");
+    assert!(
+        has_line(&log, &[span, "INFO", "closed reason=closed by this client"]),
+        "{log}"
+    );
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[test]
+fn each_packet_is_a_trace_with_its_type_and_length_and_without_what_it_holds() {
+    let log = log_of(LevelFilter::TRACE, async |runtime| {
+        a_conversation(&runtime, |builder| builder).await;
+    });
+    for parts in [
+        &[
+            "TRACE",
+            "received",
+            r#"packet="open""#,
+            &format!("length={}", OPEN.len()),
+        ][..],
+        &["TRACE", "sends", r#"packet="text""#, "length=23"],
+        &["TRACE", "received", r#"packet="text""#, "length=24"],
+        &["TRACE", "received", r#"packet="binary""#, "length=13"],
+    ] {
+        assert!(has_line(&log, parts), "{parts:?} in {log}");
+    }
+    assert!(!log.contains("confidential"), "{log}");
+}
+
+#[test]
+fn contents_are_logged_where_they_are_asked_for_up_to_a_length() {
+    let log = log_of(LevelFilter::TRACE, async |runtime| {
+        a_conversation(&runtime, |builder| builder.log_contents(true)).await;
+        let (client, mut link) =
+            websocket_with(&runtime, |builder| builder.log_contents(true)).await;
+        client.send("ü".repeat(5000)).await.unwrap();
+        link.sent().await;
+        client.send("two\nlines").await.unwrap();
+        link.sent().await;
+    });
+    for contents in [
+        "confidential, from here",
+        "confidential, from there",
+        "x00confidential",
+    ] {
+        assert!(has_line(&log, &["TRACE", contents]), "{contents} in {log}");
+    }
+    assert!(log.contains(&format!("{}…", "ü".repeat(1000))), "{log}");
+    assert!(!log.contains(&"ü".repeat(1001)), "{log}");
+    assert!(!log.contains("two\nlines"), "{log}");
+    let below = log_of(LevelFilter::DEBUG, async |runtime| {
+        a_conversation(&runtime, |builder| builder.log_contents(true)).await;
+    });
+    assert!(!below.contains("confidential"), "{below}");
+}
+
+#[test]
+fn an_upgrade_is_logged_and_so_is_one_that_fails() {
+    let log = log_of(LevelFilter::INFO, async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let _client = builder.start().unwrap();
+        let polling = servers.polling.opened().await.accept(Framing::Payloads);
+        polling.deliver(vec![Packet::Open(OPEN.into())]);
+        let mut websocket = servers.websocket.opened().await.accept(Framing::Frames);
+        websocket.sent().await;
+        websocket.deliver(vec![Packet::Pong("probe".into())]);
+        polling.deliver(vec![Packet::Noop]);
+        websocket.sent().await;
+        settle(&runtime).await;
+
+        let (builder, mut servers) = setup(&runtime);
+        let _client = builder.start().unwrap();
+        let polling = servers.polling.opened().await.accept(Framing::Payloads);
+        polling.deliver(vec![Packet::Open(OPEN.into())]);
+        let refused = Error::new(ErrorKind::Connect, "no way");
+        servers.websocket.opened().await.refuse(refused);
+        settle(&runtime).await;
+    });
+    assert!(
+        has_line(
+            &log,
+            &[
+                "INFO",
+                "transport=\"websocket\"}",
+                "upgraded transport=\"websocket\""
+            ]
+        ),
+        "{log}"
+    );
+    assert!(
+        has_line(&log, &["WARN", "the upgrade failed", "no way"]),
+        "{log}"
+    );
+}
+
+#[test]
+fn handlers_that_panic_or_fail_are_reported_as_errors_within_the_span() {
+    let log = log_of(LevelFilter::ERROR, async |runtime| {
+        let (_client, link) = websocket_with(&runtime, |builder| {
+            builder
+                .on_connect(|handle: Handle| assert!(handle.sid().is_none(), "out of ink"))
+                .on_message(async |_, message| {
+                    let _: Vec<u8> = message.json()?;
+                    Ok(())
+                })
+        })
+        .await;
+        link.deliver(vec![text("no json")]);
+        settle(&runtime).await;
+    });
+    let span = "engineio{";
+    assert!(
+        has_line(
+            &log,
+            &["ERROR", span, "a handler panicked", "connect", "out of ink"]
+        ),
+        "{log}"
+    );
+    assert!(
+        has_line(
+            &log,
+            &["ERROR", span, "a handler failed", "message", "not the JSON"]
+        ),
+        "{log}"
+    );
+}
