@@ -13,6 +13,9 @@ mod support {
     pub(crate) mod session;
 }
 
+#[path = "servers/blocking.rs"]
+mod blocking;
+
 use engineio_client::{AsyncStd, Smol, Tokio};
 use support::cases;
 use support::oxide::Oxide;

@@ -90,6 +90,12 @@ impl Handle {
         block_on(self.inner.disconnect())
     }
 
+    /// Begins to close the session, as [`disconnect`](Handle::disconnect) does, and does not wait for
+    /// its end.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+
     /// Waits for the end of the session, whoever ends it. The disconnect handler may still be to
     /// come.
     pub fn wait(&self) -> Closed {

@@ -197,6 +197,12 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         block_on(self.inner.disconnect())
     }
 
+    /// Begins to close the session, as [`disconnect`](Client::disconnect) does, and does not wait for
+    /// its end.
+    pub fn close(&self) {
+        self.handle.close();
+    }
+
     /// Waits for the end of the session, whoever ends it, and until the disconnect handler has
     /// returned, if there is one.
     pub fn wait(&self) -> Closed {

@@ -159,6 +159,12 @@ impl Handle {
         flushed.map_err(|closed| closed_error(Some(&closed)))
     }
 
+    /// Begins to close the session, as [`disconnect`](Handle::disconnect) does, and does not wait for
+    /// its end: for plain handlers, and other code that can't await.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+
     /// Closes the session, as [`Client::disconnect`](crate::Client::disconnect) does, and waits for
     /// its end. The disconnect handler may still be to come.
     ///

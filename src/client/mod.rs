@@ -215,8 +215,14 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// Safe: the session goes on closing.
     pub async fn disconnect(&self) -> Closed {
-        self.handle.shared().close();
+        self.close();
         self.wait().await
+    }
+
+    /// Begins to close the session, as [`disconnect`](Client::disconnect) does, and does not wait for
+    /// its end.
+    pub fn close(&self) {
+        self.handle.close();
     }
 
     /// Waits for the end of the session, whoever ends it, and until the disconnect handler has

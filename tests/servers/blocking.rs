@@ -1,0 +1,282 @@
+//! The client for threads, on each runtime underneath, and called from wherever one might.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use engineio_client::blocking::{self, Background, Client, Handle};
+use engineio_client::{Closed, ErrorKind, Event, Message, Reason, Runtime as _};
+
+use crate::support::oxide::Oxide;
+use crate::support::server::{Server as _, Setup};
+use crate::support::session::{DEADLINE, Mode};
+
+/// What a function gives on a thread of its own, or a panic at the deadline.
+fn within<O: Send + 'static>(what: &str, function: impl FnOnce() -> O + Send + 'static) -> O {
+    let (sender, receiver) = mpsc::channel();
+    let thread = thread::spawn(move || sender.send(function()));
+    match receiver.recv_timeout(DEADLINE) {
+        Ok(output) => output,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: not within {DEADLINE:?}"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(_) => panic!("{what}: nothing came"),
+        },
+    }
+}
+
+fn backgrounds() -> [Background; 3] {
+    [
+        Background::tokio(),
+        Background::smol(),
+        Background::async_std(),
+    ]
+}
+
+/// A conversation as in the example of the documentation.
+fn talk(url: &str, background: &Background, mode: Mode) {
+    let mut client = Client::builder(url)
+        .transports(mode.transports().iter().copied())
+        .runtime(background.clone())
+        .connect()
+        .expect("it connects");
+    if mode == Mode::Upgraded {
+        loop {
+            match client.next_event() {
+                Some(Event::Upgraded { .. }) => break,
+                Some(_) => {}
+                None => panic!("the session ended early"),
+            }
+        }
+    }
+    assert_eq!(client.transport(), Some(mode.transport()));
+    assert!(client.sid().is_some());
+    let all: Vec<Message> = vec!["a".into(), "".into(), vec![0, 255].into()];
+    for message in &all {
+        client.send(message.clone()).expect("it is open");
+    }
+    client.send_json(&[1, 2]).expect("it is open");
+    client.flush().expect("it is open");
+    let received: Vec<Message> = client.iter().take(3).collect();
+    assert_eq!(received, all);
+    let numbers: Vec<u8> = client.recv().expect("an echo").json().expect("it is JSON");
+    assert_eq!(numbers, [1, 2]);
+    let error = client
+        .recv_timeout(Duration::from_millis(20))
+        .expect_err("nothing was sent");
+    assert!(error.is_timeout(), "{error:?}");
+    let closed = client.disconnect();
+    assert!(closed.is_clean(), "{closed}");
+    assert_eq!(client.recv(), None);
+    let error = client.recv_timeout(DEADLINE).expect_err("it is closed");
+    assert!(error.is_closed(), "{error:?}");
+    assert_eq!(
+        client.send("late").expect_err("it is closed").kind(),
+        ErrorKind::Closed
+    );
+}
+
+#[test]
+fn it_talks_on_each_runtime_by_each_transport() {
+    let server = Oxide::start(Setup::Default);
+    for background in backgrounds() {
+        for mode in Mode::ALL {
+            let (url, background) = (server.url(), background.clone());
+            let what = format!("{background:?}, {mode:?}");
+            within(&what, move || talk(&url, &background, mode));
+        }
+    }
+}
+
+#[test]
+fn messages_are_handled_in_order_on_one_thread_and_then_comes_the_end() {
+    let server = Oxide::start(Setup::Default);
+    for background in backgrounds() {
+        let url = server.url();
+        within(&format!("{background:?}"), move || {
+            let (diary, lines) = mpsc::channel();
+            let (connect, message, disconnect) = (diary.clone(), diary.clone(), diary);
+            let note = |line: &str| (thread::current().id(), line.to_owned());
+            let client = Client::builder(&url)
+                .runtime(background)
+                .on_connect(move |handle: Handle| {
+                    connect.send(note("connect"))?;
+                    handle.send("1")?;
+                    handle.send("2")?;
+                    handle.send("3")?;
+                    Ok(())
+                })
+                .on_message(move |handle, text: Message| {
+                    let text = text.as_text().unwrap_or_default();
+                    message.send(note(text))?;
+                    if text == "3" {
+                        // It may wait for the end, though it is called in the session.
+                        let closed = handle.disconnect();
+                        assert!(closed.is_clean(), "{closed}");
+                    }
+                    Ok(())
+                })
+                .on_disconnect(move |_, closed: Closed| {
+                    disconnect.send(note(&closed.to_string()))?;
+                    Ok(())
+                })
+                .connect()
+                .expect("it connects");
+            assert!(client.wait().is_clean());
+            // All that was to be noted is.
+            let all: Vec<_> = lines.try_iter().collect();
+            let texts: Vec<_> = all.iter().map(|(_, text)| &**text).collect();
+            assert_eq!(texts, ["connect", "1", "2", "3", "closed by this client"]);
+            assert!(all.iter().all(|(thread, _)| *thread == all[0].0));
+            assert_ne!(all[0].0, thread::current().id());
+        });
+    }
+}
+
+#[test]
+fn handles_send_from_many_threads_and_a_background_task_gives_what_it_returns() {
+    let server = Oxide::start(Setup::Default);
+    let url = server.url();
+    within("many threads", move || {
+        let mut client = blocking::connect(&url).expect("it connects");
+        let tasks: Vec<_> = (0..4)
+            .map(|task| {
+                let handle = client.handle();
+                client
+                    .start_background_task(move || {
+                        for i in 0..500 {
+                            handle.send(format!("{task} {i}")).expect("it is open");
+                        }
+                        handle.sleep(Duration::from_millis(1));
+                        task
+                    })
+                    .expect("there are threads")
+            })
+            .collect();
+        let mut next = [0; 4];
+        for message in client.iter().take(2000) {
+            let text = message.as_text().expect("a text");
+            let (task, i) = text.split_once(' ').expect("two numbers");
+            let (task, i): (usize, usize) = (task.parse().unwrap(), i.parse().unwrap());
+            assert_eq!(i, next[task], "in order");
+            next[task] += 1;
+        }
+        assert_eq!(next, [500; 4]);
+        for (number, task) in tasks.into_iter().enumerate() {
+            assert_eq!(task.join().expect("it does not panic"), number);
+        }
+        drop(client);
+    });
+}
+
+#[test]
+fn it_works_from_spawn_blocking_and_from_within_tasks_of_tokio() {
+    let server = Oxide::start(Setup::Default);
+    let url = server.url();
+    within("tokio", move || {
+        let runtime = tokio::runtime::Runtime::new().expect("tokio starts");
+        runtime.block_on(async {
+            let inner = url.clone();
+            tokio::task::spawn_blocking(move || {
+                talk(&inner, &Background::tokio(), Mode::Upgraded);
+            })
+            .await
+            .expect("it does not panic");
+            // It blocks the thread, and neither panics nor waits for it; so does the drop.
+            talk(&url, &Background::tokio(), Mode::Upgraded);
+            tokio::spawn(async move {
+                let client = blocking::connect(&url).expect("it connects");
+                drop(client);
+            })
+            .await
+            .expect("it does not panic");
+        });
+    });
+}
+
+#[test]
+fn it_works_within_smol_and_futures_executors() {
+    let server = Oxide::start(Setup::Default);
+    let url = server.url();
+    within("smol", move || {
+        smol::block_on(async {
+            talk(&url, &Background::smol(), Mode::Upgraded);
+            let inner = url.clone();
+            smol::spawn(async move { talk(&inner, &Background::smol(), Mode::Polling) }).await;
+        });
+        futures::executor::block_on(async {
+            talk(&url, &Background::smol(), Mode::WebSocket);
+        });
+    });
+}
+
+#[test]
+fn where_it_would_wait_for_itself_it_says_so() {
+    let server = Oxide::start(Setup::Default);
+    let url = server.url();
+    within("the background's own thread", move || {
+        for background in backgrounds() {
+            let client = Client::builder(&url)
+                .runtime(background.clone())
+                .connect()
+                .expect("it connects");
+            let (url, here) = (url.clone(), background.clone());
+            let task = client.handle().as_async().spawn(async move {
+                let builder = Client::builder(&url).runtime(here);
+                builder.connect().map(drop)
+            });
+            let error = futures::executor::block_on(task)
+                .expect("it does not panic")
+                .expect_err("it would wait for itself");
+            assert_eq!(error.kind(), ErrorKind::Runtime, "{background:?}");
+            assert!(error.report().contains("spawn_blocking"), "{error:?}");
+        }
+        // Where async-std's threads may be blocked, it works.
+        async_std::task::block_on(async_std::task::spawn_blocking(move || {
+            talk(&url, &Background::async_std(), Mode::WebSocket);
+        }));
+    });
+}
+
+#[test]
+fn a_session_that_can_not_be_opened_tells_why() {
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    drop(listener);
+    within("refused", move || {
+        let error = blocking::connect(&url).expect_err("nobody listens");
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        let error = blocking::connect("no url").expect_err("it is none");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    });
+}
+
+#[test]
+fn a_client_that_is_dropped_closes_its_session() {
+    let server = Oxide::start(Setup::Default);
+    let url = server.url();
+    let closed = within("drop", move || {
+        let client = blocking::connect(&url).expect("it connects");
+        let handle = client.handle();
+        handle.send("one more").expect("it is open");
+        drop(client);
+        handle.wait()
+    });
+    assert!(matches!(closed.reason(), Reason::Client), "{closed}");
+    assert!(closed.is_clean());
+}
+
+#[test]
+fn the_background_is_a_runtime_that_can_be_used() {
+    for background in backgrounds() {
+        background.check().expect("it is no thread of its own");
+        let before = background.now();
+        blocking_sleep(&background, Duration::from_millis(5));
+        assert!(background.now() - before >= Duration::from_millis(5));
+    }
+}
+
+fn blocking_sleep(background: &Background, duration: Duration) {
+    futures::executor::block_on(background.sleep(duration));
+}
