@@ -23,7 +23,7 @@
 //!   `Stream` of [`Event`]s and a `Sink` of [`Message`]s; a [`Handle`] sends and closes from elsewhere.
 //! - [`Transport`] and [`transports`]: how packets travel. The built-in ones use nothing that yours
 //!   could not; [`transport`] has the contract, [`codec`] the wire format, [`http`] what polling asks
-//!   of an HTTP client.
+//!   of an HTTP client, [`cookies`] what a load balancer needs.
 //! - [`Runtime`] and [`runtime`]: clock, timers, tasks and connections.
 //! - [`Error`] and [`Closed`]: what failed, and what became of each message.
 //!
@@ -44,6 +44,7 @@ extern crate self as engineio_client;
 
 mod client;
 pub mod codec;
+pub mod cookies;
 mod engine;
 mod error;
 mod event;

@@ -134,8 +134,17 @@ impl Requests {
         }
         // The user's replace ours of the same name.
         headers.extend(self.request.headers.clone());
+        let now = || self.exchange.runtime.now();
+        if let Some(cookies) = &self.request.cookies {
+            cookies.add_to(headers, &self.request.url, now());
+        }
         *request.method_mut() = method;
-        self.client.send(request, &self.exchange).await
+        let response = self.client.send(request, &self.exchange).await?;
+        // A refusal may set some, too: a load balancer's other choice, say.
+        if let Some(cookies) = &self.request.cookies {
+            cookies.store(response.headers(), &self.request.url, now());
+        }
+        Ok(response)
     }
 
     async fn post(&self, body: Bytes) -> Result<(), Error> {
