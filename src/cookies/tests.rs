@@ -287,6 +287,10 @@ fn secure_cookies_are_for_tls_alone() {
     let jar = Jar::default();
     set(&jar, HTTPS, 0, &["a=1; Secure", "b=2"]);
     assert_eq!(sent(&jar, HTTP, 0), "b=2");
+    // Set without TLS, it is not kept for a request with it either.
+    let jar = Jar::default();
+    set(&jar, HTTP, 0, &["a=1; Secure"]);
+    assert_eq!(sent(&jar, HTTPS, 0), "");
 }
 
 #[test]
