@@ -19,7 +19,9 @@ pub trait HttpClient: Send + Sync + 'static {
     ///
     /// The URI is absolute. Implementations must not follow redirects, nor repeat a request whose
     /// bytes may have left: a GET that the server has seen may have taken messages with it. A
-    /// poll may take as long as the server likes, so a time limit of yours must not cover it.
+    /// poll may take as long as the server likes, so a time limit of yours must not cover it. They
+    /// must keep no cookies either: the session's go through here as `Cookie` and `Set-Cookie`. A body
+    /// may be given as it came, compressed, or decoded and without its `Content-Encoding`.
     ///
     /// # Errors
     ///

@@ -23,7 +23,7 @@
 //!   `Stream` of [`Event`]s and a `Sink` of [`Message`]s; a [`Handle`] sends and closes from elsewhere.
 //! - [`Transport`] and [`transports`]: how packets travel. The built-in ones use nothing that yours
 //!   could not; [`transport`] has the contract, [`codec`] the wire format, [`http`] what polling asks
-//!   of an HTTP client.
+//!   of an HTTP client, [`cookies`] what a load balancer needs.
 //! - [`Runtime`] and [`runtime`]: clock, timers, tasks and connections.
 //! - [`Error`] and [`Closed`]: what failed, and what became of each message.
 //!
@@ -35,8 +35,8 @@
 //!
 //! # Features
 //!
-//! `tokio`, `smol`, `async-std` (a runtime each), `polling`, `websocket` (the transports), `mock` (for
-//! tests), `cli` (the program `eio`). They only add; by default `tokio`, `polling` and `websocket`.
+//! `tokio`, `smol`, `async-std` (a runtime each), `polling`, `websocket` (the transports),
+//! `compression` (of what polls bring), `mock` (for tests), `cli` (the program `eio`). They only add; by default `tokio`, `polling` and `websocket`.
 
 // The folder `transports` is compiled a second time as a foreign crate, so it names this crate as
 // a stranger does.
@@ -46,6 +46,7 @@ extern crate self as engineio_client;
 pub mod blocking;
 mod client;
 pub mod codec;
+pub mod cookies;
 mod engine;
 mod error;
 mod event;

@@ -15,6 +15,7 @@ use http::HeaderMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
+use crate::cookies::Jar;
 use crate::error::Error;
 use crate::packet::{Batch, Packet};
 use crate::runtime::{Address, Runtime};
@@ -139,6 +140,9 @@ pub struct OpenRequest {
     pub query: String,
     /// The user's headers, for every request.
     pub headers: HeaderMap,
+    /// The session's cookies, for every request, and from every response. None are kept when this is
+    /// `None`.
+    pub cookies: Option<Jar>,
     /// The session to join, for an upgrade.
     pub sid: Option<String>,
     /// Whether requests carry a cache-buster, `t`.
@@ -167,6 +171,7 @@ impl OpenRequest {
             address: None,
             query: String::new(),
             headers: HeaderMap::new(),
+            cookies: None,
             sid: None,
             timestamps: true,
             limits: Limits::default(),

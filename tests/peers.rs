@@ -4,7 +4,11 @@
 #[macro_use]
 #[path = "support"]
 mod support {
+    pub(crate) mod balancer;
     pub(crate) mod cases;
+    #[cfg(feature = "compression")]
+    pub(crate) mod compression;
+    pub(crate) mod cookies;
     pub(crate) mod foreign;
     pub(crate) mod log;
     #[macro_use]
@@ -15,9 +19,11 @@ mod support {
 }
 
 use engineio_client::{AsyncStd, Smol, Tokio};
+#[cfg(feature = "compression")]
+use support::compression;
 use support::foreign::{Aiohttp, Node, Uvicorn};
 use support::session::{Mode, Runs as _};
-use support::{cases, foreign};
+use support::{cases, cookies, foreign};
 
 macro_rules! tests {
     ($module:ident $peer:ident) => {
@@ -45,6 +51,14 @@ macro_rules! tests {
                 foreign::silence_ends_a_session
                 foreign::a_rejected_session_tells_why
                 foreign::a_wrong_path_tells_so
+                cookies::every_later_request_carries_the_cookie_of_the_handshake
+            }
+
+            #[cfg(feature = "compression")]
+            on_each_runtime! {
+                [#[ignore = "needs the peers that tests/run installs"]] $peer:
+                compression::a_large_poll_comes_compressed_and_a_small_one_does_not
+                compression::a_user_says_what_polls_accept
             }
         }
     };
@@ -53,3 +67,15 @@ macro_rules! tests {
 tests!(node Node);
 tests!(aiohttp Aiohttp);
 tests!(uvicorn Uvicorn);
+
+/// Several processes of Node behind haproxy, which keeps a session on one of them by a cookie.
+mod balancer {
+    use super::*;
+
+    on_each_runtime! {
+        [#[ignore = "needs the peers that tests/run installs, and haproxy"]] Node:
+        cookies::without_cookies_a_session_behind_a_balancer_breaks
+        cookies::a_thousand_messages_each_way_pass_a_balancer_by_polling
+        cookies::an_upgrade_behind_a_balancer_reaches_the_server_of_the_session
+    }
+}

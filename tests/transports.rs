@@ -1,6 +1,11 @@
 //! The transports polling and websocket, and the whole client on them, against servers of raw
 //! bytes: on a network in memory, in virtual time, each test under both orders.
 
+#[cfg(feature = "compression")]
+#[path = "transports/compression.rs"]
+mod compression;
+#[path = "transports/cookies.rs"]
+mod cookies;
 #[path = "transports/polling.rs"]
 mod polling;
 #[path = "support/raw.rs"]

@@ -18,6 +18,7 @@ use super::log::{self, Log};
 use super::shared::{Capacity, Shared};
 use super::target::Target;
 use super::{Client, Handle};
+use crate::cookies::Jar;
 use crate::engine::Config;
 use crate::error::{Error, ErrorKind};
 use crate::event::Closed;
@@ -59,6 +60,9 @@ struct Settings {
     trailing_slash: bool,
     query: String,
     headers: HeaderMap,
+    cookies: bool,
+    /// How many, and how many bytes of them.
+    cookie_limits: (usize, usize),
     /// The first thing that was wrong.
     fault: Option<Error>,
     timestamps: bool,
@@ -190,6 +194,8 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
             trailing_slash: true,
             query: String::new(),
             headers: HeaderMap::new(),
+            cookies: true,
+            cookie_limits: (64, 16 * 1024),
             fault: None,
             timestamps: true,
             limits,
@@ -320,6 +326,24 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     /// Adds headers to every request.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.settings.headers.extend(headers);
+        self
+    }
+
+    /// Whether cookies that the server sets come back to it with every later request of the session,
+    /// the websocket's too. On by default: a load balancer may need them to find the session's server.
+    ///
+    /// A `Cookie` set by [`header`](Builder::header) goes first, and is sent in any case; where the
+    /// server sets one of the same name, the server's replaces it.
+    pub fn cookies(mut self, keep: bool) -> Self {
+        self.settings.cookies = keep;
+        self
+    }
+
+    /// How many cookies of the server are kept, and how many bytes of them in all: 64 and 16 KiB by
+    /// default. When there are more, those that were set the longest ago go; a single cookie that is
+    /// larger is not taken.
+    pub fn cookie_limits(mut self, cookies: usize, bytes: usize) -> Self {
+        self.settings.cookie_limits = (cookies, bytes);
         self
     }
 
@@ -482,6 +506,8 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         request.query = target.query;
         request.address = target.address;
         request.headers = headers;
+        let (cookies, bytes) = self.settings.cookie_limits;
+        request.cookies = self.settings.cookies.then(|| Jar::new(cookies, bytes));
         request.timestamps = self.settings.timestamps;
         request.limits = self.settings.limits;
         request.limits.body = self.settings.max_body.unwrap_or(self.settings.limits.body);

@@ -21,6 +21,9 @@ pub(crate) trait Foreign: Server {
     /// On a path where no Engine.IO is.
     const NOWHERE: [Refusal; 2];
 
+    /// One with these options of its program.
+    fn with(options: &[&str]) -> Self;
+
     fn peer(&self) -> &Peer;
 }
 
@@ -43,7 +46,11 @@ fn options(setup: Setup, ping_interval: &str, ping_timeout: &str) -> Vec<String>
             ping_timeout,
         ],
     };
-    options.into_iter().map(str::to_owned).collect()
+    owned(&options)
+}
+
+fn owned(options: &[&str]) -> Vec<String> {
+    options.iter().map(|&option| option.to_owned()).collect()
 }
 
 impl Server for Node {
@@ -77,6 +84,10 @@ impl Foreign for Node {
         (ErrorKind::Ended, None, "during the websocket handshake"),
     ];
 
+    fn with(options: &[&str]) -> Self {
+        Self(Peer::node(&owned(options)))
+    }
+
     fn peer(&self) -> &Peer {
         &self.0
     }
@@ -108,6 +119,10 @@ impl Foreign for Aiohttp {
         (ErrorKind::Status, Some(404), "404 Not Found"),
         (ErrorKind::Status, Some(404), "404 Not Found"),
     ];
+
+    fn with(options: &[&str]) -> Self {
+        Self(Peer::python("aiohttp", &owned(options)))
+    }
 
     fn peer(&self) -> &Peer {
         &self.0
@@ -141,6 +156,10 @@ impl Foreign for Uvicorn {
         // python-engineio answers as if it were no websocket request, at which uvicorn fails.
         (ErrorKind::Status, Some(500), "500 Internal Server Error"),
     ];
+
+    fn with(options: &[&str]) -> Self {
+        Self(Peer::python("uvicorn", &owned(options)))
+    }
 
     fn peer(&self) -> &Peer {
         &self.0

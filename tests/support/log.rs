@@ -42,6 +42,11 @@ impl Log {
         self.changed.notify_all();
     }
 
+    /// Whether nothing more can come.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lock().lines.clone()
     }

@@ -16,8 +16,8 @@ use engineio_client::http::{Exchange, HttpClient};
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::{Error, ErrorKind, async_trait};
 use futures::io::{AsyncRead, AsyncWrite};
-use http::header::{CONTENT_ENCODING, HOST};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http::header::HOST;
+use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use url::Url;
 
@@ -239,11 +239,6 @@ impl Connection {
             }
         };
         let (head, body) = response.into_parts();
-        // Of a refusal the status is what counts.
-        if head.status.is_success() && is_compressed(&head.headers) {
-            let message = "the server compressed a response, which it was not asked to";
-            return Err(Failure::Error(Error::new(ErrorKind::Http, message)));
-        }
         let body = self
             .collect(body, progress, exchange)
             .await
@@ -365,13 +360,6 @@ fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
         return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
     }
     Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
-}
-
-fn is_compressed(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as the input error

@@ -1,5 +1,6 @@
 //! Long polling: one GET that the server answers when it has something to say, and POSTs beside it.
 
+mod encoding;
 mod hyper;
 
 use std::fmt;
@@ -12,10 +13,11 @@ use engineio_client::{
     Batch, Error, ErrorKind, Framing, Handshake, Link, OpenRequest, Packet, PacketReceiver,
     PacketSender, Runtime, Transport, async_trait,
 };
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use url::Position;
 
+use self::encoding::{ACCEPTED, decode};
 use self::hyper::Hyper;
 use super::dial::Dialer;
 use super::refusal::refusal;
@@ -131,11 +133,22 @@ impl Requests {
                 CONTENT_TYPE,
                 HeaderValue::from_static("text/plain;charset=UTF-8"),
             );
+        } else if let Some(codings) = ACCEPTED {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
         }
         // The user's replace ours of the same name.
         headers.extend(self.request.headers.clone());
+        let now = || self.exchange.runtime.now();
+        if let Some(cookies) = &self.request.cookies {
+            cookies.add_to(headers, &self.request.url, now());
+        }
         *request.method_mut() = method;
-        self.client.send(request, &self.exchange).await
+        let response = self.client.send(request, &self.exchange).await?;
+        // A refusal may set some, too: a load balancer's other choice, say.
+        if let Some(cookies) = &self.request.cookies {
+            cookies.store(response.headers(), &self.request.url, now());
+        }
+        Ok(response)
     }
 
     async fn post(&self, body: Bytes) -> Result<(), Error> {
@@ -165,20 +178,21 @@ impl PacketReceiver for Receiver {
             return Err(error);
         }
         let response = self.requests.send(Method::GET, Bytes::new()).await?;
-        if response.status() != StatusCode::OK {
-            return Err(refusal(
-                "a poll",
-                response.status(),
-                response.headers(),
-                response.body(),
-            ));
+        let limits = &self.requests.exchange.limits;
+        let (head, body) = response.into_parts();
+        let body = decode(&head.headers, body, limits.body);
+        if head.status != StatusCode::OK {
+            // Of a refusal the status is what counts.
+            let words = body.unwrap_or_default();
+            return Err(refusal("a poll", head.status, &head.headers, &words));
         }
-        if self.requests.sid.get().is_none() && is_protocol_3(response.body()) {
+        let body = body?;
+        if self.requests.sid.get().is_none() && is_protocol_3(&body) {
             let message =
                 "the server speaks Engine.IO protocol 3 (EIO=3), and this client protocol 4";
             return Err(Error::new(ErrorKind::Protocol, message));
         }
-        let decoded = decode_payload(response.into_body(), &self.requests.exchange.limits);
+        let decoded = decode_payload(body, limits);
         if self.requests.sid.get().is_none()
             && let Some(Packet::Open(text)) = decoded.packets.first()
             && let Ok(handshake) = Handshake::parse(text)

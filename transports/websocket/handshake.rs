@@ -40,7 +40,15 @@ pub(super) async fn shake_hands(
     let mut stream = HeadStream::new(stream, limit);
     let answer = client_async_with_config(asked, &mut stream, None)
         .await
-        .map(|_| ());
+        .map(|(_, response)| response);
+    let headers = match &answer {
+        Ok(response) => Some(response.headers()),
+        Err(tungstenite::Error::Http(response)) => Some(response.headers()),
+        Err(_) => None,
+    };
+    if let (Some(cookies), Some(headers)) = (&request.cookies, headers) {
+        cookies.store(headers, &request.url, runtime.now());
+    }
     if stream.too_large {
         let message = format!(
             "an HTTP head of more than {} bytes (limit max_head_size)",
@@ -49,7 +57,7 @@ pub(super) async fn shake_hands(
         return Err(Error::new(ErrorKind::Limit, message));
     }
     match answer {
-        Ok(()) => Ok((stream.stream, stream.pending)),
+        Ok(_) => Ok((stream.stream, stream.pending)),
         Err(tungstenite::Error::Http(response)) => {
             let body = stream.read_body(runtime, response.headers()).await;
             Err(refusal(
@@ -110,6 +118,9 @@ fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest) -> Result<Request<()>,
     headers.insert(header::HOST, value(authority)?);
     // The user's replace ours of the same name, but for those of the protocol.
     headers.extend(request.headers.clone());
+    if let Some(cookies) = &request.cookies {
+        cookies.add_to(headers, &request.url, runtime.now());
+    }
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(

@@ -3,7 +3,9 @@
 // It listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on
 // standard output. Standard error gets "connect SID", and at the end of a
 // session 'received SID {"polling":P,"websocket":W}' (see !count) and
-// "disconnect SID REASON".
+// "disconnect SID REASON". With --cookie NAME the handshake sets a cookie of that
+// name, whose value is the sid, and each request is told as
+// "request METHOD TRANSPORT COOKIES".
 //
 // Messages are echoed, except texts that start with "!":
 //   !close      this server closes the session
@@ -39,6 +41,7 @@ function readArguments() {
     "ping-timeout": { type: "string" },
     "no-upgrades": { type: "boolean" },
     "upgrade-timeout": { type: "string" },
+    cookie: { type: "string" },
     "until-stdin-ends": { type: "boolean" },
   };
   try {
@@ -71,6 +74,7 @@ function engineOptions(args) {
     }
   }
   if (args["no-upgrades"]) options.allowUpgrades = false;
+  if (args.cookie !== undefined) options.cookie = { name: args.cookie };
   return options;
 }
 
@@ -158,6 +162,15 @@ const server = http.createServer((request, response) => {
   response.writeHead(404).end();
 });
 engine.attach(server);
+if (args.cookie !== undefined) {
+  const tell = (request) => {
+    const transport = query(request).get("transport");
+    const cookies = request.headers.cookie ?? "";
+    process.stderr.write(`request ${request.method} ${transport} ${cookies}\n`);
+  };
+  server.prependListener("request", tell);
+  server.prependListener("upgrade", tell);
+}
 
 // Exiting, not closing: open polls would keep the process for their whole wait.
 process.on("SIGTERM", () => process.exit(0));

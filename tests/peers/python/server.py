@@ -3,7 +3,9 @@
 It listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on
 standard output. Standard error gets "connect SID", and at the end of a session
 'received SID {"polling":P,"websocket":W}' (see !count) and
-"disconnect SID REASON".
+"disconnect SID REASON". With --cookie NAME the handshake sets a cookie of that
+name, whose value is the sid, and each request is told as
+"request METHOD TRANSPORT COOKIES".
 
 Messages are echoed, except texts that start with "!":
   !close      this server closes the session
@@ -145,6 +147,9 @@ async def serve_aiohttp(args, listener):
     async def mark_carrier(request, handler):
         upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
         carrier.set("websocket" if upgrade else "polling")
+        if args.cookie:
+            cookies = request.headers.get("Cookie", "")
+            log("request", request.method, carrier.get(), cookies)
         return await handler(request)
 
     app = web.Application(middlewares=[mark_carrier])
@@ -163,6 +168,9 @@ async def serve_uvicorn(args, listener):
 
     async def marked(scope, receive, send):
         carrier.set("websocket" if scope["type"] == "websocket" else "polling")
+        if args.cookie:
+            cookies = dict(scope["headers"]).get(b"cookie", b"").decode()
+            log("request", scope.get("method", "GET"), carrier.get(), cookies)
         await app(scope, receive, send)
 
     class Server(uvicorn.Server):
@@ -230,6 +238,7 @@ def arguments():
     parser.add_argument("--ping-timeout", type=positive)
     parser.add_argument("--no-upgrades", action="store_true")
     parser.add_argument("--upgrade-timeout")
+    parser.add_argument("--cookie")
     parser.add_argument("--until-stdin-ends", action="store_true")
     args = parser.parse_args()
     if args.upgrade_timeout is not None:
@@ -237,6 +246,8 @@ def arguments():
 
     # Only what was asked for, so that the server's own defaults stand.
     args.engine = {}
+    if args.cookie:
+        args.engine["cookie"] = args.cookie
     if args.transports:
         args.engine["transports"] = args.transports
     if args.max_payload:
