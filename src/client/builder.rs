@@ -429,8 +429,8 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         self
     }
 
-    /// The most bytes in an HTTP head, and in the open packet. 64 KiB by default, which for the
-    /// websocket's handshake is also the most that its library takes (with 124 headers at most).
+    /// The most bytes in an HTTP head, and in the open packet. 64 KiB by default. A head may have
+    /// 1024 headers at most.
     pub fn max_head_size(mut self, bytes: usize) -> Self {
         self.settings.limits.head = bytes;
         self.settings.config.handshake_size = bytes;

@@ -246,6 +246,12 @@ fn a_handshake_that_is_none_is_an_error() {
                 [&head.as_bytes()[..start], &head.as_bytes()[end..]].concat()
             }
         };
+        let with = |line: &'static str| {
+            move |request: &Request| {
+                let head = switching(request);
+                format!("{}\r\n{line}\r\n\r\n", head.trim_end()).into_bytes()
+            }
+        };
         for error in [
             opened(&runtime, without("Upgrade: ")).await,
             opened(&runtime, without("Connection: ")).await,
@@ -260,12 +266,65 @@ fn a_handshake_that_is_none_is_an_error() {
                     .into()
             })
             .await,
-            opened(&runtime, |_| b"SSH-2.0-OpenSSH_9.6\r\n\r\n".to_vec()).await,
+            opened(
+                &runtime,
+                with("Sec-WebSocket-Extensions: permessage-deflate"),
+            )
+            .await,
+            opened(&runtime, with("Sec-WebSocket-Protocol: chat")).await,
+            opened(&runtime, |request| {
+                switching(request).replace("HTTP/1.1", "HTTP/1.0").into()
+            })
+            .await,
+            // What is no HTTP is not waited for to end.
+            opened(&runtime, |_| b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()).await,
             opened(&runtime, |_| b"HTTP/1.1 101\0\r\n\r\n".to_vec()).await,
         ] {
             let error = error.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::WebSocket, "{}", error.report());
         }
+    });
+}
+
+#[test]
+fn a_handshake_may_have_many_headers_and_be_written_in_many_ways() {
+    under_some_orders(async |runtime| {
+        let many = |count: usize| {
+            move |request: &Request| {
+                let head = switching(request);
+                let mut head = head.trim_end().to_owned();
+                // Beside the three that it has.
+                for i in 3..count {
+                    head.push_str(&format!("\r\nX{i}: y"));
+                }
+                [format!("{head}\r\n\r\n").as_bytes(), &frame(TEXT, "4x")].concat()
+            }
+        };
+        let rewritten = |from: &'static str, to: &'static str| {
+            move |request: &Request| {
+                let head = switching(request).replace(from, to);
+                [head.as_bytes(), &frame(TEXT, "4x")].concat()
+            }
+        };
+        for link in [
+            opened(&runtime, many(1024)).await,
+            opened(&runtime, rewritten("\r\n", "\n")).await,
+            opened(
+                &runtime,
+                rewritten("Connection: Upgrade", "connection:keep-alive , upgrade"),
+            )
+            .await,
+            opened(
+                &runtime,
+                rewritten("Upgrade: websocket", "UPGRADE: WebSocket"),
+            )
+            .await,
+        ] {
+            let mut link = link.unwrap();
+            assert_eq!(link.receiver.recv().await.unwrap(), [message("x")]);
+        }
+        let error = opened(&runtime, many(1025)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{}", error.report());
     });
 }
 

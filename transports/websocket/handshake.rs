@@ -1,22 +1,23 @@
 //! The HTTP handshake of a websocket.
+//!
+//! It is not tungstenite's: that one writes the whole request, with whatever is secret in it, to the
+//! log, knows no `Connection` with more than one option, and limits a head to 64 KiB and 124 headers.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use async_tungstenite::client_async_with_config;
-use async_tungstenite::tungstenite;
+use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind, OpenRequest, Runtime};
-use futures::future::{self, Either};
-use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use http::{HeaderMap, HeaderValue, Request, header};
+use futures::future;
+use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Position;
 
+use super::super::USER_AGENT;
 use super::super::refusal::refusal;
 
 /// How long a server that refuses may take for the body in which it says why.
@@ -24,247 +25,270 @@ const BODY_WAIT: Duration = Duration::from_secs(1);
 /// And how much of it is read.
 const BODY_SIZE: u64 = 16 * 1024;
 
-/// tungstenite takes no more than this, nor more headers than `LIBRARY_HEADERS`.
-const LIBRARY_HEAD: usize = 65_536;
-const LIBRARY_HEADERS: usize = 124;
+/// More than any server has to say. The bytes of the head are limited besides.
+const MOST_HEADERS: usize = 1024;
 
 /// Asks the server to speak WebSocket from here on. Gives the stream back, and what came behind the
 /// answer's head.
 pub(super) async fn shake_hands(
     runtime: &Arc<dyn Runtime>,
-    stream: BoxedStream,
+    mut stream: BoxedStream,
     request: &OpenRequest,
 ) -> Result<(BoxedStream, Vec<u8>), Error> {
-    let asked = ask(runtime, request)?;
-    let limit = request.limits.head.min(LIBRARY_HEAD);
-    let mut stream = HeadStream::new(stream, limit);
-    let answer = client_async_with_config(asked, &mut stream, None)
-        .await
-        .map(|(_, response)| response);
-    let headers = match &answer {
-        Ok(response) => Some(response.headers()),
-        Err(tungstenite::Error::Http(response)) => Some(response.headers()),
-        Err(_) => None,
-    };
-    if let (Some(cookies), Some(headers)) = (&request.cookies, headers) {
-        cookies.store(headers, &request.url, runtime.now());
+    let key = key(runtime);
+    let asked = ask(runtime, request, &key)?;
+    stream.write_all(&asked).await.map_err(failed)?;
+    stream.flush().await.map_err(failed)?;
+
+    let (answer, rest) = Answer::read(&mut stream, request.limits.head).await?;
+    if let Some(cookies) = &request.cookies {
+        cookies.store(&answer.headers, &request.url, runtime.now());
     }
-    if stream.too_large {
-        let message = format!(
-            "an HTTP head of more than {} bytes (limit max_head_size)",
-            limit
-        );
-        return Err(Error::new(ErrorKind::Limit, message));
+    if answer.status != StatusCode::SWITCHING_PROTOCOLS {
+        let body = read_body(runtime, &mut stream, rest, &answer.headers).await;
+        return Err(refusal(
+            "the websocket request",
+            answer.status,
+            &answer.headers,
+            &body,
+        ));
     }
-    match answer {
-        Ok(_) => Ok((stream.stream, stream.pending)),
-        Err(tungstenite::Error::Http(response)) => {
-            let body = stream.read_body(runtime, response.headers()).await;
-            Err(refusal(
-                "the websocket request",
-                response.status(),
-                response.headers(),
-                &body,
-            ))
-        }
-        Err(tungstenite::Error::Io(error)) => Err(Error::new(
-            ErrorKind::Ended,
-            "the connection failed during the websocket handshake",
-        )
-        .with_source(error)),
-        Err(tungstenite::Error::Protocol(
-            tungstenite::error::ProtocolError::HandshakeIncomplete,
-        )) => Err(Error::new(
-            ErrorKind::Ended,
-            "the server ended the connection during the websocket handshake",
-        )),
-        Err(error @ tungstenite::Error::HttpFormat(_)) => Err(Error::new(
-            ErrorKind::Invalid,
-            "the websocket request can't be made",
-        )
-        .with_source(error)),
-        // Its error for this is of a type that it does not show.
-        Err(error) if error.to_string().contains("too many headers") => {
-            let message = format!("an HTTP head of more than {LIBRARY_HEADERS} headers");
-            Err(Error::new(ErrorKind::Limit, message))
-        }
-        Err(error) => Err(
-            Error::new(ErrorKind::WebSocket, "the websocket handshake failed").with_source(error),
-        ),
-    }
+    answer.check(request, &key)?;
+    Ok((stream, rest))
 }
 
-fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest) -> Result<Request<()>, Error> {
-    let invalid = |error: http::Error| {
-        Error::new(ErrorKind::Invalid, "the websocket request can't be made").with_source(error)
-    };
+fn failed(error: std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Ended,
+        "the connection failed during the websocket handshake",
+    )
+    .with_source(error)
+}
+
+fn broken(why: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::WebSocket,
+        format!("the websocket handshake failed: {why}"),
+    )
+}
+
+fn key(runtime: &Arc<dyn Runtime>) -> String {
+    let nonce = [runtime.random(), runtime.random()].map(u64::to_ne_bytes);
+    STANDARD.encode(nonce.as_flattened())
+}
+
+/// The bytes of the request.
+fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest, key: &str) -> Result<Vec<u8>, Error> {
+    let invalid = || Error::new(ErrorKind::Invalid, "the websocket request can't be made");
     let target = request.target(request.sid.as_deref(), runtime.random());
+    // It must hold no space and no line break.
+    let target = PathAndQuery::try_from(target).map_err(|error| invalid().with_source(error))?;
     let authority = &request.url[Position::BeforeHost..Position::AfterPort];
-    // The scheme has to be one of these two, and goes nowhere.
-    let mut asked = Request::get(format!("ws://{authority}{target}"))
-        .body(())
-        .map_err(invalid)?;
-    let nonce: [[u8; 8]; 2] = [
-        runtime.random().to_ne_bytes(),
-        runtime.random().to_ne_bytes(),
-    ];
-    let key = STANDARD.encode(nonce.as_flattened());
-    let value = |text: &str| HeaderValue::from_str(text).map_err(|error| invalid(error.into()));
-    let headers = asked.headers_mut();
-    headers.insert(
-        header::USER_AGENT,
-        HeaderValue::from_static(super::super::USER_AGENT),
-    );
-    headers.insert(header::HOST, value(authority)?);
+    let mut headers = HeaderMap::new();
+    let host = HeaderValue::from_str(authority).map_err(|error| invalid().with_source(error))?;
+    headers.insert(header::HOST, host);
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     // The user's replace ours of the same name, but for those of the protocol.
     headers.extend(request.headers.clone());
     if let Some(cookies) = &request.cookies {
-        cookies.add_to(headers, &request.url, runtime.now());
+        cookies.add_to(&mut headers, &request.url, runtime.now());
     }
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(
+    for name in [
+        header::CONNECTION,
+        header::UPGRADE,
         header::SEC_WEBSOCKET_VERSION,
-        HeaderValue::from_static("13"),
-    );
-    headers.insert(header::SEC_WEBSOCKET_KEY, value(&key)?);
+        header::SEC_WEBSOCKET_KEY,
+    ] {
+        headers.remove(name);
+    }
+    let mut asked = format!(
+        "GET {target} HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+    )
+    .into_bytes();
+    for (name, value) in &headers {
+        asked.extend_from_slice(written(name).as_bytes());
+        asked.extend_from_slice(b": ");
+        asked.extend_from_slice(value.as_bytes());
+        asked.extend_from_slice(b"\r\n");
+    }
+    asked.extend_from_slice(b"\r\n");
     Ok(asked)
 }
 
-/// Collects the whole head of the answer and hands it over in one piece, since tungstenite refuses
-/// one that comes in more than 64 tiny reads. Keeps what follows, and passes over interim answers.
-struct HeadStream {
-    stream: BoxedStream,
-    /// What was read and not handed over. When the head has gone: what came behind it.
-    pending: Vec<u8>,
-    /// How much of `pending` is the head, once it is whole.
-    head: Option<usize>,
-    handed_over: bool,
-    limit: usize,
-    /// All that was read before the head was whole.
-    total: usize,
-    too_large: bool,
+/// There are servers that know these in this form alone.
+fn written(name: &HeaderName) -> &str {
+    match *name {
+        header::HOST => "Host",
+        header::ORIGIN => "Origin",
+        header::SEC_WEBSOCKET_PROTOCOL => "Sec-WebSocket-Protocol",
+        _ => name.as_str(),
+    }
 }
 
-impl HeadStream {
-    fn new(stream: BoxedStream, limit: usize) -> Self {
-        Self {
-            stream,
-            pending: Vec::new(),
-            head: None,
-            handed_over: false,
-            limit,
-            total: 0,
-            too_large: false,
-        }
-    }
+/// What the server answers.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+}
 
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+impl Answer {
+    /// Reads the head of the answer, and what comes with it. Passes over interim answers.
+    async fn read(stream: &mut BoxedStream, limit: usize) -> Result<(Self, Vec<u8>), Error> {
+        let mut pending = Vec::new();
+        // What can be no end of the head was looked at before.
         let mut searched = 0_usize;
+        let mut left = limit;
+        let mut piece = [0; 4096];
         loop {
-            if let Some(head) = self.head {
-                return Poll::Ready(Ok(head));
-            }
-            // An end of a head may be cut by the last read.
-            let from = searched.saturating_sub(3);
-            let part = self.pending.get(from..).unwrap_or_default();
-            if let Some(at) = memchr::memmem::find(part, b"\r\n\r\n") {
-                let end = from.saturating_add(at).saturating_add(4);
-                if end > self.limit {
-                    return Poll::Ready(Err(self.refuse_head()));
+            if let Some(end) = end_of_head(&pending, searched) {
+                if end > left {
+                    return Err(too_large(limit));
                 }
-                if is_interim(&self.pending) {
-                    self.pending.drain(..end);
-                    searched = 0;
-                    continue;
+                let rest = pending.split_off(end);
+                let answer = Self::parse(&pending)?;
+                if !answer.is_interim() {
+                    return Ok((answer, rest));
                 }
-                self.head = Some(end);
+                left = left.saturating_sub(end);
+                searched = 0;
+                pending = rest;
                 continue;
             }
-            searched = self.pending.len();
-            if self.total > self.limit {
-                return Poll::Ready(Err(self.refuse_head()));
+            if pending.len() > left {
+                return Err(too_large(limit));
             }
-            let mut piece = [0; 4096];
-            let count = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+            let start = pending.get(..5).unwrap_or(&pending);
+            if !b"HTTP/".starts_with(start) {
+                return Err(broken("the server's answer is not HTTP"));
+            }
+            searched = pending.len().saturating_sub(2);
+            let count = stream.read(&mut piece).await.map_err(failed)?;
             if count == 0 {
-                return Poll::Ready(Ok(0));
+                return Err(Error::new(
+                    ErrorKind::Ended,
+                    "the server ended the connection during the websocket handshake",
+                ));
             }
-            self.total = self.total.saturating_add(count);
-            self.pending
-                .extend_from_slice(piece.get(..count).unwrap_or_default());
+            pending.extend_from_slice(piece.get(..count).unwrap_or_default());
         }
     }
 
-    fn refuse_head(&mut self) -> io::Error {
-        self.too_large = true;
-        io::ErrorKind::InvalidData.into()
+    fn parse(head: &[u8]) -> Result<Self, Error> {
+        let malformed = |error| broken("the server's answer is not HTTP").with_source(error);
+        let mut headers = vec![httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut parsed = httparse::Response::new(&mut headers);
+        match parsed.parse(head) {
+            Ok(httparse::Status::Complete(_)) => {}
+            Ok(httparse::Status::Partial) => {
+                return Err(broken("the server's answer is not HTTP"));
+            }
+            Err(httparse::Error::TooManyHeaders) => {
+                let message = format!("an HTTP head of more than {MOST_HEADERS} headers");
+                return Err(Error::new(ErrorKind::Limit, message));
+            }
+            Err(error) => return Err(malformed(error)),
+        }
+        let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(|error| {
+            broken("the status of the server's answer is none").with_source(error)
+        })?;
+        if parsed.version != Some(1) && status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(broken("the server's answer is HTTP/1.0"));
+        }
+        let mut headers = HeaderMap::new();
+        for header in parsed.headers.iter() {
+            let name = HeaderName::from_bytes(header.name.as_bytes());
+            let value = HeaderValue::from_bytes(header.value);
+            if let (Ok(name), Ok(value)) = (name, value) {
+                headers.append(name, value);
+            }
+        }
+        Ok(Self { status, headers })
     }
 
-    /// What a server that refuses has to say, as far as it can be had.
-    async fn read_body(&mut self, runtime: &Arc<dyn Runtime>, headers: &HeaderMap) -> Vec<u8> {
-        let length = headers
-            .get(header::CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        let length: u64 = length.unwrap_or(BODY_SIZE).min(BODY_SIZE);
-        let mut body = std::mem::take(&mut self.pending);
-        let missing = length.saturating_sub(u64::try_from(body.len()).unwrap_or(u64::MAX));
-        let mut rest = Vec::new();
-        let mut source = (&mut self.stream).take(missing);
-        let read = Box::pin(source.read_to_end(&mut rest));
-        match future::select(read, runtime.sleep(BODY_WAIT)).await {
-            Either::Left(_) | Either::Right(_) => {}
+    fn is_interim(&self) -> bool {
+        self.status.is_informational() && self.status != StatusCode::SWITCHING_PROTOCOLS
+    }
+
+    /// Whether it is the answer to our request, by RFC 6455, 4.1.
+    fn check(&self, request: &OpenRequest, key: &str) -> Result<(), Error> {
+        if !self.has_option(&header::UPGRADE, "websocket") {
+            return Err(broken("the answer has no \"Upgrade: websocket\""));
         }
-        body.extend(rest);
-        body
+        if !self.has_option(&header::CONNECTION, "upgrade") {
+            return Err(broken("the answer has no \"Connection: Upgrade\""));
+        }
+        let accept = self.headers.get(header::SEC_WEBSOCKET_ACCEPT);
+        if accept.map(HeaderValue::as_bytes) != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
+            return Err(broken(
+                "the Sec-WebSocket-Accept of the answer is not for this request",
+            ));
+        }
+        if self.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
+            return Err(broken(
+                "the answer has an extension, of which this client has none",
+            ));
+        }
+        let asked = options(&request.headers, &header::SEC_WEBSOCKET_PROTOCOL);
+        let asked: Vec<&[u8]> = asked.collect();
+        for protocol in options(&self.headers, &header::SEC_WEBSOCKET_PROTOCOL) {
+            if !asked.contains(&protocol) {
+                return Err(broken("the answer has a protocol that was not asked for"));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_option(&self, name: &HeaderName, wanted: &str) -> bool {
+        options(&self.headers, name).any(|option| option.eq_ignore_ascii_case(wanted.as_bytes()))
     }
 }
 
-/// Whether an answer begins as `HTTP/1.1 1xx`, and is not the one awaited.
-fn is_interim(head: &[u8]) -> bool {
-    let status = head.get(9..12).unwrap_or_default();
-    head.starts_with(b"HTTP/1.") && status.first() == Some(&b'1') && status != b"101"
+/// The parts of a header that is a list.
+fn options<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
 }
 
-impl AsyncRead for HeadStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.handed_over {
-            // What follows the head belongs to the frames.
-            return Poll::Ready(Ok(0));
-        }
-        let head = ready!(self.poll_head(cx))?;
-        let count = head.min(buffer.len());
-        for (to, from) in buffer.iter_mut().zip(self.pending.drain(..count)) {
-            *to = from;
-        }
-        self.head = Some(head.saturating_sub(count));
-        self.handed_over = self.head == Some(0);
-        Poll::Ready(Ok(count))
-    }
+/// Where the head ends, behind its empty line. Some servers leave out the `\r`.
+fn end_of_head(bytes: &[u8], searched: usize) -> Option<usize> {
+    let part = bytes.get(searched..)?;
+    memchr::memchr_iter(b'\n', part).find_map(|at| {
+        let behind = part.get(at.checked_add(1)?..)?;
+        let line = match behind {
+            [b'\n', ..] => 1,
+            [b'\r', b'\n', ..] => 2,
+            _ => return None,
+        };
+        searched.checked_add(at)?.checked_add(1)?.checked_add(line)
+    })
 }
 
-impl AsyncWrite for HeadStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))? {
-            // tungstenite would panic.
-            0 if !bytes.is_empty() => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            count => Poll::Ready(Ok(count)),
-        }
-    }
+fn too_large(limit: usize) -> Error {
+    let message = format!("an HTTP head of more than {limit} bytes (limit max_head_size)");
+    Error::new(ErrorKind::Limit, message)
+}
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_close(cx)
-    }
+/// What a server that refuses has to say, as far as it can be had.
+async fn read_body(
+    runtime: &Arc<dyn Runtime>,
+    stream: &mut BoxedStream,
+    mut body: Vec<u8>,
+    headers: &HeaderMap,
+) -> Vec<u8> {
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let length: u64 = length.unwrap_or(BODY_SIZE).min(BODY_SIZE);
+    let missing = length.saturating_sub(u64::try_from(body.len()).unwrap_or(u64::MAX));
+    let mut rest = Vec::new();
+    let mut source = stream.take(missing);
+    let read = Box::pin(source.read_to_end(&mut rest));
+    // Whether it ended, failed, or took too long: there is what there is.
+    drop(future::select(read, runtime.sleep(BODY_WAIT)).await);
+    body.extend(rest);
+    body
 }
