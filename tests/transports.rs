@@ -11,6 +11,8 @@ mod polling;
 #[path = "support/raw.rs"]
 mod raw;
 
+#[path = "transports/secrets.rs"]
+mod secrets;
 #[path = "transports/session.rs"]
 mod session;
 #[path = "transports/websocket.rs"]

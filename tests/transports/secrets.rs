@@ -1,0 +1,203 @@
+//! No secret shows: not in a log at any level, of this library or of those below it, nor in `Debug`,
+//! nor in an error.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::{Arc, Mutex, Once};
+
+use engineio_client::transports::Transports;
+use engineio_client::{Builder, Event, MockRuntime};
+use futures::StreamExt;
+use futures::future::join;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::open_packet;
+use crate::raw::{CLOSE, FIN, Server, TEXT, frame, response, settle, spawn, switching};
+
+/// Each of them in a place of its own; all hold this word, and its base64 where a header has that.
+const WORD: &str = "hunter2";
+
+fn holds_a_secret(text: &str) -> bool {
+    // In any alignment, and of `user:password`.
+    let encoded = ["aHVudGVyM", "h1bnRlcj", "odW50ZXIy"];
+    text.to_lowercase().contains(WORD)
+        || encoded.iter().any(|part| text.contains(part))
+        || text.contains("HexUser")
+}
+
+/// The lines of the test that runs on this thread.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+thread_local! {
+    static LOGGED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// What the libraries below tell the crate `log`.
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        LOGGED.with_borrow_mut(|lines| {
+            if let Some(lines) = lines {
+                lines.push(format!("{} {}", record.target(), record.args()));
+            }
+        });
+    }
+
+    fn flush(&self) {}
+}
+
+/// What is logged in a test: by `tracing`, and by `log`.
+fn logs_of(test: impl AsyncFnOnce(MockRuntime)) -> (String, Vec<String>) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Logger).unwrap();
+        log::set_max_level(log::LevelFilter::Trace);
+    });
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_max_level(LevelFilter::TRACE)
+        .finish();
+    LOGGED.set(Some(Vec::new()));
+    tracing::subscriber::with_default(subscriber, || {
+        let runtime = MockRuntime::new();
+        runtime.block_on(test(runtime.clone()));
+    });
+    let traced = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    (traced, LOGGED.take().unwrap())
+}
+
+/// With a secret wherever there may be one.
+fn builder(runtime: &MockRuntime) -> Builder<Transports, MockRuntime> {
+    let url = "http://HexUser:hunter2@10.0.0.1/?token=hunter2";
+    Builder::new(url, Transports::default(), runtime.clone())
+        .header("X-Api-Key", "hunter2")
+        .header("Cookie", "session=hunter2")
+        .query("key", "hunter2")
+}
+
+fn with_cookie(body: &str) -> Vec<u8> {
+    let answer = String::from_utf8(response(body)).unwrap();
+    let line = "\r\nSet-Cookie: lb=hunter2\r\n";
+    answer.replacen("\r\n", line, 1).into()
+}
+
+#[test]
+fn a_whole_session_logs_none() {
+    let mut printed = String::new();
+    let (traced, logged) = logs_of(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut polls = server.accept().await;
+            let request = polls.request().await;
+            // They are sent.
+            assert!(request.target.contains("token=hunter2&key=hunter2"));
+            for (name, value) in [
+                ("x-api-key", "hunter2"),
+                ("cookie", "session=hunter2"),
+                ("authorization", "Basic SGV4VXNlcjpodW50ZXIy"),
+            ] {
+                assert_eq!(request.header(name), Some(value), "{name}");
+            }
+            polls.write(with_cookie(&open_packet(25_000, 20_000))).await;
+            polls.request().await;
+            let mut probe = server.accept().await;
+            let upgrade = probe.request().await;
+            assert!(upgrade.header("cookie").unwrap().contains("lb=hunter2"));
+            probe.write(switching(&upgrade)).await;
+            assert_eq!(probe.frame().await.payload, b"2probe");
+            probe.write(frame(TEXT, "3probe")).await;
+            polls.write(response("6")).await;
+            assert_eq!(probe.frame().await.payload, b"5");
+            assert_eq!(probe.frame().await.payload, b"4hello");
+            probe.write(frame(TEXT, "4hello")).await;
+            assert_eq!(probe.frame().await.first, FIN | CLOSE);
+            probe.write(frame(CLOSE, 1000_u16.to_be_bytes())).await;
+            probe
+        });
+        let builder = builder(&runtime);
+        printed.push_str(&format!("{builder:?}"));
+        let mut client = builder.connect().await.unwrap();
+        while !matches!(client.next().await, Some(Event::Upgraded { .. })) {}
+        client.send("hello").await.unwrap();
+        assert!(client.recv().await.is_some());
+        let (closed, _) = join(client.disconnect(), script).await;
+        printed.push_str(&format!("{client:?} {:?} {closed:?}", client.handle()));
+    });
+    assert!(traced.contains("upgraded"), "{traced}");
+    assert!(!holds_a_secret(&traced), "{traced}");
+    assert!(!traced.contains("hello"), "{traced}");
+    assert!(logged.iter().any(|line| line.starts_with("tungstenite")));
+    let line = logged.iter().find(|line| holds_a_secret(line));
+    assert_eq!(line, None);
+    assert!(!holds_a_secret(&printed), "{printed}");
+}
+
+#[test]
+fn errors_of_every_step_show_none() {
+    let mut printed = String::new();
+    let (traced, logged) = logs_of(async |runtime| {
+        // Nobody listens.
+        let mut failed = vec![builder(&runtime).connect().await.unwrap_err()];
+        for answer in [
+            "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 302 Found\r\nLocation: http://x/?token=hunter2\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nSet-Cookie: a=hunter2\r\nContent-Length: 1\r\n\r\nx",
+            "SSH-2.0\r\n\r\n",
+            "",
+        ] {
+            for transport in ["polling", "websocket"] {
+                let mut server = Server::new(&runtime);
+                let script = spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    peer.request().await;
+                    peer.write(answer).await;
+                    peer.finish().await;
+                    peer
+                });
+                let error = builder(&runtime).transports([transport]).connect().await;
+                failed.push(error.unwrap_err());
+                script.await;
+            }
+        }
+        for url in [
+            "http://HexUser:hunter2@10.0.0.1:99999",
+            "ftp://HexUser:hunter2@10.0.0.1",
+            "http://HexUser:hunter2@",
+            "http://HexUser:hunter2@10. 0.0.1/?token=hunter2",
+            "unix://HexUser:hunter2@host/path?token=hunter2",
+        ] {
+            let builder = Builder::new(url, Transports::default(), runtime.clone());
+            failed.push(builder.start().unwrap_err());
+        }
+        for (name, value) in [("X-Key", "hunter2\r\nX: y"), ("X-Key", "hunter2\0")] {
+            failed.push(builder(&runtime).header(name, value).start().unwrap_err());
+        }
+        settle(&runtime).await;
+        for error in failed {
+            printed.push_str(&format!("{error:?}\n{error:#?}\n{}\n", error.report()));
+        }
+    });
+    assert!(!holds_a_secret(&printed), "{printed}");
+    assert!(!holds_a_secret(&traced), "{traced}");
+    let line = logged.iter().find(|line| holds_a_secret(line));
+    assert_eq!(line, None);
+}
