@@ -36,7 +36,8 @@
 //! # Features
 //!
 //! `tokio`, `smol`, `async-std` (a runtime each), `polling`, `websocket` (the transports), `mock` (for
-//! tests), `cli` (the program `eio`). They only add; by default `tokio`, `polling` and `websocket`.
+//! tests), `rustls` (`https` and `wss`), `cli` (the program `eio`). They only add; by default `tokio`, `polling`,
+//! `websocket` and `rustls`.
 
 // The folder `transports` is compiled a second time as a foreign crate, so it names this crate as
 // a stranger does.

@@ -17,6 +17,7 @@ use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use http::{HeaderMap, HeaderValue, Request, header};
 use url::Position;
 
+use super::super::dial::own_words;
 use super::super::refusal::refusal;
 
 /// How long a server that refuses may take for the body in which it says why.
@@ -59,11 +60,13 @@ pub(super) async fn shake_hands(
                 &body,
             ))
         }
-        Err(tungstenite::Error::Io(error)) => Err(Error::new(
-            ErrorKind::Ended,
-            "the connection failed during the websocket handshake",
-        )
-        .with_source(error)),
+        Err(tungstenite::Error::Io(error)) => Err(own_words(&error).unwrap_or_else(|| {
+            Error::new(
+                ErrorKind::Ended,
+                "the connection failed during the websocket handshake",
+            )
+            .with_source(error)
+        })),
         Err(tungstenite::Error::Protocol(
             tungstenite::error::ProtocolError::HandshakeIncomplete,
         )) => Err(Error::new(
