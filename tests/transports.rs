@@ -1,13 +1,19 @@
 //! The transports polling and websocket, and the whole client on them, against servers of raw
 //! bytes: on a network in memory, in virtual time, each test under both orders.
 
+#[path = "support/tls.rs"]
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod certificates;
+#[path = "transports/dial.rs"]
+mod dial;
 #[path = "transports/polling.rs"]
 mod polling;
 #[path = "support/raw.rs"]
 mod raw;
-
 #[path = "transports/session.rs"]
 mod session;
+#[path = "transports/tls.rs"]
+mod tls;
 #[path = "transports/websocket.rs"]
 mod websocket;
 

@@ -332,6 +332,10 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, 
     Ok(found)
 }
 
+/// What is written and waits in rustls, which counts as sent: one record. With rustls' own limit,
+/// four, the end of a message to a slow server would look like no progress for too long.
+const BUFFER: usize = 16 * 1024;
+
 /// Speaks TLS with one server.
 pub(in super::super) struct Connector {
     config: Arc<ClientConfig>,
@@ -343,7 +347,10 @@ impl Connector {
     /// TLS around this stream, after its handshake.
     pub(in super::super) async fn connect(self, stream: BoxedStream) -> Result<BoxedStream, Error> {
         let Self { config, name, host } = self;
-        let connected = TlsConnector::from(config).connect(name, Raw(stream)).await;
+        let connecting = TlsConnector::from(config).connect_with(name, Raw(stream), |session| {
+            session.set_buffer_limit(Some(BUFFER));
+        });
+        let connected = connecting.await;
         let stream = connected.map_err(|error| words::of_handshake(&host, error))?;
         let (_, session) = stream.get_ref();
         if let Some(protocol) = session.alpn_protocol()
