@@ -12,10 +12,13 @@ mod support {
     pub(crate) mod peers;
     pub(crate) mod server;
     pub(crate) mod session;
+    #[allow(dead_code, reason = "each test program uses a part of it")]
+    pub(crate) mod tls;
 }
 
 use engineio_client::{AsyncStd, Smol, Tokio};
-use support::foreign::{Aiohttp, Node, Uvicorn};
+use support::foreign::{Aiohttp, Node, NodeWithTls, Uvicorn};
+use support::server::Secure;
 use support::session::{Mode, Runs as _};
 use support::{cases, foreign};
 
@@ -51,5 +54,24 @@ macro_rules! tests {
 }
 
 tests!(node Node);
+tests!(node_with_tls NodeWithTls);
 tests!(aiohttp Aiohttp);
 tests!(uvicorn Uvicorn);
+
+/// Behind a front, as they stand in the world.
+mod uvicorn_by_tls {
+    use super::*;
+
+    type SecureUvicorn = Secure<Uvicorn>;
+
+    in_each_mode! {
+        [#[ignore = "needs the peers that tests/run installs"]] SecureUvicorn:
+        cases::every_kind_of_message_is_echoed
+        cases::disconnect_flushes_first
+    }
+
+    on_each_runtime! {
+        [#[ignore = "needs the peers that tests/run installs"]] SecureUvicorn:
+        cases::an_upgrade_in_full_traffic_loses_nothing
+    }
+}

@@ -1,5 +1,6 @@
 //! The command line, read into options.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::prelude::{Long, Short, Value};
@@ -25,6 +26,9 @@ Options:
   --linger S               after the input ends, wait for messages this long [0]
   --request-timeout S      the time for opening, and for a POST [10]
   --max-message-size BYTES the most that is received in one message [67108864]
+  --ca FILE                trust these CAs, too (PEM); may be repeated
+  --insecure               accept any certificate of the server: anybody may read
+                           and change what is said
   -h, --help               this text
   -V, --version            the version
 
@@ -48,6 +52,9 @@ pub(crate) struct Options {
     pub(crate) linger: Duration,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) max_message_size: Option<usize>,
+    /// The files of CAs.
+    pub(crate) ca: Vec<PathBuf>,
+    pub(crate) insecure: bool,
 }
 
 /// What the command line asks for.
@@ -92,6 +99,8 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
                     Some(seconds("--request-timeout", &parser.value()?.string()?)?);
             }
             Long("max-message-size") => options.max_message_size = Some(parser.value()?.parse()?),
+            Long("ca") => options.ca.push(parser.value()?.into()),
+            Long("insecure") => options.insecure = true,
             Short('h') | Long("help") => return Ok(Request::Help),
             Short('V') | Long("version") => return Ok(Request::Version),
             Value(value) if url.is_none() => url = Some(value.string()?),

@@ -5,6 +5,9 @@
 // session 'received SID {"polling":P,"websocket":W}' (see !count) and
 // "disconnect SID REASON".
 //
+// With --tls it speaks TLS, with the certificate and the key that stand in PEM in
+// the environment variables TLS_CERTIFICATE and TLS_KEY.
+//
 // Messages are echoed, except texts that start with "!":
 //   !close      this server closes the session
 //   !burst N    N texts, b0 to b(N-1)
@@ -21,6 +24,7 @@
 "use strict";
 
 const http = require("http");
+const https = require("https");
 const { parseArgs } = require("util");
 const { Server } = require("engine.io");
 
@@ -39,6 +43,7 @@ function readArguments() {
     "ping-timeout": { type: "string" },
     "no-upgrades": { type: "boolean" },
     "upgrade-timeout": { type: "string" },
+    tls: { type: "boolean" },
     "until-stdin-ends": { type: "boolean" },
   };
   try {
@@ -154,9 +159,13 @@ const engine = new Server({
 });
 engine.on("connection", onConnection);
 
-const server = http.createServer((request, response) => {
+function notFound(request, response) {
   response.writeHead(404).end();
-});
+}
+
+const server = args.tls
+  ? https.createServer({ cert: process.env.TLS_CERTIFICATE, key: process.env.TLS_KEY }, notFound)
+  : http.createServer(notFound);
 engine.attach(server);
 
 // Exiting, not closing: open polls would keep the process for their whole wait.
