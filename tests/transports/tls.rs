@@ -3,10 +3,13 @@
 use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use engineio_client::runtime::mock::{Conditions, MemoryStream};
+use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::rustls::client::WebPkiServerVerifier;
 use engineio_client::transports::rustls::server::{ClientHello, ResolvesServerCert};
 use engineio_client::transports::rustls::sign::CertifiedKey;
@@ -16,11 +19,12 @@ use engineio_client::transports::rustls::{
 };
 use engineio_client::transports::{Dialer, Polling, Tls, Transports, WebSocket};
 use engineio_client::{
-    Builder, Error, ErrorKind, Link, MockRuntime, OpenRequest, Packet, Reason, Runtime,
+    Activity, Builder, Error, ErrorKind, Link, MockRuntime, OpenRequest, Packet, Reason, Runtime,
+    Transport, async_trait,
 };
 use futures::channel::oneshot;
-use futures::future::{Either, select};
-use futures::{AsyncReadExt as _, AsyncWriteExt as _};
+use futures::future::{BoxFuture, Either, select};
+use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use futures_rustls::TlsAcceptor;
 use futures_rustls::server::TlsStream;
 
@@ -155,10 +159,14 @@ fn a_private_ca_is_trusted_with_each_version_of_tls() {
 fn several_cas_may_be_added_in_one_file_or_one_by_one() {
     let (one, other) = (Authority::new("one"), Authority::new("other"));
     let together = Tls::default().ca_pem(one.pem() + &other.pem()).unwrap();
-    let by_turns = one.trusted().ca_pem(other.pem()).unwrap();
     let config = other.issue(&["chat.test"]).server();
     under_both_orders(async |runtime| {
+        let only_one = one.trusted();
         let _serving = serve_chat(&runtime, Arc::clone(&config));
+        let error = greeted(&runtime, "polling", &only_one, URL).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Tls);
+        // Though it was used before.
+        let by_turns = only_one.ca_pem(other.pem()).unwrap();
         for tls in [&together, &by_turns] {
             greeted(&runtime, "websocket", tls, URL).await.unwrap();
         }
@@ -508,6 +516,79 @@ fn silence_in_the_handshake_ends_with_the_open_timeout() {
             assert_eq!(runtime.now() - start, Duration::from_secs(3));
             script.await;
         }
+    });
+}
+
+/// A `MockRuntime` whose connections take nothing.
+struct Full(MockRuntime);
+
+#[async_trait]
+impl Runtime for Full {
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.0.sleep(duration)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.0.spawn(task);
+    }
+
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        self.0.resolve(host, port).await
+    }
+
+    async fn connect(&self, _: &Address) -> io::Result<BoxedStream> {
+        Ok(Box::new(TakesNothing))
+    }
+}
+
+struct TakesNothing;
+
+impl AsyncRead for TakesNothing {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for TakesNothing {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(0))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_connection_that_takes_nothing_is_an_error_and_no_endless_loop() {
+    under_both_orders(async |runtime| {
+        let full: Arc<dyn Runtime> = Arc::new(Full(runtime.clone()));
+        runtime.network().name("chat.test", [HOST]);
+        let request = OpenRequest::new(
+            "websocket",
+            URL.parse().unwrap(),
+            Activity::new(Arc::clone(&full)),
+        );
+        let dialer = Dialer::default().tls(AUTHORITY.trusted());
+        let websocket = WebSocket::default().dialer(dialer);
+        let error = websocket.open(&full, request).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls);
     });
 }
 
