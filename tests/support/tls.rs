@@ -37,7 +37,17 @@ pub(crate) static AUTHORITY: LazyLock<Authority> =
 impl Authority {
     /// Two in one test have different names: it is by the name that issuers are looked up.
     pub(crate) fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
+        Self::with(name, &[], |_| {})
+    }
+
+    /// One whose certificate is a server's, too.
+    pub(crate) fn with(
+        name: &str,
+        hosts: &[&str],
+        edit: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).expect("they are names");
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![
@@ -45,6 +55,7 @@ impl Authority {
             KeyUsagePurpose::CrlSign,
             KeyUsagePurpose::DigitalSignature,
         ];
+        edit(&mut params);
         let issuer = CertifiedIssuer::self_signed(params, new_key()).expect("a CA");
         Self { issuer }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use engineio_client::runtime::mock::{Conditions, MemoryStream};
 use engineio_client::runtime::{Address, BoxedStream};
+use engineio_client::transports::rustls::HandshakeKind;
 use engineio_client::transports::rustls::client::WebPkiServerVerifier;
 use engineio_client::transports::rustls::server::{ClientHello, ResolvesServerCert};
 use engineio_client::transports::rustls::sign::CertifiedKey;
@@ -27,6 +28,7 @@ use futures::future::{BoxFuture, Either, select};
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use futures_rustls::TlsAcceptor;
 use futures_rustls::server::TlsStream;
+use rcgen::{BasicConstraints, CertificateParams, IsCa};
 
 use crate::certificates::{AUTHORITY, Authority, Identity, expired, not_valid_yet, provider};
 use crate::raw::{
@@ -242,13 +244,77 @@ fn a_certificate_of_an_unknown_ca_is_refused() {
 }
 
 #[test]
-fn the_certificate_of_a_ca_is_none_of_a_server() {
-    let identity = AUTHORITY.identity();
+fn a_certificate_that_a_server_has_signed_itself_is_trusted_where_it_is_given() {
+    // As `openssl req -x509` makes them, and as others do.
+    for is_ca in [IsCa::Ca(BasicConstraints::Unconstrained), IsCa::NoCa] {
+        let own = |edit: fn(&mut CertificateParams)| {
+            Authority::with("the server's own", &["chat.test"], |params| {
+                params.is_ca = is_ca;
+                edit(params);
+            })
+        };
+        let good = own(|_| {});
+        let config = good.identity().server();
+        under_both_orders(async |runtime| {
+            let _serving = serve_chat(&runtime, Arc::clone(&config));
+            for transport in BOTH {
+                greeted(&runtime, transport, &good.trusted(), URL)
+                    .await
+                    .unwrap();
+            }
+        });
+        let expired = own(expired);
+        refused(
+            expired.identity().server(),
+            &expired.trusted(),
+            "the certificate of chat.test has expired",
+        );
+        let other = own(|params| params.subject_alt_names.clear());
+        refused(
+            other.identity().server(),
+            &other.trusted(),
+            "the certificate of chat.test is not valid for that name",
+        );
+    }
+    // Trust in a CA is none in another that it vouches for as a server.
+    let below = AUTHORITY.issue_with(&["chat.test"], |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    });
     refused(
-        identity.server(),
+        below.server(),
         &AUTHORITY.trusted(),
-        "the certificate of chat.test is the certificate of a CA, which can't be a server's",
+        "the certificate of chat.test is that of a CA, and not trusted itself",
     );
+}
+
+#[test]
+fn a_session_of_tls_is_resumed() {
+    for version in [&TLS12, &TLS13] {
+        let config = AUTHORITY
+            .issue(&["chat.test"])
+            .server_with(&[version], None);
+        under_both_orders(async |runtime| {
+            let tls = AUTHORITY.trusted();
+            for (transport, kind) in [
+                ("polling", HandshakeKind::Full),
+                ("websocket", HandshakeKind::Resumed),
+                ("polling", HandshakeKind::Resumed),
+            ] {
+                let mut server = Server::on(&runtime, 443);
+                let (clock, config) = (runtime.clone(), Arc::clone(&config));
+                let script = spawn(&runtime, async move {
+                    let stream = accept(server.accept_stream().await, &config).await.unwrap();
+                    let resumed = stream.get_ref().1.handshake_kind();
+                    let mut peer = Peer::new(&clock, stream);
+                    let request = peer.request().await;
+                    peer.write(greeting(&request)).await;
+                    resumed
+                });
+                greeted(&runtime, transport, &tls, URL).await.unwrap();
+                assert_eq!(script.await, Some(kind));
+            }
+        });
+    }
 }
 
 /// A configuration of the user's own, which trusts the test's CA.

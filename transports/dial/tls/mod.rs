@@ -1,6 +1,7 @@
 //! TLS around any stream, by rustls: one path for `https` and `wss`, and for all runtimes.
 
 mod stream;
+mod verify;
 mod words;
 
 use std::fmt;
@@ -10,19 +11,11 @@ use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind};
 use futures_rustls::TlsConnector;
 use futures_rustls::rustls::client::ResolvesClientCert;
-use futures_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
-use futures_rustls::rustls::crypto::{
-    CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
-};
+use futures_rustls::rustls::crypto::ring;
 use futures_rustls::rustls::pki_types::pem::PemObject as _;
-use futures_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use futures_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use futures_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
-use futures_rustls::rustls::{
-    self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
-use rustls_platform_verifier::Verifier;
+use futures_rustls::rustls::{self, ClientConfig, RootCertStore};
 use url::{Host, Url};
 
 use self::stream::{Raw, TlsStream};
@@ -70,7 +63,8 @@ struct Settings {
 static DEFAULT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
 
 impl Tls {
-    /// Trusts these CAs besides those of the operating system: one or more certificates in PEM.
+    /// Trusts these CAs besides those of the operating system: one or more certificates in PEM. The
+    /// certificate of a server that has signed it itself may be among them.
     ///
     /// # Errors
     ///
@@ -201,7 +195,7 @@ impl Tls {
     }
 
     /// What is needed to speak TLS with the host of a URL.
-    pub(in super::super) fn connector(&self, url: &Url) -> Result<Connector, Error> {
+    pub(super) fn connector(&self, url: &Url) -> Result<Connector, Error> {
         let invalid = |message| Error::new(ErrorKind::Invalid, message);
         let name = match url.host() {
             Some(Host::Ipv4(ip)) => ServerName::IpAddress(ip.into()),
@@ -274,10 +268,10 @@ impl Settings {
     fn build(&self) -> Result<ClientConfig, rustls::Error> {
         // A library leaves the provider of the whole process to the application.
         let provider = Arc::new(ring::default_provider());
-        let verifier: Arc<dyn ServerCertVerifier> = if self.accepts_any {
-            Arc::new(AcceptAny(Arc::clone(&provider)))
+        let verifier = if self.accepts_any {
+            verify::nothing(&provider)
         } else {
-            Arc::new(verifier(&self.authorities, Arc::clone(&provider))?)
+            verify::as_the_system_does(&self.authorities, &provider)?
         };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -298,28 +292,6 @@ impl Settings {
     }
 }
 
-#[cfg(not(target_os = "android"))]
-fn verifier(
-    authorities: &[CertificateDer<'static>],
-    provider: Arc<CryptoProvider>,
-) -> Result<Verifier, rustls::Error> {
-    Verifier::new_with_extra_roots(authorities.iter().cloned(), provider)
-}
-
-/// Android's verifier takes no CAs from an application.
-#[cfg(target_os = "android")]
-fn verifier(
-    authorities: &[CertificateDer<'static>],
-    provider: Arc<CryptoProvider>,
-) -> Result<Verifier, rustls::Error> {
-    if authorities.is_empty() {
-        Verifier::new(provider)
-    } else {
-        let message = "Android takes no other CAs than its own";
-        Err(rustls::Error::General(message.into()))
-    }
-}
-
 fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|error| {
@@ -337,7 +309,7 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, 
 const BUFFER: usize = 16 * 1024;
 
 /// Speaks TLS with one server.
-pub(in super::super) struct Connector {
+pub(super) struct Connector {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
     host: String,
@@ -345,7 +317,7 @@ pub(in super::super) struct Connector {
 
 impl Connector {
     /// TLS around this stream, after its handshake.
-    pub(in super::super) async fn connect(self, stream: BoxedStream) -> Result<BoxedStream, Error> {
+    pub(super) async fn connect(self, stream: BoxedStream) -> Result<BoxedStream, Error> {
         let Self { config, name, host } = self;
         let connecting = TlsConnector::from(config).connect_with(name, Raw(stream), |session| {
             session.set_buffer_limit(Some(BUFFER));
@@ -363,71 +335,5 @@ impl Connector {
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         Ok(Box::new(TlsStream::new(stream, host)))
-    }
-}
-
-/// The verifier that doesn't.
-#[derive(Debug)]
-struct AcceptAny(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AcceptAny {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        where_possible(verify_tls12_signature(
-            message,
-            certificate,
-            signed,
-            algorithms,
-        ))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        where_possible(verify_tls13_signature(
-            message,
-            certificate,
-            signed,
-            algorithms,
-        ))
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// A certificate that rustls can't read at all (of X.509 version 1, as home-made ones are) has no
-/// key to check a signature with.
-fn where_possible(
-    checked: Result<HandshakeSignatureValid, rustls::Error>,
-) -> Result<HandshakeSignatureValid, rustls::Error> {
-    match checked {
-        Err(rustls::Error::InvalidCertificate(problem))
-            if problem != CertificateError::BadSignature =>
-        {
-            Ok(HandshakeSignatureValid::assertion())
-        }
-        checked => checked,
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 use engineio_client::{Error, ErrorKind};
 use futures_rustls::rustls::{self, AlertDescription, CertificateError};
 
+use super::verify::is_of_a_ca;
+
 /// The error for a handshake that failed.
 pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
     let message = match cause(&error) {
@@ -78,10 +80,7 @@ fn of_certificate(problem: &CertificateError) -> &'static str {
         C::UnknownRevocationStatus
         | C::ExpiredRevocationList
         | C::ExpiredRevocationListContext { .. } => "may have been revoked, which can't be told",
-        // Of a type of webpki, which is none of our dependencies.
-        C::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            "is the certificate of a CA, which can't be a server's"
-        }
+        problem if is_of_a_ca(problem) => "is that of a CA, and not trusted itself",
         _ => "was not accepted",
     }
 }
