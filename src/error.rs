@@ -46,7 +46,8 @@ pub enum ErrorKind {
     Resolve,
     /// No connection to the host could be made.
     Connect,
-    /// The TLS handshake failed.
+    /// TLS failed: the handshake, the certificate of the server or of this client, or what protects
+    /// the data behind it. The message says in plain words what.
     Tls,
     /// The server answered a request with an HTTP status that refuses it: see [`Error::status`].
     Status,

@@ -7,11 +7,35 @@ mod shortcuts {
     use crate::runtime::Runtime;
     use crate::transports::{Dialer, Transports};
 
+    #[cfg(feature = "rustls")]
+    use crate::transports::Tls;
+
     /// Shortcuts to what is set about the built-in transports.
     impl<R: Runtime> Builder<Transports, R> {
         /// How connections are made.
         pub fn dialer(self, dialer: Dialer) -> Self {
             self.try_map_transport(|transports| Ok(transports.map_dialer(|_| dialer)))
+        }
+
+        /// How `https` and `wss` are spoken: with which CAs, with which client certificate. By
+        /// default as the operating system does.
+        ///
+        /// ```no_run
+        /// # #[cfg(feature = "tokio")]
+        /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+        /// use engineio_client::transports::Tls;
+        ///
+        /// let ca = std::fs::read("our-ca.pem")?;
+        /// let client = engineio_client::tokio::Client::builder("https://intranet.example")
+        ///     .tls(Tls::default().ca_pem(&ca)?)
+        ///     .connect()
+        ///     .await?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        #[cfg(feature = "rustls")]
+        pub fn tls(self, tls: Tls) -> Self {
+            self.try_map_transport(|transports| Ok(transports.map_dialer(|dialer| dialer.tls(tls))))
         }
     }
 }

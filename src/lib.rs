@@ -35,8 +35,10 @@
 //!
 //! # Features
 //!
-//! `tokio`, `smol`, `async-std` (a runtime each), `polling`, `websocket` (the transports),
-//! `compression` (of what polls bring), `mock` (for tests), `cli` (the program `eio`). They only add; by default `tokio`, `polling` and `websocket`.
+//! `tokio`, `smol`, `async-std` (a runtime each), `polling`, `websocket` (the transports), `rustls`
+//! (`https` and `wss`), `compression` (of what polls bring), `blocking` (the client for threads),
+//! `surf` (polling by your own surf client), `mock` (for tests), `cli` (the program `eio`). They only
+//! add; by default `tokio`, `polling`, `websocket` and `rustls`.
 
 // The folder `transports` is compiled a second time as a foreign crate, so it names this crate as
 // a stranger does.

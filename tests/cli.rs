@@ -1,6 +1,7 @@
 //! `eio` as its user runs it: against engineioxide in this process, and against the servers of the
 //! world, on each runtime and by each transport.
 
+#[path = "support"]
 mod support {
     #![allow(dead_code, reason = "each test program uses a part of it")]
     pub(crate) mod log;
@@ -8,7 +9,12 @@ mod support {
     pub(crate) mod peers;
     pub(crate) mod server;
     pub(crate) mod session;
+    #[allow(dead_code, reason = "each test program uses a part of it")]
+    pub(crate) mod tls;
 }
+
+#[path = "cli/tls.rs"]
+mod tls;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -36,7 +42,13 @@ struct Eio {
 
 impl Eio {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_eio"))
+        Self::start_with(arguments, |_| {})
+    }
+
+    fn start_with(arguments: &[&str], edit: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eio"));
+        edit(&mut command);
+        let mut child = command
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -433,6 +445,8 @@ fn bad_usage_is_told_and_exits_with_2() {
             "--request-timeout",
         ),
         (&["--max-message-size", "-1", "http://localhost"], "-1"),
+        (&["--ca"], "--ca"),
+        (&["--insecure=yes", "http://localhost"], "--insecure"),
     ] {
         let (lines, status, errors) = run(arguments, b"");
         assert_eq!((status, lines.len()), (2, 0), "{arguments:?}: {errors}");

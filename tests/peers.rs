@@ -16,12 +16,15 @@ mod support {
     pub(crate) mod peers;
     pub(crate) mod server;
     pub(crate) mod session;
+    #[allow(dead_code, reason = "each test program uses a part of it")]
+    pub(crate) mod tls;
 }
 
 use engineio_client::{AsyncStd, Smol, Tokio};
 #[cfg(feature = "compression")]
 use support::compression;
-use support::foreign::{Aiohttp, Node, Uvicorn};
+use support::foreign::{Aiohttp, Node, NodeWithTls, Uvicorn};
+use support::server::Secure;
 use support::session::{Mode, Runs as _};
 use support::{cases, cookies, foreign};
 
@@ -65,6 +68,7 @@ macro_rules! tests {
 }
 
 tests!(node Node);
+tests!(node_with_tls NodeWithTls);
 tests!(aiohttp Aiohttp);
 tests!(uvicorn Uvicorn);
 
@@ -77,5 +81,23 @@ mod balancer {
         cookies::without_cookies_a_session_behind_a_balancer_breaks
         cookies::a_thousand_messages_each_way_pass_a_balancer_by_polling
         cookies::an_upgrade_behind_a_balancer_reaches_the_server_of_the_session
+    }
+}
+
+/// Behind a front, as they stand in the world.
+mod uvicorn_by_tls {
+    use super::*;
+
+    type SecureUvicorn = Secure<Uvicorn>;
+
+    in_each_mode! {
+        [#[ignore = "needs the peers that tests/run installs"]] SecureUvicorn:
+        cases::every_kind_of_message_is_echoed
+        cases::disconnect_flushes_first
+    }
+
+    on_each_runtime! {
+        [#[ignore = "needs the peers that tests/run installs"]] SecureUvicorn:
+        cases::an_upgrade_in_full_traffic_loses_nothing
     }
 }

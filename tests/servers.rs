@@ -11,6 +11,8 @@ mod support {
     pub(crate) mod oxide;
     pub(crate) mod server;
     pub(crate) mod session;
+    #[allow(dead_code, reason = "each test program uses a part of it")]
+    pub(crate) mod tls;
 }
 
 #[path = "servers/blocking.rs"]
@@ -19,6 +21,7 @@ mod blocking;
 use engineio_client::{AsyncStd, Smol, Tokio};
 use support::cases;
 use support::oxide::Oxide;
+use support::server::Secure;
 use support::session::{Mode, Runs as _, builder};
 
 in_each_mode! {
@@ -39,6 +42,31 @@ on_each_runtime! {
     cases::an_idle_session_stays_alive
     cases::nobody_listens
     cases::a_transport_that_is_not_served_is_refused
+}
+
+/// The same server, by `https` and `wss`.
+mod by_tls {
+    use super::*;
+
+    type SecureOxide = Secure<Oxide>;
+
+    in_each_mode! {
+        [] SecureOxide:
+        cases::every_kind_of_message_is_echoed
+        cases::five_megabytes_are_echoed
+        cases::a_close_by_the_server_is_told
+        cases::disconnect_flushes_first
+        cases::an_idle_session_disconnects_at_once
+    }
+
+    on_each_runtime! {
+        [] SecureOxide:
+        cases::an_upgrade_in_full_traffic_loses_nothing
+        cases::a_burst_by_polling_arrives_in_order
+        cases::an_idle_session_stays_alive
+        cases::nobody_listens
+        cases::a_transport_that_is_not_served_is_refused
+    }
 }
 
 /// A thread that its user blocks for longer than the server's silence may last: what came meanwhile

@@ -1,11 +1,16 @@
 //! The transports polling and websocket, and the whole client on them, against servers of raw
 //! bytes: on a network in memory, in virtual time, each test under both orders.
 
+#[path = "support/tls.rs"]
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod certificates;
 #[cfg(feature = "compression")]
 #[path = "transports/compression.rs"]
 mod compression;
 #[path = "transports/cookies.rs"]
 mod cookies;
+#[path = "transports/dial.rs"]
+mod dial;
 #[path = "transports/polling.rs"]
 mod polling;
 #[path = "support/raw.rs"]
@@ -15,6 +20,8 @@ mod raw;
 mod secrets;
 #[path = "transports/session.rs"]
 mod session;
+#[path = "transports/tls.rs"]
+mod tls;
 #[path = "transports/websocket.rs"]
 mod websocket;
 

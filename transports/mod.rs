@@ -23,6 +23,11 @@ mod websocket;
 
 #[cfg(any(feature = "polling", feature = "websocket"))]
 pub use dial::Dialer;
+#[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
+pub use dial::tls::Tls;
+/// The TLS library in the version that [`Tls::from_config`] takes.
+#[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
+pub use futures_rustls::rustls;
 #[cfg(feature = "polling")]
 pub use polling::Polling;
 #[cfg(feature = "websocket")]

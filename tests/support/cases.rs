@@ -13,7 +13,7 @@ use futures::channel::oneshot;
 use futures::future::{Shared, join_all};
 
 use super::server::{Counts, Server, Setup};
-use super::session::{Mode, Runs, Session, builder, within};
+use super::session::{Mode, Runs, Session, builder, dialer, within};
 
 // Texts start with "m:" so that python-engineio does not take them for JSON.
 
@@ -143,7 +143,8 @@ impl Transport for Gated {
 
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
         let _ = self.0.clone().await;
-        WebSocket::default().open(runtime, request).await
+        let websocket = WebSocket::default().dialer(dialer());
+        websocket.open(runtime, request).await
     }
 }
 
@@ -153,7 +154,7 @@ impl Transport for Gated {
 async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Counts) {
     let (opener, opened) = oneshot::channel();
     let transports = Transports::new()
-        .with(Polling::default())
+        .with(Polling::default().dialer(dialer()))
         .with(Gated(opened.shared()));
     let builder = builder::<R>(url, Mode::Upgraded).transport(transports);
     let mut session = Session::connect(builder).await;

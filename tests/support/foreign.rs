@@ -29,6 +29,8 @@ pub(crate) trait Foreign: Server {
 
 /// Node's engine.io.
 pub(crate) struct Node(Peer);
+/// The same with TLS of its own.
+pub(crate) struct NodeWithTls(Peer);
 /// python-engineio on aiohttp.
 pub(crate) struct Aiohttp(Peer);
 /// python-engineio on uvicorn.
@@ -86,6 +88,35 @@ impl Foreign for Node {
 
     fn with(options: &[&str]) -> Self {
         Self(Peer::node(&owned(options)))
+    }
+
+    fn peer(&self) -> &Peer {
+        &self.0
+    }
+}
+
+impl Server for NodeWithTls {
+    const NOT_SERVED: &str = Node::NOT_SERVED;
+
+    fn start(setup: Setup) -> Self {
+        Self(Peer::node_with_tls(&options(setup, "300", "200")))
+    }
+
+    fn url(&self) -> String {
+        self.0.url()
+    }
+
+    fn log(&self) -> &Log {
+        self.0.log()
+    }
+}
+
+impl Foreign for NodeWithTls {
+    const REJECTION: [Refusal; 2] = Node::REJECTION;
+    const NOWHERE: [Refusal; 2] = Node::NOWHERE;
+
+    fn with(options: &[&str]) -> Self {
+        Self(Peer::node_with_tls(&owned(options)))
     }
 
     fn peer(&self) -> &Peer {

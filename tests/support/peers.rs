@@ -10,11 +10,13 @@ use std::thread;
 use std::time::Duration;
 
 use super::log::Log;
+use super::tls::AUTHORITY;
 
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A running peer server; dropping it ends the process.
 pub(crate) struct Peer {
+    scheme: &'static str,
     port: u16,
     // It also holds the peer's standard input open: the peer ends with it, so
     // that none is left behind when the test process is killed.
@@ -25,13 +27,23 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts the reference server, npm's `engine.io`.
     pub(crate) fn node(options: &[String]) -> Self {
-        let modules = installed("node").join("node_modules");
-        let mut command = Command::new("node");
-        command
-            .env("NODE_PATH", modules)
-            .arg(source("node/server.js"))
-            .args(options);
+        let mut command = node();
+        command.args(options);
         Self::start(command)
+    }
+
+    /// Starts the reference server with TLS of its own.
+    pub(crate) fn node_with_tls(options: &[String]) -> Self {
+        let identity = AUTHORITY.issue(&["127.0.0.1"]);
+        let mut command = node();
+        command
+            .args(options)
+            .arg("--tls")
+            .env("TLS_CERTIFICATE", identity.certificate)
+            .env("TLS_KEY", identity.key);
+        let mut peer = Self::start(command);
+        peer.scheme = "https";
+        peer
     }
 
     /// Starts python-engineio on the HTTP server `driver`: `aiohttp` or
@@ -63,6 +75,7 @@ impl Peer {
 
         // From here on a panic drops the peer, which ends the process.
         let mut peer = Self {
+            scheme: "http",
             port: 0,
             child,
             log,
@@ -92,9 +105,9 @@ impl Peer {
         peer
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, or `https`.
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     /// What the peer writes on standard error.
@@ -120,6 +133,15 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn node() -> Command {
+    let modules = installed("node").join("node_modules");
+    let mut command = Command::new("node");
+    command
+        .env("NODE_PATH", modules)
+        .arg(source("node/server.js"));
+    command
 }
 
 fn source(path: &str) -> PathBuf {

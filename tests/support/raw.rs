@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use engineio_client::runtime::mock::{MemoryStream, MockListener, Schedules};
+use engineio_client::runtime::{BoxedStream, ByteStream};
 use engineio_client::{MockRuntime, Runtime};
 use futures::channel::oneshot;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
@@ -74,6 +75,11 @@ impl Server {
         Peer::new(&self.runtime, self.listener.accept().await)
     }
 
+    /// A connection, without anything that reads or writes it.
+    pub(crate) async fn accept_stream(&mut self) -> MemoryStream {
+        self.listener.accept().await
+    }
+
     /// Whether somebody has connected and was not accepted. If so, the connection ends.
     pub(crate) fn has_another(&mut self) -> bool {
         self.listener.accept().now_or_never().is_some()
@@ -83,7 +89,7 @@ impl Server {
 /// The server's end of one connection. Dropping it ends both directions.
 pub(crate) struct Peer {
     runtime: MockRuntime,
-    stream: MemoryStream,
+    stream: BoxedStream,
     unread: Vec<u8>,
 }
 
@@ -205,17 +211,20 @@ pub(crate) fn switching(request: &Request) -> String {
 }
 
 impl Peer {
-    pub(crate) fn new(runtime: &MockRuntime, stream: MemoryStream) -> Self {
+    pub(crate) fn new(runtime: &MockRuntime, stream: impl ByteStream) -> Self {
         Self {
             runtime: runtime.clone(),
-            stream,
+            stream: Box::new(stream),
             unread: Vec::new(),
         }
     }
 
     /// Writes as much at once as the pipe holds. A client that has gone is no fault of the script.
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = self.stream.write_all(bytes.as_ref()).await;
+        if self.stream.write_all(bytes.as_ref()).await.is_ok() {
+            // By TLS some of it may wait otherwise.
+            let _ = self.stream.flush().await;
+        }
     }
 
     /// Writes pieces of this size, each of which the client has read when the next one comes.

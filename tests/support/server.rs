@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::log::Log;
 use super::session::DEADLINE;
+use super::tls::{AUTHORITY, Front};
 
 /// A running server; dropping it ends it. It understands the commands in `tests/peers`.
 pub(crate) trait Server: Sized {
@@ -20,6 +21,33 @@ pub(crate) trait Server: Sized {
     fn url(&self) -> String;
 
     fn log(&self) -> &Log;
+}
+
+/// A server behind a front that speaks TLS, with a certificate of the test's CA.
+pub(crate) struct Secure<S> {
+    front: Front,
+    server: S,
+}
+
+impl<S: Server> Server for Secure<S> {
+    const CUTS_LARGE_POSTS: bool = S::CUTS_LARGE_POSTS;
+    const LIMITS_FRAMES: bool = S::LIMITS_FRAMES;
+    const NOT_SERVED: &str = S::NOT_SERVED;
+
+    fn start(setup: Setup) -> Self {
+        let server = S::start(setup);
+        let config = AUTHORITY.issue(&["127.0.0.1"]).server();
+        let front = Front::of(&server.url(), config);
+        Self { front, server }
+    }
+
+    fn url(&self) -> String {
+        self.front.url()
+    }
+
+    fn log(&self) -> &Log {
+        self.server.log()
+    }
 }
 
 /// How a server is set up.

@@ -5,12 +5,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio_client::transports::Transports;
+use engineio_client::transports::{Dialer, Transports};
 use engineio_client::{
     AsyncStd, Builder, Client, Closed, Event, Handshake, Message, Runtime, Smol, Tokio,
 };
 use futures::StreamExt as _;
 use futures::future::{Either, select};
+
+use super::tls::AUTHORITY;
 
 /// For what has to come. Generous, so that a busy machine fails no test.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -82,7 +84,13 @@ pub(crate) async fn within<T>(
 
 /// A connection to be made in this mode.
 pub(crate) fn builder<R: Runs>(url: &str, mode: Mode) -> Builder<Transports, R> {
-    Client::builder(url).transports(mode.transports().iter().copied())
+    let builder = Client::builder(url).transports(mode.transports().iter().copied());
+    builder.dialer(dialer())
+}
+
+/// Trusts the servers of the tests that speak TLS.
+pub(crate) fn dialer() -> Dialer {
+    Dialer::default().tls(AUTHORITY.trusted())
 }
 
 /// A client, all of whose waits have a deadline.

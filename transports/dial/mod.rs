@@ -1,7 +1,13 @@
 //! From a URL to a stream: address, proxy, TCP or Unix socket, TLS.
 
 mod tcp;
+#[cfg(feature = "rustls")]
+pub(super) mod tls;
+#[cfg(not(feature = "rustls"))]
+#[path = "no_tls.rs"]
+mod tls;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +16,28 @@ use engineio_client::{Error, ErrorKind, Runtime};
 use futures::future::{self, Either};
 use url::Url;
 
+use self::tls::Tls;
+
 /// How connections are made: one for all transports of a session.
+///
+/// To a name with several addresses, those of IPv4 and IPv6 take turns, a new one every 250 ms or
+/// as soon as one has failed, and the first that answers is taken (RFC 8305).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Dialer {}
+pub struct Dialer {
+    tls: Tls,
+}
+
+#[cfg(feature = "rustls")]
+impl Dialer {
+    /// How `https` and `wss` are spoken. By default as the operating system does: see
+    /// [`Tls`](super::Tls).
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+}
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,16 +89,36 @@ impl Dialer {
         address: Option<&Address>,
         _purpose: Purpose,
     ) -> Result<Dialed, Error> {
-        if url.scheme() == "https" {
-            return Err(Error::new(
-                ErrorKind::Tls,
-                "this build of the client speaks no TLS, which an https URL needs",
-            ));
-        }
-        let stream = match address {
+        let tls = match url.scheme() {
+            "https" => Some(self.tls.connector(url)?),
+            _ => None,
+        };
+        let mut stream = match address {
             Some(address) => tcp::connect(runtime, address).await?,
             None => tcp::connect_to_host(runtime, url).await?,
         };
+        if let Some(tls) = tls {
+            stream = tls.connect(stream).await?;
+        }
         Ok(Dialed { stream })
     }
+}
+
+/// What a stream of ours has to say itself of why it failed, under what others made of it: that the
+/// server ended a TLS session with an alert comes as the failure of some read.
+pub(super) fn own_words(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        next = error.source();
+        let Some(error) = error.downcast_ref::<io::Error>() else {
+            continue;
+        };
+        // The source of such an error is that of what it holds.
+        let held = error.get_ref()?;
+        if let Some(own) = held.downcast_ref::<Error>() {
+            return Some(own.clone());
+        }
+        next = Some(held);
+    }
+    None
 }

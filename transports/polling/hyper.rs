@@ -21,7 +21,7 @@ use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use url::Url;
 
-use super::super::dial::{Dialer, Purpose};
+use super::super::dial::{Dialer, Purpose, own_words};
 
 /// Keeps the connections that are idle: one that served polls, and one that served posts.
 pub(super) struct Hyper {
@@ -359,7 +359,9 @@ fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
     if error.is_parse() || is_malformed_body(&error) {
         return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
     }
-    Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
+    own_words(&error).unwrap_or_else(|| {
+        Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
+    })
 }
 
 /// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as the input error

@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Position;
 
 use super::super::USER_AGENT;
+use super::super::dial::own_words;
 use super::super::refusal::refusal;
 
 /// How long a server that refuses may take for the body in which it says why.
@@ -58,11 +59,13 @@ pub(super) async fn shake_hands(
 }
 
 fn failed(error: std::io::Error) -> Error {
-    Error::new(
-        ErrorKind::Ended,
-        "the connection failed during the websocket handshake",
-    )
-    .with_source(error)
+    own_words(&error).unwrap_or_else(|| {
+        Error::new(
+            ErrorKind::Ended,
+            "the connection failed during the websocket handshake",
+        )
+        .with_source(error)
+    })
 }
 
 fn broken(why: impl std::fmt::Display) -> Error {

@@ -18,7 +18,7 @@ use engineio_client::{
 
 use self::frames::FrameWriter;
 use self::io::Io;
-use super::dial::{Dialer, Purpose};
+use super::dial::{Dialer, Purpose, own_words};
 
 /// WebSocket, by the library tungstenite.
 ///
@@ -349,7 +349,10 @@ impl Sender {
         state.write_beside();
         state.socket.get_mut().shrink();
         Poll::Ready(sent.map_err(|error| {
-            Error::new(ErrorKind::Ended, "the connection failed while sending").with_source(error)
+            own_words(&error).unwrap_or_else(|| {
+                let message = "the connection failed while sending";
+                Error::new(ErrorKind::Ended, message).with_source(error)
+            })
         }))
     }
 }
@@ -357,9 +360,9 @@ impl Sender {
 fn socket_error(error: tungstenite::Error, limits: &Limits) -> Error {
     use tungstenite::error::{CapacityError, ProtocolError};
     match error {
-        tungstenite::Error::Io(error) => {
+        tungstenite::Error::Io(error) => own_words(&error).unwrap_or_else(|| {
             Error::new(ErrorKind::Ended, "the connection failed").with_source(error)
-        }
+        }),
         tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => Error::new(
             ErrorKind::Limit,
             format!(

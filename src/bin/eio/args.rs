@@ -1,5 +1,6 @@
 //! The command line, read into options.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::prelude::{Long, Short, Value};
@@ -25,6 +26,9 @@ Options:
   --linger S               after the input ends, wait for messages this long [0]
   --request-timeout S      the time for opening, and for a POST [10]
   --max-message-size BYTES the most that is received in one message [67108864]
+  --ca FILE                trust these CAs, too (PEM); may be repeated
+  --insecure               accept any certificate of the server: anybody may read
+                           and change what is said
   -v, -vv, -vvv            what happens, on standard error: the connection; each
                            step too; each packet too, with its contents
   -h, --help               this text
@@ -52,6 +56,9 @@ pub(crate) struct Options {
     pub(crate) max_message_size: Option<usize>,
     /// How often `-v` was given.
     pub(crate) verbosity: u8,
+    /// The files of CAs.
+    pub(crate) ca: Vec<PathBuf>,
+    pub(crate) insecure: bool,
 }
 
 /// What the command line asks for.
@@ -97,6 +104,8 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             }
             Long("max-message-size") => options.max_message_size = Some(parser.value()?.parse()?),
             Short('v') => options.verbosity = options.verbosity.saturating_add(1),
+            Long("ca") => options.ca.push(parser.value()?.into()),
+            Long("insecure") => options.insecure = true,
             Short('h') | Long("help") => return Ok(Request::Help),
             Short('V') | Long("version") => return Ok(Request::Version),
             Value(value) if url.is_none() => url = Some(value.string()?),

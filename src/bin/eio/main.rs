@@ -3,6 +3,11 @@
 mod args;
 mod log;
 mod streams;
+#[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
+mod tls;
+#[cfg(not(all(feature = "rustls", any(feature = "polling", feature = "websocket"))))]
+#[path = "no_tls.rs"]
+mod tls;
 
 use std::cell::Cell;
 use std::process::exit;
@@ -119,6 +124,13 @@ async fn run<R: Runtime + Default>(options: Options, output: Sender<String>) -> 
     if let Some(bytes) = options.max_message_size {
         builder = builder.max_message_size(bytes);
     }
+    let builder = match tls::set(builder, &options) {
+        Ok(builder) => builder,
+        Err(error) => {
+            eprintln!("eio: {error}");
+            return BAD_USAGE;
+        }
+    };
     let client = match builder.start() {
         Ok(client) => client,
         Err(error) => {

@@ -7,6 +7,9 @@
 // name, whose value is the sid, and each request is told as
 // "request METHOD TRANSPORT COOKIES".
 //
+// With --tls it speaks TLS, with the certificate and the key that stand in PEM in
+// the environment variables TLS_CERTIFICATE and TLS_KEY.
+//
 // Messages are echoed, except texts that start with "!":
 //   !close      this server closes the session
 //   !burst N    N texts, b0 to b(N-1)
@@ -23,6 +26,7 @@
 "use strict";
 
 const http = require("http");
+const https = require("https");
 const { parseArgs } = require("util");
 const { Server } = require("engine.io");
 
@@ -42,6 +46,7 @@ function readArguments() {
     "no-upgrades": { type: "boolean" },
     "upgrade-timeout": { type: "string" },
     cookie: { type: "string" },
+    tls: { type: "boolean" },
     "until-stdin-ends": { type: "boolean" },
   };
   try {
@@ -158,9 +163,13 @@ const engine = new Server({
 });
 engine.on("connection", onConnection);
 
-const server = http.createServer((request, response) => {
+function notFound(request, response) {
   response.writeHead(404).end();
-});
+}
+
+const server = args.tls
+  ? https.createServer({ cert: process.env.TLS_CERTIFICATE, key: process.env.TLS_KEY }, notFound)
+  : http.createServer(notFound);
 engine.attach(server);
 if (args.cookie !== undefined) {
   const tell = (request) => {

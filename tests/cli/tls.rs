@@ -1,0 +1,178 @@
+//! `eio` by TLS: with a CA of one's own, with those of the system, with none.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+
+use super::support::oxide::Oxide;
+use super::support::peers::Peer;
+use super::support::server::{Secure, Server as _, Setup};
+use super::support::tls::{AUTHORITY, Authority, Front, Identity, expired};
+use super::{Eio, MODES, RUNTIMES, connected, goodbye, run};
+
+/// A file that goes with its test.
+struct File(PathBuf);
+
+impl File {
+    fn new(content: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("eio-{}-{number}.pem", std::process::id());
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, content).expect("there is room");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("it is UTF-8")
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Texts are echoed on each runtime, by each transport, with these options.
+fn talks(url: &str, options: &[&str]) {
+    for runtime in RUNTIMES {
+        for mode in MODES {
+            let case = format!("{runtime}, {mode:?}");
+            let mut eio = connected(url, runtime, mode, options);
+            for number in 0..50 {
+                eio.say(format!("m:{number}").as_bytes());
+            }
+            for number in 0..50 {
+                let text = format!("m:{number}");
+                let message = json!({"event": "message", "text": text});
+                assert_eq!(eio.event(), message, "{case}");
+            }
+            goodbye(eio, &case);
+        }
+    }
+}
+
+#[test]
+fn talks_to_engineioxide_by_tls() {
+    let server = Secure::<Oxide>::start(Setup::Default);
+    let (ca, other) = (
+        File::new(&AUTHORITY.pem()),
+        File::new(&Authority::new("other").pem()),
+    );
+    talks(&server.url(), &["--ca", other.path(), "--ca", ca.path()]);
+    talks(&server.url().replace("https", "wss"), &["--insecure"]);
+}
+
+#[test]
+#[ignore = "needs the peers that tests/run installs"]
+fn talks_to_node_by_tls() {
+    let server = Peer::node_with_tls(&[]);
+    let ca = File::new(&AUTHORITY.pem());
+    talks(&server.url(), &["--ca", ca.path()]);
+    talks(&server.url(), &["--insecure"]);
+}
+
+/// What `eio` says to a server with this certificate, on a system with this CA, and its status.
+fn ends(url: &str, system: &File, options: &[&str]) -> Vec<(i32, String)> {
+    let mut ends = Vec::new();
+    for runtime in RUNTIMES {
+        let mut arguments = vec!["--json", "--runtime", runtime, url];
+        arguments.extend(options);
+        let eio = Eio::start_with(&arguments, |command| {
+            // In place of those of the machine that tests this, whatever they are.
+            command
+                .env("SSL_CERT_FILE", &system.0)
+                .env_remove("SSL_CERT_DIR");
+        });
+        // It may have ended already.
+        let mut input = eio.input.as_ref().expect("the input is open");
+        let _ = input.write_all(b"m:x\n");
+        let (_, status, errors) = eio.finish();
+        ends.push((status, errors));
+    }
+    ends
+}
+
+fn refused(identity: &Identity, host: &str, options: &[&str], words: &str) {
+    let server = Oxide::start(Setup::Default);
+    let front = Front::of(&server.url(), identity.server());
+    let system = File::new(&Authority::new("the system's").pem());
+    let url = format!("https://{host}:{}", front.port());
+    for (status, errors) in ends(&url, &system, options) {
+        assert_eq!(status, 1, "{errors}");
+        for transport in ["polling", "websocket"] {
+            assert!(
+                errors.contains(&format!("{transport}: {words}")),
+                "{errors}"
+            );
+        }
+    }
+    let mut insecure = options.to_vec();
+    insecure.push("--insecure");
+    for (status, errors) in ends(&url, &system, &insecure) {
+        assert_eq!((status, errors.as_str()), (0, ""));
+    }
+}
+
+#[test]
+fn a_ca_that_is_not_given_is_not_trusted() {
+    let words = "the certificate of 127.0.0.1 comes from an issuer that is not trusted here";
+    refused(&AUTHORITY.issue(&["127.0.0.1"]), "127.0.0.1", &[], words);
+}
+
+#[test]
+fn the_wrong_host_is_refused_though_its_ca_is_trusted() {
+    let ca = File::new(&AUTHORITY.pem());
+    let words = "the certificate of localhost is not valid for that name";
+    let identity = AUTHORITY.issue(&["127.0.0.1", "::1"]);
+    refused(&identity, "localhost", &["--ca", ca.path()], words);
+}
+
+#[test]
+fn an_expired_certificate_is_refused_though_its_ca_is_trusted() {
+    let ca = File::new(&AUTHORITY.pem());
+    let words = "the certificate of 127.0.0.1 has expired";
+    let identity = AUTHORITY.issue_with(&["127.0.0.1"], expired);
+    refused(&identity, "127.0.0.1", &["--ca", ca.path()], words);
+}
+
+#[test]
+fn the_cas_of_the_system_are_trusted_with_and_without_others() {
+    let server = Secure::<Oxide>::start(Setup::Default);
+    let system = File::new(&AUTHORITY.pem());
+    let other = File::new(&Authority::new("other").pem());
+    for options in [&[][..], &["--ca", other.path()]] {
+        for (status, errors) in ends(&server.url(), &system, options) {
+            assert_eq!((status, errors.as_str()), (0, ""), "{options:?}");
+        }
+    }
+    // Without a single one nobody can be trusted, which is told apart.
+    let empty = File::new("");
+    for (status, errors) in ends(&server.url(), &empty, &[]) {
+        assert_eq!(status, 1);
+        assert!(errors.contains("this system's CAs"), "{errors}");
+    }
+}
+
+#[test]
+fn a_file_that_holds_no_ca_is_bad_usage() {
+    let empty = File::new("nothing\n");
+    let key = File::new(&AUTHORITY.issue(&["x.test"]).key);
+    for (path, words) in [
+        ("/nowhere/ca.pem", "can't be read"),
+        (env!("CARGO_TARGET_TMPDIR"), "can't be read"),
+        (empty.path(), "there is no certificate"),
+        (key.path(), "there is no certificate"),
+    ] {
+        for insecure in [&[][..], &["--insecure"]] {
+            let arguments = [&["--ca", path, "https://127.0.0.1:1"], insecure].concat();
+            let (lines, status, errors) = run(&arguments, b"");
+            assert_eq!((status, lines.len()), (2, 0), "{errors}");
+            assert!(errors.contains(path) && errors.contains(words), "{errors}");
+        }
+    }
+}

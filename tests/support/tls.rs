@@ -1,0 +1,273 @@
+//! Certificates, good and bad, and the server's side of TLS.
+
+use std::net::TcpListener;
+use std::sync::{Arc, LazyLock};
+use std::thread::{self, JoinHandle};
+
+use engineio_client::transports::Tls;
+use engineio_client::transports::rustls::crypto::{CryptoProvider, ring};
+use engineio_client::transports::rustls::pki_types::pem::PemObject as _;
+use engineio_client::transports::rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer,
+};
+use engineio_client::transports::rustls::server::WebPkiClientVerifier;
+use engineio_client::transports::rustls::{
+    ALL_VERSIONS, RootCertStore, ServerConfig, SupportedProtocolVersion,
+};
+use event_listener::Event as Bell;
+use futures::future::{join, select};
+use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use futures_rustls::TlsAcceptor;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+};
+use smol::net::TcpStream;
+use url::Url;
+
+/// A CA of a test's own.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// The one that the servers of a test program have their certificates from.
+pub(crate) static AUTHORITY: LazyLock<Authority> =
+    LazyLock::new(|| Authority::new("the test's CA"));
+
+impl Authority {
+    /// Two in one test have different names: it is by the name that issuers are looked up.
+    pub(crate) fn new(name: &str) -> Self {
+        Self::with(name, &[], |_| {})
+    }
+
+    /// One whose certificate is a server's, too.
+    pub(crate) fn with(
+        name: &str,
+        hosts: &[&str],
+        edit: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).expect("they are names");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::CrlSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
+        edit(&mut params);
+        let issuer = CertifiedIssuer::self_signed(params, new_key()).expect("a CA");
+        Self { issuer }
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// Trust in this CA, besides the system's.
+    pub(crate) fn trusted(&self) -> Tls {
+        Tls::default().ca_pem(self.pem()).expect("it is a CA")
+    }
+
+    /// Trust in this one alone.
+    pub(crate) fn roots(&self) -> Arc<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).expect("it is a CA");
+        Arc::new(roots)
+    }
+
+    /// Its own certificate, for one who takes it for a server's.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            certificate: self.pem(),
+            key: self.issuer.key().serialize_pem(),
+        }
+    }
+
+    /// A certificate for these names and addresses.
+    pub(crate) fn issue(&self, names: &[&str]) -> Identity {
+        self.issue_with(names, |_| {})
+    }
+
+    pub(crate) fn issue_with(
+        &self,
+        names: &[&str],
+        edit: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("they are names");
+        params.use_authority_key_identifier_extension = true;
+        edit(&mut params);
+        let key = new_key();
+        let certificate = params.signed_by(&key, &self.issuer).expect("it is issued");
+        Identity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// The list on which the certificate with this serial number stands.
+    pub(crate) fn revoke(&self, number: u64) -> CertificateRevocationListDer<'static> {
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(4000, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: vec![RevokedCertParams {
+                serial_number: SerialNumber::from(number),
+                revocation_time: date_time_ymd(2020, 1, 1),
+                reason_code: None,
+                invalidity_date: None,
+            }],
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.issuer).expect("it is issued");
+        list.der().clone()
+    }
+}
+
+fn new_key() -> KeyPair {
+    KeyPair::generate().expect("there is randomness")
+}
+
+pub(crate) fn expired(params: &mut CertificateParams) {
+    params.not_after = date_time_ymd(2001, 1, 1);
+}
+
+pub(crate) fn not_valid_yet(params: &mut CertificateParams) {
+    params.not_before = date_time_ymd(4000, 1, 1);
+}
+
+/// A certificate and its key, both in PEM.
+pub(crate) struct Identity {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+impl Identity {
+    pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
+        let chain: Result<_, _> =
+            CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect();
+        chain.expect("it is PEM")
+    }
+
+    pub(crate) fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("it is PEM")
+    }
+
+    /// A server with this certificate.
+    pub(crate) fn server(&self) -> Arc<ServerConfig> {
+        self.server_with(ALL_VERSIONS, None)
+    }
+
+    /// The same with these versions of TLS, for clients that have a certificate of this CA.
+    pub(crate) fn server_with(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        clients: Option<&Authority>,
+    ) -> Arc<ServerConfig> {
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(versions)
+            .expect("they are known");
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(clients) => builder.with_client_cert_verifier(
+                WebPkiClientVerifier::builder_with_provider(clients.roots(), provider())
+                    .build()
+                    .expect("there is a CA"),
+            ),
+        };
+        let config = builder.with_single_cert(self.chain(), self.private_key());
+        Arc::new(config.expect("they belong together"))
+    }
+}
+
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// TLS in front of a server that speaks none: a thread that hands on what comes. Dropping it ends it.
+pub(crate) struct Front {
+    port: u16,
+    stop: Arc<Bell>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Front {
+    /// In front of the server at this URL.
+    pub(crate) fn of(url: &str, config: Arc<ServerConfig>) -> Self {
+        let url: Url = url.parse().expect("a URL");
+        let target = ("127.0.0.1", url.port().expect("it has a port"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        let listener: smol::Async<TcpListener> = listener.try_into().expect("sockets can do it");
+        let stop = Arc::new(Bell::new());
+        let stopped = stop.listen();
+        let thread = thread::spawn(move || {
+            let executor = smol::Executor::new();
+            let acceptor = TlsAcceptor::from(config);
+            let accept = async {
+                while let Ok((stream, _)) = listener.accept().await {
+                    executor
+                        .spawn(forward(acceptor.clone(), stream, target))
+                        .detach();
+                }
+            };
+            smol::block_on(executor.run(select(Box::pin(accept), stopped)));
+        });
+        Self {
+            port,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.stop.notify(usize::MAX);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A client that goes away, or does not like the certificate, is no fault of the test.
+async fn forward(
+    acceptor: TlsAcceptor,
+    stream: smol::Async<std::net::TcpStream>,
+    target: (&'static str, u16),
+) {
+    let _ = stream.get_ref().set_nodelay(true);
+    let (Ok(client), Ok(server)) = join(acceptor.accept(stream), TcpStream::connect(target)).await
+    else {
+        return;
+    };
+    let _ = server.set_nodelay(true);
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
+    join(
+        hand_on(from_client, to_server),
+        hand_on(from_server, to_client),
+    )
+    .await;
+}
+
+async fn hand_on(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        // What is not flushed may stay in the buffer of TLS.
+        if to.write_all(&buffer[..count]).await.is_err() || to.flush().await.is_err() {
+            break;
+        }
+    }
+    let _ = to.close().await;
+}

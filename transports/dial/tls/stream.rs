@@ -1,0 +1,121 @@
+//! The stream inside of TLS, and the one outside, with the corners of futures-rustls rounded off.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+use std::thread;
+
+use engineio_client::runtime::BoxedStream;
+use futures::io::{AsyncRead, AsyncWrite};
+use futures_rustls::client;
+
+use super::words;
+
+/// What TLS writes to. futures-rustls would wait for ever, or spin, for a stream that takes nothing.
+pub(super) struct Raw(pub(super) BoxedStream);
+
+impl AsyncRead for Raw {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Raw {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let count = ready!(Pin::new(&mut self.0).poll_write(cx, bytes))?;
+        Poll::Ready(not_nothing(count, bytes.is_empty()))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let count = ready!(Pin::new(&mut self.0).poll_write_vectored(cx, pieces))?;
+        let nothing = pieces.iter().all(|piece| piece.is_empty());
+        Poll::Ready(not_nothing(count, nothing))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}
+
+fn not_nothing(count: usize, nothing_to_do: bool) -> io::Result<usize> {
+    if count == 0 && !nothing_to_do {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    Ok(count)
+}
+
+/// What the transports read from and write to. Its errors say in plain words what TLS is about.
+pub(super) struct TlsStream {
+    stream: client::TlsStream<Raw>,
+    host: String,
+}
+
+impl TlsStream {
+    pub(super) fn new(stream: client::TlsStream<Raw>, host: String) -> Self {
+        Self { stream, host }
+    }
+}
+
+/// TLS ends by a word of its own, without which servers log an error. It leaves if it can at once.
+impl Drop for TlsStream {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            let cx = &mut Context::from_waker(Waker::noop());
+            let _ = Pin::new(&mut self.stream).poll_close(cx);
+        }
+    }
+}
+
+impl AsyncRead for TlsStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if buffer.is_empty() {
+            // It would be taken for the end of the stream.
+            return Poll::Ready(Ok(0));
+        }
+        let Self { stream, host } = &mut *self;
+        let read = ready!(Pin::new(stream).poll_read(cx, buffer));
+        Poll::Ready(read.map_err(|error| words::of_session(host, error)))
+    }
+}
+
+impl AsyncWrite for TlsStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { stream, host } = &mut *self;
+        let written = ready!(Pin::new(stream).poll_write(cx, bytes));
+        Poll::Ready(written.map_err(|error| words::of_session(host, error)))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, host } = &mut *self;
+        let flushed = ready!(Pin::new(stream).poll_flush(cx));
+        Poll::Ready(flushed.map_err(|error| words::of_session(host, error)))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}

@@ -1,0 +1,107 @@
+//! What went wrong with TLS, in words for the user, with rustls' own below.
+
+use std::io;
+
+use engineio_client::{Error, ErrorKind};
+use futures_rustls::rustls::{self, AlertDescription, CertificateError};
+
+use super::verify::is_of_a_ca;
+
+/// The error for a handshake that failed.
+pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
+    let message = match cause(&error) {
+        Some(rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. }) => {
+            format!("{host} does not speak TLS there")
+        }
+        Some(cause) => explain(host, cause),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            format!("{host} ended the connection during the TLS handshake")
+        }
+        None => format!("the connection to {host} failed during the TLS handshake"),
+    };
+    told(message, error)
+}
+
+/// The same error of an open session in the words that the transports repeat; an end that is just
+/// that stays one, whose words are rustls' advertisement of its manual.
+pub(super) fn of_session(host: &str, error: io::Error) -> io::Error {
+    let kind = error.kind();
+    match cause(&error) {
+        Some(cause) => {
+            let message = explain(host, cause);
+            io::Error::new(kind, told(message, error))
+        }
+        None if kind == io::ErrorKind::UnexpectedEof => io::Error::new(
+            kind,
+            format!("{host} ended the TLS connection without saying so (close_notify)"),
+        ),
+        None => error,
+    }
+}
+
+fn cause(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+fn told(message: String, error: io::Error) -> Error {
+    let own = Error::new(ErrorKind::Tls, message);
+    match cause(&error) {
+        Some(cause) => own.with_source(cause.clone()),
+        None => own.with_source(error),
+    }
+}
+
+fn explain(host: &str, error: &rustls::Error) -> String {
+    use rustls::Error as E;
+    match error {
+        E::InvalidCertificate(problem) => {
+            format!("the certificate of {host} {}", of_certificate(problem))
+        }
+        E::NoCertificatesPresented => format!("{host} has shown no certificate"),
+        E::AlertReceived(alert) => of_alert(host, *alert),
+        E::PeerIncompatible(_) => {
+            format!("{host} and this client have no version or cipher of TLS in common")
+        }
+        _ => format!("TLS with {host} failed"),
+    }
+}
+
+fn of_certificate(problem: &CertificateError) -> &'static str {
+    use CertificateError as C;
+    match problem {
+        C::NotValidForName | C::NotValidForNameContext { .. } => "is not valid for that name",
+        C::Expired | C::ExpiredContext { .. } => "has expired",
+        C::NotValidYet | C::NotValidYetContext { .. } => "is not valid yet",
+        C::Revoked => "was revoked",
+        C::UnknownIssuer => "comes from an issuer that is not trusted here",
+        C::BadEncoding => "can't be read",
+        C::BadSignature => "has a wrong signature",
+        C::InvalidPurpose | C::InvalidPurposeContext { .. } => "is not meant for servers",
+        C::UnknownRevocationStatus
+        | C::ExpiredRevocationList
+        | C::ExpiredRevocationListContext { .. } => "may have been revoked, which can't be told",
+        problem if is_of_a_ca(problem) => "is that of a CA, and not trusted itself",
+        _ => "was not accepted",
+    }
+}
+
+fn of_alert(host: &str, alert: AlertDescription) -> String {
+    use AlertDescription as A;
+    match alert {
+        A::CertificateRequired => format!("{host} wants a client certificate"),
+        A::NoCertificate
+        | A::BadCertificate
+        | A::UnsupportedCertificate
+        | A::CertificateRevoked
+        | A::CertificateExpired
+        | A::CertificateUnknown
+        | A::UnknownCA
+        | A::AccessDenied => format!("{host} did not accept the client certificate"),
+        A::ProtocolVersion | A::InsufficientSecurity => {
+            format!("{host} and this client have no version or cipher of TLS in common")
+        }
+        A::UnrecognisedName => format!("the server at {host} does not know that name"),
+        A::NoApplicationProtocol => format!("{host} does not speak HTTP/1.1"),
+        other => format!("{host} ended TLS with the alert {other:?}"),
+    }
+}
