@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::log::Log;
+use super::session::DEADLINE;
 
 /// A running haproxy; dropping it ends the process.
 pub(crate) struct Balancer {
@@ -104,8 +105,9 @@ impl Balancer {
 
 impl Drop for Balancer {
     fn drop(&mut self) {
-        // Its process is not waited for before, so the id is still its own.
+        // At which it is ended. Its id stays its own until it is waited for, here.
         drop(self.child.stdin.take());
+        self.log.wait_for_end(DEADLINE);
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_file(&self.config);

@@ -98,6 +98,26 @@ fn gzip_and_deflate_are_decoded_in_every_form() {
 }
 
 #[test]
+fn a_bare_deflate_stream_is_told_from_one_with_a_header() {
+    under_both_orders(async |runtime| {
+        let mut alike = 0;
+        for length in 0..300 {
+            // With more of them, with other codes.
+            let body: String = (0..length).map(|n| format!("{n} ")).collect();
+            let body = format!("4{body}");
+            let bytes = deflate(&body, Compression::best());
+            // The check of the header would pass.
+            if u16::from_be_bytes([bytes[0], bytes[1]]) % 31 == 0 {
+                alike += 1;
+                let packets = text(&runtime, encoded("deflate", bytes)).await;
+                assert_eq!(packets.unwrap(), [message(&body[1..])]);
+            }
+        }
+        assert!(alike > 0);
+    });
+}
+
+#[test]
 fn a_body_that_is_compressed_in_an_unknown_way_or_too_often_is_an_error_that_says_so() {
     under_some_orders(async |runtime| {
         let thrice = gzip(gzip(gzip("4x")));
@@ -212,6 +232,12 @@ fn the_limit_of_a_body_counts_what_is_decoded_and_one_as_long_passes() {
                 "{text}"
             );
         }
+        // One that is too large by what it says is not even looked at.
+        let mut unread = vec![0; 1000];
+        unread.extend(200_000_u32.to_le_bytes());
+        let error = polled(&runtime, encoded("gzip", unread), limits).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Limit);
+        // But for what it can't be.
         let error = text(&runtime, encoded("gzip", &boasting)).await;
         assert!(error.unwrap_err().to_string().contains("corrupt"));
     });
