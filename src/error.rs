@@ -44,8 +44,11 @@ pub enum ErrorKind {
     Runtime,
     /// The name of the host could not be resolved.
     Resolve,
-    /// No connection to the host could be made.
+    /// No connection to the host, or to the proxy, could be made.
     Connect,
+    /// The proxy was reached, and refused (with an HTTP status: see [`Error::status`]), could not
+    /// connect to the host, or said what no proxy says.
+    Proxy,
     /// The TLS handshake failed.
     Tls,
     /// The server answered a request with an HTTP status that refuses it: see [`Error::status`].
@@ -103,7 +106,7 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// The same error, with the HTTP status that the server answered.
+    /// The same error, with the HTTP status that the server or the proxy answered.
     #[must_use]
     pub fn with_status(self, status: u16) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
@@ -123,7 +126,7 @@ impl Error {
         self.0.kind
     }
 
-    /// The HTTP status with which the server refused, where there was one.
+    /// The HTTP status with which the server or the proxy refused, where there was one.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }

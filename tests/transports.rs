@@ -3,9 +3,10 @@
 
 #[path = "transports/polling.rs"]
 mod polling;
+#[path = "transports/proxy.rs"]
+mod proxy;
 #[path = "support/raw.rs"]
 mod raw;
-
 #[path = "transports/session.rs"]
 mod session;
 #[path = "transports/websocket.rs"]

@@ -22,7 +22,7 @@ mod refusal;
 mod websocket;
 
 #[cfg(any(feature = "polling", feature = "websocket"))]
-pub use dial::Dialer;
+pub use dial::{Dialer, Proxy};
 #[cfg(feature = "polling")]
 pub use polling::Polling;
 #[cfg(feature = "websocket")]
