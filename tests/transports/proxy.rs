@@ -282,6 +282,14 @@ fn a_head_without_end_is_read_to_64_kib() {
     });
 }
 
+/// A response of a proxy that keeps the connection.
+fn kept(body: impl AsRef<[u8]>) -> Vec<u8> {
+    let response = String::from_utf8(response(body)).unwrap();
+    response
+        .replacen("\r\n", "\r\nConnection: x, Keep-Alive\r\n", 1)
+        .into()
+}
+
 #[test]
 fn polls_over_http_are_sent_to_the_proxy_on_connections_that_are_kept() {
     under_some_orders(async |runtime| {
@@ -299,14 +307,16 @@ fn polls_over_http_are_sent_to_the_proxy_on_connections_that_are_kept() {
                 for number in 0..3 {
                     let expected = format!(
                         "GET {target} HTTP/1.1\r\naccept: */*\r\nuser-agent: engineio-client/{}\r\n\
-                         x-mine: 1\r\nhost: chat.test\r\n{authorization}\r\n",
+                         x-mine: 1\r\nhost: chat.test\r\nconnection: keep-alive\r\n\
+                         {authorization}\r\n",
                         env!("CARGO_PKG_VERSION")
                     );
                     let read = peer.read_exact(expected.len()).await;
                     assert_eq!(String::from_utf8_lossy(&read), expected);
-                    peer.write(response(format!("4{number}"))).await;
+                    peer.write(kept(format!("4{number}"))).await;
 
-                    let request = peer.answer("ok").await;
+                    let request = peer.request().await;
+                    peer.write(kept("ok")).await;
                     assert_eq!((&*request.method, &*request.target), ("POST", target));
                     assert_eq!(request.header("host"), Some("chat.test"));
                     let given = request.header("proxy-authorization");
@@ -327,6 +337,47 @@ fn polls_over_http_are_sent_to_the_proxy_on_connections_that_are_kept() {
                 assert_eq!(packets, [message(number.to_string())]);
                 link.sender.send(vec![message("x")].into()).await.unwrap();
             }
+            script.await;
+        }
+    });
+}
+
+/// As tinyproxy closes each, without a word.
+#[test]
+fn a_connection_that_a_proxy_does_not_say_it_keeps_is_not_used_again() {
+    under_some_orders(async |runtime| {
+        let old = |body: &str| {
+            let response = String::from_utf8(kept(body)).unwrap();
+            response
+                .replacen("Connection", "Proxy-Connection", 1)
+                .into()
+        };
+        for (answer, connections) in [
+            (response("4hello"), 3),
+            (kept("4hello"), 1),
+            (old("4hello"), 1),
+            (
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\n4hello".into(),
+                3,
+            ),
+        ] {
+            let mut server = Server::on(&runtime, PORT);
+            let script = spawn(&runtime, async move {
+                for _ in 0..connections {
+                    let mut peer = server.accept().await;
+                    for _ in 0..3 / connections {
+                        peer.request().await;
+                        peer.write(&answer).await;
+                    }
+                    assert_eq!(peer.read_to_end().await, b"");
+                }
+                assert!(!server.has_another());
+            });
+            let mut link = open(&runtime, polling(HTTP), behind_proxy).await.unwrap();
+            for _ in 0..3 {
+                assert_eq!(link.receiver.recv().await.unwrap(), [message("hello")]);
+            }
+            drop(link);
             script.await;
         }
     });
@@ -374,7 +425,9 @@ fn without_a_proxy_the_server_is_sent_neither_the_whole_url_nor_an_authorization
         let script = spawn(&runtime, async move {
             let request = server.accept().await.answer("4hello").await;
             assert!(request.target.starts_with("/engine.io/?"), "{request:?}");
-            assert_eq!(request.header("proxy-authorization"), None);
+            for name in ["proxy-authorization", "connection"] {
+                assert_eq!(request.header(name), None);
+            }
         });
         let dialer = through(HTTP_WITH_PASSWORD).no_proxy();
         let transport = Polling::default().dialer(dialer);
@@ -416,7 +469,7 @@ fn a_forwarding_proxy_that_wants_other_credentials_is_named() {
 }
 
 #[test]
-fn a_page_that_a_forwarding_proxy_answers_itself_is_a_status_like_any_other() {
+fn a_page_that_a_forwarding_proxy_answers_itself_is_a_status_that_names_it() {
     under_some_orders(async |runtime| {
         let answer = "HTTP/1.0 504 Gateway Timeout\r\nContent-Type: text/html\r\n\r\n\
             <html>The server did not answer.</html>";
@@ -427,7 +480,7 @@ fn a_page_that_a_forwarding_proxy_answers_itself_is_a_status_like_any_other() {
         );
         assert_eq!(
             error.report(),
-            "the server answered a poll with 504 Gateway Timeout"
+            format!("the server answered a poll through the proxy {HTTP} with 504 Gateway Timeout")
         );
     });
 }
@@ -692,7 +745,8 @@ fn a_session_by_polling_is_forwarded_and_its_upgrade_goes_through_a_tunnel() {
         let clock = runtime.clone();
         let script = spawn(&runtime, async move {
             let mut first = server.accept().await;
-            let request = first.answer(open_packet(25_000, 20_000)).await;
+            let request = first.request().await;
+            first.write(kept(open_packet(25_000, 20_000))).await;
             assert!(request.target.starts_with("http://chat.test/engine.io/?"));
             let mut websocket = server.accept().await;
             connect_request(&mut websocket, "chat.test:80", AUTHORIZATION).await;

@@ -16,7 +16,7 @@ use engineio_client::http::{Exchange, HttpClient};
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::{Error, ErrorKind, async_trait};
 use futures::io::{AsyncRead, AsyncWrite};
-use http::header::{CONTENT_ENCODING, HOST, PROXY_AUTHORIZATION};
+use http::header::{CONNECTION, CONTENT_ENCODING, HOST, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use url::Url;
@@ -65,7 +65,7 @@ impl HttpClient for Hyper {
             };
             match connection.exchange(request.clone(), exchange).await {
                 Ok(response) => {
-                    if connection.is_reusable() {
+                    if connection.may_be_kept(&response) && connection.is_reusable() {
                         let until = exchange.runtime.now().saturating_add(keep_alive(&response));
                         self.keep(Idle { connection, until });
                     }
@@ -212,8 +212,9 @@ impl Connection {
     /// The request as the other end takes it: a server without the origin, which is its own.
     fn address(&self, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
         if let Some(proxy) = &self.forwarded_by {
+            let headers = request.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
             if let Some(authorization) = proxy.authorization() {
-                let headers = request.headers_mut();
                 headers.insert(PROXY_AUTHORIZATION, authorization.clone());
             }
         } else if let Some(path) = request.uri().path_and_query().cloned() {
@@ -253,13 +254,14 @@ impl Connection {
                 });
             }
         };
-        let (head, body) = response.into_parts();
-        if let Some(proxy) = &self.forwarded_by
-            && head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-        {
-            let message = format!("the proxy {proxy} refused a request with {}", head.status);
-            let error = Error::new(ErrorKind::Proxy, message).with_status(head.status.as_u16());
-            return Err(Failure::Error(error));
+        let (mut head, body) = response.into_parts();
+        if let Some(proxy) = &self.forwarded_by {
+            if head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                let message = format!("the proxy {proxy} refused a request with {}", head.status);
+                let error = Error::new(ErrorKind::Proxy, message).with_status(head.status.as_u16());
+                return Err(Failure::Error(error));
+            }
+            head.extensions.insert(proxy.clone());
         }
         // Of a refusal the status is what counts.
         if head.status.is_success() && is_compressed(&head.headers) {
@@ -321,6 +323,20 @@ impl Connection {
             whole.extend_from_slice(&data);
         }
         Ok(whole.freeze())
+    }
+
+    /// Whether the other end may be trusted to keep the connection after this response. tinyproxy
+    /// closes each, and does not say so: the next poll would cross its end. So proxies are asked to
+    /// keep it, and believed when they say that they do.
+    fn may_be_kept(&self, response: &Response<Bytes>) -> bool {
+        let headers = response.headers();
+        let named = headers.get_all(CONNECTION).iter();
+        let mut words = named
+            .chain(headers.get_all("proxy-connection"))
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        self.forwarded_by.is_none()
+            || words.any(|word| word.trim().eq_ignore_ascii_case("keep-alive"))
     }
 
     /// Whether another request may follow the one that has ended.

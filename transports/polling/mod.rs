@@ -17,7 +17,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use url::Position;
 
 use self::hyper::Hyper;
-use super::dial::Dialer;
+use super::dial::{Dialer, Proxy};
 use super::refusal::refusal;
 
 /// HTTP long polling.
@@ -143,13 +143,23 @@ impl Requests {
         if response.status().is_success() {
             return Ok(());
         }
-        Err(refusal(
-            "a POST",
-            response.status(),
-            response.headers(),
-            response.body(),
-        ))
+        Err(refused("a POST", &response))
     }
+}
+
+/// The error for a response that is not the one asked for. What a proxy has forwarded it may have
+/// answered itself, so it is named.
+fn refused(what: &str, response: &Response<Bytes>) -> Error {
+    let what = match response.extensions().get::<Proxy>() {
+        Some(proxy) => format!("{what} through the proxy {proxy}"),
+        None => what.to_owned(),
+    };
+    refusal(
+        &what,
+        response.status(),
+        response.headers(),
+        response.body(),
+    )
 }
 
 struct Receiver {
@@ -166,12 +176,7 @@ impl PacketReceiver for Receiver {
         }
         let response = self.requests.send(Method::GET, Bytes::new()).await?;
         if response.status() != StatusCode::OK {
-            return Err(refusal(
-                "a poll",
-                response.status(),
-                response.headers(),
-                response.body(),
-            ));
+            return Err(refused("a poll", &response));
         }
         if self.requests.sid.get().is_none() && is_protocol_3(response.body()) {
             let message =
