@@ -567,6 +567,17 @@ fn socks5_names_are_resolved_here_and_each_address_is_tried() {
 }
 
 #[test]
+fn a_password_is_not_tried_once_for_each_address() {
+    under_some_orders(async |runtime| {
+        let addresses = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse().unwrap());
+        runtime.network().name("chat.test", addresses);
+        let proxy = "socks5://me:s3cret@10.0.0.1:3128";
+        let error = socks_refused(&runtime, proxy, &[b"\x05\x02", b"\x01\x01"]).await;
+        assert!(error.report().contains("refused the user"), "{error}");
+    });
+}
+
+#[test]
 fn socks_answers_are_put_together_from_single_bytes_and_may_name_any_address() {
     under_some_orders(async |runtime| {
         let v6 = [&b"\x05\0\0\x04"[..], &[0; 18]].concat();

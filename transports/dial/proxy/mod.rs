@@ -14,7 +14,7 @@ use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind, Runtime};
 use http::HeaderValue;
 use percent_encoding::percent_decode_str;
-use url::{Host, Position, Url};
+use url::{Position, Url};
 
 use self::environment::Environment;
 use super::{Dialed, Purpose, tcp};
@@ -22,8 +22,9 @@ use super::{Dialed, Purpose, tcp};
 /// A proxy that connections go through, for [`Dialer::proxy`](super::Dialer::proxy).
 ///
 /// - `http://` is an HTTP proxy. Polls and posts over `http` are sent to it for forwarding, on
-///   connections that are kept; websockets, and everything over `https`, go through a tunnel that
-///   it is asked for (`CONNECT`).
+///   connections that are kept where it says that it keeps them; websockets, and everything over
+///   `https`, go through a tunnel that it is asked for (`CONNECT`). Many proxies make tunnels to
+///   port 443 alone: through these, a session over `http` stays on polling.
 /// - `socks5://` is a SOCKS5 proxy that is given addresses: names are resolved here.
 /// - `socks5h://` is one that is given names, and resolves them itself.
 ///
@@ -93,18 +94,11 @@ impl Proxy {
         if !["", "/"].contains(&&url[Position::BeforePath..]) {
             return Err(invalid("there is something behind its host and port"));
         }
-        let no_host = |error| invalid("it has no host").with_source(error);
-        let host = match url.host() {
-            // Of a scheme that it does not know, the library leaves the host as it is.
-            Some(Host::Domain(name)) => {
-                Host::parse(&percent_decode_str(name).decode_utf8_lossy()).map_err(no_host)?
-            }
-            Some(Host::Ipv4(address)) => Host::Ipv4(address),
-            Some(Host::Ipv6(address)) => Host::Ipv6(address),
-            None => return Err(no_host(url::ParseError::EmptyHost)),
-        };
         let port = url.port().unwrap_or(default_port);
-        let place = Url::parse(&format!("http://{host}:{port}/")).map_err(no_host)?;
+        // Of a scheme that it does not know, the library leaves the host as it is.
+        let host = url.host_str().unwrap_or_default();
+        let place = Url::parse(&format!("http://{host}:{port}/"))
+            .map_err(|error| invalid("it has no host").with_source(error))?;
         Ok(Self { place, protocol })
     }
 
