@@ -44,8 +44,11 @@ pub enum ErrorKind {
     Runtime,
     /// The name of the host could not be resolved.
     Resolve,
-    /// No connection to the host could be made.
+    /// No connection to the host, or to the proxy, could be made.
     Connect,
+    /// The proxy was reached, and refused (with an HTTP status: see [`Error::status`]), could not
+    /// connect to the host, or said what no proxy says.
+    Proxy,
     /// TLS failed: the handshake, the certificate of the server or of this client, or what protects
     /// the data behind it. The message says in plain words what.
     Tls,
@@ -104,7 +107,7 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// The same error, with the HTTP status that the server answered.
+    /// The same error, with the HTTP status that the server or the proxy answered.
     #[must_use]
     pub fn with_status(self, status: u16) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
@@ -124,7 +127,7 @@ impl Error {
         self.0.kind
     }
 
-    /// The HTTP status with which the server refused, where there was one.
+    /// The HTTP status with which the server or the proxy refused, where there was one.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }

@@ -5,7 +5,7 @@
 mod shortcuts {
     use crate::client::Builder;
     use crate::runtime::Runtime;
-    use crate::transports::{Dialer, Transports};
+    use crate::transports::{Dialer, Proxy, Transports};
 
     #[cfg(feature = "rustls")]
     use crate::transports::Tls;
@@ -36,6 +36,29 @@ mod shortcuts {
         #[cfg(feature = "rustls")]
         pub fn tls(self, tls: Tls) -> Self {
             self.try_map_transport(|transports| Ok(transports.map_dialer(|dialer| dialer.tls(tls))))
+        }
+
+        /// Connects through the [`Proxy`] of this URL, which [`start`](Builder::start) refuses when
+        /// there can be no such proxy.
+        ///
+        /// ```
+        /// # #[cfg(feature = "tokio")] {
+        /// let builder = engineio_client::tokio::Client::builder("https://chat.example")
+        ///     .proxy("socks5h://me:secret@localhost:1080");
+        /// # let _ = builder;
+        /// # }
+        /// ```
+        pub fn proxy(self, url: impl AsRef<str>) -> Self {
+            self.try_map_transport(|transports| {
+                let proxy = Proxy::new(url)?;
+                Ok(transports.map_dialer(|dialer| dialer.proxy(proxy)))
+            })
+        }
+
+        /// Connects through the proxies that the environment names, as it is now: see
+        /// [`Dialer::proxies_from_env`]. A proxy of [`proxy`](Builder::proxy) wins.
+        pub fn proxies_from_env(self) -> Self {
+            self.try_map_transport(|transports| Ok(transports.map_dialer(Dialer::proxies_from_env)))
         }
     }
 }

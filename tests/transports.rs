@@ -13,9 +13,10 @@ mod cookies;
 mod dial;
 #[path = "transports/polling.rs"]
 mod polling;
+#[path = "transports/proxy.rs"]
+mod proxy;
 #[path = "support/raw.rs"]
 mod raw;
-
 #[path = "transports/secrets.rs"]
 mod secrets;
 #[path = "transports/session.rs"]

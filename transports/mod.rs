@@ -21,10 +21,10 @@ mod refusal;
 #[cfg(feature = "websocket")]
 mod websocket;
 
-#[cfg(any(feature = "polling", feature = "websocket"))]
-pub use dial::Dialer;
 #[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
 pub use dial::tls::Tls;
+#[cfg(any(feature = "polling", feature = "websocket"))]
+pub use dial::{Dialer, Proxy};
 /// The TLS library in the version that [`Tls::from_config`] takes.
 #[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
 pub use futures_rustls::rustls;

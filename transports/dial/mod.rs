@@ -1,5 +1,6 @@
 //! From a URL to a stream: address, proxy, TCP or Unix socket, TLS.
 
+mod proxy;
 mod tcp;
 #[cfg(feature = "rustls")]
 pub(super) mod tls;
@@ -16,15 +17,28 @@ use engineio_client::{Error, ErrorKind, Runtime};
 use futures::future::{self, Either};
 use url::Url;
 
+use self::proxy::Proxies;
+pub use self::proxy::Proxy;
 use self::tls::Tls;
 
 /// How connections are made: one for all transports of a session.
 ///
-/// To a name with several addresses, those of IPv4 and IPv6 take turns, a new one every 250 ms or
-/// as soon as one has failed, and the first that answers is taken (RFC 8305).
+/// By default they go to the server itself. To a name with several addresses, those of IPv4 and IPv6
+/// take turns, a new one every 250 ms or as soon as one has failed, and the first that answers is
+/// taken (RFC 8305). Unix sockets know neither proxies nor TLS, whatever is set here.
+///
+/// ```
+/// use engineio_client::transports::{Dialer, Proxy};
+///
+/// let dialer = Dialer::default().proxy(Proxy::new("http://proxy.example:3128")?);
+/// let proxy = dialer.proxy_for(&"https://chat.example".parse()?)?;
+/// assert_eq!(proxy.unwrap().to_string(), "http://proxy.example:3128");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Dialer {
+    proxies: Proxies,
     tls: Tls,
 }
 
@@ -43,19 +57,85 @@ impl Dialer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// HTTP requests, which a proxy may forward one by one.
-    #[cfg(feature = "polling")]
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     Requests,
     /// Something that takes the connection over, for which a proxy has to make a tunnel.
-    #[cfg(feature = "websocket")]
+    #[cfg_attr(not(feature = "websocket"), allow(dead_code))]
     Tunnel,
 }
 
 /// A connection that was made.
 pub(super) struct Dialed {
     pub(super) stream: BoxedStream,
+    /// The proxy at the other end, when there is no tunnel through it: it takes requests in
+    /// absolute form, with its authorization, and passes them on.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    pub(super) forwarded_by: Option<Proxy>,
 }
 
 impl Dialer {
+    /// Connects through this proxy, whatever the server and the environment are.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxies.set(proxy);
+        self
+    }
+
+    /// Connects through the proxies that the environment of this process names, as it is when this
+    /// is called. A [`proxy`](Dialer::proxy) that was set wins, in whichever order they are called.
+    ///
+    /// - `http_proxy`, in small letters only, is for `http` and `ws`: what a CGI program finds in
+    ///   large letters comes from its client. There is no `ws_proxy`.
+    /// - `https_proxy` or `HTTPS_PROXY` is for `https` and `wss`.
+    /// - `all_proxy` or `ALL_PROXY` is for those that have none of their own.
+    /// - `no_proxy` or `NO_PROXY` lists, between commas or spaces, the hosts to which connections
+    ///   are made without: `example.com` (or `.example.com`, or `*.example.com`) for this domain and
+    ///   all below it, an IP address, a network as `10.0.0.0/8`, each with a `:port` where only that
+    ///   is meant, or `*` for all. Names are not resolved for it, and `localhost` is like any other.
+    ///
+    /// A value is what [`Proxy::new`] takes. One that it does not take is an error of each connection
+    /// that would go through it, and never a connection without a proxy.
+    #[must_use]
+    pub fn proxies_from_env(self) -> Self {
+        self.proxies_from(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
+    }
+
+    /// The same with an environment of yours: a function from the name of a variable to its value.
+    ///
+    /// ```
+    /// use engineio_client::transports::Dialer;
+    ///
+    /// let dialer = Dialer::default().proxies_from(|name| match name {
+    ///     "http_proxy" => Some("proxy.example:3128".to_owned()),
+    ///     "no_proxy" => Some("localhost, .internal, 10.0.0.0/8".to_owned()),
+    ///     _ => None,
+    /// });
+    /// assert!(dialer.proxy_for(&"ws://chat.example".parse()?)?.is_some());
+    /// assert!(dialer.proxy_for(&"ws://chat.internal".parse()?)?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn proxies_from(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
+        self.proxies.read_environment(&variable);
+        self
+    }
+
+    /// Connects without a proxy, whatever was set before.
+    #[must_use]
+    pub fn no_proxy(mut self) -> Self {
+        self.proxies = Proxies::default();
+        self
+    }
+
+    /// The proxy that a connection to this URL takes, if it takes one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`], when the environment names one that can't be.
+    pub fn proxy_for(&self, url: &Url) -> Result<Option<&Proxy>, Error> {
+        self.proxies.choose(url)
+    }
+
     /// Connects to the host of a URL, or to the address that is given in its place, within a time
     /// limit where the caller has none of its own.
     pub(super) async fn dial(
@@ -87,20 +167,40 @@ impl Dialer {
         runtime: &Arc<dyn Runtime>,
         url: &Url,
         address: Option<&Address>,
-        _purpose: Purpose,
+        purpose: Purpose,
     ) -> Result<Dialed, Error> {
         let tls = match url.scheme() {
             "https" => Some(self.tls.connector(url)?),
             _ => None,
         };
-        let mut stream = match address {
-            Some(address) => tcp::connect(runtime, address).await?,
-            None => tcp::connect_to_host(runtime, url).await?,
+        let proxy = match address {
+            Some(_) => None,
+            None => self.proxy_for(url)?,
+        };
+        let mut dialed = match (address, proxy) {
+            (Some(address), _) => Dialed::to_server(tcp::connect(runtime, address).await?),
+            (None, Some(proxy)) => proxy.dial(runtime, url, purpose).await?,
+            (None, None) => Dialed::to_server(tcp::connect_to_host(runtime, url).await?),
         };
         if let Some(tls) = tls {
-            stream = tls.connect(stream).await?;
+            dialed.stream = tls.connect(dialed.stream).await?;
         }
-        Ok(Dialed { stream })
+        Ok(dialed)
+    }
+}
+
+impl Dialed {
+    fn to_server(stream: BoxedStream) -> Self {
+        Self {
+            stream,
+            forwarded_by: None,
+        }
+    }
+}
+
+impl Purpose {
+    fn is_requests(self) -> bool {
+        self == Self::Requests
     }
 }
 

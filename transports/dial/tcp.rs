@@ -38,24 +38,33 @@ pub(super) async fn connect_to_host(
     url: &Url,
 ) -> Result<BoxedStream, Error> {
     let port = url.port_or_known_default().unwrap_or(80);
-    let (name, addresses) = match url.host() {
+    let name = match url.host() {
         Some(Host::Ipv4(ip)) => return connect(runtime, &Address::Tcp((ip, port).into())).await,
         Some(Host::Ipv6(ip)) => return connect(runtime, &Address::Tcp((ip, port).into())).await,
-        Some(Host::Domain(name)) => (name, runtime.resolve(name, port).await),
+        Some(Host::Domain(name)) => name,
         None => return Err(Error::new(ErrorKind::Invalid, "the URL has no host")),
     };
-    let addresses = addresses.map_err(|error| {
-        let message = format!("the name {name} could not be resolved");
-        Error::new(ErrorKind::Resolve, message).with_source(error)
-    })?;
-    match *in_order(addresses) {
-        [] => {
-            let message = format!("the name {name} has no address");
-            Err(Error::new(ErrorKind::Resolve, message))
-        }
+    match *resolve(runtime, name, port).await? {
         [address] => connect(runtime, &Address::Tcp(address)).await,
         ref addresses => race(runtime, name, addresses).await,
     }
+}
+
+/// The addresses of a name, of which there is one at least, in the order in which to try them.
+pub(super) async fn resolve(
+    runtime: &Arc<dyn Runtime>,
+    name: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, Error> {
+    let addresses = runtime.resolve(name, port).await.map_err(|error| {
+        let message = format!("the name {name} could not be resolved");
+        Error::new(ErrorKind::Resolve, message).with_source(error)
+    })?;
+    if addresses.is_empty() {
+        let message = format!("the name {name} has no address");
+        return Err(Error::new(ErrorKind::Resolve, message));
+    }
+    Ok(in_order(addresses))
 }
 
 /// The families take turns, beginning with the first address's: where one of them leads nowhere,

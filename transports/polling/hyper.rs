@@ -16,12 +16,12 @@ use engineio_client::http::{Exchange, HttpClient};
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::{Error, ErrorKind, async_trait};
 use futures::io::{AsyncRead, AsyncWrite};
-use http::header::HOST;
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::header::{CONNECTION, HOST, PROXY_AUTHORIZATION};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use url::Url;
 
-use super::super::dial::{Dialer, Purpose, own_words};
+use super::super::dial::{Dialed, Dialer, Proxy, Purpose, own_words};
 
 /// Keeps the connections that are idle: one that served polls, and one that served posts.
 pub(super) struct Hyper {
@@ -55,7 +55,7 @@ impl HttpClient for Hyper {
         request: Request<Bytes>,
         exchange: &Exchange,
     ) -> Result<Response<Bytes>, Error> {
-        let (request, origin) = in_origin_form(request)?;
+        let (request, origin) = with_host(request)?;
         let mut reuse = self.take(exchange.runtime.now());
         loop {
             let reused = reuse.is_some();
@@ -65,7 +65,7 @@ impl HttpClient for Hyper {
             };
             match connection.exchange(request.clone(), exchange).await {
                 Ok(response) => {
-                    if connection.is_reusable() {
+                    if connection.may_be_kept(&response) && connection.is_reusable() {
                         let until = exchange.runtime.now().saturating_add(keep_alive(&response));
                         self.keep(Idle { connection, until });
                     }
@@ -100,7 +100,7 @@ impl Hyper {
                 Some(exchange.dial_timeout),
             )
             .await?;
-        Connection::new(dialed.stream, exchange).await
+        Connection::new(dialed, exchange).await
     }
 
     fn take(&self, now: Duration) -> Option<Connection> {
@@ -144,17 +144,15 @@ fn keep_alive(response: &Response<Bytes>) -> Duration {
     })
 }
 
-/// The request as a server takes it, and where to connect for it.
-fn in_origin_form(mut request: Request<Bytes>) -> Result<(Request<Full<Bytes>>, Url), Error> {
+/// The request with its `Host`, and where to connect for it.
+fn with_host(mut request: Request<Bytes>) -> Result<(Request<Full<Bytes>>, Url), Error> {
     let invalid = || Error::new(ErrorKind::Invalid, "the URL can't be requested");
     let uri = request.uri();
     let origin = Url::parse(&uri.to_string()).map_err(|error| invalid().with_source(error))?;
     let authority = uri.authority().ok_or_else(invalid)?;
     let host =
         HeaderValue::from_str(authority.as_str()).map_err(|error| invalid().with_source(error))?;
-    let path = uri.path_and_query().ok_or_else(invalid)?.clone();
     request.headers_mut().entry(HOST).or_insert(host);
-    *request.uri_mut() = Uri::from(path);
     Ok((request.map(Full::new), origin))
 }
 
@@ -170,6 +168,8 @@ struct Connection {
     /// The driver has ended.
     over: bool,
     meter: Arc<Meter>,
+    /// The other end is this proxy, and not the server.
+    forwarded_by: Option<Proxy>,
 }
 
 /// Bytes that came and went.
@@ -180,10 +180,10 @@ struct Meter {
 }
 
 impl Connection {
-    async fn new(stream: BoxedStream, exchange: &Exchange) -> Result<Self, Error> {
+    async fn new(dialed: Dialed, exchange: &Exchange) -> Result<Self, Error> {
         let meter = Arc::new(Meter::default());
         let io = Io {
-            stream,
+            stream: dialed.stream,
             buffer: vec![0; BUFFER].into(),
             meter: Arc::clone(&meter),
         };
@@ -198,6 +198,7 @@ impl Connection {
             driver,
             over: false,
             meter,
+            forwarded_by: dialed.forwarded_by,
         })
     }
 
@@ -208,11 +209,26 @@ impl Connection {
         }
     }
 
+    /// The request as the other end takes it: a server without the origin, which is its own.
+    fn address(&self, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+        if let Some(proxy) = &self.forwarded_by {
+            let headers = request.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+            if let Some(authorization) = proxy.authorization() {
+                headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+            }
+        } else if let Some(path) = request.uri().path_and_query().cloned() {
+            *request.uri_mut() = Uri::from(path);
+        }
+        request
+    }
+
     async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
         exchange: &Exchange,
     ) -> Result<Response<Bytes>, Failure> {
+        let request = self.address(request);
         // What comes in answer to a post says nothing of the session's life.
         let polling = request.method() == Method::GET;
         let mut progress = Progress::new(&self.meter, exchange, polling);
@@ -238,7 +254,15 @@ impl Connection {
                 });
             }
         };
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
+        if let Some(proxy) = &self.forwarded_by {
+            if head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                let message = format!("the proxy {proxy} refused a request with {}", head.status);
+                let error = Error::new(ErrorKind::Proxy, message).with_status(head.status.as_u16());
+                return Err(Failure::Error(error));
+            }
+            head.extensions.insert(proxy.clone());
+        }
         let body = self
             .collect(body, progress, exchange)
             .await
@@ -294,6 +318,20 @@ impl Connection {
             whole.extend_from_slice(&data);
         }
         Ok(whole.freeze())
+    }
+
+    /// Whether the other end may be trusted to keep the connection after this response. tinyproxy
+    /// closes each, and does not say so: the next poll would cross its end. So proxies are asked to
+    /// keep it, and believed when they say that they do.
+    fn may_be_kept(&self, response: &Response<Bytes>) -> bool {
+        let headers = response.headers();
+        let named = headers.get_all(CONNECTION).iter();
+        let mut words = named
+            .chain(headers.get_all("proxy-connection"))
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        self.forwarded_by.is_none()
+            || words.any(|word| word.trim().eq_ignore_ascii_case("keep-alive"))
     }
 
     /// Whether another request may follow the one that has ended.

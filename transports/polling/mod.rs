@@ -19,7 +19,7 @@ use url::Position;
 
 use self::encoding::{ACCEPTED, decode};
 use self::hyper::Hyper;
-use super::dial::Dialer;
+use super::dial::{Dialer, Proxy};
 use super::refusal::refusal;
 
 /// HTTP long polling.
@@ -156,13 +156,23 @@ impl Requests {
         if response.status().is_success() {
             return Ok(());
         }
-        Err(refusal(
-            "a POST",
-            response.status(),
-            response.headers(),
-            response.body(),
-        ))
+        Err(refused("a POST", &response))
     }
+}
+
+/// The error for a response that is not the one asked for. What a proxy has forwarded it may have
+/// answered itself, so it is named.
+fn refused(what: &str, response: &Response<Bytes>) -> Error {
+    let what = match response.extensions().get::<Proxy>() {
+        Some(proxy) => format!("{what} through the proxy {proxy}"),
+        None => what.to_owned(),
+    };
+    refusal(
+        &what,
+        response.status(),
+        response.headers(),
+        response.body(),
+    )
 }
 
 struct Receiver {
@@ -184,7 +194,7 @@ impl PacketReceiver for Receiver {
         if head.status != StatusCode::OK {
             // Of a refusal the status is what counts.
             let words = body.unwrap_or_default();
-            return Err(refusal("a poll", head.status, &head.headers, &words));
+            return Err(refused("a poll", &Response::from_parts(head, words)));
         }
         let body = body?;
         if self.requests.sid.get().is_none() && is_protocol_3(&body) {

@@ -24,6 +24,9 @@ Options:
   --json                   every event is a JSON object on a line of its own
   --binary-input           each input line is base64 of a binary message
   --linger S               after the input ends, wait for messages this long [0]
+  --proxy URL              http://, socks5:// or socks5h://[user:pass@]host:port;
+                           without it, what http_proxy, https_proxy, all_proxy
+                           and no_proxy in the environment say
   --request-timeout S      the time for opening, and for a POST [10]
   --max-message-size BYTES the most that is received in one message [67108864]
   --ca FILE                trust these CAs, too (PEM); may be repeated
@@ -52,6 +55,7 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     pub(crate) binary_input: bool,
     pub(crate) linger: Duration,
+    pub(crate) proxy: Option<String>,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) max_message_size: Option<usize>,
     /// How often `-v` was given.
@@ -98,6 +102,7 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             Long("json") => options.json = true,
             Long("binary-input") => options.binary_input = true,
             Long("linger") => options.linger = seconds("--linger", &parser.value()?.string()?)?,
+            Long("proxy") => options.proxy = Some(parser.value()?.string()?),
             Long("request-timeout") => {
                 options.request_timeout =
                     Some(seconds("--request-timeout", &parser.value()?.string()?)?);

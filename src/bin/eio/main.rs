@@ -16,7 +16,9 @@ use args::{Options, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engineio_client::transports::Transports;
-use engineio_client::{Client, Closed, ErrorKind, Event, Handle, Message, Reason, Runtime};
+use engineio_client::{
+    Builder, Client, Closed, ErrorKind, Event, Handle, Message, Reason, Runtime,
+};
 use futures::channel::mpsc::{Receiver, Sender};
 use futures::future::{self, Either};
 use futures::{SinkExt as _, StreamExt as _};
@@ -118,6 +120,7 @@ async fn run<R: Runtime + Default>(options: Options, output: Sender<String>) -> 
     if let Some(path) = &options.path {
         builder = builder.path(path);
     }
+    builder = with_proxies(builder, options.proxy.as_deref());
     if let Some(timeout) = options.request_timeout {
         builder = builder.open_timeout(timeout).send_timeout(timeout);
     }
@@ -143,6 +146,27 @@ async fn run<R: Runtime + Default>(options: Options, output: Sender<String>) -> 
         }
     };
     converse(client, &options, output).await
+}
+
+/// Those of the environment, unless one is given.
+#[cfg(any(feature = "polling", feature = "websocket"))]
+fn with_proxies<R: Runtime>(
+    builder: Builder<Transports, R>,
+    proxy: Option<&str>,
+) -> Builder<Transports, R> {
+    match proxy {
+        Some(url) => builder.proxy(url),
+        None => builder.proxies_from_env(),
+    }
+}
+
+/// Without transports there is nothing to connect.
+#[cfg(not(any(feature = "polling", feature = "websocket")))]
+fn with_proxies<R: Runtime>(
+    builder: Builder<Transports, R>,
+    _: Option<&str>,
+) -> Builder<Transports, R> {
+    builder
 }
 
 /// How many lines were read, and how many of them the session accepted.

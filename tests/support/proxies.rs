@@ -1,0 +1,131 @@
+//! Real proxies, each in a process of its own: Debian's tinyproxy for HTTP and microsocks for
+//! SOCKS5.
+
+use std::io::{BufReader, Read, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::log::Log;
+
+const START_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether a proxy is there, within that time.
+const LOOKS: u32 = 6000;
+
+/// Somebody else may take a port before the proxy does, but not each time.
+const TRIES: usize = 10;
+
+/// A user and a password.
+pub(crate) type Credentials = Option<(&'static str, &'static str)>;
+
+/// A running proxy; dropping it ends the process.
+pub(crate) struct Proxy {
+    port: u16,
+    child: Child,
+    log: Arc<Log>,
+}
+
+impl Proxy {
+    /// An HTTP proxy, which forwards and makes tunnels.
+    pub(crate) fn http(credentials: Credentials) -> Self {
+        Self::start(|port| {
+            let mut settings = format!(
+                "Port {port}\nListen 127.0.0.1\nLogLevel Info\nMaxClients 100\nTimeout 600\n"
+            );
+            if let Some((user, password)) = credentials {
+                settings.push_str(&format!("BasicAuth {user} {password}\n"));
+            }
+            let mut child = spawn("tinyproxy", &["-d", "-c", "/dev/stdin"]);
+            let mut input = child.stdin.take().expect("it is piped");
+            input
+                .write_all(settings.as_bytes())
+                .expect("it reads its settings");
+            drop(input);
+            let log = fill(child.stdout.take().expect("it is piped"));
+            let ready = log.wait_for_line("Accepting connections", START_DEADLINE);
+            let proxy = Self { port, child, log };
+            ready.map(|_| proxy)
+        })
+    }
+
+    /// A SOCKS5 proxy.
+    pub(crate) fn socks(credentials: Credentials) -> Self {
+        Self::start(|port| {
+            let port_text = port.to_string();
+            let mut arguments = vec!["-i", "127.0.0.1", "-p", &port_text];
+            if let Some((user, password)) = credentials {
+                arguments.extend(["-u", user, "-P", password]);
+            }
+            let mut child = spawn("microsocks", &arguments);
+            let log = fill(child.stderr.take().expect("it is piped"));
+            let mut proxy = Self { port, child, log };
+            // It does not say when it is ready.
+            for _ in 0..LOOKS {
+                if proxy.has_ended() {
+                    return None;
+                }
+                if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                    return Some(proxy);
+                }
+                thread::sleep(START_DEADLINE / LOOKS);
+            }
+            None
+        })
+    }
+
+    fn start(start_on: impl Fn(u16) -> Option<Self>) -> Self {
+        let proxy = (0..TRIES).find_map(|_| start_on(free_port()));
+        proxy.expect("a proxy starts on one of some ports")
+    }
+
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// `127.0.0.1:PORT`
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// What it writes of what it does.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // Fails only for a process that has already been waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port of 127.0.0.1 on which nobody listens.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// Starts a program which the kernel ends together with the thread of this test, so that none is
+/// left behind when the test process is killed.
+fn spawn(program: &str, arguments: &[&str]) -> Child {
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", program])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start setpriv for {program}: {error}"))
+}
+
+fn fill(source: impl Read + Send + 'static) -> Arc<Log> {
+    let log = Arc::new(Log::default());
+    let writer = Arc::clone(&log);
+    thread::spawn(move || writer.fill(BufReader::new(source)));
+    log
+}

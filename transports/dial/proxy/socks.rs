@@ -1,0 +1,117 @@
+//! SOCKS5, by the library tokio-socks, which in spite of its name runs on any stream.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use engineio_client::runtime::BoxedStream;
+use engineio_client::{Error, ErrorKind, Runtime};
+use tokio_socks::io::Compat;
+use tokio_socks::tcp::Socks5Stream;
+use tokio_socks::{Error as Refusal, IntoTargetAddr as _, TargetAddr};
+use url::{Host, Url};
+
+use super::super::tcp;
+use super::{Credentials, Proxy};
+
+/// What the proxy may be asked to connect to: a name, or all addresses of one, best first.
+pub(super) async fn targets(
+    runtime: &Arc<dyn Runtime>,
+    url: &Url,
+    proxy_resolves: bool,
+) -> Result<Vec<TargetAddr<'static>>, Error> {
+    let port = url.port_or_known_default().unwrap_or(80);
+    let addresses: Vec<SocketAddr> = match url.host() {
+        Some(Host::Ipv4(address)) => vec![(address, port).into()],
+        Some(Host::Ipv6(address)) => vec![(address, port).into()],
+        Some(Host::Domain(name)) if proxy_resolves => {
+            let name = (name.to_owned(), port).into_target_addr();
+            let name = name.map_err(|error| {
+                Error::new(ErrorKind::Invalid, "the host is too long for SOCKS5").with_source(error)
+            })?;
+            return Ok(vec![name]);
+        }
+        Some(Host::Domain(name)) => tcp::resolve(runtime, name, port).await?,
+        None => return Err(Error::new(ErrorKind::Invalid, "the URL has no host")),
+    };
+    Ok(addresses.into_iter().map(TargetAddr::Ip).collect())
+}
+
+/// Has the proxy connect to the first target that it can.
+pub(super) async fn connect(
+    runtime: &Arc<dyn Runtime>,
+    proxy: &Proxy,
+    credentials: Option<&Credentials>,
+    targets: &[TargetAddr<'static>],
+) -> Result<BoxedStream, Error> {
+    let mut failure = None;
+    for target in targets {
+        // It ends the connection on which it has refused something.
+        let stream = Compat::new(proxy.reach(runtime).await?);
+        let connected = match credentials {
+            Some(Credentials { user, password }) => {
+                Socks5Stream::connect_with_password_and_socket(
+                    stream,
+                    target.to_owned(),
+                    user,
+                    password,
+                )
+                .await
+            }
+            None => Socks5Stream::connect_with_socket(stream, target.to_owned()).await,
+        };
+        match connected {
+            Ok(stream) => return Ok(stream.into_inner().into_inner()),
+            Err(refusal) => {
+                let another = is_about_the_target(&refusal);
+                failure = Some(error(refusal, proxy, target, credentials.is_some()));
+                if !another {
+                    break;
+                }
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| Error::new(ErrorKind::Resolve, "the name has no address")))
+}
+
+/// Whether it may be otherwise with another address.
+fn is_about_the_target(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::GeneralSocksServerFailure
+            | Refusal::ConnectionNotAllowedByRuleset
+            | Refusal::NetworkUnreachable
+            | Refusal::HostUnreachable
+            | Refusal::ConnectionRefused
+            | Refusal::TtlExpired
+            | Refusal::AddressTypeNotSupported
+    )
+}
+
+fn error(refusal: Refusal, proxy: &Proxy, target: &TargetAddr<'_>, had_credentials: bool) -> Error {
+    let message = match &refusal {
+        Refusal::NoAcceptableAuthMethods | Refusal::AuthorizationRequired if !had_credentials => {
+            format!("the proxy {proxy} wants a user and a password")
+        }
+        Refusal::NoAcceptableAuthMethods => {
+            format!("the proxy {proxy} takes no user and password, nor does without")
+        }
+        Refusal::PasswordAuthFailure(_) => {
+            format!("the proxy {proxy} refused the user and password")
+        }
+        Refusal::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            format!("the proxy {proxy} ended the connection instead of answering")
+        }
+        Refusal::Io(_) => format!("the connection to the proxy {proxy} failed"),
+        refusal if is_about_the_target(refusal) => {
+            format!("the proxy {proxy} could not connect to {target}")
+        }
+        Refusal::CommandNotSupported => format!("the proxy {proxy} makes no connections"),
+        _ => format!("what the proxy {proxy} answers is not SOCKS5"),
+    };
+    let error = Error::new(ErrorKind::Proxy, message);
+    match refusal {
+        // The library has one name for two things, of which it is mostly the other.
+        Refusal::UnknownAuthMethod => error,
+        refusal => error.with_source(refusal),
+    }
+}
