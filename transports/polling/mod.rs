@@ -1,6 +1,8 @@
 //! Long polling: one GET that the server answers when it has something to say, and POSTs beside it.
 
 mod hyper;
+#[cfg(feature = "surf")]
+mod surf;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -17,6 +19,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use url::Position;
 
 use self::hyper::Hyper;
+#[cfg(feature = "surf")]
+pub use self::surf::SurfClient;
 use super::dial::Dialer;
 use super::refusal::refusal;
 
@@ -47,10 +51,14 @@ impl Polling {
 
     /// Polling by an HTTP client of yours, which all sessions share.
     pub fn with_client(client: Arc<dyn HttpClient>) -> Self {
-        Self {
-            client: Some(client),
-            dialer: Dialer::default(),
-        }
+        Self::default().client(client)
+    }
+
+    /// The same polling by an HTTP client of yours.
+    #[must_use]
+    pub fn client(mut self, client: Arc<dyn HttpClient>) -> Self {
+        self.client = Some(client);
+        self
     }
 }
 
