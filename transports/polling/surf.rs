@@ -14,7 +14,7 @@ use engineio_client::{Activity, Error, ErrorKind, async_trait};
 use futures::io::{AsyncBufRead, AsyncRead, AsyncReadExt as _, Cursor};
 use futures::{FutureExt as _, ready};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use url::Url;
 
 /// Polling by a [`surf::Client`] of your own, with its middleware.
@@ -115,12 +115,8 @@ impl SurfClient {
         request: Request<Bytes>,
         exchange: &Exchange,
     ) -> Result<Response<Bytes>, Error> {
-        let polling = request.method() == Method::GET;
-        // What comes in answer to a post says nothing of the session's life.
-        let mark = || match polling {
-            true => exchange.activity.mark(),
-            false => exchange.activity.mark_sent(),
-        };
+        let method = request.method().clone();
+        let mark = || exchange.mark(&method);
         let request = self.request(request, &exchange.activity)?;
         let mut response = self.client.send(request).await.map_err(surf_error)?;
         mark();
