@@ -1,6 +1,8 @@
 //! The transports polling and websocket, and the whole client on them, against servers of raw
 //! bytes: on a network in memory, in virtual time, each test under both orders.
 
+#[path = "transports/http_client.rs"]
+mod http_client;
 #[path = "transports/polling.rs"]
 mod polling;
 #[path = "support/raw.rs"]

@@ -164,11 +164,10 @@ impl SurfClient {
         public.set_query(None);
         let mut request = ::surf::Request::new(method, public);
         request.middleware(FullUrl(url));
-        // Those that the user has set about the client, which surf does not add by itself.
+        // Those that the user has set about the client, which surf does not add by itself. Those of
+        // the request replace them.
         for (name, values) in &self.client.config().headers {
-            if !head.headers.contains_key(name.as_str()) {
-                request.insert_header(name, values);
-            }
+            request.insert_header(name, values);
         }
         head.headers
             .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
