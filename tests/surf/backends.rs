@@ -501,6 +501,14 @@ fn errors_tell_what_failed() {
         let error = answered(&client, "").expect_err("no answer");
         assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
     });
+    let br = "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nxx";
+    let error = answered(&curl(), br).expect_err("curl can't decode it");
+    assert_eq!(error.kind(), ErrorKind::Http, "{}", error.report());
+    let large = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(9000));
+    for answer in ["HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n4x", &large] {
+        let error = answered(&h1(), answer).expect_err("h1 can't read it");
+        assert_eq!(error.kind(), ErrorKind::Http, "{}", error.report());
+    }
     // A name that curl resolves to nothing without asking anybody (RFC 7686).
     let error = run(
         async {},

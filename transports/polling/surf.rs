@@ -14,7 +14,7 @@ use engineio_client::{Activity, Error, ErrorKind, async_trait};
 use futures::io::{AsyncBufRead, AsyncRead, AsyncReadExt as _, Cursor};
 use futures::{FutureExt as _, ready};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use url::Url;
 
 /// Polling by a [`surf::Client`] of your own, with its middleware.
@@ -116,10 +116,8 @@ impl SurfClient {
         exchange: &Exchange,
     ) -> Result<Response<Bytes>, Error> {
         let method = request.method().clone();
-        let mark = || exchange.mark(&method);
         let request = self.request(request, &exchange.activity)?;
         let mut response = self.client.send(request).await.map_err(surf_error)?;
-        mark();
         let status = StatusCode::from_u16(response.status().into()).map_err(|error| {
             Error::new(ErrorKind::Http, "the status is not one").with_source(error)
         })?;
@@ -134,7 +132,7 @@ impl SurfClient {
             let message = "the server compressed a response, which it was not asked to";
             return Err(Error::new(ErrorKind::Http, message));
         }
-        let body = read(response.take_body(), exchange.limits.body, mark).await?;
+        let body = read(response.take_body(), &method, exchange).await?;
         if length.is_some_and(|length| body.len() < length) {
             // h1 takes a body that was cut off for a whole one.
             return Err(Error::new(
@@ -295,7 +293,8 @@ fn length(headers: &HeaderMap) -> Option<usize> {
 /// What is read at once.
 const PIECE: usize = 16 * 1024;
 
-async fn read(body: Body, limit: usize, mark: impl Fn()) -> Result<Bytes, Error> {
+async fn read(body: Body, method: &Method, exchange: &Exchange) -> Result<Bytes, Error> {
+    let limit = exchange.limits.body;
     let mut body = pin!(body);
     let mut whole = BytesMut::new();
     let mut piece = vec![0; PIECE];
@@ -307,7 +306,7 @@ async fn read(body: Body, limit: usize, mark: impl Fn()) -> Result<Bytes, Error>
         if count == 0 {
             return Ok(whole.freeze());
         }
-        mark();
+        exchange.mark(method);
         if count > limit.saturating_sub(whole.len()) {
             let message = format!("a body of more than {limit} bytes (limit max_body_size)");
             return Err(Error::new(ErrorKind::Limit, message));
@@ -328,11 +327,8 @@ const KINDS: &[(&str, ErrorKind)] = &[
     ("BadServerCertificate", ErrorKind::Tls),
     ("BadClientCertificate", ErrorKind::Tls),
     ("InvalidContentEncoding", ErrorKind::Http),
-    ("InvalidHttpFormat", ErrorKind::Http),
     ("Curl(\"Unsupported protocol", ErrorKind::Http),
-    ("Curl(\"Weird server reply", ErrorKind::Http),
     ("Head byte length", ErrorKind::Http),
-    ("Malformed HTTP head", ErrorKind::Http),
     ("Unsupported HTTP version", ErrorKind::Http),
     ("invalid ", ErrorKind::Http),
 ];
