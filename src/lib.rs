@@ -35,8 +35,8 @@
 //!
 //! # Features
 //!
-//! `tokio`, `smol`, `async-std` (a runtime each), `polling`, `websocket` (the transports), `mock` (for
-//! tests), `cli` (the program `eio`). They only add; by default `tokio`, `polling` and `websocket`.
+//! `tokio`, `smol`, `async-std` (a runtime each), `polling`, `websocket` (the transports), `surf`
+//! (polling by a surf client of yours), `mock` (for tests), `cli` (the program `eio`). They only add; by default `tokio`, `polling` and `websocket`.
 
 // The folder `transports` is compiled a second time as a foreign crate, so it names this crate as
 // a stranger does.
