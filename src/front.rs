@@ -3,7 +3,12 @@
 
 #[cfg(any(feature = "polling", feature = "websocket"))]
 mod shortcuts {
+    #[cfg(feature = "polling")]
+    use std::sync::Arc;
+
     use crate::client::Builder;
+    #[cfg(feature = "polling")]
+    use crate::http::HttpClient;
     use crate::runtime::Runtime;
     use crate::transports::{Dialer, Proxy, Transports};
 
@@ -12,6 +17,21 @@ mod shortcuts {
 
     /// Shortcuts to what is set about the built-in transports.
     impl<R: Runtime> Builder<Transports, R> {
+        /// Which HTTP client polling uses, in place of the built-in one.
+        ///
+        /// ```no_run
+        /// # fn with(mine: impl engineio_client::http::HttpClient) {
+        /// use std::sync::Arc;
+        ///
+        /// let builder = engineio_client::tokio::Client::builder("http://localhost:3000")
+        ///     .http_client(Arc::new(mine));
+        /// # }
+        /// ```
+        #[cfg(feature = "polling")]
+        pub fn http_client(self, client: Arc<dyn HttpClient>) -> Self {
+            self.try_map_transport(|transports| Ok(transports.http_client(client)))
+        }
+
         /// How connections are made.
         pub fn dialer(self, dialer: Dialer) -> Self {
             self.try_map_transport(|transports| Ok(transports.map_dialer(|_| dialer)))

@@ -5,28 +5,119 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 
 use crate::error::Error;
 use crate::runtime::Runtime;
 use crate::transport::{Activity, Limits};
 
 /// An HTTP client that can serve polling. The built-in one is enough for most; implement this to
-/// use one of yours.
+/// use one of yours, and hand it to
+/// [`Polling::with_client`](crate::transports::Polling::with_client) or to the builder's
+/// `http_client`. The example `custom_http_client` does so for reqwest.
+///
+/// # The contract
+///
+/// A server of Engine.IO takes messages out of its queue to answer a poll with them, and ends a
+/// session that asks twice at once. So much of what is a help elsewhere does harm here:
+///
+/// - **One call is one request.** No redirect is followed, and nothing is repeated of which a byte
+///   may have left (libraries do so, without a word, when a connection that they kept turns out to
+///   be closed: look for their setting).
+/// - **No time limit of yours covers a poll**, which takes as long as the server likes. What must not
+///   take longer than [`dial_timeout`](Exchange::dial_timeout) is to connect: name, TCP and TLS
+///   together. A request for which no connection is left in a pool must not wait for one.
+/// - **The future may be dropped at any point**: a session that closes or upgrades drops its poll.
+///   Its connection must then end, or be used no more: a server that goes on answering must not
+///   have its answer given to the request that comes next.
+/// - **Calls come at the same time**: a poll and a post of each session that shares the client.
+/// - **What is sent is what was given**: each header, and to those a `Host` and, with a body, a
+///   `Content-Length`. Some servers take no chunked bodies, and none of them a type of your own. A
+///   header that your library can't send is an error, and not left out.
+/// - **What is received is within [`limits`](Exchange::limits)**, as far as you can tell: stop
+///   reading when a body exceeds `body`, and refuse a head of more than `head` bytes. An end before
+///   the end of the body, by its length or its chunks, is an error.
+/// - **Progress is reported** as it happens, by [`Exchange::mark`] when bytes of a response have
+///   come, and by [`Activity::mark_sent`] when some of a body have left; or a message that is long
+///   and slow is taken for silence.
+/// - **Cookies and compression are no concern of yours.** Keep no cookies, and give back all
+///   `Set-Cookie` headers. Ask for no compression beyond what the request says, and give back the
+///   body as it came, with its `Content-Encoding`; or, where your library decodes it, without that
+///   header.
+/// - **The URI holds what is secret**, the session's id at least, and so do headers: they belong in no
+///   error and no log, and libraries like to put the former there.
+/// - A panic ends the session with an error of the kind [`Aborted`](crate::ErrorKind::Aborted).
+///
+/// The kind of an error tells the user what to look for: [`Resolve`](crate::ErrorKind::Resolve),
+/// [`Connect`](crate::ErrorKind::Connect), [`Tls`](crate::ErrorKind::Tls) and
+/// [`Timeout`](crate::ErrorKind::Timeout) on the way to the server,
+/// [`Ended`](crate::ErrorKind::Ended) when the connection fails afterwards,
+/// [`Http`](crate::ErrorKind::Http) for what is no HTTP, [`Limit`](crate::ErrorKind::Limit) (the
+/// message names it), and [`Invalid`](crate::ErrorKind::Invalid) for a request that can't be made.
+/// After `Limit` and `Invalid` no other transport is tried.
+///
+/// ```
+/// use bytes::{Bytes, BytesMut};
+/// use engineio_client::http::{Exchange, HttpClient};
+/// use engineio_client::{Error, ErrorKind, async_trait};
+/// use http::{Request, Response};
+///
+/// # mod some_library {
+/// #     #[derive(Debug)]
+/// #     pub struct Error;
+/// #     impl std::fmt::Display for Error {
+/// #         fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { Ok(()) }
+/// #     }
+/// #     impl std::error::Error for Error {}
+/// #     pub struct Client;
+/// #     pub struct Body;
+/// #     impl Client {
+/// #         pub async fn send(
+/// #             &self,
+/// #             _: http::Request<bytes::Bytes>,
+/// #         ) -> Result<http::Response<Body>, Error> { Err(Error) }
+/// #     }
+/// #     impl Body {
+/// #         pub async fn next(&mut self) -> Result<Option<bytes::Bytes>, Error> { Ok(None) }
+/// #     }
+/// # }
+/// struct Mine(some_library::Client);
+///
+/// #[async_trait]
+/// impl HttpClient for Mine {
+///     async fn send(
+///         &self,
+///         request: Request<Bytes>,
+///         exchange: &Exchange,
+///     ) -> Result<Response<Bytes>, Error> {
+///         let failed = |error| Error::new(ErrorKind::Ended, "the request failed").with_source(error);
+///         let (method, limit) = (request.method().clone(), exchange.limits.body);
+///         let (head, mut body) = self.0.send(request).await.map_err(failed)?.into_parts();
+///         let mut whole = BytesMut::new();
+///         while let Some(piece) = body.next().await.map_err(failed)? {
+///             exchange.mark(&method);
+///             if piece.len() > limit - whole.len() {
+///                 let message = format!("a body of more than {limit} bytes (limit max_body_size)");
+///                 return Err(Error::new(ErrorKind::Limit, message));
+///             }
+///             whole.extend_from_slice(&piece);
+///         }
+///         Ok(Response::from_parts(head, whole.freeze()))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait HttpClient: Send + Sync + 'static {
-    /// Makes one request and reads the whole response.
-    ///
-    /// The URI is absolute. Implementations must not follow redirects, nor repeat a request whose
-    /// bytes may have left: a GET that the server has seen may have taken messages with it. A
-    /// poll may take as long as the server likes, so a time limit of yours must not cover it. They
-    /// must keep no cookies either: the session's go through here as `Cookie` and `Set-Cookie`. A body
-    /// may be given as it came, compressed, or decoded and without its `Content-Encoding`.
+    /// Makes one request, a GET or a POST with an absolute URI, and reads the whole response.
     ///
     /// # Errors
     ///
     /// When there is no response, or it is larger than the limits of the exchange. A response with
     /// any status is a response.
+    ///
+    /// # Cancel safety
+    ///
+    /// The request of a call that is dropped is given up, and does no harm to another.
     async fn send(
         &self,
         request: Request<Bytes>,
@@ -61,6 +152,18 @@ impl Exchange {
             limits,
             dial_timeout,
             activity,
+        }
+    }
+
+    /// Reports that bytes have come in answer to a request of this method.
+    ///
+    /// Those in answer to a GET, a poll, are a sign of life; those in answer to a POST are progress
+    /// of what is being sent, and say nothing of the session.
+    pub fn mark(&self, method: &Method) {
+        if method == Method::GET {
+            self.activity.mark();
+        } else {
+            self.activity.mark_sent();
         }
     }
 }

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "polling")]
+use engineio_client::http::HttpClient;
 use engineio_client::{Error, ErrorKind, Link, OpenRequest, Runtime, Transport, async_trait};
 
 #[cfg(feature = "mock")]
@@ -30,6 +32,8 @@ pub use dial::{Dialer, Proxy};
 pub use futures_rustls::rustls;
 #[cfg(feature = "polling")]
 pub use polling::Polling;
+#[cfg(feature = "surf")]
+pub use polling::SurfClient;
 #[cfg(feature = "websocket")]
 pub use websocket::WebSocket;
 
@@ -96,6 +100,19 @@ impl Transports {
     #[must_use]
     pub fn with(mut self, transport: impl Transport) -> Self {
         self.list.push(Entry::Added(Arc::new(transport)));
+        self
+    }
+
+    /// The same list, the polling of which, if it is of the default list, makes its requests by this
+    /// HTTP client. It connects as it likes, whatever [`map_dialer`](Transports::map_dialer) says.
+    #[cfg(feature = "polling")]
+    #[must_use]
+    pub fn http_client(mut self, client: Arc<dyn HttpClient>) -> Self {
+        for entry in &mut self.list {
+            if let Entry::Polling(polling) = entry {
+                *polling = polling.clone().client(Arc::clone(&client));
+            }
+        }
         self
     }
 

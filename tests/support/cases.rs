@@ -13,7 +13,7 @@ use futures::channel::oneshot;
 use futures::future::{Shared, join_all};
 
 use super::server::{Counts, Server, Setup};
-use super::session::{Mode, Runs, Session, builder, dialer, within};
+use super::session::{HTTP_CLIENT, Mode, Runs, Session, builder, dialer, within};
 
 // Texts start with "m:" so that python-engineio does not take them for JSON.
 
@@ -153,8 +153,11 @@ impl Transport for Gated {
 /// how many back.
 async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Counts) {
     let (opener, opened) = oneshot::channel();
+    let polling = HTTP_CLIENT.get().map_or_else(Polling::default, |client| {
+        Polling::with_client(Arc::clone(client))
+    });
     let transports = Transports::new()
-        .with(Polling::default().dialer(dialer()))
+        .with(polling.dialer(dialer()))
         .with(Gated(opened.shared()));
     let builder = builder::<R>(url, Mode::Upgraded).transport(transports);
     let mut session = Session::connect(builder).await;

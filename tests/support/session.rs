@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use engineio_client::http::HttpClient;
 use engineio_client::transports::{Dialer, Transports};
 use engineio_client::{
     AsyncStd, Builder, Client, Closed, Event, Handshake, Message, Runtime, Smol, Tokio,
@@ -82,10 +83,18 @@ pub(crate) async fn within<T>(
     }
 }
 
+/// Makes the requests of all sessions by polling, where it is not the built-in client: for
+/// `tests/surf`.
+pub(crate) static HTTP_CLIENT: OnceLock<Arc<dyn HttpClient>> = OnceLock::new();
+
 /// A connection to be made in this mode.
 pub(crate) fn builder<R: Runs>(url: &str, mode: Mode) -> Builder<Transports, R> {
     let builder = Client::builder(url).transports(mode.transports().iter().copied());
-    builder.dialer(dialer())
+    let builder = builder.dialer(dialer());
+    match HTTP_CLIENT.get() {
+        Some(client) => builder.http_client(Arc::clone(client)),
+        None => builder,
+    }
 }
 
 /// Trusts the servers of the tests that speak TLS.

@@ -2,6 +2,8 @@
 
 mod encoding;
 mod hyper;
+#[cfg(feature = "surf")]
+mod surf;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -19,6 +21,8 @@ use url::Position;
 
 use self::encoding::{ACCEPTED, decode};
 use self::hyper::Hyper;
+#[cfg(feature = "surf")]
+pub use self::surf::SurfClient;
 use super::dial::{Dialer, Proxy};
 use super::refusal::refusal;
 
@@ -49,10 +53,14 @@ impl Polling {
 
     /// Polling by an HTTP client of yours, which all sessions share.
     pub fn with_client(client: Arc<dyn HttpClient>) -> Self {
-        Self {
-            client: Some(client),
-            dialer: Dialer::default(),
-        }
+        Self::default().client(client)
+    }
+
+    /// The same polling by an HTTP client of yours.
+    #[must_use]
+    pub fn client(mut self, client: Arc<dyn HttpClient>) -> Self {
+        self.client = Some(client);
+        self
     }
 }
 

@@ -1,0 +1,39 @@
+//! Polling by surf: against engineioxide on each runtime, and against servers of raw bytes.
+
+#![cfg(test)]
+
+#[macro_use]
+#[path = "../support"]
+mod support {
+    // A part of each is used here.
+    #[allow(dead_code)]
+    pub(crate) mod cases;
+    pub(crate) mod log;
+    #[allow(unused_macros)]
+    #[macro_use]
+    pub(crate) mod matrix;
+    pub(crate) mod oxide;
+    pub(crate) mod server;
+    #[allow(dead_code)]
+    pub(crate) mod session;
+}
+
+mod backends;
+mod raw;
+mod sessions;
+
+use std::sync::Arc;
+
+use engineio_client::transports::SurfClient;
+
+/// What the documentation of `SurfClient` asks for.
+fn config() -> surf::Config {
+    surf::Config::new()
+        .set_timeout(None)
+        .set_http_keep_alive(false)
+}
+
+fn curl() -> Arc<SurfClient> {
+    let client = config().try_into().expect("curl starts");
+    Arc::new(SurfClient::new(client).expect("the configuration is right"))
+}
