@@ -292,6 +292,10 @@ fn kept(body: impl AsRef<[u8]>) -> Vec<u8> {
 
 #[test]
 fn polls_over_http_are_sent_to_the_proxy_on_connections_that_are_kept() {
+    let encodings = match cfg!(feature = "compression") {
+        true => "accept-encoding: gzip, deflate\r\n",
+        false => "",
+    };
     under_some_orders(async |runtime| {
         for (proxy, authorization) in [
             (HTTP, ""),
@@ -307,7 +311,7 @@ fn polls_over_http_are_sent_to_the_proxy_on_connections_that_are_kept() {
                 for number in 0..3 {
                     let expected = format!(
                         "GET {target} HTTP/1.1\r\naccept: */*\r\nuser-agent: engineio-client/{}\r\n\
-                         x-mine: 1\r\nhost: chat.test\r\nconnection: keep-alive\r\n\
+                         {encodings}x-mine: 1\r\nhost: chat.test\r\nconnection: keep-alive\r\n\
                          {authorization}\r\n",
                         env!("CARGO_PKG_VERSION")
                     );
