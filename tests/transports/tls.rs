@@ -169,7 +169,8 @@ fn several_cas_may_be_added_in_one_file_or_one_by_one() {
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Tls);
         // Though it was used before.
         let by_turns = only_one.ca_pem(other.pem()).unwrap();
-        for tls in [&together, &by_turns] {
+        let the_other_way = other.trusted().ca_pem(one.pem()).unwrap();
+        for tls in [&together, &by_turns, &the_other_way] {
             greeted(&runtime, "websocket", tls, URL).await.unwrap();
         }
     });

@@ -40,11 +40,14 @@ use self::stream::{Raw, TlsStream};
 /// ```
 ///
 /// Clones share what was loaded, and the sessions of TLS that servers let a client resume.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Tls(Source);
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 enum Source {
+    /// The configuration without any settings, of which the process has one.
+    #[default]
+    System,
     Settings(Arc<Settings>),
     /// A configuration of the user's own.
     Given(Arc<ClientConfig>),
@@ -59,8 +62,8 @@ struct Settings {
     config: OnceLock<Arc<ClientConfig>>,
 }
 
-/// The configuration without any settings, for the whole process.
-static DEFAULT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+/// That of [`Source::System`].
+static SYSTEM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
 
 impl Tls {
     /// Trusts these CAs besides those of the operating system: one or more certificates in PEM. The
@@ -185,13 +188,18 @@ impl Tls {
     }
 
     fn into_settings(self, what: &str) -> Result<Settings, Error> {
-        let Source::Settings(settings) = self.0 else {
-            let message = format!("a TLS configuration of your own has to have {what} itself");
-            return Err(Error::new(ErrorKind::Invalid, message));
-        };
-        let mut settings = Arc::unwrap_or_clone(settings);
-        settings.config = OnceLock::new();
-        Ok(settings)
+        match self.0 {
+            Source::System => Ok(Settings::default()),
+            Source::Settings(settings) => {
+                let mut settings = Arc::unwrap_or_clone(settings);
+                settings.config = OnceLock::new();
+                Ok(settings)
+            }
+            Source::Given(_) => {
+                let message = format!("a TLS configuration of your own has to have {what} itself");
+                Err(Error::new(ErrorKind::Invalid, message))
+            }
+        }
     }
 
     /// What is needed to speak TLS with the host of a URL.
@@ -213,30 +221,11 @@ impl Tls {
     }
 
     fn config(&self) -> Result<Arc<ClientConfig>, Error> {
-        let settings = match &self.0 {
-            Source::Settings(settings) => settings,
-            Source::Given(config) => return Ok(Arc::clone(config)),
-        };
-        let place = if settings.is_default() {
-            &DEFAULT
-        } else {
-            &settings.config
-        };
-        // What fails is tried again with the next connection.
-        if let Some(config) = place.get() {
-            return Ok(Arc::clone(config));
+        match &self.0 {
+            Source::System => Settings::default().config_in(&SYSTEM),
+            Source::Settings(settings) => settings.config_in(&settings.config),
+            Source::Given(config) => Ok(Arc::clone(config)),
         }
-        let config = settings.build().map_err(|error| {
-            let message = "the certificates of this system's CAs can't be used";
-            Error::new(ErrorKind::Tls, message).with_source(error)
-        })?;
-        Ok(Arc::clone(place.get_or_init(|| Arc::new(config))))
-    }
-}
-
-impl Default for Tls {
-    fn default() -> Self {
-        Settings::default().into()
     }
 }
 
@@ -250,6 +239,7 @@ impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Tls");
         match &self.0 {
+            Source::System => debug.finish(),
             Source::Settings(settings) => debug
                 .field("authorities", &settings.authorities.len())
                 .field("client_certificate", &settings.identity.is_some())
@@ -261,8 +251,16 @@ impl fmt::Debug for Tls {
 }
 
 impl Settings {
-    fn is_default(&self) -> bool {
-        self.authorities.is_empty() && self.identity.is_none() && !self.accepts_any
+    /// What was built before, or is now. What fails is tried again with the next connection.
+    fn config_in(&self, place: &OnceLock<Arc<ClientConfig>>) -> Result<Arc<ClientConfig>, Error> {
+        if let Some(config) = place.get() {
+            return Ok(Arc::clone(config));
+        }
+        let config = self.build().map_err(|error| {
+            let message = "the certificates of this system's CAs can't be used";
+            Error::new(ErrorKind::Tls, message).with_source(error)
+        })?;
+        Ok(Arc::clone(place.get_or_init(|| Arc::new(config))))
     }
 
     fn build(&self) -> Result<ClientConfig, rustls::Error> {
