@@ -14,11 +14,16 @@ mod support {
     pub(crate) mod tls;
 }
 
+#[path = "cli/proxies.rs"]
+mod through_proxies;
 #[path = "cli/tls.rs"]
 mod tls;
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -28,7 +33,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::oxide::Oxide;
 use support::peers::Peer;
-use support::proxies::{self, Proxy};
 use support::server::{Counts, LARGE, Server as _, Setup};
 
 /// For what has to come. Generous, so that a busy machine fails no test.
@@ -156,6 +160,30 @@ impl Drop for Eio {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A file that goes with its test.
+struct File(PathBuf);
+
+impl File {
+    fn new(content: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("eio-{}-{number}.pem", std::process::id());
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, content).expect("there is room");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("it is UTF-8")
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -625,188 +653,5 @@ fn the_servers_end_is_told_and_exits_with_1() {
         );
         let (lines, status, _) = eio.finish();
         assert_eq!((lines.len(), status), (0, 1));
-    }
-}
-
-/// The URLs of a server that a proxy must lead to. An `https` one has its place here.
-fn urls(server: &Oxide) -> [String; 1] {
-    [server.url()]
-}
-
-/// Texts are echoed, on each runtime and in each mode, through the proxy of this URL.
-fn talks_through(proxy: &str, server: &Oxide) {
-    for url in urls(server) {
-        for (runtime, mode) in RUNTIMES
-            .iter()
-            .flat_map(|runtime| MODES.map(|mode| (runtime, mode)))
-        {
-            let mut eio = connected(&url, runtime, mode, &["--proxy", proxy]);
-            let long = "long ".repeat(10_000);
-            for text in ["hällo", "", &long, "last"] {
-                eio.say(text.as_bytes());
-                let event = eio.event();
-                if event["event"] != "message" {
-                    panic!("{runtime}, {mode:?}: {event}: {}", eio.errors());
-                }
-                assert_eq!(event, json!({"event": "message", "text": text}));
-            }
-            goodbye(eio, &format!("{url}, {runtime}, {mode:?}"));
-        }
-    }
-}
-
-/// The proxy has written this of what it did.
-fn has_done(proxy: &Proxy, what: &str) {
-    let line = proxy.log().wait_for_line(what, DEADLINE);
-    assert!(line.is_some(), "no {what:?} in {:#?}", proxy.log().lines());
-}
-
-/// Connecting through this proxy fails, and this is said about it.
-fn fails_through(proxy: &str, mode: Mode, url: &str, words: &[&str]) {
-    for runtime in RUNTIMES {
-        let arguments = [
-            "--runtime",
-            runtime,
-            "--transport",
-            mode.option(),
-            "--proxy",
-        ];
-        let (lines, status, errors) = run(&[&arguments[..], &[proxy, url]].concat(), b"hello\n");
-        assert_eq!((lines.len(), status), (0, 1), "{errors}");
-        for word in words {
-            assert!(errors.contains(word), "{word:?}: {errors}");
-        }
-        assert!(
-            !errors.contains("wrong") && !errors.contains("secret"),
-            "{errors}"
-        );
-    }
-}
-
-const CREDENTIALS: proxies::Credentials = Some(("me", "secret"));
-
-#[test]
-#[ignore = "needs the proxies that tests/run installs"]
-fn talks_through_an_http_proxy() {
-    let server = Oxide::start(Setup::Default);
-    let url = server.url();
-    let host = url.strip_prefix("http://").expect("it is http");
-    for (credentials, user) in [(None, ""), (CREDENTIALS, "me:secret@")] {
-        let proxy = Proxy::http(credentials);
-        talks_through(&format!("http://{user}{}", proxy.address()), &server);
-        has_done(&proxy, &format!("GET {url}/engine.io/?"));
-        has_done(&proxy, &format!("POST {url}/engine.io/?"));
-        has_done(&proxy, &format!("CONNECT {host} HTTP/1.1"));
-    }
-}
-
-#[test]
-#[ignore = "needs the proxies that tests/run installs"]
-fn talks_through_a_socks_proxy() {
-    let server = Oxide::start(Setup::Default);
-    let url = server.url();
-    let (_, port) = url.rsplit_once(':').expect("there is a port");
-    for (credentials, user) in [(None, ""), (CREDENTIALS, "me:secret@")] {
-        let proxy = Proxy::socks(credentials);
-        talks_through(&format!("socks5h://{user}{}", proxy.address()), &server);
-        has_done(&proxy, &format!("connected to 127.0.0.1:{port}"));
-    }
-    // Who resolves the name shows in what the proxy is asked for.
-    for (scheme, asked) in [("socks5", "127.0.0.1"), ("socks5h", "localhost")] {
-        let proxy = Proxy::socks(None);
-        let proxy_url = format!("{scheme}://{}", proxy.address());
-        let url = format!("http://localhost:{port}");
-        goodbye(
-            connected(&url, "tokio", Mode::Upgraded, &["--proxy", &proxy_url]),
-            scheme,
-        );
-        has_done(&proxy, &format!("connected to {asked}:{port}"));
-    }
-}
-
-#[test]
-#[ignore = "needs the proxies that tests/run installs"]
-fn proxies_that_refuse_are_told() {
-    let server = Oxide::start(Setup::Default);
-    let url = server.url();
-    let http = Proxy::http(CREDENTIALS);
-    let shown = format!("the proxy http://{} ", http.address());
-    // Wrong credentials this one refuses with the status by which a server would.
-    for (user, status) in [("", "407 Proxy"), ("me:wrong@", "401 Unauthorized")] {
-        let proxy = format!("http://{user}{}", http.address());
-        for mode in [Mode::Polling, Mode::WebSocket] {
-            fails_through(&proxy, mode, &url, &[&shown, status]);
-        }
-    }
-    let socks = Proxy::socks(CREDENTIALS);
-    for (user, words) in [("", "wants a user"), ("me:wrong@", "refused the user")] {
-        let proxy = format!("socks5h://{user}{}", socks.address());
-        let shown = format!("the proxy socks5h://{} {words}", socks.address());
-        for mode in [Mode::Polling, Mode::WebSocket] {
-            fails_through(&proxy, mode, &url, &[&shown]);
-        }
-    }
-    // Proxies that reach no server.
-    let nowhere = format!("http://127.0.0.1:{}", proxies::free_port());
-    let proxy = format!("http://me:secret@{}", http.address());
-    let shown = format!("through the proxy http://{} with 500", http.address());
-    fails_through(&proxy, Mode::Polling, &nowhere, &[&shown]);
-    fails_through(
-        &proxy,
-        Mode::WebSocket,
-        &nowhere,
-        &["refused a tunnel", "500"],
-    );
-    let proxy = format!("socks5h://me:secret@{}", socks.address());
-    for mode in [Mode::Polling, Mode::WebSocket] {
-        fails_through(
-            &proxy,
-            mode,
-            &nowhere,
-            &["could not connect to 127", "refused"],
-        );
-    }
-}
-
-#[test]
-fn a_proxy_that_is_not_there_is_told() {
-    let server = Oxide::start(Setup::Default);
-    for scheme in ["http", "socks5", "socks5h"] {
-        let address = format!("127.0.0.1:{}", proxies::free_port());
-        let proxy = format!("{scheme}://me:secret@{address}");
-        let shown = format!("could not connect to the proxy {scheme}://{address}");
-        for mode in MODES {
-            fails_through(&proxy, mode, &server.url(), &[&shown, "refused"]);
-        }
-    }
-}
-
-#[test]
-fn the_environment_names_proxies_and_an_option_wins_over_it() {
-    let server = Oxide::start(Setup::Default);
-    let url = server.url();
-    let [first, second] = [(), ()].map(|()| format!("http://127.0.0.1:{}", proxies::free_port()));
-    let tries = |environment: &[(&str, &str)], options: &[&str]| {
-        let mut eio = Eio::start_in(environment, &[options, &[&url]].concat());
-        eio.say(b"hello");
-        let (_, status, errors) = eio.finish();
-        (status, errors)
-    };
-    let (status, errors) = tries(&[("http_proxy", &first)], &[]);
-    let told = errors.contains(&format!("the proxy {first}"));
-    assert!(status == 1 && told, "{errors}");
-    let (status, errors) = tries(&[("http_proxy", &first)], &["--proxy", &second]);
-    let told = errors.contains(&format!("the proxy {second}"));
-    assert!(status == 1 && told, "{errors}");
-    let (status, errors) = tries(&[("http_proxy", "ftp://me:secret@x")], &[]);
-    let told = errors.contains("http_proxy") && !errors.contains("secret");
-    assert!(status == 1 && told, "{errors}");
-    for environment in [
-        &[("HTTP_PROXY", &*first)][..],
-        &[("https_proxy", &first)],
-        &[("all_proxy", &first), ("no_proxy", "127.0.0.0/8")],
-    ] {
-        let (status, errors) = tries(environment, &[]);
-        assert_eq!(status, 0, "{environment:?}: {errors}");
     }
 }

@@ -1,9 +1,6 @@
 //! `eio` by TLS: with a CA of one's own, with those of the system, with none.
 
-use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
@@ -11,31 +8,7 @@ use super::support::oxide::Oxide;
 use super::support::peers::Peer;
 use super::support::server::{Secure, Server as _, Setup};
 use super::support::tls::{AUTHORITY, Authority, Front, Identity, expired};
-use super::{Eio, MODES, RUNTIMES, connected, goodbye, run};
-
-/// A file that goes with its test.
-struct File(PathBuf);
-
-impl File {
-    fn new(content: &str) -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("eio-{}-{number}.pem", std::process::id());
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::write(&path, content).expect("there is room");
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().expect("it is UTF-8")
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
+use super::{Eio, File, MODES, RUNTIMES, connected, goodbye, run};
 
 /// Texts are echoed on each runtime, by each transport, with these options.
 fn talks(url: &str, options: &[&str]) {
