@@ -655,3 +655,50 @@ fn the_servers_end_is_told_and_exits_with_1() {
         assert_eq!((lines.len(), status), (0, 1));
     }
 }
+
+#[test]
+fn verbosity_shows_levels_and_contents_at_the_last_alone_and_secrets_at_none() {
+    let server = Oxide::start(Setup::Default);
+    let url = server.url().replace("//", "//hexuser:hunter2@") + "/?token=hunter2";
+    for runtime in RUNTIMES {
+        for (flag, shown, hidden) in [
+            ("-v", &["INFO", "connected"][..], &["DEBUG", "TRACE"][..]),
+            (
+                "-vv",
+                &["INFO", "DEBUG", "opening"],
+                &["TRACE", "confidential"],
+            ),
+            (
+                "-vvv",
+                &["INFO", "DEBUG", "TRACE", "contents=\"confidential\""],
+                &[],
+            ),
+        ] {
+            let options = [
+                "--runtime",
+                runtime,
+                flag,
+                "-H",
+                "X-Key: hunter2",
+                "-H",
+                "Cookie: session=hunter2",
+                "--query",
+                "key=hunter2",
+                "--linger",
+                "0.2",
+                &url,
+            ];
+            let (lines, status, errors) = run(&options, b"confidential\n");
+            assert_eq!((lines, status), (vec!["confidential".to_owned()], 0));
+            for part in shown {
+                assert!(errors.contains(part), "{flag}, {part:?}: {errors}");
+            }
+            for part in hidden
+                .iter()
+                .chain(&["hunter2", "hexuser", "aGV4dXNlcjpodW50ZXIy"])
+            {
+                assert!(!errors.contains(part), "{flag}, {part:?}: {errors}");
+            }
+        }
+    }
+}

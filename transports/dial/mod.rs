@@ -177,6 +177,12 @@ impl Dialer {
             Some(_) => None,
             None => self.proxy_for(url)?,
         };
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default();
+        match proxy {
+            Some(proxy) => tracing::debug!(host, port, %proxy, "connecting"),
+            None => tracing::debug!(host, port, "connecting"),
+        }
         let mut dialed = match (address, proxy) {
             (Some(address), _) => Dialed::to_server(tcp::connect(runtime, address).await?),
             (None, Some(proxy)) => proxy.dial(runtime, url, purpose).await?,
@@ -185,6 +191,7 @@ impl Dialer {
         if let Some(tls) = tls {
             dialed.stream = tls.connect(dialed.stream).await?;
         }
+        tracing::debug!(host, port, "connection made");
         Ok(dialed)
     }
 }

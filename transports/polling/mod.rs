@@ -150,8 +150,11 @@ impl Requests {
         if let Some(cookies) = &self.request.cookies {
             cookies.add_to(headers, &self.request.url, now());
         }
-        *request.method_mut() = method;
+        tracing::debug!(%method, bytes = request.body().len(), "request");
+        *request.method_mut() = method.clone();
         let response = self.client.send(request, &self.exchange).await?;
+        let status = response.status().as_u16();
+        tracing::debug!(%method, status, bytes = response.body().len(), "response");
         // A refusal may set some, too: a load balancer's other choice, say.
         if let Some(cookies) = &self.request.cookies {
             cookies.store(response.headers(), &self.request.url, now());

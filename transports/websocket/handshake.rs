@@ -45,6 +45,7 @@ pub(super) async fn shake_hands(
     if let Some(cookies) = &request.cookies {
         cookies.store(&answer.headers, &request.url, runtime.now());
     }
+    tracing::debug!(status = answer.status.as_u16(), "websocket response");
     if answer.status != StatusCode::SWITCHING_PROTOCOLS {
         let body = read_body(runtime, &mut stream, rest, &answer.headers).await;
         return Err(refusal(
