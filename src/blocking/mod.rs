@@ -17,7 +17,7 @@
 //! program's `spawn_blocking` included, and may be dropped anywhere. Called from within an async task
 //! it works, too, but holds up all else that the task's thread has to run, like any call that blocks.
 //! Where it would wait for itself (on the background thread, or on a thread that async-std needs to
-//! run the session) connecting fails with [`ErrorKind::Runtime`](crate::ErrorKind::Runtime).
+//! run the session) connecting fails with [`ErrorKind::Runtime`].
 
 mod background;
 mod handle;
