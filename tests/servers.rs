@@ -15,6 +15,9 @@ mod support {
     pub(crate) mod tls;
 }
 
+#[cfg(unix)]
+#[path = "servers/addresses.rs"]
+mod addresses;
 #[path = "servers/blocking.rs"]
 mod blocking;
 
