@@ -606,7 +606,12 @@ mod tests {
             choose(&known, Some(&names(&["websocket", "polling"]))).unwrap(),
             ["websocket", "polling"]
         );
-        for wrong in [&[][..], &["carrier-pigeon"], &["polling", "polling"]] {
+        for wrong in [
+            &[][..],
+            &["carrier-pigeon"],
+            &["websocket", "carrier-pigeon"],
+            &["polling", "polling"],
+        ] {
             assert_eq!(
                 choose(&known, Some(&names(wrong))).unwrap_err().kind(),
                 ErrorKind::Invalid

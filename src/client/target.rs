@@ -176,6 +176,46 @@ mod tests {
     }
 
     #[test]
+    fn the_host_and_the_port_are_those_of_the_url_or_of_its_scheme() {
+        for (url, host, port, authority) in [
+            ("http://localhost", "localhost", 80, "localhost"),
+            ("https://localhost", "localhost", 443, "localhost"),
+            ("ws://localhost", "localhost", 80, "localhost"),
+            ("wss://localhost", "localhost", 443, "localhost"),
+            ("http://localhost:80", "localhost", 80, "localhost"),
+            ("https://localhost:443", "localhost", 443, "localhost"),
+            ("http://h:443", "h", 443, "h:443"),
+            ("https://h:80", "h", 80, "h:80"),
+            ("http://localhost:8080", "localhost", 8080, "localhost:8080"),
+            (
+                "https://localhost:8443",
+                "localhost",
+                8443,
+                "localhost:8443",
+            ),
+            ("wss://localhost:2020", "localhost", 2020, "localhost:2020"),
+            ("http://[::1]", "[::1]", 80, "[::1]"),
+            ("https://[::1]", "[::1]", 443, "[::1]"),
+            ("http://[::1]:8080", "[::1]", 8080, "[::1]:8080"),
+            ("ws://[::1]", "[::1]", 80, "[::1]"),
+            (
+                "ws://[2001:db8::1]:7334",
+                "[2001:db8::1]",
+                7334,
+                "[2001:db8::1]:7334",
+            ),
+            ("http://user:b@h:81/p?bar=@example.com", "h", 81, "h:81"),
+            ("http://h?bar=@example.com", "h", 80, "h"),
+        ] {
+            let url = target(url, None, true).url;
+            assert_eq!(url.host_str(), Some(host), "{url}");
+            assert_eq!(url.port_or_known_default(), Some(port), "{url}");
+            let written = &url[url::Position::BeforeHost..url::Position::AfterPort];
+            assert_eq!(written, authority);
+        }
+    }
+
+    #[test]
     fn the_query_is_kept_as_it_is_but_for_what_the_protocol_sets() {
         let mut target = target("http://h/?a=1&EIO=3&b=%20x&transport=x&c", None, true);
         assert_eq!(target.query, "a=1&b=%20x&c");
@@ -217,6 +257,9 @@ mod tests {
             "http://h:99999",
             "data:x",
             "http:// x",
+            "http://::1",
+            "//h",
+            "/foo?bar=@example.com",
         ] {
             let Err(error) = Target::parse(url) else {
                 panic!("{url:?} was taken")

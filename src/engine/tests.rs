@@ -410,6 +410,41 @@ fn binary_counts_as_base64() {
 }
 
 #[test]
+fn messages_are_merged_into_as_few_posts_as_fit() {
+    let text = |length: usize| Message::from("a".repeat(length));
+    let binary = |length: usize| Message::from(vec![1; length]);
+    let euros = Message::from("€".repeat(33));
+    for (messages, posts) in [
+        (
+            vec![text(99), text(30), text(30), text(35), euros, text(99)],
+            &[1, 3, 1, 1][..],
+        ),
+        (
+            vec![binary(72), binary(20), text(20), binary(20), binary(72)],
+            &[1, 3, 1],
+        ),
+        // An empty one counts as well: the size of what follows it is still minded.
+        (vec![binary(0), text(96), text(1)], &[2, 1]),
+    ] {
+        let mut rig = Rig::polling(&["polling"], OPEN);
+        let messages = messages.into_iter().map(Packet::Message).collect();
+        rig.engine.handle(rig.now, Input::Send(messages));
+        let mut sizes = Vec::new();
+        loop {
+            let batch = rig.outputs().into_iter().find_map(|output| match output {
+                Output::Send { batch, .. } => Some(batch),
+                _ => None,
+            });
+            let Some(batch) = batch else { break };
+            assert!(crate::codec::encode_payload(&batch).len() <= 100);
+            sizes.push(batch.len());
+            rig.engine.handle(rig.now, Input::Sent { link: LinkId(0) });
+        }
+        assert_eq!(sizes, posts);
+    }
+}
+
+#[test]
 fn a_payload_has_at_most_16_packets() {
     let mut rig = Rig::polling(
         &["polling"],
@@ -678,7 +713,7 @@ fn a_websocket_session_is_not_upgraded() {
 
 #[test]
 fn a_probe_that_fails_before_the_pong_leaves_polling_as_it_was() {
-    for step in 0..4 {
+    for step in 0..5 {
         let mut rig = Rig::polling(&["polling", "websocket"], OPEN);
         let todo = match step {
             0 => rig.fails(1, Call::Open),
@@ -690,9 +725,13 @@ fn a_probe_that_fails_before_the_pong_leaves_polling_as_it_was() {
                 rig.opened(1, Framing::Frames);
                 rig.fails(1, Call::Receive)
             }
-            _ => {
+            3 => {
                 rig.opened(1, Framing::Frames);
                 rig.brings(1, &["3other"])
+            }
+            _ => {
+                rig.opened(1, Framing::Frames);
+                rig.brings(1, &["0{}"])
             }
         };
         assert_eq!(

@@ -21,6 +21,7 @@ pub(crate) async fn every_kind_of_message_is_echoed<S: Server, R: Runs>(mode: Mo
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     session.echo("m:grüße, 世界 🌍").await;
+    session.echo("m:\u{e000}\u{fffd}\u{10ffff} €€€").await;
     session.echo("").await;
     session
         .echo("m:\"quoted\", a \\, a line\nand another\r\n\t\0")
