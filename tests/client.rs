@@ -217,6 +217,74 @@ fn a_session_that_can_not_be_opened_tells_why() {
 }
 
 #[test]
+fn before_it_is_open_a_client_has_no_sid_and_no_transport_and_may_be_closed() {
+    under_all_orders(async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let client = builder.start().unwrap();
+        assert_eq!((client.sid(), client.transport()), (None, None));
+        let open = servers.polling.opened().await;
+        assert!(client.opened().now_or_never().is_none());
+        let (closed, ()) = join(client.disconnect(), open.dropped()).await;
+        assert!(closed.is_clean(), "{closed:?}");
+        assert_eq!((client.sid(), client.transport()), (None, None));
+        let error = client.opened().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+    });
+}
+
+#[test]
+fn the_first_transport_of_the_list_opens_the_session() {
+    under_all_orders(async |runtime| {
+        for (names, first) in [
+            (None, "polling"),
+            (Some(&["polling"][..]), "polling"),
+            (Some(&["polling", "websocket"]), "polling"),
+            (Some(&["websocket"]), "websocket"),
+            (Some(&["websocket", "polling"]), "websocket"),
+        ] {
+            let (mut builder, mut servers) = setup(&runtime);
+            if let Some(names) = names {
+                builder = builder.transports(names.iter().copied());
+            }
+            let client = builder.header("X-Custom", "123").start().unwrap();
+            let (open, framing) = if first == "polling" {
+                (servers.polling.opened().await, Framing::Payloads)
+            } else {
+                (servers.websocket.opened().await, Framing::Frames)
+            };
+            assert_eq!(open.request.transport, first);
+            assert_eq!(open.request.url.as_str(), "http://localhost/engine.io/");
+            assert_eq!(open.request.headers["x-custom"], "123");
+            let link = open.accept(framing);
+            link.deliver(vec![Packet::Open(OPEN.into())]);
+            client.opened().await.unwrap();
+            assert_eq!(client.transport(), Some(first));
+            drop((client, link));
+        }
+    });
+}
+
+#[test]
+fn an_open_may_take_ten_seconds_or_what_was_set() {
+    under_all_orders(async |runtime| {
+        for set in [None, Some(Duration::from_secs(27))] {
+            let (mut builder, mut servers) = setup(&runtime);
+            if let Some(timeout) = set {
+                builder = builder.open_timeout(timeout);
+            }
+            let client = builder.transports(["websocket"]).start().unwrap();
+            let start = runtime.now();
+            let open = servers.websocket.opened().await;
+            let error = client.opened().await.unwrap_err();
+            assert!(error.is_timeout(), "{error:?}");
+            let expected = set.unwrap_or(Duration::from_secs(10));
+            assert_eq!(runtime.now() - start, expected);
+            open.dropped().await;
+        }
+    });
+}
+
+#[test]
 fn the_next_transport_is_tried_and_the_error_names_each() {
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
@@ -608,6 +676,25 @@ fn a_close_flushes_first_and_refuses_what_comes_after() {
 }
 
 #[test]
+fn a_close_that_nobody_waits_for_flushes_and_says_goodbye_all_the_same() {
+    under_all_orders(async |runtime| {
+        for by_polling in [true, false] {
+            let (client, link) = if by_polling {
+                polling(&runtime).await
+            } else {
+                websocket(&runtime).await
+            };
+            client.try_send("a").unwrap();
+            client.close();
+            assert_eq!(client.try_send("b").unwrap_err().kind(), ErrorKind::Closed);
+            assert!(client.wait().now_or_never().is_none());
+            assert_eq!(answer_all(link).await, [text("a"), Packet::Close]);
+            assert!(client.wait().await.is_clean());
+        }
+    });
+}
+
+#[test]
 fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
     under_all_orders(async |runtime| {
         let (mut client, mut link) =
@@ -870,6 +957,40 @@ fn a_close_at_every_step_of_an_upgrade_ends_well() {
             assert!(polling.contains(&text("a")));
         });
     }
+}
+
+#[test]
+fn a_close_between_the_pong_and_the_upgrade_flushes_what_waits_and_refuses_what_comes() {
+    under_all_orders(async |runtime| {
+        // The probe may die meanwhile, or stay.
+        for dies in [false, true] {
+            let (builder, mut servers) = setup(&runtime);
+            let client = builder.start().unwrap();
+            let polling = servers.polling.opened().await.accept(Framing::Payloads);
+            polling.deliver(vec![Packet::Open(OPEN.into())]);
+            client.opened().await.unwrap();
+            let mut websocket = servers.websocket.opened().await.accept(Framing::Frames);
+            websocket.sent().await;
+            websocket.deliver(vec![Packet::Pong("probe".into())]);
+            settle(&runtime).await;
+            // The poll still runs, so that nothing leaves.
+            for message in ["a", "b", "c"] {
+                client.send(message).await.unwrap();
+            }
+            let handle = client.handle();
+            let mut disconnect = Box::pin(handle.disconnect());
+            assert!(waits(&runtime, &mut disconnect).await);
+            let refused = client.send("late").await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Closed);
+            if dies {
+                websocket.fail_recv(Error::new(ErrorKind::Ended, "gone"));
+            }
+            let (closed, sent) = join(disconnect, answer_all(polling)).await;
+            assert!(closed.is_clean(), "{closed:?}");
+            assert_eq!(sent, [text("a"), text("b"), text("c"), Packet::Close]);
+            assert!(answer_all(websocket).await.is_empty());
+        }
+    });
 }
 
 #[test]
