@@ -278,6 +278,9 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_protocol() {
+        // engine.io-client: arraybuffer/polling.js:56; engine.io-parser: index.ts:17, :39,
+        // node.ts:27, :99, browser.ts:103; protocol: test-suite.js:232, :260; python-engineio:
+        // test_packet.py:56, :78, :118, test_payload.py:17, :23, :30, :36, :43
         for (packets, payload) in [
             (vec![message("hello")], "4hello"),
             (vec![message("")], "4"),
@@ -321,6 +324,10 @@ mod tests {
                 ],
                 "bAAEC\x1e4abc\x1ebAwQFBg==\x1e4def",
             ),
+            (
+                vec![message(vec![0, 1, 2]), message(vec![3, 4, 5, 6])],
+                "bAAEC\x1ebAwQFBg==",
+            ),
             (vec![message(vec![4, 1, 2, 3])], "bBAECAw=="),
             (vec![message(Vec::new())], "b"),
             (vec![message("test"), message(Vec::new())], "4test\x1eb"),
@@ -335,6 +342,8 @@ mod tests {
 
     #[test]
     fn a_frame_is_the_type_and_the_text_or_the_plain_data() {
+        // engine.io-parser: node.ts:15, :80; python-engineio: test_packet.py:7, :14, :18, :26, :30,
+        // :38, :42, :63, :70, :82, :118
         let whole = Bytes::from_static(&[0, 4, 1, 2, 3, 255]);
         for (packet, expected) in [
             (Packet::Noop, Frame::Text(b'6', "")),
@@ -369,6 +378,8 @@ mod tests {
 
     #[test]
     fn good_packets_before_a_bad_one_are_kept() {
+        // engine.io-parser: index.ts:26, :54; python-engineio: test_receive_unknown_packet,
+        // test_packet.py:132, test_payload.py:13, :60
         for (payload, good, named) in [
             (&b""[..], 0, "empty"),
             (b"4a\x1e", 1, "empty"),
@@ -458,6 +469,7 @@ mod tests {
 
     #[test]
     fn a_payload_of_50_000_packets_is_taken() {
+        // python-engineio: test_payload.py:64
         let body = vec!["4x"; 50_000].join("\x1e");
         let decoded = decode_payload(body.into(), &limits());
         assert_eq!(decoded.packets.len(), 50_000);

@@ -5,6 +5,8 @@
 mod handlers;
 #[path = "client/log.rs"]
 mod log;
+#[path = "client/parity.rs"]
+mod parity;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -140,6 +142,8 @@ async fn answer_all(mut link: MockLink) -> Vec<Packet> {
 
 #[test]
 fn a_session_is_opened_used_and_closed() {
+    // engine.io-client: socket.js:124, connection.js:20; python-engineio: test_send,
+    // test_current_transport
     under_all_orders(async |runtime| {
         let (mut client, mut link) = websocket(&runtime).await;
         assert_eq!(client.sid().as_deref(), Some("S"));
@@ -164,6 +168,7 @@ fn a_session_is_opened_used_and_closed() {
 
 #[test]
 fn events_come_in_order_and_the_end_is_the_last() {
+    // engine.io: server.js:1728; python-engineio: test_receive_close_packet
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         link.deliver(vec![text("a"), text("b"), Packet::Close, text("late")]);
@@ -181,6 +186,7 @@ fn events_come_in_order_and_the_end_is_the_last() {
 
 #[test]
 fn a_session_that_can_not_be_opened_tells_why() {
+    // engine.io: server.js:1489, :1506; python-engineio: test_send_packet_disconnected
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.transports(["websocket"]).start().unwrap();
@@ -218,6 +224,7 @@ fn a_session_that_can_not_be_opened_tells_why() {
 
 #[test]
 fn before_it_is_open_a_client_has_no_sid_and_no_transport_and_may_be_closed() {
+    // engine.io: server.js:1522; python-engineio: test_create, test_disconnect_not_connected
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.start().unwrap();
@@ -234,6 +241,8 @@ fn before_it_is_open_a_client_has_no_sid_and_no_transport_and_may_be_closed() {
 
 #[test]
 fn the_first_transport_of_the_list_opens_the_session() {
+    // engine.io: server.js:556, :566; python-engineio: test_connect_polling,
+    // test_connect_websocket, test_connect_custom_headers
     under_all_orders(async |runtime| {
         for (names, first) in [
             (None, "polling"),
@@ -266,6 +275,7 @@ fn the_first_transport_of_the_list_opens_the_session() {
 
 #[test]
 fn an_open_may_take_ten_seconds_or_what_was_set() {
+    // python-engineio: test_custom_timeout
     under_all_orders(async |runtime| {
         for set in [None, Some(Duration::from_secs(27))] {
             let (mut builder, mut servers) = setup(&runtime);
@@ -286,6 +296,7 @@ fn an_open_may_take_ten_seconds_or_what_was_set() {
 
 #[test]
 fn the_next_transport_is_tried_and_the_error_names_each() {
+    // engine.io: server.js:1489, :1506
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.start().unwrap();
@@ -325,6 +336,7 @@ fn a_send_waits_until_the_session_is_open() {
 
 #[test]
 fn the_outbox_is_bounded_in_messages_and_send_waits_for_room() {
+    // engine.io: server.js:2586, :2605; python-engineio: test_send_packet
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(3, 1000)).await;
         for message in ["a", "b", "c"] {
@@ -508,6 +520,7 @@ fn messages_that_nobody_wants_do_not_fill_the_inbox() {
 
 #[test]
 fn the_heartbeat_goes_on_while_nobody_reads() {
+    // protocol: test-suite.js:452
     under_all_orders(async |runtime| {
         let (client, link) = websocket_with(&runtime, |builder| builder.inbox(100, 10_000)).await;
         let server = {
@@ -537,6 +550,7 @@ fn the_heartbeat_goes_on_while_nobody_reads() {
 
 #[test]
 fn an_hour_of_heartbeats() {
+    // protocol: test-suite.js:412
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         for _ in 0..144 {
@@ -550,6 +564,7 @@ fn an_hour_of_heartbeats() {
 
 #[test]
 fn a_silent_server_ends_the_session_exactly_when_it_should() {
+    // engine.io: server.js:932, :1573
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         let opened = runtime.now();
@@ -590,6 +605,7 @@ fn bytes_of_an_unfinished_message_are_life() {
 
 #[test]
 fn a_flush_waits_for_what_was_accepted_before_and_for_no_more() {
+    // engine.io: server.js:2626-2749
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.flush().await.unwrap();
@@ -608,6 +624,7 @@ fn a_flush_waits_for_what_was_accepted_before_and_for_no_more() {
 
 #[test]
 fn what_did_not_leave_is_handed_back_in_order() {
+    // engine.io: server.js:877, :2586
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.send("left").await.unwrap();
@@ -640,6 +657,7 @@ fn what_did_not_leave_is_handed_back_in_order() {
 
 #[test]
 fn a_close_flushes_first_and_refuses_what_comes_after() {
+    // engine.io-client: connection.js:63; python-engineio: test_send_packet_disconnected
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         for message in ["a", "b", "c"] {
@@ -677,6 +695,7 @@ fn a_close_flushes_first_and_refuses_what_comes_after() {
 
 #[test]
 fn a_close_that_nobody_waits_for_flushes_and_says_goodbye_all_the_same() {
+    // python-engineio: test_disconnect_polling_abort, test_disconnect_websocket_abort
     under_all_orders(async |runtime| {
         for by_polling in [true, false] {
             let (client, link) = if by_polling {
@@ -696,6 +715,7 @@ fn a_close_that_nobody_waits_for_flushes_and_says_goodbye_all_the_same() {
 
 #[test]
 fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
+    // engine.io: server.js:1103
     under_all_orders(async |runtime| {
         let (mut client, mut link) =
             websocket_with(&runtime, |builder| builder.inbox(2, 1000)).await;
@@ -723,6 +743,7 @@ fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
 
 #[test]
 fn everybody_who_waits_hears_of_the_end() {
+    // python-engineio: test_wait, test_disconnect_not_connected
     under_all_orders(async |runtime| {
         let (client, link) = polling(&runtime).await;
         let (a, b) = (client.handle(), client.handle());
@@ -817,6 +838,8 @@ fn a_runtime_that_drops_the_driver_is_heard_of() {
 
 #[test]
 fn a_session_goes_over_from_polling_to_websocket_without_losing_anything() {
+    // protocol: test-suite.js:336; python-engineio: test_current_transport,
+    // test_polling_connection_upgraded
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let mut client = builder.start().unwrap();
@@ -910,6 +933,7 @@ fn a_probe_that_dies_after_the_pong_brings_polling_back() {
 
 #[test]
 fn a_close_at_every_step_of_an_upgrade_ends_well() {
+    // engine.io-client: connection.js:142; engine.io: server.js:1131
     // The step at which the user closes: before the probe is open, before the pong, after it, and
     // right after the session has gone over.
     for step in 0..4 {
@@ -961,6 +985,7 @@ fn a_close_at_every_step_of_an_upgrade_ends_well() {
 
 #[test]
 fn a_close_between_the_pong_and_the_upgrade_flushes_what_waits_and_refuses_what_comes() {
+    // engine.io-client: connection.js:142, :160, :179, :197
     under_all_orders(async |runtime| {
         // The probe may die meanwhile, or stay.
         for dies in [false, true] {
@@ -1023,6 +1048,7 @@ fn a_client_is_a_stream_and_a_sink() {
 
 #[test]
 fn what_can_not_be_sent_by_polling_is_handed_back_and_the_session_goes_on() {
+    // engine.io-client: socket.js:187, connection.js:100
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         let large = "x".repeat(1000);
@@ -1043,6 +1069,7 @@ fn what_can_not_be_sent_by_polling_is_handed_back_and_the_session_goes_on() {
 
 #[test]
 fn a_server_that_upgraded_is_remembered_where_that_was_asked_for() {
+    // engine.io-client: transport.js:10, :33
     under_all_orders(async |runtime| {
         static RUN: AtomicUsize = AtomicUsize::new(0);
         let url = format!(
@@ -1096,6 +1123,7 @@ fn a_server_that_upgraded_is_remembered_where_that_was_asked_for() {
 
 #[test]
 fn what_is_wrong_with_the_settings_is_told_at_the_start() {
+    // engine.io-client: socket.js:39; python-engineio: test_invalid_transports
     let runtime = MockRuntime::new();
     let start =
         |url: &str,

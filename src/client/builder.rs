@@ -595,6 +595,7 @@ mod tests {
 
     #[test]
     fn transports_are_chosen_by_name_in_the_users_order() {
+        // python-engineio: test_some_invalid_transports
         let known = ["polling", "websocket"];
         let names = |list: &[&str]| {
             list.iter()

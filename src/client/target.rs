@@ -155,6 +155,8 @@ mod tests {
 
     #[test]
     fn the_path_is_the_urls_or_the_one_given_or_the_default() {
+        // engine.io-client: engine.io-client.js:62, parseuri.js:7; python-engineio:
+        // test_engineio_url
         for (url, path, expected) in [
             ("http://h", None, "http://h/engine.io/"),
             ("http://h/", None, "http://h/engine.io/"),
@@ -177,6 +179,9 @@ mod tests {
 
     #[test]
     fn the_host_and_the_port_are_those_of_the_url_or_of_its_scheme() {
+        // engine.io-client: engine.io-client.js:27, :32, :38, :44, :50, :56, :68, :74, :80, :86,
+        // :92, transport.js:70, :81, :93, :107, :119, :131, :157, :168, :179, :190, :213, :224,
+        // parseuri.js:7; python-engineio: test_engineio_url
         for (url, host, port, authority) in [
             ("http://localhost", "localhost", 80, "localhost"),
             ("https://localhost", "localhost", 443, "localhost"),
@@ -217,6 +222,7 @@ mod tests {
 
     #[test]
     fn the_query_is_kept_as_it_is_but_for_what_the_protocol_sets() {
+        // python-engineio: test_connect_query_string, test_engineio_url
         let mut target = target("http://h/?a=1&EIO=3&b=%20x&transport=x&c", None, true);
         assert_eq!(target.query, "a=1&b=%20x&c");
         let mut more = String::new();
@@ -227,6 +233,7 @@ mod tests {
 
     #[test]
     fn a_user_in_the_url_becomes_basic_authentication_and_leaves_the_url() {
+        // engine.io-client: parseuri.js:7; python-engineio: test_websocket_connection_with_auth
         let target = target("http://foo:b%40r@h/", None, true);
         assert_eq!(target.url.as_str(), "http://h/engine.io/");
         let value = target.credentials.unwrap();
@@ -245,6 +252,7 @@ mod tests {
 
     #[test]
     fn a_url_that_can_not_be_used_is_refused() {
+        // engine.io-client: engine.io-client.js:98, parseuri.js:7
         for url in [
             "unix://host/path",
             "unix:///",

@@ -76,6 +76,7 @@ fn text(length: usize) -> String {
 
 #[test]
 fn silence_ends_a_session_at_exactly_the_interval_and_the_timeout() {
+    // engine.io: server.js:948, :1402, :1554; python-engineio: test_read_loop_websocket_timeout
     under_many_orders(async |runtime| {
         let (client, peer) = on_websocket(&runtime).await;
         let opened = runtime.now();
@@ -283,6 +284,8 @@ fn a_post_that_leaves_slowly_is_waited_for_until_it_stops() {
 
 #[test]
 fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
+    // protocol: test-suite.js:508; engine.io: server.js:1075; python-engineio:
+    // test_disconnect_websocket, test_read_loop_websocket_disconnected
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         let clock = runtime.clone();
@@ -309,6 +312,8 @@ fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
 
 #[test]
 fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
+    // protocol: test-suite.js:482; engine.io: server.js:1050; python-engineio:
+    // test_disconnect_polling, test_write_loop_polling_two_packets_done
     under_many_orders(async |runtime| {
         let (client, mut server, mut polls) =
             on_polling(&runtime, INTERVAL, |builder| builder).await;
@@ -346,6 +351,7 @@ fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
 
 #[test]
 fn pings_are_answered_on_both_transports() {
+    // engine.io: server.js:973, :997; python-engineio: test_receive_ping_packet
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         peer.write(frame(TEXT, "2hey")).await;
@@ -369,6 +375,7 @@ fn pings_are_answered_on_both_transports() {
 
 #[test]
 fn a_lost_connection_ends_the_session_and_tells_what_is_uncertain() {
+    // engine.io: server.js:2605; python-engineio: test_write_loop_websocket_bad_connection
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         client.send(vec![7; 1_000_000]).await.unwrap();
@@ -488,6 +495,7 @@ async fn serve_websocket(mut peer: Peer, clock: MockRuntime, shared: Shared, cou
 
 #[test]
 fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
+    // protocol: test-suite.js:559, :584; engine.io: server.js:214, :1789, :1910, :3147
     const COUNT: usize = 2000;
     under_both_orders(async |runtime| {
         let shared = Shared::default();
@@ -571,6 +579,7 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
 
 #[test]
 fn an_upgrade_that_is_refused_leaves_the_session_as_it_was() {
+    // python-engineio: test_polling_connection_not_upgraded, test_websocket_upgrade_failed
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -630,6 +639,7 @@ async fn open_by(peer: &mut Peer, transport: &str, bytes: &str) {
 
 #[test]
 fn the_next_transport_is_taken_when_the_server_refuses_the_first() {
+    // engine.io-client: socket.js:52, :72, :92
     under_many_orders(async |runtime| {
         for names in [["polling", "websocket"], ["websocket", "polling"]] {
             for fall_back in [true, false] {
@@ -671,6 +681,8 @@ fn the_next_transport_is_taken_when_the_server_refuses_the_first() {
 
 #[test]
 fn a_first_answer_that_opens_no_session_is_an_error_of_connecting() {
+    // python-engineio: test_polling_connection_invalid_packet,
+    // test_polling_connection_no_open_packet, test_websocket_connection_no_open_packet
     under_many_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             for (first, kind) in [
@@ -700,6 +712,8 @@ fn a_first_answer_that_opens_no_session_is_an_error_of_connecting() {
 
 #[test]
 fn what_the_server_says_of_a_session_is_told_once() {
+    // engine.io-client: connection.js:9; protocol: test-suite.js:131; python-engineio:
+    // test_polling_connection_successful, test_websocket_connection_successful
     under_many_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let mut server = Server::new(&runtime);
@@ -737,6 +751,7 @@ fn what_the_server_says_of_a_session_is_told_once() {
 
 #[test]
 fn the_urls_user_goes_with_every_request_of_both_transports_as_basic_authentication() {
+    // python-engineio: test_websocket_connection_with_auth
     under_many_orders(async |runtime| {
         for (own, expected) in [(None, "Basic Zm9vOmJhcg=="), (Some("mine"), "mine")] {
             for transport in ["polling", "websocket"] {
@@ -806,6 +821,9 @@ async fn ended_once(client: Session, told: &Told, kind: ErrorKind) {
 
 #[test]
 fn a_poll_that_fails_ends_the_session_and_that_is_told_once() {
+    // protocol: test-suite.js:288; engine.io: server.js:1592, :1683; python-engineio:
+    // test_receive_unknown_packet, test_read_loop_polling_no_response,
+    // test_read_loop_polling_bad_status, test_read_loop_polling_bad_packet, test_read_loop_polling
     under_many_orders(async |runtime| {
         for (answer, kind) in [
             (Vec::new(), ErrorKind::Ended),
@@ -837,6 +855,9 @@ fn a_poll_that_fails_ends_the_session_and_that_is_told_once() {
 
 #[test]
 fn a_websocket_that_fails_ends_the_session_and_that_is_told_once() {
+    // protocol: test-suite.js:392; engine.io: server.js:1607, :1705; python-engineio:
+    // test_receive_unknown_packet, test_read_loop_websocket_no_response,
+    // test_read_loop_websocket_unexpected_error, test_read_loop_websocket
     under_many_orders(async |runtime| {
         for (bytes, kind) in [
             (Vec::new(), ErrorKind::Ended),
@@ -861,6 +882,8 @@ fn a_websocket_that_fails_ends_the_session_and_that_is_told_once() {
 
 #[test]
 fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
+    // engine.io-client: socket.js:187; python-engineio: test_write_loop_polling_bad_connection,
+    // test_write_loop_polling_bad_status
     under_many_orders(async |runtime| {
         for (answer, kind) in [
             ("", ErrorKind::Ended),
@@ -896,6 +919,7 @@ fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
 
 #[test]
 fn a_close_frame_of_any_code_is_the_servers_end() {
+    // engine.io-client: socket.js:214; engine.io: server.js:997, :1705, :1850
     under_many_orders(async |runtime| {
         for code in [None, Some(1000_u16), Some(1001), Some(1009), Some(1011)] {
             let (client, mut peer) = on_websocket(&runtime).await;
