@@ -255,6 +255,7 @@ fn the_first_transport_of_the_list_opens_the_session() {
             if let Some(names) = names {
                 builder = builder.transports(names.iter().copied());
             }
+            let start = runtime.now();
             let client = builder.header("X-Custom", "123").start().unwrap();
             let (open, framing) = if first == "polling" {
                 (servers.polling.opened().await, Framing::Payloads)
@@ -268,6 +269,7 @@ fn the_first_transport_of_the_list_opens_the_session() {
             link.deliver(vec![Packet::Open(OPEN.into())]);
             client.opened().await.unwrap();
             assert_eq!(client.transport(), Some(first));
+            assert_eq!(runtime.now(), start, "it was the first to be tried");
             drop((client, link));
         }
     });
