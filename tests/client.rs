@@ -717,7 +717,6 @@ fn a_close_that_nobody_waits_for_flushes_and_says_goodbye_all_the_same() {
 
 #[test]
 fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
-    // engine.io: server.js:1103
     under_all_orders(async |runtime| {
         let (mut client, mut link) =
             websocket_with(&runtime, |builder| builder.inbox(2, 1000)).await;

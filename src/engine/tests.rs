@@ -248,7 +248,8 @@ impl Rig {
 
 #[test]
 fn the_first_packet_opens_the_session_and_those_behind_it_follow() {
-    // engine.io: server.js:815; python-engineio: test_polling_connection_with_more_packets
+    // engine.io-client: connection.js:9; engine.io: server.js:815; python-engineio:
+    // test_polling_connection_with_more_packets
     let mut rig = Rig::new(config(&["polling"]));
     rig.todo();
     rig.opened(0, Framing::Payloads);

@@ -270,6 +270,38 @@ fn a_handler_may_send_spawn_and_disconnect_and_await_all_of_that() {
 }
 
 #[test]
+fn what_came_with_the_message_that_made_a_handler_disconnect_is_still_handled() {
+    // engine.io: server.js:1103
+    under_all_orders(async |runtime| {
+        let diary = Diary::default();
+        let (message, disconnect) = (diary.clone(), diary.clone());
+        let (client, link) = websocket_with(&runtime, |builder| {
+            builder
+                .on_message(move |handle: Handle, text| {
+                    handle.close();
+                    let sent = handle.try_send("late").map_err(|refused| refused.kind());
+                    message.note(format!("{}, {sent:?}", words(&text)));
+                })
+                .on_disconnect(move |_, closed: Closed| disconnect.note(closed.to_string()))
+        })
+        .await;
+        link.deliver(vec![text("a"), text("b"), text("c")]);
+        let (closed, sent) = join(client.wait(), answer_all(link)).await;
+        assert!(closed.is_clean());
+        assert_eq!(sent, [Packet::Close]);
+        assert_eq!(
+            diary.lines(),
+            [
+                "a, Err(Closed)",
+                "b, Err(Closed)",
+                "c, Err(Closed)",
+                "closed by this client"
+            ]
+        );
+    });
+}
+
+#[test]
 fn a_connect_handler_may_disconnect() {
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);

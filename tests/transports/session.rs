@@ -712,8 +712,8 @@ fn a_first_answer_that_opens_no_session_is_an_error_of_connecting() {
 
 #[test]
 fn what_the_server_says_of_a_session_is_told_once() {
-    // engine.io-client: connection.js:9; protocol: test-suite.js:131; python-engineio:
-    // test_polling_connection_successful, test_websocket_connection_successful
+    // protocol: test-suite.js:131; python-engineio: test_polling_connection_successful,
+    // test_websocket_connection_successful
     under_many_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let mut server = Server::new(&runtime);
