@@ -752,6 +752,7 @@ fn requests_carry_what_the_protocol_and_the_user_want() {
                 request.target
             );
             let buster = request.parameter("t").expect("a cache-buster");
+            assert_eq!(buster.len(), 8, "{buster}");
             assert!(busters.insert(buster), "{buster} comes twice");
             let mut expected = vec![
                 ("user", "1"),
