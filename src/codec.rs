@@ -278,6 +278,9 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_protocol() {
+        // engine.io-client: arraybuffer/polling.js:56; engine.io-parser: index.ts:17, :39,
+        // node.ts:27, :99, browser.ts:103; protocol: test-suite.js:232, :260; python-engineio:
+        // test_packet.py:56, :78, :118, test_payload.py:17, :23, :30, :36, :43
         for (packets, payload) in [
             (vec![message("hello")], "4hello"),
             (vec![message("")], "4"),
@@ -302,13 +305,65 @@ mod tests {
                 vec![Packet::Pong("probe".into()), Packet::Upgrade, Packet::Noop],
                 "3probe\x1e5\x1e6",
             ),
+            (
+                vec![
+                    Packet::Open("".into()),
+                    Packet::Close,
+                    Packet::Ping("probe".into()),
+                    Packet::Pong("probe".into()),
+                    message("test"),
+                ],
+                "0\x1e1\x1e2probe\x1e3probe\x1e4test",
+            ),
+            (
+                vec![
+                    message(vec![0, 1, 2]),
+                    message("abc"),
+                    message(vec![3, 4, 5, 6]),
+                    message("def"),
+                ],
+                "bAAEC\x1e4abc\x1ebAwQFBg==\x1e4def",
+            ),
+            (
+                vec![message(vec![0, 1, 2]), message(vec![3, 4, 5, 6])],
+                "bAAEC\x1ebAwQFBg==",
+            ),
+            (vec![message(vec![4, 1, 2, 3])], "bBAECAw=="),
             (vec![message(Vec::new())], "b"),
+            (vec![message("test"), message(Vec::new())], "4test\x1eb"),
             (vec![message("123"), message("true")], "4123\x1e4true"),
         ] {
             assert_eq!(encode_payload(&packets), payload);
             let decoded = decode_payload(payload.into(), &limits());
             assert_eq!(decoded.packets, packets);
             assert!(decoded.error.is_none());
+        }
+    }
+
+    #[test]
+    fn a_frame_is_the_type_and_the_text_or_the_plain_data() {
+        // engine.io-parser: node.ts:15, :80; python-engineio: test_packet.py:7, :14, :18, :26, :30,
+        // :38, :42, :63, :70, :82, :118
+        let whole = Bytes::from_static(&[0, 4, 1, 2, 3, 255]);
+        for (packet, expected) in [
+            (Packet::Noop, Frame::Text(b'6', "")),
+            (message("text"), Frame::Text(b'4', "text")),
+            (message(""), Frame::Text(b'4', "")),
+            (message("123"), Frame::Text(b'4', "123")),
+            // What looks like a packet is data all the same, and of a slice it is the slice alone.
+            (message(whole.slice(1..5)), Frame::Binary(&[4, 1, 2, 3])),
+            (message(b"4text"), Frame::Binary(b"4text")),
+            (message(b"4"), Frame::Binary(b"4")),
+            (message(Vec::new()), Frame::Binary(b"")),
+        ] {
+            assert_eq!(frame(&packet), expected);
+            let decoded = match expected {
+                Frame::Text(kind, text) => {
+                    decode_text(format!("{}{text}", char::from(kind)).into(), &limits())
+                }
+                Frame::Binary(data) => decode_binary(Bytes::copy_from_slice(data), &limits()),
+            };
+            assert_eq!(decoded.unwrap(), packet);
         }
     }
 
@@ -323,12 +378,18 @@ mod tests {
 
     #[test]
     fn good_packets_before_a_bad_one_are_kept() {
+        // engine.io-parser: index.ts:26, :54; python-engineio: test_receive_unknown_packet,
+        // test_packet.py:132, test_payload.py:13, :60
         for (payload, good, named) in [
             (&b""[..], 0, "empty"),
             (b"4a\x1e", 1, "empty"),
             (b"\x1e4a", 0, "empty"),
             (b"4a\x1e7", 1, "unknown type \"7\""),
+            (b"a123", 0, "unknown type"),
+            (b"{", 0, "unknown type"),
             (b"{}", 0, "unknown type"),
+            (br#"["a123", "a456"]"#, 0, "unknown type"),
+            (b"bad payload", 0, "base64"),
             (b"<html>", 0, "unknown type"),
             ("٤x".as_bytes(), 0, "unknown type"),
             (b"4a\x1eb*AQID", 1, "base64"),
@@ -408,6 +469,7 @@ mod tests {
 
     #[test]
     fn a_payload_of_50_000_packets_is_taken() {
+        // python-engineio: test_payload.py:64
         let body = vec!["4x"; 50_000].join("\x1e");
         let decoded = decode_payload(body.into(), &limits());
         assert_eq!(decoded.packets.len(), 50_000);

@@ -385,6 +385,8 @@ mod tests {
 
     #[test]
     fn a_handshake_as_servers_send_it() {
+        // protocol: test-suite.js:60; engine.io: server.js:523; python-engineio:
+        // test_polling_connection_successful
         let handshake = parse(
             r#"{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
         )

@@ -571,6 +571,7 @@ fn lines_that_can_not_be_sent_are_told_and_the_rest_goes_on() {
 
 #[test]
 fn ctrl_c_closes_politely() {
+    // python-engineio: test_signal_handler
     let server = Oxide::start(Setup::Default);
     for runtime in RUNTIMES {
         for mode in MODES {

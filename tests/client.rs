@@ -5,6 +5,8 @@
 mod handlers;
 #[path = "client/log.rs"]
 mod log;
+#[path = "client/parity.rs"]
+mod parity;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -140,6 +142,8 @@ async fn answer_all(mut link: MockLink) -> Vec<Packet> {
 
 #[test]
 fn a_session_is_opened_used_and_closed() {
+    // engine.io-client: socket.js:124, connection.js:20; python-engineio: test_send,
+    // test_current_transport
     under_all_orders(async |runtime| {
         let (mut client, mut link) = websocket(&runtime).await;
         assert_eq!(client.sid().as_deref(), Some("S"));
@@ -164,6 +168,7 @@ fn a_session_is_opened_used_and_closed() {
 
 #[test]
 fn events_come_in_order_and_the_end_is_the_last() {
+    // engine.io: server.js:1728; python-engineio: test_receive_close_packet
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         link.deliver(vec![text("a"), text("b"), Packet::Close, text("late")]);
@@ -181,6 +186,7 @@ fn events_come_in_order_and_the_end_is_the_last() {
 
 #[test]
 fn a_session_that_can_not_be_opened_tells_why() {
+    // engine.io: server.js:1489, :1506; python-engineio: test_send_packet_disconnected
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.transports(["websocket"]).start().unwrap();
@@ -217,7 +223,82 @@ fn a_session_that_can_not_be_opened_tells_why() {
 }
 
 #[test]
+fn before_it_is_open_a_client_has_no_sid_and_no_transport_and_may_be_closed() {
+    // engine.io: server.js:1522; python-engineio: test_create, test_disconnect_not_connected
+    under_all_orders(async |runtime| {
+        let (builder, mut servers) = setup(&runtime);
+        let client = builder.start().unwrap();
+        assert_eq!((client.sid(), client.transport()), (None, None));
+        let open = servers.polling.opened().await;
+        assert!(client.opened().now_or_never().is_none());
+        let (closed, ()) = join(client.disconnect(), open.dropped()).await;
+        assert!(closed.is_clean(), "{closed:?}");
+        assert_eq!((client.sid(), client.transport()), (None, None));
+        let error = client.opened().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+    });
+}
+
+#[test]
+fn the_first_transport_of_the_list_opens_the_session() {
+    // engine.io: server.js:556, :566; python-engineio: test_connect_polling,
+    // test_connect_websocket, test_connect_custom_headers
+    under_all_orders(async |runtime| {
+        for (names, first) in [
+            (None, "polling"),
+            (Some(&["polling"][..]), "polling"),
+            (Some(&["polling", "websocket"]), "polling"),
+            (Some(&["websocket"]), "websocket"),
+            (Some(&["websocket", "polling"]), "websocket"),
+        ] {
+            let (mut builder, mut servers) = setup(&runtime);
+            if let Some(names) = names {
+                builder = builder.transports(names.iter().copied());
+            }
+            let start = runtime.now();
+            let client = builder.header("X-Custom", "123").start().unwrap();
+            let (open, framing) = if first == "polling" {
+                (servers.polling.opened().await, Framing::Payloads)
+            } else {
+                (servers.websocket.opened().await, Framing::Frames)
+            };
+            assert_eq!(open.request.transport, first);
+            assert_eq!(open.request.url.as_str(), "http://localhost/engine.io/");
+            assert_eq!(open.request.headers["x-custom"], "123");
+            let link = open.accept(framing);
+            link.deliver(vec![Packet::Open(OPEN.into())]);
+            client.opened().await.unwrap();
+            assert_eq!(client.transport(), Some(first));
+            assert_eq!(runtime.now(), start, "it was the first to be tried");
+            drop((client, link));
+        }
+    });
+}
+
+#[test]
+fn an_open_may_take_ten_seconds_or_what_was_set() {
+    // python-engineio: test_custom_timeout
+    under_all_orders(async |runtime| {
+        for set in [None, Some(Duration::from_secs(27))] {
+            let (mut builder, mut servers) = setup(&runtime);
+            if let Some(timeout) = set {
+                builder = builder.open_timeout(timeout);
+            }
+            let client = builder.transports(["websocket"]).start().unwrap();
+            let start = runtime.now();
+            let open = servers.websocket.opened().await;
+            let error = client.opened().await.unwrap_err();
+            assert!(error.is_timeout(), "{error:?}");
+            let expected = set.unwrap_or(Duration::from_secs(10));
+            assert_eq!(runtime.now() - start, expected);
+            open.dropped().await;
+        }
+    });
+}
+
+#[test]
 fn the_next_transport_is_tried_and_the_error_names_each() {
+    // engine.io: server.js:1489, :1506
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.start().unwrap();
@@ -257,6 +338,7 @@ fn a_send_waits_until_the_session_is_open() {
 
 #[test]
 fn the_outbox_is_bounded_in_messages_and_send_waits_for_room() {
+    // engine.io: server.js:2586, :2605; python-engineio: test_send_packet
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(3, 1000)).await;
         for message in ["a", "b", "c"] {
@@ -440,6 +522,7 @@ fn messages_that_nobody_wants_do_not_fill_the_inbox() {
 
 #[test]
 fn the_heartbeat_goes_on_while_nobody_reads() {
+    // protocol: test-suite.js:452
     under_all_orders(async |runtime| {
         let (client, link) = websocket_with(&runtime, |builder| builder.inbox(100, 10_000)).await;
         let server = {
@@ -469,6 +552,7 @@ fn the_heartbeat_goes_on_while_nobody_reads() {
 
 #[test]
 fn an_hour_of_heartbeats() {
+    // protocol: test-suite.js:412
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         for _ in 0..144 {
@@ -482,6 +566,7 @@ fn an_hour_of_heartbeats() {
 
 #[test]
 fn a_silent_server_ends_the_session_exactly_when_it_should() {
+    // engine.io: server.js:932, :1573
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         let opened = runtime.now();
@@ -522,6 +607,7 @@ fn bytes_of_an_unfinished_message_are_life() {
 
 #[test]
 fn a_flush_waits_for_what_was_accepted_before_and_for_no_more() {
+    // engine.io: server.js:2626-2749
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.flush().await.unwrap();
@@ -540,6 +626,7 @@ fn a_flush_waits_for_what_was_accepted_before_and_for_no_more() {
 
 #[test]
 fn what_did_not_leave_is_handed_back_in_order() {
+    // engine.io: server.js:877, :2586
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.send("left").await.unwrap();
@@ -572,6 +659,7 @@ fn what_did_not_leave_is_handed_back_in_order() {
 
 #[test]
 fn a_close_flushes_first_and_refuses_what_comes_after() {
+    // engine.io-client: connection.js:63; python-engineio: test_send_packet_disconnected
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         for message in ["a", "b", "c"] {
@@ -608,6 +696,26 @@ fn a_close_flushes_first_and_refuses_what_comes_after() {
 }
 
 #[test]
+fn a_close_that_nobody_waits_for_flushes_and_says_goodbye_all_the_same() {
+    // python-engineio: test_disconnect_polling_abort, test_disconnect_websocket_abort
+    under_all_orders(async |runtime| {
+        for by_polling in [true, false] {
+            let (client, link) = if by_polling {
+                polling(&runtime).await
+            } else {
+                websocket(&runtime).await
+            };
+            client.try_send("a").unwrap();
+            client.close();
+            assert_eq!(client.try_send("b").unwrap_err().kind(), ErrorKind::Closed);
+            assert!(client.wait().now_or_never().is_none());
+            assert_eq!(answer_all(link).await, [text("a"), Packet::Close]);
+            assert!(client.wait().await.is_clean());
+        }
+    });
+}
+
+#[test]
 fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
     under_all_orders(async |runtime| {
         let (mut client, mut link) =
@@ -636,6 +744,7 @@ fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
 
 #[test]
 fn everybody_who_waits_hears_of_the_end() {
+    // python-engineio: test_wait, test_disconnect_not_connected
     under_all_orders(async |runtime| {
         let (client, link) = polling(&runtime).await;
         let (a, b) = (client.handle(), client.handle());
@@ -730,6 +839,8 @@ fn a_runtime_that_drops_the_driver_is_heard_of() {
 
 #[test]
 fn a_session_goes_over_from_polling_to_websocket_without_losing_anything() {
+    // protocol: test-suite.js:336; python-engineio: test_current_transport,
+    // test_polling_connection_upgraded
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let mut client = builder.start().unwrap();
@@ -823,6 +934,7 @@ fn a_probe_that_dies_after_the_pong_brings_polling_back() {
 
 #[test]
 fn a_close_at_every_step_of_an_upgrade_ends_well() {
+    // engine.io-client: connection.js:142; engine.io: server.js:1131
     // The step at which the user closes: before the probe is open, before the pong, after it, and
     // right after the session has gone over.
     for step in 0..4 {
@@ -873,6 +985,41 @@ fn a_close_at_every_step_of_an_upgrade_ends_well() {
 }
 
 #[test]
+fn a_close_between_the_pong_and_the_upgrade_flushes_what_waits_and_refuses_what_comes() {
+    // engine.io-client: connection.js:142, :160, :179, :197
+    under_all_orders(async |runtime| {
+        // The probe may die meanwhile, or stay.
+        for dies in [false, true] {
+            let (builder, mut servers) = setup(&runtime);
+            let client = builder.start().unwrap();
+            let polling = servers.polling.opened().await.accept(Framing::Payloads);
+            polling.deliver(vec![Packet::Open(OPEN.into())]);
+            client.opened().await.unwrap();
+            let mut websocket = servers.websocket.opened().await.accept(Framing::Frames);
+            websocket.sent().await;
+            websocket.deliver(vec![Packet::Pong("probe".into())]);
+            settle(&runtime).await;
+            // The poll still runs, so that nothing leaves.
+            for message in ["a", "b", "c"] {
+                client.send(message).await.unwrap();
+            }
+            let handle = client.handle();
+            let mut disconnect = Box::pin(handle.disconnect());
+            assert!(waits(&runtime, &mut disconnect).await);
+            let refused = client.send("late").await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Closed);
+            if dies {
+                websocket.fail_recv(Error::new(ErrorKind::Ended, "gone"));
+            }
+            let (closed, sent) = join(disconnect, answer_all(polling)).await;
+            assert!(closed.is_clean(), "{closed:?}");
+            assert_eq!(sent, [text("a"), text("b"), text("c"), Packet::Close]);
+            assert!(answer_all(websocket).await.is_empty());
+        }
+    });
+}
+
+#[test]
 fn a_client_is_a_stream_and_a_sink() {
     under_all_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| builder.outbox(2, 100)).await;
@@ -902,6 +1049,7 @@ fn a_client_is_a_stream_and_a_sink() {
 
 #[test]
 fn what_can_not_be_sent_by_polling_is_handed_back_and_the_session_goes_on() {
+    // engine.io-client: socket.js:187, connection.js:100
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         let large = "x".repeat(1000);
@@ -922,6 +1070,7 @@ fn what_can_not_be_sent_by_polling_is_handed_back_and_the_session_goes_on() {
 
 #[test]
 fn a_server_that_upgraded_is_remembered_where_that_was_asked_for() {
+    // engine.io-client: transport.js:10, :33
     under_all_orders(async |runtime| {
         static RUN: AtomicUsize = AtomicUsize::new(0);
         let url = format!(
@@ -975,6 +1124,7 @@ fn a_server_that_upgraded_is_remembered_where_that_was_asked_for() {
 
 #[test]
 fn what_is_wrong_with_the_settings_is_told_at_the_start() {
+    // engine.io-client: socket.js:39; python-engineio: test_invalid_transports
     let runtime = MockRuntime::new();
     let start =
         |url: &str,

@@ -19,6 +19,7 @@ mod transports;
 
 #[test]
 fn a_session_runs_on_the_transports_of_a_stranger() {
+    // engine.io-client: socket.js:112
     assert_eq!(
         transports::Transports::default().names(),
         ["polling", "websocket"]

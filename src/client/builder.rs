@@ -621,6 +621,7 @@ mod tests {
 
     #[test]
     fn transports_are_chosen_by_name_in_the_users_order() {
+        // python-engineio: test_some_invalid_transports
         let known = ["polling", "websocket"];
         let names = |list: &[&str]| {
             list.iter()
@@ -632,7 +633,12 @@ mod tests {
             choose(&known, Some(&names(&["websocket", "polling"]))).unwrap(),
             ["websocket", "polling"]
         );
-        for wrong in [&[][..], &["carrier-pigeon"], &["polling", "polling"]] {
+        for wrong in [
+            &[][..],
+            &["carrier-pigeon"],
+            &["websocket", "carrier-pigeon"],
+            &["polling", "polling"],
+        ] {
             assert_eq!(
                 choose(&known, Some(&names(wrong))).unwrap_err().kind(),
                 ErrorKind::Invalid

@@ -155,6 +155,8 @@ mod tests {
 
     #[test]
     fn the_path_is_the_urls_or_the_one_given_or_the_default() {
+        // engine.io-client: engine.io-client.js:62, parseuri.js:7; python-engineio:
+        // test_engineio_url
         for (url, path, expected) in [
             ("http://h", None, "http://h/engine.io/"),
             ("http://h/", None, "http://h/engine.io/"),
@@ -176,7 +178,51 @@ mod tests {
     }
 
     #[test]
+    fn the_host_and_the_port_are_those_of_the_url_or_of_its_scheme() {
+        // engine.io-client: engine.io-client.js:27, :32, :38, :44, :50, :56, :68, :74, :80, :86,
+        // :92, transport.js:70, :81, :93, :107, :119, :131, :157, :168, :179, :190, :213, :224,
+        // parseuri.js:7; python-engineio: test_engineio_url
+        for (url, host, port, authority) in [
+            ("http://localhost", "localhost", 80, "localhost"),
+            ("https://localhost", "localhost", 443, "localhost"),
+            ("ws://localhost", "localhost", 80, "localhost"),
+            ("wss://localhost", "localhost", 443, "localhost"),
+            ("http://localhost:80", "localhost", 80, "localhost"),
+            ("https://localhost:443", "localhost", 443, "localhost"),
+            ("http://h:443", "h", 443, "h:443"),
+            ("https://h:80", "h", 80, "h:80"),
+            ("http://localhost:8080", "localhost", 8080, "localhost:8080"),
+            (
+                "https://localhost:8443",
+                "localhost",
+                8443,
+                "localhost:8443",
+            ),
+            ("wss://localhost:2020", "localhost", 2020, "localhost:2020"),
+            ("http://[::1]", "[::1]", 80, "[::1]"),
+            ("https://[::1]", "[::1]", 443, "[::1]"),
+            ("http://[::1]:8080", "[::1]", 8080, "[::1]:8080"),
+            ("ws://[::1]", "[::1]", 80, "[::1]"),
+            (
+                "ws://[2001:db8::1]:7334",
+                "[2001:db8::1]",
+                7334,
+                "[2001:db8::1]:7334",
+            ),
+            ("http://user:b@h:81/p?bar=@example.com", "h", 81, "h:81"),
+            ("http://h?bar=@example.com", "h", 80, "h"),
+        ] {
+            let url = target(url, None, true).url;
+            assert_eq!(url.host_str(), Some(host), "{url}");
+            assert_eq!(url.port_or_known_default(), Some(port), "{url}");
+            let written = &url[url::Position::BeforeHost..url::Position::AfterPort];
+            assert_eq!(written, authority);
+        }
+    }
+
+    #[test]
     fn the_query_is_kept_as_it_is_but_for_what_the_protocol_sets() {
+        // python-engineio: test_connect_query_string, test_engineio_url
         let mut target = target("http://h/?a=1&EIO=3&b=%20x&transport=x&c", None, true);
         assert_eq!(target.query, "a=1&b=%20x&c");
         let mut more = String::new();
@@ -187,6 +233,7 @@ mod tests {
 
     #[test]
     fn a_user_in_the_url_becomes_basic_authentication_and_leaves_the_url() {
+        // engine.io-client: parseuri.js:7; python-engineio: test_websocket_connection_with_auth
         let target = target("http://foo:b%40r@h/", None, true);
         assert_eq!(target.url.as_str(), "http://h/engine.io/");
         let value = target.credentials.unwrap();
@@ -205,6 +252,7 @@ mod tests {
 
     #[test]
     fn a_url_that_can_not_be_used_is_refused() {
+        // engine.io-client: engine.io-client.js:98, parseuri.js:7
         for url in [
             "unix://host/path",
             "unix:///",
@@ -217,6 +265,9 @@ mod tests {
             "http://h:99999",
             "data:x",
             "http:// x",
+            "http://::1",
+            "//h",
+            "/foo?bar=@example.com",
         ] {
             let Err(error) = Target::parse(url) else {
                 panic!("{url:?} was taken")

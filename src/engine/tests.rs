@@ -248,6 +248,8 @@ impl Rig {
 
 #[test]
 fn the_first_packet_opens_the_session_and_those_behind_it_follow() {
+    // engine.io-client: connection.js:9; engine.io: server.js:815; python-engineio:
+    // test_polling_connection_with_more_packets
     let mut rig = Rig::new(config(&["polling"]));
     rig.todo();
     rig.opened(0, Framing::Payloads);
@@ -264,6 +266,7 @@ fn the_first_packet_opens_the_session_and_those_behind_it_follow() {
 
 #[test]
 fn a_first_packet_that_is_not_open_fails_at_once_without_a_second_poll() {
+    // python-engineio: test_polling_connection_no_open_packet
     for first in ["4a", "6", "2", "1", "3probe", "5"] {
         let mut rig = Rig::new(config(&["polling", "websocket"]));
         rig.todo();
@@ -363,6 +366,7 @@ fn messages_are_wanted_while_the_session_lives_and_none_waits() {
 
 #[test]
 fn one_poll_at_a_time_and_one_post_at_a_time() {
+    // protocol: test-suite.js:312
     let mut rig = Rig::polling(&["polling"], OPEN);
     assert_eq!(rig.says(&["a"]), ["send 0 4a"]);
     assert!(rig.says(&["b"]).is_empty());
@@ -387,6 +391,7 @@ fn a_payload_is_cut_by_its_exact_size() {
 
 #[test]
 fn binary_counts_as_base64() {
+    // engine.io-client: node.js:41
     let mut rig = Rig::polling(&["polling"], OPEN);
     // 1 + 4 * 18 = 73 and 1 + 1 + 25 make 100.
     let binary = Packet::Message(Message::from(vec![0; 52]));
@@ -410,7 +415,45 @@ fn binary_counts_as_base64() {
 }
 
 #[test]
+fn messages_are_merged_into_as_few_posts_as_fit() {
+    // engine.io-client: connection.js:79, node.js:41, arraybuffer/polling.js:77; python-engineio:
+    // test_write_loop_polling_three_packets
+    let text = |length: usize| Message::from("a".repeat(length));
+    let binary = |length: usize| Message::from(vec![1; length]);
+    let euros = Message::from("€".repeat(33));
+    for (messages, posts) in [
+        (
+            vec![text(99), text(30), text(30), text(35), euros, text(99)],
+            &[1, 3, 1, 1][..],
+        ),
+        (
+            vec![binary(72), binary(20), text(20), binary(20), binary(72)],
+            &[1, 3, 1],
+        ),
+        // An empty one counts as well: the size of what follows it is still minded.
+        (vec![binary(0), text(96), text(1)], &[2, 1]),
+    ] {
+        let mut rig = Rig::polling(&["polling"], OPEN);
+        let messages = messages.into_iter().map(Packet::Message).collect();
+        rig.engine.handle(rig.now, Input::Send(messages));
+        let mut sizes = Vec::new();
+        loop {
+            let batch = rig.outputs().into_iter().find_map(|output| match output {
+                Output::Send { batch, .. } => Some(batch),
+                _ => None,
+            });
+            let Some(batch) = batch else { break };
+            assert!(crate::codec::encode_payload(&batch).len() <= 100);
+            sizes.push(batch.len());
+            rig.engine.handle(rig.now, Input::Sent { link: LinkId(0) });
+        }
+        assert_eq!(sizes, posts);
+    }
+}
+
+#[test]
 fn a_payload_has_at_most_16_packets() {
+    // python-engineio: test_write_loop_polling_three_packets
     let mut rig = Rig::polling(
         &["polling"],
         r#"{"sid":"S","pingInterval":25000,"pingTimeout":20000}"#,
@@ -567,6 +610,7 @@ fn polls_that_bring_only_noops_are_followed_slower_and_slower() {
 
 #[test]
 fn a_websocket_that_brings_noops_is_read_on() {
+    // python-engineio: test_receive_noop_packet
     let mut rig = Rig::websocket();
     assert_eq!(rig.brings(0, &["6"]), ["recv 0"]);
 }
@@ -575,6 +619,7 @@ fn a_websocket_that_brings_noops_is_read_on() {
 
 #[test]
 fn an_upgrade_from_polling_to_websocket() {
+    // protocol: test-suite.js:523; python-engineio: test_websocket_upgrade_successful
     let mut rig = Rig::polling(&["polling", "websocket"], OPEN);
     assert_eq!(rig.opened(1, Framing::Frames), ["send 1 2probe", "recv 1"]);
     // Polling goes on meanwhile, both ways.
@@ -634,6 +679,7 @@ fn acceptance_changes_at_the_point_of_no_return() {
 
 #[test]
 fn only_offered_transports_that_come_later_in_our_list_are_probed() {
+    // engine.io-client: socket.js:17; engine.io: server.js:578, :600, :610
     let probes = |ours: &[&'static str], offered: &str| {
         let open = format!(
             r#"{{"sid":"S","upgrades":{offered},"pingInterval":25000,"pingTimeout":20000}}"#
@@ -666,6 +712,7 @@ fn only_offered_transports_that_come_later_in_our_list_are_probed() {
 
 #[test]
 fn a_websocket_session_is_not_upgraded() {
+    // engine.io: server.js:590
     let mut rig = Rig::new(config(&["websocket", "polling"]));
     rig.todo();
     rig.opened(0, Framing::Frames);
@@ -678,7 +725,8 @@ fn a_websocket_session_is_not_upgraded() {
 
 #[test]
 fn a_probe_that_fails_before_the_pong_leaves_polling_as_it_was() {
-    for step in 0..4 {
+    // python-engineio: test_websocket_upgrade_no_pong
+    for step in 0..5 {
         let mut rig = Rig::polling(&["polling", "websocket"], OPEN);
         let todo = match step {
             0 => rig.fails(1, Call::Open),
@@ -690,9 +738,13 @@ fn a_probe_that_fails_before_the_pong_leaves_polling_as_it_was() {
                 rig.opened(1, Framing::Frames);
                 rig.fails(1, Call::Receive)
             }
-            _ => {
+            3 => {
                 rig.opened(1, Framing::Frames);
                 rig.brings(1, &["3other"])
+            }
+            _ => {
+                rig.opened(1, Framing::Frames);
+                rig.brings(1, &["0{}"])
             }
         };
         assert_eq!(
@@ -743,6 +795,7 @@ fn a_probe_is_watched_after_the_pong_where_a_noop_is_nothing_and_any_other_packe
 
 #[test]
 fn the_upgrade_has_one_deadline_from_opening_the_probe() {
+    // engine.io: server.js:1635
     for answered in [false, true] {
         let mut rig = if answered {
             Rig::pausing()
@@ -791,6 +844,7 @@ fn what_the_old_link_says_after_the_swap_is_ignored() {
 
 #[test]
 fn the_session_ends_when_polling_does_during_a_probe() {
+    // engine.io: server.js:1623
     let mut rig = Rig::pausing();
     assert_eq!(
         rig.brings(0, &["4x", "1"]),
@@ -875,6 +929,7 @@ fn a_full_inbox_does_not_hold_up_an_upgrade() {
 
 #[test]
 fn silence_for_interval_and_timeout_ends_the_session() {
+    // engine.io: server.js:1260, :1292
     let mut rig = Rig::websocket();
     assert_eq!(rig.wait, Some(45 * SECOND));
     assert!(rig.at(ms(44_999)).is_empty());
@@ -886,6 +941,7 @@ fn silence_for_interval_and_timeout_ends_the_session() {
 
 #[test]
 fn every_packet_is_life_and_so_are_bytes_by_the_time_they_came() {
+    // python-engineio: test_write_loop_empty_queue
     let mut rig = Rig::websocket();
     rig.now = 10 * SECOND;
     rig.brings(0, &["6"]);
@@ -970,6 +1026,7 @@ fn a_close_during_open_drops_it() {
 
 #[test]
 fn a_close_before_a_websockets_open_packet_drops_it() {
+    // engine.io: server.js:1539
     let mut rig = Rig::new(config(&["websocket"]));
     rig.todo();
     rig.opened(0, Framing::Frames);
@@ -981,6 +1038,7 @@ fn a_close_before_a_websockets_open_packet_drops_it() {
 
 #[test]
 fn a_close_during_the_first_poll_learns_the_sid_and_says_goodbye() {
+    // engine.io: server.js:1522
     let mut rig = Rig::new(config(&["polling", "websocket"]));
     rig.todo();
     rig.opened(0, Framing::Payloads);
@@ -1039,6 +1097,7 @@ fn a_close_flushes_and_then_says_goodbye_on_polling() {
 
 #[test]
 fn an_idle_close_on_polling_starts_no_other_poll() {
+    // python-engineio: test_read_loop_polling_disconnected
     let mut rig = Rig::polling(&["polling"], OPEN);
     assert_eq!(rig.on(Input::Close), ["close 0"]);
     assert!(rig.brings(0, &["6"]).is_empty());
@@ -1134,6 +1193,7 @@ fn a_servers_end_while_we_flush_is_the_servers() {
 
 #[test]
 fn a_close_during_an_upgrade_goes_back_to_polling_and_keeps_the_probe_to_the_end() {
+    // engine.io-client: connection.js:160
     let mut rig = Rig::probing();
     rig.says(&["a"]);
     assert!(rig.on(Input::Close).is_empty());
@@ -1231,6 +1291,8 @@ fn pings_are_answered_while_closing() {
 
 #[test]
 fn the_servers_close_is_told_at_once_and_what_follows_it_is_not_delivered() {
+    // engine.io: server.js:1441; python-engineio: test_receive_close_packet,
+    // test_write_loop_disconnected
     let mut rig = Rig::polling(&["polling"], OPEN);
     rig.says(&["a"]);
     rig.says(&["b", "c"]);
@@ -1321,6 +1383,7 @@ fn a_drain_of_a_server_that_never_stops_has_an_end() {
 
 #[test]
 fn nothing_leaves_on_a_session_that_has_expired() {
+    // engine.io-client: socket.js:288
     let mut rig = Rig::websocket();
     rig.now = 100 * SECOND;
     assert!(rig.says(&["a"]).is_empty(), "the machine was suspended");
@@ -1407,6 +1470,7 @@ fn a_transport_that_can_not_be_opened_is_followed_by_the_next_with_a_deadline_of
 
 #[test]
 fn falling_back_can_be_turned_off() {
+    // engine.io-client: socket.js:92
     let mut rig = Rig::new(Config {
         fall_back: false,
         ..config(&["polling", "websocket"])

@@ -50,6 +50,7 @@ fn a_function_that_may_fail(handle: Handle, message: Message) -> Result<(), Hand
 
 #[test]
 fn a_handler_may_have_any_of_these_forms() {
+    // python-engineio: test_on_event, test_trigger_event_function, test_trigger_event_coroutine
     let runtime = MockRuntime::new();
     let count = Arc::new(AtomicUsize::new(0));
     let mut local = 0;
@@ -106,6 +107,8 @@ fn a_handler_may_have_any_of_these_forms() {
 
 #[test]
 fn messages_are_handled_one_at_a_time_in_order_between_connect_and_disconnect() {
+    // python-engineio: test_trigger_event, test_trigger_event_function,
+    // test_trigger_event_coroutine
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let (connect, message, disconnect) = (diary.clone(), diary.clone(), diary.clone());
@@ -172,6 +175,7 @@ fn a_handles_wait_ends_with_the_session_and_the_clients_with_the_disconnect_hand
 
 #[test]
 fn the_heartbeat_does_not_wait_for_a_handler() {
+    // python-engineio: test_receive_message_packet
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.on_message(async |handle: Handle, _| {
@@ -224,6 +228,7 @@ fn a_handler_that_is_slow_fills_the_inbox_and_stops_the_receiving() {
 
 #[test]
 fn a_handler_may_send_spawn_and_disconnect_and_await_all_of_that() {
+    // python-engineio: test_disconnect_polling
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let (message, disconnect) = (diary.clone(), diary.clone());
@@ -265,6 +270,38 @@ fn a_handler_may_send_spawn_and_disconnect_and_await_all_of_that() {
 }
 
 #[test]
+fn what_came_with_the_message_that_made_a_handler_disconnect_is_still_handled() {
+    // engine.io: server.js:1103
+    under_all_orders(async |runtime| {
+        let diary = Diary::default();
+        let (message, disconnect) = (diary.clone(), diary.clone());
+        let (client, link) = websocket_with(&runtime, |builder| {
+            builder
+                .on_message(move |handle: Handle, text| {
+                    handle.close();
+                    let sent = handle.try_send("late").map_err(|refused| refused.kind());
+                    message.note(format!("{}, {sent:?}", words(&text)));
+                })
+                .on_disconnect(move |_, closed: Closed| disconnect.note(closed.to_string()))
+        })
+        .await;
+        link.deliver(vec![text("a"), text("b"), text("c")]);
+        let (closed, sent) = join(client.wait(), answer_all(link)).await;
+        assert!(closed.is_clean());
+        assert_eq!(sent, [Packet::Close]);
+        assert_eq!(
+            diary.lines(),
+            [
+                "a, Err(Closed)",
+                "b, Err(Closed)",
+                "c, Err(Closed)",
+                "closed by this client"
+            ]
+        );
+    });
+}
+
+#[test]
 fn a_connect_handler_may_disconnect() {
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
@@ -285,6 +322,8 @@ fn a_connect_handler_may_disconnect() {
 
 #[test]
 fn a_handler_that_panics_or_fails_is_called_again_and_the_session_goes_on() {
+    // python-engineio: test_trigger_event_error, test_trigger_event_function_error,
+    // test_trigger_event_coroutine_error
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let message = diary.clone();
@@ -317,6 +356,7 @@ fn a_handler_that_panics_or_fails_is_called_again_and_the_session_goes_on() {
 
 #[test]
 fn the_upgrade_handler_is_told_the_transport() {
+    // python-engineio: test_polling_connection_upgraded
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let upgrade = diary.clone();
@@ -340,6 +380,7 @@ fn the_upgrade_handler_is_told_the_transport() {
 
 #[test]
 fn a_session_that_was_never_open_has_no_disconnect() {
+    // python-engineio: test_wait_no_task
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let disconnect = diary.clone();
@@ -405,6 +446,7 @@ fn beside_a_message_handler_the_client_tells_the_other_events_alone() {
 
 #[test]
 fn without_a_message_handler_messages_go_to_the_client() {
+    // python-engineio: test_trigger_unknown_event
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let (connect, disconnect) = (diary.clone(), diary.clone());
@@ -442,6 +484,9 @@ fn a_runtime_that_drops_the_handlers_leaves_nobody_waiting() {
 
 #[test]
 fn a_task_gives_what_it_returned_or_how_it_ended() {
+    // python-engineio: test_background_tasks, test_sleep, test_trigger_event_function_async,
+    // test_trigger_event_coroutine_async, test_trigger_event_function_async_error,
+    // test_trigger_event_coroutine_async_error
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         let handle = client.handle();
@@ -469,6 +514,7 @@ fn runtime_is_round() -> bool {
 
 #[test]
 fn json_is_a_text_message_and_back() {
+    // python-engineio: test_packet.py:86, :96
     under_all_orders(async |runtime| {
         let (mut client, mut link) = websocket(&runtime).await;
         client.send_json(&[1, 2]).await.unwrap();

@@ -72,6 +72,7 @@ fn has_line(log: &str, parts: &[&str]) -> bool {
 
 #[test]
 fn the_span_of_a_session_has_its_sid_transport_and_url_without_secrets() {
+    // python-engineio: test_logger
     let log = log_of(LevelFilter::INFO, async |runtime| {
         a_conversation(&runtime, |builder| builder.query("token", "secret")).await;
     });
@@ -174,6 +175,7 @@ fn an_upgrade_is_logged_and_so_is_one_that_fails() {
 
 #[test]
 fn handlers_that_panic_or_fail_are_reported_as_errors_within_the_span() {
+    // python-engineio: test_trigger_event_function_error, test_trigger_event_coroutine_error
     let log = log_of(LevelFilter::ERROR, async |runtime| {
         let (_client, link) = websocket_with(&runtime, |builder| {
             builder

@@ -135,6 +135,7 @@ fn messages_are_handled_in_order_on_one_thread_and_then_comes_the_end() {
 
 #[test]
 fn handles_send_from_many_threads_and_a_background_task_gives_what_it_returns() {
+    // python-engineio: test_background_tasks
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     within("many threads", move || {

@@ -18,9 +18,12 @@ use super::session::{HTTP_CLIENT, Mode, Runs, Session, builder, dialer, within};
 // Texts start with "m:" so that python-engineio does not take them for JSON.
 
 pub(crate) async fn every_kind_of_message_is_echoed<S: Server, R: Runs>(mode: Mode) {
+    // engine.io-client: connection.js:9, arraybuffer/ws.js:7, connection.js:20, :33, :46,
+    // arraybuffer/polling.js:8; engine.io: server.js:2315
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     session.echo("m:grüße, 世界 🌍").await;
+    session.echo("m:\u{e000}\u{fffd}\u{10ffff} €€€").await;
     session.echo("").await;
     session
         .echo("m:\"quoted\", a \\, a line\nand another\r\n\t\0")
@@ -78,6 +81,7 @@ pub(crate) async fn five_megabytes_are_echoed<S: Server, R: Runs>(mode: Mode) {
 }
 
 pub(crate) async fn a_message_over_max_payload<S: Server, R: Runs>(mode: Mode) {
+    // engine.io: server.js:1826
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     let text = |length: usize| format!("m:{}", "x".repeat(length - 2));
@@ -201,6 +205,7 @@ async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Count
 }
 
 pub(crate) async fn an_upgrade_in_full_traffic_loses_nothing<S: Server, R: Runs>() {
+    // engine.io-client: arraybuffer/ws.js:30
     let server = S::start(Setup::Default);
     // As soon as can be, and when traffic has got under way.
     for gate in [0, 300] {
@@ -215,6 +220,7 @@ pub(crate) async fn an_upgrade_in_full_traffic_loses_nothing<S: Server, R: Runs>
 
 /// More than the 16 that python-engineio takes in one POST.
 pub(crate) async fn a_burst_by_polling_arrives_in_order<S: Server, R: Runs>() {
+    // engine.io-client: arraybuffer/polling.js:28; engine.io: server.js:1789, :1910, :1944
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), Mode::Polling).await;
     for number in 0..100 {
@@ -281,6 +287,7 @@ pub(crate) async fn an_idle_session_disconnects_at_once<S: Server, R: Runs>(mode
 
 /// In all modes at once, since all it does is wait.
 pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
+    // engine.io: server.js:1651
     let server = S::start(Setup::QuickHeartbeat);
     let url = server.url();
     join_all(Mode::ALL.map(|mode| {
@@ -296,6 +303,7 @@ pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
 }
 
 pub(crate) async fn nobody_listens<S: Server, R: Runs>() {
+    // python-engineio: test_polling_connection_failed, test_websocket_connection_failed
     let server = S::start(Setup::Default);
     let url = server.url();
     drop(server);
@@ -308,6 +316,7 @@ pub(crate) async fn nobody_listens<S: Server, R: Runs>() {
 }
 
 pub(crate) async fn a_transport_that_is_not_served_is_refused<S: Server, R: Runs>() {
+    // engine.io-client: socket.js:72
     let server = S::start(Setup::WithoutPolling);
     let connecting = builder::<R>(&server.url(), Mode::Polling).connect();
     let refused = within(&R::default(), "the refusal", connecting).await;

@@ -71,6 +71,7 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
 
 #[test]
 fn a_response_is_put_together_from_segments_of_any_size() {
+    // engine.io: server.js:2150, :2174
     under_some_orders(async |runtime| {
         let packets = vec![message("hello"), message("wörld!!!")];
         let whole = response("4hello\x1e4wörld!!!");
@@ -161,6 +162,7 @@ fn polls_follow_each_other_on_one_connection() {
 
 #[test]
 fn a_poll_and_a_post_at_once_have_a_connection_each_and_keep_both() {
+    // protocol: test-suite.js:204
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -255,6 +257,7 @@ fn a_connection_is_used_again_a_second_less_long_than_the_server_keeps_it() {
 
 #[test]
 fn a_connection_that_is_kept_for_no_time_or_closed_is_not_used_again() {
+    // engine.io: server.js:1226
     under_some_orders(async |runtime| {
         for header in ["Keep-Alive: timeout=1", "Connection: close"] {
             let mut server = Server::new(&runtime);
@@ -479,6 +482,8 @@ fn what_is_not_http_is_an_error_that_says_so() {
 
 #[test]
 fn a_status_that_refuses_is_told_with_the_servers_words() {
+    // engine.io-client: socket.js:236; python-engineio: test_polling_connection_404,
+    // test_polling_connection_404_no_json
     under_some_orders(async |runtime| {
         for (answer, status, words) in [
             ("204 No Content\r\n\r\n", 204, &["204 No Content"][..]),
@@ -637,6 +642,7 @@ fn a_payload_of_50_000_packets_comes_as_one_batch() {
 
 #[test]
 fn the_good_packets_of_a_payload_come_before_the_error() {
+    // engine.io: server.js:1592
     under_some_orders(async |runtime| {
         for (third, words) in [
             (&b"4\xff\xfe"[..], "UTF-8"),
@@ -688,6 +694,7 @@ fn a_server_of_protocol_3_is_named_and_a_message_that_looks_like_one_is_a_messag
 
 #[test]
 fn a_poll_that_brings_nothing_is_an_error() {
+    // python-engineio: test_payload.py:13
     under_some_orders(async |runtime| {
         for answer in [
             response(""),
@@ -702,6 +709,10 @@ fn a_poll_that_brings_nothing_is_an_error() {
 
 #[test]
 fn requests_carry_what_the_protocol_and_the_user_want() {
+    // engine.io-client: engine.io-client.js:23, :104, transport.js:93, :145, :285; protocol:
+    // test-suite.js:87, :99, :109; engine.io: server.js:661, :672, :3496; python-engineio:
+    // test_timestamp_requests, test_connect_query_string, test_connect_custom_headers,
+    // test_polling_connection_failed, test_write_loop_polling_one_packet
     under_some_orders(async |runtime| {
         let mut server = Server::on(&runtime, 8080);
         let script = spawn(&runtime, async move {
@@ -741,6 +752,7 @@ fn requests_carry_what_the_protocol_and_the_user_want() {
                 request.target
             );
             let buster = request.parameter("t").expect("a cache-buster");
+            assert_eq!(buster.len(), 8, "{buster}");
             assert!(busters.insert(buster), "{buster} comes twice");
             let mut expected = vec![
                 ("user", "1"),
@@ -783,6 +795,7 @@ fn requests_carry_what_the_protocol_and_the_user_want() {
 
 #[test]
 fn the_users_headers_replace_those_of_the_client() {
+    // engine.io-client: transport.js:145; python-engineio: test_timestamp_requests
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use engineio_client::transports::Transports;
 use engineio_client::{Builder, Client, ErrorKind, Event, Message, MockRuntime, Reason, Runtime};
-use futures::StreamExt;
 use futures::future::join;
+use futures::{FutureExt as _, StreamExt};
 
 use crate::open_packet;
 use crate::raw::{
-    CLOSE, FIN, Peer, Server, TEXT, frame, frame_head, response, settle, spawn, switching,
-    under_both_orders, under_many_orders,
+    CLOSE, FIN, Peer, Server, TEXT, fragment, frame, frame_head, response, settle, spawn,
+    switching, under_both_orders, under_many_orders,
 };
 
 type Session = Client<Transports, MockRuntime>;
@@ -29,6 +29,13 @@ const SPAN: Duration = Duration::from_millis(500);
 
 /// A session on websocket, and its server's end.
 async fn on_websocket(runtime: &MockRuntime) -> (Session, Peer) {
+    on_websocket_with(runtime, |builder| builder).await
+}
+
+async fn on_websocket_with(
+    runtime: &MockRuntime,
+    edit: impl FnOnce(Builder<Transports, MockRuntime>) -> Builder<Transports, MockRuntime>,
+) -> (Session, Peer) {
     let mut server = Server::new(runtime);
     let script = spawn(runtime, async move {
         let mut peer = server.accept().await;
@@ -37,7 +44,7 @@ async fn on_websocket(runtime: &MockRuntime) -> (Session, Peer) {
             .await;
         peer
     });
-    let client = builder(runtime, "websocket").connect().await.unwrap();
+    let client = edit(builder(runtime, "websocket")).connect().await.unwrap();
     (client, script.await)
 }
 
@@ -69,6 +76,7 @@ fn text(length: usize) -> String {
 
 #[test]
 fn silence_ends_a_session_at_exactly_the_interval_and_the_timeout() {
+    // engine.io: server.js:948, :1402, :1554; python-engineio: test_read_loop_websocket_timeout
     under_many_orders(async |runtime| {
         let (client, peer) = on_websocket(&runtime).await;
         let opened = runtime.now();
@@ -276,6 +284,8 @@ fn a_post_that_leaves_slowly_is_waited_for_until_it_stops() {
 
 #[test]
 fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
+    // protocol: test-suite.js:508; engine.io: server.js:1075; python-engineio:
+    // test_disconnect_websocket, test_read_loop_websocket_disconnected
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         let clock = runtime.clone();
@@ -302,6 +312,8 @@ fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
 
 #[test]
 fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
+    // protocol: test-suite.js:482; engine.io: server.js:1050; python-engineio:
+    // test_disconnect_polling, test_write_loop_polling_two_packets_done
     under_many_orders(async |runtime| {
         let (client, mut server, mut polls) =
             on_polling(&runtime, INTERVAL, |builder| builder).await;
@@ -339,6 +351,7 @@ fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
 
 #[test]
 fn pings_are_answered_on_both_transports() {
+    // engine.io: server.js:973, :997; python-engineio: test_receive_ping_packet
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         peer.write(frame(TEXT, "2hey")).await;
@@ -362,6 +375,7 @@ fn pings_are_answered_on_both_transports() {
 
 #[test]
 fn a_lost_connection_ends_the_session_and_tells_what_is_uncertain() {
+    // engine.io: server.js:2605; python-engineio: test_write_loop_websocket_bad_connection
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         client.send(vec![7; 1_000_000]).await.unwrap();
@@ -481,6 +495,7 @@ async fn serve_websocket(mut peer: Peer, clock: MockRuntime, shared: Shared, cou
 
 #[test]
 fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
+    // protocol: test-suite.js:559, :584; engine.io: server.js:214, :1789, :1910, :3147
     const COUNT: usize = 2000;
     under_both_orders(async |runtime| {
         let shared = Shared::default();
@@ -564,6 +579,7 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
 
 #[test]
 fn an_upgrade_that_is_refused_leaves_the_session_as_it_was() {
+    // python-engineio: test_polling_connection_not_upgraded, test_websocket_upgrade_failed
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -606,5 +622,312 @@ fn an_upgrade_that_is_refused_leaves_the_session_as_it_was() {
         let closed = client.wait().await;
         assert!(matches!(closed.reason(), Reason::Server), "{closed}");
         script.await;
+    });
+}
+
+const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
+
+/// What a server says to open a session, by either transport.
+async fn open_by(peer: &mut Peer, transport: &str, bytes: &str) {
+    if transport == "websocket" {
+        peer.accept_websocket().await;
+        peer.write(frame(TEXT, bytes)).await;
+    } else {
+        peer.answer(bytes).await;
+    }
+}
+
+#[test]
+fn the_next_transport_is_taken_when_the_server_refuses_the_first() {
+    // engine.io-client: socket.js:52, :72, :92
+    under_many_orders(async |runtime| {
+        for names in [["polling", "websocket"], ["websocket", "polling"]] {
+            for fall_back in [true, false] {
+                let mut server = Server::new(&runtime);
+                let script = spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    let request = peer.request().await;
+                    assert_eq!(request.parameter("transport"), Some(names[0]));
+                    peer.write(FORBIDDEN).await;
+                    drop(peer);
+                    if fall_back {
+                        let mut peer = server.accept().await;
+                        open_by(&mut peer, names[1], &open_packet(25_000, 20_000)).await;
+                        return Some((server, peer));
+                    }
+                    assert!(!server.has_another());
+                    None
+                });
+                let builder =
+                    Builder::new("http://10.0.0.1", Transports::default(), runtime.clone());
+                let connected = builder
+                    .transports(names)
+                    .upgrade(false)
+                    .fall_back(fall_back)
+                    .connect()
+                    .await;
+                match connected {
+                    Ok(client) => assert_eq!(client.transport(), Some(names[1])),
+                    Err(error) => {
+                        assert!(!fall_back, "{}", error.report());
+                        assert_eq!(error.status(), Some(403));
+                    }
+                }
+                assert_eq!(script.await.is_some(), fall_back);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_first_answer_that_opens_no_session_is_an_error_of_connecting() {
+    // python-engineio: test_polling_connection_invalid_packet,
+    // test_polling_connection_no_open_packet, test_websocket_connection_no_open_packet
+    under_many_orders(async |runtime| {
+        for transport in ["polling", "websocket"] {
+            for (first, kind) in [
+                ("foo", ErrorKind::Protocol),
+                ("", ErrorKind::Protocol),
+                ("1", ErrorKind::Handshake),
+                ("6", ErrorKind::Handshake),
+                ("4hello", ErrorKind::Handshake),
+                ("0", ErrorKind::Handshake),
+                (r#"0{"sid":"s"}"#, ErrorKind::Handshake),
+            ] {
+                let mut server = Server::new(&runtime);
+                let script = spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    open_by(&mut peer, transport, first).await;
+                    // Nothing more is asked for, on this connection or on another.
+                    peer.read_to_end().await;
+                    assert!(!server.has_another());
+                });
+                let error = builder(&runtime, transport).connect().await.unwrap_err();
+                assert_eq!(error.kind(), kind, "{first:?}: {}", error.report());
+                script.await;
+            }
+        }
+    });
+}
+
+#[test]
+fn what_the_server_says_of_a_session_is_told_once() {
+    // protocol: test-suite.js:131; python-engineio: test_polling_connection_successful,
+    // test_websocket_connection_successful
+    under_many_orders(async |runtime| {
+        for transport in ["polling", "websocket"] {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                let open = r#"0{"sid":"123","upgrades":[],"pingInterval":1000,"pingTimeout":2000}"#;
+                open_by(&mut peer, transport, open).await;
+                (server, peer)
+            });
+            let told = Told::default();
+            let connect = told.clone();
+            let mut client = builder(&runtime, transport)
+                .on_connect(move |handle| connect.note(format!("{:?}", handle.sid())))
+                .connect()
+                .await
+                .unwrap();
+            let (_server, _peer) = script.await;
+            let connected = client.opened().await.unwrap();
+            assert_eq!(connected.transport, transport);
+            let handshake = &connected.handshake;
+            assert_eq!(handshake.sid, "123");
+            assert_eq!(handshake.upgrades, [""; 0]);
+            assert_eq!(handshake.ping_interval, Duration::from_secs(1));
+            assert_eq!(handshake.ping_timeout, Duration::from_secs(2));
+            assert_eq!(handshake.max_payload, None);
+            assert_eq!(client.sid().as_deref(), Some("123"));
+            assert_eq!(client.transport(), Some(transport));
+            assert!(matches!(client.next().await, Some(Event::Connected(_))));
+            assert!(client.next().now_or_never().is_none());
+            settle(&runtime).await;
+            assert_eq!(told.all(), [r#"Some("123")"#]);
+        }
+    });
+}
+
+#[test]
+fn the_urls_user_goes_with_every_request_of_both_transports_as_basic_authentication() {
+    // python-engineio: test_websocket_connection_with_auth
+    under_many_orders(async |runtime| {
+        for (own, expected) in [(None, "Basic Zm9vOmJhcg=="), (Some("mine"), "mine")] {
+            for transport in ["polling", "websocket"] {
+                let mut server = Server::new(&runtime);
+                let script = spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    if transport == "websocket" {
+                        let request = peer.accept_websocket().await;
+                        peer.write(frame(TEXT, open_packet(INTERVAL, TIMEOUT)))
+                            .await;
+                        return (vec![request], vec![peer]);
+                    }
+                    let mut requests = vec![peer.answer(open_packet(INTERVAL, TIMEOUT)).await];
+                    requests.push(peer.request().await);
+                    let mut posts = server.accept().await;
+                    requests.push(posts.answer("ok").await);
+                    (requests, vec![peer, posts])
+                });
+                let mut builder = Builder::new(
+                    "http://foo:bar@10.0.0.1",
+                    Transports::default(),
+                    runtime.clone(),
+                );
+                if let Some(own) = own {
+                    builder = builder.header("Authorization", own);
+                }
+                let client = builder.transports([transport]).connect().await.unwrap();
+                client.send("x").await.unwrap();
+                let (requests, _peers) = script.await;
+                assert_eq!(requests.len(), if transport == "polling" { 3 } else { 1 });
+                for request in requests {
+                    assert_eq!(request.header("authorization"), Some(expected));
+                    assert!(!request.target.contains("foo"), "{}", request.target);
+                }
+            }
+        }
+    });
+}
+
+/// What the handlers of a test were told.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Told {
+    fn note(&self, line: String) {
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// The session has ended for this reason, and that was told once to all who are told.
+async fn ended_once(client: Session, told: &Told, kind: ErrorKind) {
+    let closed = client.wait().await;
+    assert!(failed_with(closed.reason(), kind), "{closed}");
+    let refused = client.send("late").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Closed);
+    let events: Vec<Event> = client.collect().await;
+    assert!(
+        matches!(&events[..], [Event::Connected(_), Event::Closed(_)]),
+        "{events:?}"
+    );
+    assert_eq!(told.all().len(), 1, "{:?}", told.all());
+}
+
+#[test]
+fn a_poll_that_fails_ends_the_session_and_that_is_told_once() {
+    // protocol: test-suite.js:288; engine.io: server.js:1592, :1683; python-engineio:
+    // test_receive_unknown_packet, test_read_loop_polling_no_response,
+    // test_read_loop_polling_bad_status, test_read_loop_polling_bad_packet, test_read_loop_polling
+    under_many_orders(async |runtime| {
+        for (answer, kind) in [
+            (Vec::new(), ErrorKind::Ended),
+            (FORBIDDEN.into(), ErrorKind::Status),
+            (response("foo"), ErrorKind::Protocol),
+        ] {
+            let told = Told::default();
+            let disconnect = told.clone();
+            let (client, mut server, mut polls) = on_polling(&runtime, INTERVAL, |builder| {
+                builder.on_disconnect(move |_, closed| disconnect.note(closed.to_string()))
+            })
+            .await;
+            let script = spawn(&runtime, async move {
+                // What the last good poll brings is attended to.
+                polls.answer("2\x1e6").await;
+                assert_eq!(polls.answer("ok").await.body, b"3");
+                let mut peer = server.accept().await;
+                assert_eq!(peer.request().await.method, "GET");
+                peer.write(answer).await;
+                drop(peer);
+                (server, polls)
+            });
+            ended_once(client, &told, kind).await;
+            let (mut server, _polls) = script.await;
+            assert!(!server.has_another(), "it is not asked again");
+        }
+    });
+}
+
+#[test]
+fn a_websocket_that_fails_ends_the_session_and_that_is_told_once() {
+    // protocol: test-suite.js:392; engine.io: server.js:1607, :1705; python-engineio:
+    // test_receive_unknown_packet, test_read_loop_websocket_no_response,
+    // test_read_loop_websocket_unexpected_error, test_read_loop_websocket
+    under_many_orders(async |runtime| {
+        for (bytes, kind) in [
+            (Vec::new(), ErrorKind::Ended),
+            (frame(TEXT, ""), ErrorKind::Protocol),
+            (frame(TEXT, "foo"), ErrorKind::Protocol),
+            (fragment(FIN | 0x40 | TEXT, "4x"), ErrorKind::WebSocket),
+        ] {
+            let told = Told::default();
+            let disconnect = told.clone();
+            let (client, mut peer) = on_websocket_with(&runtime, |builder| {
+                builder.on_disconnect(move |_, closed| disconnect.note(closed.to_string()))
+            })
+            .await;
+            peer.write(frame(TEXT, "2")).await;
+            assert_eq!(peer.frame().await.payload, b"3");
+            peer.write(bytes).await;
+            drop(peer);
+            ended_once(client, &told, kind).await;
+        }
+    });
+}
+
+#[test]
+fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
+    // engine.io-client: socket.js:187; python-engineio: test_write_loop_polling_bad_connection,
+    // test_write_loop_polling_bad_status
+    under_many_orders(async |runtime| {
+        for (answer, kind) in [
+            ("", ErrorKind::Ended),
+            (
+                "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
+                ErrorKind::Status,
+            ),
+            (
+                "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n",
+                ErrorKind::Status,
+            ),
+        ] {
+            let (client, mut server, mut polls) =
+                on_polling(&runtime, 3_600_000, |builder| builder).await;
+            let script = spawn(&runtime, async move {
+                polls.request().await;
+                let mut posts = server.accept().await;
+                assert_eq!(posts.request().await.body, b"4x");
+                posts.write(answer).await;
+                drop(posts);
+                (server, polls)
+            });
+            client.send("x").await.unwrap();
+            let closed = client.wait().await;
+            assert!(failed_with(closed.reason(), kind), "{closed}");
+            assert_eq!(closed.uncertain(), [Message::from("x")]);
+            assert_eq!(runtime.now(), Duration::ZERO, "it waits for no poll");
+            let (mut server, _polls) = script.await;
+            assert!(!server.has_another(), "it is not sent again");
+        }
+    });
+}
+
+#[test]
+fn a_close_frame_of_any_code_is_the_servers_end() {
+    // engine.io-client: socket.js:214; engine.io: server.js:997, :1705, :1850
+    under_many_orders(async |runtime| {
+        for code in [None, Some(1000_u16), Some(1001), Some(1009), Some(1011)] {
+            let (client, mut peer) = on_websocket(&runtime).await;
+            let payload = code.map(u16::to_be_bytes).unwrap_or_default();
+            let length = if code.is_some() { 2 } else { 0 };
+            peer.write(frame(CLOSE, &payload[..length])).await;
+            let closed = client.wait().await;
+            assert!(matches!(closed.reason(), Reason::Server), "{closed}");
+        }
     });
 }

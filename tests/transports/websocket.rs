@@ -179,6 +179,9 @@ fn interim_responses_to_the_handshake_are_passed_over() {
 
 #[test]
 fn the_request_asks_for_a_websocket_and_carries_what_the_user_wants() {
+    // engine.io-client: transport.js:179, :272, :301, :324; protocol: test-suite.js:158, :180;
+    // engine.io: server.js:3500; python-engineio: test_websocket_connection_failed,
+    // test_websocket_connection_extra, test_websocket_upgrade_failed
     under_some_orders(async |runtime| {
         let mut keys = Vec::new();
         for _ in 0..2 {
@@ -237,6 +240,7 @@ fn the_request_asks_for_a_websocket_and_carries_what_the_user_wants() {
 
 #[test]
 fn a_handshake_that_is_none_is_an_error() {
+    // python-engineio: test_websocket_connection_failed_with_websocket_error
     under_some_orders(async |runtime| {
         let without = |line: &'static str| {
             move |request: &Request| {
@@ -330,6 +334,7 @@ fn a_handshake_may_have_many_headers_and_be_written_in_many_ways() {
 
 #[test]
 fn a_server_that_refuses_a_websocket_is_quoted() {
+    // engine.io-client: socket.js:265
     under_some_orders(async |runtime| {
         for (answer, status, words) in [
             (
@@ -469,6 +474,7 @@ fn fragments_are_joined_and_a_ping_between_them_is_answered() {
 
 #[test]
 fn packets_of_each_kind_come_as_what_they_are() {
+    // engine.io-client: arraybuffer/ws.js:60
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let bytes = [
@@ -781,6 +787,7 @@ fn a_batch_holds_no_more_than_64_kib_beyond_its_first_packet() {
 
 #[test]
 fn what_breaks_a_protocol_is_an_error_behind_the_good_packets() {
+    // engine.io: server.js:174, :191, :1607
     use ErrorKind::{Protocol, WebSocket};
     under_some_orders(async |runtime| {
         for (bytes, kind) in [
@@ -926,6 +933,7 @@ fn a_close_frame_is_a_clean_end_and_is_answered() {
 
 #[test]
 fn an_end_without_a_close_frame_is_an_error() {
+    // python-engineio: test_read_loop_websocket_no_response
     under_some_orders(async |runtime| {
         for before in [
             Vec::new(),
@@ -1038,6 +1046,8 @@ fn a_close_finds_its_way_behind_more_pongs_than_are_kept() {
 
 #[test]
 fn frames_are_masked_each_with_another_mask_and_have_the_shortest_length() {
+    // protocol: test-suite.js:357, :375; python-engineio: test_write_loop_websocket_one_packet,
+    // test_write_loop_websocket_three_packets, test_write_loop_websocket_one_packet_binary
     under_both_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let mut sender = link.sender;
@@ -1097,6 +1107,7 @@ fn frames_are_masked_each_with_another_mask_and_have_the_shortest_length() {
 
 #[test]
 fn a_send_returns_when_all_has_left_and_fails_when_the_server_goes() {
+    // python-engineio: test_write_loop_websocket_bad_connection
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let batch = vec![message(vec![7; 2 * PIPE])];
