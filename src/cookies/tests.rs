@@ -58,6 +58,8 @@ fn kept(at_url: &str, lines: &[&str]) -> String {
 
 #[test]
 fn a_name_and_a_value_come_back_byte_by_byte() {
+    // engine.io-client: node.js:109, :129; python-engineio:
+    // test_websocket_connection_with_cookie_header
     for (line, expected) in [
         ("a=b", "a=b"),
         ("  a \t=  b c \t; Path=/", "a=b c"),
@@ -137,6 +139,7 @@ fn max_age_counts_from_when_the_response_came() {
 
 #[test]
 fn max_age_wins_over_expires_and_the_last_valid_one_of_each_counts() {
+    // engine.io-client: node.js:118
     let past = "Expires=Thu, 01 Jan 1970 00:00:00 GMT";
     let future = "Expires=Fri, 01 Jan 2100 00:00:00 GMT";
     for (attributes, is_kept) in [
@@ -315,6 +318,8 @@ fn a_prefix_is_kept_to() {
 
 #[test]
 fn the_users_cookies_go_first_and_the_servers_replace_those_of_their_name() {
+    // python-engineio: test_websocket_connection_with_cookie_header,
+    // test_websocket_connection_with_cookies_and_headers
     let jar = Jar::default();
     // One alone stays as it is.
     let odd = "  x=\"1;2\";;y ";

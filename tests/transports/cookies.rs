@@ -42,6 +42,8 @@ fn builder(runtime: &MockRuntime) -> Builder<Transports, MockRuntime> {
 
 #[test]
 fn the_cookie_of_the_handshake_goes_with_every_poll_post_and_the_websocket() {
+    // engine.io-client: node.js:61; python-engineio: test_websocket_connection_with_cookies,
+    // test_websocket_connection_with_cookies_and_headers
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -166,6 +168,7 @@ async fn polls(runtime: &MockRuntime, answers: &'static [&[&str]], pause: u64) -
 
 #[test]
 fn a_cookie_is_replaced_deleted_and_runs_out() {
+    // engine.io-client: node.js:61
     under_some_orders(async |runtime| {
         let answers: &[&[&str]] = &[
             &["Set-Cookie: a=1", "Set-Cookie: b=1"],
@@ -212,6 +215,7 @@ fn paths_secure_cookies_and_foreign_domains_are_told_apart() {
 
 #[test]
 fn a_client_that_keeps_no_cookies_sends_the_users_alone() {
+    // engine.io-client: node.js:85
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -273,6 +277,7 @@ fn two_sessions_of_one_program_do_not_share_cookies() {
 
 #[test]
 fn a_websocket_that_opens_a_session_carries_the_users_cookie() {
+    // python-engineio: test_websocket_connection_with_cookie_header
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {

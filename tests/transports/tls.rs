@@ -138,6 +138,7 @@ fn refused_for(
 
 #[test]
 fn a_private_ca_is_trusted_with_each_version_of_tls() {
+    // engine.io: server.js:2444, :2491; python-engineio: test_websocket_connection_with_verify
     for (version, number) in [
         (&TLS12, ProtocolVersion::TLSv1_2),
         (&TLS13, ProtocolVersion::TLSv1_3),
@@ -352,6 +353,9 @@ fn a_certificate_that_was_revoked_is_refused_by_a_configuration_that_knows_it() 
 
 #[test]
 fn a_client_certificate_is_shown_to_a_server_that_wants_one() {
+    // engine.io: server.js:2352, :2399, :2537; python-engineio:
+    // test_websocket_connection_with_cert, test_websocket_connection_with_cert_and_key,
+    // test_websocket_connection_verify_with_cert_and_key
     let client = AUTHORITY.issue(&["client.test"]);
     let stranger = Authority::new("a stranger").issue(&["client.test"]);
     let with = |identity: &Identity| {
@@ -384,6 +388,8 @@ fn a_client_certificate_is_shown_to_a_server_that_wants_one() {
 
 #[test]
 fn where_nothing_is_verified_any_certificate_will_do() {
+    // python-engineio: test_polling_https_noverify_connection_successful,
+    // test_websocket_https_noverify_connection_successful, test_websocket_connection_without_verify
     let stranger = Authority::new("a stranger");
     for version in [&TLS12, &TLS13] {
         let identity = stranger.issue_with(&["other.test"], expired);
