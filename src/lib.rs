@@ -40,6 +40,21 @@
 //! `surf` (polling by your own surf client), `mock` (for tests), `cli` (the program `eio`). They only
 //! add; by default `tokio`, `polling`, `websocket` and `rustls`.
 
+// Nothing that comes from outside may end the program, so nothing in here may panic. Where the compiler
+// can't see that something holds, an `expect` tells why it does.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 // The folder `transports` is compiled a second time as a foreign crate, so it names this crate as
 // a stranger does.
 extern crate self as engineio_client;

@@ -11,10 +11,20 @@ use engineio_client::http::HttpClient;
 use engineio_client::{Error, ErrorKind, Link, OpenRequest, Runtime, Transport, async_trait};
 
 #[cfg(feature = "mock")]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "it counts what it has sent itself, and nothing comes from outside"
+)]
 pub mod conformance;
 #[cfg(any(feature = "polling", feature = "websocket"))]
 mod dial;
 #[cfg(feature = "mock")]
+#[expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "what a test does wrong is told by a panic, and nothing comes from outside"
+)]
 pub mod mock;
 #[cfg(feature = "polling")]
 mod polling;

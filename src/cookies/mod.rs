@@ -33,6 +33,10 @@
 //! # }
 //! ```
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "each number has four digits at most, and is checked before it is reckoned with"
+)]
 mod date;
 mod parse;
 

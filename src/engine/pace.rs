@@ -31,7 +31,9 @@ impl Pace {
     /// for the pong.
     pub(super) fn new(ping_timeout: Duration) -> Self {
         Self {
-            longest: LONGEST.min(ping_timeout / 2).max(FIRST),
+            longest: LONGEST
+                .min(ping_timeout.checked_div(2).unwrap_or_default())
+                .max(FIRST),
             ..Self::default()
         }
     }

@@ -18,6 +18,12 @@ mod async_std;
 #[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
 mod clock;
 #[cfg(feature = "mock")]
+#[expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "what a test does wrong is told by a panic, and nothing comes from outside"
+)]
 pub mod mock;
 #[cfg(feature = "smol")]
 mod smol;
