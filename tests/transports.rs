@@ -13,6 +13,8 @@ mod cookies;
 mod dial;
 #[path = "transports/http_client.rs"]
 mod http_client;
+#[path = "transports/limits.rs"]
+mod limits;
 #[path = "transports/polling.rs"]
 mod polling;
 #[path = "transports/proxy.rs"]

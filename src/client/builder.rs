@@ -45,6 +45,28 @@ use crate::transport::{Activity, Limits, OpenRequest, Transport, add_query};
 /// # Ok(())
 /// # }
 /// ```
+/// # Limits
+///
+/// Nothing waits for ever, and nothing grows without a bound. Each limit has a setter; an error that
+/// comes of one names it, and its value.
+///
+/// | what | setter | default |
+/// |---|---|---|
+/// | opening, by each transport: name, TCP, TLS and handshake together | [`open_timeout`](Builder::open_timeout) | 10 s |
+/// | a POST, without progress | [`send_timeout`](Builder::send_timeout) | 10 s |
+/// | a websocket write, without progress; the server's silence, a poll included | told by the server: `pingInterval + pingTimeout` | |
+/// | an upgrade, from opening the probe to going over | [`upgrade_timeout`](Builder::upgrade_timeout) | 7 s |
+/// | a close: without progress, and in all | [`close_timeout`](Builder::close_timeout) | 5 s, 60 s |
+/// | a message received | [`max_message_size`](Builder::max_message_size) | 64 MiB |
+/// | a polling body received, decompressed | [`max_body_size`](Builder::max_body_size) | 4/3 of a message and 64 KiB, or 16 MiB if that is more |
+/// | packets in a polling body received | [`max_payload_packets`](Builder::max_payload_packets) | 131,072 |
+/// | an HTTP head, and the open packet | [`max_head_size`](Builder::max_head_size) | 64 KiB, and 1024 headers |
+/// | cookies of a session | [`cookie_limits`](Builder::cookie_limits) | 64, and 16 KiB in all |
+/// | what is accepted and has not left | [`outbox`](Builder::outbox) | 2048 messages, or 2 MiB |
+/// | what came and is not read | [`inbox`](Builder::inbox) | 1024 messages, or 128 KiB |
+/// | packets in a POST | [`packets_per_post`](Builder::packets_per_post) | 16 |
+/// | a websocket's buffers | `WebSocket::read_buffer_size`, `write_buffer_size` | 16 KiB, 1 MiB |
+/// | a message sent by polling, and a POST | told by the server: `maxPayload` | |
 #[must_use = "a builder does nothing until `start` or `connect`"]
 pub struct Builder<T: Transport, R: Runtime, M = Async> {
     transport: T,

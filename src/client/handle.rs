@@ -141,7 +141,7 @@ impl Handle {
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.shared
             .push(message.into(), Place::None)
-            .map_err(Refusal::into_error)
+            .map_err(|refusal| refusal.into_error(&self.shared))
     }
 
     /// The same as [`Client::flush`](crate::Client::flush).
@@ -353,7 +353,7 @@ impl Sink<Message> for Handle {
         // Room was promised by `poll_ready`; that somebody else took it meanwhile is borne with.
         self.shared
             .push(message, Place::Promised)
-            .map_err(|refusal| SinkError::Refused(refusal.into_error()))
+            .map_err(|refusal| SinkError::Refused(refusal.into_error(&self.shared)))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {

@@ -102,14 +102,18 @@ impl Drop for Ticket {
 
 impl Refusal {
     /// As the error of one who does not wait.
-    pub(crate) fn into_error(self) -> SendError {
+    pub(crate) fn into_error(self, shared: &Shared) -> SendError {
         match self {
             Self::No(error) => error,
+            Self::Later(message, ErrorKind::NotOpen) => {
+                let text = "the session is not open yet";
+                SendError::new(message, Error::new(ErrorKind::NotOpen, text))
+            }
             Self::Later(message, kind) => {
-                let text = match kind {
-                    ErrorKind::NotOpen => "the session is not open yet",
-                    _ => "the outbox is full",
-                };
+                let Capacity { messages, bytes } = shared.outbox_capacity;
+                let text = format!(
+                    "the outbox is full: {messages} messages or {bytes} bytes (limit outbox)"
+                );
                 SendError::new(message, Error::new(kind, text))
             }
         }

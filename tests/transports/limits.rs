@@ -1,0 +1,436 @@
+//! Each limit and wait that the builder can set, reached: exactly, and told by its name and value.
+
+use std::future::Future;
+use std::time::Duration;
+
+use engineio_client::transports::{Transports, WebSocket};
+use engineio_client::{
+    Builder, Client, Error, ErrorKind, Event, Message, MockRuntime, Reason, Runtime,
+};
+use futures::StreamExt;
+use futures::future::abortable;
+
+use crate::open_packet;
+use crate::raw::{
+    BINARY, FIN, PING, Peer, Server, TEXT, frame, frame_head, response, spawn, under_some_orders,
+};
+
+type Session = Client<Transports, MockRuntime>;
+type Setting = fn(Builder<Transports, MockRuntime>) -> Builder<Transports, MockRuntime>;
+
+const HOUR: u32 = 3_600_000;
+
+fn builder(runtime: &MockRuntime, transport: &str) -> Builder<Transports, MockRuntime> {
+    Builder::new("http://10.0.0.1", Transports::default(), runtime.clone()).transports([transport])
+}
+
+fn is_told(error: &Error, kind: ErrorKind, words: &[&str]) {
+    let text = error.report();
+    assert_eq!(error.kind(), kind, "{text}");
+    for word in words {
+        assert!(text.contains(word), "{word:?}: {text}");
+    }
+}
+
+/// A script without an end, until it is stopped.
+fn endless(
+    runtime: &MockRuntime,
+    script: impl Future<Output = ()> + Send + 'static,
+) -> impl AsyncFnOnce() {
+    let (script, handle) = abortable(script);
+    let script = spawn(runtime, script);
+    async move || {
+        handle.abort();
+        let _ = script.await;
+    }
+}
+
+/// Why the session ended.
+async fn failure(session: &Session) -> Error {
+    match session.wait().await.reason() {
+        Reason::Transport(error) => error.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A session on polling, whose server answers the second poll with these bytes.
+async fn poll_brings(runtime: &MockRuntime, set: Setting, answer: Vec<u8>) -> (Session, Peer) {
+    let mut server = Server::new(runtime);
+    let script = spawn(runtime, async move {
+        let mut peer = server.accept().await;
+        peer.answer(open_packet(HOUR, HOUR)).await;
+        peer.request().await;
+        peer.write(answer).await;
+        peer
+    });
+    let session = set(builder(runtime, "polling")).connect().await.unwrap();
+    (session, script.await)
+}
+
+/// A session on websocket, whose server sends these bytes.
+async fn socket_brings(runtime: &MockRuntime, set: Setting, bytes: Vec<u8>) -> (Session, Peer) {
+    let mut server = Server::new(runtime);
+    let script = spawn(runtime, async move {
+        let mut peer = server.accept().await;
+        peer.accept_websocket().await;
+        peer.write(frame(TEXT, open_packet(HOUR, HOUR))).await;
+        peer.write(bytes).await;
+        peer
+    });
+    let session = set(builder(runtime, "websocket")).connect().await.unwrap();
+    (session, script.await)
+}
+
+#[test]
+fn the_open_timeout_is_exact_and_its_own_for_each_transport() {
+    under_some_orders(async |runtime| {
+        for transports in [&["polling"][..], &["websocket"], &["polling", "websocket"]] {
+            let mut server = Server::new(&runtime);
+            let start = runtime.now();
+            let client = builder(&runtime, "polling")
+                .transports(transports.iter().copied())
+                .open_timeout(Duration::from_millis(1500))
+                .start()
+                .unwrap();
+            let stop = endless(&runtime, async move {
+                // It accepts, reads, and says nothing.
+                let mut peers = Vec::new();
+                loop {
+                    let mut peer = server.accept().await;
+                    peer.request().await;
+                    peers.push(peer);
+                }
+            });
+            let error = client.opened().await.unwrap_err();
+            let each = Duration::from_millis(1500);
+            let count = u32::try_from(transports.len()).unwrap();
+            assert_eq!(runtime.now() - start, each * count);
+            assert!(error.report().contains("open timeout of 1.5 s"), "{error}");
+            stop().await;
+        }
+    });
+}
+
+#[test]
+fn the_send_timeout_ends_a_session_whose_post_stands_still() {
+    under_some_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut polls = server.accept().await;
+            polls.answer(open_packet(HOUR, HOUR)).await;
+            let mut posts = server.accept().await;
+            posts.request().await;
+            (polls, posts)
+        });
+        let session = builder(&runtime, "polling")
+            .send_timeout(Duration::from_secs(3))
+            .connect()
+            .await
+            .unwrap();
+        let start = runtime.now();
+        session.send("a").await.unwrap();
+        session.send("b").await.unwrap();
+        let closed = session.wait().await;
+        assert_eq!(runtime.now() - start, Duration::from_secs(3));
+        is_told(
+            &failure(&session).await,
+            ErrorKind::Timeout,
+            &["send timeout of 3 s"],
+        );
+        let all: Vec<_> = closed.uncertain().iter().chain(closed.unsent()).collect();
+        assert_eq!(all, [&Message::from("a"), &Message::from("b")]);
+        drop(script);
+    });
+}
+
+#[test]
+fn a_websocket_write_may_stand_still_for_the_servers_own_times() {
+    under_some_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let clock = runtime.clone();
+        let stop = endless(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.accept_websocket().await;
+            peer.write(frame(TEXT, open_packet(2000, 1000))).await;
+            // It pings, and reads nothing.
+            loop {
+                clock.sleep(Duration::from_millis(900)).await;
+                peer.write(frame(TEXT, "2")).await;
+            }
+        });
+        let session = builder(&runtime, "websocket").connect().await.unwrap();
+        let start = runtime.now();
+        // Far more than the pipe holds.
+        session.send(vec![0; 10_000_000]).await.unwrap();
+        let closed = session.wait().await;
+        assert_eq!(runtime.now() - start, Duration::from_secs(3));
+        is_told(
+            &failure(&session).await,
+            ErrorKind::Timeout,
+            &["send timeout of 3 s"],
+        );
+        assert_eq!(closed.uncertain().len(), 1);
+        stop().await;
+    });
+}
+
+#[test]
+fn the_upgrade_timeout_gives_up_the_probe_and_not_the_session() {
+    under_some_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut polls = server.accept().await;
+            polls.answer(open_packet(HOUR, HOUR)).await;
+            let mut probe = server.accept().await;
+            probe.accept_websocket().await;
+            // No pong.
+            (polls, probe, server)
+        });
+        let mut session = builder(&runtime, "polling")
+            .transports(["polling", "websocket"])
+            .upgrade_timeout(Duration::from_millis(2500))
+            .connect()
+            .await
+            .unwrap();
+        let start = runtime.now();
+        loop {
+            match session.next().await {
+                Some(Event::UpgradeFailed { error, .. }) => {
+                    let words = &["upgrade timeout of 2.5 s"];
+                    assert!(error.report().contains(words[0]), "{}", error.report());
+                    break;
+                }
+                Some(_) => {}
+                None => panic!("the session has ended"),
+            }
+        }
+        assert_eq!(runtime.now() - start, Duration::from_millis(2500));
+        assert_eq!(session.transport(), Some("polling"));
+        drop(script);
+    });
+}
+
+#[test]
+fn a_close_takes_no_longer_than_its_two_limits() {
+    under_some_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.accept_websocket().await;
+            peer.write(frame(TEXT, open_packet(HOUR, HOUR))).await;
+            peer
+        });
+        let session = builder(&runtime, "websocket")
+            .close_timeout(Duration::from_secs(2), Duration::from_secs(30))
+            .connect()
+            .await
+            .unwrap();
+        // The close frame is never answered.
+        let start = runtime.now();
+        session.disconnect().await;
+        assert_eq!(runtime.now() - start, Duration::from_secs(2));
+        drop(script.await);
+
+        // There is progress all the time, and no end of it.
+        let mut server = Server::new(&runtime);
+        let clock = runtime.clone();
+        let stop = endless(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.accept_websocket().await;
+            peer.write(frame(TEXT, open_packet(HOUR, HOUR))).await;
+            loop {
+                clock.sleep(Duration::from_millis(1500)).await;
+                peer.read_some(1000).await;
+            }
+        });
+        let session = builder(&runtime, "websocket")
+            .close_timeout(Duration::from_secs(2), Duration::from_secs(30))
+            .connect()
+            .await
+            .unwrap();
+        session.send(vec![0; 10_000_000]).await.unwrap();
+        let start = runtime.now();
+        let closed = session.disconnect().await;
+        assert_eq!(runtime.now() - start, Duration::from_secs(30));
+        assert!(!closed.is_clean());
+        stop().await;
+    });
+}
+
+#[test]
+fn a_message_above_its_limit_ends_the_session_and_one_as_long_passes() {
+    under_some_orders(async |runtime| {
+        let set: Setting = |builder| builder.max_message_size(1000);
+        for (length, passes) in [(1000, true), (1001, false)] {
+            let text = "x".repeat(length);
+            let answers = [
+                poll_brings(&runtime, set, response(format!("4{text}"))).await,
+                socket_brings(&runtime, set, frame(TEXT, format!("4{text}"))).await,
+                socket_brings(&runtime, set, frame(BINARY, text.as_bytes())).await,
+            ];
+            for (mut session, peer) in answers {
+                if passes {
+                    assert_eq!(session.recv().await.unwrap().len(), 1000);
+                } else {
+                    let words = &["1000 bytes", "max_message_size"];
+                    is_told(&failure(&session).await, ErrorKind::Limit, words);
+                }
+                drop(peer);
+            }
+        }
+        // One that is told to be too long is not waited for.
+        let head = frame_head(FIN | TEXT, 1_000_000_000);
+        let (session, peer) = socket_brings(&runtime, set, head).await;
+        let words = &["1000 bytes", "max_message_size"];
+        is_told(&failure(&session).await, ErrorKind::Limit, words);
+        drop(peer);
+    });
+}
+
+#[test]
+fn a_body_above_its_limit_ends_the_session() {
+    under_some_orders(async |runtime| {
+        let set: Setting = |builder| builder.max_body_size(5000);
+        for answer in [
+            response("4".repeat(5001)),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n4".to_vec(),
+            [
+                &b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1389\r\n"[..],
+                &[b'4'; 5001],
+            ]
+            .concat(),
+        ] {
+            let (session, peer) = poll_brings(&runtime, set, answer).await;
+            let words = &["5000 bytes", "max_body_size"];
+            is_told(&failure(&session).await, ErrorKind::Limit, words);
+            drop(peer);
+        }
+    });
+}
+
+#[test]
+fn packets_above_their_limit_end_the_session_behind_those_that_came_before() {
+    under_some_orders(async |runtime| {
+        let set: Setting = |builder| builder.max_payload_packets(3);
+        let (mut session, peer) =
+            poll_brings(&runtime, set, response("4a\x1e4b\x1e4c\x1e4d")).await;
+        for text in ["a", "b", "c"] {
+            assert_eq!(session.recv().await, Some(Message::from(text)));
+        }
+        assert_eq!(session.recv().await, None);
+        let words = &["3 packets", "max_payload_packets"];
+        is_told(&failure(&session).await, ErrorKind::Limit, words);
+        drop(peer);
+    });
+}
+
+#[test]
+fn a_head_and_an_open_packet_have_a_limit() {
+    under_some_orders(async |runtime| {
+        for transport in ["polling", "websocket"] {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                peer.request().await;
+                peer.write(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(9000)))
+                    .await;
+                peer
+            });
+            let connect = builder(&runtime, transport).max_head_size(8192).connect();
+            let error = connect.await.unwrap_err();
+            is_told(&error, ErrorKind::Limit, &["8192 bytes", "max_head_size"]);
+            drop(script.await);
+        }
+        let long = format!(
+            r#"0{{"sid":"{}","pingInterval":1,"pingTimeout":1}}"#,
+            "s".repeat(9000)
+        );
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.answer(long).await;
+            peer
+        });
+        let connect = builder(&runtime, "polling").max_head_size(8192).connect();
+        let error = connect.await.unwrap_err();
+        is_told(&error, ErrorKind::Limit, &["8192 bytes", "max_head_size"]);
+        drop(script.await);
+    });
+}
+
+#[test]
+fn a_full_outbox_names_itself() {
+    under_some_orders(async |runtime| {
+        let set: Setting = |builder| builder.outbox(2, 100);
+        let (session, peer) = socket_brings(&runtime, set, Vec::new()).await;
+        session.try_send("a").unwrap();
+        session.try_send("b").unwrap();
+        let refused = session.try_send("c").unwrap_err();
+        assert_eq!(refused.message, Message::from("c"));
+        let words = &["2 messages", "100 bytes", "limit outbox"];
+        is_told(&refused.error, ErrorKind::Full, words);
+        drop(peer);
+    });
+}
+
+#[test]
+fn a_post_holds_no_more_packets_than_are_set() {
+    under_some_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut polls = server.accept().await;
+            polls.answer(open_packet(HOUR, HOUR)).await;
+            let mut posts = server.accept().await;
+            let mut sizes = Vec::new();
+            while sizes.iter().sum::<usize>() < 10 {
+                let body = posts.answer("ok").await.body;
+                sizes.push(body.split(|byte| *byte == 0x1e).count());
+            }
+            (sizes, polls)
+        });
+        let session = builder(&runtime, "polling")
+            .packets_per_post(4)
+            .connect()
+            .await
+            .unwrap();
+        for _ in 0..10 {
+            session.try_send("x").unwrap();
+        }
+        let (sizes, polls) = script.await;
+        assert!(sizes.iter().all(|size| *size <= 4), "{sizes:?}");
+        assert!(sizes.contains(&4), "{sizes:?}");
+        drop(polls);
+    });
+}
+
+#[test]
+fn a_websockets_buffers_have_the_size_that_is_set_and_pass_any_message() {
+    under_some_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.accept_websocket().await;
+            peer.write(frame(TEXT, open_packet(HOUR, HOUR))).await;
+            peer.write(frame(PING, "x")).await;
+            let mut message = peer.frame().await;
+            while message.payload == b"x" {
+                message = peer.frame().await;
+            }
+            peer.write(frame(BINARY, &message.payload)).await;
+            peer
+        });
+        let transports = Transports::new().with(
+            WebSocket::default()
+                .read_buffer_size(1024)
+                .write_buffer_size(1024),
+        );
+        let mut session = Builder::new("http://10.0.0.1", transports, runtime.clone())
+            .connect()
+            .await
+            .unwrap();
+        let data: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+        session.send(data.clone()).await.unwrap();
+        assert_eq!(session.recv().await, Some(Message::from(data)));
+        drop(script.await);
+    });
+}
