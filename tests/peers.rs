@@ -42,6 +42,7 @@ macro_rules! tests {
                 cases::a_close_by_the_server_is_told
                 cases::disconnect_flushes_first
                 cases::an_idle_session_disconnects_at_once
+                cases::handlers_see_everything_in_order
             }
 
             on_each_runtime! {

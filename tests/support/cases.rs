@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use engineio_client::transports::{Polling, Transports, WebSocket};
 use engineio_client::{
-    Error, ErrorKind, Event, Link, Message, OpenRequest, Reason, Runtime, Transport, async_trait,
+    Closed, Error, ErrorKind, Event, Handle, Link, Message, OpenRequest, Reason, Runtime,
+    Transport, async_trait,
 };
 use futures::FutureExt as _;
-use futures::channel::oneshot;
+use futures::SinkExt as _;
+use futures::channel::{mpsc, oneshot};
 use futures::future::{Shared, join_all};
 
 use super::server::{Counts, Server, Setup};
@@ -328,4 +330,46 @@ pub(crate) async fn a_transport_that_is_not_served_is_refused<S: Server, R: Runs
     // The next transport of the list is taken instead.
     let session = Session::<R>::connect(builder(&server.url(), Mode::Upgraded)).await;
     assert_eq!(session.client.transport(), Some("websocket"));
+}
+
+/// What the handlers of a session have seen comes out of it in order, and the last is the end.
+pub(crate) async fn handlers_see_everything_in_order<S: Server, R: Runs>(mode: Mode) {
+    let server = S::start(Setup::Default);
+    let (seen, mut all) = mpsc::channel::<String>(4096);
+    let (mut connect, message, mut disconnect) = (seen.clone(), seen.clone(), seen);
+    let client = builder::<R>(&server.url(), mode)
+        .on_connect(move |handle: Handle| {
+            connect.try_send(format!("connect {}", handle.sid().is_some()))?;
+            for number in 0..300 {
+                handle.try_send(format!("m:{number}"))?;
+            }
+            Ok(())
+        })
+        .on_message(move |handle: Handle, text| {
+            let mut seen = message.clone();
+            async move {
+                let text = text.as_text().unwrap_or_default().to_owned();
+                seen.send(text.clone()).await?;
+                if text == "m:299" {
+                    handle.disconnect().await;
+                }
+                Ok(())
+            }
+        })
+        .on_disconnect(move |_, closed: Closed| {
+            disconnect.try_send(format!("disconnect {}", closed.is_clean()))?;
+            Ok(())
+        })
+        .start()
+        .expect("the settings are right");
+    let runtime = Arc::clone(client.runtime());
+    within(&*runtime, "the end", client.wait()).await;
+    let mut expected = vec!["connect true".to_owned()];
+    expected.extend((0..300).map(|number| format!("m:{number}")));
+    expected.push("disconnect true".to_owned());
+    let mut lines = Vec::new();
+    while let Ok(line) = all.try_recv() {
+        lines.push(line);
+    }
+    assert_eq!(lines, expected);
 }
