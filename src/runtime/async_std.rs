@@ -1,5 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use ::async_std::net::{TcpStream, ToSocketAddrs};
@@ -65,12 +66,19 @@ impl Runtime for AsyncStd {
                 stream.set_nodelay(true)?;
                 Ok(Box::new(stream))
             }
-            #[cfg(unix)]
-            Address::Unix(path) => Ok(Box::new(
-                ::async_std::os::unix::net::UnixStream::connect(path).await?,
-            )),
-            #[cfg(not(unix))]
-            address @ Address::Unix(_) => Err(super::unsupported(address)),
+            Address::Unix(path) => connect_to_socket(path).await,
         }
     }
+}
+
+#[cfg(unix)]
+async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
+    Ok(Box::new(
+        ::async_std::os::unix::net::UnixStream::connect(path).await?,
+    ))
+}
+
+#[cfg(not(unix))]
+async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
+    Err(super::unsupported(path))
 }

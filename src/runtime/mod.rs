@@ -100,9 +100,9 @@ pub type BoxedStream = Box<dyn ByteStream>;
     not(unix),
     any(feature = "tokio", feature = "smol", feature = "async-std")
 ))]
-fn unsupported(address: &Address) -> io::Error {
+fn unsupported(path: &std::path::Path) -> io::Error {
     io::Error::new(
         io::ErrorKind::Unsupported,
-        format!("this system can't connect to {address:?}"),
+        format!("this system can't connect to {}", path.display()),
     )
 }

@@ -1,5 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -102,12 +103,19 @@ impl Runtime for Smol {
                 stream.set_nodelay(true)?;
                 Ok(Box::new(stream))
             }
-            #[cfg(unix)]
-            Address::Unix(path) => Ok(Box::new(
-                ::smol::net::unix::UnixStream::connect(path).await?,
-            )),
-            #[cfg(not(unix))]
-            address @ Address::Unix(_) => Err(super::unsupported(address)),
+            Address::Unix(path) => connect_to_socket(path).await,
         }
     }
+}
+
+#[cfg(unix)]
+async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
+    Ok(Box::new(
+        ::smol::net::unix::UnixStream::connect(path).await?,
+    ))
+}
+
+#[cfg(not(unix))]
+async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
+    Err(super::unsupported(path))
 }

@@ -1,5 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -126,14 +127,21 @@ impl Runtime for Tokio {
                 stream.set_nodelay(true)?;
                 Ok(Box::new(Compat(stream)))
             }
-            #[cfg(unix)]
-            Address::Unix(path) => Ok(Box::new(Compat(
-                ::tokio::net::UnixStream::connect(path).await?,
-            ))),
-            #[cfg(not(unix))]
-            address @ Address::Unix(_) => Err(super::unsupported(address)),
+            Address::Unix(path) => connect_to_socket(path).await,
         }
     }
+}
+
+#[cfg(unix)]
+async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
+    Ok(Box::new(Compat(
+        ::tokio::net::UnixStream::connect(path).await?,
+    )))
+}
+
+#[cfg(not(unix))]
+async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
+    Err(super::unsupported(path))
 }
 
 /// tokio's stream with the traits of `futures`.
