@@ -13,9 +13,12 @@ mod support {
     #[macro_use]
     pub(crate) mod matrix;
     pub(crate) mod oxide;
+    #[allow(dead_code)]
     pub(crate) mod server;
     #[allow(dead_code)]
     pub(crate) mod session;
+    #[allow(dead_code)]
+    pub(crate) mod tls;
 }
 
 mod backends;

@@ -59,6 +59,11 @@ use url::Url;
 /// - **`h1-client-rustls`** has a rustls of 2020 with known vulnerabilities, and **`hyper-client`**
 ///   runs inside a tokio 0.2 alone, with a hyper of that age: don't.
 ///
+/// With the feature `rustls` beside it, cargo has to take crypto-mac 0.10.0 and universal-hash 0.4.0 for
+/// surf's own dependencies: later ones insist on a `subtle` that rustls no longer takes. It does so by
+/// itself, but where a lock file has the later ones already:
+/// `cargo update --precise 0.10.0 crypto-mac`, and `0.4.0` for universal-hash.
+///
 /// A panic of surf's within a request ends that request with an error of the kind
 /// [`Http`](ErrorKind::Http), after the panic hook has been called; it ends the process where the
 /// program is built with `panic = "abort"`.
