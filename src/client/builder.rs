@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -541,7 +540,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         dynamic.spawn(Box::pin(driver.instrument(span.clone())));
         let handlers = audience.handlers.then(|| {
             let reader = Reader::new(Arc::clone(&shared), Side::Handlers);
-            handlers.run(Arc::clone(&shared), reader).boxed()
+            handlers.run(Arc::clone(&shared), reader)
         });
         Ok(Started {
             client: Client::new(shared, runtime),
