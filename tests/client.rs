@@ -521,6 +521,18 @@ fn messages_that_nobody_wants_do_not_fill_the_inbox() {
 }
 
 #[test]
+fn messages_that_are_not_wanted_any_more_are_dropped_in_the_midst_of_a_batch() {
+    under_all_orders(async |runtime| {
+        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(3, 1000)).await;
+        link.deliver(vec![text("a"), text("b"), text("c")]);
+        assert_eq!(client.recv().await, Some(Message::from("a")));
+        client.discard_messages();
+        link.deliver(vec![text("d"), Packet::Close]);
+        assert_eq!(client.recv().await, None);
+    });
+}
+
+#[test]
 fn the_heartbeat_goes_on_while_nobody_reads() {
     // protocol: test-suite.js:452
     under_all_orders(async |runtime| {
