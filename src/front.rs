@@ -16,7 +16,7 @@ mod shortcuts {
     use crate::transports::Tls;
 
     /// Shortcuts to what is set about the built-in transports.
-    impl<R: Runtime> Builder<Transports, R> {
+    impl<R: Runtime, M> Builder<Transports, R, M> {
         /// Which HTTP client polling uses, in place of the built-in one.
         ///
         /// ```no_run
