@@ -312,6 +312,8 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
                 self.settings.headers.append(name, value);
             }
             (Err(error), _) => {
+                // A whole line in its place has the value behind the colon.
+                let name = name.split(':').next().unwrap_or_default();
                 let message = format!("{name:?} is no name of a header");
                 self.settings.fault.get_or_insert_with(|| {
                     Error::new(ErrorKind::Invalid, message).with_source(error)

@@ -188,7 +188,11 @@ fn errors_of_every_step_show_none() {
             let builder = Builder::new(url, Transports::default(), runtime.clone());
             failed.push(builder.start().unwrap_err());
         }
-        for (name, value) in [("X-Key", "hunter2\r\nX: y"), ("X-Key", "hunter2\0")] {
+        for (name, value) in [
+            ("X-Key", "hunter2\r\nX: y"),
+            ("X-Key", "hunter2\0"),
+            ("X-Key: hunter2", ""),
+        ] {
             failed.push(builder(&runtime).header(name, value).start().unwrap_err());
         }
         settle(&runtime).await;
