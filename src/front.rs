@@ -16,7 +16,7 @@ mod shortcuts {
     use crate::transports::Tls;
 
     /// Shortcuts to what is set about the built-in transports.
-    impl<R: Runtime> Builder<Transports, R> {
+    impl<R: Runtime, M> Builder<Transports, R, M> {
         /// Which HTTP client polling uses, in place of the built-in one.
         ///
         /// ```no_run
@@ -108,6 +108,10 @@ pub mod tokio {
     /// # Errors
     ///
     /// Those of [`Builder::connect`](crate::Builder::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it closes what it has begun.
     pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
         Client::connect(url).await
     }
@@ -138,6 +142,10 @@ pub mod smol {
     /// # Errors
     ///
     /// Those of [`Builder::connect`](crate::Builder::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it closes what it has begun.
     pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
         Client::connect(url).await
     }
@@ -168,6 +176,10 @@ pub mod async_std {
     /// # Errors
     ///
     /// Those of [`Builder::connect`](crate::Builder::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it closes what it has begun.
     pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
         Client::connect(url).await
     }

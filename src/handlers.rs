@@ -39,7 +39,8 @@
 //!   a thread of its own in the blocking client). A message is handled before the next one is, and all
 //!   that came before the end are handled before the disconnect handler is called.
 //! - The session does not wait for them: pings are answered and messages leave while a handler runs,
-//!   until the inbox is full.
+//!   until the inbox is full. A plain handler of an async client is called on a thread of the runtime,
+//!   though, like the rest of a task: one that blocks it holds up all else that this thread has to run.
 //! - A handler may send, spawn, sleep and disconnect by its [`Handle`], and await all of
 //!   that.
 //! - A handler that panics is reported by `tracing` at the level of errors, and so is one that returns
@@ -54,6 +55,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -194,11 +196,22 @@ impl Handlers {
     }
 
     /// Calls the handlers until the session has ended and all has been handled.
-    pub(crate) async fn run(mut self, shared: Arc<Shared>, mut reader: Reader) {
+    pub(crate) fn run(self, shared: Arc<Shared>, reader: Reader) -> BoxFuture<'static, ()> {
         let handle = Handle::new(Arc::clone(&shared));
-        let _guard = Guard(shared);
+        // Not within the future, which may be dropped before it was polled at all.
+        let guard = Guard(shared);
+        self.call_all(handle, reader, guard).boxed()
+    }
+
+    async fn call_all(mut self, handle: Handle, mut reader: Reader, _guard: Guard) {
         let mut connected = false;
+        let mut calls = 0;
         while let Some(event) = poll_fn(|cx| reader.poll_next(cx)).await {
+            if calls == CALLS {
+                calls = 0;
+                step_aside().await;
+            }
+            calls += 1;
             let handle = handle.clone();
             match event {
                 Event::Connected(_) => {
@@ -226,6 +239,24 @@ impl Handlers {
             }
         }
     }
+}
+
+/// After so many calls without a pause other tasks get a turn: handlers that never wait would hold
+/// up the heartbeat on a runtime of one thread, for as long as there are messages.
+const CALLS: u32 = 32;
+
+/// Waits until other tasks that can run have had a turn.
+async fn step_aside() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if waited {
+            return Poll::Ready(());
+        }
+        waited = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A runtime that is shut down drops the task: who waits for the handlers waits no longer.

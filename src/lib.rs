@@ -3,7 +3,8 @@
 //!
 //! Each runtime has a front door with plain types: `engineio_client::tokio`,
 //! `engineio_client::smol`, `engineio_client::async_std`. (Write them in full: a
-//! `use engineio_client::tokio;` would hide the crate of that name.)
+//! `use engineio_client::tokio;` would hide the crate of that name.) Threads have
+//! `engineio_client::blocking`.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,6 +22,7 @@
 //!
 //! - [`Client`], one session, and [`Builder`], everything that can be set about it. A client is a
 //!   `Stream` of [`Event`]s and a `Sink` of [`Message`]s; a [`Handle`] sends and closes from elsewhere.
+//! - [`handlers`]: the same session told as functions that are called when something happens.
 //! - [`Transport`] and [`transports`]: how packets travel. The built-in ones use nothing that yours
 //!   could not; [`transport`] has the contract, [`codec`] the wire format, [`http`] what polling asks
 //!   of an HTTP client, [`cookies`] what a load balancer needs.
@@ -32,6 +34,7 @@
 //! A session is one task, spawned on the runtime when it starts. It owns the transport, answers
 //! pings, upgrades and flushes, and ends by itself within the time limits of [`Builder`]. The
 //! client and its handles talk to it through two bounded queues, and may be used from any thread.
+//! Handlers are called in a task of their own.
 //!
 //! # Features
 //!

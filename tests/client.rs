@@ -521,6 +521,18 @@ fn messages_that_nobody_wants_do_not_fill_the_inbox() {
 }
 
 #[test]
+fn messages_that_are_not_wanted_any_more_are_dropped_in_the_midst_of_a_batch() {
+    under_all_orders(async |runtime| {
+        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(3, 1000)).await;
+        link.deliver(vec![text("a"), text("b"), text("c")]);
+        assert_eq!(client.recv().await, Some(Message::from("a")));
+        client.discard_messages();
+        link.deliver(vec![text("d"), Packet::Close]);
+        assert_eq!(client.recv().await, None);
+    });
+}
+
+#[test]
 fn the_heartbeat_goes_on_while_nobody_reads() {
     // protocol: test-suite.js:452
     under_all_orders(async |runtime| {
@@ -1148,6 +1160,21 @@ fn what_is_wrong_with_the_settings_is_told_at_the_start() {
         ("ftp://localhost", |builder| builder, "ftp"),
         (url, |builder| builder.header("X-A", "a\r\nX-B: b"), "X-A"),
         (url, |builder| builder.header("X A", "a"), "X A"),
+        // They would tell the server of another body than the one that comes.
+        (
+            url,
+            |builder| builder.header("Content-Length", "3"),
+            "content-length",
+        ),
+        (
+            url,
+            |builder| {
+                let name = http::header::TRANSFER_ENCODING;
+                let value = http::HeaderValue::from_static("chunked");
+                builder.headers([(name, value)].into_iter().collect())
+            },
+            "transfer-encoding",
+        ),
         (url, |builder| builder.transports(["pigeon"]), "pigeon"),
         (url, |builder| builder.transports([""; 0]), "empty"),
     ] {
@@ -1155,6 +1182,22 @@ fn what_is_wrong_with_the_settings_is_told_at_the_start() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.report().contains(named), "{}", error.report());
     }
+}
+
+#[test]
+fn a_pair_of_the_query_that_the_protocol_sets_is_passed_over() {
+    let runtime = MockRuntime::new();
+    runtime.block_on(async {
+        let (builder, mut servers) = setup(&runtime);
+        let builder = builder
+            .query("sid", "old")
+            .query("a", "1")
+            .query("EIO", "3");
+        let client = builder.query("transport", "pigeon").start().unwrap();
+        let request = servers.polling.opened().await.request;
+        assert_eq!(request.query, "a=1");
+        drop(client);
+    });
 }
 
 #[test]

@@ -13,17 +13,26 @@ pub(super) fn refusal(what: &str, status: StatusCode, headers: &HeaderMap, body:
         .get(header::LOCATION)
         .and_then(|value| value.to_str().ok())
     {
-        // A query may hold what is secret.
-        let place = location.split(['?', '#']).next().unwrap_or_default();
         message.push_str(&format!(
             ", a redirect to {}, which is not followed",
-            cut(place)
+            cut(&without_secrets(location))
         ));
     } else if let Some(words) = words(body) {
         message.push_str(": ");
         message.push_str(&cut(&words));
     }
     Error::new(ErrorKind::Status, message).with_status(status.as_u16())
+}
+
+/// A URL, whole or relative, without its query, user and password.
+fn without_secrets(location: &str) -> String {
+    let place = location.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = place.split_once("//") else {
+        return place.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}//{host}{path}")
 }
 
 /// The server's own words: `{"code":1,"message":"..."}` (the code a number or a string), a JSON

@@ -1,7 +1,8 @@
 //! Waits for a future by parking the thread.
 //!
-//! Executors that do the same refuse to be called within one another, by a panic. Here only futures
-//! of this crate are polled, which never call back into it, so nothing needs refusing.
+//! Executors that do the same refuse to be called within one another, by a panic. Here a handler may
+//! wait within the future that calls handlers, and takes the unparking that was meant for that one:
+//! which looks again by itself when the handler has returned, so nothing needs refusing.
 
 use std::future::Future;
 use std::pin::pin;

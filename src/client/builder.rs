@@ -6,17 +6,16 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use tracing::{Instrument as _, Span};
 
 use super::driver::Driver;
 use super::inbox::{Audience, Reader, Side};
 use super::log::{self, Log};
 use super::shared::{Capacity, Shared};
-use super::target::Target;
+use super::target::{Target, is_of_the_protocol};
 use super::{Client, Handle};
 use crate::cookies::Jar;
 use crate::engine::Config;
@@ -315,13 +314,18 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         self
     }
 
-    /// Adds a pair to the query of every request, after those of the URL.
+    /// Adds a pair to the query of every request, after those of the URL. What the protocol sets
+    /// itself (`EIO`, `transport` and `sid`) is passed over, here and in the URL.
     pub fn query(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        add_query(&mut self.settings.query, name.as_ref(), value.as_ref());
+        if !is_of_the_protocol(name.as_ref().as_bytes()) {
+            add_query(&mut self.settings.query, name.as_ref(), value.as_ref());
+        }
         self
     }
 
-    /// Adds a header to every request, the websocket's too.
+    /// Adds a header to every request, the websocket's too. One of ours of the same name gives way to
+    /// it, but for those that make the request: `Content-Length` and `Transfer-Encoding` are refused by
+    /// `start`, and those of the websocket's handshake are left out of it.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         let name = name.as_ref();
         let parsed_name = HeaderName::from_bytes(name.as_bytes());
@@ -330,6 +334,8 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
                 self.settings.headers.append(name, value);
             }
             (Err(error), _) => {
+                // A whole line in its place has the value behind the colon.
+                let name = name.split(':').next().unwrap_or_default();
                 let message = format!("{name:?} is no name of a header");
                 self.settings.fault.get_or_insert_with(|| {
                     Error::new(ErrorKind::Invalid, message).with_source(error)
@@ -490,7 +496,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     }
 
     /// Whether the contents of messages stand in the log, at the level of traces, up to
-    /// 1000 bytes of each. Off by default: there are but their types and lengths.
+    /// 1000 characters or bytes of each. Off by default: there are but their types and lengths.
     pub fn log_contents(mut self, log_contents: bool) -> Self {
         self.settings.log_contents = log_contents;
         self
@@ -507,6 +513,11 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         target.set_path(self.settings.path.as_deref(), self.settings.trailing_slash)?;
         target.add_query(&self.settings.query);
         let mut headers = self.settings.headers;
+        if let Some(name) = FRAMING.iter().find(|name| headers.contains_key(*name)) {
+            let message =
+                format!("the header {name} is not yours to set: each request has its own");
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         if let Some(credentials) = target.credentials
             && !headers.contains_key(AUTHORIZATION)
         {
@@ -563,7 +574,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         dynamic.spawn(Box::pin(driver.instrument(span.clone())));
         let handlers = audience.handlers.then(|| {
             let reader = Reader::new(Arc::clone(&shared), Side::Handlers);
-            handlers.run(Arc::clone(&shared), reader).boxed()
+            handlers.run(Arc::clone(&shared), reader)
         });
         Ok(Started {
             client: Client::new(shared, runtime),
@@ -582,6 +593,10 @@ impl<T: Transport, R: Runtime, M> fmt::Debug for Builder<T, R, M> {
             .finish_non_exhaustive()
     }
 }
+
+/// What tells where a body ends. With another's, the server would wait for the rest of a body that
+/// has none, or take a part of it for the whole.
+const FRAMING: [HeaderName; 2] = [CONTENT_LENGTH, TRANSFER_ENCODING];
 
 /// The names to use, each checked against what the transport knows.
 fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'static str>, Error> {

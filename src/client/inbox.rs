@@ -33,6 +33,8 @@ pub(crate) struct Inboxes {
     handlers: Mutex<Inbox>,
     tally: Tally,
     capacity: Capacity,
+    /// Nobody reads messages any more.
+    discards: AtomicBool,
 }
 
 /// What came and has not been taken by its reader.
@@ -40,7 +42,6 @@ pub(crate) struct Inboxes {
 struct Inbox {
     events: Vec<Event>,
     reader: Option<Waker>,
-    discard: bool,
     /// A message was dropped for want of room, while closing.
     cut: bool,
     finished: bool,
@@ -66,6 +67,7 @@ impl Inboxes {
             handlers: Mutex::default(),
             tally: Tally::default(),
             capacity,
+            discards: AtomicBool::new(false),
         }
     }
 
@@ -105,10 +107,15 @@ impl Inboxes {
     /// Nobody reads messages any more.
     pub(crate) fn discard(&self) {
         let mut inbox = lock(self.of(self.audience.messages));
-        inbox.discard = true;
+        // What the reader has taken out already it drops itself.
+        self.discards.store(true, Ordering::Relaxed);
         inbox
             .events
             .retain(|event| !matches!(event, Event::Message(_)));
+    }
+
+    fn discards(&self) -> bool {
+        self.discards.load(Ordering::Relaxed)
     }
 
     /// Nobody reads messages any more, if it was the client who did.
@@ -140,7 +147,7 @@ impl Inboxes {
     fn put_messages(&self, mut events: Vec<Event>, closing: bool) {
         let mut inbox = lock(self.of(self.audience.messages));
         inbox.cut |= closing && !self.has_room();
-        if inbox.discard || inbox.cut {
+        if self.discards() || inbox.cut {
             events.retain(|event| !matches!(event, Event::Message(_)));
         }
         let mut messages = 0_u64;
@@ -182,7 +189,7 @@ impl Inboxes {
 
     /// Whether the driver may receive more; when not, the reader wakes it as soon as it may.
     pub(crate) fn wants_more(&self) -> bool {
-        if self.has_room() || lock(self.of(self.audience.messages)).discard {
+        if self.has_room() || self.discards() {
             self.tally.stalled.store(false, Ordering::Relaxed);
             return true;
         }
@@ -246,6 +253,9 @@ impl Reader {
                         .read(self.read_messages, self.read_bytes)
                     {
                         self.shared.driver.wake();
+                    }
+                    if self.shared.inboxes.discards() {
+                        continue;
                     }
                 }
                 return Poll::Ready(Some(event));

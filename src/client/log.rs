@@ -13,7 +13,7 @@ use crate::transport::OpenRequest;
 /// What filters know the events of sessions by.
 pub(crate) const TARGET: &str = "engineio_client";
 
-/// More than this of a message is not logged.
+/// More than so many characters or bytes of a message are not logged.
 const MOST: usize = 1000;
 
 /// The span of a session, which is a child of the span that it was started in. Of the highest level,
@@ -125,17 +125,17 @@ impl Log {
 
 /// The beginning of a message, on one line.
 fn contents(message: &Message) -> String {
-    let mut line = match message {
+    let (mut line, length) = match message {
         Message::Text(text) => {
             let beginning: String = text.chars().take(MOST).collect();
-            beginning.escape_debug().to_string()
+            (beginning.escape_debug().to_string(), beginning.len())
         }
         Message::Binary(data) => {
             let beginning = data.get(..MOST).unwrap_or(data);
-            beginning.escape_ascii().to_string()
+            (beginning.escape_ascii().to_string(), beginning.len())
         }
     };
-    if message.len() > MOST {
+    if message.len() > length {
         line.push('…');
     }
     line

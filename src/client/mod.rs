@@ -93,6 +93,10 @@ impl<T: Transport + Default, R: Runtime + Default> Client<T, R> {
     /// # Errors
     ///
     /// Those of [`Builder::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it closes what it has begun.
     pub async fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::builder(url).connect().await
     }
@@ -208,7 +212,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// Closes the session, and waits for its end as [`wait`](Client::wait) does. What was accepted
-    /// is flushed first; nothing more is accepted. It takes no longer than the close timeouts of [`Builder`] allow. What comes
+    /// is flushed first; nothing more is accepted. That takes no longer than the close timeouts of
+    /// [`Builder`] allow; what [handlers](crate::handlers) have left to do comes behind it. What comes
     /// meanwhile is kept for reading while the inbox has room, and dropped beyond that.
     ///
     /// # Cancel safety

@@ -47,9 +47,9 @@ impl Target {
         let credentials = credentials(&url)?;
         let mut query = String::new();
         for pair in url.query().unwrap_or_default().split('&') {
-            // Those that the protocol sets are set once.
             let name = pair.split('=').next().unwrap_or_default();
-            if !pair.is_empty() && !matches!(name, "EIO" | "transport") {
+            let name: Vec<u8> = percent_decode_str(name).collect();
+            if !pair.is_empty() && !is_of_the_protocol(&name) {
                 if !query.is_empty() {
                     query.push('&');
                 }
@@ -103,6 +103,11 @@ impl Target {
         }
         self.query.push_str(more);
     }
+}
+
+/// Whether requests have such a pair of their own. With two of a name, servers find no session.
+pub(super) fn is_of_the_protocol(name: &[u8]) -> bool {
+    matches!(name, b"EIO" | b"transport" | b"sid")
 }
 
 /// The socket of `unix:///path`, percent-decoded.
@@ -229,6 +234,8 @@ mod tests {
         add_query(&mut more, "d&", "e f=ü");
         target.add_query(&more);
         assert_eq!(target.query, "a=1&b=%20x&c&d%26=e%20f%3D%C3%BC");
+        let copied = Target::parse("http://h/?sid=old&%45IO=4&t=1&side=2").unwrap();
+        assert_eq!(copied.query, "t=1&side=2");
     }
 
     #[test]

@@ -483,6 +483,42 @@ fn a_runtime_that_drops_the_handlers_leaves_nobody_waiting() {
 }
 
 #[test]
+fn a_runtime_that_drops_the_handlers_before_they_ran_leaves_nobody_waiting() {
+    under_all_orders(async |runtime| {
+        let (builder, _servers) = setup(&runtime);
+        let client = builder.on_message(async |_, _| {}).start().unwrap();
+        runtime.abort_tasks();
+        assert!(matches!(client.wait().await.reason(), Reason::Aborted));
+    });
+}
+
+#[test]
+fn handlers_that_never_wait_let_other_tasks_run_between_them() {
+    // First in, first out: last in, first out serves whoever yields before all others.
+    let runtime = MockRuntime::new();
+    runtime.block_on(async {
+        let (done, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (count, others) = (Arc::clone(&done), Arc::clone(&seen));
+        let (_client, link) = websocket_with(&runtime, |builder| {
+            builder.on_message(move |handle: Handle, _| {
+                if count.fetch_add(1, Ordering::Relaxed) == 0 {
+                    let (count, others) = (Arc::clone(&count), Arc::clone(&others));
+                    handle.spawn(async move {
+                        others.store(count.load(Ordering::Relaxed), Ordering::Relaxed);
+                    });
+                }
+            })
+        })
+        .await;
+        link.deliver(vec![text("a"); 1000]);
+        settle(&runtime).await;
+        assert_eq!(done.load(Ordering::Relaxed), 1000);
+        let seen = seen.load(Ordering::Relaxed);
+        assert!((1..1000).contains(&seen), "another task ran after {seen}");
+    });
+}
+
+#[test]
 fn a_task_gives_what_it_returned_or_how_it_ended() {
     // python-engineio: test_background_tasks, test_sleep, test_trigger_event_function_async,
     // test_trigger_event_coroutine_async, test_trigger_event_function_async_error,

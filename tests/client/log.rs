@@ -117,6 +117,9 @@ fn contents_are_logged_where_they_are_asked_for_up_to_a_length() {
         link.sent().await;
         client.send("two\nlines").await.unwrap();
         link.sent().await;
+        // More bytes than the limit, but not more characters.
+        client.send("ä".repeat(600)).await.unwrap();
+        link.sent().await;
     });
     for contents in [
         "confidential, from here",
@@ -128,6 +131,8 @@ fn contents_are_logged_where_they_are_asked_for_up_to_a_length() {
     assert!(log.contains(&format!("{}…", "ü".repeat(1000))), "{log}");
     assert!(!log.contains(&"ü".repeat(1001)), "{log}");
     assert!(!log.contains("two\nlines"), "{log}");
+    assert!(log.contains(&"ä".repeat(600)), "{log}");
+    assert!(!log.contains("ä…"), "nothing of it was left out: {log}");
     let below = log_of(LevelFilter::DEBUG, async |runtime| {
         a_conversation(&runtime, |builder| builder.log_contents(true)).await;
     });

@@ -1,11 +1,17 @@
 //! The client for threads, on each runtime underneath, and called from wherever one might.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use engineio_client::blocking::{self, Background, Client, Handle};
-use engineio_client::{Closed, ErrorKind, Event, Message, Reason, Runtime as _};
+use engineio_client::http::{Exchange, HttpClient};
+use engineio_client::transports::{Dialer, Proxy, Tls};
+use engineio_client::{
+    Closed, Error, ErrorKind, Event, Message, Reason, Runtime as _, async_trait,
+};
+use http::{Request, Response};
 
 use crate::support::oxide::Oxide;
 use crate::support::server::{Server as _, Setup};
@@ -236,6 +242,52 @@ fn where_it_would_wait_for_itself_it_says_so() {
         async_std::task::block_on(async_std::task::spawn_blocking(move || {
             talk(&url, &Background::async_std(), Mode::WebSocket);
         }));
+    });
+}
+
+/// An HTTP client that has a bug.
+struct Buggy;
+
+#[async_trait]
+impl HttpClient for Buggy {
+    async fn send(&self, _: Request<Bytes>, _: &Exchange) -> Result<Response<Bytes>, Error> {
+        panic!("out of ink")
+    }
+}
+
+#[test]
+fn a_panic_in_one_session_leaves_the_others_alone() {
+    let server = Oxide::start(Setup::Default);
+    for background in backgrounds() {
+        let url = server.url();
+        within(&format!("{background:?}"), move || {
+            let error = Client::builder(&url)
+                .http_client(Arc::new(Buggy))
+                .transports(["polling"])
+                .runtime(background.clone())
+                .connect()
+                .expect_err("it panics");
+            assert_eq!(error.kind(), ErrorKind::Aborted, "{error:?}");
+            talk(&url, &background, Mode::Polling);
+        });
+    }
+}
+
+#[test]
+fn it_connects_as_its_builder_is_told() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let proxy = listener.local_addr().expect("it is bound").to_string();
+    drop(listener);
+    within("the shortcuts", move || {
+        let builder = || Client::builder("http://localhost").fall_back(false);
+        let dialer = Dialer::default().proxy(Proxy::new(&proxy).expect("it is one"));
+        for builder in [builder().proxy(&proxy), builder().dialer(dialer)] {
+            let error = builder.connect().expect_err("nobody listens");
+            assert!(error.report().contains("proxy"), "{}", error.report());
+        }
+        let builder = builder().tls(Tls::default()).proxies_from_env();
+        let error = builder.proxy("gopher://x").start().expect_err("no proxy");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
     });
 }
 

@@ -188,7 +188,11 @@ fn errors_of_every_step_show_none() {
             let builder = Builder::new(url, Transports::default(), runtime.clone());
             failed.push(builder.start().unwrap_err());
         }
-        for (name, value) in [("X-Key", "hunter2\r\nX: y"), ("X-Key", "hunter2\0")] {
+        for (name, value) in [
+            ("X-Key", "hunter2\r\nX: y"),
+            ("X-Key", "hunter2\0"),
+            ("X-Key: hunter2", ""),
+        ] {
             failed.push(builder(&runtime).header(name, value).start().unwrap_err());
         }
         settle(&runtime).await;
@@ -200,4 +204,29 @@ fn errors_of_every_step_show_none() {
     assert!(!holds_a_secret(&traced), "{traced}");
     let line = logged.iter().find(|line| holds_a_secret(line));
     assert_eq!(line, None);
+}
+
+#[test]
+fn what_a_server_says_in_a_close_frame_forges_no_line_of_the_log() {
+    let (traced, _) = logs_of(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.accept_websocket().await;
+            peer.write(frame(TEXT, open_packet(25_000, 20_000))).await;
+            peer.write(frame(
+                CLOSE,
+                b"\x03\xe8bye\nINFO engineio_client: \x1b[1mall is well",
+            ))
+            .await;
+            peer
+        });
+        let builder = builder(&runtime).transports(["websocket"]);
+        let client = builder.connect().await.unwrap();
+        client.wait().await;
+        script.await;
+    });
+    let line = traced.lines().find(|line| line.contains("close frame"));
+    assert!(line.unwrap().contains("all is well"), "{traced}");
+    assert!(!traced.contains("\x1b[1mall"), "{traced}");
 }

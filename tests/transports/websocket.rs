@@ -202,6 +202,7 @@ fn the_request_asks_for_a_websocket_and_carries_what_the_user_wants() {
                     ("connection", "close"),
                     ("sec-websocket-key", "x"),
                     ("sec-websocket-version", "8"),
+                    ("sec-websocket-extensions", "permessage-deflate"),
                 ] {
                     request.headers.append(name, value.parse().unwrap());
                 }
@@ -350,9 +351,29 @@ fn a_server_that_refuses_a_websocket_is_quoted() {
             ("200 OK\r\nContent-Length: 2\r\n\r\nok", 200, &["200 OK"]),
             ("502 Bad Gateway\r\n\r\n<html>oh</html>", 502, &["502"]),
             (
+                "503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\ncome\r\nB\r\n back later\r\n0\r\n\r\n",
+                503,
+                &["503 Service Unavailable: come back later"],
+            ),
+            (
+                "503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ncome\r\nff\r\n ba",
+                503,
+                &["503 Service Unavailable: come ba"],
+            ),
+            (
+                "503 Busy\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
+                503,
+                &["503 Service Unavailable"],
+            ),
+            (
                 "307 Moved\r\nLocation: https://example.com/x?secret\r\nContent-Length: 0\r\n\r\n",
                 307,
                 &["a redirect to https://example.com/x,"],
+            ),
+            (
+                "307 Moved\r\nLocation: //user:secret@example.com/@x\r\nContent-Length: 0\r\n\r\n",
+                307,
+                &["a redirect to //example.com/@x,"],
             ),
         ] {
             for size in [1, usize::MAX] {

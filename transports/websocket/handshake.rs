@@ -102,6 +102,8 @@ fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest, key: &str) -> Result<V
         header::UPGRADE,
         header::SEC_WEBSOCKET_VERSION,
         header::SEC_WEBSOCKET_KEY,
+        // There are none here that a server could agree to.
+        header::SEC_WEBSOCKET_EXTENSIONS,
     ] {
         headers.remove(name);
     }
@@ -294,5 +296,25 @@ async fn read_body(
     // Whether it ended, failed, or took too long: there is what there is.
     drop(future::select(read, runtime.sleep(BODY_WAIT)).await);
     body.extend(rest);
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        joined(&body)
+    } else {
+        body
+    }
+}
+
+/// The chunks of a body, as far as they came.
+fn joined(mut chunks: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(httparse::Status::Complete((start, size))) = httparse::parse_chunk_size(chunks) {
+        let data = chunks.get(start..).unwrap_or_default();
+        let end = usize::try_from(size).unwrap_or(usize::MAX).min(data.len());
+        let (chunk, rest) = data.split_at(end);
+        body.extend_from_slice(chunk);
+        if size == 0 {
+            break;
+        }
+        chunks = rest.strip_prefix(b"\r\n").unwrap_or_default();
+    }
     body
 }

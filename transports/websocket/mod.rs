@@ -232,7 +232,9 @@ impl Receiver {
                 }
                 Ok(Frame::Close(frame)) => {
                     if let Some(frame) = frame {
-                        tracing::debug!(code = u16::from(frame.code), reason = %frame.reason, "close frame");
+                        // As a text, whose line breaks are escaped.
+                        let reason = frame.reason.as_str();
+                        tracing::debug!(code = u16::from(frame.code), reason, "close frame");
                     }
                     // The answer to it is written as far as it goes at once.
                     let _ = state.socket.flush();
