@@ -23,6 +23,8 @@ mod raw;
 mod secrets;
 #[path = "transports/session.rs"]
 mod session;
+#[path = "transports/suspension.rs"]
+mod suspension;
 #[path = "transports/tls.rs"]
 mod tls;
 #[path = "transports/websocket.rs"]
