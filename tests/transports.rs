@@ -9,6 +9,8 @@ mod certificates;
 mod compression;
 #[path = "transports/cookies.rs"]
 mod cookies;
+#[path = "transports/defects/mod.rs"]
+mod defects;
 #[path = "transports/dial.rs"]
 mod dial;
 #[path = "transports/http_client.rs"]
