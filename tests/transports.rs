@@ -13,6 +13,8 @@ mod cookies;
 mod defects;
 #[path = "transports/dial.rs"]
 mod dial;
+#[path = "transports/drops.rs"]
+mod drops;
 #[path = "transports/http_client.rs"]
 mod http_client;
 #[path = "transports/polling.rs"]
