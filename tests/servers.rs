@@ -20,6 +20,11 @@ mod support {
 mod addresses;
 #[path = "servers/blocking.rs"]
 mod blocking;
+#[path = "servers/defects.rs"]
+mod defects;
+#[cfg(target_os = "linux")]
+#[path = "servers/drops.rs"]
+mod drops;
 
 use engineio_client::{AsyncStd, Smol, Tokio};
 use support::cases;

@@ -9,8 +9,12 @@ mod certificates;
 mod compression;
 #[path = "transports/cookies.rs"]
 mod cookies;
+#[path = "transports/defects/mod.rs"]
+mod defects;
 #[path = "transports/dial.rs"]
 mod dial;
+#[path = "transports/drops.rs"]
+mod drops;
 #[path = "transports/http_client.rs"]
 mod http_client;
 #[path = "transports/limits.rs"]
@@ -25,6 +29,8 @@ mod raw;
 mod secrets;
 #[path = "transports/session.rs"]
 mod session;
+#[path = "transports/suspension.rs"]
+mod suspension;
 #[path = "transports/tls.rs"]
 mod tls;
 #[path = "transports/websocket.rs"]

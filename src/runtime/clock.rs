@@ -71,13 +71,44 @@ mod system {
         }
 
         pub(crate) fn total(&self) -> Duration {
+            self.tell(suspended())
+        }
+
+        /// Of the time of suspension, in milliseconds, since the machine was started.
+        fn tell(&self, now: u64) -> Duration {
             let mut told = self.told.load(Ordering::Relaxed);
-            let now = suspended();
             if now > told.saturating_add(1000) {
                 told = self.told.fetch_max(now, Ordering::Relaxed).max(now);
             }
             Duration::from_millis(told.saturating_sub(self.start))
         }
+    }
+
+    #[cfg(all(test, feature = "tokio"))]
+    #[test]
+    fn a_suspension_is_counted_and_the_noise_of_two_clocks_is_not() {
+        let suspension = Suspension::new();
+        let start = suspension.start;
+        let hour = Duration::from_secs(3600);
+        assert_eq!(suspension.tell(start + 3), Duration::ZERO);
+        assert_eq!(suspension.tell(start + 3_600_000), hour);
+        // The clocks are read one after the other.
+        for noise in [3_599_998, 3_600_001, 3_600_000] {
+            assert_eq!(suspension.tell(start + noise), hour);
+        }
+        assert_eq!(suspension.tell(start + 7_200_000), 2 * hour);
+    }
+
+    #[cfg(all(test, any(feature = "smol", feature = "async-std")))]
+    #[test]
+    fn a_clock_counts_all_the_time_since_the_machine_was_started() {
+        let clock = Clock {
+            start: Duration::ZERO,
+        };
+        let before = read(ClockId::Boottime);
+        let now = clock.now();
+        let after = read(ClockId::Boottime);
+        assert!(before <= now && now <= after, "{now:?}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! `tests/parity.md` is complete and true: it has each case of the lists below, each test that it
-//! names is there and runs, and the first comment of each test names its cases.
+//! names is there and runs, and the first comment of each test names its cases. `tests/defects.md`
+//! names tests that are there and run, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -193,7 +194,11 @@ fn package() -> &'static Path {
 }
 
 fn rows() -> Vec<Row> {
-    let text = fs::read_to_string(package().join("tests/parity.md")).unwrap();
+    rows_of("tests/parity.md")
+}
+
+fn rows_of(file: &str) -> Vec<Row> {
+    let text = fs::read_to_string(package().join(file)).unwrap();
     let mut section = String::new();
     let mut rows = Vec::new();
     for line in text.lines() {
@@ -207,7 +212,7 @@ fn rows() -> Vec<Row> {
         let [case, here, note, ""] = cells[..] else {
             panic!("this row has not three cells: {line}");
         };
-        if case == "case" {
+        if ["case", "defect"].contains(&case) {
             continue;
         }
         rows.push(Row {
@@ -339,6 +344,32 @@ fn each_test_exists_and_runs_and_its_first_comment_names_its_cases() {
 }
 
 #[test]
+fn each_defect_of_another_client_has_a_test_that_tells_it_or_a_reason_why_it_needs_none() {
+    let rows = rows_of("tests/defects.md");
+    let letters = "ABCDEFGHIJKMNOPQR".chars().map(String::from);
+    let names: Vec<String> = (1..=18)
+        .map(|number| format!("B{number}"))
+        .chain(letters)
+        .chain((1..=21).map(|number| format!("P{number}")))
+        .collect();
+    let cases: Vec<&String> = rows.iter().map(|row| &row.case).collect();
+    assert_eq!(cases, names.iter().collect::<Vec<_>>());
+    let mut seen = BTreeSet::new();
+    for row in &rows {
+        if row.here == "does not apply" {
+            assert!(!row.note.is_empty(), "{} needs a reason", row.case);
+            continue;
+        }
+        assert!(!row.tests().is_empty(), "{} has no test", row.case);
+        for name in row.tests() {
+            let test = find(&name).unwrap_or_else(|fault| panic!("{}: {name}: {fault}", row.case));
+            assert!(!test.comment.is_empty(), "{name} does not tell the defect");
+            assert!(seen.insert(name), "{} shares its test", row.case);
+        }
+    }
+}
+
+#[test]
 fn a_test_that_is_ignored_or_missing_proves_nothing() {
     for (name, fault) in [
         ("cli::talks_to_node", "is ignored"),
@@ -404,7 +435,12 @@ struct Test {
 fn find(name: &str) -> Result<Test, String> {
     let path: Vec<&str> = name.split("::").collect();
     match path[..] {
-        ["servers", case, variant] if case != "blocking" => made_by_a_macro(case, variant),
+        // A case of the macros has no file of its own.
+        ["servers", case, variant]
+            if read(Path::new(&format!("tests/servers/{case}.rs"))).is_err() =>
+        {
+            made_by_a_macro(case, variant)
+        }
         ["lib", ref modules @ .., function] => written("src/lib.rs", modules, function),
         [program, ref modules @ .., function] => {
             written(&format!("tests/{program}.rs"), modules, function)

@@ -18,7 +18,10 @@ use crate::support::server::{Server as _, Setup};
 use crate::support::session::{DEADLINE, Mode};
 
 /// What a function gives on a thread of its own, or a panic at the deadline.
-fn within<O: Send + 'static>(what: &str, function: impl FnOnce() -> O + Send + 'static) -> O {
+pub(super) fn within<O: Send + 'static>(
+    what: &str,
+    function: impl FnOnce() -> O + Send + 'static,
+) -> O {
     let (sender, receiver) = mpsc::channel();
     let thread = thread::spawn(move || sender.send(function()));
     match receiver.recv_timeout(DEADLINE) {

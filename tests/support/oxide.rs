@@ -170,7 +170,9 @@ impl Received {
 impl EngineIoHandler for Handler {
     type Data = Received;
 
-    fn on_connect(self: Arc<Self>, _: Arc<Socket<Received>>) {}
+    fn on_connect(self: Arc<Self>, socket: Arc<Socket<Received>>) {
+        self.0.log.write(format!("opened {}", socket.id));
+    }
 
     fn on_disconnect(&self, socket: Arc<Socket<Received>>, reason: DisconnectReason) {
         let log = &self.0.log;

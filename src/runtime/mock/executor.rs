@@ -31,6 +31,8 @@ pub(super) struct Executor {
 struct State {
     order: Order,
     now: Duration,
+    /// How much of `now` the machine has slept through. Timers do not count it.
+    suspended: Duration,
     /// The next number of a task or a timer: they are never used twice, so that a waker that
     /// outlives its task can't meet another one.
     next: u64,
@@ -39,6 +41,7 @@ struct State {
     tasks: BTreeMap<u64, Task>,
     /// The tasks that can run, by the time of their waking. Some may have ended meanwhile.
     ready: VecDeque<u64>,
+    /// By the time that the machine was awake.
     timers: BTreeMap<Deadline, Timer>,
     running: bool,
     polls: u64,
@@ -48,7 +51,8 @@ struct State {
     dice: fastrand::Rng,
 }
 
-/// When a timer fires; the number, given when it was made, decides between those of one instant.
+/// When a timer fires, in time awake; the number, given when it was made, decides between those of
+/// one instant.
 pub(super) type Deadline = (Duration, u64);
 
 struct Timer {
@@ -86,6 +90,7 @@ impl Executor {
             state: Mutex::new(State {
                 order,
                 now: Duration::ZERO,
+                suspended: Duration::ZERO,
                 next: 0,
                 spawned: 0,
                 tasks: BTreeMap::new(),
@@ -216,7 +221,7 @@ impl Executor {
     pub(super) fn set_timer(&self, at: Duration, waker: Waker) -> Deadline {
         let task = self.current();
         let mut state = self.state();
-        let deadline = (at, state.number());
+        let deadline = (state.awake_at(at), state.number());
         state.timers.insert(deadline, Timer { waker, task });
         deadline
     }
@@ -241,6 +246,13 @@ impl Executor {
             }
         }
         self.state().now = end;
+    }
+
+    pub(super) fn suspend(&self, duration: Duration) {
+        let mut state = self.state();
+        state.now = state.now.saturating_add(duration);
+        state.suspended = state.suspended.saturating_add(duration);
+        state.polls = 0;
     }
 
     #[cfg(test)]
@@ -349,20 +361,25 @@ impl Executor {
     fn fire_timer(&self, end: Duration) -> bool {
         let waker = {
             let mut state = self.state();
-            let Some(timer) = state.timers.first_entry() else {
+            let Some((&(awake, _), _)) = state.timers.first_key_value() else {
                 return false;
             };
-            let (deadline, _) = *timer.key();
-            if deadline > end || deadline == Duration::MAX {
+            if awake == Duration::MAX {
                 return false;
             }
-            let waker = timer.remove().waker;
+            let deadline = awake.saturating_add(state.suspended);
+            if deadline > end {
+                return false;
+            }
+            let Some((_, timer)) = state.timers.pop_first() else {
+                return false;
+            };
             // A timer that was polled late may lie in the past.
             if deadline > state.now {
                 state.now = deadline;
                 state.polls = 0;
             }
-            waker
+            timer.waker
         };
         waker.wake();
         true
@@ -370,6 +387,14 @@ impl Executor {
 }
 
 impl State {
+    /// The time awake that it will be at this time, if the machine is not suspended meanwhile.
+    fn awake_at(&self, at: Duration) -> Duration {
+        match at {
+            Duration::MAX => at,
+            _ => at.saturating_sub(self.suspended),
+        }
+    }
+
     fn number(&mut self) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -463,7 +488,8 @@ impl Sleep {
     pub(super) fn new(executor: &Arc<Executor>, duration: Duration) -> Self {
         let deadline = {
             let mut state = executor.state();
-            (state.now.saturating_add(duration), state.number())
+            let at = state.now.saturating_add(duration);
+            (state.awake_at(at), state.number())
         };
         Self {
             executor: Arc::clone(executor),

@@ -171,6 +171,7 @@ use super::{Address, BoxedStream, Runtime};
 /// - Time stands still while anything can run. Then it goes straight to the next timer, and what
 ///   that wakes runs before the timer after it, even one of the same instant, fires. Timers of the
 ///   same instant fire in the order in which they were made.
+/// - The machine may be [suspended](MockRuntime::suspend): the clock counts that, timers do not.
 /// - Where nothing can run and no timer is set, `block_on` panics instead of hanging.
 /// - Wakers may be used by any thread. The order of execution is the same each time only where no
 ///   other thread has a part in it, and nobody waits for another thread's wake: that is a deadlock,
@@ -383,6 +384,29 @@ impl MockRuntime {
     /// ```
     pub fn run_until_stalled(&self) {
         self.executor.advance(Duration::ZERO);
+    }
+
+    /// Suspends the machine for so long: the clock jumps, and no timer has counted it, as on Linux,
+    /// where timers count the time that the machine was awake.
+    ///
+    /// It may be called by a task, which then runs on as if nothing had happened. All of the
+    /// runtime sleeps, the network and a test's server included: when it is awake again, the server
+    /// does what a real one has done meanwhile.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::{MockRuntime, Runtime};
+    ///
+    /// let runtime = MockRuntime::new();
+    /// let timer = runtime.sleep(Duration::from_secs(10));
+    /// runtime.suspend(Duration::from_secs(3600));
+    /// assert_eq!(runtime.now(), Duration::from_secs(3600));
+    /// runtime.block_on(timer);
+    /// assert_eq!(runtime.now(), Duration::from_secs(3610));
+    /// ```
+    pub fn suspend(&self, duration: Duration) {
+        self.executor.suspend(duration);
     }
 
     /// The virtual time, which starts at zero.

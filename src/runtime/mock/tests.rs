@@ -445,6 +445,33 @@ fn advance_fires_the_timers_on_the_way_and_stops_where_it_was_told() {
 }
 
 #[test]
+fn a_suspension_moves_the_clock_and_no_timer() {
+    under_both_orders(|runtime| {
+        let log = Log::default();
+        for seconds in [2, 1] {
+            let (clock, log) = (runtime.clone(), log.clone());
+            let sleep = runtime.sleep(s(seconds));
+            runtime.spawn(Box::pin(async move {
+                sleep.await;
+                log.add(format!("{seconds} at {:?}", clock.now()));
+            }));
+        }
+        runtime.advance(Duration::from_millis(500));
+        runtime.suspend(s(10));
+        assert_eq!(runtime.now(), Duration::from_millis(10_500));
+        runtime.run_until_stalled();
+        assert!(log.take().is_empty(), "they have not counted it");
+        // One that is made afterwards is like any other.
+        runtime.block_on(runtime.sleep(s(1)));
+        assert_eq!(log.take(), ["1 at 11s"]);
+        assert_eq!(runtime.now(), Duration::from_millis(11_500));
+        runtime.advance(s(1));
+        assert_eq!(log.take(), ["2 at 12s"]);
+        assert_eq!(runtime.timers(), 0);
+    });
+}
+
+#[test]
 fn run_until_stalled_runs_what_can_run_and_moves_no_time() {
     under_both_orders(|runtime| {
         let log = Log::default();
