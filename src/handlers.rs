@@ -211,7 +211,7 @@ impl Handlers {
                 calls = 0;
                 step_aside().await;
             }
-            calls += 1;
+            calls = calls.wrapping_add(1);
             let handle = handle.clone();
             match event {
                 Event::Connected(_) => {
