@@ -15,9 +15,14 @@ mod shortcuts {
     #[cfg(feature = "rustls")]
     use crate::transports::Tls;
 
-    /// Shortcuts to what is set about the built-in transports.
+    /// Shortcuts to what is set about the built-in transports, as `Transports::default()` has them.
+    ///
+    /// Those that you have added to a list of your own
+    /// ([`Transports::with`](crate::transports::Transports::with)) keep what you have set about them: no
+    /// proxy and no CA that is set here holds for them.
     impl<R: Runtime, M> Builder<Transports, R, M> {
-        /// Which HTTP client polling uses, in place of the built-in one.
+        /// Which HTTP client polling uses, in place of the built-in one. It connects as it likes: what
+        /// is set by `proxy`, `tls` and `dialer` holds for the websocket alone then.
         ///
         /// ```no_run
         /// # fn with(mine: impl engineio_client::http::HttpClient) {

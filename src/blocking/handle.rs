@@ -33,7 +33,8 @@ impl Handle {
         Self { inner }
     }
 
-    /// The same handle for async tasks.
+    /// The same handle for async tasks. What is spawned by it runs on the thread that all sessions
+    /// share: there nothing may block, and so nobody may wait by a blocking handle or client.
     pub fn as_async(&self) -> &crate::Handle {
         &self.inner
     }

@@ -26,7 +26,7 @@ use url::Url;
 /// ```
 /// use std::sync::Arc;
 ///
-/// use engineio_client::transports::{Polling, SurfClient, Transports, WebSocket};
+/// use engineio_client::transports::{SurfClient, Transports};
 ///
 /// # fn with(backend: impl surf::HttpClient) -> Result<(), Box<dyn std::error::Error>> {
 /// let config = surf::Config::new()
@@ -34,9 +34,8 @@ use url::Url;
 ///     .set_http_keep_alive(false);
 /// # let config = config.set_http_client(backend);
 /// let client = SurfClient::new(config.try_into()?)?;
-/// let transports = Transports::new()
-///     .with(Polling::with_client(Arc::new(client)))
-///     .with(WebSocket::default());
+/// // Or `http_client` of the builder.
+/// let transports = Transports::default().http_client(Arc::new(client));
 /// # Ok(())
 /// # }
 /// ```
