@@ -148,7 +148,7 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
             error = Some(Error::new(
                 ErrorKind::Limit,
                 format!(
-                    "a payload of more than {} packets (limit payload_packets)",
+                    "a payload of more than {} packets (limit max_payload_packets)",
                     limits.payload_packets
                 ),
             ));
