@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ::hyper::body::{Body as _, Incoming};
 use ::hyper::client::conn::http1::{self, SendRequest};
+use ::hyper::ext::on_informational;
 use ::hyper::rt::ReadBufCursor;
 use bytes::{Bytes, BytesMut};
 use engineio_client::http::{Exchange, HttpClient};
@@ -17,7 +18,7 @@ use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::{Error, ErrorKind, async_trait};
 use futures::io::{AsyncRead, AsyncWrite};
 use http::header::{CONNECTION, HOST, PROXY_AUTHORIZATION};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use url::Url;
 
@@ -177,6 +178,8 @@ struct Connection {
 struct Meter {
     read: AtomicU64,
     written: AtomicU64,
+    /// Bytes of the interim responses (1xx) to the request that runs.
+    interim: AtomicU64,
 }
 
 impl Connection {
@@ -186,6 +189,7 @@ impl Connection {
             stream: dialed.stream,
             buffer: vec![0; BUFFER].into(),
             meter: Arc::clone(&meter),
+            head: exchange.limits.head,
         };
         let (requests, driver) = http1::Builder::new()
             .max_headers(MAX_HEADERS)
@@ -228,7 +232,13 @@ impl Connection {
         request: Request<Full<Bytes>>,
         exchange: &Exchange,
     ) -> Result<Response<Bytes>, Failure> {
-        let request = self.address(request);
+        let mut request = self.address(request);
+        self.meter.interim.store(0, Ordering::Relaxed);
+        let meter = Arc::clone(&self.meter);
+        on_informational(&mut request, move |interim| {
+            let bytes = u64::try_from(size(interim.headers())).unwrap_or(u64::MAX);
+            meter.interim.fetch_add(bytes, Ordering::Relaxed);
+        });
         // What comes in answer to a post says nothing of the session's life.
         let polling = request.method() == Method::GET;
         let mut progress = Progress::new(&self.meter, exchange, polling);
@@ -347,6 +357,15 @@ impl Connection {
     }
 }
 
+/// The bytes of a head, as they are written commonly: a status line of 17 at least, the end, and for
+/// each header a colon, a space and a line break.
+fn size(headers: &HeaderMap) -> usize {
+    headers.iter().fold(19, |bytes, (name, value)| {
+        let line = name.as_str().len().saturating_add(value.len());
+        bytes.saturating_add(line).saturating_add(4)
+    })
+}
+
 /// Reports what came and went since the last look.
 struct Progress<'a> {
     meter: Arc<Meter>,
@@ -388,11 +407,7 @@ impl<'a> Progress<'a> {
 fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
     // To a client hyper tells this one by its words alone.
     if error.is_parse() && error.to_string().contains("too large") {
-        let message = format!(
-            "an HTTP head of more than {} bytes (limit max_head_size)",
-            exchange.limits.head
-        );
-        return Error::new(ErrorKind::Limit, message);
+        return head_too_large(exchange.limits.head);
     }
     if error.is_parse() || is_malformed_body(&error) {
         return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
@@ -402,12 +417,22 @@ fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
     })
 }
 
-/// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as the input error
-/// of a read; a stream that fails has other kinds.
+fn head_too_large(limit: usize) -> Error {
+    let message = format!("an HTTP head of more than {limit} bytes (limit max_head_size)");
+    Error::new(ErrorKind::Limit, message)
+}
+
+/// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as an error of a
+/// read: of the input, which a stream that fails does not say, or of the data, which one of TLS may
+/// say too, but not of chunks.
 fn is_malformed_body(error: &::hyper::Error) -> bool {
     std::error::Error::source(error)
         .and_then(|cause| cause.downcast_ref::<std::io::Error>())
-        .is_some_and(|cause| cause.kind() == std::io::ErrorKind::InvalidInput)
+        .is_some_and(|cause| match cause.kind() {
+            std::io::ErrorKind::InvalidInput => true,
+            std::io::ErrorKind::InvalidData => cause.to_string().contains("chunk"),
+            _ => false,
+        })
 }
 
 /// hyper's adaptive buffer grows to 400 KiB, and an adapter that zeroes the whole of it at each read
@@ -419,6 +444,8 @@ struct Io {
     stream: BoxedStream,
     buffer: Box<[u8]>,
     meter: Arc<Meter>,
+    /// The most bytes of interim responses.
+    head: usize,
 }
 
 impl ::hyper::rt::Read for Io {
@@ -431,7 +458,14 @@ impl ::hyper::rt::Read for Io {
             stream,
             buffer,
             meter,
+            head,
         } = &mut *self;
+        // hyper limits each interim response, and not how many there are: without an end of them it
+        // would read for ever, and not even pause where the server is fast.
+        let interim = meter.interim.load(Ordering::Relaxed);
+        if usize::try_from(interim).unwrap_or(usize::MAX) > *head {
+            return Poll::Ready(Err(std::io::Error::other(head_too_large(*head))));
+        }
         let most = cursor.remaining().min(buffer.len());
         let part = buffer.get_mut(..most).unwrap_or_default();
         let count = std::task::ready!(Pin::new(stream).poll_read(cx, part))?;

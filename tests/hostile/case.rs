@@ -1,0 +1,388 @@
+//! A case of the table: a script of the server, and what must come of it.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use engineio_client::transports::Transports;
+use engineio_client::{Builder, Client, Closed, ErrorKind, Event, Message, Reason, Runtime};
+use futures::StreamExt as _;
+use futures::future::{self, Either};
+use futures::stream::select;
+
+use crate::server::{self, Cue, Cues, PATIENCE, Server};
+use crate::support::session::Runs;
+
+pub(crate) const POLLING: &str = "polling";
+pub(crate) const WEBSOCKET: &str = "websocket";
+
+/// How much later than its limit a case may end.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// The limit of what needs none: it is told as soon as it has come.
+const AT_ONCE: Duration = Duration::ZERO;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    /// An error of this kind, before the session was open.
+    NotOpen(ErrorKind),
+    /// An error of this kind, which ended an open session.
+    Broken(ErrorKind),
+    PingTimeout,
+    ByServer,
+    ByClient,
+}
+
+/// The limits that a case shortens: a machine that is slow should meet the others in no case.
+#[derive(Clone, Copy, Default)]
+struct Limits {
+    open: Option<Duration>,
+    send: Option<Duration>,
+    upgrade: Option<Duration>,
+    close: Option<Duration>,
+    message: Option<usize>,
+    body: Option<usize>,
+    packets: Option<usize>,
+}
+
+pub(crate) struct Case {
+    script: server::Script,
+    transports: Vec<&'static str>,
+    limits: Limits,
+    end: End,
+    status: Option<u16>,
+    words: Vec<&'static str>,
+    delivered: Vec<Message>,
+    uncertain: Vec<&'static str>,
+    unsent: Vec<&'static str>,
+    upgrade: Option<Upgrade>,
+    governed_by: Duration,
+    elsewhere: Option<String>,
+}
+
+/// What must be told of an upgrade.
+enum Upgrade {
+    Done,
+    Failed(&'static str),
+}
+
+/// What the session told.
+struct Told {
+    connected: bool,
+    delivered: Vec<Message>,
+    upgraded: bool,
+    upgrade_error: Option<String>,
+    closed: Closed,
+}
+
+impl Case {
+    /// What comes to a session by this transport alone.
+    pub(crate) fn by(
+        transport: &'static str,
+        script: impl FnOnce(&mut Server) -> io::Result<()> + Send + 'static,
+    ) -> Self {
+        Self {
+            script: Box::new(script),
+            transports: vec![transport],
+            limits: Limits::default(),
+            end: End::ByServer,
+            status: None,
+            words: Vec::new(),
+            delivered: Vec::new(),
+            uncertain: Vec::new(),
+            unsent: Vec::new(),
+            upgrade: None,
+            governed_by: AT_ONCE,
+            elsewhere: None,
+        }
+    }
+
+    pub(crate) fn polling(
+        script: impl FnOnce(&mut Server) -> io::Result<()> + Send + 'static,
+    ) -> Self {
+        Self::by(POLLING, script)
+    }
+
+    pub(crate) fn websocket(
+        script: impl FnOnce(&mut Server) -> io::Result<()> + Send + 'static,
+    ) -> Self {
+        Self::by(WEBSOCKET, script)
+    }
+
+    /// A session that begins by polling and wants to go over to websocket.
+    pub(crate) fn upgrading(
+        script: impl FnOnce(&mut Server) -> io::Result<()> + Send + 'static,
+    ) -> Self {
+        let mut case = Self::by(POLLING, script);
+        case.transports.push(WEBSOCKET);
+        case
+    }
+
+    // What is set about the client.
+
+    /// With this time for opening, which governs the case.
+    pub(crate) fn open_timeout(mut self, limit: Duration) -> Self {
+        self.limits.open = Some(limit);
+        self.governed_by(limit)
+    }
+
+    /// With this time for a POST, which governs the case.
+    pub(crate) fn send_timeout(mut self, limit: Duration) -> Self {
+        self.limits.send = Some(limit);
+        self.governed_by(limit)
+    }
+
+    /// With this time for an upgrade, which governs the case.
+    pub(crate) fn upgrade_timeout(mut self, limit: Duration) -> Self {
+        self.limits.upgrade = Some(limit);
+        self.governed_by(limit)
+    }
+
+    /// With this time for a close, which governs the case.
+    pub(crate) fn close_timeout(mut self, limit: Duration) -> Self {
+        self.limits.close = Some(limit);
+        self.governed_by(limit)
+    }
+
+    pub(crate) fn max_message(mut self, bytes: usize) -> Self {
+        self.limits.message = Some(bytes);
+        self
+    }
+
+    pub(crate) fn max_body(mut self, bytes: usize) -> Self {
+        self.limits.body = Some(bytes);
+        self
+    }
+
+    pub(crate) fn max_packets(mut self, packets: usize) -> Self {
+        self.limits.packets = Some(packets);
+        self
+    }
+
+    /// A time that the server has set.
+    pub(crate) fn governed_by(mut self, limit: Duration) -> Self {
+        self.governed_by = limit;
+        self
+    }
+
+    /// Connects there, and not to the server of the script.
+    pub(crate) fn elsewhere(mut self, url: String) -> Self {
+        self.elsewhere = Some(url);
+        self
+    }
+
+    // What must come of it.
+
+    /// There is no session, for this reason.
+    pub(crate) fn opens_not(mut self, kind: ErrorKind, words: &[&'static str]) -> Self {
+        self.end = End::NotOpen(kind);
+        self.words = words.to_vec();
+        self
+    }
+
+    /// The session ends with this error.
+    pub(crate) fn breaks(mut self, kind: ErrorKind, words: &[&'static str]) -> Self {
+        self.end = End::Broken(kind);
+        self.words = words.to_vec();
+        self
+    }
+
+    pub(crate) fn status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    pub(crate) fn ends_by_server(mut self) -> Self {
+        self.end = End::ByServer;
+        self
+    }
+
+    pub(crate) fn ends_by_client(mut self) -> Self {
+        self.end = End::ByClient;
+        self
+    }
+
+    /// The session ends after that much silence.
+    pub(crate) fn dies_of_silence(mut self, span: Duration) -> Self {
+        self.end = End::PingTimeout;
+        self.governed_by(span)
+    }
+
+    pub(crate) fn delivers<M: Into<Message>>(
+        mut self,
+        messages: impl IntoIterator<Item = M>,
+    ) -> Self {
+        self.delivered = messages.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// These may have arrived.
+    pub(crate) fn uncertain(mut self, messages: &[&'static str]) -> Self {
+        self.uncertain = messages.to_vec();
+        self
+    }
+
+    /// These never left.
+    pub(crate) fn unsent(mut self, messages: &[&'static str]) -> Self {
+        self.unsent = messages.to_vec();
+        self
+    }
+
+    pub(crate) fn upgrades(mut self) -> Self {
+        self.upgrade = Some(Upgrade::Done);
+        self
+    }
+
+    /// The upgrade fails with these words, and the session goes on.
+    pub(crate) fn upgrades_not(mut self, words: &'static str) -> Self {
+        self.upgrade = Some(Upgrade::Failed(words));
+        self
+    }
+
+    // And that it does.
+
+    pub(crate) fn run<R: Runs>(self) {
+        R::run(self.check::<R>());
+    }
+
+    async fn check<R: Runs>(self) {
+        let (server, cues) = server::run(self.script);
+        let url = match &self.elsewhere {
+            Some(url) => url.clone(),
+            None => format!("http://{}", server.address),
+        };
+        let mut builder = Client::<Transports, R>::builder(url).transports(self.transports.clone());
+        builder = set(builder, self.limits);
+        let client = builder.start().expect("the settings are right");
+        let runtime = client.runtime().clone();
+        let started = runtime.now();
+        let told = within(&*runtime, converse(client, cues)).await;
+        let took = runtime.now().saturating_sub(started);
+        let Told { closed, .. } = &told;
+
+        let end = match closed.reason() {
+            Reason::Transport(error) if told.connected => End::Broken(error.kind()),
+            Reason::Transport(error) => End::NotOpen(error.kind()),
+            Reason::PingTimeout => End::PingTimeout,
+            Reason::Server => End::ByServer,
+            Reason::Client => End::ByClient,
+            other => panic!("ended by {other:?}"),
+        };
+        assert_eq!(end, self.end, "{closed}");
+        if let Reason::Transport(error) = closed.reason() {
+            let report = error.report();
+            for words in self.words {
+                assert!(report.contains(words), "{words:?} is not told: {report}");
+            }
+            assert_eq!(error.status(), self.status, "{report}");
+            assert!(report.len() < 1000, "{} bytes of error", report.len());
+        }
+        assert!(
+            told.delivered == self.delivered,
+            "delivered: {:.300?}",
+            told.delivered
+        );
+        assert_eq!(texts(closed.uncertain()), self.uncertain, "uncertain");
+        assert_eq!(texts(closed.unsent()), self.unsent, "unsent");
+        match (self.upgrade, told.upgraded, told.upgrade_error) {
+            (None, false, None) | (Some(Upgrade::Done), true, None) => {}
+            (Some(Upgrade::Failed(words)), false, Some(report)) => {
+                assert!(report.contains(words), "{words:?} is not told: {report}");
+            }
+            (_, upgraded, error) => panic!("upgraded: {upgraded}, {error:?}"),
+        }
+        assert!(
+            took <= self.governed_by + SLACK,
+            "it took {took:?}, and its limit is {:?}",
+            self.governed_by
+        );
+        server.finish();
+    }
+}
+
+fn set<R: Runs>(mut builder: Builder<Transports, R>, limits: Limits) -> Builder<Transports, R> {
+    if let Some(limit) = limits.open {
+        builder = builder.open_timeout(limit);
+    }
+    if let Some(limit) = limits.send {
+        builder = builder.send_timeout(limit);
+    }
+    if let Some(limit) = limits.upgrade {
+        builder = builder.upgrade_timeout(limit);
+    }
+    if let Some(limit) = limits.close {
+        builder = builder.close_timeout(limit, limit);
+    }
+    if let Some(bytes) = limits.message {
+        builder = builder.max_message_size(bytes);
+    }
+    if let Some(bytes) = limits.body {
+        builder = builder.max_body_size(bytes);
+    }
+    if let Some(packets) = limits.packets {
+        builder = builder.max_payload_packets(packets);
+    }
+    builder
+}
+
+/// Reads the session to its end, and does what the script says meanwhile.
+async fn converse<R: Runtime>(client: Client<Transports, R>, cues: Cues) -> Told {
+    let handle = client.handle();
+    let Cues { cues, done } = cues;
+    let mut happens = select(client.map(Either::Left), cues.map(Either::Right));
+    // What is sent before the session is open waits for that.
+    let mut waiting: VecDeque<Message> = VecDeque::new();
+    let mut connected = false;
+    let mut delivered = Vec::new();
+    let mut upgraded = false;
+    let mut upgrade_error = None;
+    let closed = loop {
+        let next = happens.next().await.expect("the end is told");
+        let cued = matches!(next, Either::Right(_));
+        match next {
+            Either::Left(Event::Connected(_)) => connected = true,
+            Either::Left(Event::Message(message)) => delivered.push(message),
+            Either::Left(Event::Upgraded { .. }) => upgraded = true,
+            Either::Left(Event::UpgradeFailed { error, .. }) => {
+                upgrade_error = Some(error.report());
+            }
+            Either::Left(Event::Closed(closed)) => break closed,
+            Either::Left(other) => panic!("{other:?}"),
+            Either::Right(Cue::Send(text)) => waiting.push_back(text.into()),
+            Either::Right(Cue::SendLarge(bytes)) => waiting.push_back(vec![0; bytes].into()),
+            Either::Right(Cue::Flush) => drop(handle.flush().await),
+            Either::Right(Cue::Close) => handle.close(),
+        }
+        while connected && let Some(message) = waiting.pop_front() {
+            // It is refused where the session has ended meanwhile, which is told next.
+            let _ = handle.try_send(message);
+        }
+        if cued {
+            let _ = done.try_send(());
+        }
+    };
+    Told {
+        connected,
+        delivered,
+        upgraded,
+        upgrade_error,
+        closed,
+    }
+}
+
+async fn within<T>(runtime: &impl Runtime, future: impl Future<Output = T>) -> T {
+    match future::select(pin!(future), runtime.sleep(PATIENCE)).await {
+        Either::Left((output, _)) => output,
+        Either::Right(_) => panic!("the session does not end"),
+    }
+}
+
+fn texts(messages: &[Message]) -> Vec<String> {
+    let text = |message: &Message| match message {
+        Message::Text(text) => text.to_string(),
+        Message::Binary(data) => format!("{} bytes", data.len()),
+    };
+    messages.iter().map(text).collect()
+}

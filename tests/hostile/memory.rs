@@ -1,0 +1,436 @@
+//! `eio`, with a limit of 1 MB a message, against servers without end: whatever they send, its memory
+//! stays within 60 MB.
+
+use std::fs;
+use std::io::{self, Read, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::server::{
+    self, BINARY, CONTINUATION, FIN, OPEN, PING, Peer, Server, TEXT, fragment, frame, frame_head,
+};
+
+/// The most memory, in KiB.
+const MOST: u64 = 60 * 1024;
+
+const GIGABYTE: usize = 1_000_000_000;
+
+/// For what has to end: a gigabyte takes seconds, and longer on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(200);
+
+/// A running `eio`, ended by its handle. When its session has ended it says so on standard error,
+/// where there is no room: so it is still there when its memory is asked for.
+struct Eio {
+    child: Child,
+    errors: UnixStream,
+    stuffing: usize,
+}
+
+impl Drop for Eio {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Eio {
+    fn start(address: impl std::fmt::Display, arguments: &[&str]) -> (Self, ChildStdout) {
+        let (errors, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+        let stuffing = stuff(&mut theirs).expect("it can be filled");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eio"));
+        for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+            command.env_remove(name).env_remove(name.to_uppercase());
+        }
+        let mut child = command
+            .args(["--max-message-size", "1000000", "--json"])
+            .args(arguments)
+            .arg(format!("http://{address}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(OwnedFd::from(theirs))
+            .spawn()
+            .expect("eio starts");
+        let output = child.stdout.take().expect("it is piped");
+        let eio = Self {
+            child,
+            errors,
+            stuffing,
+        };
+        (eio, output)
+    }
+
+    /// The most memory that it has had, in KiB.
+    fn peak(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(path).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = line.expect("it has not ended").trim();
+        let number = line.strip_suffix("kB").expect("in KiB").trim();
+        number.parse().expect("a number")
+    }
+
+    fn check_peak(&self) {
+        let peak = self.peak();
+        println!("{peak} KiB at most");
+        assert!(peak <= MOST, "{peak} KiB");
+    }
+
+    /// Makes room on standard error, and gives what it says there to its end.
+    fn last_words(&mut self) -> String {
+        let mut bytes = Vec::new();
+        self.errors
+            .set_read_timeout(Some(DEADLINE))
+            .and_then(|()| self.errors.read_to_end(&mut bytes))
+            .expect("it ends");
+        String::from_utf8_lossy(&bytes[self.stuffing..]).into_owned()
+    }
+}
+
+/// Leaves no room in it, and gives how many bytes that took.
+fn stuff(stream: &mut UnixStream) -> io::Result<usize> {
+    stream.set_nonblocking(true)?;
+    let mut written = 0;
+    for size in [4096, 1] {
+        loop {
+            match stream.write(&vec![b'.'; size]) {
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    stream.set_nonblocking(false)?;
+    Ok(written)
+}
+
+/// Runs `eio`, whose output is read, until the script has ended, which is when `eio` has left. It
+/// must say this in the end.
+fn bounded(
+    arguments: &[&str],
+    words: &str,
+    script: impl FnOnce(&mut Server) -> io::Result<()> + Send + 'static,
+) {
+    let (server, _cues) = server::run(Box::new(script));
+    let (mut eio, mut output) = Eio::start(server.address, arguments);
+    let reader = thread::spawn(move || io::copy(&mut output, &mut io::sink()));
+    server.finish_within(DEADLINE);
+    eio.check_peak();
+    let said = eio.last_words();
+    assert!(said.contains(words), "{said}");
+    let _ = reader.join();
+}
+
+/// The same where nobody reads the output, until the server can write no more.
+fn bounded_unread(
+    arguments: &[&str],
+    script: impl FnOnce(&mut Server) -> io::Result<()> + Send + 'static,
+) {
+    let (server, _cues) = server::run(Box::new(script));
+    let (eio, _output) = Eio::start(server.address, arguments);
+    server.finish_within(DEADLINE);
+    eio.check_peak();
+}
+
+const POLLING: &[&str] = &["--transport", "polling"];
+const WEBSOCKET: &[&str] = &["--transport", "websocket"];
+
+/// The first poll of a session is answered, and the second one with this head, and what follows it
+/// for ever.
+fn poll_without_end(words: &str, head: &'static str, again: Vec<u8>) {
+    bounded(POLLING, words, move |server| {
+        let mut peer = server.open_polling(OPEN)?;
+        peer.answer_with(head)?;
+        peer.write_for_ever(again)
+    });
+}
+
+/// A websocket session on which this comes, and what follows it for ever.
+fn frames_without_end(words: &str, start: Vec<u8>, again: Vec<u8>) {
+    bounded(WEBSOCKET, words, move |server| {
+        let mut peer = server.open_websocket(OPEN)?;
+        peer.write(start)?;
+        peer.write_for_ever(again)
+    });
+}
+
+/// Writes a gigabyte of this, and a goodbye.
+fn gigabyte(peer: &mut Peer, again: &[u8]) -> io::Result<()> {
+    let piece = again.repeat((100_000 / again.len()).max(1));
+    let mut left = GIGABYTE;
+    while left > 0 {
+        peer.write(&piece)?;
+        left = left.saturating_sub(piece.len());
+    }
+    peer.write(frame(TEXT, "1"))?;
+    peer.until_gone()
+}
+
+fn gigabyte_of_frames(again: Vec<u8>) {
+    bounded(WEBSOCKET, "closed by the server", move |server| {
+        let mut peer = server.open_websocket(OPEN)?;
+        gigabyte(&mut peer, &again)
+    });
+}
+
+#[test]
+fn a_head_without_end() {
+    poll_without_end(
+        "limit max_head_size",
+        "HTTP/1.1 200 OK\r\nX: ",
+        vec![b'x'; 100_000],
+    );
+}
+
+#[test]
+fn a_head_without_end_for_a_websocket() {
+    bounded(WEBSOCKET, "limit max_head_size", |server| {
+        let mut peer = server.accept()?;
+        peer.answer_with("HTTP/1.1 101 Switching Protocols\r\nX: ")?;
+        peer.write_for_ever([b'x'; 100_000])
+    });
+}
+
+#[test]
+fn interim_responses_without_end() {
+    let interim = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
+    poll_without_end("limit max_head_size", "", interim.repeat(1000).into());
+}
+
+#[test]
+fn a_body_without_length_or_end() {
+    poll_without_end(
+        "limit max_body_size",
+        "HTTP/1.1 200 OK\r\n\r\n4",
+        vec![b'x'; 100_000],
+    );
+}
+
+#[test]
+fn a_body_of_chunks_without_end() {
+    let chunk = [b"186a0\r\n".to_vec(), vec![b'x'; 100_000], b"\r\n".to_vec()].concat();
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    poll_without_end("limit max_body_size", head, chunk);
+}
+
+#[test]
+fn a_body_of_one_byte_chunks_without_end() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    poll_without_end("limit max_body_size", head, b"1\r\nx\r\n".repeat(10_000));
+}
+
+#[test]
+fn a_body_as_long_as_it_may_be_and_then_silence() {
+    // It says that it has 16 MiB, and is believed as far as it comes.
+    bounded(POLLING, "silent for too long", |server| {
+        let mut peer =
+            server.open_polling(r#"0{"sid":"s","pingInterval":500,"pingTimeout":500}"#)?;
+        peer.answer_with("HTTP/1.1 200 OK\r\nContent-Length: 16777216\r\n\r\n4")?;
+        peer.write(vec![b'x'; 16_777_214])?;
+        peer.until_gone()
+    });
+}
+
+#[test]
+fn a_length_that_is_huge() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n4";
+    poll_without_end("limit max_body_size", head, vec![b'x'; 100_000]);
+}
+
+#[test]
+fn empty_packets_without_end() {
+    poll_without_end(
+        "limit max_body_size",
+        "HTTP/1.1 200 OK\r\n\r\n",
+        b"4\x1e".repeat(10_000),
+    );
+}
+
+#[test]
+fn the_most_packets_in_a_body() {
+    let body = "4\x1e".repeat(8_000_000);
+    bounded(POLLING, "limit max_payload_packets", move |server| {
+        let mut peer = server.open_polling(OPEN)?;
+        peer.answer(body)?;
+        peer.until_gone()
+    });
+}
+
+#[test]
+fn bodies_as_full_as_they_may_be() {
+    let small = vec![format!("4{}", "x".repeat(120)); 131_072].join("\x1e");
+    let large = vec![format!("b{}", "QUJD".repeat(333_333)); 12].join("\x1e");
+    bounded(POLLING, "closed by the server", move |server| {
+        let mut peer = server.open_polling(OPEN)?;
+        for _ in 0..2 {
+            peer.answer(&small)?;
+            peer.answer(&large)?;
+        }
+        peer.answer("1")?;
+        peer.until_gone()
+    });
+}
+
+#[test]
+fn a_refusal_without_end() {
+    let head = "HTTP/1.1 500 Internal Server Error\r\n\r\n";
+    poll_without_end("limit max_body_size", head, vec![b'x'; 100_000]);
+}
+
+#[test]
+fn a_refusal_of_a_websocket_without_end() {
+    bounded(WEBSOCKET, "500 Internal Server Error: xxx", |server| {
+        let mut peer = server.accept()?;
+        peer.answer_with("HTTP/1.1 500 Internal Server Error\r\n\r\n")?;
+        peer.write_for_ever([b'x'; 100_000])
+    });
+}
+
+#[test]
+fn cookies_without_end() {
+    bounded(POLLING, "closed by the server", |server| {
+        let mut peer = server.open_polling(OPEN)?;
+        for round in 0..200 {
+            let cookies: String = (0..900)
+                .map(|number| format!("Set-Cookie: c{round}-{number}={}\r\n", "x".repeat(40)))
+                .collect();
+            peer.answer_with(format!(
+                "HTTP/1.1 200 OK\r\n{cookies}Content-Length: 2\r\n\r\n4x"
+            ))?;
+        }
+        let request = peer.answer("1")?;
+        let cookies = request.header("cookie").unwrap_or_default();
+        assert!(cookies.len() < 20_000, "{} bytes of cookies", cookies.len());
+        peer.until_gone()
+    });
+}
+
+#[test]
+fn a_frame_without_end() {
+    frames_without_end(
+        "limit max_message_size",
+        frame_head(FIN | BINARY, 1 << 40),
+        vec![b'x'; 100_000],
+    );
+}
+
+#[test]
+fn fragments_without_end() {
+    frames_without_end(
+        "limit max_message_size",
+        fragment(BINARY, "x"),
+        fragment(CONTINUATION, [b'x'; 1000]).repeat(100),
+    );
+}
+
+#[test]
+fn fragments_of_one_byte_without_end() {
+    frames_without_end(
+        "limit max_message_size",
+        fragment(TEXT, "4"),
+        fragment(CONTINUATION, "x").repeat(10_000),
+    );
+}
+
+#[test]
+fn a_gigabyte_of_messages() {
+    gigabyte_of_frames(frame(TEXT, format!("4{}", "x".repeat(999_999))));
+}
+
+#[test]
+fn a_gigabyte_of_pings() {
+    gigabyte_of_frames(frame(PING, [b'x'; 125]));
+}
+
+#[test]
+fn a_gigabyte_of_the_protocols_pings() {
+    gigabyte_of_frames(frame(TEXT, format!("2{}", "x".repeat(125))));
+}
+
+#[test]
+fn a_gigabyte_of_pings_whose_pongs_nobody_reads() {
+    bounded(WEBSOCKET, "closed by the server", |server| {
+        let mut peer = server.accept_with(|socket| {
+            let _ = socket.set_recv_buffer_size(4096);
+        })?;
+        peer.accept_websocket()?;
+        peer.write(frame(TEXT, OPEN))?;
+        gigabyte(&mut peer, &frame(PING, [b'x'; 125]))
+    });
+}
+
+#[test]
+fn messages_that_nobody_prints() {
+    let patience = Duration::from_secs(1);
+    bounded_unread(WEBSOCKET, move |server| {
+        let mut peer = server.open_websocket(OPEN)?;
+        peer.write_until_stalled(frame(TEXT, format!("4{}", "x".repeat(999_999))), patience)
+    });
+}
+
+/// Each of its bytes is six in JSON.
+#[test]
+fn messages_of_control_characters_that_nobody_prints() {
+    let patience = Duration::from_secs(2);
+    bounded_unread(WEBSOCKET, move |server| {
+        let mut peer = server.open_websocket(OPEN)?;
+        peer.write_until_stalled(
+            frame(TEXT, format!("4{}", "\x01".repeat(999_999))),
+            patience,
+        )
+    });
+}
+
+#[test]
+fn small_messages_that_nobody_prints() {
+    let patience = Duration::from_secs(1);
+    bounded_unread(WEBSOCKET, move |server| {
+        let mut peer = server.open_websocket(OPEN)?;
+        peer.write_until_stalled(frame(TEXT, "4").repeat(10_000), patience)
+    });
+}
+
+#[cfg(feature = "compression")]
+mod compressed {
+    use super::*;
+
+    use flate2::{Compress, Compression, FlushCompress};
+
+    /// A gigabyte of one letter in deflate's words, without an end: each megabyte is a block of its own.
+    fn bomb() -> Vec<u8> {
+        let mut block = Vec::with_capacity(100_000);
+        Compress::new(Compression::best(), false)
+            .compress_vec(&vec![b'x'; 1_000_000], &mut block, FlushCompress::Full)
+            .expect("there is room");
+        block.repeat(1000)
+    }
+
+    fn bounded_bomb(coding: &'static str, bytes: Vec<u8>) {
+        bounded(POLLING, "decoded (limit max_body_size)", move |server| {
+            let mut peer = server.open_polling(OPEN)?;
+            let length = bytes.len();
+            peer.answer_with(format!(
+                "HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\r\n"
+            ))?;
+            peer.write(bytes)?;
+            peer.until_gone()
+        });
+    }
+
+    /// It lies about its length, too.
+    #[test]
+    fn a_gzip_bomb() {
+        let head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
+        bounded_bomb(
+            "gzip",
+            [head, bomb(), b"\x03\0\0\0\0\0\x05\0\0\0".to_vec()].concat(),
+        );
+    }
+
+    #[test]
+    fn a_deflate_bomb() {
+        bounded_bomb("deflate", bomb());
+    }
+}

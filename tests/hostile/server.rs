@@ -1,0 +1,476 @@
+//! A server of raw bytes on a real socket, since a library could not misbehave. Its script runs on a
+//! thread; every wait of it has a deadline, and it ends with its test.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use async_tungstenite::tungstenite::handshake::derive_accept_key;
+use futures::channel::mpsc;
+use socket2::SockRef;
+
+/// How long a script waits for its client. Generous, so that a busy machine fails no test.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the user of the client is to do next.
+#[derive(Debug)]
+pub(crate) enum Cue {
+    Send(&'static str),
+    SendLarge(usize),
+    /// Wait until all has left.
+    Flush,
+    Close,
+}
+
+/// What a script is: the errors of its connections are the client's leaving, and no fault.
+pub(crate) type Script = Box<dyn FnOnce(&mut Server) -> io::Result<()> + Send>;
+
+/// The script's side.
+pub(crate) struct Server {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    cues: mpsc::Sender<Cue>,
+    done: Receiver<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    over: AtomicBool,
+    streams: Mutex<Vec<Weak<TcpStream>>>,
+    held: Mutex<Vec<Peer>>,
+}
+
+/// The test's side. Dropping it ends every connection and the script.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+    ended: Receiver<io::Result<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the script tells the user of the client to do.
+pub(crate) struct Cues {
+    pub(crate) cues: mpsc::Receiver<Cue>,
+    /// Where it is told that the last one was done.
+    pub(crate) done: SyncSender<()>,
+}
+
+/// Runs a script.
+pub(crate) fn run(script: Script) -> (Running, Cues) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let shared = Arc::new(Shared::default());
+    let (cues, cued) = mpsc::channel(1);
+    let (tell_done, done) = sync_channel(1);
+    let mut server = Server {
+        listener,
+        shared: Arc::clone(&shared),
+        cues,
+        done,
+    };
+    let (end, ended) = sync_channel(1);
+    let thread = thread::spawn(move || {
+        let result = script(&mut server);
+        let _ = end.send(result);
+    });
+    let running = Running {
+        address,
+        shared,
+        ended,
+        thread: Some(thread),
+    };
+    let cues = Cues {
+        cues: cued,
+        done: tell_done,
+    };
+    (running, cues)
+}
+
+impl Running {
+    /// Waits for the script's end. That it waited in vain, or a panic of it, is the test's.
+    pub(crate) fn finish(self) {
+        self.finish_within(PATIENCE);
+    }
+
+    pub(crate) fn finish_within(mut self, patience: Duration) {
+        let result = match self.ended.recv_timeout(patience) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Timeout) => panic!("the script waits, and nobody comes"),
+            Err(RecvTimeoutError::Disconnected) => {
+                let thread = self.thread.take().expect("it is joined once");
+                let panic = thread.join().expect_err("it has said nothing");
+                std::panic::resume_unwind(panic);
+            }
+        };
+        if let Err(error) = result {
+            let waited = matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+            );
+            assert!(!waited, "the script waited for the client in vain: {error}");
+        }
+    }
+
+    /// Ends it, wherever it stands.
+    fn stop(&self) {
+        self.shared.over.store(true, Ordering::SeqCst);
+        // It may be waiting for a connection.
+        drop(TcpStream::connect(self.address));
+        for stream in lock(&self.shared.streams).iter() {
+            if let Some(stream) = stream.upgrade() {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Server {
+    pub(crate) fn accept(&mut self) -> io::Result<Peer> {
+        self.accept_with(|_| {})
+    }
+
+    /// A connection, with this done about its socket.
+    pub(crate) fn accept_with(&mut self, edit: impl FnOnce(SockRef<'_>)) -> io::Result<Peer> {
+        let (stream, _) = self.listener.accept()?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        edit(SockRef::from(&stream));
+        let stream = Arc::new(stream);
+        lock(&self.shared.streams).push(Arc::downgrade(&stream));
+        if self.shared.over.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the test has ended"));
+        }
+        Ok(Peer {
+            stream,
+            unread: Vec::new(),
+        })
+    }
+
+    /// Has the client's user do something, and waits until that was done, or the session has ended.
+    pub(crate) fn cue(&mut self, cue: Cue) {
+        if self.cues.try_send(cue).is_ok() {
+            let _ = self.done.recv_timeout(PATIENCE);
+        }
+    }
+
+    /// Leaves a connection as it is until the test ends.
+    pub(crate) fn hold(&mut self, peer: Peer) {
+        lock(&self.shared.held).push(peer);
+    }
+
+    /// A connection whose first poll was answered with this open packet, and what came with it.
+    pub(crate) fn open_polling(&mut self, first: impl AsRef<[u8]>) -> io::Result<Peer> {
+        let mut peer = self.accept()?;
+        peer.answer(first)?;
+        Ok(peer)
+    }
+
+    /// A websocket on which this open packet was sent.
+    pub(crate) fn open_websocket(&mut self, open: impl AsRef<[u8]>) -> io::Result<Peer> {
+        let mut peer = self.accept()?;
+        peer.accept_websocket()?;
+        peer.write(frame(TEXT, open))?;
+        Ok(peer)
+    }
+
+    /// A session by this transport.
+    pub(crate) fn open(&mut self, transport: &str, open: &str) -> io::Result<Peer> {
+        match transport {
+            "polling" => self.open_polling(open),
+            _ => self.open_websocket(open),
+        }
+    }
+}
+
+/// An open packet that offers an upgrade, with times that no test waits for.
+pub(crate) const OPEN: &str = r#"0{"sid":"s","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+
+/// One after whose silence of 600 ms the session is dead.
+pub(crate) const SHORT: &str = r#"0{"sid":"s","upgrades":["websocket"],"pingInterval":300,"pingTimeout":300,"maxPayload":1000000}"#;
+
+/// The server's end of a connection. Dropping it ends both directions.
+pub(crate) struct Peer {
+    stream: Arc<TcpStream>,
+    unread: Vec<u8>,
+}
+
+/// A request, as it came.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(header, _)| header.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+    }
+}
+
+pub(crate) const CONTINUATION: u8 = 0;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+/// Set in the first byte of a message's last frame.
+pub(crate) const FIN: u8 = 0x80;
+
+/// A whole message in one frame.
+pub(crate) fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    fragment(FIN | opcode, payload)
+}
+
+/// A frame with this first byte.
+pub(crate) fn fragment(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    let payload = payload.as_ref();
+    let mut bytes = frame_head(first, payload.len() as u64);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// The header of a frame alone.
+pub(crate) fn frame_head(first: u8, length: u64) -> Vec<u8> {
+    let mut head = vec![first];
+    match length {
+        0..126 => head.push(length as u8),
+        126..=0xffff => {
+            head.push(126);
+            head.extend((length as u16).to_be_bytes());
+        }
+        _ => {
+            head.push(127);
+            head.extend(length.to_be_bytes());
+        }
+    }
+    head
+}
+
+/// A whole response to a poll.
+pub(crate) fn response(body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let length = body.len();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+/// The head in which a server agrees to a websocket.
+pub(crate) fn switching(request: &Request) -> String {
+    let key = request.header("sec-websocket-key").expect("a key");
+    let accept = derive_accept_key(key.as_bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+}
+
+impl Peer {
+    pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        (&*self.stream).write_all(bytes.as_ref())
+    }
+
+    /// Writes this again and again, until the client has gone.
+    pub(crate) fn write_for_ever(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        loop {
+            self.write(bytes.as_ref())?;
+        }
+    }
+
+    /// Writes this again and again, until the client has stopped reading for so long.
+    pub(crate) fn write_until_stalled(
+        &mut self,
+        bytes: impl AsRef<[u8]>,
+        patience: Duration,
+    ) -> io::Result<()> {
+        self.stream.set_write_timeout(Some(patience))?;
+        match self.write_for_ever(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Writes a byte at a time, each a segment of its own.
+    pub(crate) fn trickle(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.trickle_every(bytes, Duration::from_micros(200))
+    }
+
+    /// Writes a byte each time that so much time has passed.
+    pub(crate) fn trickle_every(
+        &mut self,
+        bytes: impl AsRef<[u8]>,
+        pause: Duration,
+    ) -> io::Result<()> {
+        for byte in bytes.as_ref() {
+            self.write([*byte])?;
+            thread::sleep(pause);
+        }
+        Ok(())
+    }
+
+    /// Ends what the client reads.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
+    }
+
+    /// Ends the connection with a reset.
+    pub(crate) fn reset(self) -> io::Result<()> {
+        SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO))
+    }
+
+    /// Waits until the client has ended the connection, whatever it says before.
+    pub(crate) fn until_gone(&mut self) -> io::Result<()> {
+        let mut piece = [0; 4096];
+        loop {
+            match (&*self.stream).read(&mut piece) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                // What it had not read makes its end a reset.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Stops reading, and waits until the client has ended the connection.
+    ///
+    /// What it has written stands in the buffers, so that its end does not show by reading; but to
+    /// write shows it.
+    pub(crate) fn until_gone_unread(&mut self, alive: impl AsRef<[u8]>) -> io::Result<()> {
+        loop {
+            self.write(alive.as_ref())?;
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let mut piece = [0; 4096];
+        let count = (&*self.stream).read(&mut piece)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.unread.extend_from_slice(&piece[..count]);
+        Ok(())
+    }
+
+    fn read_exact(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        while self.unread.len() < count {
+            self.fill()?;
+        }
+        Ok(self.unread.drain(..count).collect())
+    }
+
+    /// Reads a request, with its body.
+    pub(crate) fn request(&mut self) -> io::Result<Request> {
+        let mut request = self.request_head()?;
+        if let Some(length) = request.header("content-length") {
+            let length = length.parse().expect("a length");
+            request.body = self.read_exact(length)?;
+        }
+        Ok(request)
+    }
+
+    /// Reads the head of a request.
+    pub(crate) fn request_head(&mut self) -> io::Result<Request> {
+        let end = loop {
+            if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            self.fill()?;
+        };
+        let head: Vec<u8> = self.unread.drain(..end).collect();
+        let head = String::from_utf8(head).expect("a head of text");
+        let mut words = head.split(' ');
+        let mut word = || words.next().unwrap_or_default().to_owned();
+        let (method, target) = (word(), word());
+        Ok(Request {
+            method,
+            target,
+            head,
+            body: Vec::new(),
+        })
+    }
+
+    /// Reads a request, and answers it with 200 and this body.
+    pub(crate) fn answer(&mut self, body: impl AsRef<[u8]>) -> io::Result<Request> {
+        self.answer_with(response(body))
+    }
+
+    /// Reads a request, and answers it with these bytes.
+    pub(crate) fn answer_with(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<Request> {
+        let request = self.request()?;
+        self.write(bytes)?;
+        Ok(request)
+    }
+
+    /// Reads a websocket request, and agrees.
+    pub(crate) fn accept_websocket(&mut self) -> io::Result<Request> {
+        let request = self.request()?;
+        assert_eq!(
+            request.header("upgrade"),
+            Some("websocket"),
+            "{}",
+            request.head
+        );
+        self.write(switching(&request))?;
+        Ok(request)
+    }
+
+    /// Reads a frame of the client: its first byte, and what it holds, unmasked.
+    pub(crate) fn frame(&mut self) -> io::Result<(u8, Vec<u8>)> {
+        let head = self.read_exact(2)?;
+        let count = match head[1] & 0x7f {
+            126 => {
+                let length = self.read_exact(2)?;
+                u64::from(u16::from_be_bytes([length[0], length[1]]))
+            }
+            127 => {
+                let length = self.read_exact(8)?;
+                u64::from_be_bytes(length.try_into().expect("eight bytes"))
+            }
+            short => u64::from(short),
+        };
+        assert_eq!(head[1] & 0x80, 0x80, "a client masks its frames");
+        let mask = self.read_exact(4)?;
+        let mut payload = self.read_exact(count.try_into().expect("a length"))?;
+        for (byte, mask) in payload.iter_mut().zip(mask.iter().cycle()) {
+            *byte ^= mask;
+        }
+        Ok((head[0], payload))
+    }
+
+    /// Reads the first bytes of a frame of the client, and nothing of what is in it.
+    pub(crate) fn frame_head(&mut self) -> io::Result<()> {
+        self.read_exact(2).map(drop)
+    }
+
+    /// Reads a text frame that says this.
+    pub(crate) fn expect_text(&mut self, text: &str) -> io::Result<()> {
+        let (first, payload) = self.frame()?;
+        let said = String::from_utf8_lossy(&payload);
+        assert_eq!((first, &*said), (FIN | TEXT, text));
+        Ok(())
+    }
+}
