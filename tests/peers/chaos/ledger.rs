@@ -36,6 +36,7 @@ pub(super) struct Ledger {
     sessions: Counts,
     totals: BTreeMap<&'static str, u64>,
     ends: Counts,
+    other_lines: u64,
 }
 
 /// What a server tells of a session.
@@ -59,13 +60,8 @@ impl Ledger {
         };
         let rest = words.next().unwrap_or_default();
         if !["connect", "numbered", "disconnect"].contains(&kind) {
-            if kind != "received" {
-                // What a server prints when it fails is worth a look, and no fault of the client.
-                *self
-                    .ends
-                    .entry(format!("(line of {}) {}", SERVERS[server], cut(line)))
-                    .or_default() += 1;
-            }
+            // What a server prints when it fails at something.
+            self.other_lines += u64::from(kind != "received");
             return;
         }
         let record = self
@@ -166,6 +162,19 @@ impl Ledger {
                 if received < report.flushed.min(expected) {
                     faults.push("what was flushed by polling did not come".to_owned());
                 }
+                // A lost connection is none that it closed. (By polling Node closes a session over
+                // a POST that broke, and says so to the GET.)
+                let by_server =
+                    matches!(reason, Some(Reason::Server)) && report.mode == Mode::WebSocket;
+                let lost = ["transport close", "transport error", "client disconnect"];
+                if by_server
+                    && record
+                        .reason
+                        .as_deref()
+                        .is_some_and(|told| lost.contains(&told))
+                {
+                    faults.push("the server is said to have closed, and has not".to_owned());
+                }
                 let server_saw_us_close = !matches!(
                     record.reason.as_deref(),
                     Some("ping timeout" | "transport error")
@@ -243,7 +252,12 @@ impl Ledger {
             (Reason::Transport(error), false) => format!("not opened: {:?}", error.kind()),
             _ => "otherwise".to_owned(),
         };
-        *self.ends.entry(reason).or_default() += 1;
+        let told = match record {
+            Some(record) => record.reason.as_deref().unwrap_or_default(),
+            None => "nothing",
+        };
+        let end = format!("{reason} ({} tells {told})", SERVERS[entry.server]);
+        *self.ends.entry(end).or_default() += 1;
         for (name, number) in [
             ("sessions", 1),
             ("sessions in peace", u64::from(!entry.harmed)),
@@ -275,14 +289,12 @@ impl Ledger {
         for (name, number) in &self.sessions {
             let _ = writeln!(text, "  {name}: {number}");
         }
-        text += "\nsessions by their end:\n";
+        text += "\nsessions by their end, as the client and the server tell it:\n";
         for (name, number) in &self.ends {
             let _ = writeln!(text, "  {name}: {number}");
         }
+        let lines = self.other_lines;
+        let _ = writeln!(text, "lines that the servers printed of errors: {lines}");
         text
     }
-}
-
-fn cut(line: &str) -> String {
-    line.chars().take(60).collect()
 }

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -50,6 +51,29 @@ const SERVERS: [&str; 3] = ["node", "python-uvicorn", "python-aiohttp"];
 #[test]
 #[ignore = "needs the peers that tests/run installs"]
 fn sessions_through_a_bad_network_end_with_a_true_report() {
+    if env::var_os("ENGINEIO_CHAOS_ALONE").is_some() {
+        chaos();
+    } else {
+        in_a_process_of_its_own();
+    }
+}
+
+/// Other tests of this process would use its memory and its files.
+fn in_a_process_of_its_own() {
+    let program = env::current_exe().expect("this program is a file");
+    // The kernel ends it together with the thread of this test.
+    let status = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL"])
+        .arg(program)
+        .args(["--exact", "--ignored", "--nocapture"])
+        .arg("chaos::sessions_through_a_bad_network_end_with_a_true_report")
+        .env("ENGINEIO_CHAOS_ALONE", "1")
+        .status()
+        .expect("setpriv starts it");
+    assert!(status.success(), "it ended with {status}; see above");
+}
+
+fn chaos() {
     let seconds = setting("ENGINEIO_CHAOS_SECONDS").unwrap_or(10);
     let seed = setting("ENGINEIO_CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("ENGINEIO_CHAOS_SEED={seed}");
@@ -127,8 +151,8 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let options = |interval: &str, timeout: &str| {
-            let max = session::MAX_PAYLOAD.to_string();
+        let options = |interval: &str, timeout: &str, most: usize| {
+            let max = most.to_string();
             ["--ping-interval", interval, "--ping-timeout", timeout]
                 .into_iter()
                 .chain(["--max-payload", &max])
@@ -137,9 +161,13 @@ impl World {
         };
         Self {
             servers: [
-                Peer::node(&options("300", "200")),
-                Peer::python("uvicorn", &options("1000", "1000")),
-                Peer::python("aiohttp", &options("1000", "1000")),
+                Peer::node(&options("300", "200", session::MAX_PAYLOAD)),
+                Peer::python("uvicorn", &options("1000", "1000", session::MAX_PAYLOAD)),
+                // It closes a websocket whose frame is as long as its limit.
+                Peer::python(
+                    "aiohttp",
+                    &options("1000", "1000", session::MAX_PAYLOAD + 1),
+                ),
             ],
             proxy: Proxy::start(SLOTS, seed),
             seed,
