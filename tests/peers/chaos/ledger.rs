@@ -162,17 +162,12 @@ impl Ledger {
                 if received < report.flushed.min(expected) {
                     faults.push("what was flushed by polling did not come".to_owned());
                 }
-                // A lost connection is none that it closed. (By polling Node closes a session over
-                // a POST that broke, and says so to the GET.)
-                let by_server =
-                    matches!(reason, Some(Reason::Server)) && report.mode == Mode::WebSocket;
+                // (One whose connection broke may still close what is left of it, or say so to the
+                // other request of a session by polling.)
+                let by_server = matches!(reason, Some(Reason::Server));
                 let lost = ["transport close", "transport error", "client disconnect"];
-                if by_server
-                    && record
-                        .reason
-                        .as_deref()
-                        .is_some_and(|told| lost.contains(&told))
-                {
+                let told = record.reason.as_deref();
+                if by_server && !entry.harmed && told.is_some_and(|told| lost.contains(&told)) {
                     faults.push("the server is said to have closed, and has not".to_owned());
                 }
                 let server_saw_us_close = !matches!(
