@@ -247,6 +247,12 @@ impl Ledger {
             (Reason::Transport(error), false) => format!("not opened: {:?}", error.kind()),
             _ => "otherwise".to_owned(),
         };
+        if let Reason::Transport(error) = &unsettled
+            && error.is_protocol()
+        {
+            // Servers speak the protocol, and a bad network changes no bytes: worth a look.
+            println!("session {}: {}", entry.number, error.report());
+        }
         let told = match record {
             Some(record) => record.reason.as_deref().unwrap_or_default(),
             None => "nothing",

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
@@ -166,10 +166,16 @@ async fn listen(
         let Ok((client, _)) = listener.accept().await else {
             continue;
         };
+        let plan = Plan::random(&mut random);
+        let limit = match plan.end {
+            End::Theirs => u64::MAX,
+            _ => plan.bytes,
+        };
         let connection = Connection {
             shared: Arc::clone(&shared),
             slot,
-            plan: Plan::random(&mut random),
+            limit: Cell::new(limit),
+            plan,
             bytes: Cell::new(0),
         };
         shared.connections.fetch_add(1, Ordering::SeqCst);
@@ -206,10 +212,8 @@ enum End {
     Refusal,
     Reset,
     Close,
-    /// The direction to the client, or to the server, ends; the other one a while later.
-    HalfClose {
-        to_client: bool,
-    },
+    /// One direction ends; the other one a while later.
+    HalfClose,
     /// Nothing passes any more, for a time; then it is reset.
     BlackHole(Duration),
 }
@@ -221,8 +225,7 @@ impl Plan {
             65..68 => End::Refusal,
             68..79 => End::Reset,
             79..87 => End::Close,
-            87..91 => End::HalfClose { to_client: true },
-            91..95 => End::HalfClose { to_client: false },
+            87..95 => End::HalfClose,
             _ => End::BlackHole(Duration::from_millis(random.u64(200..5000))),
         };
         let (after, bytes) = match random.u32(0..3) {
@@ -256,6 +259,8 @@ struct Connection {
     plan: Plan,
     /// How many have passed, in both directions.
     bytes: Cell<u64>,
+    /// How many may.
+    limit: Cell<u64>,
 }
 
 /// How a direction of a connection stopped.
@@ -285,50 +290,43 @@ impl Connection {
         }
         let up = self.pass(client.clone(), server.clone(), random.fork());
         let down = self.pass(server.clone(), client.clone(), random.fork());
-        let due = {
-            let both = both(up, down);
-            let timer = async {
-                match self.plan.end {
-                    End::Theirs => std::future::pending().await,
-                    _ => sleep(self.plan.after).await,
-                }
-            };
-            match select(Box::pin(both), Box::pin(timer)).await {
-                Either::Left((Stop::Ended, _)) => false,
-                Either::Left((Stop::Due, _)) | Either::Right(_) => true,
-            }
+        let (mut up, mut down) = (Box::pin(up.fuse()), Box::pin(down.fuse()));
+        let time = match self.plan.end {
+            End::Theirs => Duration::MAX,
+            _ => self.plan.after,
         };
-        if due {
-            self.end(&client, &server, random).await;
-        }
-    }
-
-    async fn end(&self, client: &TcpStream, server: &TcpStream, mut random: fastrand::Rng) {
+        let to_client =
+            match select(Box::pin(both(&mut up, &mut down)), Box::pin(sleep(time))).await {
+                Either::Left((None, _)) => return,
+                Either::Left((Some(to_client), _)) => to_client,
+                Either::Right(_) => random.bool(),
+            };
         match self.plan.end {
             End::Theirs | End::Refusal => {}
             End::Close => self.count(Fault::Close),
             End::Reset => {
                 self.count(Fault::Reset);
-                reset(client);
-                reset(server);
+                reset(&client);
+                reset(&server);
             }
-            End::HalfClose { to_client } => {
+            End::HalfClose => {
                 self.count(Fault::HalfClose);
-                let (from, to) = if to_client {
-                    (client, server)
+                self.limit.set(u64::MAX);
+                let (end, mut other) = if to_client {
+                    (client, up)
                 } else {
-                    (server, client)
+                    (server, down)
                 };
-                let _ = from.shutdown(std::net::Shutdown::Write);
-                let other = self.pass_on(from.clone(), to.clone(), random.fork());
-                let _ = select(Box::pin(other), Box::pin(sleep(HALF_CLOSED))).await;
+                let _ = end.shutdown(Shutdown::Write);
+                // The same that ran before: what it holds comes first.
+                let _ = select(&mut other, Box::pin(sleep(HALF_CLOSED))).await;
             }
             End::BlackHole(time) => {
                 self.count(Fault::BlackHole);
                 sleep(time).await;
                 if random.bool() {
-                    reset(client);
-                    reset(server);
+                    reset(&client);
+                    reset(&server);
                 }
             }
         }
@@ -343,7 +341,7 @@ impl Connection {
         match self.pass_on(from, to.clone(), random).await {
             Ok(stop) => stop,
             Err(_) => {
-                let _ = to.shutdown(std::net::Shutdown::Both);
+                let _ = to.shutdown(Shutdown::Both);
                 Stop::Ended
             }
         }
@@ -356,14 +354,10 @@ impl Connection {
         mut random: fastrand::Rng,
     ) -> io::Result<Stop> {
         let mut buffer = vec![0; 16 * 1024];
-        let limit = match self.plan.end {
-            End::Theirs => u64::MAX,
-            _ => self.plan.bytes,
-        };
         loop {
             let length = from.read(&mut buffer).await?;
             if length == 0 {
-                to.shutdown(std::net::Shutdown::Write)?;
+                to.shutdown(Shutdown::Write)?;
                 return Ok(Stop::Ended);
             }
             let mut rest = &buffer[..length];
@@ -374,7 +368,7 @@ impl Connection {
                     rest.len()
                 };
                 // Up to the very byte at which it is cut.
-                let left = limit.saturating_sub(self.bytes.get());
+                let left = self.limit.get().saturating_sub(self.bytes.get());
                 let most = most.min(usize::try_from(left).unwrap_or(usize::MAX));
                 if most == 0 {
                     return Ok(Stop::Due);
@@ -402,19 +396,23 @@ impl Connection {
     }
 }
 
-/// Both directions; when one has ended, the other has a while.
-async fn both(up: impl Future<Output = Stop>, down: impl Future<Output = Stop>) -> Stop {
-    match select(Box::pin(up), Box::pin(down)).await {
-        Either::Left((Stop::Ended, other)) => rest(other).await,
-        Either::Right((Stop::Ended, other)) => rest(other).await,
-        Either::Left((Stop::Due, _)) | Either::Right((Stop::Due, _)) => Stop::Due,
+/// Runs both directions, of which one has a while when the other has ended. Gives the direction
+/// that has brought the connection's end.
+async fn both(
+    up: &mut (impl Future<Output = Stop> + Unpin),
+    down: &mut (impl Future<Output = Stop> + Unpin),
+) -> Option<bool> {
+    let (to_client, stop, other): (_, _, &mut (dyn Future<Output = Stop> + Unpin)) =
+        match select(&mut *up, &mut *down).await {
+            Either::Left((stop, _)) => (false, stop, down),
+            Either::Right((stop, _)) => (true, stop, up),
+        };
+    if let Stop::Due = stop {
+        return Some(to_client);
     }
-}
-
-async fn rest(other: impl Future<Output = Stop> + Unpin) -> Stop {
     match select(other, Box::pin(sleep(HALF_CLOSED))).await {
-        Either::Left((stop, _)) => stop,
-        Either::Right(_) => Stop::Ended,
+        Either::Left((Stop::Due, _)) => Some(!to_client),
+        Either::Left((Stop::Ended, _)) | Either::Right(_) => None,
     }
 }
 
