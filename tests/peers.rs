@@ -20,6 +20,9 @@ mod support {
     pub(crate) mod tls;
 }
 
+#[path = "peers/chaos/mod.rs"]
+mod chaos;
+
 use engineio_client::{AsyncStd, Smol, Tokio};
 #[cfg(feature = "compression")]
 use support::compression;

@@ -51,6 +51,18 @@ impl Log {
         self.lock().lines.clone()
     }
 
+    /// Takes what has been written since the last time, which is then forgotten here. Waits for
+    /// something to be written, but no longer than this.
+    pub(crate) fn take(&self, deadline: Duration) -> Vec<String> {
+        let (mut state, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), deadline, |state| {
+                !state.ended && state.lines.is_empty()
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut state.lines)
+    }
+
     /// Waits for a line that contains `part`, or finds it among those already there. `None` when the
     /// deadline passes or the server ends first.
     pub(crate) fn wait_for_line(&self, part: &str, deadline: Duration) -> Option<String> {

@@ -22,7 +22,10 @@
 //   !headers    headers {...}: the headers of the handshake request
 //
 // In the query of the handshake, greet=N sends g0 to g(N-1) at connect, and
-// reject=1 is refused.
+// reject=1 is refused. With numbered=1 each message but the commands is checked: it
+// has to be the next of its session in order, kind and contents (see Numbered), and at
+// the end of the session standard error gets "numbered SID N FAULTS", with how many came
+// right, and in JSON what did not.
 "use strict";
 
 const http = require("http");
@@ -113,7 +116,28 @@ function answers(command, session) {
   }
 }
 
+// Messages that a client numbers from 0: "NUMBER LENGTH FILLING", the filling LENGTH times
+// the character of that number; each fourth of them is the same in UTF-8 as binary.
+class Numbered {
+  next = 0;
+  faults = [];
+
+  take(data) {
+    const binary = typeof data !== "string";
+    const text = binary ? data.toString() : data;
+    const [, number, length] = /^(\d{1,15}) (\d{1,8}) /.exec(text) ?? [];
+    const filling = "x\u00e9\u20ac"[this.next % 3].repeat(Number(length ?? 0));
+    const right = `${this.next} ${length} ${filling}`;
+    if (text === right && binary === (this.next % 4 === 3)) {
+      this.next += 1;
+    } else if (this.faults.length < 10) {
+      this.faults.push(`${text.slice(0, 20)} (${text.length}) at ${this.next}`);
+    }
+  }
+}
+
 function onConnection(socket) {
+  const numbered = query(socket.request).get("numbered") === "1" ? new Numbered() : null;
   const session = {
     received: { polling: 0, websocket: 0 },
     flushed: { polling: 0, websocket: 0 },
@@ -133,6 +157,7 @@ function onConnection(socket) {
   socket.on("message", (data) => {
     if (typeof data !== "string" || !data.startsWith("!")) {
       session.received[socket.transport.name] += 1;
+      numbered?.take(data);
       socket.send(data);
     } else if (data === "!close") {
       socket.close();
@@ -145,6 +170,10 @@ function onConnection(socket) {
   socket.on("close", (reason) => {
     const received = JSON.stringify(session.received);
     process.stderr.write(`received ${socket.id} ${received}\n`);
+    if (numbered) {
+      const faults = JSON.stringify(numbered.faults);
+      process.stderr.write(`numbered ${socket.id} ${numbered.next} ${faults}\n`);
+    }
     process.stderr.write(`disconnect ${socket.id} ${reason}\n`);
   });
 

@@ -17,7 +17,11 @@ Messages are echoed, except texts that start with "!":
   !headers    headers {...}: the headers of the handshake request
 
 In the query of the handshake, greet=N sends g0 to g(N-1) at connect, and
-reject=1 is refused.
+reject=1 is refused. With numbered=1 each message but the commands is checked:
+it has to be the next of its session in order, kind and contents (see
+Numbered), and at the end of the session standard error gets
+"numbered SID N FAULTS", with how many came right, and in JSON what did not;
+once more when another comes behind the end.
 """
 
 import argparse
@@ -42,9 +46,36 @@ TRANSPORTS = ("polling", "websocket")
 carrier = contextvars.ContextVar("carrier")
 
 
+class Numbered:
+    """Messages that a client numbers from 0: "NUMBER LENGTH FILLING", the
+    filling LENGTH times the character of that number; each fourth of them is
+    the same in UTF-8 as binary.
+    """
+
+    def __init__(self):
+        self.next = 0
+        self.faults = []
+
+    def take(self, data):
+        binary = not isinstance(data, str)
+        text = data.decode(errors="replace") if binary else data
+        match = re.match(r"(\d{1,15}) (\d{1,8}) ", text, re.ASCII)
+        length = match[2] if match else "0"
+        filling = "x\u00e9\u20ac"[self.next % 3] * int(length)
+        right = f"{self.next} {length} {filling}"
+        if text == right and binary == (self.next % 4 == 3):
+            self.next += 1
+        elif len(self.faults) < 10:
+            self.faults.append(f"{text[:20]} ({len(text)}) at {self.next}")
+
+    def log(self, sid):
+        log("numbered", sid, self.next, compact(self.faults))
+
+
 class Session:
-    def __init__(self, environ):
+    def __init__(self, environ, numbered=False):
         self.environ = environ
+        self.numbered = Numbered() if numbered else None
         self.received = dict.fromkeys(TRANSPORTS, 0)
 
     def headers(self):
@@ -100,13 +131,15 @@ def engine(args, mode):
         **args.engine,
     )
     sessions = {}
+    ended = {}  # of numbered sessions, what came from them
 
     @eio.on("connect")
     async def connect(sid, environ):
         query = urllib.parse.parse_qs(environ.get("QUERY_STRING", ""))
         if query.get("reject") == ["1"]:
             return {"message": "go away"}
-        sessions[sid] = Session(environ)
+        numbered = query.get("numbered") == ["1"]
+        sessions[sid] = Session(environ, numbered)
         log("connect", sid)
         for i in range(int(query.get("greet", ["0"])[0])):
             await eio.send(sid, f"g{i}")
@@ -114,10 +147,18 @@ def engine(args, mode):
     @eio.on("message")
     async def message(sid, data):
         session = sessions.get(sid)
+        command = isinstance(data, str) and data.startswith("!")
         if session is None:
-            return  # it came behind a !close
-        if not isinstance(data, str) or not data.startswith("!"):
+            # It came behind a !close, or the server found while it answered
+            # an earlier message of the same POST that the session is over.
+            if sid in ended and not command:
+                ended[sid].take(data)
+                ended[sid].log(sid)
+            return
+        if not command:
             session.received[carrier.get()] += 1
+            if session.numbered:
+                session.numbered.take(data)
             await eio.send(sid, data)
         elif data == "!close":
             # It ends only when the client has fetched everything, and on
@@ -135,6 +176,9 @@ def engine(args, mode):
         session = sessions.pop(sid, None)
         if session is not None:
             log("received", sid, compact(session.received))
+            if session.numbered:
+                session.numbered.log(sid)
+                ended[sid] = session.numbered
         log("disconnect", sid, reason)
 
     return eio
@@ -161,6 +205,29 @@ async def serve_aiohttp(args, listener):
     await asyncio.Event().wait()
 
 
+async def whole(receive):
+    """What gives a request's body in one piece, or None when its end is
+    missing: python-engineio would take in what there is of it as if it were
+    all, and a part of a message for the message.
+    """
+    body = b""
+    more = True
+    while more:
+        event = await receive()
+        if event["type"] != "http.request":
+            return None
+        body += event.get("body", b"")
+        more = event.get("more_body", False)
+    first = {"type": "http.request", "body": body, "more_body": False}
+
+    async def replay():
+        nonlocal first
+        event, first = first, None
+        return event or await receive()
+
+    return replay
+
+
 async def serve_uvicorn(args, listener):
     import uvicorn
 
@@ -171,6 +238,10 @@ async def serve_uvicorn(args, listener):
         if args.cookie:
             cookies = dict(scope["headers"]).get(b"cookie", b"").decode()
             log("request", scope.get("method", "GET"), carrier.get(), cookies)
+        if scope.get("method") == "POST":
+            receive = await whole(receive)
+            if receive is None:
+                return
         await app(scope, receive, send)
 
     class Server(uvicorn.Server):

@@ -1,0 +1,520 @@
+//! One session through the proxy: it sends what is numbered, reads what is echoed, and ends by
+//! itself or by what befalls it.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use engineio_client::runtime::{Address, BoxedStream};
+use engineio_client::transports::Transports;
+use engineio_client::{
+    Builder, Closed, ErrorKind, Event, Handle, Message, Runtime, SendError, async_trait,
+};
+use futures::StreamExt as _;
+use futures::future::{BoxFuture, Either, join, select};
+
+use crate::support::session::Mode;
+
+const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
+const SEND_TIMEOUT: Duration = Duration::from_secs(2);
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+const CLOSE_LIMIT: Duration = Duration::from_secs(6);
+
+/// What a busy machine may add to a limit.
+const SLACK: Duration = Duration::from_secs(20);
+
+/// Two transports may be tried.
+const OPENED_BY: Duration = OPEN_TIMEOUT.saturating_mul(2).saturating_add(SLACK);
+const CLOSED_BY: Duration = CLOSE_LIMIT.saturating_add(SLACK);
+
+/// What the server announces as maxPayload.
+pub(super) const MAX_PAYLOAD: usize = 60_000;
+
+/// The message of this number: see `Numbered` in the servers.
+fn message(number: u64, length: usize) -> Message {
+    let filling = ["x", "\u{e9}", "\u{20ac}"][(number % 3) as usize].repeat(length);
+    let text = format!("{number} {length} {filling}");
+    if number % 4 == 3 {
+        Message::from(text.into_bytes())
+    } else {
+        Message::from(text)
+    }
+}
+
+/// The length of the filling of the longest message of this number that polling can carry, and of
+/// the shortest that it can't.
+fn longest(number: u64) -> usize {
+    let head = format!("{number} {MAX_PAYLOAD} ").len();
+    let bytes = if number % 4 == 3 {
+        (MAX_PAYLOAD - 1) / 4 * 3 - head
+    } else {
+        MAX_PAYLOAD - 1 - head
+    };
+    bytes / (number % 3 + 1) as usize
+}
+
+/// How a session is to come to its end, if nothing else brings it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Leave {
+    /// The client closes it, now and then in the middle of everything.
+    Client,
+    /// The client is dropped.
+    Drop,
+    /// The server is asked to close it.
+    Server,
+    /// Nobody closes it, for a long time.
+    Stay,
+}
+
+/// What is known of a session when it has ended.
+pub(super) struct Report {
+    pub(super) mode: Mode,
+    pub(super) leave: Leave,
+    pub(super) sid: Option<String>,
+    pub(super) upgraded: bool,
+    /// The lengths of the fillings of the messages that the client has accepted, by number.
+    pub(super) accepted: Vec<u32>,
+    /// How many were accepted before the server was asked to close.
+    pub(super) asked_to_close: Option<u64>,
+    /// How many of them were flushed while the session was on polling.
+    pub(super) flushed: u64,
+    pub(super) echoes: u64,
+    pub(super) uncertain: u64,
+    pub(super) unsent: u64,
+    /// `None` for one that did not end in time.
+    pub(super) closed: Option<Closed>,
+    /// Whether the client had been told to close before the end was told.
+    pub(super) left: bool,
+    pub(super) refused_as_too_large: u64,
+    pub(super) given_up: u64,
+    /// What must not be.
+    pub(super) faults: Vec<String>,
+}
+
+/// What a session does is decided by `random`, all but the times.
+pub(super) async fn run<R: Runtime + Default>(
+    url: &str,
+    mode: Mode,
+    mut random: fastrand::Rng,
+) -> Report {
+    let tasks = Arc::new(AtomicUsize::new(0));
+    let runtime = Counted {
+        inner: R::default(),
+        tasks: Arc::clone(&tasks),
+    };
+    let leave = match random.u32(0..12) {
+        0..3 => Leave::Client,
+        3 => Leave::Drop,
+        4..6 => Leave::Server,
+        _ => Leave::Stay,
+    };
+    let life = Duration::from_millis(match leave {
+        Leave::Stay => random.u64(3000..9000),
+        _ => random.u64(0..2500),
+    });
+    let builder = Builder::new(url, Transports::default(), runtime)
+        .transports(mode.transports().iter().copied())
+        .query("numbered", "1")
+        .open_timeout(OPEN_TIMEOUT)
+        .send_timeout(SEND_TIMEOUT)
+        .upgrade_timeout(UPGRADE_TIMEOUT)
+        .close_timeout(CLOSE_TIMEOUT, CLOSE_LIMIT)
+        .outbox(random.usize(1..200), random.usize(1..300_000))
+        .inbox(random.usize(1..200), random.usize(1..100_000));
+    let client = builder.start().expect("the settings are right");
+    let sleeper = Arc::clone(client.runtime());
+    let notes = Notes::default();
+    let handle = client.handle();
+    let writer = write(&handle, &*sleeper, leave, life, &notes, random.fork());
+    let reader = read(client, &*sleeper, leave, life, &notes, random.fork());
+    let talk = join(writer, reader);
+    let deadline = OPENED_BY + life + CLOSED_BY + SLACK;
+    let ended = match select(Box::pin(talk), sleeper.sleep(deadline)).await {
+        Either::Left(_) => true,
+        Either::Right(_) => false,
+    };
+    if !ended {
+        notes.fault("it has not ended at its deadline");
+    }
+    let sid = handle.sid();
+    // The event may be among those that a dropped client did not read.
+    if mode == Mode::Upgraded && handle.transport() == Some("websocket") {
+        notes.upgraded.set(true);
+    }
+    drop(handle);
+    // The task of the client ends by itself, if it has not yet.
+    let begin = Instant::now();
+    while tasks.load(Ordering::SeqCst) > 0 {
+        if begin.elapsed() > SLACK {
+            let tasks = tasks.load(Ordering::SeqCst);
+            notes.fault(&format!("{tasks} tasks are left behind"));
+            break;
+        }
+        sleeper.sleep(Duration::from_millis(2)).await;
+    }
+    notes.report(mode, leave, sid)
+}
+
+/// What the two halves of a session have seen.
+#[derive(Default)]
+struct Notes {
+    accepted: RefCell<Vec<u32>>,
+    asked_to_close: Cell<Option<u64>>,
+    flushed: Cell<u64>,
+    opened: Cell<bool>,
+    upgraded: Cell<bool>,
+    echoes: Cell<u64>,
+    left: Cell<Option<Instant>>,
+    closed: RefCell<Option<Closed>>,
+    refused_as_too_large: Cell<u64>,
+    given_up: Cell<u64>,
+    faults: RefCell<Vec<String>>,
+}
+
+impl Notes {
+    /// The first ones: one that is out of order has all others behind it.
+    fn fault(&self, text: &str) {
+        let mut faults = self.faults.borrow_mut();
+        if faults.len() < 3 {
+            faults.push(text.to_owned());
+        }
+    }
+
+    fn next(&self) -> u64 {
+        self.accepted.borrow().len() as u64
+    }
+
+    fn accept(&self, length: usize) {
+        let length = u32::try_from(length).expect("messages are short");
+        self.accepted.borrow_mut().push(length);
+    }
+
+    fn message(&self, number: u64) -> Option<Message> {
+        let number_of_them = usize::try_from(number).ok()?;
+        let length = *self.accepted.borrow().get(number_of_them)?;
+        Some(message(number, length as usize))
+    }
+
+    /// Accepted is what has left, then the uncertain, then the unsent: these two have to be the
+    /// last of what was accepted, as it was.
+    fn check_remains(&self, closed: &Closed) -> (u64, u64) {
+        let is_command = |message: &&Message| message.as_text() == Some("!close");
+        let remains = || closed.uncertain().iter().chain(closed.unsent());
+        let unsent = closed.unsent().iter().filter(|m| !is_command(m)).count() as u64;
+        let all = remains().filter(|m| !is_command(m)).count() as u64;
+        let Some(first) = self.next().checked_sub(all) else {
+            self.fault("more comes back than was accepted");
+            return (0, 0);
+        };
+        if remains().filter(is_command).count() > usize::from(self.asked_to_close.get().is_some()) {
+            self.fault("a command comes back that was not accepted");
+        }
+        for (number, message) in (first..).zip(remains().filter(|m| !is_command(m))) {
+            if self.message(number).as_ref() != Some(message) {
+                self.fault(&format!("what comes back is not message {number}"));
+                break;
+            }
+        }
+        (all - unsent, unsent)
+    }
+
+    fn report(self, mode: Mode, leave: Leave, sid: Option<String>) -> Report {
+        let closed = self.closed.borrow_mut().take();
+        let (uncertain, unsent) = match &closed {
+            Some(closed) => self.check_remains(closed),
+            None => (0, 0),
+        };
+        if closed.is_none() {
+            self.fault("no end was told");
+        }
+        if !self.opened.get() && self.next() > 0 {
+            self.fault("messages were accepted before the session was open");
+        }
+        Report {
+            mode,
+            leave,
+            sid,
+            upgraded: self.upgraded.get(),
+            accepted: self.accepted.into_inner(),
+            asked_to_close: self.asked_to_close.get(),
+            flushed: self.flushed.get(),
+            echoes: self.echoes.get(),
+            uncertain,
+            unsent,
+            closed,
+            left: self.left.get().is_some(),
+            refused_as_too_large: self.refused_as_too_large.get(),
+            given_up: self.given_up.get(),
+            faults: self.faults.into_inner(),
+        }
+    }
+}
+
+/// Sends until the client accepts no more.
+async fn write(
+    handle: &Handle,
+    runtime: &impl Runtime,
+    leave: Leave,
+    life: Duration,
+    notes: &Notes,
+    mut random: fastrand::Rng,
+) {
+    let begin = runtime.now();
+    loop {
+        if leave == Leave::Server
+            && notes.asked_to_close.get().is_none()
+            && runtime.now().saturating_sub(begin) > life
+        {
+            let before = notes.next();
+            match handle.send("!close").await {
+                Ok(()) => notes.asked_to_close.set(Some(before)),
+                Err(_) => return,
+            }
+        }
+        // More than the packets of one POST, now and then.
+        for _ in 0..*random.choice(&[1, 1, 2, 5, 15, 16, 17, 60]).unwrap_or(&1) {
+            if !write_one(handle, runtime, notes, &mut random).await {
+                return;
+            }
+        }
+        if random.u32(0..4) == 0 {
+            let accepted = notes.next();
+            if handle.flush().await.is_err() {
+                return;
+            }
+            if handle.transport() == Some("polling") {
+                notes.flushed.set(accepted);
+            }
+        }
+        runtime
+            .sleep(Duration::from_millis(random.u64(0..120)))
+            .await;
+    }
+}
+
+/// Whether the session still takes messages.
+async fn write_one(
+    handle: &Handle,
+    runtime: &impl Runtime,
+    notes: &Notes,
+    random: &mut fastrand::Rng,
+) -> bool {
+    let number = notes.next();
+    let most = longest(number);
+    let length = match random.u32(0..200) {
+        0..150 => random.usize(0..60),
+        150..190 => random.usize(0..3000),
+        190..197 => random.usize(0..most),
+        // The last that polling takes, and the first that it does not.
+        197..199 => most,
+        _ => most + 10,
+    };
+    let was_by_polling = handle.transport() == Some("polling");
+    if length > most && !was_by_polling {
+        // A server ends a session whose frame is longer.
+        return true;
+    }
+    let whole = message(number, length);
+    let sent = match random.u32(0..10) {
+        0 => handle.try_send(whole.clone()),
+        1 => {
+            // One who does not wait any longer has sent nothing.
+            let patience = runtime.sleep(Duration::from_millis(random.u64(0..40)));
+            let send = Box::pin(handle.send(whole.clone()));
+            match select(send, patience).await {
+                Either::Left((sent, _)) => sent,
+                Either::Right(_) => {
+                    notes.given_up.set(notes.given_up.get() + 1);
+                    return true;
+                }
+            }
+        }
+        _ => handle.send(whole.clone()).await,
+    };
+    let Err(SendError { message, error, .. }) = sent else {
+        if length > most && handle.transport() == Some("polling") {
+            notes.fault("a message beyond maxPayload was accepted on polling");
+        }
+        notes.accept(length);
+        return true;
+    };
+    if message != whole {
+        notes.fault("another message came back than the one that was refused");
+    }
+    match error.kind() {
+        ErrorKind::Closed | ErrorKind::Aborted => false,
+        ErrorKind::Full => true,
+        ErrorKind::NotOpen => {
+            runtime.sleep(Duration::from_millis(5)).await;
+            true
+        }
+        ErrorKind::TooLarge if length > most => {
+            let refused = &notes.refused_as_too_large;
+            refused.set(refused.get() + 1);
+            true
+        }
+        kind => {
+            notes.fault(&format!("a message is refused as {kind:?}"));
+            false
+        }
+    }
+}
+
+/// Reads to the end of the session, which it brings about when it is time.
+async fn read<R: Runtime>(
+    client: engineio_client::Client<Transports, Counted<R>>,
+    runtime: &Counted<R>,
+    leave: Leave,
+    life: Duration,
+    notes: &Notes,
+    mut random: fastrand::Rng,
+) {
+    let begin = Instant::now();
+    let handle = client.handle();
+    // One who asks the server gets a while more for that.
+    let life = match leave {
+        Leave::Server => life + Duration::from_secs(4),
+        _ => life,
+    };
+    let mut time = runtime.sleep(life);
+    let mut client = Some(client);
+    let pauses = random.u32(0..5) == 0;
+    let closed = loop {
+        let Some(reader) = &mut client else {
+            break handle.wait().await;
+        };
+        match select(reader.next(), &mut time).await {
+            Either::Left((Some(Event::Closed(closed)), _)) => {
+                if reader.next().await.is_some() {
+                    notes.fault("something comes after the end");
+                }
+                break closed;
+            }
+            Either::Left((Some(event), _)) => {
+                take(event, begin, notes);
+                if pauses && random.u32(0..40) == 0 {
+                    runtime
+                        .sleep(Duration::from_millis(random.u64(0..900)))
+                        .await;
+                }
+            }
+            Either::Left((None, _)) => {
+                notes.fault("the events end without the end");
+                break handle.wait().await;
+            }
+            Either::Right(_) => {
+                notes.left.set(Some(Instant::now()));
+                time = Box::pin(std::future::pending());
+                if leave == Leave::Drop {
+                    client = None;
+                } else {
+                    handle.close();
+                }
+            }
+        }
+    };
+    let since = notes.left.get().unwrap_or_else(Instant::now);
+    if since.elapsed() > CLOSED_BY {
+        notes.fault(&format!("closing took {:?}", since.elapsed()));
+    }
+    *notes.closed.borrow_mut() = Some(closed);
+}
+
+fn take(event: Event, begin: Instant, notes: &Notes) {
+    match event {
+        Event::Connected(_) => {
+            if notes.opened.replace(true) {
+                notes.fault("it is opened twice");
+            }
+            if begin.elapsed() > OPENED_BY {
+                notes.fault(&format!("opening took {:?}", begin.elapsed()));
+            }
+        }
+        Event::Message(message) => {
+            if !notes.opened.get() {
+                notes.fault("a message comes before the session is open");
+            }
+            let number = notes.echoes.get();
+            if notes.message(number).as_ref() != Some(&message) {
+                notes.fault(&format!(
+                    "{} comes instead of the echo of {number}",
+                    head(&message)
+                ));
+            }
+            notes.echoes.set(number + 1);
+        }
+        Event::Upgraded { .. } => {
+            if notes.upgraded.replace(true) {
+                notes.fault("it is upgraded twice");
+            }
+        }
+        Event::UpgradeFailed { .. } => {}
+        other => notes.fault(&format!("unknown to this test: {other:?}")),
+    }
+}
+
+/// The number and the length that stand in a message.
+fn head(message: &Message) -> String {
+    let bytes = match message {
+        Message::Text(text) => text.as_bytes(),
+        Message::Binary(bytes) => bytes,
+    };
+    let head = bytes.get(..20).unwrap_or(bytes);
+    format!(
+        "{:?} ({} bytes)",
+        String::from_utf8_lossy(head),
+        bytes.len()
+    )
+}
+
+/// A runtime that knows how many tasks it runs for the session.
+pub(super) struct Counted<R> {
+    inner: R,
+    tasks: Arc<AtomicUsize>,
+}
+
+struct Task(Arc<AtomicUsize>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl<R: Runtime> Runtime for Counted<R> {
+    fn check(&self) -> std::io::Result<()> {
+        self.inner.check()
+    }
+
+    fn now(&self) -> Duration {
+        self.inner.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.inner.sleep(duration)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.tasks.fetch_add(1, Ordering::SeqCst);
+        let guard = Task(Arc::clone(&self.tasks));
+        self.inner.spawn(Box::pin(async move {
+            let _guard = guard;
+            task.await;
+        }));
+    }
+
+    fn random(&self) -> u64 {
+        self.inner.random()
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> std::io::Result<Vec<std::net::SocketAddr>> {
+        self.inner.resolve(host, port).await
+    }
+
+    async fn connect(&self, address: &Address) -> std::io::Result<BoxedStream> {
+        self.inner.connect(address).await
+    }
+}
