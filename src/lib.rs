@@ -105,6 +105,16 @@ pub use transport::{
     Activity, Framing, Limits, Link, OpenRequest, PacketReceiver, PacketSender, Transport,
 };
 
+/// What the fuzz targets need of what is private. Only there when cargo-fuzz builds it.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Runs the engine in a world that these bytes decide about.
+    pub fn engine(bytes: &[u8]) {
+        crate::engine::world::check(bytes);
+    }
+}
+
 /// The examples of the README are compiled with those of the documentation.
 #[cfg(all(doctest, feature = "tokio", feature = "polling", feature = "websocket"))]
 #[doc = include_str!("../README.md")]

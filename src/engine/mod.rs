@@ -13,8 +13,12 @@ mod upgrade;
 
 #[cfg(test)]
 mod properties;
+#[cfg(any(test, fuzzing))]
+mod rig;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod world;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The rules of the protocol, each as a script: what happens on the left, what is to be done on
 //! the right. Time is a number, and nothing waits.
 
+use super::rig::{Rig, config, text};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -9,33 +10,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// An engine, its clock, and its words for what is to be done.
-pub(super) struct Rig {
-    pub(super) engine: Engine,
-    pub(super) now: Duration,
-    pub(super) wait: Option<Duration>,
-}
-
-pub(super) fn config(transports: &[&'static str]) -> Config {
-    Config {
-        transports: transports.to_vec(),
-        fall_back: true,
-        upgrade: true,
-        open_timeout: 10 * SECOND,
-        send_timeout: 10 * SECOND,
-        upgrade_timeout: 7 * SECOND,
-        close_timeout: 5 * SECOND,
-        close_limit: 60 * SECOND,
-        payload_packets: 16,
-        handshake_size: 64 * 1024,
-    }
-}
-
 const OPEN: &str = r#"{"sid":"S","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
-
-pub(super) fn text(text: &str) -> Packet {
-    Packet::Message(Message::from(text))
-}
 
 /// Packets by their wire form.
 fn packets(list: &[&str]) -> Vec<Packet> {
@@ -124,30 +99,6 @@ fn show(output: &Output) -> String {
 }
 
 impl Rig {
-    pub(super) fn new(config: Config) -> Self {
-        let mut rig = Self {
-            engine: Engine::new(config, Duration::ZERO),
-            now: Duration::ZERO,
-            wait: None,
-        };
-        rig.engine.room = true;
-        rig
-    }
-
-    /// What is to be done now.
-    pub(super) fn outputs(&mut self) -> Vec<Output> {
-        let mut outputs = Vec::new();
-        loop {
-            match self.engine.poll(self.now) {
-                Output::Wait(wait) => {
-                    self.wait = wait;
-                    return outputs;
-                }
-                output => outputs.push(output),
-            }
-        }
-    }
-
     /// The same in words, without the uninteresting.
     fn todo(&mut self) -> Vec<String> {
         let outputs = self.outputs();

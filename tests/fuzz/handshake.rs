@@ -1,0 +1,122 @@
+//! The open packet, against its rules as the design has them.
+
+use std::time::Duration;
+
+use engineio_client::{ErrorKind, Handshake};
+use serde_json::{Map, Value, json};
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// What follows the `0` of an open packet.
+pub fn check(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let fields = match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => Some(fields),
+        _ => None,
+    };
+    match (Handshake::parse(text), fields) {
+        (Ok(handshake), Some(fields)) => is_what_it_says(&handshake, &fields),
+        (Ok(handshake), None) => panic!("{handshake:?} of what is no object"),
+        (Err(error), fields) => {
+            assert_eq!(error.kind(), ErrorKind::Handshake);
+            let words = error.report().to_string();
+            assert!(words.len() < 300, "{words}");
+            if let Some(fields) = fields {
+                let wrong = wrong_fields(&fields);
+                assert!(
+                    wrong.iter().any(|field| words.contains(field)),
+                    "{words} where {wrong:?} are wrong"
+                );
+            }
+        }
+    }
+}
+
+fn is_what_it_says(handshake: &Handshake, fields: &Map<String, Value>) {
+    let wrong = wrong_fields(fields);
+    assert!(wrong.is_empty(), "{handshake:?} where {wrong:?} are wrong");
+    assert_eq!(Value::from(handshake.sid.as_str()), fields["sid"]);
+    let names = fields.get("upgrades").and_then(Value::as_array);
+    let names = names.into_iter().flatten().filter_map(Value::as_str);
+    assert!(names.eq(&handshake.upgrades));
+    for (field, span) in [
+        ("pingInterval", handshake.ping_interval),
+        ("pingTimeout", handshake.ping_timeout),
+    ] {
+        assert!(span <= YEAR);
+        let said = milliseconds(fields.get(field)).unwrap();
+        if said < YEAR.as_secs_f64() * 1000.0 {
+            // Rounded to a whole one.
+            assert!((said - span.as_secs_f64() * 1000.0).abs() <= 0.5 + 1e-4);
+            assert_eq!(span.subsec_nanos() % 1_000_000, 0);
+        } else {
+            assert_eq!(span, YEAR);
+        }
+    }
+    let said = fields.get("maxPayload").and_then(Value::as_f64);
+    match handshake.max_payload {
+        None => assert!(said.is_none_or(|said| said < 1.0)),
+        Some(most) => {
+            let said = said.unwrap().min(u64::MAX as f64);
+            assert!(most > 0);
+            // Down to a whole one, and by what a float of that size can't tell.
+            assert!((said - most as f64).abs() < 1.0 + said * 1e-15);
+        }
+    }
+    let again = json!({
+        "sid": handshake.sid,
+        "upgrades": handshake.upgrades,
+        "pingInterval": handshake.ping_interval.as_millis() as u64,
+        "pingTimeout": handshake.ping_timeout.as_millis() as u64,
+        "maxPayload": handshake.max_payload.unwrap_or(0),
+    });
+    if !(handshake.ping_interval + handshake.ping_timeout).is_zero() {
+        assert_eq!(&Handshake::parse(&again.to_string()).unwrap(), handshake);
+    } else {
+        panic!("a session that can't be kept alive");
+    }
+}
+
+fn wrong_fields(fields: &Map<String, Value>) -> Vec<&'static str> {
+    let mut wrong = Vec::new();
+    if fields.get("sid").and_then(Value::as_str).is_none_or(str::is_empty) {
+        wrong.push("sid");
+    }
+    let interval = milliseconds(fields.get("pingInterval"));
+    if interval.is_none() {
+        wrong.push("pingInterval");
+    }
+    let timeout = milliseconds(fields.get("pingTimeout"));
+    if timeout.is_none() {
+        wrong.push("pingTimeout");
+    }
+    // What is rounded to none is none.
+    if let (Some(interval), Some(timeout)) = (interval, timeout)
+        && interval.round() + timeout.round() == 0.0
+    {
+        wrong.push("both zero");
+    }
+    if fields.get("upgrades").is_some_and(|value| !value.is_array()) {
+        wrong.push("upgrades");
+    }
+    if let Some(most) = fields.get("maxPayload")
+        && most.as_f64().is_none_or(|most| most < 0.0)
+    {
+        wrong.push("maxPayload");
+    }
+    wrong
+}
+
+fn milliseconds(value: Option<&Value>) -> Option<f64> {
+    let number = match value? {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => {
+            let digits = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+            digits.then(|| text.parse().ok())??
+        }
+        _ => return None,
+    };
+    (number >= 0.0).then_some(number)
+}

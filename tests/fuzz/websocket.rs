@@ -1,0 +1,361 @@
+//! What servers answer to a websocket's request, and the frames behind it, through the real transport,
+//! against a reader of frames that knows nothing but RFC 6455.
+
+use bytes::Bytes;
+use engineio_client::codec::{decode_binary, decode_text};
+use engineio_client::runtime::mock::MemoryStream;
+use engineio_client::transports::WebSocket;
+use engineio_client::{Error, ErrorKind, Limits, Message, MockRuntime, Packet};
+use futures::future::join;
+use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::input::Input;
+use super::net::{self, Pieces, SECRET};
+use super::raw::{
+    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, Request, Server, TEXT, fragment, settle, spawn,
+    switching,
+};
+
+/// How pieces are cut, the limit of a message, the form, and what the server says: of the form zero
+/// all of it, with `$KEY` for the answer to the key; of one the frames, and of two frames of which
+/// each is a first byte, the length of its payload, and that.
+pub fn check(bytes: &[u8]) {
+    let mut input = Input::new(bytes);
+    let pieces = Pieces::take(&mut input);
+    let limits = Limits {
+        message: input.limit(),
+        ..Limits::default()
+    };
+    let form = input.byte() % 3;
+    if form == 0 {
+        let answer = input.rest();
+        let cut = talk(&pieces, Said::All(answer), limits);
+        let whole = talk(&Pieces::whole(pieces.order), Said::All(answer), limits);
+        assert_eq!(cut.packets, whole.packets, "cut and whole");
+        assert_eq!(cut.is_open, whole.is_open, "cut and whole");
+        return;
+    }
+    let mut frames = Vec::new();
+    if form == 1 {
+        frames = input.rest().to_vec();
+    } else {
+        while !input.is_empty() {
+            let (first, length) = (input.byte(), input.byte());
+            frames.extend(fragment(first, input.take(usize::from(length))));
+        }
+    }
+    let talk = talk(&pieces, Said::Frames(&frames), limits);
+    assert!(talk.is_open, "{:?}", talk.error);
+    let expected = Expected::of(&frames, &limits);
+    assert_eq!(talk.packets, expected.packets, "{:?} {:?}", talk.error, expected.end);
+    let kind = talk.error.kind();
+    match expected.end {
+        End::Told(expected) => assert_eq!(kind, expected, "{:?}", talk.error),
+        // What is wrong may be seen before all of it is there, and something may stand behind the end.
+        End::Wrong | End::Cut | End::Closed => assert_ne!(kind, ErrorKind::Invalid),
+    }
+    understands(&talk.written, talk.sent, &expected.pings);
+}
+
+#[derive(Clone, Copy)]
+enum Said<'a> {
+    All(&'a [u8]),
+    Frames(&'a [u8]),
+}
+
+struct Talk {
+    is_open: bool,
+    packets: Vec<Packet>,
+    error: Error,
+    /// What came behind the client's request.
+    written: Vec<u8>,
+    /// Whether all has left.
+    sent: bool,
+}
+
+/// What the client sends meanwhile.
+fn batch() -> Vec<Packet> {
+    let messages: [Message; 2] = ["hello".into(), vec![7; 300].into()];
+    messages.map(Packet::Message).into()
+}
+
+fn talk(pieces: &Pieces, said: Said<'_>, limits: Limits) -> Talk {
+    let (Said::All(bytes) | Said::Frames(bytes)) = said;
+    let theirs = bytes.windows(6).any(|six| six == SECRET.as_bytes());
+    let said = match said {
+        Said::All(bytes) => (bytes.to_vec(), false),
+        Said::Frames(bytes) => (bytes.to_vec(), true),
+    };
+    let runtime = pieces.runtime();
+    let talk = runtime.block_on(async {
+        let mut server = Server::new(&runtime);
+        let (pieces, clock) = (pieces.clone(), runtime.clone());
+        let script = spawn(&runtime, async move {
+            let stream = server.accept_stream().await;
+            serve(&clock, stream, &pieces, said.0, said.1).await
+        });
+        let link = match net::open(&runtime, WebSocket::default(), limits).await {
+            Ok(link) => link,
+            Err(error) => {
+                return Talk {
+                    is_open: false,
+                    packets: Vec::new(),
+                    error,
+                    written: script.await,
+                    sent: false,
+                };
+            }
+        };
+        let (mut sender, mut receiver) = (link.sender, link.receiver);
+        let receive = async {
+            let mut packets = Vec::new();
+            loop {
+                match receiver.recv().await {
+                    Ok(more) => {
+                        assert!((1..=256).contains(&more.len()));
+                        packets.extend(more);
+                    }
+                    Err(error) => return (packets, error),
+                }
+            }
+        };
+        let send = net::within_a_minute(&runtime, sender.send(batch().into()));
+        let ((packets, error), sent) = join(receive, send).await;
+        drop((sender, receiver));
+        Talk {
+            is_open: true,
+            packets,
+            error,
+            written: script.await,
+            sent: sent.expect("a send that ends").is_ok(),
+        }
+    });
+    runtime.abort_tasks();
+    net::within_limits(&talk.packets, &limits);
+    let kinds = [
+        ErrorKind::WebSocket,
+        ErrorKind::Limit,
+        ErrorKind::Protocol,
+        ErrorKind::Ended,
+        ErrorKind::Status,
+    ];
+    assert!(kinds.contains(&talk.error.kind()), "{:?}", talk.error);
+    net::is_presentable(&talk.error, theirs);
+    talk
+}
+
+/// Says it, and gives what the client has written behind its request.
+async fn serve(
+    runtime: &MockRuntime,
+    mut stream: MemoryStream,
+    pieces: &Pieces,
+    said: Vec<u8>,
+    are_frames: bool,
+) -> Vec<u8> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).await.expect("a request");
+        head.extend(byte);
+    }
+    let head = String::from_utf8(head).expect("a request of text");
+    let key = head.split("Sec-WebSocket-Key: ").nth(1).expect("a key");
+    let key = key.split("\r\n").next().unwrap_or_default();
+    let agreed = switching(&Request {
+        method: String::new(),
+        target: String::new(),
+        headers: vec![("sec-websocket-key".into(), key.into())],
+        body: Vec::new(),
+    });
+    let said = if are_frames {
+        [agreed.as_bytes(), &said].concat()
+    } else {
+        let key = agreed.trim_end().rsplit(' ').next().unwrap_or_default();
+        let mut parts = said.split(|byte| *byte == b'$');
+        let mut all = parts.next().unwrap_or_default().to_vec();
+        for part in parts {
+            match part.strip_prefix(b"KEY") {
+                Some(rest) => all.extend([key.as_bytes(), rest].concat()),
+                None => all.extend([b"$", part].concat()),
+            }
+        }
+        all
+    };
+    for piece in pieces.of(&said) {
+        if stream.write_all(piece).await.is_err() {
+            break;
+        }
+        settle(runtime).await;
+    }
+    // The end of what it says is not the end of what it hears.
+    let _ = stream.close().await;
+    let mut written = Vec::new();
+    let mut some = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut some).await {
+        written.extend(&some[..count]);
+    }
+    written
+}
+
+/// What frames hold, and how they end.
+struct Expected {
+    packets: Vec<Packet>,
+    pings: Vec<Vec<u8>>,
+    end: End,
+}
+
+#[derive(Debug)]
+enum End {
+    /// In the middle of something.
+    Cut,
+    Closed,
+    /// Not a websocket.
+    Wrong,
+    /// Not a packet.
+    Told(ErrorKind),
+}
+
+impl Expected {
+    fn of(frames: &[u8], limits: &Limits) -> Self {
+        let mut expected = Self {
+            packets: Vec::new(),
+            pings: Vec::new(),
+            end: End::Cut,
+        };
+        let mut rest = frames;
+        let mut message: Option<(u8, Vec<u8>)> = None;
+        while let Some((first, payload, behind)) = next_frame(rest) {
+            rest = behind;
+            let Some(payload) = payload else {
+                expected.end = End::Wrong;
+                break;
+            };
+            let end = expected.take(first, payload, &mut message, limits);
+            if let Some(end) = end {
+                expected.end = end;
+                break;
+            }
+        }
+        expected
+    }
+
+    fn take(
+        &mut self,
+        first: u8,
+        payload: &[u8],
+        message: &mut Option<(u8, Vec<u8>)>,
+        limits: &Limits,
+    ) -> Option<End> {
+        let (fin, opcode) = (first & FIN != 0, first & 0x0f);
+        let is_control = opcode >= CLOSE;
+        if first & 0x70 != 0 || is_control && (!fin || payload.len() > 125) {
+            return Some(End::Wrong);
+        }
+        match opcode {
+            PING => self.pings.push(payload.to_vec()),
+            PONG => {}
+            CLOSE => {
+                let reason = payload.get(2..).unwrap_or_default();
+                if payload.len() == 1 || std::str::from_utf8(reason).is_err() {
+                    return Some(End::Wrong);
+                }
+                self.packets.push(Packet::Close);
+                return Some(End::Closed);
+            }
+            TEXT | BINARY if message.is_none() => *message = Some((opcode, Vec::new())),
+            CONTINUATION if message.is_some() => {}
+            _ => return Some(End::Wrong),
+        }
+        if is_control {
+            return None;
+        }
+        let (kind, mut whole) = message.take()?;
+        whole.extend(payload);
+        if whole.len() > limits.message + limits.message / 3 + 8 {
+            return Some(End::Wrong);
+        }
+        // A text that can't become one any more need not be waited for.
+        let text = std::str::from_utf8(&whole);
+        if kind == TEXT && text.is_err_and(|error| error.error_len().is_some()) {
+            return Some(End::Wrong);
+        }
+        if !fin {
+            *message = Some((kind, whole));
+            return None;
+        }
+        let decoded = if kind == TEXT {
+            match String::from_utf8(whole) {
+                Ok(text) => decode_text(text.into(), limits),
+                Err(_) => return Some(End::Wrong),
+            }
+        } else {
+            decode_binary(Bytes::from(whole), limits)
+        };
+        match decoded {
+            Ok(packet) => self.packets.push(packet),
+            Err(error) => return Some(End::Told(error.kind())),
+        }
+        None
+    }
+}
+
+/// The first byte of a frame, its payload unless it is masked or too long for anything, and what is
+/// behind; nothing when there is not all of it.
+type Frame<'a> = (u8, Option<&'a [u8]>, &'a [u8]);
+
+fn next_frame(bytes: &[u8]) -> Option<Frame<'_>> {
+    let (&[first, second], rest) = bytes.split_first_chunk()?;
+    let (length, rest) = match second & 0x7f {
+        126 => {
+            let (length, rest) = rest.split_first_chunk()?;
+            (u64::from(u16::from_be_bytes(*length)), rest)
+        }
+        127 => {
+            let (length, rest) = rest.split_first_chunk()?;
+            (u64::from_be_bytes(*length), rest)
+        }
+        short => (u64::from(short), rest),
+    };
+    if second & 0x80 != 0 {
+        return Some((first, None, rest));
+    }
+    let (payload, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    Some((first, Some(payload), rest))
+}
+
+/// Whether what the client has written is a websocket's: its own messages whole and in order, and no
+/// pong that is the answer to nothing.
+fn understands(written: &[u8], sent: bool, pings: &[Vec<u8>]) {
+    let mut rest = written;
+    let mut messages = Vec::new();
+    let mut closes = 0;
+    while let Some((&[first, second], behind)) = rest.split_first_chunk() {
+        assert_eq!(second & 0x80, 0x80, "a mask");
+        let (length, behind) = match second & 0x7f {
+            126 => {
+                let (length, behind) = behind.split_first_chunk().expect("a length");
+                (usize::from(u16::from_be_bytes(*length)), behind)
+            }
+            short => (usize::from(short), behind),
+        };
+        let Some((mask, behind)) = behind.split_first_chunk::<4>() else {
+            break;
+        };
+        let Some((payload, behind)) = behind.split_at_checked(length) else {
+            break;
+        };
+        rest = behind;
+        let mask = mask.iter().cycle();
+        let payload: Vec<u8> = payload.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
+        match first ^ FIN {
+            TEXT | BINARY => messages.push((first ^ FIN, payload)),
+            PONG => assert!(pings.contains(&payload), "a pong to nothing"),
+            CLOSE => closes += 1,
+            _ => panic!("a frame that begins with {first:#x}"),
+        }
+    }
+    assert!(closes <= 1);
+    let expected = [(TEXT, b"4hello".to_vec()), (BINARY, vec![7; 300])];
+    assert!(expected.starts_with(&messages), "{messages:?}");
+    assert!(!sent || messages.len() == 2);
+}
