@@ -348,7 +348,7 @@ impl World {
                 let at = self.rig.now.saturating_sub(earlier);
                 self.tell(Input::Active {
                     link,
-                    received: (detail % 2 == 0).then_some(at),
+                    received: detail.is_multiple_of(2).then_some(at),
                     sent: (detail % 4 < 2).then_some(at),
                 });
             }
