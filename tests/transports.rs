@@ -11,6 +11,8 @@ mod compression;
 mod cookies;
 #[path = "transports/dial.rs"]
 mod dial;
+#[path = "transports/handshakes.rs"]
+mod handshakes;
 #[path = "transports/http_client.rs"]
 mod http_client;
 #[path = "transports/polling.rs"]

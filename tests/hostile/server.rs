@@ -21,12 +21,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) enum Cue {
     Send(&'static str),
     SendLarge(usize),
+    /// Wait until the session is open.
+    Open,
     /// Wait until all has left.
     Flush,
     Close,
 }
 
-/// What a script is: the errors of its connections are the client's leaving, and no fault.
+/// What a script is. That the client has gone is no fault where something is written to it, but it is
+/// where something is awaited.
 pub(crate) type Script = Box<dyn FnOnce(&mut Server) -> io::Result<()> + Send>;
 
 /// The script's side.
@@ -97,6 +100,11 @@ impl Running {
     }
 
     pub(crate) fn finish_within(mut self, patience: Duration) {
+        self.wait(patience);
+    }
+
+    /// The same, and what the script has left open stays so.
+    pub(crate) fn wait(&mut self, patience: Duration) {
         let result = match self.ended.recv_timeout(patience) {
             Ok(result) => result,
             Err(RecvTimeoutError::Timeout) => panic!("the script waits, and nobody comes"),
@@ -109,7 +117,7 @@ impl Running {
         if let Err(error) = result {
             let waited = matches!(
                 error.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::UnexpectedEof
             );
             assert!(!waited, "the script waited for the client in vain: {error}");
         }
