@@ -92,9 +92,9 @@ fn and_the_server_ends_the_connections(transport: &'static str) -> Case {
 fn and_the_server_says_goodbye_too(transport: &'static str) -> Case {
     Case::by(transport, move |server: &mut Server| {
         let mut peer = server.open(transport, OPEN)?;
+        server.cue(Cue::Open);
         if transport == "polling" {
             peer.request()?;
-            server.cue(Cue::Open);
             server.cue(Cue::Close);
             let mut post = server.accept()?;
             assert_eq!(post.request()?.body, b"1");
