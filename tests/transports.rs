@@ -15,6 +15,8 @@ mod defects;
 mod dial;
 #[path = "transports/drops.rs"]
 mod drops;
+#[path = "transports/handshakes.rs"]
+mod handshakes;
 #[path = "transports/http_client.rs"]
 mod http_client;
 #[path = "transports/limits.rs"]

@@ -352,6 +352,7 @@ async fn converse<R: Runtime>(client: Client<Transports, R>, cues: Cues) -> Told
             Either::Left(other) => panic!("{other:?}"),
             Either::Right(Cue::Send(text)) => waiting.push_back(text.into()),
             Either::Right(Cue::SendLarge(bytes)) => waiting.push_back(vec![0; bytes].into()),
+            Either::Right(Cue::Open) => drop(handle.opened().await),
             Either::Right(Cue::Flush) => drop(handle.flush().await),
             Either::Right(Cue::Close) => handle.close(),
         }

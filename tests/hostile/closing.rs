@@ -58,6 +58,7 @@ fn within_the_head_of_the_first_answer(transport: &'static str) -> Case {
 fn and_the_server_says_nothing_more(transport: &'static str) -> Case {
     Case::by(transport, move |server: &mut Server| {
         let mut peer = server.open(transport, OPEN)?;
+        server.cue(Cue::Open);
         server.cue(Cue::Close);
         peer.until_gone()
     })
@@ -71,6 +72,7 @@ fn and_the_server_ends_the_connections(transport: &'static str) -> Case {
         if transport == "polling" {
             peer.request()?;
         }
+        server.cue(Cue::Open);
         server.cue(Cue::Close);
         if transport == "polling" {
             let mut post = server.accept()?;
@@ -90,6 +92,7 @@ fn and_the_server_ends_the_connections(transport: &'static str) -> Case {
 fn and_the_server_says_goodbye_too(transport: &'static str) -> Case {
     Case::by(transport, move |server: &mut Server| {
         let mut peer = server.open(transport, OPEN)?;
+        server.cue(Cue::Open);
         if transport == "polling" {
             peer.request()?;
             server.cue(Cue::Close);
@@ -143,6 +146,7 @@ fn goodbye_answered(answer: &'static str) -> Case {
     Case::polling(move |server: &mut Server| {
         let mut poll = server.open_polling(OPEN)?;
         poll.request()?;
+        server.cue(Cue::Open);
         server.cue(Cue::Close);
         let mut post = server.accept()?;
         assert_eq!(post.request()?.body, b"1");
@@ -164,6 +168,7 @@ fn and_a_post_is_not_answered() -> Case {
     Case::polling(|server: &mut Server| {
         let mut poll = server.open_polling(OPEN)?;
         poll.request()?;
+        server.cue(Cue::Open);
         server.cue(Cue::Send("a"));
         let mut post = server.accept()?;
         post.request()?;
@@ -183,6 +188,7 @@ fn and_the_poll_is_answered_late() -> Case {
     Case::polling(|server: &mut Server| {
         let mut poll = server.open_polling(OPEN)?;
         poll.request()?;
+        server.cue(Cue::Open);
         server.cue(Cue::Close);
         let mut post = server.accept()?;
         assert_eq!(post.answer("ok")?.body, b"1");
@@ -200,6 +206,7 @@ fn with_a_message_that_the_server_does_not_take() -> Case {
         })?;
         peer.accept_websocket()?;
         peer.write(frame(TEXT, OPEN))?;
+        server.cue(Cue::Open);
         server.cue(Cue::SendLarge(16_000_000));
         peer.frame_head()?;
         server.cue(Cue::Close);
@@ -214,6 +221,7 @@ fn with_a_message_that_the_server_does_not_take() -> Case {
 fn and_the_close_frame_is_answered_behind_messages() -> Case {
     Case::websocket(|server: &mut Server| {
         let mut peer = server.open_websocket(OPEN)?;
+        server.cue(Cue::Open);
         server.cue(Cue::Close);
         assert_eq!(peer.frame()?.0, FIN | CLOSE);
         peer.write([frame(TEXT, "4a"), frame(TEXT, "4b"), frame(CLOSE, "")].concat())?;
@@ -226,6 +234,7 @@ fn and_the_close_frame_is_answered_behind_messages() -> Case {
 fn and_the_close_frame_is_answered_by_pings_alone() -> Case {
     Case::websocket(|server: &mut Server| {
         let mut peer = server.open_websocket(OPEN)?;
+        server.cue(Cue::Open);
         server.cue(Cue::Close);
         assert_eq!(peer.frame()?.0, FIN | CLOSE);
         peer.until_gone_unread(frame(TEXT, "2"))
@@ -237,6 +246,7 @@ fn and_the_close_frame_is_answered_by_pings_alone() -> Case {
 fn and_the_close_frame_is_answered_by_what_is_no_frame() -> Case {
     Case::websocket(|server: &mut Server| {
         let mut peer = server.open_websocket(OPEN)?;
+        server.cue(Cue::Open);
         server.cue(Cue::Close);
         assert_eq!(peer.frame()?.0, FIN | CLOSE);
         peer.write(frame(3, "x"))?;
@@ -254,6 +264,7 @@ fn during_the_upgrade(
         poll.request()?;
         let mut probe = server.accept()?;
         script(&mut probe)?;
+        server.cue(Cue::Open);
         server.cue(Cue::Close);
         let mut post = server.accept()?;
         assert_eq!(post.answer("ok")?.body, b"1");
@@ -292,6 +303,7 @@ fn right_after_the_swap() -> Case {
         probe.write(frame(TEXT, "3probe"))?;
         poll.write(response("6"))?;
         probe.expect_text("5")?;
+        server.cue(Cue::Open);
         server.cue(Cue::Close);
         assert_eq!(probe.frame()?.0, FIN | CLOSE);
         probe.write(frame(CLOSE, ""))?;

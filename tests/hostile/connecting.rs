@@ -55,7 +55,6 @@ by_each_transport! {
     headers_without_number
     interim_responses_without_end
     a_head_that_is_cut
-    a_server_that_speaks_first
     a_tls_alert
     the_greeting_of_another_protocol
     a_status_that_is_none
@@ -231,19 +230,6 @@ fn interim_responses_without_end(transport: &'static str) -> Case {
 fn a_head_that_is_cut(transport: &'static str) -> Case {
     answered(transport, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n")
         .opens_not(ErrorKind::Ended, &[])
-}
-
-fn a_server_that_speaks_first(transport: &'static str) -> Case {
-    Case::by(transport, |server: &mut Server| {
-        let mut peer = server.accept()?;
-        peer.write(
-            "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        )?;
-        peer.finish()?;
-        peer.until_gone()
-    })
-    .opens_not(ErrorKind::Status, &["408"])
-    .status(408)
 }
 
 fn a_tls_alert(transport: &'static str) -> Case {
@@ -482,6 +468,7 @@ mod a_websocket_handshake {
     use super::*;
 
     on_each_runtime! {
+        that_is_refused_before_it_was_asked_for
         that_accepts_another_key
         that_accepts_no_key
         that_accepts_twice
@@ -509,6 +496,19 @@ mod a_websocket_handshake {
 
     fn broken(edit: fn(String) -> String, words: &'static str) -> Case {
         edited(edit).opens_not(ErrorKind::WebSocket, &[words])
+    }
+
+    fn that_is_refused_before_it_was_asked_for() -> Case {
+        Case::websocket(|server: &mut Server| {
+            let mut peer = server.accept()?;
+            peer.write(
+                "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            )?;
+            peer.finish()?;
+            peer.until_gone()
+        })
+        .opens_not(ErrorKind::Status, &["408"])
+        .status(408)
     }
 
     fn that_accepts_another_key() -> Case {

@@ -345,10 +345,10 @@ fn chunks_without_an_end() -> Case {
         peer.answer_with("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n4\r\n")?;
         peer.write_for_ever("8\r\nxxxxxxxx\r\n".repeat(1000))
     })
-    .max_body(1_000_000)
+    .max_body(100_000)
     .breaks(
         ErrorKind::Limit,
-        &["a body of more than 1000000 bytes (limit max_body_size)"],
+        &["a body of more than 100000 bytes (limit max_body_size)"],
     )
 }
 

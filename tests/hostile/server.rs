@@ -21,12 +21,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) enum Cue {
     Send(&'static str),
     SendLarge(usize),
+    /// Wait until the session is open.
+    Open,
     /// Wait until all has left.
     Flush,
     Close,
 }
 
-/// What a script is: the errors of its connections are the client's leaving, and no fault.
+/// What a script is. That the client has gone is no fault where something is written to it, but it is
+/// where something is awaited.
 pub(crate) type Script = Box<dyn FnOnce(&mut Server) -> io::Result<()> + Send>;
 
 /// The script's side.
@@ -92,12 +95,13 @@ pub(crate) fn run(script: Script) -> (Running, Cues) {
 
 impl Running {
     /// Waits for the script's end. That it waited in vain, or a panic of it, is the test's.
-    pub(crate) fn finish(self) {
-        self.finish_within(PATIENCE);
+    pub(crate) fn finish(mut self) {
+        check(self.wait(PATIENCE));
     }
 
-    pub(crate) fn finish_within(mut self, patience: Duration) {
-        let result = match self.ended.recv_timeout(patience) {
+    /// Waits for the script's end; what it has left open stays so.
+    pub(crate) fn wait(&mut self, patience: Duration) -> io::Result<()> {
+        match self.ended.recv_timeout(patience) {
             Ok(result) => result,
             Err(RecvTimeoutError::Timeout) => panic!("the script waits, and nobody comes"),
             Err(RecvTimeoutError::Disconnected) => {
@@ -105,13 +109,6 @@ impl Running {
                 let panic = thread.join().expect_err("it has said nothing");
                 std::panic::resume_unwind(panic);
             }
-        };
-        if let Err(error) = result {
-            let waited = matches!(
-                error.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-            );
-            assert!(!waited, "the script waited for the client in vain: {error}");
         }
     }
 
@@ -125,6 +122,17 @@ impl Running {
                 let _ = stream.shutdown(Shutdown::Both);
             }
         }
+    }
+}
+
+/// What a script gave: the client may go, but not where something is awaited of it.
+pub(crate) fn check(result: io::Result<()>) {
+    if let Err(error) = result {
+        let waited = matches!(
+            error.kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::UnexpectedEof
+        );
+        assert!(!waited, "the script waited for the client in vain: {error}");
     }
 }
 

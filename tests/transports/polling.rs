@@ -139,6 +139,60 @@ fn interim_responses_are_passed_over() {
 }
 
 #[test]
+fn interim_responses_without_end_are_an_error_that_names_the_limit_of_a_head() {
+    under_some_orders(async |runtime| {
+        let limits = Limits {
+            head: 1000,
+            ..Limits::default()
+        };
+        // 36 bytes each: those that fit pass, and the next request may have as many.
+        let interim = "HTTP/1.1 103 Hints\r\nX-Name: x\r\n\r\n";
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            for _ in 0..2 {
+                peer.request().await;
+                peer.write(interim.repeat(20)).await;
+                peer.write(response("4hello")).await;
+            }
+            peer.request().await;
+            for _ in 0..100 {
+                peer.write_pieces(interim.repeat(20), 100).await;
+            }
+        });
+        let mut link = polling_with(&runtime, |request| request.limits = limits).await;
+        for _ in 0..2 {
+            assert_eq!(link.receiver.recv().await.unwrap(), [message("hello")]);
+        }
+        let error = link.receiver.recv().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{}", error.report());
+        assert!(
+            error
+                .to_string()
+                .contains("1000 bytes (limit max_head_size)")
+        );
+        script.await;
+    });
+}
+
+#[test]
+fn chunks_that_are_none_are_no_http() {
+    under_some_orders(async |runtime| {
+        for body in [
+            "xyz\r\n4x\r\n0\r\n\r\n".to_owned(),
+            "fffffffffffffffff\r\n4x".to_owned(),
+            "2\r\n4xyz\r\n0\r\n\r\n".to_owned(),
+            format!("2;{}\r\n4x\r\n", "x".repeat(30_000)),
+            format!("2\r\n4x\r\n0\r\n{}\r\n", "X: y\r\n".repeat(2000)),
+        ] {
+            let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+            let error = polled(&runtime, answer).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Http, "{}", error.report());
+        }
+    });
+}
+
+#[test]
 fn polls_follow_each_other_on_one_connection() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);

@@ -24,10 +24,11 @@ use engineio_client::transports::Transports;
 use engineio_client::{
     Builder, Client, Closed, ErrorKind, Event, Handle, Message, Reason, Runtime,
 };
-use futures::channel::mpsc::{Receiver, Sender};
+use futures::StreamExt as _;
+use futures::channel::mpsc::Receiver;
 use futures::future::{self, Either};
-use futures::{SinkExt as _, StreamExt as _};
 use serde_json::json;
+use streams::Output;
 
 /// The exit statuses.
 const DELIVERED: i32 = 0;
@@ -67,7 +68,7 @@ fn main() {
     exit(status);
 }
 
-type Run = fn(Options, Sender<String>) -> i32;
+type Run = fn(Options, Output) -> i32;
 
 const RUNTIMES: &[(&str, Run)] = &[
     #[cfg(feature = "tokio")]
@@ -87,7 +88,7 @@ fn choose_runtime(wanted: Option<&str>) -> Option<Run> {
 }
 
 #[cfg(feature = "tokio")]
-fn on_tokio(options: Options, output: Sender<String>) -> i32 {
+fn on_tokio(options: Options, output: Output) -> i32 {
     match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -101,16 +102,16 @@ fn on_tokio(options: Options, output: Sender<String>) -> i32 {
 }
 
 #[cfg(feature = "smol")]
-fn on_smol(options: Options, output: Sender<String>) -> i32 {
+fn on_smol(options: Options, output: Output) -> i32 {
     smol::block_on(run::<engineio_client::Smol>(options, output))
 }
 
 #[cfg(feature = "async-std")]
-fn on_async_std(options: Options, output: Sender<String>) -> i32 {
+fn on_async_std(options: Options, output: Output) -> i32 {
     async_std::task::block_on(run::<engineio_client::AsyncStd>(options, output))
 }
 
-async fn run<R: Runtime + Default>(options: Options, output: Sender<String>) -> i32 {
+async fn run<R: Runtime + Default>(options: Options, output: Output) -> i32 {
     let mut builder = Client::<Transports, R>::builder(&options.url);
     builder = builder.log_contents(options.verbosity >= log::CONTENTS);
     if !options.transports.is_empty() {
@@ -184,7 +185,7 @@ struct Lines {
 async fn converse<R: Runtime>(
     mut client: Client<Transports, R>,
     options: &Options,
-    output: Sender<String>,
+    output: Output,
 ) -> i32 {
     let handle = client.handle();
     let runtime = client.runtime().clone();
@@ -269,7 +270,7 @@ fn to_message(line: Vec<u8>, binary: bool) -> Result<Message, String> {
 async fn print<R: Runtime>(
     client: &mut Client<Transports, R>,
     json: bool,
-    mut output: Sender<String>,
+    mut output: Output,
 ) -> Closed {
     let mut connected = false;
     let mut closed = None;

@@ -2,15 +2,21 @@
 //! likes, and the session lives on.
 
 use std::io::{self, BufRead as _, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
-use futures::channel::mpsc::{self, Receiver, Sender};
+use event_listener::Event;
+use futures::channel::mpsc::{self, Receiver, SendError, Sender};
 use futures::executor::block_on;
 use futures::{SinkExt as _, StreamExt as _};
 
 /// How many lines may lie between a thread and the session.
 const LINES: usize = 64;
+
+/// How many bytes of them, beyond a line that is longer: lines of the server's length would be too
+/// many long before there are so many lines.
+const BYTES: usize = 256 * 1024;
 
 /// How many bytes are gathered for one write.
 const AT_ONCE: usize = 64 * 1024;
@@ -45,31 +51,80 @@ pub(crate) fn input() -> Receiver<io::Result<Vec<u8>>> {
     receiver
 }
 
-/// Takes lines for standard output; the thread ends when the sender is dropped, or when nobody
-/// reads what it writes.
-pub(crate) fn output() -> (Sender<String>, JoinHandle<()>) {
-    let (sender, mut lines) = mpsc::channel::<String>(LINES);
-    let thread = thread::spawn(move || {
-        let mut output = io::stdout().lock();
-        while let Some(mut line) = block_on(lines.next()) {
-            // What waits already is written with it, and flushed once.
-            line.push('\n');
-            while line.len() < AT_ONCE
-                && let Ok(more) = lines.try_recv()
-            {
-                line.push_str(&more);
-                line.push('\n');
-            }
-            if output
-                .write_all(line.as_bytes())
-                .and_then(|()| output.flush())
-                .is_err()
-            {
-                return;
+/// The lines on their way to standard output.
+pub(crate) struct Output {
+    lines: Sender<String>,
+    waiting: Arc<Waiting>,
+}
+
+/// The bytes of the lines that were not written yet.
+#[derive(Default)]
+struct Waiting {
+    bytes: AtomicUsize,
+    fewer: Event,
+}
+
+impl Output {
+    /// Hands over a line, when there is room for it. Fails when nobody reads what is written.
+    pub(crate) async fn send(&mut self, line: String) -> Result<(), SendError> {
+        while self.waiting.bytes.load(Ordering::SeqCst) > BYTES {
+            let fewer = self.waiting.fewer.listen();
+            if self.waiting.bytes.load(Ordering::SeqCst) > BYTES {
+                fewer.await;
             }
         }
+        self.waiting.bytes.fetch_add(line.len(), Ordering::SeqCst);
+        self.lines.send(line).await
+    }
+}
+
+impl Waiting {
+    fn wrote(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::SeqCst);
+        self.fewer.notify(usize::MAX);
+    }
+
+    fn all_gone(&self) {
+        self.bytes.store(0, Ordering::SeqCst);
+        self.fewer.notify(usize::MAX);
+    }
+}
+
+/// Takes lines for standard output; the thread ends when the sender is dropped, or when nobody
+/// reads what it writes.
+pub(crate) fn output() -> (Output, JoinHandle<()>) {
+    let (sender, mut lines) = mpsc::channel::<String>(LINES);
+    let waiting = Arc::new(Waiting::default());
+    let output = Output {
+        lines: sender,
+        waiting: Arc::clone(&waiting),
+    };
+    let thread = thread::spawn(move || {
+        let mut output = io::stdout().lock();
+        while let Some(mut text) = block_on(lines.next()) {
+            let mut bytes = text.len();
+            // What waits already is written with it, and flushed once.
+            text.push('\n');
+            while text.len() < AT_ONCE
+                && let Ok(more) = lines.try_recv()
+            {
+                bytes = bytes.saturating_add(more.len());
+                text.push_str(&more);
+                text.push('\n');
+            }
+            let written = output
+                .write_all(text.as_bytes())
+                .and_then(|()| output.flush());
+            // Who waits for room learns from the channel that there is no more reader.
+            if written.is_err() {
+                drop(lines);
+                waiting.all_gone();
+                return;
+            }
+            waiting.wrote(bytes);
+        }
     });
-    (sender, thread)
+    (output, thread)
 }
 
 /// Resolves when the user asks for the end. Who asks twice gets it at once, without a goodbye.
