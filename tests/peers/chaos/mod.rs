@@ -37,7 +37,8 @@ const RUNTIMES: [&str; 3] = ["tokio", "smol", "async-std"];
 const CLIENTS: usize = 8;
 const SLOTS: usize = CLIENTS * RUNTIMES.len();
 
-/// What the process may use more at the end than at the first sample: what allocators keep.
+/// What the process may use more at the end than when a minute of the run has passed, or a fifth of
+/// a shorter one: what allocators keep.
 const MOST_GROWTH_KIB: u64 = 10 * 1024;
 
 /// How long the process has for closing its last files.
