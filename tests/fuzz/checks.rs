@@ -4,10 +4,12 @@
 
 pub mod codec;
 pub mod cookies;
+pub mod encoding;
 pub mod handshake;
 mod input;
 mod net;
 pub mod polling_body;
+pub mod proxy;
 #[path = "../support/raw.rs"]
 mod raw;
 pub mod websocket;

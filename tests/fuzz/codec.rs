@@ -9,6 +9,7 @@ use engineio_client::codec::{
 use engineio_client::{Error, ErrorKind, Limits, Message, Packet, Text};
 
 use super::input::Input;
+use super::net::content;
 
 /// The limit of a message, that of packets, and a payload, which is a frame of text and one of binary
 /// data, too.
@@ -182,14 +183,6 @@ fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
         data.extend(&three[1..4 - padding]);
     }
     Some(data)
-}
-
-fn content(packet: &Packet) -> usize {
-    match packet {
-        Packet::Open(text) | Packet::Ping(text) | Packet::Pong(text) => text.len(),
-        Packet::Message(message) => message.len(),
-        Packet::Close | Packet::Upgrade | Packet::Noop => 0,
-    }
 }
 
 /// An error does not repeat what a peer has sent.

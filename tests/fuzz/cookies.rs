@@ -142,7 +142,9 @@ impl Model {
             return;
         }
         let key = |cookie: &Cookie| {
-            let Cookie { name, domain, path, .. } = cookie.clone();
+            let Cookie {
+                name, domain, path, ..
+            } = cookie.clone();
             (name, domain, path)
         };
         if let Some(at) = self.cookies.iter().position(|old| key(old) == key(&cookie)) {
@@ -153,7 +155,8 @@ impl Model {
         }
         self.cookies.push(cookie);
         if self.is_too_full() {
-            self.cookies.retain(|cookie| cookie.until.is_none_or(|until| until > now));
+            self.cookies
+                .retain(|cookie| cookie.until.is_none_or(|until| until > now));
         }
         while self.is_too_full() {
             let oldest = self.cookies.iter().map(|cookie| cookie.updated).min();
@@ -228,7 +231,11 @@ impl Model {
             self.exact = false;
         }
         let directory = url.path().rsplit_once('/').unwrap().0.as_bytes();
-        let directory = if directory.is_empty() { b"/" } else { directory };
+        let directory = if directory.is_empty() {
+            b"/"
+        } else {
+            directory
+        };
         Some(Cookie {
             name,
             value,
@@ -242,7 +249,8 @@ impl Model {
     }
 
     fn line(&mut self, url: &Url, now: Duration, users: Option<&[u8]>) -> Option<Vec<u8>> {
-        self.cookies.retain(|cookie| cookie.until.is_none_or(|until| until > now));
+        self.cookies
+            .retain(|cookie| cookie.until.is_none_or(|until| until > now));
         let path = url.path().as_bytes();
         let mut ours: Vec<&Cookie> = self.cookies.iter().collect();
         ours.retain(|cookie| {

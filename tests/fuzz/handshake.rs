@@ -81,7 +81,11 @@ fn is_what_it_says(handshake: &Handshake, fields: &Map<String, Value>) {
 
 fn wrong_fields(fields: &Map<String, Value>) -> Vec<&'static str> {
     let mut wrong = Vec::new();
-    if fields.get("sid").and_then(Value::as_str).is_none_or(str::is_empty) {
+    if fields
+        .get("sid")
+        .and_then(Value::as_str)
+        .is_none_or(str::is_empty)
+    {
         wrong.push("sid");
     }
     let interval = milliseconds(fields.get("pingInterval"));
@@ -98,7 +102,10 @@ fn wrong_fields(fields: &Map<String, Value>) -> Vec<&'static str> {
     {
         wrong.push("both zero");
     }
-    if fields.get("upgrades").is_some_and(|value| !value.is_array()) {
+    if fields
+        .get("upgrades")
+        .is_some_and(|value| !value.is_array())
+    {
         wrong.push("upgrades");
     }
     if let Some(most) = fields.get("maxPayload")

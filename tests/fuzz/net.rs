@@ -75,10 +75,18 @@ pub(super) async fn open(
     transport: impl Transport,
     limits: Limits,
 ) -> Result<Link, Error> {
+    open_at(runtime, "http://10.0.0.1/engine.io/", transport, limits).await
+}
+
+pub(super) async fn open_at(
+    runtime: &MockRuntime,
+    url: &str,
+    transport: impl Transport,
+    limits: Limits,
+) -> Result<Link, Error> {
     let runtime: Arc<dyn Runtime> = Arc::new(runtime.clone());
-    let url = "http://10.0.0.1/engine.io/".parse().expect("a URL");
-    let mut request =
-        OpenRequest::new(transport.name(), url, Activity::new(Arc::clone(&runtime)));
+    let url = url.parse().expect("a URL");
+    let mut request = OpenRequest::new(transport.name(), url, Activity::new(Arc::clone(&runtime)));
     request.limits = limits;
     request.query = format!("token={SECRET}");
     for name in ["authorization", "cookie"] {
@@ -98,6 +106,15 @@ pub(super) async fn within_a_minute<T>(
     match select(future, runtime.sleep(Duration::from_secs(60))).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
+    }
+}
+
+/// How many bytes of what was sent it holds.
+pub(super) fn content(packet: &Packet) -> usize {
+    match packet {
+        Packet::Open(text) | Packet::Ping(text) | Packet::Pong(text) => text.len(),
+        Packet::Message(message) => message.len(),
+        Packet::Close | Packet::Upgrade | Packet::Noop => 0,
     }
 }
 

@@ -84,13 +84,21 @@ fn polled(
     answers: Vec<Vec<u8>>,
     limits: Limits,
 ) -> Vec<Result<Vec<Packet>, Error>> {
-    let repeats_secret = answers.concat().windows(6).any(|six| six == SECRET.as_bytes());
+    let repeats_secret = answers
+        .concat()
+        .windows(6)
+        .any(|six| six == SECRET.as_bytes());
     let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
     let runtime = pieces.runtime();
     let results = runtime.block_on(async {
         let server = Server::new(&runtime);
-        drop(spawn(&runtime, serve(runtime.clone(), server, pieces.clone(), answers)));
-        let mut link = net::open(&runtime, Polling::default(), limits).await.expect("a link");
+        drop(spawn(
+            &runtime,
+            serve(runtime.clone(), server, pieces.clone(), answers),
+        ));
+        let mut link = net::open(&runtime, Polling::default(), limits)
+            .await
+            .expect("a link");
         let mut results = Vec::new();
         while results.len() < 20 && !matches!(results.last(), Some(Err(_))) {
             results.push(link.receiver.recv().await);

@@ -47,7 +47,11 @@ pub fn check(bytes: &[u8]) {
     let talk = talk(&pieces, Said::Frames(&frames), limits);
     assert!(talk.is_open, "{:?}", talk.error);
     let expected = Expected::of(&frames, &limits);
-    assert_eq!(talk.packets, expected.packets, "{:?} {:?}", talk.error, expected.end);
+    assert_eq!(
+        talk.packets, expected.packets,
+        "{:?} {:?}",
+        talk.error, expected.end
+    );
     let kind = talk.error.kind();
     match expected.end {
         End::Told(expected) => assert_eq!(kind, expected, "{:?}", talk.error),
@@ -346,7 +350,11 @@ fn understands(written: &[u8], sent: bool, pings: &[Vec<u8>]) {
         };
         rest = behind;
         let mask = mask.iter().cycle();
-        let payload: Vec<u8> = payload.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
+        let payload: Vec<u8> = payload
+            .iter()
+            .zip(mask)
+            .map(|(byte, mask)| byte ^ mask)
+            .collect();
         match first ^ FIN {
             TEXT | BINARY => messages.push((first ^ FIN, payload)),
             PONG => assert!(pings.contains(&payload), "a pong to nothing"),
