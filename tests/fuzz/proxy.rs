@@ -172,8 +172,8 @@ fn no_proxy(list: &str, url: &str) {
     let turned: Vec<&str> = entries.rev().collect();
     assert_eq!(goes_around(&turned.join(" , ")), any);
     let is_ours = matches!(url.scheme(), "http" | "https" | "ws" | "wss");
-    // A host may have a comma, and then can't be in a list; or be a dot, and then is none.
-    let may_be_listed = |host: &&str| !host.contains(',') && host.contains(|c| c != '.');
+    // A host may have a comma or a star, which mean something else in a list; or be a dot.
+    let may_be_listed = |host: &&str| !host.contains([',', '*']) && host.contains(|c| c != '.');
     let host = url.host_str().filter(|_| is_ours).filter(may_be_listed);
     if let Some(host) = host {
         assert!(goes_around(host), "{host}");
