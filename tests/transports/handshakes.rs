@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use engineio_client::transports::Transports;
-use engineio_client::{Builder, ErrorKind, Handshake, MockRuntime, Runtime};
+use engineio_client::{Builder, ErrorKind, Handshake, MockRuntime};
 
 use crate::raw::{Peer, Server, TEXT, frame, spawn, under_both_orders};
 
 /// The same in 365 days as in any longer time.
 const YEAR: u64 = 365 * 24 * 3600 * 1000;
 
+type Right = (&'static str, u64, u64, Option<u64>, &'static [&'static str]);
+
 /// What is right, and what it says: the intervals in milliseconds, `maxPayload` and the upgrades.
-const RIGHT: &[(&str, u64, u64, Option<u64>, &[&str])] = &[
+const RIGHT: &[Right] = &[
     (
         r#"{"sid":"s","pingInterval":1,"pingTimeout":0}"#,
         1,
