@@ -477,6 +477,12 @@ fn bad_usage_is_told_and_exits_with_2() {
         (&["-H", "no colon", "http://localhost"], "Name: value"),
         (&["-H", "A: b\nC: d", "http://localhost"], "header A"),
         (&["-H", "sp ace: b", "http://localhost"], "sp ace"),
+        (
+            &["-H", "A\r\nB: c", "http://localhost"],
+            "is no name of a header",
+        ),
+        (&["-H", "A: b\rC: d", "http://localhost"], "header A"),
+        (&["-H", "A: b\u{1}c", "http://localhost"], "header A"),
         (&["--query", "novalue", "http://localhost"], "--query"),
         (&["--transport", "pigeon", "http://localhost"], "pigeon"),
         (&["--runtime", "pigeon", "http://localhost"], "tokio"),

@@ -10,10 +10,9 @@ use crate::raw::{Peer, Server, TEXT, frame, spawn, under_both_orders};
 /// The same in 365 days as in any longer time.
 const YEAR: u64 = 365 * 24 * 3600 * 1000;
 
-/// What is right, and what it says: the intervals in milliseconds, `maxPayload` and the upgrades.
-/// The JSON, `pingInterval`, `pingTimeout`, `maxPayload` and `upgrades`.
 type Right = (&'static str, u64, u64, Option<u64>, &'static [&'static str]);
 
+/// What is right, and what it says: the intervals in milliseconds, `maxPayload` and the upgrades.
 const RIGHT: &[Right] = &[
     (
         r#"{"sid":"s","pingInterval":1,"pingTimeout":0}"#,
