@@ -31,7 +31,7 @@ pub fn check(bytes: &[u8]) {
     let original = body.clone();
     let (name, has_sum): (_, bool) = [
         ("gzip", true),
-        ("deflate", true),
+        ("deflate", ZLIB_HAS_SUM),
         ("deflate", false),
         ("gzip, deflate", true),
         ("x-gzip, identity", true),
@@ -104,6 +104,9 @@ pub fn check(bytes: &[u8]) {
         (result, _) => panic!("{result:?} for {expected:?}"),
     }
 }
+
+/// The library does not look at it under a fuzzer, to which each would be a wall.
+const ZLIB_HAS_SUM: bool = cfg!(not(fuzzing));
 
 fn limits(body: usize) -> Limits {
     Limits {

@@ -95,7 +95,8 @@ impl Transport for WebSocket {
             .write_buffer_size(0)
             .max_write_buffer_size(1024)
             .max_message_size(Some(longest_frame(&limits)))
-            .max_frame_size(Some(longest_frame(&limits)));
+            // A ping or a close may be longer than what a small limit leaves to messages.
+            .max_frame_size(Some(longest_frame(&limits).max(LONGEST_CONTROL)));
         // Not `from_partially_read`: its buffer forgets its size, and reads frame by frame, as soon as
         // messages are alive (a read buffer of 16 KiB, tungstenite 0.30: 980 ns a message, not 100).
         let io = Io::new(stream, rest);
@@ -123,6 +124,9 @@ impl Transport for WebSocket {
         Ok(Link::new(sender, receiver, Framing::Frames))
     }
 }
+
+/// By RFC 6455, 5.5.
+const LONGEST_CONTROL: usize = 125;
 
 /// A text frame holds the packet's type, too; base64 in one is longer than what it says.
 fn longest_frame(limits: &Limits) -> usize {
