@@ -59,7 +59,7 @@ impl Server for Node {
     const NOT_SERVED: &str = "Transport unknown (code 0)";
 
     fn start(setup: Setup) -> Self {
-        Self(Peer::node(&options(setup, "300", "200")))
+        Self(Peer::node(&options(setup, "300", "1200")))
     }
 
     fn url(&self) -> String {
@@ -99,7 +99,7 @@ impl Server for NodeWithTls {
     const NOT_SERVED: &str = Node::NOT_SERVED;
 
     fn start(setup: Setup) -> Self {
-        Self(Peer::node_with_tls(&options(setup, "300", "200")))
+        Self(Peer::node_with_tls(&options(setup, "300", "1200")))
     }
 
     fn url(&self) -> String {

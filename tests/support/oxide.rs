@@ -80,7 +80,7 @@ impl Server for Oxide {
             Setup::WithoutPolling => config.transports([TransportType::Websocket]),
             Setup::QuickHeartbeat => config
                 .ping_interval(Duration::from_millis(300))
-                .ping_timeout(Duration::from_millis(200)),
+                .ping_timeout(Duration::from_millis(1200)),
         };
         Self::with(config.build())
     }
