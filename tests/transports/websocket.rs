@@ -314,6 +314,8 @@ fn a_handshake_may_have_many_headers_and_be_written_in_many_ways() {
         for link in [
             opened(&runtime, many(1024)).await,
             opened(&runtime, rewritten("\r\n", "\n")).await,
+            opened(&runtime, rewritten("HTTP/1.1 101", "\r\n\r\nHTTP/1.1 101")).await,
+            opened_in_pieces(&runtime, rewritten("HTTP/1.1 101", "\r\nHTTP/1.1 101"), 1).await,
             opened(
                 &runtime,
                 rewritten("Connection: Upgrade", "connection:keep-alive , upgrade"),

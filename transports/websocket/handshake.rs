@@ -147,6 +147,14 @@ impl Answer {
         let mut left = limit;
         let mut piece = [0; 4096];
         loop {
+            // Empty lines before an answer are passed over, as hyper does it by polling.
+            let empty = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+            let blank = pending.iter().take_while(empty).count();
+            if blank > 0 {
+                pending.drain(..blank);
+                searched = 0;
+                left = left.checked_sub(blank).ok_or_else(|| too_large(limit))?;
+            }
             if let Some(end) = end_of_head(&pending, searched) {
                 if end > left {
                     return Err(too_large(limit));
