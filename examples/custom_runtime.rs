@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -21,15 +21,13 @@ use std::time::{Duration, Instant};
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::Transports;
 use engineio_client::{Builder, Event, Message, Runtime, async_trait};
-use engineioxide::handler::EngineIoHandler;
-use engineioxide::service::EngineIoService;
-use engineioxide::{DisconnectReason, Socket, Str};
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use futures::io::{AsyncRead, AsyncWrite};
 use futures::{FutureExt as _, StreamExt as _};
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
+
+#[path = "support/server.rs"]
+mod server;
 
 /// How often sockets that were not ready are looked at.
 const LOOK: Duration = Duration::from_millis(1);
@@ -259,9 +257,7 @@ impl AsyncWrite for Connection {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let url = format!("http://{}", listener.local_addr()?);
-    thread::spawn(move || serve(listener));
+    let url = server::start()?;
     let runtime = SingleThread::new();
     let builder = Builder::new(url, Transports::default(), runtime.clone());
     runtime.block_on(talk(builder)).map_err(Into::into)
@@ -301,38 +297,5 @@ async fn talk(builder: Builder<Transports, SingleThread>) -> Result<(), String> 
         Ok(())
     } else {
         Err("it did not end well".into())
-    }
-}
-
-/// The server, on a runtime of its own: sends back what it is sent.
-#[derive(Debug)]
-struct Echo;
-
-impl EngineIoHandler for Echo {
-    type Data = ();
-
-    fn on_connect(self: Arc<Self>, _: Arc<Socket<()>>) {}
-
-    fn on_disconnect(&self, _: Arc<Socket<()>>, _: DisconnectReason) {}
-
-    fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket<()>>) {
-        let _ = socket.emit(text);
-    }
-
-    fn on_binary(self: &Arc<Self>, data: bytes::Bytes, socket: Arc<Socket<()>>) {
-        let _ = socket.emit_binary(data);
-    }
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn serve(listener: TcpListener) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let service = EngineIoService::new(Arc::new(Echo));
-    loop {
-        let (stream, _) = listener.accept().await?;
-        let connection =
-            http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
-        tokio::spawn(connection.with_upgrades());
     }
 }

@@ -18,6 +18,8 @@ use engineio_client::{Error, ErrorKind, Link, OpenRequest, Runtime, Transport, a
 pub mod conformance;
 #[cfg(any(feature = "polling", feature = "websocket"))]
 mod dial;
+#[cfg(any(feature = "polling", feature = "websocket"))]
+mod head;
 #[cfg(feature = "mock")]
 #[expect(
     clippy::panic,

@@ -23,6 +23,7 @@ use http_body_util::Full;
 use url::Url;
 
 use super::super::dial::{Dialed, Dialer, Proxy, Purpose, own_words};
+use super::super::head::{self, MOST_HEADERS};
 
 /// Keeps the connections that are idle: one that served polls, and one that served posts.
 pub(super) struct Hyper {
@@ -44,10 +45,6 @@ const MOST_IDLE: usize = 2;
 /// A server that does not tell keeps an idle connection for 5 s, as Node's does; a second less, so
 /// as not to meet its close half-way.
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
-
-/// Beyond any that makes sense; hyper's own limit of 100 is met by some proxies' cookies. The bytes
-/// of the head are limited besides.
-const MAX_HEADERS: usize = 1024;
 
 #[async_trait]
 impl HttpClient for Hyper {
@@ -192,7 +189,7 @@ impl Connection {
             head: exchange.limits.head,
         };
         let (requests, driver) = http1::Builder::new()
-            .max_headers(MAX_HEADERS)
+            .max_headers(MOST_HEADERS)
             .max_header_size(exchange.limits.head)
             .handshake(io)
             .await
@@ -407,7 +404,7 @@ impl<'a> Progress<'a> {
 fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
     // To a client hyper tells this one by its words alone.
     if error.is_parse() && error.to_string().contains("too large") {
-        return head_too_large(exchange.limits.head);
+        return head::too_large(exchange.limits.head);
     }
     if error.is_parse() || is_malformed_body(&error) {
         return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
@@ -415,11 +412,6 @@ fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
     own_words(&error).unwrap_or_else(|| {
         Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
     })
-}
-
-fn head_too_large(limit: usize) -> Error {
-    let message = format!("an HTTP head of more than {limit} bytes (limit max_head_size)");
-    Error::new(ErrorKind::Limit, message)
 }
 
 /// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as an error of a
@@ -464,7 +456,7 @@ impl ::hyper::rt::Read for Io {
         // would read for ever, and not even pause where the server is fast.
         let interim = meter.interim.load(Ordering::Relaxed);
         if usize::try_from(interim).unwrap_or(usize::MAX) > *head {
-            return Poll::Ready(Err(std::io::Error::other(head_too_large(*head))));
+            return Poll::Ready(Err(std::io::Error::other(head::too_large(*head))));
         }
         let most = cursor.remaining().min(buffer.len());
         let part = buffer.get_mut(..most).unwrap_or_default();

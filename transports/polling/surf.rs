@@ -17,6 +17,8 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, TR
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use url::Url;
 
+use super::super::head;
+
 /// Polling by a [`surf::Client`] of your own, with its middleware.
 ///
 /// surf has had no release since 2021 and is unmaintained (RUSTSEC-2025-0036, RUSTSEC-2026-0169):
@@ -280,8 +282,7 @@ fn headers(response: &::surf::Response, limit: usize) -> Result<HeaderMap, Error
         }
     }
     if size > limit {
-        let message = format!("an HTTP head of more than {limit} bytes (limit max_head_size)");
-        return Err(Error::new(ErrorKind::Limit, message));
+        return Err(head::too_large(limit));
     }
     Ok(headers)
 }

@@ -19,15 +19,13 @@ use url::Position;
 
 use super::super::USER_AGENT;
 use super::super::dial::own_words;
+use super::super::head::{MOST_HEADERS, too_large};
 use super::super::refusal::refusal;
 
 /// How long a server that refuses may take for the body in which it says why.
 const BODY_WAIT: Duration = Duration::from_secs(1);
 /// And how much of it is read.
 const BODY_SIZE: u64 = 16 * 1024;
-
-/// More than any server has to say. The bytes of the head are limited besides.
-const MOST_HEADERS: usize = 1024;
 
 /// Asks the server to speak WebSocket from here on. Gives the stream back, and what came behind the
 /// answer's head.
@@ -279,11 +277,6 @@ fn end_of_head(bytes: &[u8], searched: usize) -> Option<usize> {
         };
         searched.checked_add(at)?.checked_add(1)?.checked_add(line)
     })
-}
-
-fn too_large(limit: usize) -> Error {
-    let message = format!("an HTTP head of more than {limit} bytes (limit max_head_size)");
-    Error::new(ErrorKind::Limit, message)
 }
 
 /// What a server that refuses has to say, as far as it can be had.
