@@ -11,8 +11,8 @@ use bytes::Bytes;
 /// It is a range of a shared buffer: a text that was received is a part of its frame or of its
 /// payload. It dereferences to `str`, clones without copying, and becomes a `String` or [`Bytes`].
 ///
-/// A small text may so keep a larger buffer alive (up to the websocket's read buffer, 16 KiB by
-/// default); [`detach`](Text::detach) copies it out for keeping.
+/// A small text may so keep alive what came together with it, up to 64 KiB of frames by default;
+/// [`detach`](Text::detach) copies it out for keeping.
 ///
 /// ```
 /// use engineio_client::Text;

@@ -64,7 +64,7 @@ use crate::transport::{Activity, Limits, OpenRequest, Transport, add_query};
 /// | what is accepted and has not left | [`outbox`](Builder::outbox) | 2048 messages, or 2 MiB |
 /// | what came and is not read | [`inbox`](Builder::inbox) | 1024 messages, or 128 KiB |
 /// | packets in a POST | [`packets_per_post`](Builder::packets_per_post) | 16 |
-/// | a websocket's buffers | `WebSocket::read_buffer_size`, `write_buffer_size` | 16 KiB, 1 MiB |
+/// | a websocket's buffers, while it reads and writes | `WebSocket::read_buffer_size`, `write_buffer_size` | 64 KiB, 1 MiB |
 /// | a message sent by polling, and a POST | told by the server: `maxPayload` | |
 #[must_use = "a builder does nothing until `start` or `connect`"]
 pub struct Builder<T: Transport, R: Runtime, M = Async> {

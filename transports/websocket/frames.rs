@@ -2,7 +2,7 @@
 //! client owes, and a long one passes through a short buffer.
 
 use async_tungstenite::tungstenite::protocol::frame::FrameHeader;
-use async_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use engineio_client::codec::{Frame, frame};
 use engineio_client::{Batch, Packet};
 
@@ -48,6 +48,13 @@ impl FrameWriter {
     /// Whether the next byte must be one of the frame that was begun.
     pub(super) fn is_within_a_frame(&self) -> bool {
         self.within.is_some()
+    }
+
+    /// Appends a control frame. The next byte must not be one of a frame that was begun.
+    pub(super) fn control(&mut self, output: &mut Vec<u8>, control: Control, payload: &[u8]) {
+        let mask = self.masks.u32(..).to_ne_bytes();
+        write_header(output, OpCode::Control(control), payload.len(), mask);
+        mask_into(output, payload, mask, 0);
     }
 
     /// Appends frames until there is a piece to write, and tells whether there is more.
@@ -112,19 +119,25 @@ fn write_header(output: &mut Vec<u8>, opcode: OpCode, length: usize, mask: [u8; 
     let _ = header.format(u64::try_from(length).unwrap_or(u64::MAX), output);
 }
 
+/// Data is masked while it is warm from being copied: a block fits the first cache.
+const BLOCK: usize = 4096;
+
 /// Appends data, masked as the part of the payload that begins at `offset`.
 fn mask_into(output: &mut Vec<u8>, data: &[u8], mut mask: [u8; 4], offset: usize) {
     mask.rotate_left(offset % 4);
-    let start = output.len();
-    output.extend_from_slice(data);
-    let added = output.get_mut(start..).unwrap_or_default();
     let [a, b, c, d] = mask;
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let (words, rest) = added.as_chunks_mut::<8>();
-    for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
-    }
-    for (byte, mask) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
-        *byte ^= mask;
+    output.reserve(data.len());
+    for block in data.chunks(BLOCK) {
+        let start = output.len();
+        output.extend_from_slice(block);
+        let added = output.get_mut(start..).unwrap_or_default();
+        let (words, rest) = added.as_chunks_mut::<8>();
+        for word in words {
+            *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+        }
+        for (byte, mask) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
+            *byte ^= mask;
+        }
     }
 }

@@ -1,57 +1,47 @@
-//! An async stream as the blocking one that tungstenite wants: what would wait is `WouldBlock`.
+//! The stream under a websocket, with what it writes next.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use engineio_client::runtime::BoxedStream;
 use futures::io::{AsyncRead, AsyncWrite};
 
-/// The library's control frames that have not left. A server that pings faster than it reads gets
-/// an answer to its newest ping alone.
-const MOST_CONTROL: usize = 1024;
+/// The most bytes of an idle write buffer that a thread keeps.
+const KEPT: usize = 1024 * 1024 + 4096;
 
-/// A buffer that has grown beyond this is let go when it is empty.
-const KEPT: usize = 256 * 1024;
+thread_local! {
+    /// The buffers of the connections that this thread drives, which need them only while they read
+    /// or write: so one that is idle has none, and one that is busy finds it warm.
+    static READ_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static WRITE_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 pub(super) struct Io {
     stream: BoxedStream,
-    /// What was read before, together with the handshake.
-    before: io::Cursor<Vec<u8>>,
-    reader: Waker,
     read: u64,
     written: u64,
+    /// The most that is read in one go.
+    piece: usize,
     /// What leaves next: the bytes behind `sent`.
     output: Vec<u8>,
     sent: usize,
     /// What was written may lie in a buffer of the stream's own (TLS has one).
     unflushed: bool,
-    /// Control frames that the library has written, and that must not cut one of ours.
-    control: Vec<u8>,
 }
 
 impl Io {
-    pub(super) fn new(stream: BoxedStream, before: Vec<u8>) -> Self {
+    pub(super) fn new(stream: BoxedStream, piece: usize) -> Self {
         Self {
             stream,
-            before: io::Cursor::new(before),
-            reader: Waker::noop().clone(),
             read: 0,
             written: 0,
+            piece,
             output: Vec::new(),
             sent: 0,
             unflushed: false,
-            control: Vec::new(),
         }
-    }
-
-    /// Whom to wake when there is something to read.
-    pub(super) fn read_with(&mut self, waker: &Waker) {
-        self.reader.clone_from(waker);
-    }
-
-    pub(super) fn reader(&self) -> Waker {
-        self.reader.clone()
     }
 
     pub(super) fn bytes_read(&self) -> u64 {
@@ -64,11 +54,14 @@ impl Io {
 
     /// Where frames are appended.
     pub(super) fn output(&mut self) -> &mut Vec<u8> {
+        if self.output.capacity() == 0 {
+            self.output = WRITE_BUFFER.take();
+        }
         &mut self.output
     }
 
     pub(super) fn has_output(&self) -> bool {
-        !self.output.is_empty() || !self.control.is_empty() || self.unflushed
+        self.is_writing() || self.unflushed
     }
 
     /// Whether some of the output has not left yet.
@@ -76,8 +69,26 @@ impl Io {
         !self.output.is_empty()
     }
 
-    pub(super) fn release_control(&mut self) {
-        self.output.append(&mut self.control);
+    /// Reads once, and gives what came to `take`. Nothing is the end.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&[u8]),
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = READ_BUFFER.take();
+        if buffer.len() < self.piece {
+            buffer.resize(self.piece, 0);
+        }
+        let piece = buffer.get_mut(..self.piece).unwrap_or_default();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, piece);
+        if let Poll::Ready(Ok(count)) = polled {
+            self.read = self
+                .read
+                .wrapping_add(u64::try_from(count).unwrap_or_default());
+            take(piece.get(..count).unwrap_or_default());
+        }
+        READ_BUFFER.set(buffer);
+        polled
     }
 
     /// Writes and flushes all that stands in the output.
@@ -102,47 +113,13 @@ impl Io {
         Poll::Ready(Ok(()))
     }
 
-    /// After a batch: a connection should not keep the memory of its largest one.
-    pub(super) fn shrink(&mut self) {
-        if self.output.is_empty() && self.output.capacity() > KEPT {
-            self.output = Vec::new();
-        }
-    }
-}
-
-impl io::Read for Io {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.before.get_ref().is_empty() {
-            let count = self.before.read(buffer)?;
-            if count > 0 {
-                return Ok(count);
+    /// After a batch.
+    pub(super) fn give_buffer_back(&mut self) {
+        if self.output.is_empty() {
+            let buffer = std::mem::take(&mut self.output);
+            if (1..=KEPT).contains(&buffer.capacity()) {
+                WRITE_BUFFER.set(buffer);
             }
-            self.before = io::Cursor::default();
         }
-        let cx = &mut Context::from_waker(&self.reader);
-        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            Poll::Ready(Ok(count)) => {
-                self.read = self
-                    .read
-                    .wrapping_add(u64::try_from(count).unwrap_or_default());
-                Ok(count)
-            }
-            Poll::Ready(Err(error)) => Err(error),
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-impl io::Write for Io {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.control.len() > MOST_CONTROL {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.control.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -3,13 +3,16 @@
 mod frames;
 mod handshake;
 mod io;
+mod reader;
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use async_tungstenite::tungstenite::{self, Message as Frame};
+use async_tungstenite::tungstenite;
+use async_tungstenite::tungstenite::protocol::CloseFrame;
+use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
+use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control};
 use engineio_client::codec::{decode_binary, decode_text};
 use engineio_client::{
     Activity, Batch, Error, ErrorKind, Framing, Limits, Link, OpenRequest, Packet, PacketReceiver,
@@ -18,6 +21,7 @@ use engineio_client::{
 
 use self::frames::FrameWriter;
 use self::io::Io;
+use self::reader::{FrameReader, Incoming};
 use super::dial::{Dialer, Purpose, own_words};
 
 /// WebSocket, by the library tungstenite.
@@ -39,7 +43,7 @@ pub struct WebSocket {
 impl Default for WebSocket {
     fn default() -> Self {
         Self {
-            read_buffer_size: 16 * 1024,
+            read_buffer_size: 64 * 1024,
             write_buffer_size: 1024 * 1024,
             dialer: Dialer::default(),
         }
@@ -47,20 +51,20 @@ impl Default for WebSocket {
 }
 
 impl WebSocket {
-    /// The bytes of the read buffer, which is allocated at once for each connection, and the most
-    /// that is read in one go. 16 KiB by default; 32 are some 4 % faster with messages of 1 MB.
+    /// The most that is read in one go: 64 KiB by default. The buffer belongs to the thread, and serves
+    /// each connection that it drives: an idle one holds no buffer at all.
     #[must_use]
     pub fn read_buffer_size(mut self, bytes: usize) -> Self {
         self.read_buffer_size = bytes.max(1024);
         self
     }
 
-    /// The most bytes that are put into frames before they are written, and that a connection needs
-    /// for writing: 1 MiB by default, allocated as it is needed, and let go after a batch of more than
-    /// 256 KiB.
+    /// The most bytes that are put into frames before they are written: 1 MiB by default. A thread
+    /// keeps one buffer of up to this size (at most 1 MiB) for the connections that it drives; one
+    /// whose server does not read has a buffer of its own.
     ///
-    /// A message of 1 MB takes 1.1 times as long as with the bare library in one piece of this size,
-    /// 1.2 times in pieces of 512 KiB, and 1.5 times in pieces of 128 KiB.
+    /// Each write wakes the server, so that longer messages than this take more time: those of 1 MB
+    /// 1.5 times as much in pieces of 256 KiB.
     #[must_use]
     pub fn write_buffer_size(mut self, bytes: usize) -> Self {
         self.write_buffer_size = bytes.max(1024);
@@ -89,22 +93,17 @@ impl Transport for WebSocket {
             .await?;
         let (stream, rest) = handshake::shake_hands(runtime, dialed.stream, &request).await?;
         let limits = request.limits;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(self.read_buffer_size)
-            // What the library writes are control frames, and they go to a buffer of ours at once.
-            .write_buffer_size(0)
-            .max_write_buffer_size(1024)
-            .max_message_size(Some(longest_frame(&limits)))
-            // A ping or a close may be longer than what a small limit leaves to messages.
-            .max_frame_size(Some(longest_frame(&limits).max(LONGEST_CONTROL)));
-        // Not `from_partially_read`: its buffer forgets its size, and reads frame by frame, as soon as
-        // messages are alive (a read buffer of 16 KiB, tungstenite 0.30: 980 ns a message, not 100).
-        let io = Io::new(stream, rest);
-        let socket = tungstenite::WebSocket::from_raw_socket(io, Role::Client, Some(config));
+        let mut frames = FrameReader::new(longest_frame(&limits));
+        frames.feed(&rest);
         let state = State {
-            socket,
+            io: Io::new(stream, self.read_buffer_size),
+            frames,
             writer: FrameWriter::new(runtime.random(), self.write_buffer_size),
+            control: Vec::new(),
+            late_pong: None,
+            reader: Waker::noop().clone(),
             sending: false,
+            said_goodbye: false,
             closed: false,
             closer: None,
         };
@@ -125,9 +124,6 @@ impl Transport for WebSocket {
     }
 }
 
-/// By RFC 6455, 5.5.
-const LONGEST_CONTROL: usize = 125;
-
 /// A text frame holds the packet's type, too; base64 in one is longer than what it says.
 fn longest_frame(limits: &Limits) -> usize {
     limits
@@ -138,15 +134,28 @@ fn longest_frame(limits: &Limits) -> usize {
 
 /// What both halves share. The lock is held for the length of a poll, and never across one.
 struct State {
-    socket: tungstenite::WebSocket<Io>,
+    io: Io,
+    frames: FrameReader,
     writer: FrameWriter,
+    /// Control frames of ours, which must not cut another one.
+    control: Vec<u8>,
+    /// The answer to the newest ping, when there was no room for it.
+    late_pong: Option<Vec<u8>>,
+    /// Whom to wake when something has come.
+    reader: Waker,
     /// A send is under way, so that its task is the one to write.
     sending: bool,
+    /// A close frame of ours is on its way.
+    said_goodbye: bool,
     /// The server has said goodbye, or gone.
     closed: bool,
     /// Who waits for that.
     closer: Option<Waker>,
 }
+
+/// The bytes of control frames that wait. A server that pings faster than it reads gets an answer to
+/// its newest ping alone.
+const MOST_CONTROL: usize = 1024;
 
 fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
@@ -160,31 +169,64 @@ impl State {
         }
     }
 
-    /// Lets the library's control frames leave next. Those that had no room come, too.
+    fn pong(&mut self, data: &[u8]) {
+        if self.said_goodbye {
+            return;
+        }
+        if self.control.len() < MOST_CONTROL {
+            self.writer.control(&mut self.control, Control::Pong, data);
+        } else {
+            self.late_pong = Some(data.to_vec());
+        }
+    }
+
+    /// Says goodbye, once, with the server's own words in answer to its goodbye.
+    fn goodbye(&mut self, close: Option<CloseFrame>) {
+        if std::mem::replace(&mut self.said_goodbye, true) {
+            return;
+        }
+        let payload = close.map_or_else(Vec::new, |close| {
+            let code: u16 = close.code.into();
+            [&code.to_be_bytes(), close.reason.as_bytes()].concat()
+        });
+        self.late_pong = None;
+        self.writer
+            .control(&mut self.control, Control::Close, &payload);
+    }
+
+    fn has_output(&self) -> bool {
+        self.io.has_output() || !self.control.is_empty()
+    }
+
+    /// Lets control frames leave next.
     fn take_control(&mut self) {
-        let _ = self.socket.flush();
-        self.socket.get_mut().release_control();
+        if self.control.is_empty() {
+            return;
+        }
+        let output = self.io.output();
+        output.append(&mut self.control);
+        if let Some(data) = self.late_pong.take() {
+            self.writer.control(output, Control::Pong, &data);
+        }
     }
 
     /// Writes what there is, and then control frames, where they cut none of ours. They wait behind
-    /// output that waits itself: so there are never more of them than fit their buffers.
+    /// output that waits itself: so there are never more of them than fit their buffer.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         loop {
-            ready!(self.socket.get_mut().poll_write_all(cx))?;
-            if self.writer.is_within_a_frame() {
+            ready!(self.io.poll_write_all(cx))?;
+            if self.writer.is_within_a_frame() || self.control.is_empty() {
+                self.io.give_buffer_back();
                 return Poll::Ready(Ok(()));
             }
             self.take_control();
-            if !self.socket.get_ref().has_output() {
-                return Poll::Ready(Ok(()));
-            }
         }
     }
 
     /// The same without a send under way: the receiver is woken to go on with it. An error shows
     /// when something is read or sent.
     fn write_beside(&mut self) {
-        let reader = self.socket.get_ref().reader();
+        let reader = self.reader.clone();
         let _ = self.poll_write(&mut Context::from_waker(&reader));
     }
 }
@@ -204,8 +246,8 @@ struct Receiver {
 /// A call returns at most so many packets, and so many bytes beyond the first.
 const MOST_PACKETS: usize = 256;
 const MOST_BYTES: usize = 64 * 1024;
-/// And looks at no more frames than this, whatever they are, before others get a turn.
-const MOST_FRAMES: usize = 1024;
+/// And reads, or looks at frames, no more often than this before others get a turn.
+const MOST_LOOKS: usize = 1024;
 
 #[async_trait]
 impl PacketReceiver for Receiver {
@@ -220,42 +262,55 @@ impl Receiver {
             return Poll::Ready(Err(error));
         }
         let mut state = lock(&self.shared);
-        state.socket.get_mut().read_with(cx.waker());
+        state.reader.clone_from(cx.waker());
         let mut packets = Vec::new();
         let mut bytes = 0_usize;
         let mut waits = false;
-        for _ in 0..MOST_FRAMES {
-            let decoded = match state.socket.read() {
-                Ok(Frame::Text(text)) => {
+        for _ in 0..MOST_LOOKS {
+            let State { io, frames, .. } = &mut *state;
+            let decoded = match frames.next() {
+                Ok(Some(Incoming::Text(text))) => {
                     bytes = bytes.saturating_add(text.len());
                     decode_text(Text::from(text), &self.limits)
                 }
-                Ok(Frame::Binary(data)) => {
+                Ok(Some(Incoming::Binary(data))) => {
                     bytes = bytes.saturating_add(data.len());
                     decode_binary(data, &self.limits)
                 }
-                Ok(Frame::Close(frame)) => {
-                    if let Some(frame) = frame {
-                        // As a text, whose line breaks are escaped.
-                        let reason = frame.reason.as_str();
-                        tracing::debug!(code = u16::from(frame.code), reason, "close frame");
-                    }
-                    // The answer to it is written as far as it goes at once.
-                    let _ = state.socket.flush();
+                Ok(Some(Incoming::Ping(data))) => {
+                    state.pong(&data);
+                    continue;
+                }
+                Ok(Some(Incoming::Pong)) => continue,
+                Ok(Some(Incoming::Close(close))) => {
+                    state.goodbye(answer(close));
                     state.end();
                     packets.push(Packet::Close);
                     break;
                 }
-                Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_)) => continue,
-                Err(tungstenite::Error::Io(error))
-                    if error.kind() == std::io::ErrorKind::WouldBlock =>
-                {
-                    waits = true;
-                    break;
-                }
+                Ok(None) => match io.poll_read(cx, |bytes| frames.feed(bytes)) {
+                    Poll::Ready(Ok(1..)) => continue,
+                    Poll::Ready(Ok(0)) => {
+                        state.end();
+                        Err(Error::new(
+                            ErrorKind::Ended,
+                            "the server ended the connection without a close frame",
+                        ))
+                    }
+                    Poll::Ready(Err(error)) => {
+                        state.end();
+                        Err(own_words(&error).unwrap_or_else(|| {
+                            Error::new(ErrorKind::Ended, "the connection failed").with_source(error)
+                        }))
+                    }
+                    Poll::Pending => {
+                        waits = true;
+                        break;
+                    }
+                },
                 Err(error) => {
                     state.end();
-                    Err(socket_error(error, &self.limits))
+                    Err(frame_error(error, &self.limits))
                 }
             };
             match decoded {
@@ -276,10 +331,10 @@ impl Receiver {
             }
         }
         // A pong or a close may have to be written. A send that is under way takes it along.
-        if !state.sending && state.socket.get_ref().has_output() {
+        if !state.sending && state.has_output() {
             state.write_beside();
         }
-        let read = state.socket.get_ref().bytes_read();
+        let read = state.io.bytes_read();
         drop(state);
         if !packets.is_empty() {
             self.seen = read;
@@ -321,11 +376,7 @@ impl PacketSender for Sender {
     async fn close(&mut self) -> Result<(), Error> {
         // Pongs that wait would leave it no room.
         poll_fn(|cx| self.poll_send(cx)).await?;
-        if let Err(error) = lock(&self.shared).socket.close(None)
-            && !matches!(&error, tungstenite::Error::Io(error) if error.kind() == std::io::ErrorKind::WouldBlock)
-        {
-            return Err(socket_error(error, &Limits::default()));
-        }
+        lock(&self.shared).goodbye(None);
         poll_fn(|cx| self.poll_send(cx)).await?;
         poll_fn(|cx| {
             let mut state = lock(&self.shared);
@@ -346,11 +397,10 @@ impl Sender {
         let mut state = lock(&self.shared);
         state.sending = true;
         let sent = loop {
-            if !state.writer.is_within_a_frame() && !state.socket.get_ref().is_writing() {
+            if !state.writer.is_within_a_frame() && !state.io.is_writing() {
                 state.take_control();
             }
-            let State { socket, writer, .. } = &mut *state;
-            let io = socket.get_mut();
+            let State { io, writer, .. } = &mut *state;
             let more = writer.encode(io.output());
             let before = io.bytes_written();
             let written = io.poll_write_all(cx);
@@ -367,7 +417,6 @@ impl Sender {
         state.writer.finish();
         // A pong may have been held back by the last frame.
         state.write_beside();
-        state.socket.get_mut().shrink();
         Poll::Ready(sent.map_err(|error| {
             own_words(&error).unwrap_or_else(|| {
                 let message = "the connection failed while sending";
@@ -377,24 +426,30 @@ impl Sender {
     }
 }
 
-fn socket_error(error: tungstenite::Error, limits: &Limits) -> Error {
-    use tungstenite::error::{CapacityError, ProtocolError};
+/// The server's goodbye as ours, where it may be repeated.
+fn answer(close: Option<CloseFrame>) -> Option<CloseFrame> {
+    let close = close?;
+    // As a text, whose line breaks are escaped.
+    let reason = close.reason.as_str();
+    tracing::debug!(code = u16::from(close.code), reason, "close frame");
+    Some(if close.code.is_allowed() {
+        close
+    } else {
+        CloseFrame {
+            code: CloseCode::Protocol,
+            reason: Utf8Bytes::default(),
+        }
+    })
+}
+
+fn frame_error(error: tungstenite::Error, limits: &Limits) -> Error {
     match error {
-        tungstenite::Error::Io(error) => own_words(&error).unwrap_or_else(|| {
-            Error::new(ErrorKind::Ended, "the connection failed").with_source(error)
-        }),
-        tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => Error::new(
+        tungstenite::Error::Capacity(_) => Error::new(
             ErrorKind::Limit,
             format!(
                 "a message of more than {} bytes (limit max_message_size)",
                 limits.message
             ),
-        ),
-        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
-        | tungstenite::Error::ConnectionClosed
-        | tungstenite::Error::AlreadyClosed => Error::new(
-            ErrorKind::Ended,
-            "the server ended the connection without a close frame",
         ),
         tungstenite::Error::Utf8(_) => {
             Error::new(ErrorKind::Protocol, "a text frame that is not UTF-8")

@@ -1,0 +1,260 @@
+//! Frames out of bytes: what the server says, whole messages at a time.
+//!
+//! Not by tungstenite's reader, whose buffer stays with the connection and keeps the size of the
+//! largest message for ever (16 KiB at least, zeroed before each read). The heads of frames are read
+//! by tungstenite all the same.
+
+use std::io::Cursor;
+
+use async_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
+use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use async_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader, Utf8Bytes};
+use bytes::{Buf as _, Bytes};
+
+/// By RFC 6455, 5.5.
+const LONGEST_CONTROL: usize = 125;
+
+/// A frame's payload gets as much room at once, on the word of its head alone.
+const MOST_AT_ONCE: usize = 1024 * 1024;
+
+/// What a frame, or a message in several of them, says.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Text(Utf8Bytes),
+    Binary(Bytes),
+    Ping(Bytes),
+    Pong,
+    Close(Option<CloseFrame>),
+}
+
+pub(super) struct FrameReader {
+    /// What has come and was not looked at.
+    input: Bytes,
+    /// A frame of which only the beginning has come.
+    begun: Option<Begun>,
+    /// The message of which some fragments have come.
+    message: Option<Fragments>,
+    /// The server has said goodbye.
+    closed: bool,
+    /// The most bytes of a message.
+    most: usize,
+}
+
+struct Begun {
+    head: FrameHeader,
+    length: usize,
+    payload: Vec<u8>,
+}
+
+struct Fragments {
+    kind: Data,
+    whole: Vec<u8>,
+    /// How much of it is known to be text.
+    valid: usize,
+}
+
+impl Fragments {
+    /// A text that can't become one any more need not be waited for.
+    fn validate(&mut self) -> Result<(), Error> {
+        if self.kind == Data::Text {
+            let rest = self.whole.get(self.valid..).unwrap_or_default();
+            self.valid = match std::str::from_utf8(rest) {
+                Ok(_) => self.whole.len(),
+                Err(error) if error.error_len().is_none() => {
+                    self.valid.saturating_add(error.valid_up_to())
+                }
+                Err(error) => return Err(error.into()),
+            };
+        }
+        Ok(())
+    }
+}
+
+impl Begun {
+    /// Takes what belongs to the frame off the front of `bytes`.
+    fn take<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let missing = self.length.saturating_sub(self.payload.len());
+        let (ours, rest) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
+        if self.payload.capacity() < self.payload.len().saturating_add(ours.len()) {
+            // Twice what has come, but not more than there will be.
+            let room = self.payload.len().max(ours.len()).min(missing);
+            self.payload.reserve_exact(room);
+        }
+        self.payload.extend_from_slice(ours);
+        rest
+    }
+
+    fn is_whole(&self) -> bool {
+        self.payload.len() >= self.length
+    }
+}
+
+impl FrameReader {
+    /// One for messages of so many bytes at most.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            input: Bytes::new(),
+            begun: None,
+            message: None,
+            closed: false,
+            most,
+        }
+    }
+
+    /// Takes what was read, when [`next`](Self::next) wants more.
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        let rest = match &mut self.begun {
+            Some(begun) => begun.take(bytes),
+            None => bytes,
+        };
+        if !rest.is_empty() {
+            // The frames are slices of this: one allocation for all that came together.
+            let mut input = Vec::with_capacity(self.input.len().saturating_add(rest.len()));
+            input.extend_from_slice(&self.input);
+            input.extend_from_slice(rest);
+            self.input = Bytes::from(input);
+        }
+    }
+
+    /// The next of what has come, or `None` when there is not all of it.
+    ///
+    /// # Errors
+    ///
+    /// As tungstenite has them. Nothing more may be asked after one.
+    pub(super) fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        loop {
+            let Some((head, payload)) = self.next_frame()? else {
+                return Ok(None);
+            };
+            if self.closed {
+                return Err(ProtocolError::ReceivedAfterClosing.into());
+            }
+            self.closed = matches!(head.opcode, OpCode::Control(Control::Close));
+            let incoming = match head.opcode {
+                OpCode::Control(control) => Some(read_control(control, payload)?),
+                OpCode::Data(data) => self.join(data, head.is_final, payload)?,
+            };
+            if incoming.is_some() {
+                return Ok(incoming);
+            }
+        }
+    }
+
+    fn next_frame(&mut self) -> Result<Option<(FrameHeader, Bytes)>, Error> {
+        if let Some(begun) = self.begun.take_if(|begun| begun.is_whole()) {
+            return Ok(Some((begun.head, Bytes::from(begun.payload))));
+        }
+        if self.begun.is_some() || self.input.is_empty() {
+            return Ok(None);
+        }
+        let mut cursor = Cursor::new(&self.input);
+        let Some((head, length)) = FrameHeader::parse(&mut cursor)? else {
+            // Not to keep alive all that it came with.
+            self.input = Bytes::copy_from_slice(&self.input);
+            return Ok(None);
+        };
+        let behind = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
+        let length = self.check(&head, length)?;
+        self.input.advance(behind.min(self.input.len()));
+        if length <= self.input.len() {
+            return Ok(Some((head, self.input.split_to(length))));
+        }
+        let mut begun = Begun {
+            head,
+            length,
+            payload: Vec::with_capacity(length.min(MOST_AT_ONCE)),
+        };
+        begun.take(&std::mem::take(&mut self.input));
+        self.begun = Some(begun);
+        Ok(None)
+    }
+
+    /// What a head promises, before it is waited for.
+    fn check(&self, head: &FrameHeader, length: u64) -> Result<usize, Error> {
+        let is_control = matches!(head.opcode, OpCode::Control(_));
+        // A ping or a close may be longer than what a small limit leaves to messages.
+        let most = if is_control { usize::MAX } else { self.most };
+        let length = match usize::try_from(length) {
+            Ok(length) if length <= most => length,
+            _ => return Err(self.too_long(length)),
+        };
+        let wrong = if head.rsv1 || head.rsv2 || head.rsv3 {
+            ProtocolError::NonZeroReservedBits
+        } else if head.mask.is_some() {
+            ProtocolError::MaskedFrameFromServer
+        } else if is_control && !head.is_final {
+            ProtocolError::FragmentedControlFrame
+        } else if is_control && length > LONGEST_CONTROL {
+            ProtocolError::ControlFrameTooBig
+        } else {
+            return Ok(length);
+        };
+        Err(wrong.into())
+    }
+
+    fn too_long(&self, length: u64) -> Error {
+        Error::Capacity(CapacityError::MessageTooLong {
+            size: usize::try_from(length).unwrap_or(usize::MAX),
+            max_size: self.most,
+        })
+    }
+
+    /// A message that is whole with this frame.
+    fn join(
+        &mut self,
+        data: Data,
+        is_final: bool,
+        payload: Bytes,
+    ) -> Result<Option<Incoming>, Error> {
+        let (kind, payload) = match (data, self.message.take()) {
+            (Data::Continue, None) => return Err(ProtocolError::UnexpectedContinueFrame.into()),
+            (data, Some(_)) if data != Data::Continue => {
+                return Err(ProtocolError::ExpectedFragment(data).into());
+            }
+            (_, Some(mut message)) => {
+                let length = message.whole.len().saturating_add(payload.len());
+                if length > self.most {
+                    return Err(self.too_long(u64::try_from(length).unwrap_or(u64::MAX)));
+                }
+                message.whole.extend_from_slice(&payload);
+                if !is_final {
+                    message.validate()?;
+                    self.message = Some(message);
+                    return Ok(None);
+                }
+                (message.kind, Bytes::from(message.whole))
+            }
+            (kind, None) if is_final => (kind, payload),
+            (kind, None) => {
+                let mut message = Fragments {
+                    kind,
+                    whole: payload.into(),
+                    valid: 0,
+                };
+                message.validate()?;
+                self.message = Some(message);
+                return Ok(None);
+            }
+        };
+        match kind {
+            Data::Text => Ok(Some(Incoming::Text(payload.try_into()?))),
+            _ => Ok(Some(Incoming::Binary(payload))),
+        }
+    }
+}
+
+fn read_control(control: Control, payload: Bytes) -> Result<Incoming, Error> {
+    Ok(match control {
+        Control::Ping => Incoming::Ping(payload),
+        Control::Close => Incoming::Close(match payload.split_first_chunk() {
+            Some((code, reason)) => Some(CloseFrame {
+                code: u16::from_be_bytes(*code).into(),
+                reason: Utf8Bytes::try_from(Bytes::copy_from_slice(reason))?,
+            }),
+            None if payload.is_empty() => None,
+            None => return Err(ProtocolError::InvalidCloseSequence.into()),
+        }),
+        // Others the head was refused for.
+        Control::Pong | Control::Reserved(_) => Incoming::Pong,
+    })
+}
