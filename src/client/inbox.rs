@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::shared::{Capacity, Shared, lock};
 use crate::event::Event;
+use crate::packet::Message;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,14 @@ pub(crate) struct Inboxes {
     audience: Audience,
     client: Mutex<Inbox>,
     handlers: Mutex<Inbox>,
-    tally: Tally,
+    /// How much was put into the inbox, and how much of it was read. What the reader has taken out in
+    /// one go counts until it is read.
+    put_messages: AtomicU64,
+    put_bytes: AtomicU64,
+    read_messages: AtomicU64,
+    read_bytes: AtomicU64,
+    /// The driver waits for room.
+    stalled: AtomicBool,
     capacity: Capacity,
     /// Nobody reads messages any more.
     discards: AtomicBool,
@@ -47,16 +55,26 @@ struct Inbox {
     finished: bool,
 }
 
-/// How much was put into the inbox, and how much of it was read. What the reader has taken out in
-/// one go counts until it is read.
-#[derive(Default)]
+/// So many messages, of so many bytes together.
+#[derive(Clone, Copy, Default)]
 struct Tally {
-    put_messages: AtomicU64,
-    put_bytes: AtomicU64,
-    read_messages: AtomicU64,
-    read_bytes: AtomicU64,
-    /// The driver waits for room.
-    stalled: AtomicBool,
+    messages: u64,
+    bytes: u64,
+}
+
+impl Tally {
+    fn add(&mut self, message: &Message) {
+        let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
+        self.messages = self.messages.wrapping_add(1);
+        self.bytes = self.bytes.wrapping_add(length);
+    }
+
+    fn since(self, earlier: Self) -> Self {
+        Self {
+            messages: self.messages.wrapping_sub(earlier.messages),
+            bytes: self.bytes.wrapping_sub(earlier.bytes),
+        }
+    }
 }
 
 impl Inboxes {
@@ -65,7 +83,11 @@ impl Inboxes {
             audience,
             client: Mutex::default(),
             handlers: Mutex::default(),
-            tally: Tally::default(),
+            put_messages: AtomicU64::new(0),
+            put_bytes: AtomicU64::new(0),
+            read_messages: AtomicU64::new(0),
+            read_bytes: AtomicU64::new(0),
+            stalled: AtomicBool::new(false),
             capacity,
             discards: AtomicBool::new(false),
         }
@@ -95,13 +117,19 @@ impl Inboxes {
     }
 
     /// The one reader of messages has read so much in all. Tells whether the driver waits for that.
-    fn read(&self, messages: u64, bytes: u64) -> bool {
-        self.tally.read_messages.store(messages, Ordering::Relaxed);
-        self.tally.read_bytes.store(bytes, Ordering::Relaxed);
+    fn read(&self, total: Tally) -> bool {
+        self.read_messages.store(total.messages, Ordering::Relaxed);
+        self.read_bytes.store(total.bytes, Ordering::Relaxed);
         // Between this store and that load: the driver does the same the other way round, so one of
         // the two sees the other.
         fence(Ordering::SeqCst);
-        self.tally.stalled.load(Ordering::Relaxed) && self.has_room()
+        self.stalled.load(Ordering::Relaxed) && self.has_room()
+    }
+
+    /// Whether so much is worth telling the driver of, which takes as long as a message.
+    fn is_worth_telling(&self, read: Tally) -> bool {
+        let part = |of: usize| u64::try_from(of / 16).unwrap_or(u64::MAX);
+        read.messages >= part(self.capacity.messages) || read.bytes >= part(self.capacity.bytes)
     }
 
     /// Nobody reads messages any more.
@@ -150,18 +178,14 @@ impl Inboxes {
         if self.discards() || inbox.cut {
             events.retain(|event| !matches!(event, Event::Message(_)));
         }
-        let mut messages = 0_u64;
-        let mut bytes = 0_u64;
+        let mut put = Tally::default();
         for event in &events {
             if let Event::Message(message) = event {
-                messages = messages.saturating_add(1);
-                bytes = bytes.saturating_add(u64::try_from(message.len()).unwrap_or(u64::MAX));
+                put.add(message);
             }
         }
-        self.tally
-            .put_messages
-            .fetch_add(messages, Ordering::Relaxed);
-        self.tally.put_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.put_messages.fetch_add(put.messages, Ordering::Relaxed);
+        self.put_bytes.fetch_add(put.bytes, Ordering::Relaxed);
         let reader = inbox.append(events);
         drop(inbox);
         wake(reader);
@@ -183,17 +207,17 @@ impl Inboxes {
             let read = read.load(Ordering::Relaxed);
             usize::try_from(put.load(Ordering::Relaxed).saturating_sub(read)).unwrap_or(usize::MAX)
         };
-        unread(&self.tally.put_messages, &self.tally.read_messages) < self.capacity.messages
-            && unread(&self.tally.put_bytes, &self.tally.read_bytes) < self.capacity.bytes
+        unread(&self.put_messages, &self.read_messages) < self.capacity.messages
+            && unread(&self.put_bytes, &self.read_bytes) < self.capacity.bytes
     }
 
     /// Whether the driver may receive more; when not, the reader wakes it as soon as it may.
     pub(crate) fn wants_more(&self) -> bool {
         if self.has_room() || self.discards() {
-            self.tally.stalled.store(false, Ordering::Relaxed);
+            self.stalled.store(false, Ordering::Relaxed);
             return true;
         }
-        self.tally.stalled.store(true, Ordering::Relaxed);
+        self.stalled.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         self.has_room()
     }
@@ -223,8 +247,9 @@ pub(crate) struct Reader {
     shared: Arc<Shared>,
     side: Side,
     incoming: std::vec::IntoIter<Event>,
-    read_messages: u64,
-    read_bytes: u64,
+    /// What was read, and what of it the driver was told.
+    read: Tally,
+    told: Tally,
     finished: bool,
 }
 
@@ -234,8 +259,8 @@ impl Reader {
             shared,
             side,
             incoming: Vec::new().into_iter(),
-            read_messages: 0,
-            read_bytes: 0,
+            read: Tally::default(),
+            told: Tally::default(),
             finished: false,
         }
     }
@@ -244,16 +269,8 @@ impl Reader {
         loop {
             if let Some(event) = self.incoming.next() {
                 if let Event::Message(message) = &event {
-                    let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
-                    self.read_messages = self.read_messages.wrapping_add(1);
-                    self.read_bytes = self.read_bytes.wrapping_add(length);
-                    if self
-                        .shared
-                        .inboxes
-                        .read(self.read_messages, self.read_bytes)
-                    {
-                        self.shared.driver.wake();
-                    }
+                    self.read.add(message);
+                    self.tell();
                     if self.shared.inboxes.discards() {
                         continue;
                     }
@@ -266,6 +283,18 @@ impl Reader {
                     self.finished = true;
                     return Poll::Ready(None);
                 }
+            }
+        }
+    }
+
+    /// Tells the driver how much was read, if that is worth it or nothing else is left.
+    fn tell(&mut self) {
+        let inboxes = &self.shared.inboxes;
+        let is_last = self.incoming.as_slice().is_empty();
+        if is_last || inboxes.is_worth_telling(self.read.since(self.told)) {
+            self.told = self.read;
+            if inboxes.read(self.read) {
+                self.shared.driver.wake();
             }
         }
     }
