@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use engineio_client::runtime::BoxedStream;
 use futures::io::{AsyncRead, AsyncWrite};
 
+use super::reader::FrameReader;
+
 /// The most bytes of an idle write buffer that a thread keeps.
 const KEPT: usize = 1024 * 1024 + 4096;
 
@@ -69,25 +71,36 @@ impl Io {
         !self.output.is_empty()
     }
 
-    /// Reads once, and gives what came to `take`. Nothing is the end.
+    /// Reads once, to where the reader of frames wants it. Nothing is the end.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        take: impl FnOnce(&[u8]),
+        frames: &mut FrameReader,
     ) -> Poll<io::Result<usize>> {
-        let mut buffer = READ_BUFFER.take();
-        if buffer.len() < self.piece {
-            buffer.resize(self.piece, 0);
-        }
-        let piece = buffer.get_mut(..self.piece).unwrap_or_default();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, piece);
+        let stream = Pin::new(&mut self.stream);
+        let polled = if let Some(room) = frames.room() {
+            let polled = stream.poll_read(cx, room);
+            if let Poll::Ready(Ok(count)) = polled {
+                frames.filled(count);
+            }
+            polled
+        } else {
+            let mut buffer = READ_BUFFER.take();
+            if buffer.len() < self.piece {
+                buffer.resize(self.piece, 0);
+            }
+            let piece = buffer.get_mut(..self.piece).unwrap_or_default();
+            let polled = stream.poll_read(cx, piece);
+            if let Poll::Ready(Ok(count)) = polled {
+                frames.feed(piece.get(..count).unwrap_or_default());
+            }
+            READ_BUFFER.set(buffer);
+            polled
+        };
         if let Poll::Ready(Ok(count)) = polled {
-            self.read = self
-                .read
-                .wrapping_add(u64::try_from(count).unwrap_or_default());
-            take(piece.get(..count).unwrap_or_default());
+            let count = u64::try_from(count).unwrap_or_default();
+            self.read = self.read.wrapping_add(count);
         }
-        READ_BUFFER.set(buffer);
         polled
     }
 

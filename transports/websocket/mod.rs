@@ -4,6 +4,7 @@ mod frames;
 mod handshake;
 mod io;
 mod reader;
+mod spare;
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -288,7 +289,7 @@ impl Receiver {
                     packets.push(Packet::Close);
                     break;
                 }
-                Ok(None) => match io.poll_read(cx, |bytes| frames.feed(bytes)) {
+                Ok(None) => match io.poll_read(cx, frames) {
                     Poll::Ready(Ok(1..)) => continue,
                     Poll::Ready(Ok(0)) => {
                         state.end();
