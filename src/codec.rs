@@ -2,8 +2,9 @@
 //! of polling. Pure functions, for transports to use.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+
+use self::base64_engine::BASE64;
 
 use crate::error::{Error, ErrorKind};
 use crate::packet::{Message, Packet, Text};
@@ -92,7 +93,7 @@ pub fn encode_payload(packets: &[Packet]) -> Bytes {
             }
             Frame::Binary(data) => {
                 payload.push('b');
-                STANDARD.encode_string(data, &mut payload);
+                BASE64.encode_string(data, &mut payload);
             }
         }
     }
@@ -224,7 +225,7 @@ pub fn decode_text(frame: Text, limits: &Limits) -> Result<Packet, Error> {
                 base64::decoded_len_estimate(encoded.len()).saturating_sub(2),
                 limits,
             )?;
-            let data = STANDARD.decode(encoded.as_bytes()).map_err(|error| {
+            let data = BASE64.decode(encoded.as_bytes()).map_err(|error| {
                 Error::new(ErrorKind::Protocol, "a binary message that is not base64")
                     .with_source(error)
             })?;
@@ -249,6 +250,22 @@ pub fn decode_text(frame: Text, limits: &Limits) -> Result<Packet, Error> {
 pub fn decode_binary(data: Bytes, limits: &Limits) -> Result<Packet, Error> {
     check_length(data.len(), limits)?;
     Ok(Packet::Message(Message::Binary(data)))
+}
+
+/// With the processor's wide registers, where the library knows them.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod base64_engine {
+    use std::sync::LazyLock;
+
+    use base64::engine::Simd;
+    use base64::engine::general_purpose::PAD;
+
+    pub(super) static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod base64_engine {
+    pub(super) use base64::engine::general_purpose::STANDARD as BASE64;
 }
 
 fn check_length(length: usize, limits: &Limits) -> Result<(), Error> {

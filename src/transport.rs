@@ -185,7 +185,14 @@ impl OpenRequest {
     /// `random` makes the cache-buster, which differs for each request: a time alone would not,
     /// when two clients ask in the same millisecond.
     pub fn target(&self, sid: Option<&str>, random: u64) -> String {
-        let mut target = String::from(self.url.path());
+        let path = self.url.path();
+        // What is added is shorter, with a sid as servers make them.
+        let mut target = String::with_capacity(
+            path.len()
+                .saturating_add(self.query.len())
+                .saturating_add(128),
+        );
+        target.push_str(path);
         target.push('?');
         if !self.query.is_empty() {
             target.push_str(&self.query);

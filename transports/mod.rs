@@ -32,6 +32,8 @@ pub mod mock;
 mod polling;
 #[cfg(any(feature = "polling", feature = "websocket"))]
 mod refusal;
+#[cfg(any(feature = "polling", feature = "websocket"))]
+mod scratch;
 #[cfg(feature = "websocket")]
 mod websocket;
 

@@ -24,6 +24,7 @@ use url::Url;
 
 use super::super::dial::{Dialed, Dialer, Proxy, Purpose, own_words};
 use super::super::head::{self, MOST_HEADERS};
+use super::super::scratch;
 
 /// Keeps the connections that are idle: one that served polls, and one that served posts.
 pub(super) struct Hyper {
@@ -34,7 +35,7 @@ pub(super) struct Hyper {
 }
 
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     /// When the server may close it.
     until: Duration,
 }
@@ -53,7 +54,8 @@ impl HttpClient for Hyper {
         request: Request<Bytes>,
         exchange: &Exchange,
     ) -> Result<Response<Bytes>, Error> {
-        let (request, origin) = with_host(request)?;
+        let origin = request.uri().clone();
+        let mut request = with_host(request)?;
         let mut reuse = self.take(exchange.runtime.now());
         loop {
             let reused = reuse.is_some();
@@ -61,7 +63,7 @@ impl HttpClient for Hyper {
                 Some(connection) => connection,
                 None => self.dial(&origin, exchange).await?,
             };
-            match connection.exchange(request.clone(), exchange).await {
+            match connection.exchange(request, exchange).await {
                 Ok(response) => {
                     if connection.may_be_kept(&response) && connection.is_reusable() {
                         let until = exchange.runtime.now().saturating_add(keep_alive(&response));
@@ -71,8 +73,11 @@ impl HttpClient for Hyper {
                 }
                 // Nothing of it has left, so nothing is done twice. What has left is never repeated:
                 // a poll may have taken messages with it.
-                Err(Failure::NotSent(_)) if reused => {}
-                Err(Failure::NotSent(error) | Failure::Error(error)) => return Err(error),
+                Err(Failure::NotSent(back, _)) if reused => {
+                    request = *back;
+                    *request.uri_mut() = origin.clone();
+                }
+                Err(Failure::NotSent(_, error) | Failure::Error(error)) => return Err(error),
             }
         }
     }
@@ -87,28 +92,30 @@ impl Hyper {
         }
     }
 
-    async fn dial(&self, origin: &Url, exchange: &Exchange) -> Result<Connection, Error> {
+    async fn dial(&self, uri: &Uri, exchange: &Exchange) -> Result<Box<Connection>, Error> {
+        let origin = Url::parse(&uri.to_string()).map_err(|error| invalid().with_source(error))?;
         let dialed = self
             .dialer
             .dial(
                 &exchange.runtime,
-                origin,
+                &origin,
                 self.address.as_ref(),
                 Purpose::Requests,
                 Some(exchange.dial_timeout),
             )
             .await?;
-        Connection::new(dialed, exchange).await
+        Ok(Box::new(Connection::new(dialed, exchange).await?))
     }
 
-    fn take(&self, now: Duration) -> Option<Connection> {
+    fn take(&self, now: Duration) -> Option<Box<Connection>> {
         loop {
             let mut idle = self
                 .idle
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop()?;
-            if now < idle.until && idle.connection.is_alive() {
+            // One look for the server's end of it.
+            if now < idle.until && idle.connection.is_reusable() {
                 return Some(idle.connection);
             }
         }
@@ -142,21 +149,22 @@ fn keep_alive(response: &Response<Bytes>) -> Duration {
     })
 }
 
-/// The request with its `Host`, and where to connect for it.
-fn with_host(mut request: Request<Bytes>) -> Result<(Request<Full<Bytes>>, Url), Error> {
-    let invalid = || Error::new(ErrorKind::Invalid, "the URL can't be requested");
-    let uri = request.uri();
-    let origin = Url::parse(&uri.to_string()).map_err(|error| invalid().with_source(error))?;
-    let authority = uri.authority().ok_or_else(invalid)?;
+fn invalid() -> Error {
+    Error::new(ErrorKind::Invalid, "the URL can't be requested")
+}
+
+/// The request with its `Host`.
+fn with_host(mut request: Request<Bytes>) -> Result<Request<Full<Bytes>>, Error> {
+    let authority = request.uri().authority().ok_or_else(invalid)?;
     let host =
         HeaderValue::from_str(authority.as_str()).map_err(|error| invalid().with_source(error))?;
     request.headers_mut().entry(HOST).or_insert(host);
-    Ok((request.map(Full::new), origin))
+    Ok(request.map(Full::new))
 }
 
 enum Failure {
-    /// The request's bytes never left.
-    NotSent(Error),
+    /// The request's bytes never left, and it comes back.
+    NotSent(Box<Request<Full<Bytes>>>, Error),
     Error(Error),
 }
 
@@ -184,7 +192,6 @@ impl Connection {
         let meter = Arc::new(Meter::default());
         let io = Io {
             stream: dialed.stream,
-            buffer: vec![0; BUFFER].into(),
             meter: Arc::clone(&meter),
             head: exchange.limits.head,
         };
@@ -252,12 +259,11 @@ impl Connection {
         let response = match response {
             Ok(response) => response,
             Err(mut error) => {
-                let sent = error.take_message().is_none();
+                let back = error.take_message();
                 let error = http_error(error.into_error(), exchange);
-                return Err(if sent {
-                    Failure::Error(error)
-                } else {
-                    Failure::NotSent(error)
+                return Err(match back {
+                    Some(request) => Failure::NotSent(Box::new(request), error),
+                    None => Failure::Error(error),
                 });
             }
         };
@@ -347,11 +353,6 @@ impl Connection {
         self.drive(cx);
         !self.over && matches!(self.requests.poll_ready(cx), Poll::Ready(Ok(())))
     }
-
-    /// One look for the server's end of an idle connection.
-    fn is_alive(&mut self) -> bool {
-        self.is_reusable()
-    }
 }
 
 /// The bytes of a head, as they are written commonly: a status line of 17 at least, the end, and for
@@ -428,13 +429,12 @@ fn is_malformed_body(error: &::hyper::Error) -> bool {
 }
 
 /// hyper's adaptive buffer grows to 400 KiB, and an adapter that zeroes the whole of it at each read
-/// costs three times the time: so the bytes go through this one, which is never zeroed again.
+/// costs three times the time: so the bytes go through a buffer that is never zeroed again.
 const BUFFER: usize = 64 * 1024;
 
 /// A stream of ours with the traits of hyper.
 struct Io {
     stream: BoxedStream,
-    buffer: Box<[u8]>,
     meter: Arc<Meter>,
     /// The most bytes of interim responses.
     head: usize,
@@ -448,7 +448,6 @@ impl ::hyper::rt::Read for Io {
     ) -> Poll<std::io::Result<()>> {
         let Self {
             stream,
-            buffer,
             meter,
             head,
         } = &mut *self;
@@ -458,14 +457,14 @@ impl ::hyper::rt::Read for Io {
         if usize::try_from(interim).unwrap_or(usize::MAX) > *head {
             return Poll::Ready(Err(std::io::Error::other(head::too_large(*head))));
         }
-        let most = cursor.remaining().min(buffer.len());
-        let part = buffer.get_mut(..most).unwrap_or_default();
-        let count = std::task::ready!(Pin::new(stream).poll_read(cx, part))?;
-        meter
-            .read
-            .fetch_add(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
-        cursor.put_slice(part.get(..count).unwrap_or_default());
-        Poll::Ready(Ok(()))
+        scratch::with(cursor.remaining().min(BUFFER), |part| {
+            let count = std::task::ready!(Pin::new(stream).poll_read(cx, part))?;
+            meter
+                .read
+                .fetch_add(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
+            cursor.put_slice(part.get(..count).unwrap_or_default());
+            Poll::Ready(Ok(()))
+        })
     }
 }
 

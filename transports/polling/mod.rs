@@ -16,7 +16,8 @@ use engineio_client::{
     PacketSender, Runtime, Transport, async_trait,
 };
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use url::Position;
 
 use self::encoding::{ACCEPTED, decode};
@@ -100,12 +101,7 @@ impl Transport for Polling {
             request.dial_timeout,
             request.activity.clone(),
         );
-        let requests = Arc::new(Requests {
-            client,
-            request,
-            sid,
-            exchange,
-        });
+        let requests = Arc::new(Requests::new(client, request, sid, exchange)?);
         let receiver = Receiver {
             requests: Arc::clone(&requests),
             error: None,
@@ -118,34 +114,68 @@ impl Transport for Polling {
 struct Requests {
     client: Arc<dyn HttpClient>,
     request: OpenRequest,
+    /// The URL without what each request has of its own.
+    origin: Uri,
+    /// The headers of a poll, and of a post.
+    poll: HeaderMap,
+    post: HeaderMap,
     /// Set by the first poll.
     sid: OnceLock<String>,
     exchange: Exchange,
 }
 
 impl Requests {
-    async fn send(&self, method: Method, body: Bytes) -> Result<Response<Bytes>, Error> {
-        let sid = self.sid.get().map(String::as_str);
-        let target = self.request.target(sid, self.exchange.runtime.random());
-        let uri = format!("{}{target}", &self.request.url[..Position::BeforePath]);
-        let mut request = Request::new(body);
-        *request.uri_mut() = uri.parse().map_err(|error| {
-            Error::new(ErrorKind::Invalid, "the URL can't be requested").with_source(error)
-        })?;
-        let headers = request.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(super::USER_AGENT));
-        if method == Method::POST {
-            // Never `application/octet-stream`, for which Node's server ends the session.
-            headers.insert(
-                CONTENT_TYPE,
-                HeaderValue::from_static("text/plain;charset=UTF-8"),
-            );
-        } else if let Some(codings) = ACCEPTED {
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
+    fn new(
+        client: Arc<dyn HttpClient>,
+        request: OpenRequest,
+        sid: OnceLock<String>,
+        exchange: Exchange,
+    ) -> Result<Self, Error> {
+        let origin = request.url[..Position::BeforePath]
+            .parse()
+            .map_err(cant_be_requested)?;
+        let mut poll = HeaderMap::new();
+        poll.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        poll.insert(USER_AGENT, HeaderValue::from_static(super::USER_AGENT));
+        let mut post = poll.clone();
+        // Never `application/octet-stream`, for which Node's server ends the session.
+        let text = HeaderValue::from_static("text/plain;charset=UTF-8");
+        post.insert(CONTENT_TYPE, text);
+        if let Some(codings) = ACCEPTED {
+            poll.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
         }
         // The user's replace ours of the same name.
-        headers.extend(self.request.headers.clone());
+        poll.extend(request.headers.clone());
+        post.extend(request.headers.clone());
+        Ok(Self {
+            client,
+            request,
+            origin,
+            poll,
+            post,
+            sid,
+            exchange,
+        })
+    }
+
+    fn uri(&self) -> Result<Uri, Error> {
+        let sid = self.sid.get().map(String::as_str);
+        let target = self.request.target(sid, self.exchange.runtime.random());
+        let mut parts = self.origin.clone().into_parts();
+        let target = PathAndQuery::from_maybe_shared(Bytes::from(target));
+        parts.path_and_query = Some(target.map_err(cant_be_requested)?);
+        Uri::from_parts(parts).map_err(cant_be_requested)
+    }
+
+    async fn send(&self, method: Method, body: Bytes) -> Result<Response<Bytes>, Error> {
+        let mut request = Request::new(body);
+        *request.uri_mut() = self.uri()?;
+        let headers = request.headers_mut();
+        *headers = if method == Method::POST {
+            self.post.clone()
+        } else {
+            self.poll.clone()
+        };
         let now = || self.exchange.runtime.now();
         if let Some(cookies) = &self.request.cookies {
             cookies.add_to(headers, &self.request.url, now());
@@ -169,6 +199,10 @@ impl Requests {
         }
         Err(refused("a POST", &response))
     }
+}
+
+fn cant_be_requested(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Invalid, "the URL can't be requested").with_source(error)
 }
 
 /// The error for a response that is not the one asked for. What a proxy has forwarded it may have

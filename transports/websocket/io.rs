@@ -8,15 +8,14 @@ use std::task::{Context, Poll, ready};
 use engineio_client::runtime::BoxedStream;
 use futures::io::{AsyncRead, AsyncWrite};
 
+use super::super::scratch;
 use super::reader::FrameReader;
 
 /// The most bytes of an idle write buffer that a thread keeps.
 const KEPT: usize = 1024 * 1024 + 4096;
 
 thread_local! {
-    /// The buffers of the connections that this thread drives, which need them only while they read
-    /// or write: so one that is idle has none, and one that is busy finds it warm.
-    static READ_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// For all connections that this thread drives: each needs it only while it writes.
     static WRITE_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -85,17 +84,13 @@ impl Io {
             }
             polled
         } else {
-            let mut buffer = READ_BUFFER.take();
-            if buffer.len() < self.piece {
-                buffer.resize(self.piece, 0);
-            }
-            let piece = buffer.get_mut(..self.piece).unwrap_or_default();
-            let polled = stream.poll_read(cx, piece);
-            if let Poll::Ready(Ok(count)) = polled {
-                frames.feed(piece.get(..count).unwrap_or_default());
-            }
-            READ_BUFFER.set(buffer);
-            polled
+            scratch::with(self.piece, |piece| {
+                let polled = stream.poll_read(cx, piece);
+                if let Poll::Ready(Ok(count)) = polled {
+                    frames.feed(piece.get(..count).unwrap_or_default());
+                }
+                polled
+            })
         };
         if let Poll::Ready(Ok(count)) = polled {
             let count = u64::try_from(count).unwrap_or_default();
