@@ -18,8 +18,8 @@ pub struct Engine {
 const NOW: Duration = Duration::ZERO;
 
 impl Engine {
-    /// A session on one link of this framing, which is not upgraded. The limits are the client's
-    /// own, and a `maxPayload` of 1,000,000.
+    /// A session on one link of this framing, which is not upgraded. The limits are those that
+    /// the client has by default, and the server's `maxPayload` is 1,000,000.
     pub fn open(framing: Framing) -> Self {
         let config = Config {
             transports: vec!["bench"],
