@@ -30,7 +30,18 @@ pub(crate) enum Job {
     /// Many connections, idle and then active.
     Crowd { active: Active },
     /// A large message each way on every connection.
-    Large { form: Form, at_once: bool },
+    Large { form: Form, order: Order },
+}
+
+/// In which order the large messages go their way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Order {
+    OneAfterAnother,
+    /// All at once: what is free afterwards lies between what is not, and glibc keeps it.
+    AtOnce,
+    /// All at once, and glibc gives free blocks of this size back to the system: so what is left
+    /// belongs to the connections.
+    AtOnceMapped,
 }
 
 /// After the idle time.
@@ -103,7 +114,7 @@ impl Form {
 }
 
 impl Job {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("idle", Self::Crowd { active: Active::No }),
         (
             "one",
@@ -117,14 +128,19 @@ impl Job {
                 active: Active::OneAndTen,
             },
         ),
-        ("text", Self::large(Form::Text, false)),
-        ("binary", Self::large(Form::Binary, false)),
-        ("text-at-once", Self::large(Form::Text, true)),
-        ("binary-at-once", Self::large(Form::Binary, true)),
+        ("text", Self::large(Form::Text, Order::OneAfterAnother)),
+        ("binary", Self::large(Form::Binary, Order::OneAfterAnother)),
+        ("text-at-once", Self::large(Form::Text, Order::AtOnce)),
+        ("binary-at-once", Self::large(Form::Binary, Order::AtOnce)),
+        ("text-mapped", Self::large(Form::Text, Order::AtOnceMapped)),
+        (
+            "binary-mapped",
+            Self::large(Form::Binary, Order::AtOnceMapped),
+        ),
     ];
 
-    pub(crate) const fn large(form: Form, at_once: bool) -> Self {
-        Self::Large { form, at_once }
+    const fn large(form: Form, order: Order) -> Self {
+        Self::Large { form, order }
     }
 
     fn name(self) -> &'static str {
@@ -168,6 +184,19 @@ impl Plan {
             (Job::Crowd { .. }, true) => 2,
             (Job::Crowd { .. }, false) => 5,
         })
+    }
+
+    /// What glibc is told in the worker's environment.
+    pub(crate) fn environment(&self) -> Option<(&'static str, &'static str)> {
+        let mapped = matches!(
+            self.job,
+            Job::Large {
+                order: Order::AtOnceMapped,
+                ..
+            }
+        );
+        // Its own value of this, which then no longer follows the largest block that was freed.
+        mapped.then_some(("MALLOC_MMAP_THRESHOLD_", "131072"))
     }
 
     /// For each of the active times.

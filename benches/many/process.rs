@@ -20,9 +20,13 @@ pub(crate) fn serve() -> Result<(), Failure> {
 struct Process(Child);
 
 impl Process {
-    fn start(arguments: &[String]) -> Result<Self, Failure> {
+    fn start(
+        arguments: &[String],
+        environment: Option<(&'static str, &'static str)>,
+    ) -> Result<Self, Failure> {
         let child = Command::new(std::env::current_exe()?)
             .args(arguments)
+            .envs(environment)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -41,7 +45,7 @@ impl Drop for Process {
 /// Has a worker carry out the plan against a server of its own, and gives what it has measured. (A
 /// server of its own has a port of its own, on which no connection of an earlier one lingers.)
 pub(crate) fn measure(mut plan: Plan) -> Result<Figures, Failure> {
-    let mut server = Process::start(&["--server".to_owned()])?;
+    let mut server = Process::start(&["--server".to_owned()], None)?;
     let output = server.0.stdout.as_mut().ok_or("the server says nothing")?;
     let mut port = String::new();
     BufReader::new(output).read_line(&mut port)?;
@@ -49,7 +53,7 @@ pub(crate) fn measure(mut plan: Plan) -> Result<Figures, Failure> {
 
     let mut arguments = vec!["--worker".to_owned()];
     arguments.extend(plan.arguments());
-    let mut worker = Process::start(&arguments)?;
+    let mut worker = Process::start(&arguments, plan.environment())?;
     let mut report = String::new();
     let output = worker.0.stdout.as_mut().ok_or("the worker says nothing")?;
     output.read_to_string(&mut report)?;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::plan::{Active, DEFAULT_PING_INTERVAL, Form, Job, OnRuntime, Plan, Way};
+use super::plan::{Active, DEFAULT_PING_INTERVAL, Form, Job, OnRuntime, Order, Plan, Way};
 use super::process::{Figures, measure};
 use super::system;
 
@@ -158,17 +158,18 @@ impl Table {
         println!("{connections} connections that have carried 1 MB each way and are quiet, tokio");
         title();
         for way in [Way::Websocket, Way::Polling] {
-            for at_once in [false, true] {
+            for (order, how) in [
+                (Order::OneAfterAnother, "one by one"),
+                (Order::AtOnce, "all at once"),
+                (Order::AtOnceMapped, "at once, mapped"),
+            ] {
                 for form in [Form::Text, Form::Binary] {
-                    let job = Job::large(form, at_once);
+                    let job = Job::Large { form, order };
                     let figures = measure(self.plan(OnRuntime::Tokio, way, connections, job))?;
-                    let how = if at_once {
-                        "all at once"
-                    } else {
-                        "one after another"
-                    };
                     let what = format!("memory KiB, {}, {}, {how}", way.name(), form.name());
-                    row(&what, figures.figure("memory")? / KIB, Some(LARGE));
+                    // What the allocator keeps is not the connections'.
+                    let limit = (order != Order::AtOnce).then_some(LARGE);
+                    row(&what, figures.figure("memory")? / KIB, limit);
                     let before = figures.figure("memory_before")? / KIB;
                     let right_after = figures.figure("memory_right_after")? / KIB;
                     println!("    (before it {before:.1}, right after it {right_after:.1})");

@@ -10,7 +10,7 @@ use engineio_client::{AsyncStd, Builder, Client, Event, Handle, Runtime, Smol, T
 use futures::StreamExt as _;
 use futures::stream::{self, FuturesUnordered};
 
-use super::plan::{Active, Form, Job, OnRuntime, Plan, Way};
+use super::plan::{Active, Form, Job, OnRuntime, Order, Plan, Way};
 use super::system;
 
 /// A plan takes a fraction of this, unless something hangs.
@@ -58,7 +58,7 @@ async fn work<R: Runtime + Default>(plan: Plan) -> Result<(), Failure> {
     let _warm_up = warm_up::<R>(plan).await?;
     match plan.job {
         Job::Crowd { active } => crowd::<R>(plan, active).await?,
-        Job::Large { form, at_once } => large::<R>(plan, form, at_once).await?,
+        Job::Large { form, order } => large::<R>(plan, form, order).await?,
     }
     // Thousands of goodbyes are not part of it.
     std::process::exit(0);
@@ -219,14 +219,17 @@ async fn send_evenly<R: Runtime>(
     Ok(sent)
 }
 
-async fn large<R: Runtime + Default>(plan: Plan, form: Form, at_once: bool) -> Result<(), Failure> {
+async fn large<R: Runtime + Default>(plan: Plan, form: Form, order: Order) -> Result<(), Failure> {
     let runtime = R::default();
     let before = system::memory()?;
     let opening = stream::iter((0..plan.connections).map(|_| open::<R>(plan)));
     let opened: Vec<_> = opening.buffer_unordered(OPENING).collect().await;
     let mut clients = opened.into_iter().collect::<Result<Vec<_>, _>>()?;
     report("memory_before", memory_each(before, plan)?);
-    let at_a_time = if at_once { plan.connections } else { 1 };
+    let at_a_time = match order {
+        Order::OneAfterAnother => 1,
+        Order::AtOnce | Order::AtOnceMapped => plan.connections,
+    };
     let echoes = stream::iter(clients.iter_mut().map(|client| echo(plan, form, client)));
     let echoes: Vec<_> = echoes.buffer_unordered(at_a_time).collect().await;
     echoes.into_iter().collect::<Result<(), _>>()?;
