@@ -115,6 +115,11 @@ pub mod fuzzing {
     }
 }
 
+/// What the benchmarks need of what is private: nobody else's, and free to change at any time.
+#[cfg(feature = "__bench")]
+#[doc(hidden)]
+pub mod bench;
+
 /// The examples of the README are compiled with those of the documentation.
 #[cfg(all(doctest, feature = "tokio", feature = "polling", feature = "websocket"))]
 #[doc = include_str!("../README.md")]

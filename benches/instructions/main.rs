@@ -1,0 +1,155 @@
+//! The hot paths, for counting their instructions: `benches/count` runs this under callgrind, twice
+//! with different numbers of messages, so that what comes but once drops out.
+//!
+//!     instructions SCENARIO MESSAGES
+//!
+//! The client runs on one thread, on a runtime without clock, timers and sockets: what is counted is
+//! the client, the libraries below it and a little of the script that stands in for the server, and
+//! it is the same each time. The system's part (reading, writing, waking) is not in it.
+
+mod script;
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use engineio_client::bench::Engine;
+use engineio_client::codec::{decode_payload, encode_payload};
+use engineio_client::{Builder, Framing, Limits, Message, Packet, transports::Transports};
+use futures::executor::LocalPool;
+
+use script::{Job, Script, Scripted};
+
+/// Messages in a polling body, and in what the codec and the engine are given at once.
+const BATCH: usize = 256;
+const LENGTH: usize = 64;
+
+type Scenario = (&'static str, fn(usize));
+
+const SCENARIOS: [Scenario; 10] = [
+    ("websocket-receive", |count| {
+        client("websocket", Job::Receive, count)
+    }),
+    ("websocket-send", |count| {
+        client("websocket", Job::Send, count)
+    }),
+    ("websocket-echo", |count| {
+        client("websocket", Job::Echo, count)
+    }),
+    ("polling-receive", |count| {
+        client("polling", Job::Receive, count)
+    }),
+    ("polling-send", |count| client("polling", Job::Send, count)),
+    ("polling-echo", |count| client("polling", Job::Echo, count)),
+    ("codec-encode", encode),
+    ("codec-decode", decode),
+    ("engine-receive", engine_receive),
+    ("engine-send", engine_send),
+];
+
+fn main() {
+    // Cargo puts this there.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    match arguments.as_slice() {
+        [option] if option == "--list" => {
+            for (name, _) in SCENARIOS {
+                println!("{name}");
+            }
+        }
+        [name, count] => run(name, count),
+        _ => usage("give a scenario and a number of messages, or --list"),
+    }
+}
+
+fn run(name: &str, count: &str) {
+    let Some((_, scenario)) = SCENARIOS.iter().find(|(known, _)| known == &name) else {
+        usage(&format!("there is no scenario {name:?}: see --list"));
+    };
+    match count.parse() {
+        Ok(count) if count > 0 && count % BATCH == 0 => scenario(count),
+        _ => usage(&format!(
+            "{count:?} is no number of whole batches of {BATCH}"
+        )),
+    }
+}
+
+fn usage(message: &str) -> ! {
+    eprintln!("instructions: {message}");
+    std::process::exit(2);
+}
+
+fn text() -> String {
+    "x".repeat(LENGTH)
+}
+
+fn batch() -> Vec<Packet> {
+    let message = || Packet::Message(Message::from(text()));
+    (0..BATCH).map(|_| message()).collect()
+}
+
+/// The whole client, from its user's calls to the bytes.
+fn client(transport: &'static str, job: Job, count: usize) {
+    let mut pool = LocalPool::new();
+    let script = Script::new(job, count, &text(), BATCH);
+    let runtime = Scripted::new(pool.spawner(), script);
+    pool.run_until(async {
+        let builder = Builder::new("http://127.0.0.1/", Transports::default(), runtime);
+        let builder = builder.transports([transport]);
+        let mut client = builder.connect().await.expect("the script lets it in");
+        let text = text();
+        match job {
+            Job::Receive => {
+                for _ in 0..count {
+                    let message = client.recv().await.expect("as many as it asks for");
+                    assert_eq!(message.len(), LENGTH);
+                }
+            }
+            Job::Send => {
+                for _ in 0..count {
+                    client.send(text.as_str()).await.expect("it is open");
+                }
+                client.flush().await.expect("it is open");
+            }
+            Job::Echo => {
+                for _ in 0..count {
+                    client.send(text.as_str()).await.expect("it is open");
+                    let message = client.recv().await.expect("an answer to each");
+                    assert_eq!(message.len(), LENGTH);
+                }
+            }
+        }
+    });
+}
+
+fn encode(count: usize) {
+    let packets = batch();
+    for _ in 0..count / BATCH {
+        black_box(encode_payload(black_box(&packets)));
+    }
+}
+
+fn decode(count: usize) {
+    let body: Bytes = encode_payload(&batch());
+    for _ in 0..count / BATCH {
+        let decoded = decode_payload(black_box(body.clone()), &Limits::default());
+        assert_eq!(decoded.packets.len(), BATCH);
+    }
+}
+
+fn engine_receive(count: usize) {
+    let packets = batch();
+    let mut engine = Engine::open(Framing::Frames);
+    for _ in 0..count / BATCH {
+        assert_eq!(engine.receive(black_box(packets.clone())), BATCH);
+    }
+}
+
+fn engine_send(count: usize) {
+    let packets = batch();
+    let mut engine = Engine::open(Framing::Frames);
+    for _ in 0..count / BATCH {
+        assert_eq!(engine.send(black_box(packets.clone())), BATCH);
+    }
+}

@@ -1,0 +1,352 @@
+//! A runtime on which the same happens each time, and the server's part as a script: bytes that were
+//! made before, in answer to each request, without looking at what is in it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use async_tungstenite::tungstenite::handshake::derive_accept_key;
+use engineio_client::runtime::{Address, BoxedStream};
+use engineio_client::{Runtime, async_trait};
+use futures::executor::LocalSpawner;
+use futures::future::{BoxFuture, FutureExt as _, pending};
+use futures::io::{AsyncRead, AsyncWrite};
+use futures::task::LocalSpawnExt as _;
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Job {
+    /// The server sends.
+    Receive,
+    /// The client sends.
+    Send,
+    /// The client sends, and the server answers each.
+    Echo,
+}
+
+thread_local! {
+    /// A runtime is `Send`, and the spawner of a pool of one thread is not.
+    static SPAWNER: RefCell<Option<LocalSpawner>> = const { RefCell::new(None) };
+}
+
+/// Without a clock, timers and sockets. Its tasks run in the order in which they were woken.
+pub(crate) struct Scripted {
+    script: Arc<Mutex<Script>>,
+    numbers: AtomicU64,
+}
+
+impl Scripted {
+    pub(crate) fn new(spawner: LocalSpawner, script: Script) -> Self {
+        SPAWNER.set(Some(spawner));
+        Self {
+            script: Arc::new(Mutex::new(script)),
+            numbers: AtomicU64::new(1),
+        }
+    }
+}
+
+#[async_trait]
+impl Runtime for Scripted {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        pending().boxed()
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        SPAWNER.with_borrow(|spawner| {
+            let spawner = spawner.as_ref().expect("set when this was made");
+            spawner.spawn_local(task).expect("the pool outlives it");
+        });
+    }
+
+    fn random(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    async fn resolve(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn connect(&self, _: &Address) -> io::Result<BoxedStream> {
+        Ok(Box::new(Stream::new(Arc::clone(&self.script))))
+    }
+}
+
+/// What the server says in a session, and how much of it is left.
+pub(crate) struct Script {
+    job: Job,
+    /// How many messages are still to be received.
+    left: usize,
+    /// As many messages come in one body.
+    batch: usize,
+    /// As many frames, or one as an echo.
+    frames: Arc<[u8]>,
+    /// The response to a poll, and to a post.
+    payload: Arc<[u8]>,
+    taken: Arc<[u8]>,
+    /// The first poll has been answered.
+    open: bool,
+    /// A poll that waits for something to be answered with.
+    poll: Option<Arc<Mutex<Incoming>>>,
+    /// Echoes that wait for a poll.
+    owed: usize,
+}
+
+const OPEN: &str =
+    r#"0{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+
+impl Script {
+    pub(crate) fn new(job: Job, count: usize, text: &str, batch: usize) -> Self {
+        let packet = format!("4{text}");
+        let at_once = if job == Job::Echo { 1 } else { batch };
+        let payload = vec![packet.as_str(); at_once].join("\x1e");
+        Self {
+            job,
+            left: if job == Job::Receive { count } else { 0 },
+            batch,
+            frames: frame(&packet).repeat(at_once).into(),
+            payload: response(&payload).into(),
+            taken: response("ok").into(),
+            open: false,
+            poll: None,
+            owed: 0,
+        }
+    }
+
+    /// A poll has come by this stream.
+    fn polled(&mut self, incoming: &Arc<Mutex<Incoming>>) {
+        if !self.open {
+            self.open = true;
+            lock(incoming).push(response(OPEN).into(), 1);
+        } else if self.left > 0 {
+            self.left -= self.batch;
+            lock(incoming).push(Arc::clone(&self.payload), 1);
+        } else if self.owed > 0 {
+            self.owed -= 1;
+            lock(incoming).push(Arc::clone(&self.payload), 1);
+        } else {
+            self.poll = Some(Arc::clone(incoming));
+        }
+    }
+
+    fn posted(&mut self, incoming: &Arc<Mutex<Incoming>>) {
+        lock(incoming).push(Arc::clone(&self.taken), 1);
+        if self.job == Job::Echo {
+            match self.poll.take() {
+                Some(poll) => lock(&poll).push(Arc::clone(&self.payload), 1),
+                None => self.owed += 1,
+            }
+        }
+    }
+
+    /// The request for a websocket has come by this stream.
+    fn shook_hands(&mut self, head: &[u8], incoming: &Arc<Mutex<Incoming>>) {
+        let head = std::str::from_utf8(head).expect("the client's head is text");
+        let key = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            let wanted = name.eq_ignore_ascii_case("sec-websocket-key");
+            wanted.then(|| value.trim())
+        });
+        let accept = derive_accept_key(key.expect("it has a key").as_bytes());
+        let mut answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n"
+        )
+        .into_bytes();
+        answer.extend(frame(OPEN));
+        let mut incoming = lock(incoming);
+        incoming.push(answer.into(), 1);
+        if self.left > 0 {
+            incoming.push(Arc::clone(&self.frames), self.left / self.batch);
+        }
+    }
+}
+
+fn response(body: &str) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Length: {length}\r\n\r\n"
+    );
+    (head + body).into_bytes()
+}
+
+/// A text frame that is not masked.
+fn frame(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81];
+    match u8::try_from(text.len()) {
+        Ok(length) if length < 126 => frame.push(length),
+        Ok(length) => frame.extend([126, 0, length]),
+        Err(_) => panic!("the script has short frames alone"),
+    }
+    frame.extend(text.as_bytes());
+    frame
+}
+
+/// What the client will read.
+#[derive(Default)]
+struct Incoming {
+    pieces: VecDeque<Piece>,
+    reader: Option<Waker>,
+}
+
+/// Bytes that come some times over.
+struct Piece {
+    bytes: Arc<[u8]>,
+    at: usize,
+    times: usize,
+}
+
+impl Incoming {
+    fn push(&mut self, bytes: Arc<[u8]>, times: usize) {
+        self.pieces.push_back(Piece {
+            bytes,
+            at: 0,
+            times,
+        });
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+
+    /// As much as there is room for.
+    fn read(&mut self, mut buffer: &mut [u8]) -> usize {
+        let room = buffer.len();
+        while let Some(piece) = self.pieces.front_mut() {
+            let rest = &piece.bytes[piece.at..];
+            let count = rest.len().min(buffer.len());
+            if count == 0 {
+                break;
+            }
+            let (now, later) = buffer.split_at_mut(count);
+            now.copy_from_slice(&rest[..count]);
+            buffer = later;
+            piece.at += count;
+            if piece.at == piece.bytes.len() {
+                piece.at = 0;
+                piece.times -= 1;
+                if piece.times == 0 {
+                    self.pieces.pop_front();
+                }
+            }
+        }
+        room - buffer.len()
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().expect("nothing panics while it holds this")
+}
+
+/// The client's end of a connection. A flush ends a request, or a frame where one is sent at a time.
+struct Stream {
+    script: Arc<Mutex<Script>>,
+    incoming: Arc<Mutex<Incoming>>,
+    speaks: Speaks,
+    /// Something was written since the last flush.
+    written: bool,
+}
+
+enum Speaks {
+    /// Nothing has been flushed yet; this was written.
+    Unknown(Vec<u8>),
+    /// HTTP, and the request that is being written begins so.
+    Http(Option<u8>),
+    WebSocket,
+}
+
+impl Stream {
+    fn new(script: Arc<Mutex<Script>>) -> Self {
+        Self {
+            script,
+            incoming: Arc::default(),
+            speaks: Speaks::Unknown(Vec::new()),
+            written: false,
+        }
+    }
+
+    fn request(&self, method: Option<u8>) {
+        let mut script = lock(&self.script);
+        match method {
+            Some(b'G') => script.polled(&self.incoming),
+            Some(b'P') => script.posted(&self.incoming),
+            other => panic!("a request that begins with {other:?}"),
+        }
+    }
+
+    fn flushed(&mut self) {
+        match &mut self.speaks {
+            Speaks::Unknown(head) => {
+                let head = std::mem::take(head);
+                if head.windows(19).any(|part| part == b"transport=websocket") {
+                    self.speaks = Speaks::WebSocket;
+                    lock(&self.script).shook_hands(&head, &self.incoming);
+                } else {
+                    self.speaks = Speaks::Http(None);
+                    self.request(head.first().copied());
+                }
+            }
+            Speaks::Http(method) => {
+                let method = method.take();
+                self.request(method);
+            }
+            Speaks::WebSocket => {
+                let script = lock(&self.script);
+                if script.job == Job::Echo {
+                    lock(&self.incoming).push(Arc::clone(&script.frames), 1);
+                }
+            }
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut incoming = lock(&self.incoming);
+        match incoming.read(buffer) {
+            0 => {
+                incoming.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            count => Poll::Ready(Ok(count)),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.speaks {
+            Speaks::Unknown(head) => head.extend_from_slice(bytes),
+            Speaks::Http(first @ None) => *first = bytes.first().copied(),
+            Speaks::Http(_) | Speaks::WebSocket => {}
+        }
+        self.written = true;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.written) {
+            self.flushed();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

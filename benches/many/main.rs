@@ -1,0 +1,46 @@
+//! How memory and CPU time grow with the number of connections, and what a large message leaves behind.
+//!
+//!     cargo bench --bench many --all-features [-- [--quick] [idle] [large] [growth]]
+//!
+//! The server is a process of its own, and so are the clients of each measurement: so none begins in
+//! memory that another one has left. Needs Linux, which tells a process its memory.
+
+#[cfg(target_os = "linux")]
+mod plan;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
+#[path = "../server/mod.rs"]
+mod server;
+#[cfg(target_os = "linux")]
+mod system;
+#[cfg(target_os = "linux")]
+mod table;
+#[cfg(target_os = "linux")]
+mod worker;
+
+#[cfg(target_os = "linux")]
+fn main() {
+    // Cargo puts this there.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    let done = match arguments.split_first() {
+        Some((first, [])) if first == "--server" => process::serve(),
+        Some((first, rest)) if first == "--worker" => match plan::Plan::parse(rest) {
+            Some(plan) => worker::run(plan),
+            None => Err(format!("no plan: {rest:?}").into()),
+        },
+        _ => table::run(&arguments),
+    };
+    if let Err(error) = done {
+        eprintln!("many: {error}");
+        std::process::exit(1);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    eprintln!("many: this needs Linux, where a process is told its memory");
+}

@@ -1,0 +1,219 @@
+//! What a worker is to do: between the two processes it is a list of arguments.
+
+use std::time::Duration;
+
+use engineio_client::Message;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum OnRuntime {
+    Tokio,
+    Smol,
+    AsyncStd,
+}
+
+/// How a connection gets to where it stays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Way {
+    Websocket,
+    Polling,
+    Upgraded,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Form {
+    Text,
+    Binary,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Job {
+    /// Many connections, idle and then active.
+    Crowd { active: Active },
+    /// A large message each way on every connection.
+    Large { form: Form, order: Order },
+}
+
+/// In which order the large messages go their way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Order {
+    OneAfterAnother,
+    /// All at once: what is free afterwards lies between what is not, and glibc keeps it.
+    AtOnce,
+    /// All at once, and glibc gives free blocks of this size back to the system: so what is left
+    /// belongs to the connections.
+    AtOnceMapped,
+}
+
+/// After the idle time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Active {
+    No,
+    /// A message a second on each connection.
+    One,
+    /// And then ten.
+    OneAndTen,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) runtime: OnRuntime,
+    pub(crate) way: Way,
+    pub(crate) connections: usize,
+    pub(crate) job: Job,
+    pub(crate) quick: bool,
+    pub(crate) port: u16,
+}
+
+impl OnRuntime {
+    pub(crate) const ALL: [Self; 3] = [Self::Tokio, Self::Smol, Self::AsyncStd];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tokio => "tokio",
+            Self::Smol => "smol",
+            Self::AsyncStd => "async-std",
+        }
+    }
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Websocket, Self::Polling, Self::Upgraded];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Websocket => "websocket",
+            Self::Polling => "polling",
+            Self::Upgraded => "upgraded",
+        }
+    }
+
+    pub(crate) fn transports(self) -> &'static [&'static str] {
+        match self {
+            Self::Websocket => &["websocket"],
+            Self::Polling => &["polling"],
+            Self::Upgraded => &["polling", "websocket"],
+        }
+    }
+
+    /// The transport that it stays on.
+    pub(crate) fn destination(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::Websocket | Self::Upgraded => "websocket",
+        }
+    }
+}
+
+impl Form {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Binary => "binary",
+        }
+    }
+}
+
+impl Job {
+    const ALL: [(&'static str, Self); 9] = [
+        ("idle", Self::Crowd { active: Active::No }),
+        (
+            "one",
+            Self::Crowd {
+                active: Active::One,
+            },
+        ),
+        (
+            "one-and-ten",
+            Self::Crowd {
+                active: Active::OneAndTen,
+            },
+        ),
+        ("text", Self::large(Form::Text, Order::OneAfterAnother)),
+        ("binary", Self::large(Form::Binary, Order::OneAfterAnother)),
+        ("text-at-once", Self::large(Form::Text, Order::AtOnce)),
+        ("binary-at-once", Self::large(Form::Binary, Order::AtOnce)),
+        ("text-mapped", Self::large(Form::Text, Order::AtOnceMapped)),
+        (
+            "binary-mapped",
+            Self::large(Form::Binary, Order::AtOnceMapped),
+        ),
+    ];
+
+    const fn large(form: Form, order: Order) -> Self {
+        Self::Large { form, order }
+    }
+
+    fn name(self) -> &'static str {
+        let known = Self::ALL.iter().find(|(_, job)| *job == self);
+        known.map(|(name, _)| *name).expect("all are in the list")
+    }
+}
+
+impl Plan {
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        vec![
+            self.runtime.name().to_owned(),
+            self.way.name().to_owned(),
+            self.connections.to_string(),
+            self.job.name().to_owned(),
+            if self.quick { "quick" } else { "slow" }.to_owned(),
+            self.port.to_string(),
+        ]
+    }
+
+    pub(crate) fn parse(arguments: &[String]) -> Option<Self> {
+        let [runtime, way, connections, job, pace, port] = arguments else {
+            return None;
+        };
+        Some(Self {
+            runtime: OnRuntime::ALL
+                .into_iter()
+                .find(|one| one.name() == runtime)?,
+            way: Way::ALL.into_iter().find(|one| one.name() == way)?,
+            connections: connections.parse().ok()?,
+            job: Job::ALL.into_iter().find(|(name, _)| name == job)?.1,
+            quick: pace == "quick",
+            port: port.parse().ok()?,
+        })
+    }
+
+    /// The server pings this often: more often than by default, so that it need not be waited for.
+    pub(crate) fn ping_interval(&self) -> Duration {
+        Duration::from_secs(match (self.job, self.quick) {
+            (Job::Large { .. }, _) => 1,
+            (Job::Crowd { .. }, true) => 2,
+            (Job::Crowd { .. }, false) => 5,
+        })
+    }
+
+    /// What glibc is told in the worker's environment.
+    pub(crate) fn environment(&self) -> Option<(&'static str, &'static str)> {
+        let mapped = matches!(
+            self.job,
+            Job::Large {
+                order: Order::AtOnceMapped,
+                ..
+            }
+        );
+        // Its own value of this, which then no longer follows the largest block that was freed.
+        mapped.then_some(("MALLOC_MMAP_THRESHOLD_", "131072"))
+    }
+
+    /// For each of the active times.
+    pub(crate) fn active(&self) -> Duration {
+        Duration::from_secs(if self.quick { 2 } else { 5 })
+    }
+
+    /// The large message. On polling it is as large as the server's `maxPayload` lets it be: that is
+    /// 1,000,000, and base64 takes a third more.
+    pub(crate) fn large_message(&self, form: Form) -> Message {
+        let polling = self.way == Way::Polling;
+        match form {
+            Form::Text => Message::from("x".repeat(if polling { 999_999 } else { 1_000_000 })),
+            Form::Binary => Message::from(vec![7; if polling { 749_997 } else { 1_000_000 }]),
+        }
+    }
+}
+
+/// The server's interval where nobody sets it.
+pub(crate) const DEFAULT_PING_INTERVAL: Duration = Duration::from_secs(25);

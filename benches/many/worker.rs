@@ -1,0 +1,264 @@
+//! The process with the clients. It prints what it has measured, a name and a number a line.
+
+use std::io::Read as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use engineio_client::transports::Transports;
+use engineio_client::{AsyncStd, Builder, Client, Event, Handle, Runtime, Smol, Tokio};
+use futures::StreamExt as _;
+use futures::stream::{self, FuturesUnordered};
+
+use super::plan::{Active, Form, Job, OnRuntime, Order, Plan, Way};
+use super::system;
+
+/// A plan takes a fraction of this, unless something hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// So many sessions are being opened at a time.
+const OPENING: usize = 100;
+/// How often the time is looked at for what is to be begun.
+const TICK: Duration = Duration::from_millis(10);
+
+/// So many each connection has while it is idle: what they need is part of the memory.
+const HEARTBEATS: u32 = 2;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
+    end_with_the_starter();
+    system::raise_files()?;
+    match plan.runtime {
+        OnRuntime::Tokio => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(work::<Tokio>(plan)),
+        OnRuntime::Smol => smol::block_on(work::<Smol>(plan)),
+        OnRuntime::AsyncStd => async_std::task::block_on(work::<AsyncStd>(plan)),
+    }
+}
+
+/// However the one that started this ends, its end of the standard input is closed.
+fn end_with_the_starter() {
+    std::thread::spawn(|| {
+        while std::io::stdin()
+            .read(&mut [0; 64])
+            .is_ok_and(|read| read > 0)
+        {}
+        std::process::exit(1);
+    });
+    std::thread::spawn(|| {
+        std::thread::sleep(PATIENCE);
+        eprintln!("many: a worker hangs");
+        std::process::exit(1);
+    });
+}
+
+async fn work<R: Runtime + Default>(plan: Plan) -> Result<(), Failure> {
+    let _warm_up = warm_up::<R>(plan).await?;
+    match plan.job {
+        Job::Crowd { active } => crowd::<R>(plan, active).await?,
+        Job::Large { form, order } => large::<R>(plan, form, order).await?,
+    }
+    // Thousands of goodbyes are not part of it.
+    std::process::exit(0);
+}
+
+type OneClient<R> = Client<Transports, R>;
+
+async fn open<R: Runtime + Default>(plan: Plan) -> Result<OneClient<R>, Failure> {
+    let Plan { port, way, .. } = plan;
+    let interval = plan.ping_interval().as_millis();
+    let upgrade = u8::from(way == Way::Upgraded);
+    let url =
+        format!("http://127.0.0.1:{port}/?job=idle&ping_interval={interval}&upgrade={upgrade}");
+    let mut client = Builder::new(url, Transports::default(), R::default())
+        .transports(way.transports().iter().copied())
+        .connect()
+        .await?;
+    while client.transport() != Some(way.destination()) {
+        match client.next().await {
+            Some(Event::Connected(_) | Event::Upgraded { .. }) => {}
+            other => return Err(format!("instead of an upgrade came {other:?}").into()),
+        }
+    }
+    Ok(client)
+}
+
+/// A connection that has been used, before anything is measured: what is made but once is there then.
+async fn warm_up<R: Runtime + Default>(plan: Plan) -> Result<OneClient<R>, Failure> {
+    let mut client = open::<R>(plan).await?;
+    client.send("hello").await?;
+    match client.recv().await {
+        Some(message) if message.as_text() == Some("hello") => Ok(client),
+        other => Err(format!("instead of an echo came {other:?}").into()),
+    }
+}
+
+fn report(name: &str, figure: f64) {
+    println!("{name} {figure}");
+}
+
+fn memory_each(before: u64, plan: Plan) -> Result<f64, Failure> {
+    let grown = system::memory()?.saturating_sub(before);
+    Ok(grown as f64 / plan.connections as f64)
+}
+
+/// What the tasks that receive have seen.
+#[derive(Default)]
+struct Seen {
+    messages: AtomicU64,
+    ends: AtomicU64,
+}
+
+async fn crowd<R: Runtime + Default>(plan: Plan, active: Active) -> Result<(), Failure> {
+    let runtime = R::default();
+    let seen = Arc::new(Seen::default());
+    let before = system::memory()?;
+    let handles = open_evenly::<R>(plan, &runtime, &seen).await?;
+
+    let start = system::cpu();
+    runtime.sleep(plan.ping_interval() * HEARTBEATS).await;
+    let taken = system::cpu().saturating_sub(start);
+    let heartbeats = f64::from(HEARTBEATS) * plan.connections as f64;
+    report("heartbeat_cpu", taken.as_secs_f64() / heartbeats);
+    report("memory", memory_each(before, plan)?);
+
+    let rates: &[u64] = match active {
+        Active::No => &[],
+        Active::One => &[1],
+        Active::OneAndTen => &[1, 10],
+    };
+    for each in rates {
+        let start = (system::cpu(), seen.messages.load(Ordering::Relaxed));
+        let sent = send_evenly(plan, &runtime, &handles, *each).await?;
+        let wanted = start.1 + sent;
+        for _ in 0..200 {
+            if seen.messages.load(Ordering::Relaxed) >= wanted {
+                break;
+            }
+            runtime.sleep(TICK).await;
+        }
+        let taken = system::cpu().saturating_sub(start.0);
+        let came = seen.messages.load(Ordering::Relaxed);
+        if came != wanted {
+            return Err(format!("of {sent} messages {} came back", came - start.1).into());
+        }
+        // With the heartbeats, which come more often than by default.
+        report(
+            &format!("echo_{each}_cpu"),
+            taken.as_secs_f64() / sent as f64,
+        );
+    }
+    match seen.ends.load(Ordering::Relaxed) {
+        0 => Ok(()),
+        ends => Err(format!("{ends} sessions have ended").into()),
+    }
+}
+
+/// Opens the sessions evenly over one interval of the heartbeat, so that their pings do not all come
+/// at the same moment; and has a task wait for messages on each, as a user's would.
+async fn open_evenly<R: Runtime + Default>(
+    plan: Plan,
+    runtime: &R,
+    seen: &Arc<Seen>,
+) -> Result<Vec<Handle>, Failure> {
+    let mut handles = Vec::with_capacity(plan.connections);
+    let mut opening = FuturesUnordered::new();
+    let mut begun = 0;
+    let start = runtime.now();
+    while handles.len() < plan.connections {
+        let passed = runtime.now().saturating_sub(start);
+        let share = passed.as_secs_f64() / plan.ping_interval().as_secs_f64();
+        let due = ((share * plan.connections as f64) as usize).min(plan.connections);
+        while begun < due && opening.len() < OPENING {
+            begun += 1;
+            opening.push(open::<R>(plan));
+        }
+        let opened = if opening.is_empty() {
+            runtime.sleep(TICK).await;
+            continue;
+        } else {
+            opening.next().await
+        };
+        let mut client = opened.expect("there is one")?;
+        handles.push(client.handle());
+        let seen = Arc::clone(seen);
+        runtime.spawn(Box::pin(async move {
+            while client.recv().await.is_some() {
+                seen.messages.fetch_add(1, Ordering::Relaxed);
+            }
+            seen.ends.fetch_add(1, Ordering::Relaxed);
+        }));
+    }
+    Ok(handles)
+}
+
+/// Sends on each connection so many messages a second, each tick on its share of them. That is one
+/// task, since a timer for each connection would be a cost of the user's.
+async fn send_evenly<R: Runtime>(
+    plan: Plan,
+    runtime: &R,
+    handles: &[Handle],
+    each: u64,
+) -> Result<u64, Failure> {
+    let text = "x".repeat(64);
+    let all = plan.active().as_secs() * each * handles.len() as u64;
+    let start = runtime.now();
+    let mut sent = 0;
+    while sent < all {
+        let share =
+            (runtime.now().saturating_sub(start)).as_secs_f64() / plan.active().as_secs_f64();
+        let due = ((share * all as f64) as u64).min(all);
+        for number in sent..due {
+            handles[number as usize % handles.len()].try_send(text.as_str())?;
+        }
+        sent = due;
+        runtime.sleep(TICK).await;
+    }
+    Ok(sent)
+}
+
+async fn large<R: Runtime + Default>(plan: Plan, form: Form, order: Order) -> Result<(), Failure> {
+    let runtime = R::default();
+    let before = system::memory()?;
+    let opening = stream::iter((0..plan.connections).map(|_| open::<R>(plan)));
+    let opened: Vec<_> = opening.buffer_unordered(OPENING).collect().await;
+    let mut clients = opened.into_iter().collect::<Result<Vec<_>, _>>()?;
+    report("memory_before", memory_each(before, plan)?);
+    let at_a_time = match order {
+        Order::OneAfterAnother => 1,
+        Order::AtOnce | Order::AtOnceMapped => plan.connections,
+    };
+    let echoes = stream::iter(clients.iter_mut().map(|client| echo(plan, form, client)));
+    let echoes: Vec<_> = echoes.buffer_unordered(at_a_time).collect().await;
+    echoes.into_iter().collect::<Result<(), _>>()?;
+    report("memory_right_after", memory_each(before, plan)?);
+    // Quiet, but for the heartbeats.
+    runtime
+        .sleep(plan.ping_interval() * HEARTBEATS * 5 / 4)
+        .await;
+    report("memory", memory_each(before, plan)?);
+    match clients
+        .iter()
+        .position(|client| client.transport() != Some(plan.way.destination()))
+    {
+        None => Ok(()),
+        Some(index) => Err(format!("the session {index} has ended").into()),
+    }
+}
+
+/// One message each way, of which nothing is kept.
+async fn echo<R: Runtime>(
+    plan: Plan,
+    form: Form,
+    client: &mut OneClient<R>,
+) -> Result<(), Failure> {
+    let length = plan.large_message(form).len();
+    client.send(plan.large_message(form)).await?;
+    match client.recv().await {
+        Some(message) if message.len() == length => Ok(()),
+        Some(message) => Err(format!("{} bytes came back of {length}", message.len()).into()),
+        None => Err(format!("instead of an echo: {}", client.wait().await).into()),
+    }
+}

@@ -1,0 +1,141 @@
+//! What the server does in a session, and what it sends, encoded before.
+
+use std::io;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::http::Request;
+use super::{refused, websocket};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    Receive,
+    Send,
+    Echo,
+    Idle,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Job {
+    pub(super) kind: Kind,
+    pub(super) length: usize,
+    pub(super) count: usize,
+    pub(super) text: bool,
+    pub(super) ping_interval: Duration,
+    pub(super) ping_timeout: Duration,
+    pub(super) upgrade: bool,
+}
+
+/// What a body or a write holds at least, if there are messages enough.
+const PIECE: usize = 64 * 1024;
+
+/// No benchmark needs a larger message, and the server holds it in memory.
+const LONGEST: usize = 64 * 1024 * 1024;
+
+impl Job {
+    pub(super) fn parse(request: &Request) -> io::Result<Self> {
+        let number = |name: &str, default: usize| match request.value(name) {
+            None => Ok(default),
+            Some(value) => value
+                .parse::<usize>()
+                .map_err(|_| refused(format!("{name}={value} is no number"))),
+        };
+        let kind = match request.value("job").unwrap_or("idle") {
+            "receive" => Kind::Receive,
+            "send" => Kind::Send,
+            "echo" => Kind::Echo,
+            "idle" => Kind::Idle,
+            other => return Err(refused(format!("there is no job {other}"))),
+        };
+        let text = match request.value("form").unwrap_or("text") {
+            "text" => true,
+            "binary" => false,
+            other => return Err(refused(format!("there is no form {other}"))),
+        };
+        let job = Self {
+            kind,
+            length: number("length", 64)?,
+            count: number("count", 200_000)?,
+            text,
+            ping_interval: Duration::from_millis(number("ping_interval", 25_000)? as u64),
+            ping_timeout: Duration::from_millis(number("ping_timeout", 20_000)? as u64),
+            upgrade: number("upgrade", 0)? == 1,
+        };
+        if job.length > LONGEST {
+            return Err(refused(format!("length is at most {LONGEST}")));
+        }
+        if job.count == 0 {
+            return Err(refused("count is at least 1"));
+        }
+        if job.upgrade && kind != Kind::Idle {
+            return Err(refused("upgrade=1 is for job=idle alone"));
+        }
+        Ok(job)
+    }
+
+    /// A message as it stands in a payload.
+    pub(super) fn packet(&self) -> Vec<u8> {
+        if self.text {
+            let mut packet = vec![b'x'; self.length.saturating_add(1)];
+            packet[0] = b'4';
+            packet
+        } else {
+            format!("b{}", BASE64.encode(self.bytes())).into_bytes()
+        }
+    }
+
+    /// A message as a frame of a server.
+    pub(super) fn frame(&self) -> Vec<u8> {
+        if self.text {
+            websocket::frame(websocket::TEXT, &self.packet())
+        } else {
+            websocket::frame(websocket::BINARY, &self.bytes())
+        }
+    }
+
+    /// The length of a message in a client's frames.
+    pub(super) fn frame_length(&self) -> usize {
+        self.length.saturating_add(usize::from(self.text))
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        (0..self.length).map(|index| index as u8).collect()
+    }
+}
+
+/// As many of the same as fill a piece, so that any smaller number of them is the beginning of it.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    whole: Vec<u8>,
+    /// Of one of them, with what follows it.
+    length: usize,
+    separator: usize,
+}
+
+impl Pieces {
+    pub(super) fn new(one: &[u8], separator: &[u8]) -> Self {
+        let length = one.len() + separator.len();
+        let mut whole = Vec::with_capacity(PIECE + length);
+        while whole.len() < PIECE {
+            whole.extend_from_slice(one);
+            whole.extend_from_slice(separator);
+        }
+        Self {
+            whole,
+            length,
+            separator: separator.len(),
+        }
+    }
+
+    /// How many there are at most.
+    pub(super) fn most(&self) -> usize {
+        self.whole.len() / self.length
+    }
+
+    /// This many of them (one at least, `most` at most), without a separator at the end.
+    pub(super) fn first(&self, count: usize) -> &[u8] {
+        &self.whole[..count * self.length - self.separator]
+    }
+}

@@ -1,0 +1,282 @@
+//! A session on polling: what its GETs are answered with, and what its POSTs bring.
+
+use std::cmp::Ordering;
+use std::io;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::http::{Connection, Request, response_head};
+use super::job::{Job, Kind, Pieces};
+use super::{lock, refused};
+
+const SEPARATOR: u8 = b'\x1e';
+
+pub(super) struct Session {
+    pub(super) job: Job,
+    /// What the job's bodies are made of; nothing for `idle`.
+    pieces: Option<Pieces>,
+    /// The answer with as many messages as it may hold, head included.
+    full_answer: Vec<u8>,
+    /// The length of a message in a payload.
+    packet_length: usize,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    started: bool,
+    /// How many messages of the job's own the client is yet to get.
+    owed: usize,
+    counted: usize,
+    /// Packets that wait for a GET.
+    packets: Vec<Vec<u8>>,
+    ping_due: Instant,
+    pong_is_due: bool,
+    probe: Probe,
+    ended: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Probe {
+    None,
+    /// The poll that waits is to be answered now.
+    Begun,
+    /// Polls are answered, but not so fast that they become a storm.
+    Going,
+}
+
+impl Session {
+    pub(super) fn new(job: Job) -> Self {
+        let packet = match job.kind {
+            Kind::Idle => Vec::new(),
+            _ => job.packet(),
+        };
+        let pieces = (!packet.is_empty()).then(|| Pieces::new(&packet, &[SEPARATOR]));
+        let full_answer = pieces.as_ref().map_or_else(Vec::new, |pieces| {
+            let body = pieces.first(pieces.most());
+            [response_head("200 OK", body.len()).as_bytes(), body].concat()
+        });
+        Self {
+            job,
+            pieces,
+            full_answer,
+            packet_length: packet.len(),
+            state: Mutex::new(State {
+                started: false,
+                owed: 0,
+                counted: 0,
+                packets: Vec::new(),
+                ping_due: Instant::now() + job.ping_interval,
+                pong_is_due: false,
+                probe: Probe::None,
+                ended: false,
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        lock(&self.state).ended
+    }
+
+    /// Answers a GET, when there is something to say.
+    pub(super) async fn poll(&self, connection: &mut Connection) -> io::Result<()> {
+        let begun = Instant::now();
+        loop {
+            if let Some(answer) = self.answer(begun)? {
+                return match answer {
+                    Answer::Full => connection.write(&self.full_answer).await,
+                    Answer::Messages(pieces, count) => {
+                        connection.respond("200 OK", pieces.first(count)).await
+                    }
+                    Answer::Body(body) => connection.respond("200 OK", &body).await,
+                };
+            }
+            let deadline = self.deadline(begun);
+            tokio::select! {
+                _ = timeout_at(deadline, self.changed.notified()) => {}
+                more = connection.fill() => if !more? {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                },
+            }
+        }
+    }
+
+    fn deadline(&self, begun: Instant) -> Instant {
+        let state = lock(&self.state);
+        match state.probe {
+            Probe::None => state.ping_due,
+            _ => begun + Duration::from_millis(100),
+        }
+    }
+
+    fn answer(&self, begun: Instant) -> io::Result<Option<Answer<'_>>> {
+        let mut state = lock(&self.state);
+        if !state.packets.is_empty() {
+            let body = state.packets.join(&SEPARATOR);
+            state.packets.clear();
+            return Ok(Some(Answer::Body(body)));
+        }
+        if state.owed > 0
+            && let Some(pieces) = &self.pieces
+        {
+            let count = state.owed.min(pieces.most());
+            state.owed -= count;
+            return Ok(Some(if count == pieces.most() {
+                Answer::Full
+            } else {
+                Answer::Messages(pieces, count)
+            }));
+        }
+        let now = Instant::now();
+        let noop = match state.probe {
+            _ if state.ended => true,
+            Probe::None => false,
+            Probe::Begun => true,
+            Probe::Going => now >= begun + Duration::from_millis(100),
+        };
+        if noop {
+            if state.probe == Probe::Begun {
+                state.probe = Probe::Going;
+            }
+            return Ok(Some(Answer::Body(b"6".to_vec())));
+        }
+        if now >= state.ping_due && state.probe == Probe::None {
+            if state.pong_is_due {
+                state.ended = true;
+                return Err(refused("no pong came"));
+            }
+            state.pong_is_due = true;
+            state.ping_due = now + self.job.ping_timeout;
+            return Ok(Some(Answer::Body(b"2".to_vec())));
+        }
+        Ok(None)
+    }
+
+    /// Takes a POST.
+    pub(super) async fn post(
+        &self,
+        connection: &mut Connection,
+        request: &Request,
+    ) -> io::Result<()> {
+        let body = connection.body(request).await?;
+        if self.take(&body) {
+            self.changed.notify_one();
+        }
+        connection.write(OK).await
+    }
+
+    /// Whether there is something for a GET now.
+    fn take(&self, body: &[u8]) -> bool {
+        let mut state = lock(&self.state);
+        if state.started && self.job.kind == Kind::Send {
+            // All of one length: then it tells that there is nothing else among them.
+            let count = memchr::memchr_iter(SEPARATOR, body).count() + 1;
+            let length = count * (self.packet_length + 1) - 1;
+            if body.len() == length && self.is_message(body) {
+                return self.count(&mut state, count);
+            }
+        }
+        let mut told = false;
+        for packet in body.split(|&byte| byte == SEPARATOR) {
+            told |= self.take_packet(&mut state, packet);
+        }
+        told
+    }
+
+    fn is_message(&self, packet: &[u8]) -> bool {
+        let first = if self.job.text { b'4' } else { b'b' };
+        packet.len() >= self.packet_length && packet.first() == Some(&first)
+    }
+
+    fn count(&self, state: &mut State, count: usize) -> bool {
+        state.counted += count;
+        let words = match state.counted.cmp(&self.job.count) {
+            Ordering::Less => return false,
+            Ordering::Equal => "4done",
+            Ordering::Greater => "4more than were asked for",
+        };
+        state.packets.push(words.into());
+        true
+    }
+
+    fn take_packet(&self, state: &mut State, packet: &[u8]) -> bool {
+        match packet.first() {
+            Some(b'1') => {
+                state.ended = true;
+                true
+            }
+            Some(b'3') => {
+                state.pong_is_due = false;
+                state.ping_due = Instant::now() + self.job.ping_interval;
+                // The poll that waits has the pong's deadline, which is earlier or later.
+                true
+            }
+            Some(b'4' | b'b') => self.take_message(state, packet),
+            _ => {
+                state.ended = true;
+                true
+            }
+        }
+    }
+
+    fn take_message(&self, state: &mut State, packet: &[u8]) -> bool {
+        match self.job.kind {
+            Kind::Idle => {
+                state.packets.push(packet.to_vec());
+                true
+            }
+            _ if !state.started => {
+                state.started = true;
+                if self.job.kind == Kind::Receive {
+                    state.owed = self.job.count;
+                }
+                true
+            }
+            Kind::Receive => false,
+            Kind::Echo => {
+                state.owed += 1;
+                true
+            }
+            Kind::Send if self.is_message(packet) && packet.len() == self.packet_length => {
+                self.count(state, 1)
+            }
+            Kind::Send => {
+                let words = format!("4a message of {} bytes in a payload", packet.len());
+                state.packets.push(words.into_bytes());
+                true
+            }
+        }
+    }
+
+    /// A websocket has begun to ask: the poll that waits is let go.
+    pub(super) fn probe(&self) {
+        lock(&self.state).probe = Probe::Begun;
+        self.changed.notify_one();
+    }
+
+    /// The session leaves polling, with what has waited for a GET.
+    pub(super) fn leave(&self) -> Vec<Vec<u8>> {
+        let mut state = lock(&self.state);
+        state.ended = true;
+        self.changed.notify_one();
+        std::mem::take(&mut state.packets)
+    }
+
+    /// A probe that was given up: the session stays on polling.
+    pub(super) fn stay(&self) {
+        lock(&self.state).probe = Probe::None;
+        self.changed.notify_one();
+    }
+}
+
+enum Answer<'a> {
+    Full,
+    Messages(&'a Pieces, usize),
+    Body(Vec<u8>),
+}
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nok";
