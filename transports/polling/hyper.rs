@@ -198,6 +198,8 @@ impl Connection {
         let (requests, driver) = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_header_size(exchange.limits.head)
+            // Else it grows to 400 KiB with long bodies, and stays so.
+            .read_buf_exact_size(Some(exchange.limits.head.max(BUFFER)))
             .handshake(io)
             .await
             .map_err(|error| http_error(error, exchange))?;
@@ -428,8 +430,8 @@ fn is_malformed_body(error: &::hyper::Error) -> bool {
         })
 }
 
-/// hyper's adaptive buffer grows to 400 KiB, and an adapter that zeroes the whole of it at each read
-/// costs three times the time: so the bytes go through a buffer that is never zeroed again.
+/// An adapter that zeroes hyper's buffer at each read costs three times the time: so the bytes go
+/// through a buffer that is never zeroed again, at most so many at a time.
 const BUFFER: usize = 64 * 1024;
 
 /// A stream of ours with the traits of hyper.
@@ -475,6 +477,24 @@ impl ::hyper::rt::Write for Io {
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
         let count = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.meter
+            .written
+            .fetch_add(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
+        Poll::Ready(Ok(count))
+    }
+
+    /// Or else hyper copies each body into a buffer that keeps the size of the largest.
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        let stream = Pin::new(&mut self.stream);
+        let count = std::task::ready!(stream.poll_write_vectored(cx, buffers))?;
         self.meter
             .written
             .fetch_add(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);

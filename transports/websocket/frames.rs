@@ -72,7 +72,7 @@ impl FrameWriter {
                     write_header(output, opcode, length, mask);
                     let done = match prefix {
                         Some(byte) => {
-                            mask_into(output, &[byte], mask, 0);
+                            output.push(byte ^ mask[0]);
                             1
                         }
                         None => 0,
@@ -109,6 +109,7 @@ fn parts(packet: &Packet) -> (Option<u8>, &[u8], OpCode) {
     }
 }
 
+#[inline]
 fn write_header(output: &mut Vec<u8>, opcode: OpCode, length: usize, mask: [u8; 4]) {
     let header = FrameHeader {
         opcode,
@@ -123,6 +124,9 @@ fn write_header(output: &mut Vec<u8>, opcode: OpCode, length: usize, mask: [u8; 
 const BLOCK: usize = 4096;
 
 /// Appends data, masked as the part of the payload that begins at `offset`.
+///
+/// Inlined, though it is not short: the call alone is a tenth of what a short message takes.
+#[inline(always)]
 fn mask_into(output: &mut Vec<u8>, data: &[u8], mut mask: [u8; 4], offset: usize) {
     mask.rotate_left(offset % 4);
     let [a, b, c, d] = mask;

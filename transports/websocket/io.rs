@@ -70,13 +70,15 @@ impl Io {
         !self.output.is_empty()
     }
 
-    /// Reads once, to where the reader of frames wants it. Nothing is the end.
+    /// Reads once, to where the reader of frames wants it, and tells how much that was (nothing is the
+    /// end) and whether there was room for more.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         frames: &mut FrameReader,
-    ) -> Poll<io::Result<usize>> {
+    ) -> Poll<io::Result<(usize, bool)>> {
         let stream = Pin::new(&mut self.stream);
+        let mut room_left = false;
         let polled = if let Some(room) = frames.room() {
             let polled = stream.poll_read(cx, room);
             if let Poll::Ready(Ok(count)) = polled {
@@ -87,16 +89,17 @@ impl Io {
             scratch::with(self.piece, |piece| {
                 let polled = stream.poll_read(cx, piece);
                 if let Poll::Ready(Ok(count)) = polled {
+                    room_left = count < piece.len();
                     frames.feed(piece.get(..count).unwrap_or_default());
                 }
                 polled
             })
         };
-        if let Poll::Ready(Ok(count)) = polled {
-            let count = u64::try_from(count).unwrap_or_default();
-            self.read = self.read.wrapping_add(count);
-        }
-        polled
+        let count = ready!(polled)?;
+        self.read = self
+            .read
+            .wrapping_add(u64::try_from(count).unwrap_or_default());
+        Poll::Ready(Ok((count, room_left)))
     }
 
     /// Writes and flushes all that stands in the output.

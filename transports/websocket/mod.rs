@@ -247,6 +247,9 @@ struct Receiver {
 /// A call returns at most so many packets, and so many bytes beyond the first.
 const MOST_PACKETS: usize = 256;
 const MOST_BYTES: usize = 64 * 1024;
+/// So few are returned without another look at a socket that a read has emptied: some runtimes ask the
+/// system for that. More come from a server that is busy, and has sent others meanwhile.
+const FEW: usize = 8;
 /// And reads, or looks at frames, no more often than this before others get a turn.
 const MOST_LOOKS: usize = 1024;
 
@@ -267,6 +270,7 @@ impl Receiver {
         let mut packets = Vec::new();
         let mut bytes = 0_usize;
         let mut waits = false;
+        let mut emptied = false;
         for _ in 0..MOST_LOOKS {
             let State { io, frames, .. } = &mut *state;
             let decoded = match frames.next() {
@@ -289,9 +293,13 @@ impl Receiver {
                     packets.push(Packet::Close);
                     break;
                 }
+                Ok(None) if emptied && (1..FEW).contains(&packets.len()) => break,
                 Ok(None) => match io.poll_read(cx, frames) {
-                    Poll::Ready(Ok(1..)) => continue,
-                    Poll::Ready(Ok(0)) => {
+                    Poll::Ready(Ok((1.., room_left))) => {
+                        emptied = room_left;
+                        continue;
+                    }
+                    Poll::Ready(Ok((0, _))) => {
                         state.end();
                         Err(Error::new(
                             ErrorKind::Ended,
