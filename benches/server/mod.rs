@@ -166,10 +166,12 @@ async fn answer(
     }
 }
 
+const MAX_PAYLOAD: usize = 1_000_000;
+
 fn open_packet(sid: &str, job: &Job, upgrades: &str) -> String {
     let (interval, timeout) = (job.ping_interval.as_millis(), job.ping_timeout.as_millis());
     format!(
-        r#"0{{"sid":"{sid}","upgrades":[{upgrades}],"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":1000000}}"#
+        r#"0{{"sid":"{sid}","upgrades":[{upgrades}],"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":{MAX_PAYLOAD}}}"#
     )
 }
 

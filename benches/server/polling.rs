@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::http::{Connection, Request, response_head};
 use super::job::{Job, Kind, Pieces};
-use super::{lock, refused};
+use super::{MAX_PAYLOAD, lock, refused};
 
 const SEPARATOR: u8 = b'\x1e';
 
@@ -163,6 +163,10 @@ impl Session {
         request: &Request,
     ) -> io::Result<()> {
         let body = connection.body(request).await?;
+        if body.len() > MAX_PAYLOAD {
+            let words = b"more than maxPayload";
+            return connection.respond("413 Payload Too Large", words).await;
+        }
         if self.take(&body) {
             self.changed.notify_one();
         }

@@ -43,10 +43,9 @@ pub(super) async fn work(connection: &mut Connection, job: &Job) -> io::Result<(
     }
     frames.connection.set_room(256 * 1024);
     let one = job.frame();
-    // The message that starts the job.
-    let Some(_) = frames.message().await? else {
+    if !start(&mut frames).await? {
         return Ok(());
-    };
+    }
     match job.kind {
         Kind::Receive => {
             let pieces = Pieces::new(&one, b"");
@@ -84,6 +83,18 @@ pub(super) async fn work(connection: &mut Connection, job: &Job) -> io::Result<(
     // Until the client goes.
     while frames.message().await?.is_some() {}
     Ok(())
+}
+
+/// Waits for the message that starts the job. There are clients that send a pong before it.
+async fn start(frames: &mut Frames<'_>) -> io::Result<bool> {
+    frames.keep = true;
+    while let Some(message) = frames.message().await? {
+        if !message.text || frames.kept.first() == Some(&b'4') {
+            frames.keep = false;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Takes over a session from polling, if the client goes through with it.
