@@ -9,6 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use lexopt::Arg;
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
 
 pub type Failure = Box<dyn Error + Send + Sync>;
 
@@ -213,10 +214,7 @@ fn now() -> Instant {
 
 fn cpu() -> i64 {
     let usage = getrusage(UsageWho::RUSAGE_SELF).expect("there is always this process");
-    [usage.user_time(), usage.system_time()]
-        .iter()
-        .map(|time| i64::from(time.tv_sec()) * 1_000_000_000 + i64::from(time.tv_usec()) * 1_000)
-        .sum()
+    usage.user_time().num_nanoseconds() + usage.system_time().num_nanoseconds()
 }
 
 /// A worker's `main`.

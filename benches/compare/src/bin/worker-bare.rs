@@ -30,8 +30,12 @@ fn work(task: &Task) -> Result<Times, Failure> {
             run(task, socket).await
         }),
         "async-std" => async_std::task::block_on(async {
-            let (socket, _) = library::async_std::connect_async(address).await?;
-            run(task, socket).await
+            #[expect(
+                deprecated,
+                reason = "as async-std itself: for those who still run on it"
+            )]
+            let connecting = library::async_std::connect_async(address);
+            run(task, connecting.await?.0).await
         }),
         other => Err(format!("there is no runtime {other}").into()),
     }

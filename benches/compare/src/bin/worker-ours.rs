@@ -84,9 +84,8 @@ async fn run<R: Runtime>(task: &Task, runtime: R) -> Result<Times, Failure> {
             let client = builder.connect().await?;
             read(task, client, async |client| {
                 loop {
-                    match client.next().await? {
-                        Event::Message(message) => return Some(message),
-                        _ => {}
+                    if let Event::Message(message) = client.next().await? {
+                        return Some(message);
                     }
                 }
             })
