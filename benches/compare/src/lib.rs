@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Instant;
 
-use bytes::Bytes;
 use lexopt::Arg;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
@@ -105,7 +104,7 @@ impl Task {
     }
 
     /// The contents of a message: the one or the other is what is sent.
-    pub fn contents(&self) -> (String, Bytes) {
+    pub fn contents(&self) -> (String, Vec<u8>) {
         let bytes = (0..self.length).map(|index| index as u8).collect();
         ("x".repeat(self.length), bytes)
     }

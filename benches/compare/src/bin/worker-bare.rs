@@ -49,14 +49,13 @@ where
     next(&mut socket).await?;
     let (text, bytes) = task.contents();
     let message = || {
+        // A new one for each, as a user has it.
         if task.text {
-            // A new one for each, as a user has it.
             let mut packet = String::with_capacity(text.len() + 1);
             packet.push('4');
             packet.push_str(&text);
             Frame::text(packet)
         } else {
-            // Without a copy: the messages share the bytes.
             Frame::binary(bytes.clone())
         }
     };

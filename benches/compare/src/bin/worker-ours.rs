@@ -44,26 +44,28 @@ where
     }
 }
 
-/// What is sent, made anew for each message: a text from a `&str`; the bytes of a binary one are
-/// shared, as those of the bare client are.
+/// What is sent: each message is made anew from these, as the bare client's is.
 struct Contents {
-    text: Option<String>,
-    bytes: bytes::Bytes,
+    is_text: bool,
+    text: String,
+    bytes: Vec<u8>,
 }
 
 impl Contents {
     fn new(task: &Task) -> Self {
         let (text, bytes) = task.contents();
         Self {
-            text: task.text.then_some(text),
+            is_text: task.text,
+            text,
             bytes,
         }
     }
 
     fn message(&self) -> Message {
-        match &self.text {
-            Some(text) => Message::from(text.as_str()),
-            None => Message::from(self.bytes.clone()),
+        if self.is_text {
+            Message::from(self.text.as_str())
+        } else {
+            Message::from(self.bytes.as_slice())
         }
     }
 }

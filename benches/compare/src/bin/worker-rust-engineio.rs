@@ -27,11 +27,11 @@ async fn run(task: &Task) -> Result<Times, Failure> {
     client.connect().await?;
     let (text, bytes) = task.contents();
     let message = || {
+        // A new one for each, as a user has it.
         if task.text {
-            // A new one for each, as a user has it.
             Packet::new(PacketId::Message, Bytes::from(text.clone()))
         } else {
-            Packet::new(PacketId::MessageBinary, bytes.clone())
+            Packet::new(PacketId::MessageBinary, Bytes::from(bytes.clone()))
         }
     };
     let mut tally = Tally::new(task);

@@ -31,10 +31,10 @@ impl Row {
 /// More than the outbox holds, or the server's `maxPayload` lets through.
 const LIFTED: Option<usize> = Some(1_000_000);
 
-const SMALL: Counts = counts(500_000, 200_000, 100_000, 20_000);
+const SMALL: Counts = counts(2_000_000, 200_000, 100_000, 20_000);
 const ECHO: Counts = counts(10_000, 10_000, 10_000, 5_000);
-const LARGE: Counts = counts(500, 500, 200, 200);
-const POLLS: Counts = counts(1_000_000, 10_000, 50_000, 20_000);
+const LARGE: Counts = counts(1_500, 500, 200, 500);
+const POLLS: Counts = counts(2_000_000, 10_000, 50_000, 20_000);
 const POSTS: Counts = counts(200_000, 10_000, 50_000, 50_000);
 const POLLING_ECHO: Counts = counts(10_000, 5_000, 1_000, 1_000);
 const POLLING_LARGE: Counts = counts(3_000, 500, 300, 500);
