@@ -49,11 +49,14 @@ pub(super) async fn work(connection: &mut Connection, job: &Job) -> io::Result<(
     }
     // So far the job has come.
     let done = AtomicUsize::new(0);
-    tokio::select! {
-        ended = exchange(&mut frames, job, &one, &done) => ended?,
-        () = standstill(&done) => {
-            let words = format!("4nothing more comes after {}", done.load(Relaxed));
-            frames.connection.write(&frame(TEXT, words.as_bytes())).await?;
+    loop {
+        tokio::select! {
+            ended = exchange(&mut frames, job, &one, &done) => break ended?,
+            // A write must not be given up, and a client that does not read is not told either.
+            () = standstill(&done), if job.kind != Kind::Receive => {
+                let words = format!("4nothing more comes after {}", done.load(Relaxed));
+                frames.connection.write(&frame(TEXT, words.as_bytes())).await?;
+            }
         }
     }
     // Until the client goes.

@@ -6,6 +6,7 @@ starts a thread for each message that comes.
 
 import argparse
 import asyncio
+import os
 import resource
 import sys
 import time
@@ -81,7 +82,9 @@ async def work(task):
                 await client.queue.join()
     problem, cpu, wall = await ended
     if problem is not None:
-        sys.exit(problem)
+        print(problem, file=sys.stderr, flush=True)
+        # Without the complaints about what it has left open.
+        os._exit(1)
     print(f'{{"cpu_ns":{cpu},"wall_ns":{wall}}}', flush=True)
     await client.disconnect()
 

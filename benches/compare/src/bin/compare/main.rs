@@ -108,7 +108,7 @@ fn measure(
                     results.add(row, subject, cpu);
                 }
                 Err(trouble) => {
-                    eprintln!("{place}: {}: {}", trouble.word, trouble.details.trim());
+                    eprintln!("{place}: {} ({})", trouble.word, trouble.details.trim());
                     good &= !matches!(subject.client, Client::Ours | Client::Bare);
                     results.fail(row, subject, trouble.word);
                 }
