@@ -102,7 +102,9 @@ impl Target {
     pub(crate) fn write(&self, figure: f64) -> String {
         match self.limit {
             Limit::Times(..) => format!("{figure:.3} x"),
-            Limit::Nanoseconds(_) => with_unit(figure),
+            // To a digit more than in the table, so that it can be told from its limit.
+            Limit::Nanoseconds(_) if figure < 10_000.0 => format!("{figure:.0} ns"),
+            Limit::Nanoseconds(_) => format!("{:.2} µs", figure / 1e3),
         }
     }
 }
