@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use crate::process::Cores;
 use crate::subjects::{Client, Subject};
 
 const LOCK: &str = include_str!("../../../Cargo.lock");
@@ -10,12 +11,13 @@ const NODE: &str = include_str!("../../../peers/node/package-lock.json");
 const PYTHON: &str = include_str!("../../../peers/python/requirements.txt");
 
 /// A line for the date, the machine, and the versions of what takes part.
-pub(crate) fn describe(subjects: &[Subject], pins: bool) -> String {
+pub(crate) fn describe(subjects: &[Subject], pinned: Cores) -> String {
     let has = |client| subjects.iter().any(|subject| subject.client == client);
     let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
-    let pinned = match pins {
-        true => "each client on core 0, the server on core 1",
-        false => "NOT pinned to cores: there is no taskset, or one core",
+    let pinned = match pinned {
+        Cores::One => "all on core 0",
+        Cores::Two => "each client on core 0, the server on core 1",
+        Cores::Any => "NOT pinned to cores: there is no taskset, or one core",
     };
     let mut lines = vec![
         format!("date: {}", output("date", &["+%F"])),

@@ -45,8 +45,8 @@ fn run(options: &Options) -> Result<bool, Failure> {
             .into());
         }
     }
-    let launcher = Launcher::new()?;
-    println!("{}\n", machine::describe(&options.subjects, launcher.pins));
+    let launcher = Launcher::new(options.one_core)?;
+    println!("{}\n", machine::describe(&options.subjects, launcher.cores));
     let mut good = true;
     let mut runs = Vec::new();
     for number in 1..=options.runs {

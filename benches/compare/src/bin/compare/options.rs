@@ -13,6 +13,7 @@ pub(crate) struct Options {
     pub(crate) runs: usize,
     pub(crate) quick: bool,
     pub(crate) markdown: bool,
+    pub(crate) one_core: bool,
 }
 
 const HELP: &str = "\
@@ -23,6 +24,7 @@ Measures Engine.IO clients side by side: the CPU time of a message.
     --only WORDS       only rows whose names have these words; may be given more than once
     --subjects A,B     only these clients
     --without-peers    without Node and Python
+    --one-core         the server on the core of the clients, not on its own
     --markdown         a table for a README
     --quick            a fiftieth of the messages, one round: does it work at all?
     --list             the names of rows and clients";
@@ -38,7 +40,7 @@ impl Options {
         let mut subjects = SUBJECTS.to_vec();
         let mut without_peers = false;
         let (mut rounds, mut runs) = (None, 1);
-        let (mut quick, mut markdown) = (false, false);
+        let (mut quick, mut markdown, mut one_core) = (false, false, false);
         let mut arguments = Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
@@ -51,6 +53,7 @@ impl Options {
                 }
                 Arg::Long("without-peers") => without_peers = true,
                 Arg::Long("markdown") => markdown = true,
+                Arg::Long("one-core") => one_core = true,
                 Arg::Long("quick") => quick = true,
                 Arg::Long("list") => {
                     list();
@@ -84,6 +87,7 @@ impl Options {
             runs,
             quick,
             markdown,
+            one_core,
         }))
     }
 }

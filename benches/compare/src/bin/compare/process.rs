@@ -19,11 +19,20 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const WORKERS_CORE: &str = "0";
 const SERVERS_CORE: &str = "1";
 
+/// Where the processes run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Cores {
+    One,
+    Two,
+    /// Where the system likes: it can't be told.
+    Any,
+}
+
 /// How processes are started.
 #[derive(Clone, Debug)]
 pub(crate) struct Launcher {
     binaries: PathBuf,
-    pub(crate) pins: bool,
+    pub(crate) cores: Cores,
 }
 
 /// What a worker told, of all its messages.
@@ -44,27 +53,30 @@ impl Launcher {
     /// # Errors
     ///
     /// When this program can't tell where it is.
-    pub(crate) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new(one_core: bool) -> Result<Self, Failure> {
         let program = std::env::current_exe()?;
         let binaries = program.parent().unwrap_or(Path::new(".")).to_owned();
         let can_pin = |core| {
             let status = Command::new("taskset").args(["-c", core, "true"]).status();
             status.is_ok_and(|status| status.success())
         };
-        Ok(Self {
-            binaries,
-            pins: can_pin(WORKERS_CORE) && can_pin(SERVERS_CORE),
-        })
+        let cores = match one_core {
+            true if can_pin(WORKERS_CORE) => Cores::One,
+            false if can_pin(WORKERS_CORE) && can_pin(SERVERS_CORE) => Cores::Two,
+            _ => Cores::Any,
+        };
+        Ok(Self { binaries, cores })
     }
 
     fn command(&self, core: &str, program: &Path) -> Command {
-        if self.pins {
-            let mut command = Command::new("taskset");
-            command.args(["-c", core]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        }
+        let core = match self.cores {
+            Cores::One => WORKERS_CORE,
+            Cores::Two => core,
+            Cores::Any => return Command::new(program),
+        };
+        let mut command = Command::new("taskset");
+        command.args(["-c", core]).arg(program);
+        command
     }
 
     /// # Errors
