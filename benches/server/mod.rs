@@ -15,10 +15,13 @@
 //! The first message of a session, whatever it says, starts the job, so that no client has anything
 //! to read before its clock runs:
 //!
-//! - `receive`: the server sends `count` messages.
+//! - `receive`: the server sends `count` messages, and the text `end`, which a client that counts to
+//!   `count` sees only when it has lost some.
 //! - `send`: it counts messages, checks their form and length, and says `done` when there were
 //!   `count`, or else what was wrong.
 //! - `echo`: it answers each message with one of `form` and `length`.
+//!
+//! Where nothing moves for 5 s before that, it says so.
 //!
 //! `idle` needs no start: the server pings, ends sessions whose pongs stay away, and sends each
 //! message back as it is.
@@ -166,10 +169,15 @@ async fn answer(
     }
 }
 
+/// A client that neither sends nor reads for so long has lost something, and is told.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const MAX_PAYLOAD: usize = 1_000_000;
+
 fn open_packet(sid: &str, job: &Job, upgrades: &str) -> String {
     let (interval, timeout) = (job.ping_interval.as_millis(), job.ping_timeout.as_millis());
     format!(
-        r#"0{{"sid":"{sid}","upgrades":[{upgrades}],"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":1000000}}"#
+        r#"0{{"sid":"{sid}","upgrades":[{upgrades}],"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":{MAX_PAYLOAD}}}"#
     )
 }
 

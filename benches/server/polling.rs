@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::http::{Connection, Request, response_head};
 use super::job::{Job, Kind, Pieces};
-use super::{lock, refused};
+use super::{MAX_PAYLOAD, PATIENCE, lock, refused};
 
 const SEPARATOR: u8 = b'\x1e';
 
@@ -95,9 +95,11 @@ impl Session {
                     Answer::Body(body) => connection.respond("200 OK", &body).await,
                 };
             }
-            let deadline = self.deadline(begun);
+            let (deadline, counted) = self.deadline(begun);
             tokio::select! {
-                _ = timeout_at(deadline, self.changed.notified()) => {}
+                waited = timeout_at(deadline, self.changed.notified()) => if waited.is_err() {
+                    self.check_progress(counted);
+                },
                 more = connection.fill() => if !more? {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 },
@@ -105,11 +107,27 @@ impl Session {
         }
     }
 
-    fn deadline(&self, begun: Instant) -> Instant {
+    /// Until when a poll waits, and what had come when it began to wait.
+    fn deadline(&self, begun: Instant) -> (Instant, usize) {
         let state = lock(&self.state);
-        match state.probe {
+        let deadline = match state.probe {
+            _ if self.must_move(&state) => Instant::now() + PATIENCE,
             Probe::None => state.ping_due,
             _ => begun + Duration::from_millis(100),
+        };
+        (deadline, state.counted)
+    }
+
+    fn must_move(&self, state: &State) -> bool {
+        state.started && matches!(self.job.kind, Kind::Send | Kind::Echo)
+    }
+
+    /// After a wait.
+    fn check_progress(&self, counted: usize) {
+        let mut state = lock(&self.state);
+        if self.must_move(&state) && state.counted == counted && state.packets.is_empty() {
+            let words = format!("4nothing more comes after {counted}");
+            state.packets.push(words.into_bytes());
         }
     }
 
@@ -125,6 +143,9 @@ impl Session {
         {
             let count = state.owed.min(pieces.most());
             state.owed -= count;
+            if state.owed == 0 && self.job.kind == Kind::Receive {
+                state.packets.push(b"4end".to_vec());
+            }
             return Ok(Some(if count == pieces.most() {
                 Answer::Full
             } else {
@@ -163,6 +184,10 @@ impl Session {
         request: &Request,
     ) -> io::Result<()> {
         let body = connection.body(request).await?;
+        if body.len() > MAX_PAYLOAD {
+            let words = b"more than maxPayload";
+            return connection.respond("413 Payload Too Large", words).await;
+        }
         if self.take(&body) {
             self.changed.notify_one();
         }
@@ -239,6 +264,7 @@ impl Session {
             Kind::Receive => false,
             Kind::Echo => {
                 state.owed += 1;
+                state.counted += 1;
                 true
             }
             Kind::Send if self.is_message(packet) && packet.len() == self.packet_length => {

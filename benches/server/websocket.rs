@@ -1,6 +1,7 @@
 //! A session on websocket: frames are read by their headers alone, where that is enough.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio::time::{Instant, sleep_until};
@@ -8,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::http::{Connection, Request};
 use super::job::{Job, Kind, Pieces};
 use super::polling::Session;
-use super::{broken, refused};
+use super::{PATIENCE, broken, refused};
 
 pub(super) const TEXT: u8 = 1;
 pub(super) const BINARY: u8 = 2;
@@ -43,26 +44,48 @@ pub(super) async fn work(connection: &mut Connection, job: &Job) -> io::Result<(
     }
     frames.connection.set_room(256 * 1024);
     let one = job.frame();
-    // The message that starts the job.
-    let Some(_) = frames.message().await? else {
+    if !start(&mut frames).await? {
         return Ok(());
-    };
+    }
+    // So far the job has come.
+    let done = AtomicUsize::new(0);
+    loop {
+        tokio::select! {
+            ended = exchange(&mut frames, job, &one, &done) => break ended?,
+            // A write must not be given up, and a client that does not read is not told either.
+            () = standstill(&done), if job.kind != Kind::Receive => {
+                let words = format!("4nothing more comes after {}", done.load(Relaxed));
+                frames.connection.write(&frame(TEXT, words.as_bytes())).await?;
+            }
+        }
+    }
+    // Until the client goes.
+    while frames.message().await?.is_some() {}
+    Ok(())
+}
+
+async fn exchange(
+    frames: &mut Frames<'_>,
+    job: &Job,
+    one: &[u8],
+    done: &AtomicUsize,
+) -> io::Result<()> {
     match job.kind {
         Kind::Receive => {
-            let pieces = Pieces::new(&one, b"");
-            let mut left = job.count;
-            while left > 0 {
-                let count = left.min(pieces.most());
+            let pieces = Pieces::new(one, b"");
+            while done.load(Relaxed) < job.count {
+                let count = (job.count - done.load(Relaxed)).min(pieces.most());
                 frames.connection.write(pieces.first(count)).await?;
-                left -= count;
+                done.fetch_add(count, Relaxed);
             }
+            frames.connection.write(&frame(TEXT, b"4end")).await
         }
         Kind::Send => {
             let expected = Message {
                 text: job.text,
                 length: job.frame_length(),
             };
-            for _ in 0..job.count {
+            while done.load(Relaxed) < job.count {
                 let Some(message) = frames.message().await? else {
                     return Ok(());
                 };
@@ -71,19 +94,41 @@ pub(super) async fn work(connection: &mut Connection, job: &Job) -> io::Result<(
                     let answer = frame(TEXT, words.as_bytes());
                     frames.connection.write(&answer).await?;
                 }
+                done.fetch_add(1, Relaxed);
             }
-            frames.connection.write(&frame(TEXT, b"4done")).await?;
+            frames.connection.write(&frame(TEXT, b"4done")).await
         }
         Kind::Echo | Kind::Idle => {
             while frames.message().await?.is_some() {
-                frames.connection.write(&one).await?;
+                frames.connection.write(one).await?;
+                done.fetch_add(1, Relaxed);
             }
-            return Ok(());
+            Ok(())
         }
     }
-    // Until the client goes.
-    while frames.message().await?.is_some() {}
-    Ok(())
+}
+
+/// Resolves when a job does not come any further: something was lost.
+async fn standstill(done: &AtomicUsize) {
+    loop {
+        let before = done.load(Relaxed);
+        tokio::time::sleep(PATIENCE).await;
+        if done.load(Relaxed) == before {
+            return;
+        }
+    }
+}
+
+/// Waits for the message that starts the job. There are clients that send a pong before it.
+async fn start(frames: &mut Frames<'_>) -> io::Result<bool> {
+    frames.keep = true;
+    while let Some(message) = frames.message().await? {
+        if !message.text || frames.kept.first() == Some(&b'4') {
+            frames.keep = false;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Takes over a session from polling, if the client goes through with it.

@@ -1,0 +1,84 @@
+// The reference client, engine.io-client, as a worker: does one job and prints what that took.
+// The arguments are those of the workers in Rust.
+"use strict";
+
+const { Socket } = require("engine.io-client");
+
+function parseArguments() {
+  const known = ["url", "transport", "job", "length", "count", "form"];
+  const task = {};
+  const words = process.argv.slice(2);
+  for (let index = 0; index < words.length; index += 2) {
+    const name = words[index].replace(/^--/, "");
+    if (!known.includes(name)) fail(`there is no option ${words[index]}`);
+    task[name] = words[index + 1];
+  }
+  for (const name of known) {
+    if (task[name] === undefined) fail(`a worker needs --${name}`);
+  }
+  return { ...task, length: Number(task.length), count: Number(task.count) };
+}
+
+function fail(words) {
+  console.error(String(words));
+  process.exit(1);
+}
+
+const task = parseArguments();
+const isText = task.form === "text";
+const contents = isText
+  ? "x".repeat(task.length)
+  : Buffer.from(Uint8Array.from({ length: task.length }, (_, index) => index));
+
+const { url, job, form, length, count } = task;
+const socket = new Socket(
+  `${url}/engine.io/?job=${job}&form=${form}&length=${length}&count=${count}`,
+  { transports: [task.transport] }
+);
+socket.binaryType = "nodebuffer";
+
+let wall, cpu;
+let came = 0;
+let wrong = 0;
+
+function begin() {
+  wall = process.hrtime.bigint();
+  cpu = process.cpuUsage();
+  socket.send("go");
+  if (job === "echo") socket.send(contents);
+  if (job === "send") sendAll();
+}
+
+// By so many at a time that the transport is kept busy, and the queue does not hold all of them.
+async function sendAll() {
+  const most = length > 10_000 ? 16 : 1000;
+  for (let sent = 0; sent < count; ) {
+    const drained = new Promise((resolve) => socket.once("drain", resolve));
+    for (let n = 0; n < most && sent < count; n++, sent++) socket.send(contents);
+    await drained;
+  }
+}
+
+function end() {
+  const { user, system } = process.cpuUsage(cpu);
+  const taken = process.hrtime.bigint() - wall;
+  if (wrong > 0) fail(`loses data: ${wrong} of ${came} messages are not as sent`);
+  process.stdout.write(
+    `{"cpu_ns":${(user + system) * 1000},"wall_ns":${taken}}\n`,
+    () => process.exit(0)
+  );
+}
+
+socket.on("open", begin);
+socket.on("message", (data) => {
+  if (job === "send") {
+    if (data !== "done") fail(`loses data: the server says ${data}`);
+    return end();
+  }
+  came += 1;
+  if ((typeof data === "string") !== isText || data.length !== length) wrong += 1;
+  if (came === count) end();
+  else if (job === "echo") socket.send(contents);
+});
+socket.on("error", (error) => fail(error.description?.message ?? error));
+socket.on("close", (reason) => fail(`loses data: ${came} of ${count} messages came, then: ${reason}`));

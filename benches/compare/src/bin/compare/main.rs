@@ -1,0 +1,146 @@
+//! Clients side by side: the CPU time of a message, as a table. See `benches/README.md`.
+
+mod machine;
+mod options;
+mod process;
+mod results;
+mod rows;
+mod subjects;
+mod targets;
+
+use std::process::ExitCode;
+
+use engineio_client_compare::Failure;
+
+use options::Options;
+use process::Launcher;
+use results::{Results, with_unit};
+use subjects::{Client, installed};
+use targets::targets;
+
+fn main() -> ExitCode {
+    match Options::parse().and_then(|options| options.map_or(Ok(true), |options| run(&options))) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("compare: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether every worker of this library and of the bare client came to a good end.
+fn run(options: &Options) -> Result<bool, Failure> {
+    for subject in &options.subjects {
+        let folder = match subject.client {
+            Client::Node => "node",
+            Client::Python => "python",
+            _ => continue,
+        };
+        if !installed().join(folder).join("stamp").exists() {
+            return Err(format!(
+                "{} is not installed: benches/compare/run does that, or --without-peers leaves it out",
+                subject.title
+            )
+            .into());
+        }
+    }
+    let launcher = Launcher::new(options.one_core)?;
+    println!("{}\n", machine::describe(&options.subjects, launcher.cores));
+    let mut good = true;
+    let mut runs = Vec::new();
+    for number in 1..=options.runs {
+        if options.runs > 1 {
+            println!("run {number} of {}\n", options.runs);
+        }
+        let mut results = Results::default();
+        for row in &options.rows {
+            good &= measure(options, &launcher, row, &mut results)?;
+        }
+        if options.markdown {
+            println!("{}", results.markdown(&options.rows, &options.subjects));
+        } else {
+            println!("{}", results.plain(&options.rows, &options.subjects));
+        }
+        runs.push(results);
+        print_targets(&runs[number - 1..], options.markdown);
+    }
+    if options.runs > 1 {
+        println!("all {} runs\n", options.runs);
+        print_targets(&runs, options.markdown);
+    }
+    Ok(good)
+}
+
+/// A row: each round has every subject once, so that what changes in the machine meets all of them.
+fn measure(
+    options: &Options,
+    launcher: &Launcher,
+    row: &rows::Row,
+    results: &mut Results,
+) -> Result<bool, Failure> {
+    let server = launcher.server()?;
+    let mut good = true;
+    for round in 1..=options.rounds {
+        for subject in &options.subjects {
+            let Some(count) = subject.count(row) else {
+                continue;
+            };
+            if results.has_failed(row, subject) {
+                continue;
+            }
+            let count = if options.quick {
+                (count / 50).max(20)
+            } else {
+                count
+            };
+            let place = format!("{}, round {round}, {}", row.name(), subject.title);
+            match launcher.worker(&server, row, subject, count) {
+                Ok(times) => {
+                    let cpu = times.cpu_ns / count as f64;
+                    let wall = times.wall_ns / count as f64;
+                    let all = times.wall_ns / 1e9;
+                    eprintln!(
+                        "{place}: cpu {}, wall {} a message, {all:.2} s in all",
+                        with_unit(cpu),
+                        with_unit(wall)
+                    );
+                    results.add(row, subject, cpu);
+                }
+                Err(trouble) => {
+                    eprintln!("{place}: {} ({})", trouble.word, trouble.details.trim());
+                    good &= !matches!(subject.client, Client::Ours | Client::Bare);
+                    results.fail(row, subject, trouble.word);
+                }
+            }
+        }
+    }
+    Ok(good)
+}
+
+/// Each target with its figure; of several runs, in how many it was met.
+fn print_targets(runs: &[Results], markdown: bool) {
+    let mut lines = Vec::new();
+    for target in targets() {
+        let outcomes: Vec<_> = runs.iter().filter_map(|run| target.outcome(run)).collect();
+        if outcomes.is_empty() {
+            continue;
+        }
+        let met = outcomes.iter().filter(|outcome| outcome.met).count();
+        let figures: Vec<String> = outcomes
+            .iter()
+            .map(|outcome| target.write(outcome.figure))
+            .collect();
+        let verdict = match (runs.len(), met) {
+            (1, 0) => "MISSED".to_owned(),
+            (1, _) => "met".to_owned(),
+            _ => format!("met in {met} of {}", outcomes.len()),
+        };
+        let bullet = if markdown { "- " } else { "" };
+        let figures = figures.join(", ");
+        lines.push(format!("{bullet}{verdict}: {}: {figures}", target.name()));
+    }
+    if !lines.is_empty() {
+        println!("targets\n\n{}\n", lines.join("\n"));
+    }
+}

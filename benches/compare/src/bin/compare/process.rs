@@ -1,0 +1,206 @@
+//! The processes: the server and the workers, each pinned to a core of its own, and each ended by
+//! its id.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use engineio_client_compare::Failure;
+
+use crate::rows::Row;
+use crate::subjects::{Subject, installed};
+
+/// A worker takes a second at most on a machine of today.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+const WORKERS_CORE: &str = "0";
+const SERVERS_CORE: &str = "1";
+
+/// Where the processes run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Cores {
+    One,
+    Two,
+    /// Where the system likes: it can't be told.
+    Any,
+}
+
+/// How processes are started.
+#[derive(Clone, Debug)]
+pub(crate) struct Launcher {
+    binaries: PathBuf,
+    pub(crate) cores: Cores,
+}
+
+/// What a worker told, of all its messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) cpu_ns: f64,
+    pub(crate) wall_ns: f64,
+}
+
+/// Why there are no times: a word for the table, and the details.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    pub(crate) word: &'static str,
+    pub(crate) details: String,
+}
+
+impl Launcher {
+    /// # Errors
+    ///
+    /// When this program can't tell where it is.
+    pub(crate) fn new(one_core: bool) -> Result<Self, Failure> {
+        let program = std::env::current_exe()?;
+        let binaries = program.parent().unwrap_or(Path::new(".")).to_owned();
+        let can_pin = |core| {
+            let status = Command::new("taskset").args(["-c", core, "true"]).status();
+            status.is_ok_and(|status| status.success())
+        };
+        let cores = match one_core {
+            true if can_pin(WORKERS_CORE) => Cores::One,
+            false if can_pin(WORKERS_CORE) && can_pin(SERVERS_CORE) => Cores::Two,
+            _ => Cores::Any,
+        };
+        Ok(Self { binaries, cores })
+    }
+
+    fn command(&self, core: &str, program: &Path) -> Command {
+        let core = match self.cores {
+            Cores::One => WORKERS_CORE,
+            Cores::Two => core,
+            Cores::Any => return Command::new(program),
+        };
+        let mut command = Command::new("taskset");
+        command.args(["-c", core]).arg(program);
+        command
+    }
+
+    /// # Errors
+    ///
+    /// When it can't be started, or does not say where it listens.
+    pub(crate) fn server(&self) -> Result<Server, Failure> {
+        let program = self.binaries.join("bare-server");
+        let child = self
+            .command(SERVERS_CORE, &program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        let mut server = Server {
+            child,
+            url: String::new(),
+        };
+        let mut line = String::new();
+        if let Some(stdout) = server.child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        let port: u16 = line
+            .trim()
+            .parse()
+            .map_err(|_| "the server does not say where it listens")?;
+        server.url = format!("http://127.0.0.1:{port}");
+        Ok(server)
+    }
+
+    /// Runs a worker to its end.
+    pub(crate) fn worker(
+        &self,
+        server: &Server,
+        row: &Row,
+        subject: &Subject,
+        count: usize,
+    ) -> Result<Times, Trouble> {
+        let (program, arguments) = subject.command(&self.binaries);
+        let mut command = self.command(WORKERS_CORE, &program);
+        command
+            .args(arguments)
+            .env("NODE_PATH", installed().join("node/node_modules"))
+            .args(["--url", &server.url, "--transport", row.transport])
+            .args(["--job", row.job, "--form", row.form])
+            .args(["--length", &row.length.to_string()])
+            .args(["--count", &count.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(packets) = row.packets_per_post {
+            command.args(["--packets-per-post", &packets.to_string()]);
+        }
+        let mut child = command
+            .spawn()
+            .map_err(|error| fails(format!("{}: {error}", program.display())))?;
+        let (sender, ended) = mpsc::channel();
+        let stdout = read_all(child.stdout.take(), sender.clone());
+        let stderr = read_all(child.stderr.take(), sender);
+        // Both are at their end when the worker is at its own.
+        let in_time = ended.recv_timeout(DEADLINE).is_ok() && ended.recv_timeout(DEADLINE).is_ok();
+        if !in_time {
+            // By its id, and only while it is there.
+            let _ = child.kill();
+        }
+        let status = child.wait().map_err(|error| fails(error.to_string()))?;
+        let stdout = stdout.join().unwrap_or_default();
+        let stderr = stderr.join().unwrap_or_default();
+        if !in_time {
+            return Err(Trouble {
+                word: "hangs",
+                details: format!("no end after {} s; {stderr}", DEADLINE.as_secs()),
+            });
+        }
+        if !status.success() {
+            return Err(Trouble {
+                word: match stderr.contains("loses data") {
+                    true => "loses data",
+                    false => "fails",
+                },
+                details: stderr,
+            });
+        }
+        parse(&stdout).ok_or_else(|| fails(format!("its line is no times: {stdout:?}")))
+    }
+}
+
+fn fails(details: String) -> Trouble {
+    Trouble {
+        word: "fails",
+        details,
+    }
+}
+
+fn parse(line: &str) -> Option<Times> {
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    Some(Times {
+        cpu_ns: value.get("cpu_ns")?.as_f64()?,
+        wall_ns: value.get("wall_ns")?.as_f64()?,
+    })
+}
+
+fn read_all(
+    pipe: Option<impl Read + Send + 'static>,
+    ended: mpsc::Sender<()>,
+) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        let _ = ended.send(());
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// The server's process, which ends with this.
+pub(crate) struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

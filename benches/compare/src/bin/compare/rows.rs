@@ -1,0 +1,121 @@
+//! The rows of the table: what is measured, and by how many messages.
+
+/// How many messages a worker gets: so many that it runs for some tenths of a second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts {
+    /// For the bare client and this one.
+    pub(crate) ours: usize,
+    pub(crate) rust_engineio: usize,
+    pub(crate) node: usize,
+    pub(crate) python: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) transport: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) job: &'static str,
+    pub(crate) length: usize,
+    pub(crate) form: &'static str,
+    /// Where it is not the default, which only this client can be told.
+    pub(crate) packets_per_post: Option<usize>,
+    pub(crate) counts: Counts,
+}
+
+impl Row {
+    pub(crate) fn name(&self) -> String {
+        format!("{}: {}", self.transport, self.what)
+    }
+}
+
+/// More than the outbox holds, or the server's `maxPayload` lets through.
+const LIFTED: Option<usize> = Some(1_000_000);
+
+const SMALL: Counts = counts(2_000_000, 200_000, 100_000, 20_000);
+const ECHO: Counts = counts(10_000, 10_000, 10_000, 5_000);
+const LARGE: Counts = counts(1_500, 500, 200, 500);
+const POLLS: Counts = counts(2_000_000, 10_000, 50_000, 20_000);
+const POSTS: Counts = counts(200_000, 10_000, 50_000, 50_000);
+const POLLING_ECHO: Counts = counts(10_000, 5_000, 1_000, 1_000);
+const POLLING_LARGE: Counts = counts(3_000, 500, 300, 500);
+
+const MB: usize = 1_000_000;
+
+pub(crate) const ROWS: [Row; 15] = [
+    websocket("receive 64 B text", "receive", 64, "text", SMALL),
+    websocket("receive 64 B binary", "receive", 64, "binary", SMALL),
+    websocket("send 64 B text", "send", 64, "text", SMALL),
+    websocket("send 64 B binary", "send", 64, "binary", SMALL),
+    websocket("echo 64 B", "echo", 64, "text", ECHO),
+    websocket("receive 1 MB binary", "receive", MB, "binary", LARGE),
+    websocket("receive 1 MB text", "receive", MB, "text", LARGE),
+    websocket("send 1 MB binary", "send", MB, "binary", LARGE),
+    websocket("send 1 MB text", "send", MB, "text", LARGE),
+    polling("receive 64 B text", "receive", 64, "text", POLLS),
+    polling(
+        "send 64 B text (16 packets a POST)",
+        "send",
+        64,
+        "text",
+        POSTS,
+    ),
+    Row {
+        packets_per_post: LIFTED,
+        ..polling("send 64 B text (cap lifted)", "send", 64, "text", POLLS)
+    },
+    polling("echo 64 B", "echo", 64, "text", POLLING_ECHO),
+    polling(
+        "receive 100 kB binary",
+        "receive",
+        100_000,
+        "binary",
+        POLLING_LARGE,
+    ),
+    polling(
+        "send 100 kB binary",
+        "send",
+        100_000,
+        "binary",
+        POLLING_LARGE,
+    ),
+];
+
+const fn counts(ours: usize, rust_engineio: usize, node: usize, python: usize) -> Counts {
+    Counts {
+        ours,
+        rust_engineio,
+        node,
+        python,
+    }
+}
+
+const fn websocket(
+    what: &'static str,
+    job: &'static str,
+    length: usize,
+    form: &'static str,
+    counts: Counts,
+) -> Row {
+    Row {
+        transport: "websocket",
+        what,
+        job,
+        length,
+        form,
+        packets_per_post: None,
+        counts,
+    }
+}
+
+const fn polling(
+    what: &'static str,
+    job: &'static str,
+    length: usize,
+    form: &'static str,
+    counts: Counts,
+) -> Row {
+    Row {
+        transport: "polling",
+        ..websocket(what, job, length, form, counts)
+    }
+}

@@ -1,0 +1,154 @@
+//! The columns of the table: the clients, and how their workers are started.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::rows::Row;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Client {
+    Bare,
+    Ours,
+    RustEngineio,
+    Node,
+    Python,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject {
+    /// As in `--subjects`.
+    pub(crate) key: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) client: Client,
+    runtime: &'static str,
+    api: &'static str,
+}
+
+pub(crate) const SUBJECTS: [Subject; 13] = [
+    subject("bare-tokio", "bare tokio", Client::Bare, "tokio", ""),
+    subject("recv", "ours tokio recv", Client::Ours, "tokio", "recv"),
+    subject(
+        "stream",
+        "ours tokio stream",
+        Client::Ours,
+        "tokio",
+        "stream",
+    ),
+    subject(
+        "handlers",
+        "ours tokio handlers",
+        Client::Ours,
+        "tokio",
+        "handlers",
+    ),
+    subject(
+        "blocking",
+        "ours blocking",
+        Client::Ours,
+        "tokio",
+        "blocking",
+    ),
+    subject("bare-smol", "bare smol", Client::Bare, "smol", ""),
+    subject("smol", "ours smol recv", Client::Ours, "smol", "recv"),
+    subject(
+        "smol-executor",
+        "ours smol recv, own executor",
+        Client::Ours,
+        "smol",
+        "recv-executor",
+    ),
+    subject(
+        "bare-async-std",
+        "bare async-std",
+        Client::Bare,
+        "async-std",
+        "",
+    ),
+    subject(
+        "async-std",
+        "ours async-std recv",
+        Client::Ours,
+        "async-std",
+        "recv",
+    ),
+    subject(
+        "rust_engineio",
+        "rust_engineio",
+        Client::RustEngineio,
+        "",
+        "",
+    ),
+    subject("node", "Node", Client::Node, "", ""),
+    subject("python", "Python", Client::Python, "", ""),
+];
+
+const fn subject(
+    key: &'static str,
+    title: &'static str,
+    client: Client,
+    runtime: &'static str,
+    api: &'static str,
+) -> Subject {
+    Subject {
+        key,
+        title,
+        client,
+        runtime,
+        api,
+    }
+}
+
+impl Subject {
+    pub(crate) fn is_peer(&self) -> bool {
+        matches!(self.client, Client::Node | Client::Python)
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        self.client == Client::Ours
+    }
+
+    /// How many messages it gets in this row; `None` when it can't take part.
+    pub(crate) fn count(&self, row: &Row) -> Option<usize> {
+        let counts = row.counts;
+        if row.packets_per_post.is_some() && !self.is_ours() {
+            return None;
+        }
+        match self.client {
+            Client::Bare => (row.transport == "websocket").then_some(counts.ours),
+            Client::Ours => Some(counts.ours),
+            Client::RustEngineio => Some(counts.rust_engineio),
+            Client::Node => Some(counts.node),
+            Client::Python => Some(counts.python),
+        }
+    }
+
+    /// The program, and what stands before the arguments that all workers have.
+    pub(crate) fn command(&self, binaries: &Path) -> (PathBuf, Vec<OsString>) {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let words = |list: &[&str]| list.iter().map(OsString::from).collect();
+        match self.client {
+            Client::Bare => (
+                binaries.join("worker-bare"),
+                words(&["--runtime", self.runtime]),
+            ),
+            Client::Ours => (
+                binaries.join("worker-ours"),
+                words(&["--runtime", self.runtime, "--api", self.api]),
+            ),
+            Client::RustEngineio => (binaries.join("worker-rust-engineio"), Vec::new()),
+            Client::Node => (
+                "node".into(),
+                vec![here.join("peers/node/worker.js").into()],
+            ),
+            Client::Python => (
+                installed().join("python/bin/python"),
+                vec![here.join("peers/python/worker.py").into()],
+            ),
+        }
+    }
+}
+
+/// Where `benches/compare/run` installs the peers.
+pub(crate) fn installed() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".installed")
+}

@@ -1,0 +1,237 @@
+//! This library, by each of its interfaces and on each of its runtimes, as its documentation shows:
+//! the defaults, with all limits and back-pressure.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use engineio_client::transports::Transports;
+use engineio_client::{AsyncStd, Builder, Client, Event, Message, Runtime, Smol, Tokio, blocking};
+use engineio_client_compare::{Clock, Failure, Job, Tally, Task, Times, check_done};
+use futures::StreamExt as _;
+use futures::channel::oneshot;
+
+fn main() -> ExitCode {
+    engineio_client_compare::main(work)
+}
+
+fn work(task: &Task) -> Result<Times, Failure> {
+    match (task.runtime.as_str(), task.api.as_str()) {
+        ("tokio", "blocking") => run_blocking(task),
+        ("tokio", _) => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(async { run(task, Tokio::current()?).await }),
+        ("smol", "recv-executor") => {
+            let executor = Arc::new(smol::Executor::new());
+            let runtime = Smol::with_executor(Arc::clone(&executor));
+            smol::block_on(executor.run(run(task, runtime)))
+        }
+        ("smol", _) => smol::block_on(run(task, Smol::new())),
+        ("async-std", _) => async_std::task::block_on(run(task, AsyncStd::new())),
+        (other, _) => Err(format!("there is no runtime {other}").into()),
+    }
+}
+
+fn set_up<T, R, M>(task: &Task, builder: Builder<T, R, M>) -> Builder<T, R, M>
+where
+    T: engineio_client::Transport,
+    R: Runtime,
+{
+    let builder = builder.transports([task.transport.as_str()]);
+    match task.packets_per_post {
+        Some(packets) => builder.packets_per_post(packets),
+        None => builder,
+    }
+}
+
+/// What is sent: each message is made anew from these, as the bare client's is.
+struct Contents {
+    is_text: bool,
+    text: String,
+    bytes: Vec<u8>,
+}
+
+impl Contents {
+    fn new(task: &Task) -> Self {
+        let (text, bytes) = task.contents();
+        Self {
+            is_text: task.text,
+            text,
+            bytes,
+        }
+    }
+
+    fn message(&self) -> Message {
+        if self.is_text {
+            Message::from(self.text.as_str())
+        } else {
+            Message::from(self.bytes.as_slice())
+        }
+    }
+}
+
+fn add(tally: &mut Tally, message: &Message) {
+    tally.add(message.as_text().is_some(), message.len());
+}
+
+async fn run<R: Runtime>(task: &Task, runtime: R) -> Result<Times, Failure> {
+    let builder = Builder::new(task.address(), Transports::default(), runtime);
+    let builder = set_up(task, builder);
+    match task.api.as_str() {
+        "recv" | "recv-executor" => {
+            let client = builder.connect().await?;
+            read(task, client, async |client| client.recv().await).await
+        }
+        "stream" => {
+            let client = builder.connect().await?;
+            read(task, client, async |client| {
+                loop {
+                    if let Event::Message(message) = client.next().await? {
+                        return Some(message);
+                    }
+                }
+            })
+            .await
+        }
+        "handlers" => handle(task, builder).await,
+        _ => Err(task.wrong_api()),
+    }
+}
+
+async fn read<R: Runtime>(
+    task: &Task,
+    mut client: Client<Transports, R>,
+    next: impl AsyncFn(&mut Client<Transports, R>) -> Option<Message>,
+) -> Result<Times, Failure> {
+    let contents = Contents::new(task);
+    let mut tally = Tally::new(task);
+    let clock = Clock::start();
+    client.send("go").await?;
+    match task.job {
+        Job::Receive => {
+            while tally.count() < task.count {
+                let Some(message) = next(&mut client).await else {
+                    return Err(tally.lost(task, client.wait().await));
+                };
+                add(&mut tally, &message);
+            }
+        }
+        Job::Send => {
+            for _ in 0..task.count {
+                client.send(contents.message()).await?;
+            }
+            let answer = next(&mut client).await;
+            let times = clock.stop();
+            check_done(answer.as_ref().and_then(Message::as_text))?;
+            return Ok(times);
+        }
+        Job::Echo => {
+            while tally.count() < task.count {
+                client.send(contents.message()).await?;
+                let Some(message) = next(&mut client).await else {
+                    return Err(tally.lost(task, client.wait().await));
+                };
+                add(&mut tally, &message);
+            }
+        }
+    }
+    let times = clock.stop();
+    tally.check()?;
+    Ok(times)
+}
+
+/// The end of the job, from the handler: what came, and for `send` the server's answer.
+type End = (Tally, Option<Message>);
+
+async fn handle<R: Runtime>(
+    task: &Task,
+    builder: Builder<Transports, R>,
+) -> Result<Times, Failure> {
+    let (sender, end) = oneshot::channel::<End>();
+    let mut sender = Some(sender);
+    let contents = Contents::new(task);
+    let mut tally = Tally::new(task);
+    let (job, count) = (task.job, task.count);
+    let client = builder
+        .on_message(move |handle, message| {
+            let mut answer = None;
+            if job == Job::Send {
+                answer = Some(message);
+            } else {
+                add(&mut tally, &message);
+                if job == Job::Echo && tally.count() < count {
+                    // There is room: one is under way at a time.
+                    handle.try_send(contents.message())?;
+                }
+            }
+            if (answer.is_some() || tally.count() == count)
+                && let Some(sender) = sender.take()
+            {
+                let _ = sender.send((tally.clone(), answer));
+            }
+            Ok(())
+        })
+        .connect()
+        .await?;
+    let contents = Contents::new(task);
+    let clock = Clock::start();
+    client.send("go").await?;
+    match job {
+        Job::Receive => {}
+        Job::Echo => client.send(contents.message()).await?,
+        Job::Send => {
+            for _ in 0..count {
+                client.send(contents.message()).await?;
+            }
+        }
+    }
+    let end = end.await;
+    let times = clock.stop();
+    let Ok((tally, answer)) = end else {
+        return Err(format!("loses data: {}", client.wait().await).into());
+    };
+    if job == Job::Send {
+        check_done(answer.as_ref().and_then(Message::as_text))?;
+    }
+    tally.check()?;
+    Ok(times)
+}
+
+fn run_blocking(task: &Task) -> Result<Times, Failure> {
+    let mut client = set_up(task, blocking::Client::builder(task.address())).connect()?;
+    let contents = Contents::new(task);
+    let mut tally = Tally::new(task);
+    let clock = Clock::start();
+    client.send("go")?;
+    match task.job {
+        Job::Receive => {
+            while tally.count() < task.count {
+                let Some(message) = client.recv() else {
+                    return Err(tally.lost(task, client.wait()));
+                };
+                add(&mut tally, &message);
+            }
+        }
+        Job::Send => {
+            for _ in 0..task.count {
+                client.send(contents.message())?;
+            }
+            let answer = client.recv();
+            let times = clock.stop();
+            check_done(answer.as_ref().and_then(Message::as_text))?;
+            return Ok(times);
+        }
+        Job::Echo => {
+            while tally.count() < task.count {
+                client.send(contents.message())?;
+                let Some(message) = client.recv() else {
+                    return Err(tally.lost(task, client.wait()));
+                };
+                add(&mut tally, &message);
+            }
+        }
+    }
+    let times = clock.stop();
+    tally.check()?;
+    Ok(times)
+}
