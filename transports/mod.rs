@@ -34,6 +34,8 @@ mod polling;
 mod refusal;
 #[cfg(any(feature = "polling", feature = "websocket"))]
 mod scratch;
+#[cfg(any(feature = "polling", feature = "websocket"))]
+mod spare;
 #[cfg(feature = "websocket")]
 mod websocket;
 

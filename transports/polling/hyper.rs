@@ -25,6 +25,7 @@ use url::Url;
 use super::super::dial::{Dialed, Dialer, Proxy, Purpose, own_words};
 use super::super::head::{self, MOST_HEADERS};
 use super::super::scratch;
+use super::super::spare::Begun;
 
 /// Keeps the connections that are idle: one that served polls, and one that served posts.
 pub(super) struct Hyper {
@@ -305,7 +306,7 @@ impl Connection {
         if length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        let mut whole = BytesMut::new();
+        let mut whole = None;
         let mut body = pin!(body);
         loop {
             let frame = poll_fn(|cx| {
@@ -319,20 +320,25 @@ impl Connection {
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            if data.len() > limit.saturating_sub(whole.len()) {
-                return Err(too_large());
-            }
-            if whole.is_empty() && Some(data.len()) == length {
+            if Some(data.len()) == length {
                 // It came in one piece.
                 return Ok(data);
             }
-            if whole.capacity() == 0 {
-                // As much as the server says, but no more on its word alone than this.
-                whole.reserve(length.unwrap_or_default().min(1024 * 1024));
+            match whole.get_or_insert_with(|| Whole::new(length)) {
+                Whole::Told(begun) => {
+                    begun.take(&data);
+                }
+                Whole::Untold(whole) if data.len() > limit.saturating_sub(whole.len()) => {
+                    return Err(too_large());
+                }
+                Whole::Untold(whole) => whole.extend_from_slice(&data),
             }
-            whole.extend_from_slice(&data);
         }
-        Ok(whole.freeze())
+        Ok(match whole {
+            Some(Whole::Told(begun)) => begun.into_bytes(),
+            Some(Whole::Untold(whole)) => whole.freeze(),
+            None => Bytes::new(),
+        })
     }
 
     /// Whether the other end may be trusted to keep the connection after this response. tinyproxy
@@ -354,6 +360,21 @@ impl Connection {
         let cx = &mut Context::from_waker(Waker::noop());
         self.drive(cx);
         !self.over && matches!(self.requests.poll_ready(cx), Poll::Ready(Ok(())))
+    }
+}
+
+/// A body, of a length that the server tells, or not.
+enum Whole {
+    Told(Begun),
+    Untold(BytesMut),
+}
+
+impl Whole {
+    fn new(length: Option<usize>) -> Self {
+        match length {
+            Some(length) => Self::Told(Begun::new(length)),
+            None => Self::Untold(BytesMut::new()),
+        }
     }
 }
 

@@ -4,7 +4,6 @@ mod frames;
 mod handshake;
 mod io;
 mod reader;
-mod spare;
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -11,13 +11,10 @@ use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpC
 use async_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader, Utf8Bytes};
 use bytes::{Buf as _, Bytes};
 
-use super::spare;
+use super::super::spare::Begun;
 
 /// By RFC 6455, 5.5.
 const LONGEST_CONTROL: usize = 125;
-
-/// A frame's payload gets as much room at once, on the word of its head alone.
-const MOST_AT_ONCE: usize = 1024 * 1024;
 
 /// So much of a frame is worth a read of its own.
 const LONG: usize = 16 * 1024;
@@ -36,66 +33,13 @@ pub(super) struct FrameReader {
     /// What has come and was not looked at.
     input: Bytes,
     /// A frame of which only the beginning has come.
-    begun: Option<Begun>,
+    begun: Option<(FrameHeader, Begun)>,
     /// The message of which some fragments have come.
     message: Option<Fragments>,
     /// The server has said goodbye.
     closed: bool,
     /// The most bytes of a message.
     most: usize,
-}
-
-struct Begun {
-    head: FrameHeader,
-    length: usize,
-    /// The payload so far, and room for more of it.
-    buffer: Vec<u8>,
-    filled: usize,
-}
-
-impl Begun {
-    fn new(head: FrameHeader, length: usize) -> Self {
-        Self {
-            head,
-            length,
-            buffer: spare::take(length.min(MOST_AT_ONCE)),
-            filled: 0,
-        }
-    }
-
-    /// Where the rest of the payload goes, as far as there is room.
-    fn room(&mut self) -> &mut [u8] {
-        let end = self.length.min(self.buffer.len());
-        self.buffer.get_mut(self.filled..end).unwrap_or_default()
-    }
-
-    /// So much has been put into the room.
-    fn filled(&mut self, count: usize) {
-        self.filled = self.filled.saturating_add(count);
-        if self.filled == self.buffer.len() && self.filled < self.length {
-            // Twice what has come, but not more than there will be.
-            let room = self.filled.saturating_mul(2).min(self.length);
-            self.buffer.resize(room, 0);
-        }
-    }
-
-    /// Takes what belongs to the frame off the front of `bytes`.
-    fn take<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
-        while !bytes.is_empty() && !self.is_whole() {
-            let room = self.room();
-            let (ours, rest) = bytes.split_at(room.len().min(bytes.len()));
-            if let Some(room) = room.get_mut(..ours.len()) {
-                room.copy_from_slice(ours);
-            }
-            self.filled(ours.len());
-            bytes = rest;
-        }
-        bytes
-    }
-
-    fn is_whole(&self) -> bool {
-        self.filled >= self.length
-    }
 }
 
 struct Fragments {
@@ -136,21 +80,22 @@ impl FrameReader {
 
     /// Where the rest of a long frame may be read to at once, instead of being fed.
     pub(super) fn room(&mut self) -> Option<&mut [u8]> {
-        let room = self.begun.as_mut()?.room();
+        let (_, begun) = self.begun.as_mut()?;
+        let room = begun.room();
         (room.len() >= LONG).then_some(room)
     }
 
     /// So much was read to the room.
     pub(super) fn filled(&mut self, count: usize) {
-        if let Some(begun) = &mut self.begun {
-            begun.filled(count);
+        if let Some((_, begun)) = &mut self.begun {
+            begun.fill(count);
         }
     }
 
     /// Takes what was read, when [`next`](Self::next) wants more.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         let rest = match &mut self.begun {
-            Some(begun) => begun.take(bytes),
+            Some((_, begun)) => begun.take(bytes),
             None => bytes,
         };
         if !rest.is_empty() {
@@ -187,8 +132,8 @@ impl FrameReader {
     }
 
     fn next_frame(&mut self) -> Result<Option<(FrameHeader, Bytes)>, Error> {
-        if let Some(begun) = self.begun.take_if(|begun| begun.is_whole()) {
-            return Ok(Some((begun.head, spare::lend(begun.buffer, begun.length))));
+        if let Some((head, begun)) = self.begun.take_if(|(_, begun)| begun.is_whole()) {
+            return Ok(Some((head, begun.into_bytes())));
         }
         if self.begun.is_some() || self.input.is_empty() {
             return Ok(None);
@@ -205,9 +150,9 @@ impl FrameReader {
         if length <= self.input.len() {
             return Ok(Some((head, self.input.split_to(length))));
         }
-        let mut begun = Begun::new(head, length);
+        let mut begun = Begun::new(length);
         begun.take(&std::mem::take(&mut self.input));
-        self.begun = Some(begun);
+        self.begun = Some((head, begun));
         Ok(None)
     }
 

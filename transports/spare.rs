@@ -1,12 +1,15 @@
-//! Buffers for messages that are longer than one read. A fresh one of 1 MB costs more than all else
-//! that is done to receive it, since the system hands it over page by page; and one for each
-//! connection would be kept by those that need it no more. So all share a few.
+//! Buffers for what is longer than one read. A fresh one of 1 MB costs more than all else that is done
+//! to receive it, since the system hands it over page by page; and one for each connection would be
+//! kept by those that need it no more. So all share a few.
 
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// What is kept, in all and of one message, in bytes.
+/// So much is allocated on the word of the other side that it will come.
+const MOST_AT_ONCE: usize = 1024 * 1024;
+
+/// What is kept, in all and of one buffer, in bytes.
 const MOST_KEPT: usize = 4 * 1024 * 1024;
 const LARGEST_KEPT: usize = 2 * 1024 * 1024;
 
@@ -15,8 +18,65 @@ const SMALLEST_KEPT: usize = 64 * 1024;
 
 static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
+/// Something of a known length, as far as it has come.
+pub(super) struct Begun {
+    length: usize,
+    filled: usize,
+    /// What has come, and room for more of it.
+    buffer: Vec<u8>,
+}
+
+impl Begun {
+    pub(super) fn new(length: usize) -> Self {
+        Self {
+            length,
+            filled: 0,
+            buffer: take(length.min(MOST_AT_ONCE)),
+        }
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.filled >= self.length
+    }
+
+    /// Where the rest goes, as far as there is room.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        let end = self.length.min(self.buffer.len());
+        self.buffer.get_mut(self.filled..end).unwrap_or_default()
+    }
+
+    /// So much has been put into the room.
+    pub(super) fn fill(&mut self, count: usize) {
+        self.filled = self.filled.saturating_add(count);
+        if self.filled == self.buffer.len() && self.filled < self.length {
+            // Twice what has come, but not more than there will be.
+            let room = self.filled.saturating_mul(2).min(self.length);
+            self.buffer.resize(room, 0);
+        }
+    }
+
+    /// Takes what belongs to it off the front of `bytes`, and gives the rest.
+    pub(super) fn take<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
+        while !bytes.is_empty() && !self.is_whole() {
+            let room = self.room();
+            let (ours, rest) = bytes.split_at(room.len().min(bytes.len()));
+            if let Some(room) = room.get_mut(..ours.len()) {
+                room.copy_from_slice(ours);
+            }
+            self.fill(ours.len());
+            bytes = rest;
+        }
+        bytes
+    }
+
+    /// What has come. Its buffer is used again when nobody has it any more.
+    pub(super) fn into_bytes(self) -> Bytes {
+        lend(self.buffer, self.filled)
+    }
+}
+
 /// A buffer of at least this length, with whatever stands in it.
-pub(super) fn take(length: usize) -> Vec<u8> {
+fn take(length: usize) -> Vec<u8> {
     if (SMALLEST_KEPT..=LARGEST_KEPT).contains(&length) {
         let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = spare.iter().position(|buffer| buffer.len() >= length) {
@@ -27,7 +87,7 @@ pub(super) fn take(length: usize) -> Vec<u8> {
 }
 
 /// The first `length` bytes of a buffer, which comes back here when nobody has them any more.
-pub(super) fn lend(mut buffer: Vec<u8>, length: usize) -> Bytes {
+fn lend(mut buffer: Vec<u8>, length: usize) -> Bytes {
     if (SMALLEST_KEPT..=LARGEST_KEPT).contains(&buffer.len()) {
         return Bytes::from_owner(Lent { buffer, length });
     }
