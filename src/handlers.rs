@@ -55,7 +55,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -206,39 +206,67 @@ impl Handlers {
     async fn call_all(mut self, handle: Handle, mut reader: Reader, _guard: Guard) {
         let mut connected = false;
         let mut calls = 0;
-        while let Some(event) = poll_fn(|cx| reader.poll_next(cx)).await {
-            if calls == CALLS {
-                calls = 0;
-                step_aside().await;
-            }
-            calls = calls.wrapping_add(1);
-            let handle = handle.clone();
-            match event {
-                Event::Connected(_) => {
-                    connected = true;
-                    if let Some(handler) = &mut self.connect {
-                        call("connect", || handler(handle)).await;
+        loop {
+            let call_some = |cx: &mut Context<'_>| {
+                while calls < CALLS {
+                    let Some(event) = ready!(reader.poll_next(cx)) else {
+                        return Poll::Ready(Pause::End);
+                    };
+                    calls = calls.saturating_add(1);
+                    connected |= matches!(event, Event::Connected(_));
+                    // One that is plain has done its work: no more is made of it than a call.
+                    if let Some((which, future)) = self.call(&handle, event, connected) {
+                        return Poll::Ready(Pause::Runs(which, future));
                     }
                 }
-                Event::Message(message) => {
-                    if let Some(handler) = &mut self.message {
-                        call("message", || handler(handle, message)).await;
-                    }
+                Poll::Ready(Pause::StepAside)
+            };
+            match poll_fn(call_some).await {
+                Pause::Runs(which, future) => {
+                    let result = AssertUnwindSafe(future).catch_unwind().await;
+                    report(which, result);
                 }
-                Event::Upgraded { transport } => {
-                    if let Some(handler) = &mut self.upgrade {
-                        call("upgrade", || handler(handle, transport)).await;
-                    }
+                Pause::StepAside => {
+                    calls = 0;
+                    step_aside().await;
                 }
-                Event::UpgradeFailed { .. } => {}
-                Event::Closed(closed) => {
-                    if connected && let Some(handler) = &mut self.disconnect {
-                        call("disconnect", || handler(handle, closed)).await;
-                    }
-                }
+                Pause::End => return,
             }
         }
     }
+
+    /// Calls the handler for an event, and gives what is left to do of an async one.
+    fn call(&mut self, handle: &Handle, event: Event, connected: bool) -> Option<Running> {
+        match event {
+            Event::Message(message) => {
+                let handler = self.message.as_mut()?;
+                call("message", || handler(handle.clone(), message))
+            }
+            Event::Connected(_) => {
+                let handler = self.connect.as_mut()?;
+                call("connect", || handler(handle.clone()))
+            }
+            Event::Upgraded { transport } => {
+                let handler = self.upgrade.as_mut()?;
+                call("upgrade", || handler(handle.clone(), transport))
+            }
+            Event::UpgradeFailed { .. } => None,
+            Event::Closed(closed) => {
+                let handler = self.disconnect.as_mut().filter(|_| connected)?;
+                call("disconnect", || handler(handle.clone(), closed))
+            }
+        }
+    }
+}
+
+/// Which handler it is, and its future.
+type Running = (&'static str, BoxFuture<'static, Result<(), HandlerError>>);
+
+/// Why no further handler is called for now.
+enum Pause {
+    Runs(&'static str, BoxFuture<'static, Result<(), HandlerError>>),
+    StepAside,
+    End,
 }
 
 /// After so many calls without a pause other tasks get a turn: handlers that never wait would hold
@@ -268,13 +296,18 @@ impl Drop for Guard {
     }
 }
 
-async fn call(which: &'static str, handler: impl FnOnce() -> Step) {
-    let step = match catch_unwind(AssertUnwindSafe(handler)) {
-        Ok(Step::Done(result)) => Ok(result),
-        Ok(Step::Runs(future)) => AssertUnwindSafe(future).catch_unwind().await,
-        Err(panic) => Err(panic),
-    };
-    match step {
+fn call(which: &'static str, handler: impl FnOnce() -> Step) -> Option<Running> {
+    match catch_unwind(AssertUnwindSafe(handler)) {
+        Ok(Step::Runs(future)) => return Some((which, future)),
+        Ok(Step::Done(Ok(()))) => {}
+        Ok(Step::Done(result)) => report(which, Ok(result)),
+        Err(panic) => report(which, Err(panic)),
+    }
+    None
+}
+
+fn report(which: &'static str, result: std::thread::Result<Result<(), HandlerError>>) {
+    match result {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::error!(target: TARGET, handler = which, %error, "a handler failed");

@@ -37,22 +37,28 @@ use crate::packet::Message;
 /// ```
 pub struct Handle {
     shared: Arc<Shared>,
-    /// What the `Sink` waits for.
+    /// Apart, since a handler gets a handle with each message, and few are used as a `Sink`.
+    sink: Option<Box<SinkState>>,
+}
+
+/// How far the `Sink` of a handle is.
+#[derive(Default)]
+struct SinkState {
+    /// What it waits for.
     listener: Option<EventListener>,
-    /// The place of the `Sink` among those who wait to send.
+    /// Its place among those who wait to send.
     ticket: Option<Ticket>,
-    /// The number of the message that a flush of the `Sink` waits for.
+    /// The number of the message that a flush waits for.
     flush: Option<u64>,
 }
 
 impl Handle {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            listener: None,
-            ticket: None,
-            flush: None,
-        }
+        Self { shared, sink: None }
+    }
+
+    fn sink(&mut self) -> &mut SinkState {
+        self.sink.get_or_insert_default()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -253,7 +259,7 @@ impl Handle {
         bell: impl Fn(&Shared) -> &Bell,
         condition: impl Fn(&Shared) -> Option<O>,
     ) -> Poll<O> {
-        self.listener = None;
+        self.sink().listener = None;
         loop {
             if let Some(output) = condition(&self.shared) {
                 return Poll::Ready(output);
@@ -263,7 +269,7 @@ impl Handle {
                 return Poll::Ready(output);
             }
             if listener.poll_unpin(cx).is_pending() {
-                self.listener = Some(listener);
+                self.sink().listener = Some(listener);
                 return Poll::Pending;
             }
         }
@@ -326,13 +332,13 @@ impl Sink<Message> for Handle {
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
         let handle = &mut *self;
-        if handle.ticket.is_none() {
+        if handle.sink().ticket.is_none() {
             if handle.shared.is_ready(Place::None) {
                 return Poll::Ready(Ok(()));
             }
-            handle.ticket = Some(handle.shared.queue_up());
+            handle.sink().ticket = Some(handle.shared.queue_up());
         }
-        let ticket = handle.ticket.take();
+        let ticket = handle.sink().ticket.take();
         let ready = handle.poll_for(
             cx,
             |shared| &shared.room,
@@ -342,14 +348,14 @@ impl Sink<Message> for Handle {
             },
         );
         if ready.is_pending() {
-            handle.ticket = ticket;
+            handle.sink().ticket = ticket;
         }
         ready
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
         // A flush that was given up does not cover this one.
-        self.flush = None;
+        self.sink().flush = None;
         // Room was promised by `poll_ready`; that somebody else took it meanwhile is borne with.
         self.shared
             .push(message, Place::Promised)
@@ -357,11 +363,12 @@ impl Sink<Message> for Handle {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        let number = self.flush.unwrap_or_else(|| self.shared.accepted());
-        self.flush = Some(number);
+        let known = self.sink().flush;
+        let number = known.unwrap_or_else(|| self.shared.accepted());
+        self.sink().flush = Some(number);
         ready!(self.poll_for(cx, |shared| &shared.left, |shared| shared.flushed(number)))
             .map_err(SinkError::Closed)?;
-        self.flush = None;
+        self.sink().flush = None;
         Poll::Ready(Ok(()))
     }
 
