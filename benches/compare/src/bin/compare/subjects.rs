@@ -114,7 +114,10 @@ impl Subject {
             return None;
         }
         match self.client {
-            Client::Bare => (row.transport == "websocket").then_some(counts.ours),
+            // On polling what is bare is the system's part, of which one is enough.
+            Client::Bare => {
+                (row.transport == "websocket" || self.runtime == "tokio").then_some(counts.ours)
+            }
             Client::Ours => Some(counts.ours),
             Client::RustEngineio => Some(counts.rust_engineio),
             Client::Node => Some(counts.node),

@@ -1,5 +1,7 @@
-//! The WebSocket library that the client stands on, used as its documentation shows, and by itself:
-//! a message costs no more than what it costs here.
+//! What a message costs at least: on websocket by the library that the client stands on, used as its
+//! documentation shows and by itself; on polling by requests that are nothing but bytes.
+
+mod polling;
 
 use std::process::ExitCode;
 
@@ -13,8 +15,11 @@ fn main() -> ExitCode {
 }
 
 fn work(task: &Task) -> Result<Times, Failure> {
-    if task.transport != "websocket" {
-        return Err("the bare client has websocket alone".into());
+    if task.transport == "polling" {
+        return tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(polling::run(task));
     }
     let address = task.address().replacen("http://", "ws://", 1) + "&EIO=4&transport=websocket";
     match task.runtime.as_str() {
