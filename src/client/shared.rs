@@ -289,8 +289,11 @@ impl Shared {
         state.left = state
             .left
             .saturating_add(u64::try_from(messages).unwrap_or(u64::MAX));
+        let worth_a_wake = state.has_much_room(self.outbox_capacity);
         drop(state);
-        self.room.notify(usize::MAX);
+        if worth_a_wake {
+            self.room.notify(usize::MAX);
+        }
         self.left.notify(usize::MAX);
     }
 
@@ -320,6 +323,15 @@ impl State {
             Place::Ticket(ticket) => self.waiting.front() == Some(&ticket.number),
             Place::Promised => true,
         }
+    }
+
+    /// Whether those who wait should be woken: a small outbox has a place for one, a large one for as
+    /// many as are worth it. Batches of polling are short, and one follows the other.
+    fn has_much_room(&self, capacity: Capacity) -> bool {
+        let most = |of: usize| of.saturating_sub(of / 32);
+        self.pending_messages == 0
+            || self.pending_messages <= most(capacity.messages)
+                && self.pending_bytes <= most(capacity.bytes)
     }
 
     /// A message that is larger than the whole outbox is let in alone.
