@@ -177,8 +177,7 @@ impl Driver {
 
     /// One turn: what has happened goes in, what is to be done is begun. Local work comes before
     /// new work from the server.
-    fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
-        let now = self.now();
+    fn turn(&mut self, cx: &mut Context<'_>, now: Duration) -> Turn {
         let mut busy = self.take_commands(now);
         busy |= self.poll_senders(now);
         busy |= self.poll_receivers(now);
@@ -548,8 +547,10 @@ impl Future for Driver {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let driver = &mut *self;
         driver.shared.driver.register(cx.waker());
+        // Nothing in a turn waits.
+        let now = driver.now();
         for _ in 0..TURNS {
-            match driver.turn(cx) {
+            match driver.turn(cx, now) {
                 Turn::Busy => {}
                 Turn::Idle => return Poll::Pending,
                 Turn::Done => return Poll::Ready(()),
