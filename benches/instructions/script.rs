@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -337,6 +337,19 @@ impl AsyncWrite for Stream {
         }
         self.written = true;
         Poll::Ready(Ok(bytes.len()))
+    }
+
+    /// As a socket does it, all at once.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut count = 0;
+        for buffer in buffers {
+            count += ready!(self.as_mut().poll_write(cx, buffer))?;
+        }
+        Poll::Ready(Ok(count))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -200,7 +200,7 @@ impl Connection {
             .max_headers(MOST_HEADERS)
             .max_header_size(exchange.limits.head)
             // Else it grows to 400 KiB with long bodies, and stays so.
-            .read_buf_exact_size(Some(exchange.limits.head.max(BUFFER)))
+            .max_buf_size(exchange.limits.head.max(BUFFER))
             .handshake(io)
             .await
             .map_err(|error| http_error(error, exchange))?;

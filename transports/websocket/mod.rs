@@ -24,7 +24,7 @@ use self::io::Io;
 use self::reader::{FrameReader, Incoming};
 use super::dial::{Dialer, Purpose, own_words};
 
-/// WebSocket, by the library tungstenite.
+/// WebSocket (RFC 6455), without extensions.
 ///
 /// ```
 /// use engineio_client::Transport;
