@@ -361,6 +361,31 @@ fn the_outbox_is_bounded_in_messages_and_send_waits_for_room() {
 }
 
 #[test]
+fn those_who_wait_to_send_go_on_when_a_thirtieth_of_the_outbox_is_free() {
+    under_all_orders(async |runtime| {
+        for (most, leave_before) in [(3, 0), (64, 1)] {
+            let (builder, mut servers) = setup(&runtime);
+            let builder = builder.upgrade(false).packets_per_post(1);
+            let client = builder.outbox(most, 1_000_000).start().unwrap();
+            let mut link = servers.polling.opened().await.accept(Framing::Payloads);
+            link.deliver(vec![Packet::Open(OPEN.into())]);
+            client.opened().await.unwrap();
+            for _ in 0..most {
+                client.try_send("x").unwrap();
+            }
+            let mut send = Box::pin(client.send("y"));
+            assert!(waits(&runtime, &mut send).await);
+            for _ in 0..leave_before {
+                link.sent().await;
+                assert!(waits(&runtime, &mut send).await);
+            }
+            link.sent().await;
+            send.await.unwrap();
+        }
+    });
+}
+
+#[test]
 fn the_outbox_is_bounded_in_bytes_and_a_larger_message_is_let_in_alone() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(100, 10)).await;

@@ -287,11 +287,11 @@ impl Reader {
         }
     }
 
-    /// Tells the driver how much was read, if that is worth it or nothing else is left.
+    /// Tells the driver how much was read, if that is worth it. What it has not been told is too
+    /// little to keep it waiting.
     fn tell(&mut self) {
         let inboxes = &self.shared.inboxes;
-        let is_last = self.incoming.as_slice().is_empty();
-        if is_last || inboxes.is_worth_telling(self.read.since(self.told)) {
+        if inboxes.is_worth_telling(self.read.since(self.told)) {
             self.told = self.read;
             if inboxes.read(self.read) {
                 self.shared.driver.wake();

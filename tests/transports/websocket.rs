@@ -955,6 +955,47 @@ fn a_close_frame_is_a_clean_end_and_is_answered() {
 }
 
 #[test]
+fn a_close_frame_is_answered_with_its_code_unless_that_may_not_be_sent() {
+    under_some_orders(async |runtime| {
+        for (code, answered) in [
+            (1001_u16, 1001_u16),
+            (4000, 4000),
+            (1005, 1002),
+            (999, 1002),
+        ] {
+            let (mut link, mut peer) = websocket(&runtime).await;
+            peer.write(frame(CLOSE, code.to_be_bytes())).await;
+            assert_eq!(link.receiver.recv().await.unwrap(), [Packet::Close]);
+            let answer = peer.frame().await;
+            assert_eq!(answer.first, FIN | CLOSE);
+            assert_eq!(answer.payload, answered.to_be_bytes());
+        }
+    });
+}
+
+#[test]
+fn nothing_follows_a_close_frame_of_ours() {
+    under_some_orders(async |runtime| {
+        let (link, mut peer) = websocket(&runtime).await;
+        let Link {
+            mut sender,
+            mut receiver,
+            ..
+        } = link;
+        let received = spawn(&runtime, async move { receiver.recv().await });
+        let closed = spawn(&runtime, async move { sender.close().await });
+        assert_eq!(peer.frame().await.first, FIN | CLOSE);
+        peer.write(frame(PING, "late")).await;
+        settle(&runtime).await;
+        assert_eq!(peer.read_some(100).now_or_never(), None);
+        peer.write(frame(CLOSE, [])).await;
+        closed.await.unwrap();
+        assert_eq!(received.await.unwrap(), [Packet::Close]);
+        assert_eq!(peer.read_some(100).await, b"", "the end");
+    });
+}
+
+#[test]
 fn an_end_without_a_close_frame_is_an_error() {
     // python-engineio: test_read_loop_websocket_no_response
     under_some_orders(async |runtime| {
