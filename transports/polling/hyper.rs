@@ -74,10 +74,7 @@ impl HttpClient for Hyper {
                 }
                 // Nothing of it has left, so nothing is done twice. What has left is never repeated:
                 // a poll may have taken messages with it.
-                Err(Failure::NotSent(back, _)) if reused => {
-                    request = *back;
-                    *request.uri_mut() = origin.clone();
-                }
+                Err(Failure::NotSent(back, _)) if reused => request = *back,
                 Err(Failure::NotSent(_, error) | Failure::Error(error)) => return Err(error),
             }
         }
