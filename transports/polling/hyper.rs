@@ -196,8 +196,7 @@ impl Connection {
         let (requests, driver) = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_header_size(exchange.limits.head)
-            // Else it grows to 400 KiB with long bodies, and stays so.
-            .max_buf_size(exchange.limits.head.max(BUFFER))
+            .max_buf_size(exchange.limits.head.max(LARGEST_BUFFER))
             .handshake(io)
             .await
             .map_err(|error| http_error(error, exchange))?;
@@ -447,6 +446,10 @@ fn is_malformed_body(error: &::hyper::Error) -> bool {
             _ => false,
         })
 }
+
+/// What hyper's read buffer grows to with long bodies, and then keeps: 400 KiB if it is left to
+/// itself. A body that fits in it, as one of 100 kB in base64 does, is not copied.
+const LARGEST_BUFFER: usize = 160 * 1024;
 
 /// An adapter that zeroes hyper's buffer at each read costs three times the time: so the bytes go
 /// through a buffer that is never zeroed again, at most so many at a time.
