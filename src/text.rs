@@ -11,7 +11,8 @@ use bytes::Bytes;
 /// It is a range of a shared buffer: a text that was received is a part of its frame or of its
 /// payload. It dereferences to `str`, clones without copying, and becomes a `String` or [`Bytes`].
 ///
-/// A small text may so keep alive what came together with it, up to 64 KiB of frames by default;
+/// A small text may so keep alive what came together with it, up to 64 KiB of frames by default, and
+/// a long one up to twice its length;
 /// [`detach`](Text::detach) copies it out for keeping.
 ///
 /// ```

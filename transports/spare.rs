@@ -47,10 +47,13 @@ impl Begun {
 
     /// So much has been put into the room.
     pub(super) fn fill(&mut self, count: usize) {
+        // A stream that says it has read more than it was given room for is not believed.
+        let count = count.min(self.room().len());
         self.filled = self.filled.saturating_add(count);
         if self.filled == self.buffer.len() && self.filled < self.length {
             // Twice what has come, but not more than there will be.
             let room = self.filled.saturating_mul(2).min(self.length);
+            self.buffer.reserve_exact(room.saturating_sub(self.filled));
             self.buffer.resize(room, 0);
         }
     }
@@ -79,7 +82,9 @@ impl Begun {
 fn take(length: usize) -> Vec<u8> {
     if (SMALLEST_KEPT..=LARGEST_KEPT).contains(&length) {
         let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = spare.iter().position(|buffer| buffer.len() >= length) {
+        // None of many times its size: a message that is kept would keep all of it.
+        let fits = length..=length.saturating_mul(2);
+        if let Some(index) = spare.iter().position(|buffer| fits.contains(&buffer.len())) {
             return spare.swap_remove(index);
         }
     }
@@ -109,9 +114,11 @@ impl AsRef<[u8]> for Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept: usize = spare.iter().map(Vec::len).sum();
-        if kept.saturating_add(self.buffer.len()) <= MOST_KEPT {
-            spare.push(std::mem::take(&mut self.buffer));
+        spare.push(std::mem::take(&mut self.buffer));
+        // What has not been asked for the longest goes.
+        let mut kept: usize = spare.iter().map(Vec::len).sum();
+        while kept > MOST_KEPT && !spare.is_empty() {
+            kept = kept.saturating_sub(spare.remove(0).len());
         }
     }
 }
@@ -149,6 +156,11 @@ mod tests {
             .map(|_| lend(take(LARGEST_KEPT), LARGEST_KEPT))
             .collect();
         drop(lent);
-        assert_eq!(kept(), 1_000_000 + LARGEST_KEPT);
+        assert_eq!(kept(), 2 * LARGEST_KEPT);
+        // A short message is not given a buffer of many times its length.
+        let short = take(100_000);
+        assert_eq!((short.len(), kept()), (100_000, 2 * LARGEST_KEPT));
+        assert_eq!(take(LARGEST_KEPT - 1).len(), LARGEST_KEPT);
+        assert_eq!(kept(), LARGEST_KEPT);
     }
 }

@@ -64,7 +64,8 @@ use crate::transport::{Activity, Limits, OpenRequest, Transport, add_query};
 /// | what is accepted and has not left | [`outbox`](Builder::outbox) | 2048 messages, or 2 MiB |
 /// | what came and is not read | [`inbox`](Builder::inbox) | 1024 messages, or 128 KiB |
 /// | packets in a POST | [`packets_per_post`](Builder::packets_per_post) | 16 |
-/// | a websocket's buffers, while it reads and writes | `WebSocket::read_buffer_size`, `write_buffer_size` | 64 KiB, 1 MiB |
+/// | buffers of each thread that drives sessions | `WebSocket::read_buffer_size`, `write_buffer_size` | 64 KiB, 1 MiB |
+/// | buffers of the process for long messages, kept for the next | | 4 MiB |
 /// | a message sent by polling, and a POST | told by the server: `maxPayload` | |
 #[must_use = "a builder does nothing until `start` or `connect`"]
 pub struct Builder<T: Transport, R: Runtime, M = Async> {
@@ -478,8 +479,8 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     /// What the inbox holds before nothing more is received, whichever comes first: 1024 messages
     /// and 128 KiB by default. It may be exceeded by one batch.
     ///
-    /// A larger byte limit makes large messages slower: while earlier ones are alive the websocket
-    /// can't use its buffer again.
+    /// A larger byte limit makes large messages slower: while earlier ones are alive their buffers
+    /// can't be used again.
     pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
         self.settings.inbox = Capacity {
             messages: messages.max(1),

@@ -79,8 +79,8 @@ struct Slot<I, O> {
     waker: Waker,
 }
 
-/// Remembers which call was woken, so that no other is polled: a websocket's buffer is zeroed at
-/// each look, which was a fifth of all instructions when sending.
+/// Remembers which call was woken, so that no other is polled: a look at a socket may cost a call to
+/// the system.
 struct Signal {
     fired: AtomicBool,
     shared: Arc<Shared>,

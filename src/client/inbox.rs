@@ -33,7 +33,7 @@ pub(crate) struct Inboxes {
     client: Mutex<Inbox>,
     handlers: Mutex<Inbox>,
     /// How much was put into the inbox, and how much of it was read. What the reader has taken out in
-    /// one go counts until it is read.
+    /// one go counts until it is read, or a little longer: see `is_worth_telling`.
     put_messages: AtomicU64,
     put_bytes: AtomicU64,
     read_messages: AtomicU64,
@@ -277,6 +277,7 @@ impl Reader {
                 }
                 return Poll::Ready(Some(event));
             }
+            self.tell_rest();
             match ready!(self.shared.inboxes.poll_take(self.side, cx)) {
                 Some(events) => self.incoming = events.into_iter(),
                 None => {
@@ -290,10 +291,17 @@ impl Reader {
     /// Tells the driver how much was read, if that is worth it. What it has not been told is too
     /// little to keep it waiting.
     fn tell(&mut self) {
-        let inboxes = &self.shared.inboxes;
-        if inboxes.is_worth_telling(self.read.since(self.told)) {
+        let news = self.read.since(self.told);
+        if self.shared.inboxes.is_worth_telling(news) {
+            self.tell_rest();
+        }
+    }
+
+    /// Tells it all.
+    fn tell_rest(&mut self) {
+        if self.read.since(self.told).messages > 0 {
             self.told = self.read;
-            if inboxes.read(self.read) {
+            if self.shared.inboxes.read(self.read) {
                 self.shared.driver.wake();
             }
         }

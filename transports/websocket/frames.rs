@@ -1,4 +1,4 @@
-//! Data frames, written from a borrowed batch: so no message is copied but for the masking that a
+//! Frames, written from a borrowed batch: so no message is copied but for the masking that a
 //! client owes, and a long one passes through a short buffer.
 
 use async_tungstenite::tungstenite::protocol::frame::FrameHeader;

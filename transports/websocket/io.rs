@@ -14,6 +14,10 @@ use super::reader::FrameReader;
 /// The most bytes of an idle write buffer that a thread keeps.
 const KEPT: usize = 1024 * 1024 + 4096;
 
+/// A socket that had no more than this has been emptied. (Of a longer read that can't be said: TLS
+/// gives no more than a record at a time.)
+const LITTLE: usize = 1024;
+
 thread_local! {
     /// For all connections that this thread drives: each needs it only while it writes.
     static WRITE_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -71,14 +75,14 @@ impl Io {
     }
 
     /// Reads once, to where the reader of frames wants it, and tells how much that was (nothing is the
-    /// end) and whether there was room for more.
+    /// end) and whether it was little.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         frames: &mut FrameReader,
     ) -> Poll<io::Result<(usize, bool)>> {
         let stream = Pin::new(&mut self.stream);
-        let mut room_left = false;
+        let mut is_little = false;
         let polled = if let Some(room) = frames.room() {
             let polled = stream.poll_read(cx, room);
             if let Poll::Ready(Ok(count)) = polled {
@@ -89,7 +93,7 @@ impl Io {
             scratch::with(self.piece, |piece| {
                 let polled = stream.poll_read(cx, piece);
                 if let Poll::Ready(Ok(count)) = polled {
-                    room_left = count < piece.len();
+                    is_little = count < piece.len().min(LITTLE);
                     frames.feed(piece.get(..count).unwrap_or_default());
                 }
                 polled
@@ -99,7 +103,7 @@ impl Io {
         self.read = self
             .read
             .wrapping_add(u64::try_from(count).unwrap_or_default());
-        Poll::Ready(Ok((count, room_left)))
+        Poll::Ready(Ok((count, is_little)))
     }
 
     /// Writes and flushes all that stands in the output.

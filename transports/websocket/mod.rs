@@ -249,7 +249,7 @@ const MOST_BYTES: usize = 64 * 1024;
 /// So few are returned without another look at a socket that a read has emptied: some runtimes ask the
 /// system for that. More come from a server that is busy, and has sent others meanwhile.
 const FEW: usize = 8;
-/// And reads, or looks at frames, no more often than this before others get a turn.
+/// And reads, or looks at messages and control frames, no more often than this before others get a turn.
 const MOST_LOOKS: usize = 1024;
 
 #[async_trait]
@@ -294,8 +294,8 @@ impl Receiver {
                 }
                 Ok(None) if emptied && (1..FEW).contains(&packets.len()) => break,
                 Ok(None) => match io.poll_read(cx, frames) {
-                    Poll::Ready(Ok((1.., room_left))) => {
-                        emptied = room_left;
+                    Poll::Ready(Ok((1.., is_little))) => {
+                        emptied = is_little;
                         continue;
                     }
                     Poll::Ready(Ok((0, _))) => {
@@ -338,7 +338,8 @@ impl Receiver {
                 break;
             }
         }
-        // A pong or a close may have to be written. A send that is under way takes it along.
+        // A pong or a close may have to be written. A send that is under way takes it along, if the session
+        // lasts so long.
         if !state.sending && state.has_output() {
             state.write_beside();
         }
@@ -382,8 +383,6 @@ impl PacketSender for Sender {
     /// Sends a close frame, and waits until the server has answered it or gone, which the other
     /// half sees. A connection that is dropped before may take what was sent with it.
     async fn close(&mut self) -> Result<(), Error> {
-        // Pongs that wait would leave it no room.
-        poll_fn(|cx| self.poll_send(cx)).await?;
         lock(&self.shared).goodbye(None);
         poll_fn(|cx| self.poll_send(cx)).await?;
         poll_fn(|cx| {

@@ -159,8 +159,15 @@ impl FrameReader {
     /// What a head promises, before it is waited for.
     fn check(&self, head: &FrameHeader, length: u64) -> Result<usize, Error> {
         let is_control = matches!(head.opcode, OpCode::Control(_));
-        // A ping or a close may be longer than what a small limit leaves to messages.
-        let most = if is_control { usize::MAX } else { self.most };
+        let before = self
+            .message
+            .as_ref()
+            .map_or(0, |message| message.whole.len());
+        let most = match head.opcode {
+            // A ping or a close may be longer than what a small limit leaves to messages.
+            OpCode::Control(_) => usize::MAX,
+            OpCode::Data(_) => self.most.saturating_sub(before),
+        };
         let length = match usize::try_from(length) {
             Ok(length) if length <= most => length,
             _ => return Err(self.too_long(length)),
@@ -199,10 +206,6 @@ impl FrameReader {
                 return Err(ProtocolError::ExpectedFragment(data).into());
             }
             (_, Some(mut message)) => {
-                let length = message.whole.len().saturating_add(payload.len());
-                if length > self.most {
-                    return Err(self.too_long(u64::try_from(length).unwrap_or(u64::MAX)));
-                }
                 message.whole.extend_from_slice(&payload);
                 if !is_final {
                     message.validate()?;

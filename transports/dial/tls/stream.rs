@@ -109,6 +109,16 @@ impl AsyncWrite for TlsStream {
         Poll::Ready(written.map_err(|error| words::of_session(host, error)))
     }
 
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Self { stream, host } = &mut *self;
+        let written = ready!(Pin::new(stream).poll_write_vectored(cx, buffers));
+        Poll::Ready(written.map_err(|error| words::of_session(host, error)))
+    }
+
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { stream, host } = &mut *self;
         let flushed = ready!(Pin::new(stream).poll_flush(cx));
