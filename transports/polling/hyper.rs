@@ -26,6 +26,7 @@ use super::super::dial::{Dialed, Dialer, Proxy, Purpose, own_words};
 use super::super::head::{self, MOST_HEADERS};
 use super::super::scratch;
 use super::super::spare::Begun;
+use super::{cant_be_requested, invalid};
 
 /// Keeps the connections that are idle: one that served polls, and one that served posts.
 pub(super) struct Hyper {
@@ -91,7 +92,7 @@ impl Hyper {
     }
 
     async fn dial(&self, uri: &Uri, exchange: &Exchange) -> Result<Box<Connection>, Error> {
-        let origin = Url::parse(&uri.to_string()).map_err(|error| invalid().with_source(error))?;
+        let origin = Url::parse(&uri.to_string()).map_err(cant_be_requested)?;
         let dialed = self
             .dialer
             .dial(
@@ -147,15 +148,10 @@ fn keep_alive(response: &Response<Bytes>) -> Duration {
     })
 }
 
-fn invalid() -> Error {
-    Error::new(ErrorKind::Invalid, "the URL can't be requested")
-}
-
 /// The request with its `Host`.
 fn with_host(mut request: Request<Bytes>) -> Result<Request<Full<Bytes>>, Error> {
     let authority = request.uri().authority().ok_or_else(invalid)?;
-    let host =
-        HeaderValue::from_str(authority.as_str()).map_err(|error| invalid().with_source(error))?;
+    let host = HeaderValue::from_str(authority.as_str()).map_err(cant_be_requested)?;
     request.headers_mut().entry(HOST).or_insert(host);
     Ok(request.map(Full::new))
 }

@@ -202,7 +202,11 @@ impl Requests {
 }
 
 fn cant_be_requested(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Invalid, "the URL can't be requested").with_source(error)
+    invalid().with_source(error)
+}
+
+fn invalid() -> Error {
+    Error::new(ErrorKind::Invalid, "the URL can't be requested")
 }
 
 /// The error for a response that is not the one asked for. What a proxy has forwarded it may have
