@@ -52,7 +52,7 @@ impl Engine {
 
     /// The user sends these; the answer is how many packets have left.
     pub fn send(&mut self, packets: Vec<Packet>) -> usize {
-        self.handle(Input::Send(packets)).left
+        self.handle(Input::Send(packets.into_iter().collect())).left
     }
 
     /// Each batch that the engine sends has left as soon as it is sent.

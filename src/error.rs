@@ -234,6 +234,55 @@ impl From<SendError> for Error {
     }
 }
 
+/// A group of messages that was not accepted, handed back whole with the reason. `Debug` tells how
+/// many there are, and not what they say.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct SendAllError {
+    /// The messages, as they were given.
+    pub messages: Vec<Message>,
+    /// Why they were not accepted: for one that can't be sent, what is wrong with it.
+    pub error: Error,
+}
+
+impl SendAllError {
+    pub(crate) fn new(messages: Vec<Message>, error: Error) -> Self {
+        Self { messages, error }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.error.kind()
+    }
+}
+
+impl fmt::Debug for SendAllError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendAllError")
+            .field("messages", &self.messages.len())
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
+impl fmt::Display for SendAllError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the messages were not sent")
+    }
+}
+
+impl std::error::Error for SendAllError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<SendAllError> for Error {
+    fn from(error: SendAllError) -> Self {
+        error.error
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,6 +41,9 @@
 //! - The session does not wait for them: pings are answered and messages leave while a handler runs,
 //!   until the inbox is full. A plain handler of an async client is called on a thread of the runtime,
 //!   though, like the rest of a task: one that blocks it holds up all else that this thread has to run.
+//!   After 10 ms in handlers their task lets the runtime look at its sockets, so that on a runtime of
+//!   one thread the session lives on however many messages wait; a single call must be shorter than
+//!   the server's patience.
 //! - A handler may send, spawn, sleep and disconnect by its [`Handle`], and await all of
 //!   that.
 //! - A handler that panics is reported by `tracing` at the level of errors, and so is one that returns
@@ -48,21 +51,23 @@
 //! - With a message handler, messages go to it, and the client's `recv` yields none: it waits for the
 //!   end of the session. As a stream the client still tells the other events.
 //! - [`Client::wait`](crate::Client::wait) and [`Client::disconnect`](crate::Client::disconnect)
-//!   return when the disconnect handler has; [`Handle::wait`] and [`Handle::disconnect`] when the
-//!   session has ended, so that a handler can await them.
+//!   return when the disconnect handler has, if there is one, and so when all messages that came have
+//!   been handled. Without one they return when the session has ended, as [`Handle::wait`] and
+//!   [`Handle::disconnect`] always do, so that a handler can await those.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use crate::client::{Handle, Reader, Shared, TARGET};
 use crate::event::{Closed, Event};
 use crate::packet::Message;
+use crate::runtime::Runtime;
 
 /// What a handler may fail with: anything, by the operator `?`.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
@@ -195,43 +200,16 @@ impl Handlers {
         self.message.is_some()
     }
 
-    /// Calls the handlers until the session has ended and all has been handled.
-    pub(crate) fn run(self, shared: Arc<Shared>, reader: Reader) -> BoxFuture<'static, ()> {
-        let handle = Handle::new(Arc::clone(&shared));
-        // Not within the future, which may be dropped before it was polled at all.
-        let guard = Guard(shared);
-        self.call_all(handle, reader, guard).boxed()
+    pub(crate) fn hear_of_the_end(&self) -> bool {
+        self.disconnect.is_some()
     }
 
-    async fn call_all(mut self, handle: Handle, mut reader: Reader, _guard: Guard) {
-        let mut connected = false;
-        let mut calls = 0;
-        loop {
-            let call_some = |cx: &mut Context<'_>| {
-                while calls < CALLS {
-                    let Some(event) = ready!(reader.poll_next(cx)) else {
-                        return Poll::Ready(Pause::End);
-                    };
-                    calls = calls.saturating_add(1);
-                    connected |= matches!(event, Event::Connected(_));
-                    // One that is plain has done its work: no more is made of it than a call.
-                    if let Some((which, future)) = self.call(&handle, event, connected) {
-                        return Poll::Ready(Pause::Runs(which, future));
-                    }
-                }
-                Poll::Ready(Pause::StepAside)
-            };
-            match poll_fn(call_some).await {
-                Pause::Runs(which, future) => {
-                    let result = AssertUnwindSafe(future).catch_unwind().await;
-                    report(which, result);
-                }
-                Pause::StepAside => {
-                    calls = 0;
-                    step_aside().await;
-                }
-                Pause::End => return,
-            }
+    /// What calls the handlers until the session has ended and all has been handled.
+    pub(crate) fn into_task(self, shared: Arc<Shared>, reader: Reader) -> HandlerTask {
+        HandlerTask {
+            handlers: self,
+            reader,
+            guard: Guard(shared),
         }
     }
 
@@ -262,16 +240,195 @@ impl Handlers {
 /// Which handler it is, and its future.
 type Running = (&'static str, BoxFuture<'static, Result<(), HandlerError>>);
 
+/// The handlers of a session, which are to be run.
+pub(crate) struct HandlerTask {
+    handlers: Handlers,
+    reader: Reader,
+    guard: Guard,
+}
+
+impl HandlerTask {
+    /// For a task of the runtime, which has other tasks.
+    pub(crate) fn on_runtime(self) -> BoxFuture<'static, ()> {
+        let runtime = Arc::clone(&self.guard.0.runtime);
+        self.run(Some(Budget::new(runtime)))
+    }
+
+    /// For a thread that does nothing else.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn on_thread(self) -> BoxFuture<'static, ()> {
+        self.run(None)
+    }
+
+    fn run(self, mut budget: Option<Budget>) -> BoxFuture<'static, ()> {
+        let Self {
+            handlers,
+            reader,
+            guard,
+        } = self;
+        // The guard is within it from the start: the future may be dropped before its first poll.
+        let mut dispatcher = Dispatcher {
+            handlers,
+            handle: Handle::new(Arc::clone(&guard.0)),
+            reader,
+            running: None,
+            connected: false,
+        };
+        Box::pin(async move {
+            let _guard = guard;
+            loop {
+                match poll_fn(|cx| dispatcher.poll(cx, budget.as_mut())).await {
+                    Pause::End => return,
+                    Pause::StepAside => step_aside().await,
+                    Pause::Rest => {
+                        step_aside().await;
+                        if let Some(budget) = &mut budget {
+                            budget.rest().await;
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// Calls one handler after the other.
+struct Dispatcher {
+    handlers: Handlers,
+    handle: Handle,
+    reader: Reader,
+    /// An async handler that has not returned.
+    running: Option<Running>,
+    connected: bool,
+}
+
 /// Why no further handler is called for now.
 enum Pause {
-    Runs(&'static str, BoxFuture<'static, Result<(), HandlerError>>),
+    /// Other tasks are to have a turn.
     StepAside,
+    /// The runtime is to look at its sockets.
+    Rest,
     End,
+}
+
+impl Dispatcher {
+    fn poll(&mut self, cx: &mut Context<'_>, mut budget: Option<&mut Budget>) -> Poll<Pause> {
+        if let Some(budget) = &mut budget {
+            budget.begin();
+        }
+        let pause = self.call_some(cx, &mut budget);
+        if let Some(budget) = budget
+            && pause.is_pending()
+        {
+            budget.look();
+        }
+        pause
+    }
+
+    fn call_some(&mut self, cx: &mut Context<'_>, budget: &mut Option<&mut Budget>) -> Poll<Pause> {
+        let mut calls = 0_u32;
+        loop {
+            if let Some((which, future)) = &mut self.running {
+                let which = *which;
+                let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+                let result = match polled {
+                    Ok(polled) => Ok(ready!(polled)),
+                    Err(panic) => Err(panic),
+                };
+                self.running = None;
+                report(which, result);
+            }
+            if let Some(budget) = budget
+                && calls > 0
+                && budget.is_spent()
+            {
+                return Poll::Ready(Pause::Rest);
+            }
+            if calls >= CALLS {
+                return Poll::Ready(Pause::StepAside);
+            }
+            let Some(event) = ready!(self.reader.poll_next(cx)) else {
+                return Poll::Ready(Pause::End);
+            };
+            calls = calls.saturating_add(1);
+            self.connected |= matches!(event, Event::Connected(_));
+            // One that is plain has done its work: no more is made of it than a call.
+            self.running = self.handlers.call(&self.handle, event, self.connected);
+        }
+    }
 }
 
 /// After so many calls without a pause other tasks get a turn: handlers that never wait would hold
 /// up the heartbeat on a runtime of one thread, for as long as there are messages.
 const CALLS: u32 = 32;
+
+/// After so much time in handlers the runtime gets to look at its sockets. That other tasks get a
+/// turn is not enough for it: tokio's runtime of one thread looks when it has nothing else to run, or
+/// after 61 tasks, in which time slow handlers could let the server's patience run out.
+const BUDGET: Duration = Duration::from_millis(10);
+
+/// As many handlers as are called at most without a look at the clock, which takes a fifth of the time
+/// of a message.
+const UNWATCHED: u32 = 8;
+
+/// The time that handlers may take before the runtime looks at its sockets.
+struct Budget {
+    runtime: Arc<dyn Runtime>,
+    spent: Duration,
+    /// When the clock was looked at last.
+    looked: Duration,
+    /// Calls until the next look, and between this one and the one before.
+    calls: u32,
+    apart: u32,
+}
+
+impl Budget {
+    fn new(runtime: Arc<dyn Runtime>) -> Self {
+        Self {
+            runtime,
+            spent: Duration::ZERO,
+            looked: Duration::ZERO,
+            calls: 1,
+            apart: 1,
+        }
+    }
+
+    /// The time from now on is the handlers'.
+    fn begin(&mut self) {
+        self.looked = self.runtime.now();
+    }
+
+    /// The time until now was the handlers'.
+    fn look(&mut self) {
+        let now = self.runtime.now();
+        let took = now.saturating_sub(self.looked);
+        self.looked = now;
+        self.spent = self.spent.saturating_add(took);
+        // Slow handlers are watched closely; of quick ones there are many in the same time.
+        let each = took.checked_div(self.apart).unwrap_or(took);
+        self.apart = if each.saturating_mul(4 * UNWATCHED) < BUDGET {
+            UNWATCHED
+        } else {
+            1
+        };
+        self.calls = self.apart;
+    }
+
+    /// To be asked after each call.
+    fn is_spent(&mut self) -> bool {
+        self.calls = self.calls.saturating_sub(1);
+        if self.calls == 0 {
+            self.look();
+        }
+        self.spent >= BUDGET
+    }
+
+    /// Waits for a timer of the runtime.
+    async fn rest(&mut self) {
+        self.runtime.sleep(Duration::ZERO).await;
+        self.spent = Duration::ZERO;
+    }
+}
 
 /// Waits until other tasks that can run have had a turn.
 async fn step_aside() {

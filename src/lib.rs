@@ -83,7 +83,7 @@ pub mod transports;
 
 pub use async_trait::async_trait;
 pub use client::{Builder, Client, Handle, SinkError, Task};
-pub use error::{Error, ErrorKind, SendError};
+pub use error::{Error, ErrorKind, SendAllError, SendError};
 pub use event::{Closed, Connected, Event, Reason};
 #[cfg(feature = "async-std")]
 pub use front::async_std;

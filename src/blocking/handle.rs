@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::park::block_on;
-use crate::error::{Error, SendError};
+use crate::error::{Error, SendAllError, SendError};
 use crate::event::{Closed, Connected};
 use crate::packet::Message;
 
@@ -65,6 +65,34 @@ impl Handle {
     /// Those of [`Client::try_send`](crate::Client::try_send).
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.inner.try_send(message)
+    }
+
+    /// Sends messages that belong together, all or none: see
+    /// [`Client::send_all`](crate::Client::send_all). Waits while the outbox has no room for all of
+    /// them, and until the session is open.
+    ///
+    /// # Errors
+    ///
+    /// The messages come back in the error, all of them, with the reason.
+    pub fn send_all<I>(&self, messages: I) -> Result<(), SendAllError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Message>,
+    {
+        block_on(self.inner.send_all(messages))
+    }
+
+    /// Sends messages that belong together if there is room for all of them now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::try_send_all`](crate::Client::try_send_all).
+    pub fn try_send_all<I>(&self, messages: I) -> Result<(), SendAllError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Message>,
+    {
+        self.inner.try_send_all(messages)
     }
 
     /// Sends a value as JSON, in a text message.

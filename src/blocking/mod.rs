@@ -38,7 +38,7 @@ pub use handle::Handle;
 use park::block_on;
 
 use crate::client::Builder;
-use crate::error::{Error, ErrorKind, SendError};
+use crate::error::{Error, ErrorKind, SendAllError, SendError};
 use crate::event::{Closed, Connected, Event};
 use crate::handlers::{Outcome, Plain};
 use crate::mode::Blocking;
@@ -136,7 +136,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         });
         match received {
             Some(Some(message)) => Ok(message),
-            Some(None) => Err(self.handle.as_async().shared().closed_error()),
+            Some(None) => Err(self.handle.as_async().closed_error()),
             None => {
                 let message = format!("no message came within {} s", timeout.as_secs_f64());
                 Err(Error::new(ErrorKind::Timeout, message))
@@ -171,6 +171,34 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// Those of [`Client::try_send`](crate::Client::try_send).
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.handle.try_send(message)
+    }
+
+    /// Sends messages that belong together, all or none: see
+    /// [`Client::send_all`](crate::Client::send_all). Waits while the outbox has no room for all of
+    /// them, and until the session is open.
+    ///
+    /// # Errors
+    ///
+    /// The messages come back in the error, all of them, with the reason.
+    pub fn send_all<I>(&self, messages: I) -> Result<(), SendAllError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Message>,
+    {
+        self.handle.send_all(messages)
+    }
+
+    /// Sends messages that belong together if there is room for all of them now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::try_send_all`](crate::Client::try_send_all).
+    pub fn try_send_all<I>(&self, messages: I) -> Result<(), SendAllError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Message>,
+    {
+        self.handle.try_send_all(messages)
     }
 
     /// Sends a value as JSON, in a text message.
@@ -290,6 +318,7 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
     pub fn start(self) -> Result<Client<T, R>, Error> {
         let started = self.begin()?;
         if let Some(handlers) = started.handlers {
+            let handlers = handlers.on_thread();
             let span = started.span;
             thread::Builder::new()
                 .name("engineio-handlers".to_owned())

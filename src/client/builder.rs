@@ -6,22 +6,22 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use tracing::{Instrument as _, Span};
 
+use super::amount::Amount;
 use super::driver::Driver;
 use super::inbox::{Audience, Reader, Side};
 use super::log::{self, Log};
-use super::shared::{Capacity, Shared};
+use super::shared::Shared;
 use super::target::{Target, is_of_the_protocol};
 use super::{Client, Handle};
 use crate::cookies::Jar;
 use crate::engine::Config;
 use crate::error::{Error, ErrorKind};
 use crate::event::Closed;
-use crate::handlers::{Handlers, Outcome};
+use crate::handlers::{HandlerTask, Handlers, Outcome};
 use crate::mode::Async;
 use crate::packet::Message;
 use crate::runtime::Runtime;
@@ -91,8 +91,8 @@ struct Settings {
     limits: Limits,
     /// The limit of a body, where it does not follow from that of a message.
     max_body: Option<usize>,
-    outbox: Capacity,
-    inbox: Capacity,
+    outbox: Amount,
+    inbox: Amount,
     remember_upgrade: bool,
     log_contents: bool,
     handlers: Handlers,
@@ -134,7 +134,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         } = self.begin()?;
         if let Some(handlers) = handlers {
             let runtime = Arc::clone(&client.handle.shared().runtime);
-            runtime.spawn(Box::pin(handlers.instrument(span)));
+            runtime.spawn(Box::pin(handlers.on_runtime().instrument(span)));
         }
         Ok(client)
     }
@@ -202,7 +202,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
 /// A session that was started, and the task of its handlers, which is to be run.
 pub(crate) struct Started<T: Transport, R: Runtime> {
     pub(crate) client: Client<T, R>,
-    pub(crate) handlers: Option<BoxFuture<'static, ()>>,
+    pub(crate) handlers: Option<HandlerTask>,
     pub(crate) span: Span,
 }
 
@@ -222,11 +222,11 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
             timestamps: true,
             limits,
             max_body: None,
-            outbox: Capacity {
+            outbox: Amount {
                 messages: 2048,
                 bytes: 2 * 1024 * 1024,
             },
-            inbox: Capacity {
+            inbox: Amount {
                 messages: 1024,
                 bytes: 128 * 1024,
             },
@@ -469,7 +469,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     /// What the outbox holds at most, whichever comes first: 2048 messages and 2 MiB by default. A
     /// larger message is let in alone.
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
-        self.settings.outbox = Capacity {
+        self.settings.outbox = Amount {
             messages: messages.max(1),
             bytes,
         };
@@ -482,7 +482,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     /// A larger byte limit makes large messages slower: while earlier ones are alive their buffers
     /// can't be used again.
     pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
-        self.settings.inbox = Capacity {
+        self.settings.inbox = Amount {
             messages: messages.max(1),
             bytes: bytes.max(1),
         };
@@ -561,6 +561,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
             self.settings.outbox,
             self.settings.inbox,
             audience,
+            handlers.hear_of_the_end(),
         ));
         let span = log::span(&request);
         let driver = Driver::new(
@@ -575,7 +576,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         dynamic.spawn(Box::pin(driver.instrument(span.clone())));
         let handlers = audience.handlers.then(|| {
             let reader = Reader::new(Arc::clone(&shared), Side::Handlers);
-            handlers.run(Arc::clone(&shared), reader)
+            handlers.into_task(Arc::clone(&shared), reader)
         });
         Ok(Started {
             client: Client::new(shared, runtime),

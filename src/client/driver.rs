@@ -2,6 +2,8 @@
 //! how they ended.
 
 use std::future::Future;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +16,8 @@ use super::log::Log;
 use super::shared::Shared;
 use crate::engine::{Call, Config, Engine, Input, LinkId, Output};
 use crate::error::Error;
-use crate::event::{Closed, Event, Reason};
+use crate::event::{Event, Reason};
+use crate::handlers::words;
 use crate::packet::{Message, Packet};
 use crate::runtime::Runtime;
 use crate::transport::{Activity, Link, OpenRequest, PacketReceiver, PacketSender, Transport};
@@ -176,126 +179,92 @@ impl Driver {
     }
 
     /// One turn: what has happened goes in, what is to be done is begun. Local work comes before
-    /// new work from the server.
-    fn turn(&mut self, cx: &mut Context<'_>, now: Duration) -> Turn {
-        let mut busy = self.take_commands(now);
-        busy |= self.poll_senders(now);
-        busy |= self.poll_receivers(now);
-        busy |= self.poll_draining(cx, now);
-        self.look_for_room(now);
-        match self.carry_out(now) {
-            Turn::Done => return Turn::Done,
-            Turn::Busy => busy = true,
-            Turn::Idle => {}
+    /// new work from the server. Tells whether anything has happened.
+    fn turn(&mut self, cx: &mut Context<'_>, now: Duration, is_first: bool) -> Flow {
+        let mut busy = self.take_commands(now, is_first)?;
+        busy |= self.poll_senders(now)?;
+        busy |= self.poll_receivers(now)?;
+        busy |= self.poll_draining(cx, now)?;
+        busy |= self.look_for_room(now)?;
+        if busy {
+            return Flow::Continue(true);
         }
-        if busy { Turn::Busy } else { self.wait(cx, now) }
+        if self.carry_out(now)? {
+            return Flow::Continue(true);
+        }
+        self.wait(cx, now)
     }
 
-    fn take_commands(&mut self, now: Duration) -> bool {
-        let (packets, closing) = self
-            .shared
-            .take_queue(self.engine.wants_messages(), &mut self.spare);
+    /// Tells the engine what has happened, and does all that it wants done: nothing else may happen
+    /// between the two.
+    fn handle(&mut self, now: Duration, input: Input) -> Flow {
+        self.engine.handle(now, input);
+        self.carry_out(now)?;
+        Flow::Continue(true)
+    }
+
+    /// The first turn is that of a poll of this task, before which other tasks have had theirs.
+    fn take_commands(&mut self, now: Duration, is_first: bool) -> Flow {
+        let wanted = self.engine.wants_messages();
+        let spare = &mut self.spare;
+        let (outgoing, closing) = self.shared.outbox(|outbox| {
+            if is_first {
+                outbox.let_promises_lapse();
+            }
+            (outbox.take_queue(wanted, spare), outbox.is_closing())
+        });
         let mut busy = false;
-        if !packets.is_empty() {
-            self.engine.handle(now, Input::Send(packets));
-            busy = true;
+        if !outgoing.is_empty() {
+            busy |= self.handle(now, Input::Send(outgoing))?;
         }
         if closing && !self.closing {
             self.closing = true;
-            self.engine.handle(now, Input::Close);
-            busy = true;
+            busy |= self.handle(now, Input::Close)?;
         }
-        busy
+        Flow::Continue(busy)
     }
 
-    fn poll_senders(&mut self, now: Duration) -> bool {
+    fn poll_senders(&mut self, now: Duration) -> Flow {
         let mut busy = false;
-        for half in &mut self.links {
-            let Some((sender, sent)) = half.sender.poll() else {
-                continue;
-            };
-            half.sender.idle = Some(sender);
-            let link = half.id;
-            let input = match sent {
-                Sent::Batch(Ok(())) => Input::Sent { link },
-                Sent::Batch(Err(error)) => Input::Failed {
-                    link,
-                    call: Call::Send,
-                    error,
-                },
-                Sent::Goodbye(said) => {
-                    if let Err(error) = said {
-                        self.log.goodbye_failed(&error);
-                    }
-                    Input::SaidGoodbye { link }
-                }
-            };
-            self.engine.handle(now, input);
-            busy = true;
+        let mut at = 0;
+        // Each of them once. An input may drop a link: one that is passed over has its turn next.
+        while let Some(half) = self.links.get_mut(at) {
+            if let Some(input) = half.poll_sender(&self.log) {
+                busy |= self.handle(now, input)?;
+            }
+            at = at.saturating_add(1);
         }
-        busy
+        Flow::Continue(busy)
     }
 
-    fn poll_receivers(&mut self, now: Duration) -> bool {
+    fn poll_receivers(&mut self, now: Duration) -> Flow {
         let mut busy = false;
-        for half in &mut self.links {
-            let link = half.id;
-            let input = if let Some(opened) = half.open.poll() {
-                match opened {
-                    Ok(opened) => {
-                        half.sender.idle = Some(opened.sender);
-                        half.receiver.idle = Some(opened.receiver);
-                        Input::Opened {
-                            link,
-                            framing: opened.framing,
-                        }
-                    }
-                    Err(error) => {
-                        self.log.open_failed(half.transport, &error);
-                        Input::Failed {
-                            link,
-                            call: Call::Open,
-                            error,
-                        }
-                    }
-                }
-            } else if let Some((receiver, received)) = half.receiver.poll() {
-                half.receiver.idle = Some(receiver);
-                match received {
-                    Ok(packets) => {
-                        self.log.received(half.transport, &packets);
-                        Input::Received { link, packets }
-                    }
-                    Err(error) => Input::Failed {
-                        link,
-                        call: Call::Receive,
-                        error,
-                    },
-                }
-            } else {
-                continue;
-            };
-            self.engine.handle(now, input);
-            busy = true;
+        let mut at = 0;
+        while let Some(half) = self.links.get_mut(at) {
+            if let Some(input) = half.poll_receiver(&self.log) {
+                busy |= self.handle(now, input)?;
+            }
+            at = at.saturating_add(1);
         }
-        busy
+        Flow::Continue(busy)
     }
 
-    fn look_for_room(&mut self, now: Duration) {
+    fn look_for_room(&mut self, now: Duration) -> Flow {
         let room = self.shared.inboxes.wants_more();
-        if room != self.room {
-            self.room = room;
-            self.engine.handle(now, Input::Room(room));
+        if room == self.room {
+            return Flow::Continue(false);
         }
+        self.room = room;
+        self.handle(now, Input::Room(room))
     }
 
-    fn carry_out(&mut self, now: Duration) -> Turn {
-        let mut turn = Turn::Idle;
+    fn carry_out(&mut self, now: Duration) -> Flow {
+        let mut busy = false;
         loop {
             match self.engine.poll(now) {
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
-                    return turn;
+                    return Flow::Continue(busy);
                 }
                 Output::Closed {
                     reason,
@@ -303,34 +272,13 @@ impl Driver {
                     unsent,
                 } => {
                     self.close(reason, uncertain, unsent);
-                    return Turn::Done;
+                    return Flow::Break(());
                 }
                 Output::Open {
                     link,
                     transport,
                     sid,
-                } => {
-                    self.log.opens(transport, sid.is_some());
-                    let mut request = self.request.clone();
-                    let activity = Activity::new(Arc::clone(&self.runtime));
-                    request.transport = transport.to_owned();
-                    request.sid = sid.map(|handshake| handshake.sid.clone());
-                    request.activity = activity.clone();
-                    let mut half = Half {
-                        id: link,
-                        transport,
-                        activity,
-                        open: Slot::new(&self.shared),
-                        sender: Slot::new(&self.shared),
-                        receiver: Slot::new(&self.shared),
-                    };
-                    let transport = Arc::clone(&self.transport);
-                    let runtime = Arc::clone(&self.runtime);
-                    half.open.start(Box::pin(
-                        async move { transport.open(&runtime, request).await },
-                    ));
-                    self.links.push(half);
-                }
+                } => self.open(link, transport, sid.map(|handshake| handshake.sid.clone())),
                 Output::Receive { link } => {
                     if let Some(half) = self.link(link)
                         && let Some(mut receiver) = half.receiver.idle.take()
@@ -363,7 +311,7 @@ impl Driver {
                     }
                 }
                 Output::Drain { link } => self.drain(link),
-                Output::Drop { link } => self.links.retain(|half| half.id != link),
+                Output::Drop { link } => self.drop_links(|half| half.id == link),
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
                     self.shared.batch_left(&batch);
@@ -371,11 +319,51 @@ impl Driver {
                 }
                 Output::Tell(events) => {
                     self.tell(events);
-                    // Before the engine asks for more.
-                    self.look_for_room(now);
+                    // This input comes before the outputs are at their end, since it follows from one
+                    // of them, and the next might be to receive more: see the test
+                    // `a_full_inbox_stops_the_receiving_and_reading_resumes_it`.
+                    let room = self.shared.inboxes.wants_more();
+                    if room != self.room {
+                        self.room = room;
+                        self.engine.handle(now, Input::Room(room));
+                    }
                 }
             }
-            turn = Turn::Busy;
+            busy = true;
+        }
+    }
+
+    fn open(&mut self, link: LinkId, transport: &'static str, sid: Option<String>) {
+        self.log.opens(transport, sid.is_some());
+        let mut request = self.request.clone();
+        let activity = Activity::new(Arc::clone(&self.runtime));
+        request.transport = transport.to_owned();
+        request.sid = sid;
+        request.activity = activity.clone();
+        let mut half = Half {
+            id: link,
+            transport,
+            activity,
+            open: Slot::new(&self.shared),
+            sender: Slot::new(&self.shared),
+            receiver: Slot::new(&self.shared),
+        };
+        let transport = Arc::clone(&self.transport);
+        let runtime = Arc::clone(&self.runtime);
+        half.open.start(Box::pin(
+            async move { transport.open(&runtime, request).await },
+        ));
+        self.links.push(half);
+    }
+
+    /// A transport that panics when it is dropped is no reason to lose what is known of messages.
+    fn drop_links(&mut self, which: impl Fn(&Half) -> bool) {
+        while let Some(at) = self.links.iter().position(&which) {
+            let half = self.links.remove(at);
+            let transport = half.transport;
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(half))) {
+                self.log.drop_panicked(transport, words(&*panic));
+            }
         }
     }
 
@@ -403,25 +391,25 @@ impl Driver {
         }
     }
 
-    fn poll_draining(&mut self, cx: &mut Context<'_>, now: Duration) -> bool {
+    fn poll_draining(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
         let Some((link, sleep)) = &mut self.draining else {
-            return false;
+            return Flow::Continue(false);
         };
         let link = *link;
         let running = |half: &&mut Half| half.id == link && half.receiver.running.is_some();
         let Some(half) = self.links.iter_mut().find(running) else {
             self.draining = None;
-            return false;
+            return Flow::Continue(false);
         };
         if sleep.as_mut().poll(cx).is_pending() {
-            return false;
+            return Flow::Continue(false);
         }
         self.draining = None;
         half.receiver.look_again();
-        if !self.poll_receivers(now) {
-            self.engine.handle(now, Input::Drained { link });
+        if self.poll_receivers(now)? {
+            return Flow::Continue(true);
         }
-        true
+        self.handle(now, Input::Drained { link })
     }
 
     fn tell(&mut self, events: Vec<Event>) {
@@ -456,9 +444,9 @@ impl Driver {
         }
     }
 
-    fn wait(&mut self, cx: &mut Context<'_>, now: Duration) -> Turn {
+    fn wait(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
         let Some(deadline) = self.deadline else {
-            return Turn::Idle;
+            return Flow::Continue(false);
         };
         if now >= deadline {
             return self.time_is_up(cx, now);
@@ -476,14 +464,14 @@ impl Driver {
             && timer.sleep.as_mut().poll(cx).is_ready()
         {
             self.timer = None;
-            return Turn::Busy;
+            return Flow::Continue(true);
         }
-        Turn::Idle
+        Flow::Continue(false)
     }
 
     /// A user who blocks the runtime's thread delays us, not the server: before a deadline counts,
     /// the runtime gets a turn to notice what has come, and all that waits is looked at.
-    fn time_is_up(&mut self, cx: &mut Context<'_>, now: Duration) -> Turn {
+    fn time_is_up(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
         if !self.overdue {
             self.overdue = true;
             self.timer = Some(Timer {
@@ -498,47 +486,95 @@ impl Driver {
         if let Some(timer) = &mut self.timer
             && timer.sleep.as_mut().poll(cx).is_pending()
         {
-            return Turn::Idle;
+            return Flow::Continue(false);
         }
         self.timer = None;
         self.overdue = false;
-        for half in &self.links {
-            let since = |at: Duration| at.saturating_sub(self.start);
-            let received = half.activity.received().map(since);
-            let sent = half.activity.sent().map(since);
-            self.engine.handle(
-                now,
-                Input::Active {
-                    link: half.id,
-                    received,
-                    sent,
-                },
-            );
+        let since = |at: Duration| at.saturating_sub(self.start);
+        let active: Vec<Input> = self
+            .links
+            .iter()
+            .map(|half| Input::Active {
+                link: half.id,
+                received: half.activity.received().map(since),
+                sent: half.activity.sent().map(since),
+            })
+            .collect();
+        for input in active {
+            self.handle(now, input)?;
         }
-        self.engine.handle(now, Input::Timeout);
-        Turn::Busy
+        self.handle(now, Input::Timeout)
     }
 
-    fn close(&mut self, reason: Reason, uncertain: Vec<Message>, mut unsent: Vec<Message>) {
-        self.links.clear();
-        self.timer = None;
-        let ended = self.shared.end(|queue| {
-            unsent.extend(queue.into_iter().filter_map(|packet| match packet {
-                Packet::Message(message) => Some(message),
-                _ => None,
-            }));
-            Closed::new(reason, uncertain, unsent)
-        });
-        if let Some(closed) = ended {
+    fn close(&mut self, reason: Reason, uncertain: Vec<Message>, unsent: Vec<Message>) {
+        self.drop_links(|_| true);
+        if let Some(closed) = self.shared.end(reason, uncertain, unsent) {
             self.log.closed(&closed);
         }
+        self.timer = None;
     }
 }
 
-enum Turn {
-    Busy,
-    Idle,
-    Done,
+/// Whether anything has happened; `Break` when the session has ended.
+type Flow = ControlFlow<(), bool>;
+
+impl Half {
+    fn poll_sender(&mut self, log: &Log) -> Option<Input> {
+        let (sender, sent) = self.sender.poll()?;
+        self.sender.idle = Some(sender);
+        let link = self.id;
+        Some(match sent {
+            Sent::Batch(Ok(())) => Input::Sent { link },
+            Sent::Batch(Err(error)) => Input::Failed {
+                link,
+                call: Call::Send,
+                error,
+            },
+            Sent::Goodbye(said) => {
+                if let Err(error) = said {
+                    log.goodbye_failed(&error);
+                }
+                Input::SaidGoodbye { link }
+            }
+        })
+    }
+
+    fn poll_receiver(&mut self, log: &Log) -> Option<Input> {
+        let link = self.id;
+        if let Some(opened) = self.open.poll() {
+            return Some(match opened {
+                Ok(opened) => {
+                    self.sender.idle = Some(opened.sender);
+                    self.receiver.idle = Some(opened.receiver);
+                    Input::Opened {
+                        link,
+                        framing: opened.framing,
+                    }
+                }
+                Err(error) => {
+                    log.open_failed(self.transport, &error);
+                    Input::Failed {
+                        link,
+                        call: Call::Open,
+                        error,
+                    }
+                }
+            });
+        }
+        let (receiver, received) = self.receiver.poll()?;
+        self.receiver.idle = Some(receiver);
+        Some(match received {
+            Ok(packets) => {
+                log.received(self.transport, &packets);
+                Input::Received { link, packets }
+            }
+            Err(error) => Input::Failed {
+                link,
+                call: Call::Receive,
+                error,
+            },
+        })
+    }
 }
 
 impl Future for Driver {
@@ -549,11 +585,11 @@ impl Future for Driver {
         driver.shared.driver.register(cx.waker());
         // Nothing in a turn waits.
         let now = driver.now();
-        for _ in 0..TURNS {
-            match driver.turn(cx, now) {
-                Turn::Busy => {}
-                Turn::Idle => return Poll::Pending,
-                Turn::Done => return Poll::Ready(()),
+        for turn in 0..TURNS {
+            match driver.turn(cx, now, turn == 0) {
+                Flow::Continue(true) => {}
+                Flow::Continue(false) => return Poll::Pending,
+                Flow::Break(()) => return Poll::Ready(()),
             }
         }
         cx.waker().wake_by_ref();
@@ -562,10 +598,23 @@ impl Future for Driver {
 }
 
 /// A runtime that is shut down drops this task, and a transport may panic in it: those who wait
-/// hear of it all the same.
+/// hear of it all the same, and of all that the engine had to say before.
 impl Drop for Driver {
     fn drop(&mut self) {
-        let (uncertain, unsent) = self.engine.abandon();
-        self.close(Reason::Aborted, uncertain, unsent);
+        if self.shared.state().closed().is_some() {
+            return;
+        }
+        for output in self.engine.abort() {
+            match output {
+                Output::Left(batch) => self.shared.batch_left(&batch),
+                Output::Tell(events) => self.shared.inboxes.put(events, self.closing),
+                Output::Closed {
+                    reason,
+                    uncertain,
+                    unsent,
+                } => self.close(reason, uncertain, unsent),
+                _ => {}
+            }
+        }
     }
 }

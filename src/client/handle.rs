@@ -4,7 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use event_listener::{Event as Bell, EventListener};
@@ -12,8 +13,10 @@ use futures::{FutureExt as _, Sink};
 use serde::Serialize;
 
 use super::Task;
-use super::shared::{Place, Refusal, Shared, Ticket, closed_error};
-use crate::error::{Error, ErrorKind, SendError};
+use super::outbox::{Refusal, Seat, SinkFlush};
+use super::sending::{Flushing, Sending};
+use super::shared::Shared;
+use crate::error::{Error, ErrorKind, SendAllError, SendError};
 use crate::event::{Closed, Connected, Reason};
 use crate::packet::Message;
 
@@ -41,15 +44,34 @@ pub struct Handle {
     sink: Option<Box<SinkState>>,
 }
 
-/// How far the `Sink` of a handle is.
-#[derive(Default)]
+/// How far the `Sink` of a handle is. Each of its three waits has a waker of its own.
+#[derive(Debug)]
 struct SinkState {
-    /// What it waits for.
-    listener: Option<EventListener>,
-    /// Its place among those who wait to send.
-    ticket: Option<Ticket>,
-    /// The number of the message that a flush waits for.
-    flush: Option<u64>,
+    shared: Arc<Shared>,
+    seat: Seat,
+    flush: SinkFlush,
+    close: Option<EventListener>,
+    /// The handle was used in another way. While `SinkExt` flushes it can't be, so the flush that
+    /// was begun has been given up.
+    used_otherwise: AtomicBool,
+}
+
+impl SinkState {
+    fn forget_flush(&mut self) {
+        let mut flush = std::mem::take(&mut self.flush);
+        if flush.ticket.is_some() {
+            self.shared
+                .outbox(|outbox| outbox.cancel_flush(&mut flush.ticket));
+        }
+    }
+}
+
+impl Drop for SinkState {
+    fn drop(&mut self) {
+        self.forget_flush();
+        let seat = &mut self.seat;
+        self.shared.outbox(|outbox| outbox.leave(seat));
+    }
 }
 
 impl Handle {
@@ -58,7 +80,23 @@ impl Handle {
     }
 
     fn sink(&mut self) -> &mut SinkState {
-        self.sink.get_or_insert_default()
+        let shared = &self.shared;
+        self.sink.get_or_insert_with(|| {
+            Box::new(SinkState {
+                shared: Arc::clone(shared),
+                seat: Seat::None,
+                flush: SinkFlush::default(),
+                close: None,
+                used_otherwise: AtomicBool::new(false),
+            })
+        })
+    }
+
+    /// To be called where the handle is used other than as a sink.
+    pub(super) fn used_otherwise(&self) {
+        if let Some(sink) = &self.sink {
+            sink.used_otherwise.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -83,7 +121,7 @@ impl Handle {
         if let Some(connected) = &state.connected {
             return Some(Ok(connected.clone()));
         }
-        let closed = state.closed.as_ref()?;
+        let closed = state.closed()?;
         Some(Err(match closed.reason() {
             Reason::Transport(error) => error.clone(),
             Reason::Aborted => Error::new(
@@ -107,21 +145,34 @@ impl Handle {
     ///
     /// Dropped before it returns, it has not accepted the message.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut message = match self.shared.push(message.into(), Place::None) {
-            Ok(()) => return Ok(()),
-            Err(Refusal::No(error)) => return Err(error),
-            Err(Refusal::Later(message, _)) => message,
-        };
-        let ticket = self.shared.queue_up();
-        loop {
-            let listener = self.shared.room.listen();
-            match self.shared.push(message, Place::Ticket(&ticket)) {
-                Ok(()) => return Ok(()),
-                Err(Refusal::No(error)) => return Err(error),
-                Err(Refusal::Later(back, _)) => message = back,
-            }
-            listener.await;
+        self.used_otherwise();
+        Sending::new(&self.shared, message.into())
+            .await
+            .map_err(|(message, error)| SendError::new(message, error))
+    }
+
+    /// The same as [`Client::send_all`](crate::Client::send_all).
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it has accepted none of the messages.
+    pub async fn send_all<I>(&self, messages: I) -> Result<(), SendAllError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Message>,
+    {
+        self.used_otherwise();
+        let messages: Vec<Message> = messages.into_iter().map(Into::into).collect();
+        if messages.is_empty() {
+            return Ok(());
         }
+        Sending::new(&self.shared, messages)
+            .await
+            .map_err(|(messages, error)| SendAllError::new(messages, error))
     }
 
     /// The same as [`Client::send_json`](crate::Client::send_json).
@@ -145,9 +196,44 @@ impl Handle {
     ///
     /// See there.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.used_otherwise();
         self.shared
-            .push(message.into(), Place::None)
-            .map_err(|refusal| refusal.into_error(&self.shared))
+            .outbox(|outbox| outbox.offer(message.into()))
+            .map_err(|refusal| self.send_error(refusal))
+    }
+
+    /// The same as [`Client::try_send_all`](crate::Client::try_send_all).
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    pub fn try_send_all<I>(&self, messages: I) -> Result<(), SendAllError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Message>,
+    {
+        self.used_otherwise();
+        let messages: Vec<Message> = messages.into_iter().map(Into::into).collect();
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.shared
+            .outbox(|outbox| outbox.offer(messages))
+            .map_err(|refusal| {
+                let (messages, error) = refusal.into_parts(self.shared.outbox_capacity);
+                SendAllError::new(messages, error)
+            })
+    }
+
+    /// Why nothing is accepted any more.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn closed_error(&self) -> Error {
+        super::outbox::closed_error(self.shared.state().closed())
+    }
+
+    fn send_error(&self, refusal: Refusal<Message>) -> SendError {
+        let (message, error) = refusal.into_parts(self.shared.outbox_capacity);
+        SendError::new(message, error)
     }
 
     /// The same as [`Client::flush`](crate::Client::flush).
@@ -160,9 +246,8 @@ impl Handle {
     ///
     /// Safe.
     pub async fn flush(&self) -> Result<(), Error> {
-        let number = self.shared.accepted();
-        let flushed = wait_for(&self.shared.left, || self.shared.flushed(number)).await;
-        flushed.map_err(|closed| closed_error(Some(&closed)))
+        self.used_otherwise();
+        Flushing::new(&self.shared).await
     }
 
     /// Begins to close the session, as [`disconnect`](Handle::disconnect) does, and does not wait for
@@ -189,13 +274,16 @@ impl Handle {
     ///
     /// Safe.
     pub async fn wait(&self) -> Closed {
-        wait_for(&self.shared.turned, || self.shared.state().closed.clone()).await
+        wait_for(&self.shared.turned, || {
+            self.shared.state().closed().cloned()
+        })
+        .await
     }
 
     pub(crate) async fn wait_for_handlers(&self) -> Closed {
         let handled = || {
             let state = self.shared.state();
-            state.closed.clone().filter(|_| !state.handling)
+            state.closed().filter(|_| !state.handling).cloned()
         };
         wait_for(&self.shared.turned, handled).await
     }
@@ -251,29 +339,6 @@ impl Handle {
     pub fn transport(&self) -> Option<&'static str> {
         self.shared.state().transport
     }
-
-    /// Polls a condition that changes with a bell.
-    fn poll_for<O>(
-        &mut self,
-        cx: &mut Context<'_>,
-        bell: impl Fn(&Shared) -> &Bell,
-        condition: impl Fn(&Shared) -> Option<O>,
-    ) -> Poll<O> {
-        self.sink().listener = None;
-        loop {
-            if let Some(output) = condition(&self.shared) {
-                return Poll::Ready(output);
-            }
-            let mut listener = bell(&self.shared).listen();
-            if let Some(output) = condition(&self.shared) {
-                return Poll::Ready(output);
-            }
-            if listener.poll_unpin(cx).is_pending() {
-                self.sink().listener = Some(listener);
-                return Poll::Pending;
-            }
-        }
-    }
 }
 
 async fn wait_for<O>(bell: &Bell, condition: impl Fn() -> Option<O>) -> O {
@@ -326,65 +391,73 @@ impl std::error::Error for SinkError {
     }
 }
 
-/// `poll_flush` waits until all has left, `poll_close` until the session has ended.
+/// `poll_ready` promises room for one message, of any size. What the outbox holds is therefore bounded
+/// by its [capacity](crate::Builder::outbox) and one message for each handle that was told that it is
+/// ready. A handle that does not use its promise holds nobody up: while others wait for room the
+/// promise lapses, and the message that `start_send` is given later is accepted beyond the capacity.
+///
+/// `poll_flush` waits until all that had been accepted has left, by whichever handle it was sent. A
+/// sink can't see whether a poll goes on with a flush or follows one that was given up. So a flush
+/// that is polled again also waits for what was accepted since its first poll, but only once: others
+/// who send without pause can't hold it up. What this handle sends begins a new flush in any case.
+///
+/// `poll_close` closes the session, and waits until it has ended.
+///
+/// The three may wait at the same time: each wakes the task that polled it last.
 impl Sink<Message> for Handle {
     type Error = SinkError;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        let handle = &mut *self;
-        if handle.sink().ticket.is_none() {
-            if handle.shared.is_ready(Place::None) {
-                return Poll::Ready(Ok(()));
-            }
-            handle.sink().ticket = Some(handle.shared.queue_up());
+        let SinkState { shared, seat, .. } = self.sink();
+        if shared.outbox(|outbox| outbox.is_ready(seat, cx.waker())) {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
         }
-        let ticket = handle.sink().ticket.take();
-        let ready = handle.poll_for(
-            cx,
-            |shared| &shared.room,
-            |shared| {
-                let place = ticket.as_ref().map_or(Place::None, Place::Ticket);
-                shared.is_ready(place).then_some(Ok(()))
-            },
-        );
-        if ready.is_pending() {
-            handle.sink().ticket = ticket;
-        }
-        ready
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
+        let sink = self.sink();
         // A flush that was given up does not cover this one.
-        self.sink().flush = None;
-        // Room was promised by `poll_ready`; that somebody else took it meanwhile is borne with.
-        self.shared
-            .push(message, Place::Promised)
-            .map_err(|refusal| SinkError::Refused(refusal.into_error(&self.shared)))
+        sink.forget_flush();
+        let SinkState { shared, seat, .. } = sink;
+        shared
+            .outbox(|outbox| outbox.start_send(seat, message))
+            .map_err(|refusal| SinkError::Refused(self.send_error(refusal)))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        let known = self.sink().flush;
-        let number = known.unwrap_or_else(|| self.shared.accepted());
-        self.sink().flush = Some(number);
-        ready!(self.poll_for(cx, |shared| &shared.left, |shared| shared.flushed(number)))
-            .map_err(SinkError::Closed)?;
-        self.sink().flush = None;
-        Poll::Ready(Ok(()))
+        let sink = self.sink();
+        if std::mem::take(sink.used_otherwise.get_mut()) {
+            sink.forget_flush();
+        }
+        let SinkState { shared, flush, .. } = sink;
+        match shared.outbox(|outbox| outbox.is_sink_flushed(flush, cx.waker())) {
+            None => Poll::Pending,
+            Some(flushed) => Poll::Ready(flushed.map_err(SinkError::Closed)),
+        }
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
         self.shared.close();
-        let closed = ready!(self.poll_for(
-            cx,
-            |shared| &shared.turned,
-            |shared| shared.state().closed.clone()
-        ));
-        let all_left = closed.uncertain().is_empty() && closed.unsent().is_empty();
-        Poll::Ready(if all_left {
-            Ok(())
-        } else {
-            Err(SinkError::Closed(closed))
-        })
+        let SinkState { shared, close, .. } = self.sink();
+        loop {
+            // Before the look, so that nothing is missed between the two.
+            let mut listener = shared.turned.listen();
+            if let Some(closed) = shared.state().closed().cloned() {
+                *close = None;
+                let all_left = closed.uncertain().is_empty() && closed.unsent().is_empty();
+                return Poll::Ready(if all_left {
+                    Ok(())
+                } else {
+                    Err(SinkError::Closed(closed))
+                });
+            }
+            if listener.poll_unpin(cx).is_pending() {
+                *close = Some(listener);
+                return Poll::Pending;
+            }
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 
-use super::shared::{Capacity, Shared, lock};
+use super::amount::Amount;
+use super::shared::{Shared, lock};
 use crate::event::Event;
 use crate::packet::Message;
 
@@ -40,7 +41,7 @@ pub(crate) struct Inboxes {
     read_bytes: AtomicU64,
     /// The driver waits for room.
     stalled: AtomicBool,
-    capacity: Capacity,
+    capacity: Amount,
     /// Nobody reads messages any more.
     discards: AtomicBool,
 }
@@ -78,7 +79,7 @@ impl Tally {
 }
 
 impl Inboxes {
-    pub(crate) fn new(capacity: Capacity, audience: Audience) -> Self {
+    pub(crate) fn new(capacity: Amount, audience: Audience) -> Self {
         Self {
             audience,
             client: Mutex::default(),
@@ -238,7 +239,7 @@ impl Inbox {
 
 fn wake(reader: Option<Waker>) {
     if let Some(reader) = reader {
-        reader.wake();
+        super::shared::wake(reader);
     }
 }
 

@@ -75,6 +75,10 @@ impl Log {
         tracing::debug!(target: TARGET, error = %error.report(), "the goodbye failed");
     }
 
+    pub(super) fn drop_panicked(&self, transport: &'static str, panic: &str) {
+        tracing::error!(target: TARGET, transport, panic, "a transport panicked when it was dropped");
+    }
+
     pub(super) fn closed(&self, closed: &Closed) {
         let uncertain = closed.uncertain().len();
         let unsent = closed.unsent().len();

@@ -1,10 +1,13 @@
 //! The client: a session as its user sees it.
 
+mod amount;
 mod builder;
 mod driver;
 mod handle;
 mod inbox;
 mod log;
+mod outbox;
+mod sending;
 mod shared;
 mod target;
 mod task;
@@ -32,7 +35,7 @@ pub(crate) use shared::Shared;
 
 use inbox::Side;
 
-use crate::error::{Error, SendError};
+use crate::error::{Error, SendAllError, SendError};
 use crate::event::{Closed, Connected, Event};
 use crate::packet::Message;
 use crate::runtime::Runtime;
@@ -136,6 +139,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// Safe: no message is lost.
     pub async fn recv(&mut self) -> Option<Message> {
+        self.handle.used_otherwise();
         poll_fn(|cx| {
             loop {
                 match ready!(self.reader.poll_next(cx)) {
@@ -167,6 +171,39 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.send(message).await
     }
 
+    /// Sends messages that belong together, say a text and its attachments: they are accepted all or
+    /// none, and leave in this order with no other message between them. On a transport of frames a
+    /// group of up to 128 KiB is written at once; by polling it may take several POSTs.
+    ///
+    /// Waits while the outbox has no room for all of them, and until the session is open. A group that
+    /// is larger than the whole outbox is let in alone. An empty one is accepted at once.
+    ///
+    /// ```no_run
+    /// use engineio_client::Message;
+    ///
+    /// # async fn run(client: engineio_client::tokio::Client) -> Result<(), engineio_client::Error> {
+    /// let photo = Message::from(std::fs::read("photo.jpg").unwrap_or_default());
+    /// client.send_all([Message::from("a photo follows"), photo]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The messages come back in [`SendAllError`], all of them: when the session is closed or closing,
+    /// and when one of them could not be [sent](Client::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it has accepted none of the messages.
+    pub async fn send_all<I>(&self, messages: I) -> Result<(), SendAllError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Message>,
+    {
+        self.handle.send_all(messages).await
+    }
+
     /// Sends a value as JSON, in a text message.
     ///
     /// ```no_run
@@ -192,10 +229,26 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Client::send); and [`Full`](crate::ErrorKind::Full) when the outbox is,
-    /// [`NotOpen`](crate::ErrorKind::NotOpen) before the session is open.
+    /// Those of [`send`](Client::send); and [`Full`](crate::ErrorKind::Full) when the outbox has no room
+    /// for it, or others wait for room, [`NotOpen`](crate::ErrorKind::NotOpen) before the session is open.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.handle.try_send(message)
+    }
+
+    /// Sends messages that belong together, as [`send_all`](Client::send_all) does, if there is room
+    /// for all of them now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send_all`](Client::send_all); and [`Full`](crate::ErrorKind::Full) when the outbox
+    /// has no room for all of them, or others wait for room, and
+    /// [`NotOpen`](crate::ErrorKind::NotOpen) before the session is open.
+    pub fn try_send_all<I>(&self, messages: I) -> Result<(), SendAllError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Message>,
+    {
+        self.handle.try_send_all(messages)
     }
 
     /// Waits until all that was accepted before has left. That says nothing of its arrival.
@@ -306,7 +359,8 @@ impl<T: Transport, R: Runtime> FusedStream for Client<T, R> {
     }
 }
 
-/// `poll_flush` waits until all has left, `poll_close` until the session has ended.
+/// As [that of `Handle`](Handle#impl-Sink<Message>-for-Handle), whose documentation has the bound of
+/// what is accepted.
 impl<T: Transport, R: Runtime> Sink<Message> for Client<T, R> {
     type Error = SinkError;
 

@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use outbox::Acceptance;
+pub(crate) use outbox::{Acceptance, Outgoing};
 
 use close::Closing;
 use heartbeat::Heartbeat;
@@ -97,7 +97,7 @@ pub(crate) enum Input {
     /// The link's `recv` was polled until it would wait: an answer to [`Output::Drain`].
     Drained { link: LinkId },
     /// The user's messages, which [`Acceptance`] has let in.
-    Send(Vec<Packet>),
+    Send(Outgoing),
     /// Whether the user's inbox has room.
     Room(bool),
     /// The user closes the session. All that was accepted has been given by `Send` before.
@@ -263,7 +263,7 @@ impl Engine {
             Input::SaidGoodbye { link } => self.said_goodbye(link),
             Input::Failed { link, call, error } => self.failed(now, link, call, error),
             Input::Drained { link } => self.drained(link),
-            Input::Send(packets) => self.outbox.push(packets),
+            Input::Send(outgoing) => self.outbox.push(outgoing),
             Input::Room(room) => self.room = room,
             Input::Close => self.close(now),
             Input::Timeout => self.timeout(now),
@@ -578,8 +578,17 @@ impl Engine {
         });
     }
 
-    /// Gives up, and tells which messages may have arrived, and which have not left.
-    pub(crate) fn abandon(&mut self) -> (Vec<Message>, Vec<Message>) {
+    /// Ends the session here and now, whatever it was about to do. Gives what it had still to say, the
+    /// end last.
+    pub(crate) fn abort(&mut self) -> VecDeque<Output> {
+        if !matches!(self.phase, Phase::Closed) {
+            self.end(Reason::Aborted);
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// Which messages may have arrived, and which have not left.
+    fn abandon(&mut self) -> (Vec<Message>, Vec<Message>) {
         self.phase = Phase::Closed;
         let mut uncertain = std::mem::take(&mut self.uncertain);
         if let Some(sending) = self.current.sending.take() {

@@ -1,6 +1,7 @@
 //! What waits to be sent, and how it is cut into batches.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::codec::{SEPARATOR, payload_len};
 use crate::error::{Error, ErrorKind};
@@ -59,9 +60,65 @@ impl Acceptance {
     }
 }
 
+/// Messages that the user sends, in order, and which of them belong together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outgoing {
+    packets: Vec<Packet>,
+    /// Groups of more than one message, by their places in `packets`.
+    groups: Vec<Range<usize>>,
+}
+
+impl Outgoing {
+    /// An empty one, in a buffer that has served before.
+    pub(crate) fn new(mut buffer: Vec<Packet>) -> Self {
+        buffer.clear();
+        Self {
+            packets: buffer,
+            groups: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, message: Message) {
+        self.packets.push(Packet::Message(message));
+    }
+
+    /// Adds messages that stay together.
+    pub(crate) fn push_group(&mut self, messages: Vec<Message>) {
+        let start = self.packets.len();
+        self.packets
+            .extend(messages.into_iter().map(Packet::Message));
+        let end = self.packets.len();
+        if end.saturating_sub(start) > 1 {
+            self.groups.push(start..end);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    pub(crate) fn into_messages(self) -> impl Iterator<Item = Message> {
+        super::messages(self.packets)
+    }
+}
+
+#[cfg(any(test, fuzzing, feature = "__bench"))]
+impl FromIterator<Packet> for Outgoing {
+    fn from_iter<I: IntoIterator<Item = Packet>>(packets: I) -> Self {
+        Self {
+            packets: packets.into_iter().collect(),
+            groups: Vec::new(),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: VecDeque<Packet>,
+    /// The groups of which something is in the queue. Places count all messages there ever were.
+    groups: VecDeque<Range<u64>>,
+    /// The place of the first message in the queue.
+    first: u64,
     /// The newest ping's answer; an older one that has not left is no use to the server.
     pong: Option<Text>,
     acceptance: Acceptance,
@@ -73,6 +130,8 @@ impl Outbox {
         let acceptance = Acceptance::new(Framing::Payloads, None);
         Self {
             queue: VecDeque::new(),
+            groups: VecDeque::new(),
+            first: 0,
             pong: None,
             acceptance,
             payload_packets,
@@ -88,7 +147,17 @@ impl Outbox {
         self.acceptance
     }
 
-    pub(super) fn push(&mut self, packets: Vec<Packet>) {
+    pub(super) fn push(&mut self, outgoing: Outgoing) {
+        let Outgoing { packets, groups } = outgoing;
+        if !groups.is_empty() {
+            let next = self.first.saturating_add(count(self.queue.len()));
+            let place = |at: usize| next.saturating_add(count(at));
+            self.groups.extend(
+                groups
+                    .into_iter()
+                    .map(|group| place(group.start)..place(group.end)),
+            );
+        }
         if self.queue.is_empty() {
             self.queue = packets.into();
         } else {
@@ -107,25 +176,56 @@ impl Outbox {
 
     /// All messages, which will not be sent.
     pub(super) fn take(&mut self) -> VecDeque<Packet> {
+        self.groups.clear();
         std::mem::take(&mut self.queue)
     }
 
     /// The packets of the next exchange: the pong first, then as many messages as fit.
     pub(super) fn next_batch(&mut self) -> Option<Vec<Packet>> {
-        if let Some(data) = self.pong.take() {
+        let pong = self.pong.take();
+        let pongs = usize::from(pong.is_some());
+        if let Some(data) = pong {
             self.queue.push_front(Packet::Pong(data));
         }
-        let count = match self.acceptance.framing {
+        let length = match self.acceptance.framing {
             Framing::Payloads => self.count_payload(),
             Framing::Frames => self.count_frames(),
         };
-        if count == 0 {
-            None
-        } else if count == self.queue.len() {
+        if length == 0 {
+            return None;
+        }
+        let mut messages = length.saturating_sub(pongs);
+        if !self.groups.is_empty() {
+            messages = self.keep_together(messages);
+        }
+        self.first = self.first.saturating_add(count(messages));
+        let length = messages.saturating_add(pongs);
+        if length == self.queue.len() {
             Some(std::mem::take(&mut self.queue).into())
         } else {
-            Some(self.queue.drain(..count).collect())
+            Some(self.queue.drain(..length).collect())
         }
+    }
+
+    /// Of so many messages that would make the next batch, those before a group that would be cut. A
+    /// group that is the first of a batch and too long for it is cut all the same. Forgets the groups
+    /// that are gone with this batch.
+    fn keep_together(&mut self, messages: usize) -> usize {
+        let mut end = self.first.saturating_add(count(messages));
+        if self.acceptance.framing == Framing::Frames
+            && let Some(cut) = self
+                .groups
+                .iter()
+                .take_while(|group| group.start < end)
+                .find(|group| end < group.end)
+            && self.first < cut.start
+        {
+            end = cut.start;
+        }
+        while self.groups.front().is_some_and(|group| group.end <= end) {
+            self.groups.pop_front();
+        }
+        usize::try_from(end.saturating_sub(self.first)).unwrap_or(messages)
     }
 
     /// How many packets fit in one payload, by exact size, and at least one: a message that can't
@@ -165,4 +265,8 @@ impl Outbox {
         }
         count
     }
+}
+
+fn count(packets: usize) -> u64 {
+    u64::try_from(packets).unwrap_or(u64::MAX)
 }

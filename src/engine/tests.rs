@@ -348,7 +348,11 @@ fn binary_counts_as_base64() {
     let binary = Packet::Message(Message::from(vec![0; 52]));
     rig.engine.handle(
         rig.now,
-        Input::Send(vec![binary.clone(), text(&"x".repeat(25))]),
+        Input::Send(
+            [binary.clone(), text(&"x".repeat(25))]
+                .into_iter()
+                .collect(),
+        ),
     );
     let outputs = rig.outputs();
     assert!(
@@ -356,8 +360,10 @@ fn binary_counts_as_base64() {
         "{outputs:?}"
     );
     rig.sent(0);
-    rig.engine
-        .handle(rig.now, Input::Send(vec![binary, text(&"x".repeat(26))]));
+    rig.engine.handle(
+        rig.now,
+        Input::Send([binary, text(&"x".repeat(26))].into_iter().collect()),
+    );
     let outputs = rig.outputs();
     assert!(
         matches!(&outputs[..], [Output::Send { batch, .. }] if batch.len() == 1),
@@ -479,13 +485,12 @@ fn a_batch_of_frames_is_bounded_so_that_a_pong_can_pass() {
     let huge = "y".repeat(200_000);
     rig.engine.handle(
         rig.now,
-        Input::Send(vec![
-            text(&long),
-            text(&long),
-            text(&long),
-            text(&huge),
-            text("z"),
-        ]),
+        Input::Send(
+            [&long, &long, &long, &huge, "z"]
+                .into_iter()
+                .map(text)
+                .collect(),
+        ),
     );
     let lengths = |outputs: Vec<Output>| -> Vec<usize> {
         outputs
@@ -526,7 +531,8 @@ fn a_batch_of_frames_holds_128_kib_and_not_a_byte_more() {
         let mut rig = Rig::websocket();
         let first = text(&"x".repeat(65_536));
         let second = text(&"y".repeat(65_536 + more));
-        rig.engine.handle(rig.now, Input::Send(vec![first, second]));
+        rig.engine
+            .handle(rig.now, Input::Send([first, second].into_iter().collect()));
         let outputs = rig.outputs();
         assert!(matches!(&outputs[..], [Output::Send { batch, .. }] if batch.len() == together));
     }

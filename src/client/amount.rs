@@ -1,0 +1,28 @@
+//! How much of something a queue holds, or may hold.
+
+/// A number of messages, and of the bytes in them. As a limit: whichever comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Amount {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Amount {
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            messages: self.messages.saturating_add(other.messages),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    pub(super) fn minus(self, other: Self) -> Self {
+        Self {
+            messages: self.messages.saturating_sub(other.messages),
+            bytes: self.bytes.saturating_sub(other.bytes),
+        }
+    }
+
+    pub(super) fn fits_in(self, limit: Self) -> bool {
+        self.messages <= limit.messages && self.bytes <= limit.bytes
+    }
+}

@@ -1,0 +1,623 @@
+//! The messages on their way out, from the moment of acceptance to the end of the session.
+//!
+//! [`Outbox`] alone knows where each accepted message is: queued here, handed to the engine, or
+//! left. It also knows who waits for room and for a flush, and it alone puts together what
+//! [`Closed`] tells. It has no lock, no clock and no IO: `Shared` holds it under its lock, and wakes
+//! whom it names. `W` is what wakes a waiter: a `Waker`, or a number in tests.
+//!
+//! # Room
+//!
+//! - A sender enters at once when there is room and nobody waits. Otherwise it queues up, and is
+//!   *given* room for its message when its turn comes: the room is then reserved, and only this
+//!   sender is woken. So a sender that is not polled holds the room for its own message, and never
+//!   a place in front of others. One that is dropped gives back its room or its place.
+//! - A sink has no future to drop, so what `poll_ready` promised lives in its [`Seat`]: room for one
+//!   message of any size. It is not held against others for ever: while somebody waits, a promise
+//!   that the driver has seen unused in two of its polls lapses, and its room goes to the next in the
+//!   queue. The sink may still send one message, which then exceeds the capacity.
+//! - So the outbox holds no more than its capacity, or one larger message or group that was let in
+//!   alone, and one message for each sink that was told that it may send.
+
+use std::collections::BTreeMap;
+
+use super::amount::Amount;
+use crate::engine::{Acceptance, Outgoing};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Closed, Reason};
+use crate::packet::{Message, Packet};
+
+#[derive(Debug)]
+pub(crate) struct Outbox<W> {
+    capacity: Amount,
+    /// Which messages the session can carry; `None` until it is open.
+    acceptance: Option<Acceptance>,
+    stage: Stage,
+    /// Accepted, and not handed to the engine.
+    queue: Outgoing,
+    /// Accepted, and neither left nor told in `Closed`: the queue and what the engine has.
+    pending: Amount,
+    /// Reserved for those who were given room and have not used it.
+    reserved: Amount,
+    accepted: u64,
+    left: u64,
+    next_ticket: u64,
+    /// Those who wait for room, first come first served: otherwise small messages would pass a large
+    /// one for ever.
+    waiting: BTreeMap<Ticket, Waiter<W>>,
+    /// Senders that were given room.
+    granted: BTreeMap<Ticket, Amount>,
+    /// Sinks that were promised room for a message, and whether the driver has seen it unused while
+    /// others waited.
+    promised: BTreeMap<Ticket, bool>,
+    /// Flushes, by the number of the message that they wait for.
+    flushes: BTreeMap<FlushTicket, W>,
+    woken: Vec<W>,
+    wants_driver: bool,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Open,
+    /// Nothing is accepted any more; what was is flushed.
+    Closing,
+    Closed(Closed),
+}
+
+/// A place in the order of arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FlushTicket {
+    /// The message that must have left, with all before it.
+    message: u64,
+    ticket: Ticket,
+}
+
+/// The flush of a sink.
+#[derive(Debug, Default)]
+pub(crate) struct SinkFlush {
+    pub(super) ticket: Option<FlushTicket>,
+    /// Whether it waits for more than at first.
+    extended: bool,
+}
+
+#[derive(Debug)]
+struct Waiter<W> {
+    amount: Amount,
+    is_sink: bool,
+    waker: W,
+}
+
+/// What `poll_ready` has said to a sink.
+#[derive(Debug, Default)]
+pub(crate) enum Seat {
+    #[default]
+    None,
+    /// It waits for room.
+    Waiting(Ticket),
+    /// It was told that it may send one message.
+    Told(Ticket),
+}
+
+/// Why something was not accepted.
+#[derive(Debug)]
+pub(crate) enum Refusal<P> {
+    /// There is no room for it, or no session yet.
+    Later(P, ErrorKind),
+    /// It never will be.
+    Never(P, Error),
+}
+
+impl<P> Refusal<P> {
+    /// For a sender that does not wait.
+    pub(crate) fn into_parts(self, capacity: Amount) -> (P, Error) {
+        match self {
+            Self::Never(parcel, error) => (parcel, error),
+            Self::Later(parcel, ErrorKind::NotOpen) => {
+                let error = Error::new(ErrorKind::NotOpen, "the session is not open yet");
+                (parcel, error)
+            }
+            Self::Later(parcel, kind) => {
+                let Amount { messages, bytes } = capacity;
+                let text = format!(
+                    "the outbox is full: {messages} messages or {bytes} bytes (limit outbox)"
+                );
+                (parcel, Error::new(kind, text))
+            }
+        }
+    }
+}
+
+/// What is accepted as a whole, or not at all.
+pub(crate) trait Parcel: Sized {
+    fn amount(&self) -> Amount;
+
+    /// Whether the session can carry it.
+    fn check(&self, acceptance: Acceptance) -> Result<(), Error>;
+
+    fn append_to(self, queue: &mut Outgoing);
+}
+
+impl Parcel for Message {
+    fn amount(&self) -> Amount {
+        Amount {
+            messages: 1,
+            bytes: self.len(),
+        }
+    }
+
+    fn check(&self, acceptance: Acceptance) -> Result<(), Error> {
+        acceptance.check(self)
+    }
+
+    fn append_to(self, queue: &mut Outgoing) {
+        queue.push(self);
+    }
+}
+
+/// A group: its messages leave in order, with no other between them.
+impl Parcel for Vec<Message> {
+    fn amount(&self) -> Amount {
+        self.iter()
+            .map(Parcel::amount)
+            .fold(Amount::default(), Amount::plus)
+    }
+
+    fn check(&self, acceptance: Acceptance) -> Result<(), Error> {
+        self.iter()
+            .try_for_each(|message| acceptance.check(message))
+    }
+
+    fn append_to(self, queue: &mut Outgoing) {
+        queue.push_group(self);
+    }
+}
+
+/// What is reserved for a sink, whose message is not known before it comes.
+const PROMISED: Amount = Amount {
+    messages: 1,
+    bytes: 1,
+};
+
+impl<W: Clone> Outbox<W> {
+    pub(crate) fn new(capacity: Amount) -> Self {
+        Self {
+            capacity,
+            acceptance: None,
+            stage: Stage::Open,
+            queue: Outgoing::default(),
+            pending: Amount::default(),
+            reserved: Amount::default(),
+            accepted: 0,
+            left: 0,
+            next_ticket: 0,
+            waiting: BTreeMap::new(),
+            granted: BTreeMap::new(),
+            promised: BTreeMap::new(),
+            flushes: BTreeMap::new(),
+            woken: Vec::new(),
+            wants_driver: false,
+        }
+    }
+
+    /// Those who can go on now, and whether the driver has something to do. To be asked after each
+    /// change.
+    pub(crate) fn take_calls(&mut self) -> (Vec<W>, bool) {
+        (
+            std::mem::take(&mut self.woken),
+            std::mem::take(&mut self.wants_driver),
+        )
+    }
+
+    // Senders.
+
+    /// Accepts something from a sender that has not waited, which passes nobody who does.
+    pub(crate) fn offer<P: Parcel>(&mut self, parcel: P) -> Result<(), Refusal<P>> {
+        let Some(acceptance) = self.acceptance() else {
+            return Err(self.not_open(parcel));
+        };
+        if let Err(error) = parcel.check(acceptance) {
+            return Err(Refusal::Never(parcel, error));
+        }
+        let amount = parcel.amount();
+        if !self.waiting.is_empty() || !self.has_room(amount) {
+            return Err(Refusal::Later(parcel, ErrorKind::Full));
+        }
+        self.put(parcel, amount);
+        Ok(())
+    }
+
+    /// Queues up behind all who wait for room. For what `offer` has refused for now, without anything
+    /// between the two: else room that came meanwhile would not be noticed.
+    pub(crate) fn queue_up(&mut self, amount: Amount, waker: W) -> Ticket {
+        self.join_queue(amount, false, waker)
+    }
+
+    /// Accepts something from a sender that was given room; or notes whom to wake when it is.
+    pub(crate) fn claim<P: Parcel>(
+        &mut self,
+        ticket: Ticket,
+        parcel: P,
+        waker: &W,
+    ) -> Result<(), Refusal<P>> {
+        let Some(acceptance) = self.acceptance() else {
+            if let Some(waiter) = self.waiting.get_mut(&ticket) {
+                waiter.waker.clone_from(waker);
+            }
+            return Err(self.not_open(parcel));
+        };
+        if let Some(waiter) = self.waiting.get_mut(&ticket) {
+            waiter.waker.clone_from(waker);
+            return Err(Refusal::Later(parcel, ErrorKind::Full));
+        }
+        let amount = parcel.amount();
+        self.give_back(ticket);
+        // What the session can carry may have changed since it queued up.
+        if let Err(error) = parcel.check(acceptance) {
+            self.deal();
+            return Err(Refusal::Never(parcel, error));
+        }
+        self.put(parcel, amount);
+        Ok(())
+    }
+
+    /// A sender or a sink gives up its place in the queue, or its room.
+    pub(crate) fn cancel(&mut self, ticket: Ticket) {
+        self.waiting.remove(&ticket);
+        self.give_back(ticket);
+        self.deal();
+    }
+
+    // Sinks.
+
+    /// Whether a sink may send a message. If not, its waker is called when it may. Once the session
+    /// is over it may, and is told so then.
+    pub(crate) fn is_ready(&mut self, seat: &mut Seat, waker: &W) -> bool {
+        if !matches!(self.stage, Stage::Open) {
+            *seat = Seat::None;
+            return true;
+        }
+        if let Seat::Told(ticket) | Seat::Waiting(ticket) = *seat {
+            if self.promised.contains_key(&ticket) {
+                *seat = Seat::Told(ticket);
+                return true;
+            }
+            if let Some(waiter) = self.waiting.get_mut(&ticket) {
+                waiter.waker.clone_from(waker);
+                return false;
+            }
+        }
+        // It has not asked before, or what it was promised has lapsed.
+        if self.acceptance.is_some() && self.waiting.is_empty() && self.has_room(PROMISED) {
+            let ticket = self.ticket();
+            self.promise(ticket);
+            *seat = Seat::Told(ticket);
+            return true;
+        }
+        *seat = Seat::Waiting(self.join_queue(PROMISED, true, waker.clone()));
+        false
+    }
+
+    /// Accepts the message of a sink, in any case if it was told that it may send one.
+    pub(crate) fn start_send(
+        &mut self,
+        seat: &mut Seat,
+        message: Message,
+    ) -> Result<(), Refusal<Message>> {
+        match std::mem::take(seat) {
+            Seat::None => return self.offer(message),
+            Seat::Waiting(ticket) => {
+                self.cancel(ticket);
+                return self.offer(message);
+            }
+            Seat::Told(ticket) => self.give_back(ticket),
+        }
+        let Some(acceptance) = self.acceptance() else {
+            return Err(self.not_open(message));
+        };
+        if let Err(error) = message.check(acceptance) {
+            self.deal();
+            return Err(Refusal::Never(message, error));
+        }
+        let amount = message.amount();
+        self.put(message, amount);
+        Ok(())
+    }
+
+    /// A sink gives up what it was promised, or its place in the queue.
+    pub(crate) fn leave(&mut self, seat: &mut Seat) {
+        if let Seat::Waiting(ticket) | Seat::Told(ticket) = std::mem::take(seat) {
+            self.cancel(ticket);
+        }
+    }
+
+    /// While others wait, lets the promises lapse that were unused already when this was called
+    /// before. The driver calls it once in each of its polls, and once more as long as that changes
+    /// something: in between, a task that was woken has had its turn.
+    pub(crate) fn let_promises_lapse(&mut self) {
+        if self.waiting.is_empty() {
+            self.promised.values_mut().for_each(|seen| *seen = false);
+            return;
+        }
+        let mut lapsed = Vec::new();
+        for (ticket, seen) in &mut self.promised {
+            if *seen {
+                lapsed.push(*ticket);
+            }
+            *seen = true;
+        }
+        for ticket in lapsed {
+            self.give_back(ticket);
+        }
+        self.deal();
+        self.wants_driver |= self.is_contested();
+    }
+
+    /// Whether somebody waits, perhaps for room that a sink does not use.
+    fn is_contested(&self) -> bool {
+        !self.promised.is_empty() && !self.waiting.is_empty()
+    }
+
+    // Flushes.
+
+    /// Whether all that had been accepted when the flush was first asked for has left; or why some of
+    /// it never will. If neither, its waker is called when one of them is the case.
+    pub(crate) fn is_flushed(
+        &mut self,
+        flush: &mut Option<FlushTicket>,
+        waker: &W,
+    ) -> Option<Result<(), Closed>> {
+        let key = match *flush {
+            Some(key) => key,
+            None => FlushTicket {
+                message: self.accepted,
+                ticket: self.ticket(),
+            },
+        };
+        let outcome = match &self.stage {
+            _ if self.left >= key.message => Ok(()),
+            Stage::Closed(closed) => Err(closed.clone()),
+            Stage::Open | Stage::Closing => {
+                self.flushes.insert(key, waker.clone());
+                *flush = Some(key);
+                return None;
+            }
+        };
+        self.cancel_flush(flush);
+        Some(outcome)
+    }
+
+    /// The same for a sink, which can't know whether a poll goes on with a flush or begins another
+    /// after one that was given up. So when something was accepted meanwhile the flush waits for that,
+    /// too; but only once, so that others who send without pause can't hold it up for ever.
+    pub(crate) fn is_sink_flushed(
+        &mut self,
+        flush: &mut SinkFlush,
+        waker: &W,
+    ) -> Option<Result<(), Closed>> {
+        if !flush.extended
+            && let Some(key) = flush.ticket
+            && key.message < self.accepted
+        {
+            self.cancel_flush(&mut flush.ticket);
+            flush.extended = true;
+        }
+        let outcome = self.is_flushed(&mut flush.ticket, waker)?;
+        flush.extended = false;
+        Some(outcome)
+    }
+
+    pub(crate) fn cancel_flush(&mut self, flush: &mut Option<FlushTicket>) {
+        if let Some(key) = flush.take() {
+            self.flushes.remove(&key);
+        }
+    }
+
+    // The session.
+
+    /// From now on nothing is accepted; what was is flushed.
+    pub(crate) fn close(&mut self) {
+        if matches!(self.stage, Stage::Open) {
+            self.stage = Stage::Closing;
+            self.wants_driver = true;
+            self.dismiss();
+        }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        !matches!(self.stage, Stage::Open)
+    }
+
+    pub(crate) fn closed(&self) -> Option<&Closed> {
+        match &self.stage {
+            Stage::Closed(closed) => Some(closed),
+            Stage::Open | Stage::Closing => None,
+        }
+    }
+
+    /// The session is open, or can carry other messages than before.
+    pub(crate) fn accept(&mut self, acceptance: Acceptance) {
+        self.acceptance = Some(acceptance);
+        self.deal();
+    }
+
+    /// Hands the queue to the engine if it wants more, or if nothing more will come: then a close
+    /// follows, which must find all that was accepted in the engine.
+    pub(crate) fn take_queue(&mut self, wanted: bool, spare: &mut Vec<Packet>) -> Outgoing {
+        if self.queue.is_empty() || !(wanted || self.is_closing()) {
+            return Outgoing::default();
+        }
+        std::mem::replace(&mut self.queue, Outgoing::new(std::mem::take(spare)))
+    }
+
+    /// A batch of the engine's has left.
+    pub(crate) fn batch_left(&mut self, packets: &[Packet]) {
+        let mut amount = Amount::default();
+        for packet in packets {
+            if let Packet::Message(message) = packet {
+                amount = amount.plus(message.amount());
+            }
+        }
+        if amount.messages == 0 {
+            return;
+        }
+        self.pending = self.pending.minus(amount);
+        let count = u64::try_from(amount.messages).unwrap_or(u64::MAX);
+        self.left = self.left.saturating_add(count);
+        while let Some(flush) = self.flushes.first_entry()
+            && flush.key().message <= self.left
+        {
+            self.woken.push(flush.remove());
+        }
+        self.deal();
+    }
+
+    /// The session has ended. The engine gives back what it had: what may have arrived, and what was
+    /// not sent. The first end counts.
+    pub(crate) fn end(
+        &mut self,
+        reason: Reason,
+        uncertain: Vec<Message>,
+        mut unsent: Vec<Message>,
+    ) -> Option<Closed> {
+        if self.closed().is_some() {
+            return None;
+        }
+        unsent.extend(std::mem::take(&mut self.queue).into_messages());
+        debug_assert_eq!(
+            uncertain.len().saturating_add(unsent.len()),
+            self.pending.messages,
+            "accepted = left ++ uncertain ++ unsent"
+        );
+        self.pending = Amount::default();
+        let closed = Closed::new(reason, uncertain, unsent);
+        self.stage = Stage::Closed(closed.clone());
+        self.dismiss();
+        let flushes = std::mem::take(&mut self.flushes);
+        self.woken.extend(flushes.into_values());
+        Some(closed)
+    }
+
+    // Within.
+
+    /// Which messages are accepted now, if any are.
+    fn acceptance(&self) -> Option<Acceptance> {
+        self.acceptance.filter(|_| !self.is_closing())
+    }
+
+    fn not_open<P>(&self, parcel: P) -> Refusal<P> {
+        if self.is_closing() {
+            Refusal::Never(parcel, closed_error(self.closed()))
+        } else {
+            Refusal::Later(parcel, ErrorKind::NotOpen)
+        }
+    }
+
+    /// What is larger than the whole outbox is let in alone.
+    fn has_room(&self, amount: Amount) -> bool {
+        let held = self.pending.plus(self.reserved);
+        held.messages == 0 || held.plus(amount).fits_in(self.capacity)
+    }
+
+    /// Whether it is worth while to wake those who wait: when 1/32 of the outbox is free. Batches of
+    /// polling are short, and one follows the other. Once all has left, nothing would free more.
+    fn is_worth_dealing(&self) -> bool {
+        let most = |of: usize| of.saturating_sub(of / 32);
+        let most = Amount {
+            messages: most(self.capacity.messages),
+            bytes: most(self.capacity.bytes),
+        };
+        self.pending.messages == 0 || self.pending.fits_in(most)
+    }
+
+    /// Gives room to those whose turn it is, as far as there is any.
+    fn deal(&mut self) {
+        if self.acceptance().is_none() || !self.is_worth_dealing() {
+            return;
+        }
+        while let Some((&ticket, waiter)) = self.waiting.first_key_value()
+            && self.has_room(waiter.amount)
+            && let Some(waiter) = self.waiting.remove(&ticket)
+        {
+            if waiter.is_sink {
+                self.promise(ticket);
+            } else {
+                self.granted.insert(ticket, waiter.amount);
+                self.reserved = self.reserved.plus(waiter.amount);
+            }
+            self.woken.push(waiter.waker);
+        }
+        self.wants_driver |= self.is_contested();
+    }
+
+    fn promise(&mut self, ticket: Ticket) {
+        self.promised.insert(ticket, false);
+        self.reserved = self.reserved.plus(PROMISED);
+    }
+
+    /// What was reserved for this ticket, if anything, is free again.
+    fn give_back(&mut self, ticket: Ticket) {
+        if let Some(amount) = self.granted.remove(&ticket) {
+            self.reserved = self.reserved.minus(amount);
+        } else if self.promised.remove(&ticket).is_some() {
+            self.reserved = self.reserved.minus(PROMISED);
+        }
+    }
+
+    fn join_queue(&mut self, amount: Amount, is_sink: bool, waker: W) -> Ticket {
+        let ticket = self.ticket();
+        let waiter = Waiter {
+            amount,
+            is_sink,
+            waker,
+        };
+        self.waiting.insert(ticket, waiter);
+        self.wants_driver |= self.is_contested();
+        ticket
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket = self.next_ticket.wrapping_add(1);
+        ticket
+    }
+
+    fn put<P: Parcel>(&mut self, parcel: P, amount: Amount) {
+        self.wants_driver |= self.queue.is_empty();
+        parcel.append_to(&mut self.queue);
+        self.pending = self.pending.plus(amount);
+        let count = u64::try_from(amount.messages).unwrap_or(u64::MAX);
+        self.accepted = self.accepted.saturating_add(count);
+    }
+
+    /// Nobody gets room any more: all who wait are to see why.
+    fn dismiss(&mut self) {
+        self.granted.clear();
+        self.promised.clear();
+        self.reserved = Amount::default();
+        let waiting = std::mem::take(&mut self.waiting);
+        self.woken
+            .extend(waiting.into_values().map(|waiter| waiter.waker));
+    }
+}
+
+/// Why nothing is accepted any more.
+pub(crate) fn closed_error(closed: Option<&Closed>) -> Error {
+    match closed.map(Closed::reason) {
+        None => Error::new(ErrorKind::Closed, "the session is closing"),
+        Some(Reason::Transport(cause)) => {
+            Error::new(ErrorKind::Closed, "the session is closed").with_source(cause.clone())
+        }
+        Some(Reason::Client) => Error::new(ErrorKind::Closed, "the session is closed"),
+        Some(Reason::Server) => Error::new(ErrorKind::Closed, "the server has closed the session"),
+        Some(Reason::PingTimeout) => Error::new(
+            ErrorKind::Closed,
+            "the session is closed, since the server was silent for too long",
+        ),
+        Some(Reason::Aborted) => Error::new(
+            ErrorKind::Closed,
+            "the session is closed, since the task that drives it ended early",
+        ),
+    }
+}

@@ -1,0 +1,121 @@
+//! The futures behind `send`, `send_all` and `flush`.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::outbox::{FlushTicket, Parcel, Refusal, Ticket, closed_error};
+use super::shared::Shared;
+use crate::error::Error;
+
+/// Waits until the outbox has accepted something, or refused it for good. Dropped before, it has not
+/// accepted it.
+#[derive(Debug)]
+pub(super) struct Sending<'a, P: Parcel> {
+    shared: &'a Arc<Shared>,
+    /// `None` once it is accepted or refused.
+    parcel: Option<P>,
+    /// Its place in the queue, or the room that it was given.
+    ticket: Option<Ticket>,
+}
+
+impl<'a, P: Parcel> Sending<'a, P> {
+    pub(super) fn new(shared: &'a Arc<Shared>, parcel: P) -> Self {
+        Self {
+            shared,
+            parcel: Some(parcel),
+            ticket: None,
+        }
+    }
+}
+
+/// Nothing in it is pinned.
+impl<P: Parcel> Unpin for Sending<'_, P> {}
+
+impl<P: Parcel> Future for Sending<'_, P> {
+    /// What was refused comes back.
+    type Output = Result<(), (P, Error)>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let Some(parcel) = this.parcel.take() else {
+            // Polled again after its end, which nobody may expect anything of.
+            return Poll::Pending;
+        };
+        let ticket = &mut this.ticket;
+        let refusal = this.shared.outbox(|outbox| {
+            let refusal = match *ticket {
+                None => outbox.offer(parcel),
+                Some(ticket) => outbox.claim(ticket, parcel, cx.waker()),
+            };
+            if let (Err(Refusal::Later(parcel, _)), None) = (&refusal, &ticket) {
+                *ticket = Some(outbox.queue_up(parcel.amount(), cx.waker().clone()));
+            }
+            refusal
+        });
+        match refusal {
+            Ok(()) => {
+                this.ticket = None;
+                Poll::Ready(Ok(()))
+            }
+            Err(Refusal::Never(parcel, error)) => {
+                this.ticket = None;
+                Poll::Ready(Err((parcel, error)))
+            }
+            Err(Refusal::Later(parcel, _)) => {
+                this.parcel = Some(parcel);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<P: Parcel> Drop for Sending<'_, P> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.shared.outbox(|outbox| outbox.cancel(ticket));
+        }
+    }
+}
+
+/// Waits until all that was accepted before its first poll has left.
+#[derive(Debug)]
+pub(super) struct Flushing<'a> {
+    shared: &'a Arc<Shared>,
+    ticket: Option<FlushTicket>,
+}
+
+impl<'a> Flushing<'a> {
+    pub(super) fn new(shared: &'a Arc<Shared>) -> Self {
+        Self {
+            shared,
+            ticket: None,
+        }
+    }
+}
+
+impl Future for Flushing<'_> {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let ticket = &mut this.ticket;
+        let flushed = this
+            .shared
+            .outbox(|outbox| outbox.is_flushed(ticket, cx.waker()));
+        match flushed {
+            None => Poll::Pending,
+            Some(flushed) => Poll::Ready(flushed.map_err(|closed| closed_error(Some(&closed)))),
+        }
+    }
+}
+
+impl Drop for Flushing<'_> {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            let ticket = &mut self.ticket;
+            self.shared.outbox(|outbox| outbox.cancel_flush(ticket));
+        }
+    }
+}
