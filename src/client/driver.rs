@@ -417,11 +417,10 @@ impl Driver {
         match events.first() {
             Some(Event::Connected(connected)) => {
                 self.log.connected(connected);
-                let mut state = self.shared.state();
-                state.connected = Some(connected.clone());
-                state.transport = Some(connected.transport);
-                drop(state);
-                self.shared.turned.notify(usize::MAX);
+                self.shared.turn(|state| {
+                    state.connected = Some(connected.clone());
+                    state.transport = Some(connected.transport);
+                });
                 self.remember(connected.transport == "websocket");
             }
             Some(Event::Upgraded { transport }) => {

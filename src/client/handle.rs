@@ -5,17 +5,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use event_listener::{Event as Bell, EventListener};
-use futures::{FutureExt as _, Sink};
+use futures::Sink;
 use serde::Serialize;
 
 use super::Task;
 use super::outbox::{Refusal, Seat, SinkFlush};
-use super::sending::{Flushing, Sending};
-use super::shared::Shared;
+use super::shared::{Shared, State, TurnTicket};
+use super::waiting::{Flushing, Sending, Turning};
 use crate::error::{Error, ErrorKind, SendAllError, SendError};
 use crate::event::{Closed, Connected, Reason};
 use crate::packet::Message;
@@ -50,7 +49,7 @@ struct SinkState {
     shared: Arc<Shared>,
     seat: Seat,
     flush: SinkFlush,
-    close: Option<EventListener>,
+    close: Option<TurnTicket>,
     /// The handle was used in another way. While `SinkExt` flushes it can't be, so the flush that
     /// was begun has been given up.
     used_otherwise: AtomicBool,
@@ -69,6 +68,7 @@ impl SinkState {
 impl Drop for SinkState {
     fn drop(&mut self) {
         self.forget_flush();
+        self.shared.state().cancel_turn(&mut self.close);
         let seat = &mut self.seat;
         self.shared.outbox(|outbox| outbox.leave(seat));
     }
@@ -113,26 +113,7 @@ impl Handle {
     ///
     /// Safe: the session goes on opening.
     pub async fn opened(&self) -> Result<Connected, Error> {
-        wait_for(&self.shared.turned, || self.is_opened()).await
-    }
-
-    fn is_opened(&self) -> Option<Result<Connected, Error>> {
-        let state = self.shared.state();
-        if let Some(connected) = &state.connected {
-            return Some(Ok(connected.clone()));
-        }
-        let closed = state.closed()?;
-        Some(Err(match closed.reason() {
-            Reason::Transport(error) => error.clone(),
-            Reason::Aborted => Error::new(
-                ErrorKind::Aborted,
-                "the task that drives the connection ended early",
-            ),
-            _ => Error::new(
-                ErrorKind::Closed,
-                "the session was closed before it was open",
-            ),
-        }))
+        Turning::new(&self.shared, is_opened).await
     }
 
     /// The same as [`Client::send`](crate::Client::send).
@@ -146,9 +127,17 @@ impl Handle {
     /// Dropped before it returns, it has not accepted the message.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.used_otherwise();
-        Sending::new(&self.shared, message.into())
-            .await
-            .map_err(|(message, error)| SendError::new(message, error))
+        let message = message.into();
+        // Mostly there is room, and then no more is made of it than this call.
+        let refusal = match self.shared.outbox(|outbox| outbox.offer(message)) {
+            Ok(()) => return Ok(()),
+            Err(refusal) => refusal,
+        };
+        let sent = match refusal {
+            Refusal::Never(message, error) => Err((message, error)),
+            Refusal::Later(message, _) => Sending::new(&self.shared, message).await,
+        };
+        sent.map_err(|(message, error)| SendError::new(message, error))
     }
 
     /// The same as [`Client::send_all`](crate::Client::send_all).
@@ -274,18 +263,12 @@ impl Handle {
     ///
     /// Safe.
     pub async fn wait(&self) -> Closed {
-        wait_for(&self.shared.turned, || {
-            self.shared.state().closed().cloned()
-        })
-        .await
+        Turning::new(&self.shared, |state| state.closed().cloned()).await
     }
 
     pub(crate) async fn wait_for_handlers(&self) -> Closed {
-        let handled = || {
-            let state = self.shared.state();
-            state.closed().filter(|_| !state.handling).cloned()
-        };
-        wait_for(&self.shared.turned, handled).await
+        let handled = |state: &State| state.closed().filter(|_| !state.handling).cloned();
+        Turning::new(&self.shared, handled).await
     }
 
     /// Runs a task in the background, on the runtime of the session. It does not end with the
@@ -341,17 +324,22 @@ impl Handle {
     }
 }
 
-async fn wait_for<O>(bell: &Bell, condition: impl Fn() -> Option<O>) -> O {
-    loop {
-        if let Some(output) = condition() {
-            return output;
-        }
-        let listener = bell.listen();
-        if let Some(output) = condition() {
-            return output;
-        }
-        listener.await;
+fn is_opened(state: &State) -> Option<Result<Connected, Error>> {
+    if let Some(connected) = &state.connected {
+        return Some(Ok(connected.clone()));
     }
+    let closed = state.closed()?;
+    Some(Err(match closed.reason() {
+        Reason::Transport(error) => error.clone(),
+        Reason::Aborted => Error::new(
+            ErrorKind::Aborted,
+            "the task that drives the connection ended early",
+        ),
+        _ => Error::new(
+            ErrorKind::Closed,
+            "the session was closed before it was open",
+        ),
+    }))
 }
 
 impl Clone for Handle {
@@ -441,23 +429,14 @@ impl Sink<Message> for Handle {
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
         self.shared.close();
         let SinkState { shared, close, .. } = self.sink();
-        loop {
-            // Before the look, so that nothing is missed between the two.
-            let mut listener = shared.turned.listen();
-            if let Some(closed) = shared.state().closed().cloned() {
-                *close = None;
-                let all_left = closed.uncertain().is_empty() && closed.unsent().is_empty();
-                return Poll::Ready(if all_left {
-                    Ok(())
-                } else {
-                    Err(SinkError::Closed(closed))
-                });
-            }
-            if listener.poll_unpin(cx).is_pending() {
-                *close = Some(listener);
-                return Poll::Pending;
-            }
-        }
+        let ended = |state: &State| state.closed().cloned();
+        let closed = ready!(shared.state().poll_turn(close, cx, ended));
+        let all_left = closed.uncertain().is_empty() && closed.unsent().is_empty();
+        Poll::Ready(if all_left {
+            Ok(())
+        } else {
+            Err(SinkError::Closed(closed))
+        })
     }
 }
 

@@ -7,10 +7,12 @@ mod handle;
 mod inbox;
 mod log;
 mod outbox;
-mod sending;
 mod shared;
 mod target;
 mod task;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod test_model;
+mod waiting;
 
 use std::fmt;
 use std::future::Future;

@@ -201,13 +201,17 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// Those who can go on now, and whether the driver has something to do. To be asked after each
-    /// change.
-    pub(crate) fn take_calls(&mut self) -> (Vec<W>, bool) {
-        (
-            std::mem::take(&mut self.woken),
-            std::mem::take(&mut self.wants_driver),
-        )
+    /// Whether the driver has something to do now. To be asked after each change.
+    pub(crate) fn takes_driver(&mut self) -> bool {
+        std::mem::take(&mut self.wants_driver)
+    }
+
+    /// Those who can go on now, if any. To be asked after each change.
+    pub(crate) fn take_woken(&mut self) -> Option<Vec<W>> {
+        if self.woken.is_empty() {
+            return None;
+        }
+        Some(std::mem::take(&mut self.woken))
     }
 
     // Senders.
@@ -619,5 +623,31 @@ pub(crate) fn closed_error(closed: Option<&Closed>) -> Error {
             ErrorKind::Closed,
             "the session is closed, since the task that drives it ended early",
         ),
+    }
+}
+
+/// What the model of the client looks at.
+#[cfg(any(test, fuzzing))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Audit {
+    pub(crate) pending: Amount,
+    pub(crate) reserved: Amount,
+    pub(crate) accepted: u64,
+    pub(crate) left: u64,
+    pub(crate) waiting: usize,
+    pub(crate) promised: usize,
+}
+
+#[cfg(any(test, fuzzing))]
+impl<W> Outbox<W> {
+    pub(crate) fn audit(&self) -> Audit {
+        Audit {
+            pending: self.pending,
+            reserved: self.reserved,
+            accepted: self.accepted,
+            left: self.left,
+            waiting: self.waiting.len(),
+            promised: self.promised.len(),
+        }
     }
 }

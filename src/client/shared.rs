@@ -2,12 +2,12 @@
 //!
 //! A batch crosses under one lock and with one wake-up, whatever its length.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
-use event_listener::Event as Bell;
 use futures::task::AtomicWaker;
 
 use super::amount::Amount;
@@ -27,8 +27,6 @@ pub(crate) struct Shared {
     pub(super) outbox_capacity: Amount,
     /// The task of the driver.
     pub(crate) driver: AtomicWaker,
-    /// Rings when the session is open, at the end, and when the disconnect handler has returned.
-    pub(crate) turned: Bell,
 }
 
 pub(crate) struct State {
@@ -37,9 +35,40 @@ pub(crate) struct State {
     pub(crate) transport: Option<&'static str>,
     /// There is a disconnect handler, and it has not returned.
     pub(crate) handling: bool,
+    /// Those who wait for a turn of the session.
+    turns: BTreeMap<TurnTicket, Waker>,
+    next_ticket: TurnTicket,
 }
 
+/// Names one who waits for a turn of the session.
+pub(super) type TurnTicket = u64;
+
 impl State {
+    /// Asks a condition, and notes whom to wake when it is to be asked again.
+    pub(super) fn poll_turn<O>(
+        &mut self,
+        ticket: &mut Option<TurnTicket>,
+        cx: &mut Context<'_>,
+        condition: impl Fn(&Self) -> Option<O>,
+    ) -> Poll<O> {
+        if let Some(output) = condition(self) {
+            self.cancel_turn(ticket);
+            return Poll::Ready(output);
+        }
+        let ticket = *ticket.get_or_insert_with(|| {
+            self.next_ticket = self.next_ticket.wrapping_add(1);
+            self.next_ticket
+        });
+        self.turns.insert(ticket, cx.waker().clone());
+        Poll::Pending
+    }
+
+    pub(super) fn cancel_turn(&mut self, ticket: &mut Option<TurnTicket>) {
+        if let Some(ticket) = ticket.take() {
+            self.turns.remove(&ticket);
+        }
+    }
+
     pub(crate) fn closed(&self) -> Option<&Closed> {
         self.outbox.closed()
     }
@@ -70,6 +99,8 @@ impl Shared {
             connected: None,
             transport: None,
             handling,
+            turns: BTreeMap::new(),
+            next_ticket: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -77,7 +108,6 @@ impl Shared {
             runtime,
             outbox_capacity,
             driver: AtomicWaker::new(),
-            turned: Bell::new(),
         }
     }
 
@@ -89,12 +119,15 @@ impl Shared {
     pub(super) fn outbox<O>(&self, change: impl FnOnce(&mut Outbox<Waker>) -> O) -> O {
         let mut state = self.state();
         let output = change(&mut state.outbox);
-        let (woken, driver) = state.outbox.take_calls();
+        let driver = state.outbox.takes_driver();
+        let woken = state.outbox.take_woken();
         drop(state);
         if driver {
             self.driver.wake();
         }
-        woken.into_iter().for_each(wake);
+        if let Some(woken) = woken {
+            woken.into_iter().for_each(wake);
+        }
         output
     }
 
@@ -120,8 +153,16 @@ impl Shared {
 
     /// The disconnect handler has returned, or will never be called.
     pub(crate) fn handled(&self) {
-        self.state().handling = false;
-        self.turned.notify(usize::MAX);
+        self.turn(|state| state.handling = false);
+    }
+
+    /// Something has changed that a [condition](State::poll_turn) may ask for.
+    pub(super) fn turn(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        change(&mut state);
+        let turns = std::mem::take(&mut state.turns);
+        drop(state);
+        turns.into_values().for_each(wake);
     }
 
     // The driver's side.
@@ -144,7 +185,7 @@ impl Shared {
         let closed = self.outbox(|outbox| outbox.end(reason, uncertain, unsent))?;
         self.inboxes.put(vec![Event::Closed(closed.clone())], false);
         self.inboxes.finish();
-        self.turned.notify(usize::MAX);
+        self.turn(|_| {});
         Some(closed)
     }
 }

@@ -1,4 +1,4 @@
-//! The futures behind `send`, `send_all` and `flush`.
+//! The futures behind the calls that wait: for room, for a flush, or for the session to turn.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::outbox::{FlushTicket, Parcel, Refusal, Ticket, closed_error};
-use super::shared::Shared;
+use super::shared::{Shared, State, TurnTicket};
 use crate::error::Error;
 
 /// Waits until the outbox has accepted something, or refused it for good. Dropped before, it has not
@@ -116,6 +116,51 @@ impl Drop for Flushing<'_> {
         if self.ticket.is_some() {
             let ticket = &mut self.ticket;
             self.shared.outbox(|outbox| outbox.cancel_flush(ticket));
+        }
+    }
+}
+
+/// Waits until the session is as a condition wants it, which looks again at each of its turns: when it
+/// is open, when it has ended, and when the disconnect handler has returned.
+pub(super) struct Turning<'a, C> {
+    shared: &'a Arc<Shared>,
+    condition: C,
+    ticket: Option<TurnTicket>,
+}
+
+impl<'a, C, O> Turning<'a, C>
+where
+    C: Fn(&State) -> Option<O>,
+{
+    pub(super) fn new(shared: &'a Arc<Shared>, condition: C) -> Self {
+        Self {
+            shared,
+            condition,
+            ticket: None,
+        }
+    }
+}
+
+/// Nothing in it is pinned.
+impl<C> Unpin for Turning<'_, C> {}
+
+impl<C, O> Future for Turning<'_, C>
+where
+    C: Fn(&State) -> Option<O>,
+{
+    type Output = O;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
+        let this = &mut *self;
+        let mut state = this.shared.state();
+        state.poll_turn(&mut this.ticket, cx, &this.condition)
+    }
+}
+
+impl<C> Drop for Turning<'_, C> {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            self.shared.state().cancel_turn(&mut self.ticket);
         }
     }
 }
