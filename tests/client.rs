@@ -5,6 +5,8 @@
 mod handlers;
 #[path = "client/log.rs"]
 mod log;
+#[path = "client/outbox.rs"]
+mod outbox;
 #[path = "client/parity.rs"]
 mod parity;
 
