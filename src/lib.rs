@@ -113,6 +113,11 @@ pub mod fuzzing {
     pub fn engine(bytes: &[u8]) {
         crate::engine::world::check(bytes);
     }
+
+    /// Runs the whole client among users and links that these bytes decide about.
+    pub fn client(bytes: &[u8]) {
+        crate::client::test_model::check(bytes);
+    }
 }
 
 /// What the benchmarks need of what is private: nobody else's, and free to change at any time.

@@ -651,3 +651,6 @@ impl<W> Outbox<W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ pub(crate) struct Acceptance {
 }
 
 impl Acceptance {
-    pub(super) fn new(framing: Framing, max_payload: Option<u64>) -> Self {
+    pub(crate) fn new(framing: Framing, max_payload: Option<u64>) -> Self {
         Self {
             framing,
             max_payload,

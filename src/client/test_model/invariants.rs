@@ -1,0 +1,191 @@
+//! What must hold.
+
+use std::collections::BTreeMap;
+
+use super::{Amount, Audit, Model};
+use crate::event::Closed;
+
+impl Model {
+    /// The bound of the outbox, and the order of the queue.
+    pub(super) fn check_bounds(&self) {
+        let Audit {
+            pending, reserved, ..
+        } = self.audit();
+        let beyond = Amount {
+            messages: self.sinks,
+            bytes: self.sinks * 45,
+        };
+        let mut bound = self.capacity;
+        if self.large {
+            // A single group, perhaps.
+            bound.messages = bound.messages.max(3);
+            bound.bytes = bound.bytes.max(3 * 45);
+        }
+        let held = if self.sinks == 0 {
+            pending.plus(reserved)
+        } else {
+            pending
+        };
+        assert!(
+            held.fits_in(bound.plus(beyond)),
+            "{pending:?} and {reserved:?} of {:?}",
+            self.capacity
+        );
+        let world = self.world.borrow();
+        let accepted = world.accepted_count();
+        let Audit {
+            accepted: told,
+            left,
+            ..
+        } = self.handle().shared().state().outbox.audit();
+        assert_eq!(accepted, told, "what was told to be accepted was");
+        assert!(
+            left <= world.wire.len() as u64,
+            "more has left than was sent"
+        );
+        if world.closing || self.has_closed() {
+            return;
+        }
+        let waiting = world.users.values().filter(|user| user.is_send());
+        let first = waiting
+            .clone()
+            .filter(|user| user.queues())
+            .filter_map(|user| user.begun)
+            .min();
+        for user in waiting.filter(|user| user.woken.is_set()) {
+            assert!(
+                first.is_none_or(|first| user.begun.is_some_and(|begun| begun < first)),
+                "one was served before another that came first"
+            );
+        }
+    }
+
+    /// The driver comes to rest. Then whoever can go on has been woken.
+    pub(super) fn be_quiet(&self) {
+        self.run_driver_until_idle();
+        self.rethrow();
+        let ids: Vec<u64> = {
+            let world = self.world.borrow();
+            let users = world.users.iter();
+            let at_rest = users.filter(|(_, user)| !user.woken.is_set() && user.begun.is_some());
+            at_rest.map(|(id, _)| *id).collect()
+        };
+        for id in ids {
+            let woken = {
+                let world = self.world.borrow();
+                world.users.get(&id).is_none_or(|user| user.woken.is_set())
+            };
+            assert!(
+                woken || self.poll_user(id) || self.is_over(),
+                "it could go on, and was not woken"
+            );
+        }
+        self.run_driver_until_idle();
+        self.rethrow();
+        self.check_liveness();
+    }
+
+    pub(super) fn check_liveness(&self) {
+        let audit = self.audit();
+        let world = self.world.borrow();
+        if !world.open || world.closing || world.driver.is_none() || self.has_closed() {
+            return;
+        }
+        if audit.accepted == 0 && audit.waiting > 0 && world.wire.is_empty() {
+            // Perhaps the open packet has not been read yet.
+            return;
+        }
+        assert!(
+            audit.waiting == 0 || audit.promised == 0,
+            "a sink holds others up"
+        );
+        let part = |of: usize| of - of / 32;
+        let dealt = Amount {
+            messages: part(self.capacity.messages),
+            bytes: part(self.capacity.bytes),
+        };
+        if audit.pending.messages > 0 && !audit.pending.fits_in(dealt) {
+            return;
+        }
+        let mut queue: Vec<(u64, Amount)> = Vec::new();
+        for user in world.users.values().filter(|user| user.queues()) {
+            queue.push((user.begun.unwrap_or_default(), user.amount));
+        }
+        let sinks = world.sinks.iter().filter(|sink| sink.ready.waits());
+        let sinks = sinks.filter_map(|sink| sink.ready.begun);
+        let sinks: Vec<u64> = sinks.collect();
+        let Some((_, first)) = queue.into_iter().min_by_key(|(begun, _)| *begun) else {
+            let granted = audit.reserved.messages > 0 || audit.pending.messages > 0;
+            assert!(granted || sinks.is_empty(), "a sink waits for nobody");
+            return;
+        };
+        if !sinks.is_empty() {
+            // Which of them is the first, the ledger alone knows.
+            return;
+        }
+        let held = audit.pending.plus(audit.reserved);
+        assert!(
+            held.messages > 0 && !held.plus(first).fits_in(self.capacity),
+            "there is room for {first:?} beside {held:?}, and nobody was given it"
+        );
+        // What is reserved belongs to those who were woken, and to nobody else.
+        let granted = world
+            .users
+            .values()
+            .filter(|user| user.is_send() && user.woken.is_set());
+        let granted = granted
+            .map(|user| user.amount)
+            .fold(Amount::default(), Amount::plus);
+        assert_eq!(audit.reserved, granted, "room is reserved for nobody");
+    }
+
+    /// All who wait were woken by the end.
+    pub(super) fn check_wakes(&self) {
+        let world = self.world.borrow();
+        for user in world.users.values() {
+            assert!(
+                user.begun.is_none() || user.woken.is_set(),
+                "one who waits does not hear of the end"
+            );
+        }
+        for sink in &world.sinks {
+            for pending in [&sink.ready, &sink.flush, &sink.close] {
+                assert!(!pending.waits(), "a sink does not hear of the end");
+            }
+        }
+    }
+
+    /// Accepted = left ++ uncertain ++ unsent, in order, and no group was torn.
+    pub(super) fn check_account(&self, closed: &Closed) {
+        let left = usize::try_from(self.audit().left).unwrap();
+        let world = self.world.borrow();
+        let under_way = &world.wire[left..];
+        assert!(
+            closed.uncertain().starts_with(under_way),
+            "what was under way is uncertain"
+        );
+        let mut all = world.wire[..left].to_vec();
+        all.extend_from_slice(closed.uncertain());
+        all.extend_from_slice(closed.unsent());
+        let mut parcels: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for (number, accepted) in world.accepted.iter().enumerate() {
+            for (place, label) in accepted.labels.iter().enumerate() {
+                parcels.insert(label.as_text().unwrap(), (number, place));
+            }
+        }
+        assert_eq!(all.len(), parcels.len(), "accepted = all lists together");
+        let mut latest = 0;
+        let mut at = 0;
+        while let Some(label) = all.get(at) {
+            let found = parcels.get(label.as_text().unwrap());
+            let &(number, place) = found.expect("it was not accepted");
+            assert_eq!(place, 0, "the group has no beginning");
+            let accepted = &world.accepted[number];
+            let end = at + accepted.labels.len();
+            assert_eq!(all.get(at..end), Some(&accepted.labels[..]), "a torn group");
+            assert!(latest < accepted.done, "accepted later, and sent before");
+            latest = latest.max(accepted.begun);
+            at = end;
+        }
+    }
+}

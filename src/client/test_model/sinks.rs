@@ -1,0 +1,215 @@
+//! Handles that are used as sinks, poll by poll.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures::Sink;
+
+use super::Model;
+use super::wires::Flag;
+use crate::client::handle::{Handle, SinkError};
+use crate::error::ErrorKind;
+
+/// A handle that is used as a sink, and what it has been told.
+pub(super) struct SinkUser {
+    /// Out while it is polled.
+    pub(super) handle: Option<Handle>,
+    pub(super) ready: Pending,
+    pub(super) told: bool,
+    pub(super) flush: Pending,
+    /// What had been accepted at the last polls of flushes that may each have been the first.
+    pub(super) befores: Vec<u64>,
+    pub(super) close: Pending,
+}
+
+/// A poll that was pending, and when it began.
+pub(super) struct Pending {
+    pub(super) woken: Arc<Flag>,
+    pub(super) begun: Option<u64>,
+}
+
+impl Pending {
+    pub(super) fn new() -> Self {
+        Self {
+            woken: Flag::new(),
+            begun: None,
+        }
+    }
+
+    /// The last waker counts, and no other.
+    fn new_waker(&mut self) -> Waker {
+        self.woken = Flag::new();
+        Waker::from(Arc::clone(&self.woken))
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        self.begun.is_some() && !self.woken.is_set()
+    }
+}
+
+impl SinkUser {
+    pub(super) fn new(handle: Handle) -> Self {
+        Self {
+            handle: Some(handle),
+            ready: Pending::new(),
+            told: false,
+            flush: Pending::new(),
+            befores: Vec::new(),
+            close: Pending::new(),
+        }
+    }
+}
+
+impl Model {
+    pub(super) fn use_a_sink(&self) {
+        if self.sinks == 0 {
+            return;
+        }
+        let choice = self.byte();
+        let at = usize::from(choice >> 5) % self.sinks;
+        match choice % 16 {
+            0..=4 => self.poll_ready(at),
+            5..=8 => self.start_send(at),
+            9..=12 => self.poll_flush(at),
+            13 => {
+                let fresh = SinkUser::new(self.handle());
+                let old = {
+                    let mut world = self.world.borrow_mut();
+                    let in_use = world.sinks[at].handle.is_none();
+                    (!in_use).then(|| std::mem::replace(&mut world.sinks[at], fresh))
+                };
+                drop(old);
+            }
+            14 if self.byte() < 16 => {
+                self.world.borrow_mut().closing = true;
+                self.poll_close(at);
+            }
+            15 => self.use_otherwise(at),
+            _ => {}
+        }
+    }
+
+    /// Sends by the handle of a sink, which ends what it had begun to flush.
+    fn use_otherwise(&self, at: usize) {
+        let message = self.world.borrow_mut().label(1);
+        let queues = self.somebody_queues();
+        let begun = self.tick();
+        let Some(handle) = self.take_sink(at) else {
+            return;
+        };
+        let sent = handle.try_send(message.clone());
+        {
+            let mut world = self.world.borrow_mut();
+            let sink = &mut world.sinks[at];
+            sink.handle = Some(handle);
+            sink.befores.clear();
+        }
+        if sent.is_ok() {
+            assert!(!queues, "it has passed somebody");
+            self.accepted(vec![message], begun);
+        }
+    }
+
+    pub(super) fn take_sink(&self, at: usize) -> Option<Handle> {
+        self.world.borrow_mut().sinks[at].handle.take()
+    }
+
+    pub(super) fn poll_ready(&self, at: usize) {
+        let begun = self.tick();
+        let Some(mut handle) = self.take_sink(at) else {
+            return;
+        };
+        let waker = self.world.borrow_mut().sinks[at].ready.new_waker();
+        let polled = Pin::new(&mut handle).poll_ready(&mut Context::from_waker(&waker));
+        let mut world = self.world.borrow_mut();
+        let sink = &mut world.sinks[at];
+        sink.handle = Some(handle);
+        sink.told = polled.is_ready();
+        // Its place in the queue may be a new one, if what it was promised has lapsed.
+        sink.ready.begun = polled.is_pending().then_some(begun);
+    }
+
+    pub(super) fn start_send(&self, at: usize) {
+        let message = {
+            let mut world = self.world.borrow_mut();
+            let length = usize::from(world.byte()) % 45;
+            world.label(length)
+        };
+        let begun = self.tick();
+        let Some(mut handle) = self.take_sink(at) else {
+            return;
+        };
+        let told = {
+            let mut world = self.world.borrow_mut();
+            let sink = &mut world.sinks[at];
+            sink.ready.begun = None;
+            sink.befores.clear();
+            sink.flush.begun = None;
+            std::mem::take(&mut sink.told)
+        };
+        let sent = Pin::new(&mut handle).start_send(message.clone());
+        self.world.borrow_mut().sinks[at].handle = Some(handle);
+        match sent {
+            Ok(()) => self.accepted(vec![message], begun),
+            Err(SinkError::Refused(error)) => {
+                assert_eq!(error.message, message);
+                let besides: &[_] = if told {
+                    &[]
+                } else {
+                    &[ErrorKind::Full, ErrorKind::NotOpen]
+                };
+                self.check_refusal(error.kind(), besides);
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    pub(super) fn poll_flush(&self, at: usize) {
+        let begun = self.tick();
+        let Some(mut handle) = self.take_sink(at) else {
+            return;
+        };
+        let waker = {
+            let mut world = self.world.borrow_mut();
+            let before = world.accepted_count();
+            let sink = &mut world.sinks[at];
+            sink.befores.push(before);
+            sink.flush.new_waker()
+        };
+        let polled = Pin::new(&mut handle).poll_flush(&mut Context::from_waker(&waker));
+        let left = self.audit().left;
+        let mut world = self.world.borrow_mut();
+        let sink = &mut world.sinks[at];
+        sink.handle = Some(handle);
+        match polled {
+            Poll::Pending => {
+                sink.flush.begun.get_or_insert(begun);
+            }
+            Poll::Ready(flushed) => {
+                sink.flush.begun = None;
+                let befores = std::mem::take(&mut sink.befores);
+                if flushed.is_ok() {
+                    // Any of the first two polls may have begun the flush that has come to its end.
+                    let covered = befores.iter().take(2).max();
+                    assert!(left >= *covered.expect("this poll"), "not all has left");
+                }
+            }
+        }
+    }
+
+    pub(super) fn poll_close(&self, at: usize) {
+        let begun = self.tick();
+        let Some(mut handle) = self.take_sink(at) else {
+            return;
+        };
+        let waker = self.world.borrow_mut().sinks[at].close.new_waker();
+        let polled = Pin::new(&mut handle).poll_close(&mut Context::from_waker(&waker));
+        let closed = self.has_closed();
+        let mut world = self.world.borrow_mut();
+        let sink = &mut world.sinks[at];
+        sink.handle = Some(handle);
+        sink.close.begun = polled.is_pending().then_some(begun);
+        assert!(polled.is_pending() || closed);
+    }
+}
