@@ -327,6 +327,7 @@ impl Dispatcher {
 
     fn call_some(&mut self, cx: &mut Context<'_>, budget: &mut Option<&mut Budget>) -> Poll<Pause> {
         let mut calls = 0_u32;
+        let mut returned = false;
         loop {
             if let Some((which, future)) = &mut self.running {
                 let which = *which;
@@ -337,9 +338,10 @@ impl Dispatcher {
                 };
                 self.running = None;
                 report(which, result);
+                returned = true;
             }
             if let Some(budget) = budget
-                && calls > 0
+                && returned
                 && budget.is_spent()
             {
                 return Poll::Ready(Pause::Rest);
@@ -354,6 +356,7 @@ impl Dispatcher {
             self.connected |= matches!(event, Event::Connected(_));
             // One that is plain has done its work: no more is made of it than a call.
             self.running = self.handlers.call(&self.handle, event, self.connected);
+            returned = self.running.is_none();
         }
     }
 }
@@ -407,14 +410,14 @@ impl Budget {
         // Slow handlers are watched closely; of quick ones there are many in the same time.
         let each = took.checked_div(self.apart).unwrap_or(took);
         self.apart = if each.saturating_mul(4 * UNWATCHED) < BUDGET {
-            UNWATCHED
+            self.apart.saturating_mul(2).min(UNWATCHED)
         } else {
             1
         };
         self.calls = self.apart;
     }
 
-    /// To be asked after each call.
+    /// To be asked when a handler has returned.
     fn is_spent(&mut self) -> bool {
         self.calls = self.calls.saturating_sub(1);
         if self.calls == 0 {

@@ -478,6 +478,109 @@ fn a_ping_with_too_much_data_is_refused() {
     assert!(todo[2].starts_with("closed Transport(Protocol"), "{todo:?}");
 }
 
+/// The user sends these, and what is in braces in one piece.
+fn outgoing(messages: &[&[usize]]) -> Outgoing {
+    let mut outgoing = Outgoing::default();
+    for group in messages {
+        let group = group
+            .iter()
+            .map(|&length| Message::from("x".repeat(length)));
+        outgoing.push_group(group.collect());
+    }
+    outgoing
+}
+
+/// What each batch until the next rest is made of: the lengths of messages, and pongs.
+fn batches(rig: &mut Rig) -> Vec<Vec<String>> {
+    let mut batches = Vec::new();
+    loop {
+        let batch = rig.outputs().into_iter().find_map(|output| match output {
+            Output::Send { batch, .. } => Some(batch),
+            _ => None,
+        });
+        let Some(batch) = batch else {
+            return batches;
+        };
+        let packets = batch.iter().map(|packet| match packet {
+            Packet::Message(message) => message.len().to_string(),
+            _ => "pong".to_owned(),
+        });
+        batches.push(packets.collect());
+        rig.engine.handle(rig.now, Input::Sent { link: LinkId(0) });
+    }
+}
+
+#[test]
+fn a_group_is_not_cut_by_the_bound_of_a_batch_of_frames_unless_it_is_longer_than_that() {
+    const K: usize = 1000;
+    let long = 100 * K;
+    let mut rig = Rig::websocket();
+    let sent = outgoing(&[&[1], &[long, 20 * K, 20 * K], &[2], &[3, 30 * K], &[4]]);
+    rig.engine.handle(rig.now, Input::Send(sent));
+    assert_eq!(
+        batches(&mut rig),
+        [
+            // The first of the group would fit, but not all of it.
+            &["1"][..],
+            &["100000", "20000"],
+            &["20000", "2", "3", "30000", "4"],
+        ],
+        "140,000 bytes are cut, since no batch could hold them"
+    );
+    // Fitting exactly, behind a pong, and with another group right behind.
+    let most = 128 * 1024;
+    let sent = outgoing(&[&[5], &[most - 7, 7], &[8, 9], &[most]]);
+    rig.engine.handle(rig.now, Input::Send(sent));
+    let ping = Input::Received {
+        link: LinkId(0),
+        packets: packets(&["2"]),
+    };
+    rig.engine.handle(rig.now, ping);
+    assert_eq!(
+        batches(&mut rig),
+        [
+            &["pong", "5"][..],
+            &["131065", "7"],
+            &["8", "9"],
+            &["131072"]
+        ]
+    );
+}
+
+#[test]
+fn groups_that_are_pushed_behind_others_keep_their_places() {
+    let mut rig = Rig::websocket();
+    let half = 64 * 1024;
+    rig.engine
+        .handle(rig.now, Input::Send(outgoing(&[&[1], &[2, 3]])));
+    let first = rig.outputs();
+    assert!(matches!(&first[0], Output::Send { batch, .. } if batch.len() == 3));
+    // While that leaves.
+    rig.engine
+        .handle(rig.now, Input::Send(outgoing(&[&[half], &[half, 1]])));
+    rig.engine
+        .handle(rig.now, Input::Send(outgoing(&[&[half, half], &[half, 2]])));
+    rig.engine.handle(rig.now, Input::Sent { link: LinkId(0) });
+    assert_eq!(
+        batches(&mut rig),
+        [
+            &["65536"][..],
+            &["65536", "1"],
+            &["65536", "65536"],
+            &["65536", "2"]
+        ]
+    );
+}
+
+#[test]
+fn by_polling_a_group_may_take_several_posts() {
+    let mut rig = Rig::polling(&["polling"], OPEN);
+    let sent = outgoing(&[&[1], &[2; 20]]);
+    rig.engine.handle(rig.now, Input::Send(sent));
+    let sizes: Vec<usize> = batches(&mut rig).iter().map(Vec::len).collect();
+    assert_eq!(sizes, [16, 5]);
+}
+
 #[test]
 fn a_batch_of_frames_is_bounded_so_that_a_pong_can_pass() {
     let mut rig = Rig::websocket();

@@ -568,3 +568,105 @@ fn json_is_a_text_message_and_back() {
         drop((client, link));
     });
 }
+
+/// A runtime on which handlers take time, and which counts how often it is let look at its sockets.
+#[derive(Clone)]
+struct Busy {
+    runtime: MockRuntime,
+    handled_ms: Arc<AtomicUsize>,
+    looks: Arc<AtomicUsize>,
+}
+
+#[engineio_client::async_trait]
+impl Runtime for Busy {
+    fn now(&self) -> Duration {
+        let handled = self.handled_ms.load(Ordering::SeqCst);
+        self.runtime.now() + Duration::from_millis(handled as u64)
+    }
+
+    fn sleep(&self, duration: Duration) -> futures::future::BoxFuture<'static, ()> {
+        if duration.is_zero() {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+        }
+        self.runtime.sleep(duration)
+    }
+
+    fn spawn(&self, task: futures::future::BoxFuture<'static, ()>) {
+        self.runtime.spawn(task);
+    }
+
+    fn random(&self) -> u64 {
+        Runtime::random(&self.runtime)
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> std::io::Result<Vec<std::net::SocketAddr>> {
+        self.runtime.resolve(host, port).await
+    }
+
+    async fn connect(
+        &self,
+        address: &engineio_client::runtime::Address,
+    ) -> std::io::Result<engineio_client::runtime::BoxedStream> {
+        self.runtime.connect(address).await
+    }
+}
+
+/// How often the runtime is let look at its sockets while messages are handled of which each takes
+/// this long.
+fn looks(milliseconds: &'static [usize], is_async: bool) -> usize {
+    let runtime = MockRuntime::new();
+    runtime.block_on(async {
+        let busy = Busy {
+            runtime: runtime.clone(),
+            handled_ms: Arc::default(),
+            looks: Arc::default(),
+        };
+        let (websocket, mut server) = MockTransport::new("websocket");
+        let transports = Transports::new().with(websocket);
+        let clock = Arc::clone(&busy.handled_ms);
+        let mut times = milliseconds.iter();
+        let builder = Builder::new("http://localhost/", transports, busy.clone());
+        let builder = builder.on_disconnect(|_handle, _closed| ());
+        let mut work = move || {
+            clock.fetch_add(*times.next().unwrap(), Ordering::SeqCst);
+        };
+        let builder = if is_async {
+            builder.on_message(move |handle: Handle, _message| {
+                work();
+                async move { handle.sleep(Duration::from_millis(1)).await }
+            })
+        } else {
+            builder.on_message(move |_handle, _message| work())
+        };
+        let client = builder.start().unwrap();
+        let link = server.opened().await.accept(Framing::Frames);
+        link.deliver(vec![Packet::Open(OPEN.into())]);
+        link.deliver(milliseconds.iter().map(|_| text("x")).collect());
+        client.opened().await.unwrap();
+        let before = busy.looks.load(Ordering::SeqCst);
+        link.deliver(vec![Packet::Close]);
+        client.wait().await;
+        busy.looks.load(Ordering::SeqCst) - before
+    })
+}
+
+#[test]
+fn after_ten_milliseconds_in_handlers_the_runtime_looks_at_its_sockets() {
+    for is_async in [false, true] {
+        assert_eq!(
+            looks(&[0; 1000], is_async),
+            0,
+            "in virtual time they take none"
+        );
+        // After each, but for those that come before the first is seen to be slow.
+        let slow = looks(&[50; 20], is_async);
+        assert!((18..=20).contains(&slow), "{slow}");
+        let third = looks(&[4; 30], is_async);
+        assert!((8..=10).contains(&third), "{third} where three take 12 ms");
+    }
+    // Where they were quick, up to eight are called before they are seen to be slow.
+    let mut slow_later = [0; 80];
+    slow_later[40..].fill(50);
+    let looks = looks(Vec::from(slow_later).leak(), false);
+    assert!((33..=40).contains(&looks), "{looks}");
+}
