@@ -466,8 +466,12 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         self
     }
 
-    /// What the outbox holds at most, whichever comes first: 2048 messages and 2 MiB by default. A
-    /// larger message is let in alone.
+    /// What the outbox holds at most, whichever comes first: 2048 messages and 2 MiB by default. What
+    /// is being sent counts. A message or a group that is larger than that is let in alone.
+    ///
+    /// A [`send`](Client::send) that waits is given room for its message in its turn, and keeps that
+    /// room until it is polled again or dropped. Handles that are used as
+    /// [sinks](Handle#impl-Sink<Message>-for-Handle) may exceed the limit, by one message each.
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
         self.settings.outbox = Amount {
             messages: messages.max(1),

@@ -1,7 +1,7 @@
 //! The protocol as a state machine: no IO, no clock, no async.
 //!
-//! [`Engine::handle`] takes what has happened, and when; [`Engine::poll`] gives what is to be done,
-//! one by one, until it says [`Output::Wait`]. Which transport, runtime or user stands behind it
+//! [`Engine::handle`] takes what has happened, and when; after each input [`Engine::poll`] gives what is
+//! to be done, one by one, until it says [`Output::Wait`]. Which transport, runtime or user stands behind it
 //! all, it does not know. A run is a list of inputs that can be printed and replayed.
 
 mod close;
@@ -270,7 +270,7 @@ impl Engine {
         }
     }
 
-    /// What to do next. To be called after every `handle`, or several, until it says `Wait`.
+    /// What to do next. To be called after every `handle`, until it says `Wait`.
     pub(crate) fn poll(&mut self, now: Duration) -> Output {
         loop {
             if let Some(output) = self.outputs.pop_front() {
