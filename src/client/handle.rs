@@ -68,7 +68,7 @@ impl SinkState {
 impl Drop for SinkState {
     fn drop(&mut self) {
         self.forget_flush();
-        self.shared.state().cancel_turn(&mut self.close);
+        self.shared.cancel_turn(&mut self.close);
         let seat = &mut self.seat;
         self.shared.outbox(|outbox| outbox.leave(seat));
     }
@@ -430,7 +430,7 @@ impl Sink<Message> for Handle {
         self.shared.close();
         let SinkState { shared, close, .. } = self.sink();
         let ended = |state: &State| state.closed().cloned();
-        let closed = ready!(shared.state().poll_turn(close, cx, ended));
+        let closed = ready!(shared.poll_turn(close, cx, ended));
         let all_left = closed.uncertain().is_empty() && closed.unsent().is_empty();
         Poll::Ready(if all_left {
             Ok(())

@@ -110,9 +110,12 @@ impl Inboxes {
         if inbox.finished {
             return Poll::Ready(None);
         }
-        match &mut inbox.reader {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
+        let same = |waker: &Waker| waker.will_wake(cx.waker());
+        if !inbox.reader.as_ref().is_some_and(same) {
+            let last = inbox.reader.replace(cx.waker().clone());
+            // Dropped without the lock, since that may drop the task, and with it the client.
+            drop(inbox);
+            drop(last);
         }
         Poll::Pending
     }

@@ -52,6 +52,8 @@ pub(crate) struct Outbox<W> {
     /// Flushes, by the number of the message that they wait for.
     flushes: BTreeMap<FlushTicket, W>,
     woken: Vec<W>,
+    /// Wakers that serve no more.
+    retired: Vec<W>,
     wants_driver: bool,
 }
 
@@ -197,6 +199,7 @@ impl<W: Clone> Outbox<W> {
             promised: BTreeMap::new(),
             flushes: BTreeMap::new(),
             woken: Vec::new(),
+            retired: Vec::new(),
             wants_driver: false,
         }
     }
@@ -208,10 +211,13 @@ impl<W: Clone> Outbox<W> {
 
     /// Those who can go on now, if any. To be asked after each change.
     pub(crate) fn take_woken(&mut self) -> Option<Vec<W>> {
-        if self.woken.is_empty() {
-            return None;
-        }
-        Some(std::mem::take(&mut self.woken))
+        taken(&mut self.woken)
+    }
+
+    /// Wakers that serve no more, if any. To be asked after each change, and to be dropped without the
+    /// lock: the last waker of a task may take the task with it, and with that other calls.
+    pub(crate) fn take_retired(&mut self) -> Option<Vec<W>> {
+        taken(&mut self.retired)
     }
 
     // Senders.
@@ -246,13 +252,10 @@ impl<W: Clone> Outbox<W> {
         waker: &W,
     ) -> Result<(), Refusal<P>> {
         let Some(acceptance) = self.acceptance() else {
-            if let Some(waiter) = self.waiting.get_mut(&ticket) {
-                waiter.waker.clone_from(waker);
-            }
+            self.still_waits(ticket, waker);
             return Err(self.not_open(parcel));
         };
-        if let Some(waiter) = self.waiting.get_mut(&ticket) {
-            waiter.waker.clone_from(waker);
+        if self.still_waits(ticket, waker) {
             return Err(Refusal::Later(parcel, ErrorKind::Full));
         }
         let amount = parcel.amount();
@@ -268,9 +271,21 @@ impl<W: Clone> Outbox<W> {
 
     /// A sender or a sink gives up its place in the queue, or its room.
     pub(crate) fn cancel(&mut self, ticket: Ticket) {
-        self.waiting.remove(&ticket);
+        if let Some(waiter) = self.waiting.remove(&ticket) {
+            self.retired.push(waiter.waker);
+        }
         self.give_back(ticket);
         self.deal();
+    }
+
+    /// Whether it waits for room; then this is whom to wake.
+    fn still_waits(&mut self, ticket: Ticket, waker: &W) -> bool {
+        let Some(waiter) = self.waiting.get_mut(&ticket) else {
+            return false;
+        };
+        let last = std::mem::replace(&mut waiter.waker, waker.clone());
+        self.retired.push(last);
+        true
     }
 
     // Sinks.
@@ -287,8 +302,7 @@ impl<W: Clone> Outbox<W> {
                 *seat = Seat::Told(ticket);
                 return true;
             }
-            if let Some(waiter) = self.waiting.get_mut(&ticket) {
-                waiter.waker.clone_from(waker);
+            if self.still_waits(ticket, waker) {
                 return false;
             }
         }
@@ -383,7 +397,8 @@ impl<W: Clone> Outbox<W> {
             _ if self.left >= key.message => Ok(()),
             Stage::Closed(closed) => Err(closed.clone()),
             Stage::Open | Stage::Closing => {
-                self.flushes.insert(key, waker.clone());
+                let last = self.flushes.insert(key, waker.clone());
+                self.retired.extend(last);
                 *flush = Some(key);
                 return None;
             }
@@ -414,7 +429,7 @@ impl<W: Clone> Outbox<W> {
 
     pub(crate) fn cancel_flush(&mut self, flush: &mut Option<FlushTicket>) {
         if let Some(key) = flush.take() {
-            self.flushes.remove(&key);
+            self.retired.extend(self.flushes.remove(&key));
         }
     }
 
@@ -604,6 +619,14 @@ impl<W: Clone> Outbox<W> {
         self.woken
             .extend(waiting.into_values().map(|waiter| waiter.waker));
     }
+}
+
+/// What is in a list, if anything is.
+fn taken<T>(list: &mut Vec<T>) -> Option<Vec<T>> {
+    if list.is_empty() {
+        return None;
+    }
+    Some(std::mem::take(list))
 }
 
 /// Why nothing is accepted any more.

@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) handling: bool,
     /// Those who wait for a turn of the session.
     turns: BTreeMap<TurnTicket, Waker>,
+    /// Wakers that serve no more, to be dropped without the lock: see `Outbox::take_retired`.
+    retired: Vec<Waker>,
     next_ticket: TurnTicket,
 }
 
@@ -44,8 +46,7 @@ pub(crate) struct State {
 pub(super) type TurnTicket = u64;
 
 impl State {
-    /// Asks a condition, and notes whom to wake when it is to be asked again.
-    pub(super) fn poll_turn<O>(
+    fn poll_turn<O>(
         &mut self,
         ticket: &mut Option<TurnTicket>,
         cx: &mut Context<'_>,
@@ -59,13 +60,14 @@ impl State {
             self.next_ticket = self.next_ticket.wrapping_add(1);
             self.next_ticket
         });
-        self.turns.insert(ticket, cx.waker().clone());
+        let last = self.turns.insert(ticket, cx.waker().clone());
+        self.retired.extend(last);
         Poll::Pending
     }
 
-    pub(super) fn cancel_turn(&mut self, ticket: &mut Option<TurnTicket>) {
+    fn cancel_turn(&mut self, ticket: &mut Option<TurnTicket>) {
         if let Some(ticket) = ticket.take() {
-            self.turns.remove(&ticket);
+            self.retired.extend(self.turns.remove(&ticket));
         }
     }
 
@@ -74,8 +76,11 @@ impl State {
     }
 }
 
-/// No code of ours can panic under a lock, and a user's waker that does spoils nothing.
+/// No code of ours can panic under a lock. No code of the user's runs under one, wakers included: they
+/// are called and dropped outside, since either may come back here.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    #[cfg(any(test, fuzzing))]
+    super::test_model::assert_free(mutex);
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -100,6 +105,7 @@ impl Shared {
             transport: None,
             handling,
             turns: BTreeMap::new(),
+            retired: Vec::new(),
             next_ticket: 0,
         };
         Self {
@@ -121,7 +127,9 @@ impl Shared {
         let output = change(&mut state.outbox);
         let driver = state.outbox.takes_driver();
         let woken = state.outbox.take_woken();
+        let retired = state.outbox.take_retired();
         drop(state);
+        drop(retired);
         if driver {
             self.driver.wake();
         }
@@ -156,7 +164,31 @@ impl Shared {
         self.turn(|state| state.handling = false);
     }
 
-    /// Something has changed that a [condition](State::poll_turn) may ask for.
+    /// Asks a condition, and notes whom to wake when it is to be asked again.
+    pub(super) fn poll_turn<O>(
+        &self,
+        ticket: &mut Option<TurnTicket>,
+        cx: &mut Context<'_>,
+        condition: impl Fn(&State) -> Option<O>,
+    ) -> Poll<O> {
+        let mut state = self.state();
+        let polled = state.poll_turn(ticket, cx, condition);
+        let retired = std::mem::take(&mut state.retired);
+        drop(state);
+        drop(retired);
+        polled
+    }
+
+    /// Nobody waits for that any more.
+    pub(super) fn cancel_turn(&self, ticket: &mut Option<TurnTicket>) {
+        let mut state = self.state();
+        state.cancel_turn(ticket);
+        let retired = std::mem::take(&mut state.retired);
+        drop(state);
+        drop(retired);
+    }
+
+    /// Something has changed that a condition of [`poll_turn`](Self::poll_turn) may ask for.
     pub(super) fn turn(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state();
         change(&mut state);

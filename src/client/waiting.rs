@@ -152,15 +152,14 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
         let this = &mut *self;
-        let mut state = this.shared.state();
-        state.poll_turn(&mut this.ticket, cx, &this.condition)
+        this.shared.poll_turn(&mut this.ticket, cx, &this.condition)
     }
 }
 
 impl<C> Drop for Turning<'_, C> {
     fn drop(&mut self) {
         if self.ticket.is_some() {
-            self.shared.state().cancel_turn(&mut self.ticket);
+            self.shared.cancel_turn(&mut self.ticket);
         }
     }
 }

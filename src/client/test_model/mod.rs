@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -75,6 +75,14 @@ thread_local! {
 
 fn running() -> Option<Rc<Model>> {
     RUNNING.with_borrow(Clone::clone)
+}
+
+/// A model has one thread, so a lock that is held when it is asked for is held for ever.
+pub(super) fn assert_free<T>(mutex: &Mutex<T>) {
+    if running().is_some() {
+        let held = matches!(mutex.try_lock(), Err(TryLockError::WouldBlock));
+        assert!(!held, "the user's code runs under a lock");
+    }
 }
 
 struct Model {
@@ -267,7 +275,10 @@ impl Model {
     /// A user acts on another thread, while the client is busy on this one.
     fn interrupt(&self) {
         {
-            let mut world = self.world.borrow_mut();
+            let Ok(mut world) = self.world.try_borrow_mut() else {
+                // The model itself drops a waker.
+                return;
+            };
             if world.depth >= 2 || world.failure.is_some() || world.at >= world.bytes.len() {
                 return;
             }

@@ -52,6 +52,13 @@ impl Wake for Flag {
     }
 }
 
+/// The last waker of a task may take the task with it, and whatever that does in its end.
+impl Drop for Flag {
+    fn drop(&mut self) {
+        interrupt();
+    }
+}
+
 /// Another thread may act here.
 pub(super) fn interrupt() {
     if let Some(model) = running() {
