@@ -369,7 +369,6 @@ impl<W: Clone> Outbox<W> {
             self.give_back(ticket);
         }
         self.deal();
-        self.wants_driver |= self.is_contested();
     }
 
     /// Whether somebody waits, perhaps for room that a sink does not use.
@@ -550,12 +549,12 @@ impl<W: Clone> Outbox<W> {
         self.pending.messages == 0 || self.pending.fits_in(most)
     }
 
-    /// Gives room to those whose turn it is, as far as there is any.
+    /// Gives room to those whose turn it is, as far as there is any. Where somebody goes on waiting
+    /// while a sink has a promise, the driver is to see to it.
     fn deal(&mut self) {
-        if self.acceptance().is_none() || !self.is_worth_dealing() {
-            return;
-        }
-        while let Some((&ticket, waiter)) = self.waiting.first_key_value()
+        let deals = self.acceptance().is_some() && self.is_worth_dealing();
+        while deals
+            && let Some((&ticket, waiter)) = self.waiting.first_key_value()
             && self.has_room(waiter.amount)
             && let Some(waiter) = self.waiting.remove(&ticket)
         {
