@@ -82,8 +82,8 @@ pub mod transport;
 pub mod transports;
 
 pub use async_trait::async_trait;
-pub use client::{Builder, Client, Handle, SinkError, Task};
-pub use error::{Error, ErrorKind, SendAllError, SendError};
+pub use client::{Backlog, Builder, Client, Handle, SinkError, Task};
+pub use error::{Error, ErrorKind, SendAllError, SendError, SendJsonError};
 pub use event::{Closed, Connected, Event, Reason};
 #[cfg(feature = "async-std")]
 pub use front::async_std;

@@ -1,6 +1,8 @@
 //! The client and its driver over scripted transports, in virtual time, each test under many
 //! orders of scheduling.
 
+#[path = "client/calls.rs"]
+mod calls;
 #[path = "client/handlers.rs"]
 mod handlers;
 #[path = "client/log.rs"]

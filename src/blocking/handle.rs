@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::park::block_on;
-use crate::error::{Error, SendAllError, SendError};
+use crate::client::Backlog;
+use crate::error::{Error, SendAllError, SendError, SendJsonError};
 use crate::event::{Closed, Connected};
 use crate::packet::Message;
 
@@ -100,7 +101,7 @@ impl Handle {
     /// # Errors
     ///
     /// Those of [`Client::send_json`](crate::Client::send_json).
-    pub fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), Error> {
+    pub fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), SendJsonError> {
         block_on(self.inner.send_json(value))
     }
 
@@ -129,6 +130,26 @@ impl Handle {
     /// come.
     pub fn wait(&self) -> Closed {
         block_on(self.inner.wait())
+    }
+
+    /// Waits until no better transport is being tried any more: see
+    /// [`Client::upgraded`](crate::Client::upgraded).
+    ///
+    /// # Errors
+    ///
+    /// Why the upgrade failed, or that the session has ended.
+    pub fn upgraded(&self) -> Result<&'static str, Error> {
+        block_on(self.inner.upgraded())
+    }
+
+    /// Whether the session has ended.
+    pub fn is_closed(&self) -> bool {
+        self.inner.is_closed()
+    }
+
+    /// What was accepted and has not left.
+    pub fn backlog(&self) -> Backlog {
+        self.inner.backlog()
     }
 
     /// The id of the session, once it was open.

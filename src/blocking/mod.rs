@@ -37,8 +37,8 @@ pub use handle::Handle;
 
 use park::block_on;
 
-use crate::client::Builder;
-use crate::error::{Error, ErrorKind, SendAllError, SendError};
+use crate::client::{Backlog, Builder};
+use crate::error::{Error, ErrorKind, SendAllError, SendError, SendJsonError};
 use crate::event::{Closed, Connected, Event};
 use crate::handlers::{Outcome, Plain};
 use crate::mode::Blocking;
@@ -118,6 +118,15 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// tells why. Where messages go to a [handler](crate::handlers), there are none here.
     pub fn recv(&mut self) -> Option<Message> {
         block_on(self.inner.recv())
+    }
+
+    /// The next message if one has come already: see [`Client::try_recv`](crate::Client::try_recv).
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](ErrorKind::Closed) when the session has ended and all messages have been read.
+    pub fn try_recv(&mut self) -> Result<Option<Message>, Error> {
+        self.inner.try_recv()
     }
 
     /// Waits for the next message, but no longer than this.
@@ -206,7 +215,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// # Errors
     ///
     /// Those of [`Client::send_json`](crate::Client::send_json).
-    pub fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), Error> {
+    pub fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), SendJsonError> {
         self.handle.send_json(value)
     }
 
@@ -235,6 +244,26 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// returned, if there is one.
     pub fn wait(&self) -> Closed {
         block_on(self.inner.wait())
+    }
+
+    /// Waits until no better transport is being tried any more: see
+    /// [`Client::upgraded`](crate::Client::upgraded).
+    ///
+    /// # Errors
+    ///
+    /// Why the upgrade failed, or that the session has ended.
+    pub fn upgraded(&self) -> Result<&'static str, Error> {
+        self.handle.upgraded()
+    }
+
+    /// Whether the session has ended.
+    pub fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
+    /// What was accepted and has not left.
+    pub fn backlog(&self) -> Backlog {
+        self.handle.backlog()
     }
 
     /// The id of the session, once it was open.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::log::Log;
-use super::shared::Shared;
+use super::shared::{Shared, Upgrade};
 use crate::engine::{Call, Config, Engine, Input, LinkId, Output};
 use crate::error::Error;
 use crate::event::{Event, Reason};
@@ -49,6 +49,10 @@ pub(crate) struct Driver {
     /// Whether the engine was told that the inbox has room.
     room: bool,
     closing: bool,
+    /// The session is open, and the user was not told yet what has come of the upgrade.
+    upgrade_is_open: bool,
+    /// Why the last transport could not be gone over to.
+    upgrade_error: Option<Error>,
     /// An empty buffer for the outbox's queue.
     spare: Vec<Packet>,
     /// The origin for which the success of an upgrade is to be remembered.
@@ -168,6 +172,8 @@ impl Driver {
             draining: None,
             room: true,
             closing: false,
+            upgrade_is_open: false,
+            upgrade_error: None,
             spare: Vec::new(),
             remember,
             log,
@@ -264,6 +270,9 @@ impl Driver {
             match self.engine.poll(now) {
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
+                    if self.upgrade_is_open && !self.engine.is_upgrading() {
+                        self.upgrade_is_over();
+                    }
                     return Flow::Continue(busy);
                 }
                 Output::Closed {
@@ -421,20 +430,33 @@ impl Driver {
                     state.connected = Some(connected.clone());
                     state.transport = Some(connected.transport);
                 });
+                self.upgrade_is_open = true;
                 self.remember(connected.transport == "websocket");
             }
             Some(Event::Upgraded { transport }) => {
                 self.log.upgraded(transport);
+                self.upgrade_error = None;
                 self.shared.state().transport = Some(*transport);
                 self.remember(*transport == "websocket");
             }
             Some(Event::UpgradeFailed { transport, error }) => {
                 self.log.upgrade_failed(transport, error);
+                self.upgrade_error = Some(error.clone());
                 self.remember(false);
             }
             _ => {}
         }
         self.shared.inboxes.put(events, self.closing);
+    }
+
+    /// No further transport is tried: tells what has come of it.
+    fn upgrade_is_over(&mut self) {
+        self.upgrade_is_open = false;
+        let upgrade = self
+            .upgrade_error
+            .take()
+            .map_or(Upgrade::Over, Upgrade::Failed);
+        self.shared.turn(|state| state.upgrade = Some(upgrade));
     }
 
     fn remember(&self, upgraded: bool) {

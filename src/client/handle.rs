@@ -12,10 +12,10 @@ use futures::Sink;
 use serde::Serialize;
 
 use super::Task;
-use super::outbox::{Refusal, Seat, SinkFlush};
-use super::shared::{Shared, State, TurnTicket};
+use super::outbox::{Refusal, Seat, SinkFlush, closed_error};
+use super::shared::{Shared, State, TurnTicket, Upgrade};
 use super::waiting::{Flushing, Sending, Turning};
-use crate::error::{Error, ErrorKind, SendAllError, SendError};
+use crate::error::{Error, ErrorKind, SendAllError, SendError, SendJsonError};
 use crate::event::{Closed, Connected, Reason};
 use crate::packet::Message;
 
@@ -173,10 +173,9 @@ impl Handle {
     /// # Cancel safety
     ///
     /// Dropped before it returns, it has not accepted the message.
-    pub async fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), Error> {
-        self.send(Message::from_json(value)?)
-            .await
-            .map_err(Error::from)
+    pub async fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), SendJsonError> {
+        let message = Message::from_json(value).map_err(SendJsonError::not_json)?;
+        Ok(self.send(message).await?)
     }
 
     /// The same as [`Client::try_send`](crate::Client::try_send).
@@ -215,9 +214,8 @@ impl Handle {
     }
 
     /// Why nothing is accepted any more.
-    #[cfg(feature = "blocking")]
     pub(crate) fn closed_error(&self) -> Error {
-        super::outbox::closed_error(self.shared.state().closed())
+        closed_error(self.shared.state().closed())
     }
 
     fn send_error(&self, refusal: Refusal<Message>) -> SendError {
@@ -318,6 +316,34 @@ impl Handle {
             .map(|connected| connected.handshake.sid.clone())
     }
 
+    /// Whether the session has ended. Then everything that waits for it has been woken, and
+    /// [`wait`](Handle::wait) gives the reason at once.
+    pub fn is_closed(&self) -> bool {
+        self.shared.state().closed().is_some()
+    }
+
+    /// The same as [`Client::backlog`](crate::Client::backlog).
+    pub fn backlog(&self) -> Backlog {
+        let pending = self.shared.state().outbox.pending();
+        Backlog {
+            messages: pending.messages,
+            bytes: pending.bytes,
+        }
+    }
+
+    /// The same as [`Client::upgraded`](crate::Client::upgraded).
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the upgrade goes on.
+    pub async fn upgraded(&self) -> Result<&'static str, Error> {
+        Turning::new(&self.shared, is_upgraded).await
+    }
+
     /// The name of the transport in use, once the session was open.
     pub fn transport(&self) -> Option<&'static str> {
         self.shared.state().transport
@@ -340,6 +366,32 @@ fn is_opened(state: &State) -> Option<Result<Connected, Error>> {
             "the session was closed before it was open",
         ),
     }))
+}
+
+fn is_upgraded(state: &State) -> Option<Result<&'static str, Error>> {
+    match (&state.upgrade, state.transport, state.closed()) {
+        (Some(Upgrade::Failed(error)), ..) => Some(Err(error.clone())),
+        (Some(Upgrade::Over), Some(transport), _) => Some(Ok(transport)),
+        (_, _, Some(closed)) => Some(Err(closed_error(Some(closed)))),
+        _ => None,
+    }
+}
+
+/// What was accepted and has not left: how far the [outbox](crate::Builder::outbox) is filled.
+///
+/// ```no_run
+/// # fn run(client: engineio_client::tokio::Client) {
+/// let backlog = client.backlog();
+/// println!("{} messages ({} bytes) are on their way", backlog.messages, backlog.bytes);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backlog {
+    /// How many messages, those that are being sent among them.
+    pub messages: usize,
+    /// How many bytes of text and data are in them.
+    pub bytes: usize,
 }
 
 impl Clone for Handle {

@@ -101,8 +101,9 @@ impl Inboxes {
         }
     }
 
-    /// Takes out all that has come, or waits.
-    fn poll_take(&self, side: Side, cx: &mut Context<'_>) -> Poll<Option<Vec<Event>>> {
+    /// Takes out all that has come; pending when there is nothing. Whoever gives a context is woken
+    /// when there is.
+    fn poll_take(&self, side: Side, cx: Option<&mut Context<'_>>) -> Poll<Option<Vec<Event>>> {
         let mut inbox = lock(self.of(side));
         if !inbox.events.is_empty() {
             return Poll::Ready(Some(std::mem::take(&mut inbox.events)));
@@ -110,12 +111,14 @@ impl Inboxes {
         if inbox.finished {
             return Poll::Ready(None);
         }
-        let same = |waker: &Waker| waker.will_wake(cx.waker());
-        if !inbox.reader.as_ref().is_some_and(same) {
-            let last = inbox.reader.replace(cx.waker().clone());
-            // Dropped without the lock, since that may drop the task, and with it the client.
-            drop(inbox);
-            drop(last);
+        if let Some(cx) = cx {
+            let same = |waker: &Waker| waker.will_wake(cx.waker());
+            if !inbox.reader.as_ref().is_some_and(same) {
+                let last = inbox.reader.replace(cx.waker().clone());
+                // Dropped without the lock, since that may drop the task, and with it the client.
+                drop(inbox);
+                drop(last);
+            }
         }
         Poll::Pending
     }
@@ -270,6 +273,15 @@ impl Reader {
     }
 
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll_event(Some(cx))
+    }
+
+    /// What has come already, without a task that waits for more.
+    pub(crate) fn try_next(&mut self) -> Poll<Option<Event>> {
+        self.poll_event(None)
+    }
+
+    fn poll_event(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<Event>> {
         loop {
             if let Some(event) = self.incoming.next() {
                 if let Event::Message(message) = &event {
@@ -282,7 +294,7 @@ impl Reader {
                 return Poll::Ready(Some(event));
             }
             self.tell_rest();
-            match ready!(self.shared.inboxes.poll_take(self.side, cx)) {
+            match ready!(self.shared.inboxes.poll_take(self.side, cx.as_deref_mut())) {
                 Some(events) => self.incoming = events.into_iter(),
                 None => {
                     self.finished = true;

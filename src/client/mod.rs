@@ -28,7 +28,7 @@ use futures::{Sink, SinkExt as _};
 use serde::Serialize;
 
 pub use builder::Builder;
-pub use handle::{Handle, SinkError};
+pub use handle::{Backlog, Handle, SinkError};
 pub use task::Task;
 
 pub(crate) use inbox::Reader;
@@ -37,7 +37,7 @@ pub(crate) use shared::Shared;
 
 use inbox::Side;
 
-use crate::error::{Error, SendAllError, SendError};
+use crate::error::{Error, SendAllError, SendError, SendJsonError};
 use crate::event::{Closed, Connected, Event};
 use crate::packet::Message;
 use crate::runtime::Runtime;
@@ -154,6 +154,33 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         .await
     }
 
+    /// The next message if one has come already; `None` if not.
+    ///
+    /// ```no_run
+    /// # fn run(mut client: engineio_client::tokio::Client) -> Result<(), engineio_client::Error> {
+    /// while let Some(message) = client.try_recv()? {
+    ///     println!("{message:?}");
+    /// }
+    /// println!("nothing more for now");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) when the session has ended and all messages have been read.
+    pub fn try_recv(&mut self) -> Result<Option<Message>, Error> {
+        self.handle.used_otherwise();
+        loop {
+            match self.reader.try_next() {
+                Poll::Ready(Some(Event::Message(message))) => return Ok(Some(message)),
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) => return Err(self.handle.closed_error()),
+                Poll::Pending => return Ok(None),
+            }
+        }
+    }
+
     /// Sends a message: returns when the outbox has accepted it. It then leaves in order, or comes
     /// back in [`Closed::uncertain`] or [`Closed::unsent`].
     ///
@@ -218,12 +245,12 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// # Errors
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a value that can't be JSON (a map whose keys are not
-    /// texts, say); and those of [`send`](Client::send).
+    /// texts, say); and those of [`send`](Client::send), with the message.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it returns, it has not accepted the message.
-    pub async fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), Error> {
+    pub async fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), SendJsonError> {
         self.handle.send_json(value).await
     }
 
@@ -304,6 +331,31 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// The name of the transport in use, once the session was open.
     pub fn transport(&self) -> Option<&'static str> {
         self.handle.transport()
+    }
+
+    /// Waits until no better transport is being tried any more, and gives the name of the one in use:
+    /// that which the session has gone over to, or the first where there was nothing to go over to.
+    ///
+    /// # Errors
+    ///
+    /// Why the last transport that was tried failed; the session goes on by the first. And
+    /// [`Closed`](crate::ErrorKind::Closed) when the session ended before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the upgrade goes on.
+    pub async fn upgraded(&self) -> Result<&'static str, Error> {
+        self.handle.upgraded().await
+    }
+
+    /// Whether the session has ended: [`wait`](Client::wait) tells why.
+    pub fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
+    /// What was accepted and has not left.
+    pub fn backlog(&self) -> Backlog {
+        self.handle.backlog()
     }
 
     /// A handle, to send and close from elsewhere. It does not keep the session open.

@@ -454,6 +454,11 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
+    /// How much was accepted and has not left.
+    pub(crate) fn pending(&self) -> Amount {
+        self.pending
+    }
+
     /// The session is open, or can carry other messages than before.
     pub(crate) fn accept(&mut self, acceptance: Acceptance) {
         self.acceptance = Some(acceptance);

@@ -15,6 +15,7 @@ use super::inbox::{Audience, Inboxes};
 use super::log::TARGET;
 use super::outbox::Outbox;
 use crate::engine::Acceptance;
+use crate::error::Error;
 use crate::event::{Closed, Connected, Event, Reason};
 use crate::handlers::words;
 use crate::packet::{Message, Packet};
@@ -33,6 +34,8 @@ pub(crate) struct State {
     pub(super) outbox: Outbox<Waker>,
     pub(crate) connected: Option<Connected>,
     pub(crate) transport: Option<&'static str>,
+    /// What has become of the upgrade to a better transport; `None` while that is open.
+    pub(super) upgrade: Option<Upgrade>,
     /// There is a disconnect handler, and it has not returned.
     pub(crate) handling: bool,
     /// Those who wait for a turn of the session.
@@ -40,6 +43,14 @@ pub(crate) struct State {
     /// Wakers that serve no more, to be dropped without the lock: see `Outbox::take_retired`.
     retired: Vec<Waker>,
     next_ticket: TurnTicket,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Upgrade {
+    /// The session has gone over, or there was nothing to go over to.
+    Over,
+    /// The last that was tried has failed.
+    Failed(Error),
 }
 
 /// Names one who waits for a turn of the session.
@@ -103,6 +114,7 @@ impl Shared {
             outbox: Outbox::new(outbox_capacity),
             connected: None,
             transport: None,
+            upgrade: None,
             handling,
             turns: BTreeMap::new(),
             retired: Vec::new(),

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
+use futures::future::{AbortHandle, abortable};
 
 use crate::error::{Error, ErrorKind};
 use crate::handlers::words;
@@ -16,8 +17,18 @@ use crate::runtime::Runtime;
 /// A task that runs in the background, from [`Handle::spawn`](crate::Handle::spawn).
 ///
 /// It is a future of what the task returns. A task that panicked, or whose runtime was shut down,
-/// gives an [`Aborted`](ErrorKind::Aborted) error. Dropping this leaves the task running.
+/// gives an [`Aborted`](ErrorKind::Aborted) error, and so does one that was [aborted](Task::abort).
+/// Dropping this leaves the task running.
+///
+/// ```no_run
+/// # async fn run(handle: engineio_client::Handle) {
+/// let task = handle.spawn(std::future::pending::<()>());
+/// task.abort();
+/// assert!(task.await.is_err());
+/// # }
+/// ```
 pub struct Task<O> {
+    abort: AbortHandle,
     result: oneshot::Receiver<std::thread::Result<O>>,
 }
 
@@ -27,11 +38,21 @@ impl<O: Send + 'static> Task<O> {
         future: impl Future<Output = O> + Send + 'static,
     ) -> Self {
         let (sender, result) = oneshot::channel();
+        let (future, abort) = abortable(AssertUnwindSafe(future).catch_unwind());
         runtime.spawn(Box::pin(async move {
-            // Nobody may be waiting for it.
-            let _ = sender.send(AssertUnwindSafe(future).catch_unwind().await);
+            if let Ok(output) = future.await {
+                // Nobody may be waiting for it.
+                let _ = sender.send(output);
+            }
         }));
-        Self { result }
+        Self { abort, result }
+    }
+}
+
+impl<O> Task<O> {
+    /// Stops the task where it waits, and drops it there. One that has ended is not changed by it.
+    pub fn abort(&self) {
+        self.abort.abort();
     }
 }
 
@@ -47,7 +68,7 @@ impl<O> Future for Task<O> {
             }
             Err(_) => Err(Error::new(
                 ErrorKind::Aborted,
-                "the task was dropped with its runtime",
+                "the task was aborted, or dropped with its runtime",
             )),
         })
     }

@@ -247,6 +247,11 @@ impl Engine {
         matches!(self.phase, Phase::Open | Phase::Closing(_)) && self.outbox.is_empty()
     }
 
+    /// Whether a better transport is being tried.
+    pub(crate) fn is_upgrading(&self) -> bool {
+        self.probe.is_some()
+    }
+
     pub(crate) fn handle(&mut self, now: Duration, input: Input) {
         if matches!(self.phase, Phase::Closed) {
             return;
