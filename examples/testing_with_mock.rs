@@ -48,7 +48,7 @@ async fn run<T: Transport, R: Runtime>(builder: Builder<T, R>) -> Result<Stopped
     }
     Ok(match client.wait().await.reason() {
         Reason::Client => Stopped::Asked,
-        Reason::Server => Stopped::Dismissed,
+        Reason::Server { .. } => Stopped::Dismissed,
         _ => Stopped::Lost,
     })
 }

@@ -62,7 +62,12 @@ pub enum Reason {
     /// This client closed it.
     Client,
     /// The server closed it, with a close packet or a close frame.
-    Server,
+    #[non_exhaustive]
+    Server {
+        /// What it said, where the transport has words for it: a websocket's close frame has, a close
+        /// packet has not.
+        close: Option<PeerClose>,
+    },
     /// The server was silent for longer than `pingInterval + pingTimeout`.
     PingTimeout,
     /// The connection failed, or could not be made.
@@ -70,6 +75,58 @@ pub enum Reason {
     /// The task that drives the connection was dropped (with its runtime), or panicked.
     Aborted,
 }
+
+/// What the server said when it closed the connection: the code and the words of a websocket's close
+/// frame (RFC 6455, section 7.4).
+///
+/// ```
+/// use engineio_client::PeerClose;
+///
+/// let close = PeerClose::new(1009, "message too big");
+/// assert_eq!(close.to_string(), "1009: message too big");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerClose {
+    /// The code; 1005 where there was none.
+    pub code: u16,
+    /// The words, which are often empty. A websocket has room for 123 bytes of them.
+    pub reason: String,
+}
+
+impl PeerClose {
+    /// A close with this code and these words.
+    pub fn new(code: u16, reason: impl Into<String>) -> Self {
+        Self {
+            code,
+            reason: reason.into(),
+        }
+    }
+
+    /// Whether the code says no more than that the connection is closed.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        matches!(self.code, 1000 | 1005) && self.reason.is_empty()
+    }
+}
+
+/// Control characters are escaped, and long words cut.
+impl fmt::Display for PeerClose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if self.reason.is_empty() {
+            return Ok(());
+        }
+        let beginning: String = self.reason.chars().take(MOST_WORDS).collect();
+        write!(f, ": {}", beginning.escape_debug())?;
+        if beginning.len() < self.reason.len() {
+            f.write_str("…")?;
+        }
+        Ok(())
+    }
+}
+
+/// The most characters of the server's words that are shown.
+const MOST_WORDS: usize = 123;
 
 impl Closed {
     pub(crate) fn new(reason: Reason, uncertain: Vec<Message>, unsent: Vec<Message>) -> Self {
@@ -96,6 +153,11 @@ impl Closed {
     }
 
     /// Whether this side ended the session, and everything accepted had left.
+    ///
+    /// A close by the server is never clean here, whatever its code: the server may have thrown away
+    /// what it was sent. [`Reason::Server`] has the code, which tells more: 1000 and 1001 are an
+    /// ordinary end, with 1002, 1003, 1007 or 1008 the server refuses what this client sent, with 1009
+    /// a message was too large for it, 1011 is a fault of its own.
     pub fn is_clean(&self) -> bool {
         matches!(self.0.reason, Reason::Client)
             && self.0.uncertain.is_empty()
@@ -117,7 +179,13 @@ impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason() {
             Reason::Client => f.write_str("closed by this client"),
-            Reason::Server => f.write_str("closed by the server"),
+            Reason::Server { close } => {
+                f.write_str("closed by the server")?;
+                match close {
+                    Some(close) if !close.is_ordinary() => write!(f, " ({close})"),
+                    _ => Ok(()),
+                }
+            }
             Reason::PingTimeout => f.write_str("the server was silent for too long"),
             Reason::Transport(error) => write!(f, "the transport failed: {}", error.report()),
             Reason::Aborted => f.write_str("the task that drives the connection ended early"),

@@ -84,7 +84,7 @@ pub mod transports;
 pub use async_trait::async_trait;
 pub use client::{Backlog, Builder, Client, Handle, SinkError, Task};
 pub use error::{Error, ErrorKind, SendAllError, SendError, SendJsonError};
-pub use event::{Closed, Connected, Event, Reason};
+pub use event::{Closed, Connected, Event, PeerClose, Reason};
 #[cfg(feature = "async-std")]
 pub use front::async_std;
 #[cfg(feature = "smol")]

@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::cookies::Jar;
 use crate::error::Error;
+use crate::event::PeerClose;
 use crate::packet::{Batch, Packet};
 use crate::runtime::{Address, Runtime};
 
@@ -84,6 +85,14 @@ pub trait PacketReceiver: Send + 'static {
     /// [`Ended`](crate::ErrorKind::Ended). Call [`Activity::mark`] when bytes of an unfinished
     /// message come, so that a slow and long message is no silence.
     async fn recv(&mut self) -> Result<Vec<Packet>, Error>;
+
+    /// What the server said when it closed the connection, where this transport has words for it. It is
+    /// asked after `recv` has returned [`Packet::Close`] or an error, and told in
+    /// [`Reason::Server`](crate::Reason::Server): with an error, too, for a library that reports a
+    /// close as one. `None` by default.
+    fn peer_close(&self) -> Option<PeerClose> {
+        None
+    }
 }
 
 /// What `open` gives: two halves, and how they frame packets.

@@ -181,7 +181,7 @@ fn events_come_in_order_and_the_end_is_the_last() {
             matches!(
                 &events[..],
                 [Event::Connected(_), Event::Message(a), Event::Message(b), Event::Closed(closed)]
-                    if a.as_text() == Some("a") && b.as_text() == Some("b") && matches!(closed.reason(), Reason::Server)
+                    if a.as_text() == Some("a") && b.as_text() == Some("b") && matches!(closed.reason(), Reason::Server { .. })
             ),
             "{events:?}"
         );
@@ -478,7 +478,10 @@ fn all_that_had_arrived_is_delivered_when_a_send_fails_in_the_same_moment() {
         link.deliver(vec![text("4"), Packet::Close]);
         answer.fail(Error::new(ErrorKind::Ended, "gone"));
         let closed = client.wait().await;
-        assert!(matches!(closed.reason(), Reason::Server), "{closed:?}");
+        assert!(
+            matches!(closed.reason(), Reason::Server { .. }),
+            "{closed:?}"
+        );
         let events: Vec<Event> = client.collect().await;
         let messages = events.iter().filter_map(|event| match event {
             Event::Message(message) => message.as_text(),

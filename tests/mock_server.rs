@@ -241,7 +241,7 @@ fn pings_go_out_at_the_interval_and_pongs_are_awaited() {
             let closed = client.wait().await;
             assert!(matches!(
                 closed.reason(),
-                Reason::Server | Reason::Transport(_)
+                Reason::Server { .. } | Reason::Transport(_)
             ));
         }
     });
@@ -647,7 +647,7 @@ fn a_close_and_a_cut_come_behind_what_was_sent() {
                     );
                     assert_eq!(end, SessionEnd::Cut);
                 } else {
-                    assert!(matches!(closed.reason(), Reason::Server));
+                    assert!(matches!(closed.reason(), Reason::Server { .. }));
                     assert_eq!(end, SessionEnd::Closed);
                 }
             }
@@ -674,7 +674,7 @@ fn a_close_ends_a_session_at_any_moment_of_its_upgrade() {
                 let _ = client.send("a").await;
                 let closed = client.wait().await;
                 match (&act, closed.reason()) {
-                    (Act::Close, Reason::Server) | (Act::Cut, Reason::Transport(_)) => {}
+                    (Act::Close, Reason::Server { .. }) | (Act::Cut, Reason::Transport(_)) => {}
                     // A session that is cut off before it was open.
                     (Act::Close, Reason::Transport(_)) if step == Step::Poll => {}
                     // What was being sent failed, and nothing had been told yet.

@@ -16,7 +16,7 @@ use super::log::Log;
 use super::shared::{Shared, Upgrade};
 use crate::engine::{Call, Config, Engine, Input, LinkId, Output};
 use crate::error::Error;
-use crate::event::{Event, Reason};
+use crate::event::{Event, PeerClose, Reason};
 use crate::handlers::words;
 use crate::packet::{Message, Packet};
 use crate::runtime::Runtime;
@@ -187,11 +187,24 @@ impl Driver {
     /// One turn: what has happened goes in, what is to be done is begun. Local work comes before
     /// new work from the server. Tells whether anything has happened.
     fn turn(&mut self, cx: &mut Context<'_>, now: Duration, is_first: bool) -> Flow {
-        let mut busy = self.take_commands(now, is_first)?;
+        let (mut busy, closing) = self.take_messages(now, is_first)?;
+        let closes = closing && !self.closing;
+        if closes {
+            // The one input that is not carried out at once. The session is closing for what has come
+            // meanwhile (`b14_a_client_that_was_closed_before_it_was_open_does_not_open`), and says no
+            // goodbye where that turns out to be its end. Nothing is accepted any more, so there is
+            // nothing to lose in between.
+            self.closing = true;
+            self.engine.handle(now, Input::Close);
+        }
         busy |= self.poll_senders(now)?;
         busy |= self.poll_receivers(now)?;
         busy |= self.poll_draining(cx, now)?;
         busy |= self.look_for_room(now)?;
+        if closes {
+            busy = true;
+            self.carry_out(now)?;
+        }
         if busy {
             return Flow::Continue(true);
         }
@@ -201,16 +214,19 @@ impl Driver {
         self.wait(cx, now)
     }
 
-    /// Tells the engine what has happened, and does all that it wants done: nothing else may happen
-    /// between the two.
+    /// Tells the engine what has happened, and does all that it wants done: nothing may be accepted
+    /// between the two, or an end would not account for it.
     fn handle(&mut self, now: Duration, input: Input) -> Flow {
         self.engine.handle(now, input);
         self.carry_out(now)?;
         Flow::Continue(true)
     }
 
+    /// Hands the user's messages to the engine. Tells whether there were any, and whether they are the
+    /// last, since the user has closed.
+    ///
     /// The first turn is that of a poll of this task, before which other tasks have had theirs.
-    fn take_commands(&mut self, now: Duration, is_first: bool) -> Flow {
+    fn take_messages(&mut self, now: Duration, is_first: bool) -> ControlFlow<(), (bool, bool)> {
         let wanted = self.engine.wants_messages();
         let spare = &mut self.spare;
         let (outgoing, closing) = self.shared.outbox(|outbox| {
@@ -219,38 +235,40 @@ impl Driver {
             }
             (outbox.take_queue(wanted, spare), outbox.is_closing())
         });
-        let mut busy = false;
-        if !outgoing.is_empty() {
-            busy |= self.handle(now, Input::Send(outgoing))?;
+        let busy = !outgoing.is_empty();
+        if busy {
+            self.handle(now, Input::Send(outgoing))?;
         }
-        if closing && !self.closing {
-            self.closing = true;
-            busy |= self.handle(now, Input::Close)?;
-        }
-        Flow::Continue(busy)
+        ControlFlow::Continue((busy, closing))
     }
 
     fn poll_senders(&mut self, now: Duration) -> Flow {
         let mut busy = false;
-        let mut at = 0;
-        // Each of them once. An input may drop a link: one that is passed over has its turn next.
-        while let Some(half) = self.links.get_mut(at) {
-            if let Some(input) = half.poll_sender(&self.log) {
+        for at in 0..self.links.len() {
+            // An input may drop a link: one that is passed over has its turn next.
+            if let Some(half) = self.links.get_mut(at)
+                && let Some(input) = half.poll_sender(&self.log)
+            {
                 busy |= self.handle(now, input)?;
             }
-            at = at.saturating_add(1);
         }
         Flow::Continue(busy)
     }
 
+    /// The probe before the session's link: when its pong has come, no further poll is begun
+    /// (`upgrade::a_poll_that_brings_messages_after_the_pong`, of the hostile servers).
     fn poll_receivers(&mut self, now: Duration) -> Flow {
         let mut busy = false;
-        let mut at = 0;
-        while let Some(half) = self.links.get_mut(at) {
-            if let Some(input) = half.poll_receiver(&self.log) {
+        for at in (0..self.links.len()).rev() {
+            if let Some(half) = self.links.get_mut(at)
+                && let Some(input) = half.poll_receiver(&self.log)
+            {
+                let (link, close) = (half.id, half.closed_by(&input));
+                if let Some(close) = close {
+                    self.handle(now, Input::PeerClose { link, close })?;
+                }
                 busy |= self.handle(now, input)?;
             }
-            at = at.saturating_add(1);
         }
         Flow::Continue(busy)
     }
@@ -598,6 +616,19 @@ impl Half {
     }
 }
 
+impl Half {
+    /// What the server has said, if this is what comes of its having closed the connection.
+    fn closed_by(&self, input: &Input) -> Option<PeerClose> {
+        let closed = match input {
+            Input::Received { packets, .. } => packets.contains(&Packet::Close),
+            Input::Failed { call, .. } => *call == Call::Receive,
+            _ => false,
+        };
+        let receiver = self.receiver.idle.as_ref().filter(|_| closed)?;
+        receiver.peer_close()
+    }
+}
+
 impl Future for Driver {
     type Output = ();
 
@@ -619,22 +650,20 @@ impl Future for Driver {
 }
 
 /// A runtime that is shut down drops this task, and a transport may panic in it: those who wait
-/// hear of it all the same, and of all that the engine had to say before.
+/// hear of it all the same. Should it happen while an end is being carried out, that end counts.
 impl Drop for Driver {
     fn drop(&mut self) {
         if self.shared.state().closed().is_some() {
             return;
         }
         for output in self.engine.abort() {
-            match output {
-                Output::Left(batch) => self.shared.batch_left(&batch),
-                Output::Tell(events) => self.shared.inboxes.put(events, self.closing),
-                Output::Closed {
-                    reason,
-                    uncertain,
-                    unsent,
-                } => self.close(reason, uncertain, unsent),
-                _ => {}
+            if let Output::Closed {
+                reason,
+                uncertain,
+                unsent,
+            } = output
+            {
+                self.close(reason, uncertain, unsent);
             }
         }
     }

@@ -83,7 +83,7 @@ impl Log {
         let uncertain = closed.uncertain().len();
         let unsent = closed.unsent().len();
         match closed.reason() {
-            Reason::Client | Reason::Server => {
+            Reason::Client | Reason::Server { .. } => {
                 tracing::info!(target: TARGET, reason = %closed, uncertain, unsent, "closed");
             }
             _ => tracing::warn!(target: TARGET, reason = %closed, uncertain, unsent, "closed"),

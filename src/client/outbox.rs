@@ -641,7 +641,13 @@ pub(crate) fn closed_error(closed: Option<&Closed>) -> Error {
             Error::new(ErrorKind::Closed, "the session is closed").with_source(cause.clone())
         }
         Some(Reason::Client) => Error::new(ErrorKind::Closed, "the session is closed"),
-        Some(Reason::Server) => Error::new(ErrorKind::Closed, "the server has closed the session"),
+        Some(Reason::Server { close }) => {
+            let mut message = "the server has closed the session".to_owned();
+            if let Some(close) = close.as_ref().filter(|close| !close.is_ordinary()) {
+                message.push_str(&format!(" ({close})"));
+            }
+            Error::new(ErrorKind::Closed, message)
+        }
         Some(Reason::PingTimeout) => Error::new(
             ErrorKind::Closed,
             "the session is closed, since the server was silent for too long",

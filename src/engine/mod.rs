@@ -33,7 +33,7 @@ use pace::Pace;
 use upgrade::Probe;
 
 use crate::error::{Error, ErrorKind};
-use crate::event::{Connected, Event, Reason};
+use crate::event::{Connected, Event, PeerClose, Reason};
 use crate::packet::{Batch, Handshake, Message, Packet};
 use crate::transport::Framing;
 
@@ -78,6 +78,9 @@ pub(crate) enum Input {
     Opened { link: LinkId, framing: Framing },
     /// A `recv` has returned.
     Received { link: LinkId, packets: Vec<Packet> },
+    /// The server has closed the connection, and said this. What came with it follows: packets with a
+    /// close, or an error.
+    PeerClose { link: LinkId, close: PeerClose },
     /// Bytes of something unfinished came, or left, at these times.
     Active {
         link: LinkId,
@@ -157,6 +160,8 @@ pub(crate) struct Engine {
     /// The transports still to be probed, as indices of `config.transports`.
     candidates: VecDeque<usize>,
     outbox: Outbox,
+    /// What the server said when it closed the connection of the session's link.
+    peer_close: Option<PeerClose>,
     /// What was in the batch whose call failed.
     uncertain: Vec<Message>,
     heartbeat: Heartbeat,
@@ -232,6 +237,7 @@ impl Engine {
             probe: None,
             abandoned: None,
             candidates: VecDeque::new(),
+            peer_close: None,
             uncertain: Vec::new(),
             heartbeat: Heartbeat::default(),
             pace: Pace::default(),
@@ -259,6 +265,11 @@ impl Engine {
         match input {
             Input::Opened { link, framing } => self.opened(link, framing, now),
             Input::Received { link, packets } => self.received(now, link, packets),
+            Input::PeerClose { link, close } => {
+                if link == self.current.id {
+                    self.peer_close = Some(close);
+                }
+            }
             Input::Active {
                 link,
                 received,
@@ -408,10 +419,7 @@ impl Engine {
                 ),
             )),
             Some(Packet::Open(text)) => Handshake::parse(&text),
-            Some(Packet::Close) => Err(Error::new(
-                ErrorKind::Handshake,
-                "the server closed the session instead of opening it",
-            )),
+            Some(Packet::Close) => Err(self.closed_instead()),
             Some(other) => {
                 let name = name_of_packet(&other);
                 Err(Error::new(
@@ -462,6 +470,19 @@ impl Engine {
         if matches!(self.phase, Phase::Open) {
             self.next_probe(now);
         }
+    }
+
+    /// A close in the place of the open packet.
+    fn closed_instead(&self) -> Error {
+        let mut message = "the server closed the session instead of opening it".to_owned();
+        if let Some(close) = self
+            .peer_close
+            .as_ref()
+            .filter(|close| !close.is_ordinary())
+        {
+            message.push_str(&format!(" ({close})"));
+        }
+        Error::new(ErrorKind::Handshake, message)
     }
 
     fn accept(&mut self, acceptance: Acceptance) {
@@ -557,9 +578,16 @@ impl Engine {
             self.current.receiving = false;
         }
         match (&self.phase, call) {
+            (Phase::Opening { .. }, Call::Receive) if self.peer_close.is_some() => {
+                let closed = self.closed_instead().with_source(error);
+                self.attempt_failed(now, closed);
+            }
             (Phase::Opening { .. }, _) => self.attempt_failed(now, error),
             (Phase::Open | Phase::Closing(_), Call::Send) => self.send_failed(error),
             (Phase::Closing(closing), _) if closing.said_goodbye() => self.ended_after_goodbye(),
+            (Phase::Open | Phase::Closing(_), Call::Receive) if self.peer_close.is_some() => {
+                self.closed_by_server();
+            }
             (Phase::Open | Phase::Closing(_), _) => self.end(Reason::Transport(error)),
             (Phase::Draining { .. }, _) => self.drained(link),
             (Phase::Closed, _) => {}

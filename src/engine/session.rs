@@ -44,7 +44,7 @@ impl Engine {
                         end = Some(Reason::Transport(Error::new(ErrorKind::Protocol, message)));
                     }
                     Packet::Ping(data) => pong.pong(data),
-                    Packet::Close => end = Some(Reason::Server),
+                    Packet::Close => end = Some(Reason::Server { close: None }),
                     // A second open packet changes nothing; the others say nothing to a client.
                     Packet::Open(_) | Packet::Pong(_) | Packet::Upgrade | Packet::Noop => {}
                 }
@@ -55,7 +55,7 @@ impl Engine {
             self.outputs.push_back(Output::Tell(events));
         }
         match end {
-            Some(Reason::Server) => self.closed_by_server(),
+            Some(Reason::Server { .. }) => self.closed_by_server(),
             Some(reason) => self.end(reason),
             None => {}
         }
@@ -147,12 +147,17 @@ impl Engine {
         self.drain(Reason::Transport(error));
     }
 
-    fn closed_by_server(&mut self) {
+    pub(super) fn closed_by_server(&mut self) {
         let ours = match &self.phase {
             Phase::Closing(closing) => closing.said_goodbye(),
             Phase::Draining { reason, .. } => matches!(reason, Reason::Client),
             _ => false,
         };
-        self.end(if ours { Reason::Client } else { Reason::Server });
+        let close = self.peer_close.take();
+        self.end(if ours {
+            Reason::Client
+        } else {
+            Reason::Server { close }
+        });
     }
 }

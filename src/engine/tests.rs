@@ -86,6 +86,8 @@ fn show(output: &Output) -> String {
                 Reason::Transport(error) => {
                     format!("Transport({:?}: {})", error.kind(), error.report())
                 }
+                Reason::Server { close: None } => "Server".to_owned(),
+                Reason::Server { close: Some(close) } => format!("Server({close})"),
                 other => format!("{other:?}"),
             };
             format!(
@@ -1566,4 +1568,33 @@ fn a_dropped_attempts_late_answer_is_harmless() {
     assert!(rig.brings(0, &[&format!("0{OPEN}")]).is_empty());
     assert!(rig.fails(0, Call::Receive).is_empty());
     assert_eq!(rig.opened(1, Framing::Frames), ["recv 1"]);
+}
+
+#[test]
+fn what_the_server_said_as_it_closed_is_told_with_its_end() {
+    let close = |rig: &mut Rig, link| {
+        let close = PeerClose::new(1009, "too big");
+        let link = LinkId(link);
+        assert_eq!(rig.on(Input::PeerClose { link, close }), [""; 0]);
+    };
+    let mut rig = Rig::websocket();
+    close(&mut rig, 0);
+    let told = "closed Server(1009: too big) uncertain [] unsent []";
+    assert_eq!(rig.brings(0, &["1"]), ["drop 0", told]);
+
+    // A transport that reports it as an error.
+    let mut rig = Rig::websocket();
+    close(&mut rig, 0);
+    let failed = Input::Failed {
+        link: LinkId(0),
+        call: Call::Receive,
+        error: Error::new(ErrorKind::Ended, "closed"),
+    };
+    assert_eq!(rig.on(failed), ["drop 0", told]);
+
+    // Another link's is of no consequence.
+    let mut rig = Rig::websocket();
+    close(&mut rig, 7);
+    let told = "closed Server uncertain [] unsent []";
+    assert_eq!(rig.brings(0, &["1"]), ["drop 0", told]);
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use engineio_client::Backlog;
+use engineio_client::{Backlog, PeerClose};
 use futures::Stream;
 
 use super::*;
@@ -172,6 +172,94 @@ fn what_was_not_sent_comes_back_and_debug_does_not_show_it() {
         assert_eq!(
             (error.message, error.error.kind()),
             (None, ErrorKind::Invalid)
+        );
+    });
+}
+
+#[test]
+fn what_the_server_said_as_it_closed_is_told_with_the_reason() {
+    under_all_orders(async |runtime| {
+        let (client, link) = websocket(&runtime).await;
+        link.close_with(PeerClose::new(1009, "too big"));
+        let closed = client.wait().await;
+        let Reason::Server { close, .. } = closed.reason() else {
+            panic!("{closed:?}")
+        };
+        assert_eq!(*close, Some(PeerClose::new(1009, "too big")));
+        assert_eq!(closed.to_string(), "closed by the server (1009: too big)");
+
+        // A close packet has no words.
+        let (client, link) = websocket(&runtime).await;
+        link.deliver(vec![Packet::Close]);
+        let closed = client.wait().await;
+        assert!(matches!(
+            closed.reason(),
+            Reason::Server { close: None, .. }
+        ));
+        assert_eq!(closed.to_string(), "closed by the server");
+    });
+}
+
+/// A transport whose library reports a close as an error, and has kept what the server said.
+struct ClosesByError;
+
+struct Half(Vec<Packet>);
+
+#[engineio_client::async_trait]
+impl engineio_client::Transport for ClosesByError {
+    fn name(&self) -> &'static str {
+        "websocket"
+    }
+
+    async fn open(
+        &self,
+        _: &Arc<dyn Runtime>,
+        _: engineio_client::OpenRequest,
+    ) -> Result<engineio_client::Link, Error> {
+        let open = vec![Packet::Open(OPEN.into())];
+        Ok(engineio_client::Link::new(
+            Half(Vec::new()),
+            Half(open),
+            Framing::Frames,
+        ))
+    }
+}
+
+#[engineio_client::async_trait]
+impl engineio_client::PacketSender for Half {
+    async fn send(&mut self, _: Batch) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[engineio_client::async_trait]
+impl engineio_client::PacketReceiver for Half {
+    async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
+        match std::mem::take(&mut self.0) {
+            packets if packets.is_empty() => Err(Error::new(ErrorKind::Ended, "closed")),
+            packets => Ok(packets),
+        }
+    }
+
+    fn peer_close(&self) -> Option<PeerClose> {
+        Some(PeerClose::new(1012, "restarting"))
+    }
+}
+
+#[test]
+fn a_close_that_a_transport_reports_as_an_error_is_the_servers_all_the_same() {
+    under_all_orders(async |runtime| {
+        let transports = Transports::new().with(ClosesByError);
+        let builder = Builder::new("http://localhost/", transports, runtime.clone());
+        let client = builder.connect().await.unwrap();
+        let closed = client.wait().await;
+        assert_eq!(
+            closed.to_string(),
+            "closed by the server (1012: restarting)"
         );
     });
 }

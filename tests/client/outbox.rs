@@ -536,6 +536,18 @@ fn s9_the_messages_of_a_group_stay_together_whoever_else_sends() {
 }
 
 #[test]
+fn s9_a_group_of_up_to_128_kib_is_written_in_one_batch() {
+    under_all_orders(async |runtime| {
+        let (client, mut link) = websocket_with(&runtime, |builder| builder).await;
+        let part = "x".repeat(20_000);
+        client.try_send("x".repeat(100_000)).unwrap();
+        client.try_send_all([part.as_str(), &part]).unwrap();
+        assert_eq!(link.sent().await.len(), 1);
+        assert_eq!(link.sent().await.len(), 2);
+    });
+}
+
+#[test]
 fn s9_a_group_is_accepted_whole_or_comes_back_whole() {
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;

@@ -266,7 +266,7 @@ impl Case {
             Reason::Transport(error) if told.connected => End::Broken(error.kind()),
             Reason::Transport(error) => End::NotOpen(error.kind()),
             Reason::PingTimeout => End::PingTimeout,
-            Reason::Server => End::ByServer,
+            Reason::Server { .. } => End::ByServer,
             Reason::Client => End::ByClient,
             other => panic!("ended by {other:?}"),
         };

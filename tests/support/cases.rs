@@ -110,7 +110,10 @@ pub(crate) async fn a_message_over_max_payload<S: Server, R: Runs>(mode: Mode) {
         let closed = session.end().await;
         // The server sends a close frame and goes. The client may meet the broken connection first,
         // while it sends on, and looks what had come before.
-        assert!(matches!(closed.reason(), Reason::Server), "{closed:?}");
+        assert!(
+            matches!(closed.reason(), Reason::Server { .. }),
+            "{closed:?}"
+        );
     } else {
         session.echo(too_large).await;
         session.echo("m:next").await;
@@ -247,7 +250,7 @@ pub(crate) async fn a_close_by_the_server_is_told<S: Server, R: Runs>(mode: Mode
     session.send("!close").await;
     let closed = session.end().await;
     let told = match closed.reason() {
-        Reason::Server => true,
+        Reason::Server { .. } => true,
         // By polling a pong may cross the goodbye, and its refusal be what is heard first.
         Reason::Transport(error) => mode == Mode::Polling && error.status() == Some(400),
         _ => false,

@@ -359,7 +359,7 @@ fn pings_are_answered_on_both_transports() {
         // A close frame is the server's end.
         peer.write(frame(CLOSE, "")).await;
         let closed = client.wait().await;
-        assert!(matches!(closed.reason(), Reason::Server), "{closed}");
+        assert!(matches!(closed.reason(), Reason::Server { .. }), "{closed}");
         assert_eq!(peer.frame().await.first, FIN | CLOSE);
 
         let (client, mut server, mut polls) =
@@ -369,7 +369,7 @@ fn pings_are_answered_on_both_transports() {
         assert_eq!(polls.answer("ok").await.body, b"3hey");
         server.accept().await.answer("1").await;
         let closed = client.wait().await;
-        assert!(matches!(closed.reason(), Reason::Server), "{closed}");
+        assert!(matches!(closed.reason(), Reason::Server { .. }), "{closed}");
     });
 }
 
@@ -620,7 +620,7 @@ fn an_upgrade_that_is_refused_leaves_the_session_as_it_was() {
         assert_eq!(client.transport(), Some("polling"));
         client.send("so am I").await.unwrap();
         let closed = client.wait().await;
-        assert!(matches!(closed.reason(), Reason::Server), "{closed}");
+        assert!(matches!(closed.reason(), Reason::Server { .. }), "{closed}");
         script.await;
     });
 }
@@ -780,7 +780,10 @@ fn the_urls_user_goes_with_every_request_of_both_transports_as_basic_authenticat
                 }
                 let client = builder.transports([transport]).connect().await.unwrap();
                 client.send("x").await.unwrap();
-                let (requests, _peers) = script.await;
+                let (requests, peers) = script.await;
+                // The next server is not to hear of this session.
+                drop(peers);
+                client.wait().await;
                 assert_eq!(requests.len(), if transport == "polling" { 3 } else { 1 });
                 for request in requests {
                     assert_eq!(request.header("authorization"), Some(expected));
@@ -921,13 +924,53 @@ fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
 fn a_close_frame_of_any_code_is_the_servers_end() {
     // engine.io-client: socket.js:214; engine.io: server.js:997, :1705, :1850
     under_many_orders(async |runtime| {
-        for code in [None, Some(1000_u16), Some(1001), Some(1009), Some(1011)] {
+        for (code, reason, shown) in [
+            (None, "", ""),
+            (Some(1000_u16), "", ""),
+            (Some(1000), "bye", " (1000: bye)"),
+            (Some(1001), "", " (1001)"),
+            (
+                Some(1009),
+                "Max payload size exceeded",
+                " (1009: Max payload size exceeded)",
+            ),
+            (Some(1011), "\u{1b}[2J\n", " (1011: \\u{1b}[2J\\n)"),
+            (Some(4999), "ours", " (4999: ours)"),
+        ] {
             let (client, mut peer) = on_websocket(&runtime).await;
-            let payload = code.map(u16::to_be_bytes).unwrap_or_default();
-            let length = if code.is_some() { 2 } else { 0 };
-            peer.write(frame(CLOSE, &payload[..length])).await;
+            let mut payload = code.map_or_else(Vec::new, |code| code.to_be_bytes().to_vec());
+            payload.extend(reason.as_bytes());
+            peer.write(frame(CLOSE, &payload)).await;
             let closed = client.wait().await;
-            assert!(matches!(closed.reason(), Reason::Server), "{closed}");
+            let Reason::Server {
+                close: Some(close), ..
+            } = closed.reason()
+            else {
+                panic!("{closed:?}")
+            };
+            assert_eq!((close.code, &*close.reason), (code.unwrap_or(1005), reason));
+            assert_eq!(closed.to_string(), format!("closed by the server{shown}"));
+            assert!(!closed.is_clean());
+            let late = client.send("late").await.unwrap_err();
+            assert!(late.error.to_string().ends_with(shown), "{}", late.error);
         }
+    });
+}
+
+#[test]
+fn a_close_frame_in_the_place_of_the_open_packet_is_quoted() {
+    under_many_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.accept_websocket().await;
+            peer.write(frame(CLOSE, b"\x03\xf0not allowed")).await;
+            (server, peer)
+        });
+        let error = builder(&runtime, "websocket").connect().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Handshake);
+        let message = error.to_string();
+        assert!(message.contains("(1008: not allowed)"), "{message}");
+        script.await;
     });
 }

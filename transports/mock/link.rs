@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engineio_client::{
     Batch, Error, ErrorKind, Framing, Link, OpenRequest, Packet, PacketReceiver, PacketSender,
-    Runtime, Transport, async_trait,
+    PeerClose, Runtime, Transport, async_trait,
 };
 use event_listener::Event;
 
@@ -335,6 +335,8 @@ struct LinkState {
     halves: usize,
     /// The server's side is gone.
     broken: bool,
+    /// What the server has said as it closed.
+    peer_close: Option<PeerClose>,
 }
 
 impl Default for LinkState {
@@ -346,6 +348,7 @@ impl Default for LinkState {
             recv_calls: 0,
             halves: 2,
             broken: false,
+            peer_close: None,
         }
     }
 }
@@ -457,6 +460,23 @@ impl MockLink {
     pub fn deliver(&self, packets: Vec<Packet>) {
         self.state
             .change(|state| state.incoming.push_back(Ok(packets)));
+    }
+
+    /// Closes the connection with a code and words, as a websocket's close frame does, after what was
+    /// queued before.
+    ///
+    /// ```
+    /// use engineio_client::PeerClose;
+    ///
+    /// fn too_large(link: &engineio_client::transports::mock::MockLink) {
+    ///     link.close_with(PeerClose::new(1009, "message too big"));
+    /// }
+    /// ```
+    pub fn close_with(&self, close: PeerClose) {
+        self.state.change(|state| {
+            state.peer_close = Some(close);
+            state.incoming.push_back(Ok(vec![Packet::Close]));
+        });
     }
 
     /// Lets a call of the client's `recv` fail, after what was queued before.
@@ -672,6 +692,10 @@ impl PacketReceiver for Receiver {
             next
         })
         .await
+    }
+
+    fn peer_close(&self) -> Option<PeerClose> {
+        self.0.0.look(|state| state.peer_close.clone())
     }
 }
 

@@ -16,7 +16,7 @@ use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control
 use engineio_client::codec::{decode_binary, decode_text};
 use engineio_client::{
     Activity, Batch, Error, ErrorKind, Framing, Limits, Link, OpenRequest, Packet, PacketReceiver,
-    PacketSender, Runtime, Text, Transport, async_trait,
+    PacketSender, PeerClose, Runtime, Text, Transport, async_trait,
 };
 
 use self::frames::FrameWriter;
@@ -105,6 +105,7 @@ impl Transport for WebSocket {
             sending: false,
             said_goodbye: false,
             closed: false,
+            peer_close: None,
             closer: None,
         };
         let shared = Arc::new(Mutex::new(state));
@@ -149,6 +150,8 @@ struct State {
     said_goodbye: bool,
     /// The server has said goodbye, or gone.
     closed: bool,
+    /// What it said.
+    peer_close: Option<PeerClose>,
     /// Who waits for that.
     closer: Option<Waker>,
 }
@@ -257,6 +260,10 @@ impl PacketReceiver for Receiver {
     async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
+
+    fn peer_close(&self) -> Option<PeerClose> {
+        lock(&self.shared).peer_close.clone()
+    }
 }
 
 impl Receiver {
@@ -287,6 +294,7 @@ impl Receiver {
                 }
                 Ok(Some(Incoming::Pong)) => continue,
                 Ok(Some(Incoming::Close(close))) => {
+                    state.peer_close = Some(told(close.as_ref()));
                     state.goodbye(answer(close));
                     state.end();
                     packets.push(Packet::Close);
@@ -430,6 +438,14 @@ impl Sender {
                 Error::new(ErrorKind::Ended, message).with_source(error)
             })
         }))
+    }
+}
+
+/// The server's goodbye for the user. 1005 stands for a frame without a code (RFC 6455, 7.1.5).
+fn told(close: Option<&CloseFrame>) -> PeerClose {
+    match close {
+        Some(close) => PeerClose::new(close.code.into(), close.reason.as_str()),
+        None => PeerClose::new(1005, ""),
     }
 }
 

@@ -311,7 +311,15 @@ fn as_json(event: &Event, connected: bool) -> Option<String> {
             json!({"event": "upgrade_error", "error": error.report()})
         }
         Event::Closed(closed) if connected => {
-            json!({"event": "disconnect", "reason": reason(closed)})
+            let mut object = json!({"event": "disconnect", "reason": reason(closed)});
+            if let Reason::Server {
+                close: Some(close), ..
+            } = closed.reason()
+            {
+                object["close_code"] = json!(close.code);
+                object["close_reason"] = json!(close.reason);
+            }
+            object
         }
         _ => return None,
     };
@@ -342,7 +350,7 @@ fn as_text(event: Event) -> Option<String> {
 fn reason(closed: &Closed) -> &'static str {
     match closed.reason() {
         Reason::Client => "client disconnect",
-        Reason::Server => "server disconnect",
+        Reason::Server { .. } => "server disconnect",
         Reason::PingTimeout => "ping timeout",
         _ => "transport error",
     }

@@ -473,7 +473,11 @@ fn the_end_accounts_for_everything_once() {
     outbox.queue_up(amount(30), "waits");
     let mut flush = None;
     assert!(outbox.is_flushed(&mut flush, &"flushes").is_none());
-    let closed = outbox.end(Reason::Server, vec![message(5)], vec![message(5)]);
+    let closed = outbox.end(
+        Reason::Server { close: None },
+        vec![message(5)],
+        vec![message(5)],
+    );
     let closed = closed.expect("the first end");
     assert_eq!(closed.uncertain(), [message(5)]);
     assert_eq!(closed.unsent(), [message(5), message(7)]);
@@ -484,7 +488,7 @@ fn the_end_accounts_for_everything_once() {
     ));
     assert!(outbox.end(Reason::Client, Vec::new(), Vec::new()).is_none());
     let reason = outbox.closed().expect("it has ended").reason();
-    assert!(matches!(reason, Reason::Server));
+    assert!(matches!(reason, Reason::Server { .. }));
     outbox.close();
     assert!(outbox.closed().is_some(), "an end stays one");
     assert_eq!(offer(&mut outbox, 1), Some(ErrorKind::Closed));

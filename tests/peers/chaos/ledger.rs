@@ -164,7 +164,7 @@ impl Ledger {
                 }
                 // (One whose connection broke may still close what is left of it, or say so to the
                 // other request of a session by polling.)
-                let by_server = matches!(reason, Some(Reason::Server));
+                let by_server = matches!(reason, Some(Reason::Server { .. }));
                 let lost = ["transport close", "transport error", "client disconnect"];
                 let told = record.reason.as_deref();
                 if by_server && !entry.harmed && told.is_some_and(|told| lost.contains(&told)) {
@@ -241,7 +241,7 @@ impl Ledger {
         };
         let reason = match (&unsettled, report.sid.is_some()) {
             (Reason::Client, _) => "by the client".to_owned(),
-            (Reason::Server, _) => "by the server".to_owned(),
+            (Reason::Server { .. }, _) => "by the server".to_owned(),
             (Reason::PingTimeout, _) => "by ping timeout".to_owned(),
             (Reason::Transport(error), true) => format!("by the transport: {:?}", error.kind()),
             (Reason::Transport(error), false) => format!("not opened: {:?}", error.kind()),

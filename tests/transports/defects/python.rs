@@ -42,6 +42,8 @@ fn p03_messages_are_handled_in_order_however_long_one_takes() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&seen);
         let (client, _server, mut polls) = on_polling(&runtime, opening(), |builder| {
+            // The end is waited for until this has been called.
+            let builder = builder.on_disconnect(|_, _| ());
             builder.on_message(move |handle, message| {
                 let note = Arc::clone(&note);
                 async move {
@@ -255,7 +257,7 @@ fn p10_the_servers_close_on_polling_ends_the_wait_at_once() {
         .await;
         polls.answer("1").await;
         let closed = client.wait().await;
-        assert!(matches!(closed.reason(), Reason::Server), "{closed}");
+        assert!(matches!(closed.reason(), Reason::Server { .. }), "{closed}");
         assert_eq!(*told.lock().unwrap(), 1);
         assert_eq!(runtime.now(), Duration::ZERO);
         assert!(!server.has_another());

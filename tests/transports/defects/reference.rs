@@ -398,6 +398,8 @@ fn b13_a_second_open_packet_opens_nothing_a_second_time() {
         let count = Arc::clone(&opened);
         let mut server = Server::new(&runtime);
         let mut client = builder(&runtime)
+            // The end is waited for until this has been called.
+            .on_disconnect(|_, _| ())
             .on_connect(move |_| {
                 count.fetch_add(1, Ordering::Relaxed);
             })

@@ -131,7 +131,7 @@ fn f_a_websocket_that_the_server_closes_is_told_and_used_no_more() {
         .await;
         peer.write(frame(CLOSE, [3, 232])).await;
         let closed = client.wait().await;
-        assert!(matches!(closed.reason(), Reason::Server), "{closed}");
+        assert!(matches!(closed.reason(), Reason::Server { .. }), "{closed}");
         assert_eq!(told.lock().unwrap().len(), 1);
         let refused = client.send("late").await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Closed);
@@ -165,6 +165,8 @@ fn h_messages_are_handled_in_the_order_in_which_they_came() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&seen);
         let (client, mut peer) = on_websocket(&runtime, |builder| {
+            // The end is waited for until this has been called.
+            let builder = builder.on_disconnect(|_, _| ());
             builder.on_message(move |handle, message| {
                 let note = Arc::clone(&note);
                 async move {
