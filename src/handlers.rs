@@ -1,7 +1,8 @@
 //! Handlers: functions that are called when something happens in a session.
 //!
 //! They are set on the [`Builder`](crate::Builder): `on_connect`, `on_message`, `on_upgrade` and
-//! `on_disconnect`. Each takes a plain function or an async one, as a closure or by name:
+//! `on_disconnect`, each of which has a twin for handlers with state, `on_message_with` and so on. Each
+//! takes a plain function or an async one, as a closure or by name:
 //!
 //! ```
 //! # #[cfg(all(feature = "tokio", feature = "websocket"))] {
@@ -10,7 +11,7 @@
 //!     let _ = handle.send(message).await;
 //! }
 //!
-//! let count = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+//! let log = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
 //! let builder = || engineio_client::tokio::Client::builder("http://localhost:3000");
 //! # let _ = (
 //! builder().on_message(answer)
@@ -22,12 +23,12 @@
 //!     Ok(())
 //! })
 //! # ,
-//! // What an async closure captures can't be lent to its future: so each call makes its own.
-//! builder().on_message(move |_handle, _message| {
-//!     let count = count.clone();
-//!     async move {
-//!         count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-//!     }
+//! // What an async closure captures can't be lent to its future. So it is given what it works with: a
+//! // clone of it for each call.
+//! builder().on_message_with(log, async |log, handle, message| {
+//!     log.lock().expect("nothing panics with it").push(message.clone());
+//!     handle.send(message).await?;
+//!     Ok(())
 //! })
 //! # );
 //! # }
@@ -75,6 +76,13 @@ pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 /// What a handler may return: nothing, a `Result<(), HandlerError>`, or a future of either.
 ///
 /// `Kind` is inferred, and only lets the compiler tell these apart.
+#[diagnostic::on_unimplemented(
+    message = "a handler can't return `{Self}`",
+    label = "a handler that returns `{Self}`",
+    note = "it returns nothing, a `Result<(), HandlerError>`, or a future of either: another error becomes \
+            that by `?`, with `Ok(())` behind it",
+    note = "an async closure gets what it works with by `on_message_with(state, ..)`, and does not capture it"
+)]
 pub trait Outcome<Kind>: sealed::IntoStep<Kind> {}
 
 /// The kind of handlers that have done their work when they return.
@@ -370,9 +378,9 @@ const CALLS: u32 = 32;
 /// after 61 tasks, in which time slow handlers could let the server's patience run out.
 const BUDGET: Duration = Duration::from_millis(10);
 
-/// As many handlers as are called at most without a look at the clock, which takes a fifth of the time
+/// As many handlers as are called at most without a look at the clock, which takes half of the time
 /// of a message.
-const UNWATCHED: u32 = 8;
+const UNWATCHED: u32 = 16;
 
 /// The time that handlers may take before the runtime looks at its sockets.
 struct Budget {

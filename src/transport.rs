@@ -47,6 +47,12 @@ pub trait Transport: Send + Sync + 'static {
         vec![self.name()]
     }
 
+    /// The schemes of the URLs that it takes. By default those of HTTP, WebSocket and Unix sockets, of
+    /// which `ws` and `wss` are told to it as `http` and `https`; one of your own comes as it is.
+    fn schemes(&self) -> Vec<&'static str> {
+        vec!["http", "https", "ws", "wss", "unix"]
+    }
+
     /// Opens a link to a new session, or, when the request has a `sid`, a second link to that one.
     ///
     /// A transport that makes its first exchange together with the handshake (as polling does)

@@ -25,6 +25,8 @@ mod defects;
 #[cfg(target_os = "linux")]
 #[path = "servers/drops.rs"]
 mod drops;
+#[path = "servers/runtimes.rs"]
+mod runtimes;
 
 use engineio_client::{AsyncStd, Smol, Tokio};
 use support::cases;

@@ -180,6 +180,21 @@ impl Transport for Transports {
             .collect()
     }
 
+    /// Those of all in the list.
+    fn schemes(&self) -> Vec<&'static str> {
+        let mut schemes = Vec::new();
+        for scheme in self
+            .list
+            .iter()
+            .flat_map(|entry| entry.transport().schemes())
+        {
+            if !schemes.contains(&scheme) {
+                schemes.push(scheme);
+            }
+        }
+        schemes
+    }
+
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
         let found = self
             .list

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+#[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +16,10 @@ use crate::runtime::{Address, BoxedStream, Runtime};
 
 /// What sessions of threads run on: one thread for the whole process, with one of the async runtimes
 /// that were compiled in. By default it is the first there is of tokio, smol and async-std.
+///
+/// An async client may run on it, too. After a `fork` new sessions start anew on tokio, and are refused
+/// on smol and async-std, whose threads stay behind in the parent; those of the parent are not the
+/// child's to use.
 ///
 /// ```
 /// # #[cfg(feature = "smol")] {
@@ -40,7 +46,7 @@ enum Missing {
     Feature,
     /// It could not be started.
     #[cfg_attr(
-        not(any(feature = "tokio", feature = "smol")),
+        not(any(feature = "tokio", feature = "smol", feature = "async-std")),
         expect(dead_code, reason = "there is nothing to start")
     )]
     Start(Arc<io::Error>),
@@ -52,23 +58,75 @@ thread_local! {
 }
 
 impl Background {
-    #[cfg(any(feature = "tokio", feature = "smol"))]
+    #[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
     fn started(name: &'static str, runtime: io::Result<Arc<dyn Runtime>>) -> Self {
         let runtime = runtime.map_err(|error| Missing::Start(Arc::new(error)));
         Self { runtime, name }
     }
+
+    /// Whether a thread may block here until a session on this runtime has done something.
+    pub(super) fn check_thread(&self) -> io::Result<()> {
+        if IS_BACKGROUND.get() || self.name == "async-std" && on_async_std::is_needed() {
+            return Err(io::Error::new(
+                io::ErrorKind::Deadlock,
+                "a blocking client would block the thread that its session runs on: use the async \
+                 client here, or call this by spawn_blocking or on a thread of its own",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What is started once in a process, and tried again if it could not be.
+#[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+struct Started<T>(Mutex<Option<(u32, T)>>);
+
+#[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+impl<T: Clone> Started<T> {
+    const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// What was started, or is now; `after_fork` is asked where that was in the parent of this process,
+    /// whose id it is given.
+    fn get(
+        &self,
+        start: impl FnOnce() -> io::Result<T>,
+        after_fork: impl FnOnce(u32) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let process = std::process::id();
+        let mut started = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = match &*started {
+            Some((of, value)) if *of == process => return Ok(value.clone()),
+            Some((parent, _)) => after_fork(*parent)?,
+            None => start()?,
+        };
+        let last = started.replace((process, value.clone()));
+        // Its threads are not here, and whoever waits for them to end waits for ever.
+        std::mem::forget(last);
+        Ok(value)
+    }
+}
+
+#[cfg(any(feature = "smol", feature = "async-std"))]
+fn forked(name: &str, parent: u32) -> io::Error {
+    let message = format!(
+        "sessions on {name} were begun in the process {parent}, of which this is a fork: its threads \
+         are not here; fork before the first session, or use tokio"
+    );
+    io::Error::new(io::ErrorKind::Unsupported, message)
 }
 
 #[cfg(feature = "tokio")]
 mod on_tokio {
     use std::future::pending;
     use std::io;
-    use std::sync::{Arc, OnceLock, mpsc};
+    use std::sync::{Arc, mpsc};
 
-    use super::{Background, IS_BACKGROUND};
+    use super::{Background, IS_BACKGROUND, Started};
     use crate::runtime::Tokio;
 
-    static HANDLE: OnceLock<Result<::tokio::runtime::Handle, Arc<io::Error>>> = OnceLock::new();
+    static HANDLE: Started<::tokio::runtime::Handle> = Started::new();
 
     fn start() -> io::Result<::tokio::runtime::Handle> {
         let runtime = ::tokio::runtime::Builder::new_current_thread()
@@ -91,10 +149,9 @@ mod on_tokio {
     impl Background {
         /// A tokio runtime of its own.
         pub fn tokio() -> Self {
-            let handle = HANDLE.get_or_init(|| start().map_err(Arc::new)).clone();
-            let runtime = handle
-                .map(|handle| Arc::new(Tokio::with_handle(handle)) as _)
-                .map_err(io::Error::other);
+            // A forked process has none of its parent's threads, but a runtime of its own is as good.
+            let handle = HANDLE.get(start, |_parent| start());
+            let runtime = handle.map(|handle| Arc::new(Tokio::with_handle(handle)) as _);
             Self::started("tokio", runtime)
         }
     }
@@ -104,14 +161,14 @@ mod on_tokio {
 mod on_smol {
     use std::future::pending;
     use std::io;
-    use std::sync::{Arc, OnceLock};
+    use std::sync::Arc;
 
     use ::smol::Executor;
 
-    use super::{Background, IS_BACKGROUND};
+    use super::{Background, IS_BACKGROUND, Started, forked};
     use crate::runtime::Smol;
 
-    static EXECUTOR: OnceLock<Result<Arc<Executor<'static>>, Arc<io::Error>>> = OnceLock::new();
+    static EXECUTOR: Started<Arc<Executor<'static>>> = Started::new();
 
     fn start() -> io::Result<Arc<Executor<'static>>> {
         let executor = Arc::new(Executor::new());
@@ -128,10 +185,9 @@ mod on_smol {
     impl Background {
         /// An executor of smol's of its own.
         pub fn smol() -> Self {
-            let executor = EXECUTOR.get_or_init(|| start().map_err(Arc::new)).clone();
-            let runtime = executor
-                .map(|executor| Arc::new(Smol::with_executor(executor)) as _)
-                .map_err(io::Error::other);
+            // Its reactor is one for the process, and after a fork it is the parent's.
+            let executor = EXECUTOR.get(start, |parent| Err(forked("smol", parent)));
+            let runtime = executor.map(|executor| Arc::new(Smol::with_executor(executor)) as _);
             Self::started("smol", runtime)
         }
     }
@@ -141,16 +197,18 @@ mod on_smol {
 mod on_async_std {
     use std::sync::Arc;
 
-    use super::Background;
+    use super::{Background, Started, forked};
     use crate::runtime::AsyncStd;
+
+    /// Its threads start by themselves; what counts is in which process they did.
+    static USED: Started<()> = Started::new();
 
     impl Background {
         /// async-std's global executor, of which there is one alone.
         pub fn async_std() -> Self {
-            Self {
-                runtime: Ok(Arc::new(AsyncStd::new())),
-                name: "async-std",
-            }
+            let used = USED.get(|| Ok(()), |parent| Err(forked("async-std", parent)));
+            let runtime = used.map(|()| Arc::new(AsyncStd::new()) as _);
+            Self::started("async-std", runtime)
         }
     }
 
@@ -212,15 +270,7 @@ impl Missing {
 #[async_trait]
 impl Runtime for Background {
     fn check(&self) -> io::Result<()> {
-        let runtime = self.runtime.as_ref().map_err(Missing::error)?;
-        if IS_BACKGROUND.get() || self.name == "async-std" && on_async_std::is_needed() {
-            return Err(io::Error::new(
-                io::ErrorKind::Deadlock,
-                "a blocking client would block the thread that its session runs on: use the async \
-                 client here, or call this by spawn_blocking or on a thread of its own",
-            ));
-        }
-        runtime.check()
+        self.runtime.as_ref().map_err(Missing::error)?.check()
     }
 
     fn now(&self) -> Duration {

@@ -345,6 +345,11 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
     /// ([`Runtime`](ErrorKind::Runtime)); the latter also when there can be no thread for the
     /// handlers.
     pub fn start(self) -> Result<Client<T, R>, Error> {
+        if let Some(background) = self.runtime_as_any().downcast_ref::<Background>() {
+            background.check_thread().map_err(|error| {
+                Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
+            })?;
+        }
         let started = self.begin()?;
         if let Some(handlers) = started.handlers {
             let handlers = handlers.on_thread();

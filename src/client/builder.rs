@@ -72,9 +72,11 @@ pub struct Builder<T: Transport, R: Runtime, M = Async> {
     transport: T,
     runtime: R,
     settings: Settings,
+    handlers: Handlers,
     mode: PhantomData<fn() -> M>,
 }
 
+#[derive(Clone)]
 struct Settings {
     url: String,
     names: Option<Vec<String>>,
@@ -95,7 +97,6 @@ struct Settings {
     inbox: Amount,
     remember_upgrade: bool,
     log_contents: bool,
-    handlers: Handlers,
     config: Config,
 }
 
@@ -161,8 +162,20 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         F: FnMut(Handle) -> O + Send + 'static,
         O: Outcome<K>,
     {
-        self.settings.handlers.on_connect(handler);
+        self.handlers.on_connect(handler);
         self
+    }
+
+    /// [`on_connect`](Builder::on_connect) with something that the handler works with: each call gets a
+    /// clone of it, such as an `Arc`. So an async closure need not capture it, which it could not lend to
+    /// its future.
+    pub fn on_connect_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
+    where
+        S: Clone + Send + 'static,
+        F: FnMut(S, Handle) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.on_connect(move |handle| handler(state.clone(), handle))
     }
 
     /// What is called with each message: a plain or an async function of a [`Handle`] and a
@@ -172,8 +185,35 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         F: FnMut(Handle, Message) -> O + Send + 'static,
         O: Outcome<K>,
     {
-        self.settings.handlers.on_message(handler);
+        self.handlers.on_message(handler);
         self
+    }
+
+    /// [`on_message`](Builder::on_message) with something that the handler works with: each call gets a
+    /// clone of it, such as an `Arc`. So an async closure need not capture it, which it could not lend to
+    /// its future.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "tokio", feature = "websocket"))] {
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// let log = Arc::new(Mutex::new(Vec::new()));
+    /// let builder = engineio_client::tokio::Client::builder("http://localhost:3000")
+    ///     .on_message_with(log.clone(), async |log, handle, message| {
+    ///         log.lock().expect("nothing panics with it").push(message.clone());
+    ///         handle.send(message).await?;
+    ///         Ok(())
+    ///     });
+    /// # let _ = builder;
+    /// # }
+    /// ```
+    pub fn on_message_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
+    where
+        S: Clone + Send + 'static,
+        F: FnMut(S, Handle, Message) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.on_message(move |handle, message| handler(state.clone(), handle, message))
     }
 
     /// What is called when the session has gone over to a better transport, with its name. See
@@ -183,8 +223,20 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         F: FnMut(Handle, &'static str) -> O + Send + 'static,
         O: Outcome<K>,
     {
-        self.settings.handlers.on_upgrade(handler);
+        self.handlers.on_upgrade(handler);
         self
+    }
+
+    /// [`on_upgrade`](Builder::on_upgrade) with something that the handler works with: each call gets a
+    /// clone of it, such as an `Arc`. So an async closure need not capture it, which it could not lend to
+    /// its future.
+    pub fn on_upgrade_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
+    where
+        S: Clone + Send + 'static,
+        F: FnMut(S, Handle, &'static str) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.on_upgrade(move |handle, transport| handler(state.clone(), handle, transport))
     }
 
     /// What is called when a session that was open has ended, with the reason, after all messages
@@ -194,8 +246,20 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         F: FnMut(Handle, Closed) -> O + Send + 'static,
         O: Outcome<K>,
     {
-        self.settings.handlers.on_disconnect(handler);
+        self.handlers.on_disconnect(handler);
         self
+    }
+
+    /// [`on_disconnect`](Builder::on_disconnect) with something that the handler works with: each call gets a
+    /// clone of it, such as an `Arc`. So an async closure need not capture it, which it could not lend to
+    /// its future.
+    pub fn on_disconnect_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
+    where
+        S: Clone + Send + 'static,
+        F: FnMut(S, Handle, Closed) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.on_disconnect(move |handle, closed| handler(state.clone(), handle, closed))
     }
 }
 
@@ -232,7 +296,6 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
             },
             remember_upgrade: false,
             log_contents: false,
-            handlers: Handlers::default(),
             config: Config {
                 transports: Vec::new(),
                 fall_back: true,
@@ -250,13 +313,41 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
             transport,
             runtime,
             settings,
+            handlers: Handlers::default(),
             mode: PhantomData,
         }
     }
 
+    /// The same settings once more, for another session: the next attempt, or the next of many clients.
+    /// `None` where there are handlers, which are functions that can't be copied: set those on each copy.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "tokio", feature = "websocket"))] {
+    /// let settings = engineio_client::tokio::Client::builder("http://localhost:3000")
+    ///     .header("Authorization", "Bearer ...");
+    /// let one = settings.try_clone().expect("it has no handlers");
+    /// let other = settings.on_message(|_handle, message| println!("{message:?}"));
+    /// assert!(other.try_clone().is_none());
+    /// # let _ = one;
+    /// # }
+    /// ```
+    pub fn try_clone(&self) -> Option<Self>
+    where
+        T: Clone,
+        R: Clone,
+    {
+        self.handlers.is_empty().then(|| Self {
+            transport: self.transport.clone(),
+            runtime: self.runtime.clone(),
+            settings: self.settings.clone(),
+            handlers: Handlers::default(),
+            mode: PhantomData,
+        })
+    }
+
     #[cfg(feature = "blocking")]
     pub(crate) fn handlers(&mut self) -> &mut Handlers {
-        &mut self.settings.handlers
+        &mut self.handlers
     }
 
     /// The same connection on another runtime.
@@ -265,6 +356,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
             transport: self.transport,
             runtime,
             settings: self.settings,
+            handlers: self.handlers,
             mode: PhantomData,
         }
     }
@@ -276,6 +368,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
             transport,
             runtime: self.runtime,
             settings: self.settings,
+            handlers: self.handlers,
             mode: PhantomData,
         }
     }
@@ -507,6 +600,11 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         self
     }
 
+    #[cfg(feature = "blocking")]
+    pub(crate) fn runtime_as_any(&self) -> &dyn std::any::Any {
+        &self.runtime
+    }
+
     pub(crate) fn begin(self) -> Result<Started<T, R>, Error> {
         if let Some(fault) = self.settings.fault {
             return Err(fault);
@@ -514,7 +612,8 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         self.runtime.check().map_err(|error| {
             Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
         })?;
-        let mut target = Target::parse(&self.settings.url)?;
+        let names = choose(&self.transport.names(), self.settings.names.as_deref())?;
+        let mut target = Target::parse(&self.settings.url, &self.transport.schemes())?;
         target.set_path(self.settings.path.as_deref(), self.settings.trailing_slash)?;
         target.add_query(&self.settings.query);
         let mut headers = self.settings.headers;
@@ -529,7 +628,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
             headers.insert(AUTHORIZATION, credentials);
         }
         let mut config = self.settings.config;
-        config.transports = choose(&self.transport.names(), self.settings.names.as_deref())?;
+        config.transports = names;
         let mut origin = target.url.origin().ascii_serialization();
         if let Some(address) = &target.address {
             origin = format!("unix://{address}");
@@ -551,7 +650,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         request.limits.body = self.settings.max_body.unwrap_or(self.settings.limits.body);
         request.dial_timeout = config.open_timeout;
         let remember = self.settings.remember_upgrade.then_some(origin);
-        let handlers = self.settings.handlers;
+        let handlers = self.handlers;
         let audience = Audience {
             handlers: !handlers.is_empty(),
             messages: if handlers.take_messages() {

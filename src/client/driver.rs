@@ -620,7 +620,7 @@ impl Half {
     /// What the server has said, if this is what comes of its having closed the connection.
     fn closed_by(&self, input: &Input) -> Option<PeerClose> {
         let closed = match input {
-            Input::Received { packets, .. } => packets.contains(&Packet::Close),
+            Input::Received { packets, .. } => matches!(packets.last(), Some(Packet::Close)),
             Input::Failed { call, .. } => *call == Call::Receive,
             _ => false,
         };

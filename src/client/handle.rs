@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::Sink;
+use futures::future::BoxFuture;
 use serde::Serialize;
 
 use super::Task;
@@ -127,17 +128,23 @@ impl Handle {
     /// Dropped before it returns, it has not accepted the message.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.used_otherwise();
-        let message = message.into();
         // Mostly there is room, and then no more is made of it than this call.
-        let refusal = match self.shared.outbox(|outbox| outbox.offer(message)) {
-            Ok(()) => return Ok(()),
-            Err(refusal) => refusal,
-        };
-        let sent = match refusal {
-            Refusal::Never(message, error) => Err((message, error)),
-            Refusal::Later(message, _) => Sending::new(&self.shared, message).await,
-        };
-        sent.map_err(|(message, error)| SendError::new(message, error))
+        match self.shared.offer(message.into()) {
+            Ok(()) => Ok(()),
+            Err(refusal) => self.wait_to_send(refusal).await,
+        }
+    }
+
+    /// Boxed, so that the future of a message that need not wait is small.
+    #[cold]
+    fn wait_to_send(&self, refusal: Refusal<Message>) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(async move {
+            let sent = match refusal {
+                Refusal::Never(message, error) => Err((message, error)),
+                Refusal::Later(message, _) => Sending::new(&self.shared, message).await,
+            };
+            sent.map_err(|(message, error)| SendError::new(message, error))
+        })
     }
 
     /// The same as [`Client::send_all`](crate::Client::send_all).
@@ -186,7 +193,7 @@ impl Handle {
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.used_otherwise();
         self.shared
-            .outbox(|outbox| outbox.offer(message.into()))
+            .offer(message.into())
             .map_err(|refusal| self.send_error(refusal))
     }
 
@@ -205,12 +212,10 @@ impl Handle {
         if messages.is_empty() {
             return Ok(());
         }
-        self.shared
-            .outbox(|outbox| outbox.offer(messages))
-            .map_err(|refusal| {
-                let (messages, error) = refusal.into_parts(self.shared.outbox_capacity);
-                SendAllError::new(messages, error)
-            })
+        self.shared.offer(messages).map_err(|refusal| {
+            let (messages, error) = refusal.into_parts(self.shared.outbox_capacity);
+            SendAllError::new(messages, error)
+        })
     }
 
     /// Why nothing is accepted any more.

@@ -136,7 +136,7 @@ pub(crate) trait Parcel: Sized {
     fn amount(&self) -> Amount;
 
     /// Whether the session can carry it.
-    fn check(&self, acceptance: Acceptance) -> Result<(), Error>;
+    fn check(&self, acceptance: &Acceptance) -> Result<(), Error>;
 
     fn append_to(self, queue: &mut Outgoing);
 }
@@ -149,7 +149,7 @@ impl Parcel for Message {
         }
     }
 
-    fn check(&self, acceptance: Acceptance) -> Result<(), Error> {
+    fn check(&self, acceptance: &Acceptance) -> Result<(), Error> {
         acceptance.check(self)
     }
 
@@ -166,7 +166,7 @@ impl Parcel for Vec<Message> {
             .fold(Amount::default(), Amount::plus)
     }
 
-    fn check(&self, acceptance: Acceptance) -> Result<(), Error> {
+    fn check(&self, acceptance: &Acceptance) -> Result<(), Error> {
         self.iter()
             .try_for_each(|message| acceptance.check(message))
     }
@@ -224,18 +224,36 @@ impl<W: Clone> Outbox<W> {
 
     /// Accepts something from a sender that has not waited, which passes nobody who does.
     pub(crate) fn offer<P: Parcel>(&mut self, parcel: P) -> Result<(), Refusal<P>> {
-        let Some(acceptance) = self.acceptance() else {
-            return Err(self.not_open(parcel));
-        };
-        if let Err(error) = parcel.check(acceptance) {
-            return Err(Refusal::Never(parcel, error));
+        match self.accepts(&parcel) {
+            Some(amount) => {
+                self.put(parcel, amount);
+                Ok(())
+            }
+            None => Err(self.refusal(parcel)),
         }
+    }
+
+    /// How much it is, if it may enter at once. This is all that most messages meet with.
+    #[inline]
+    pub(crate) fn accepts<P: Parcel>(&self, parcel: &P) -> Option<Amount> {
+        let acceptance = self.acceptance.as_ref()?;
         let amount = parcel.amount();
-        if !self.waiting.is_empty() || !self.has_room(amount) {
-            return Err(Refusal::Later(parcel, ErrorKind::Full));
+        let enters = matches!(self.stage, Stage::Open)
+            && self.waiting.is_empty()
+            && self.has_room(amount)
+            && parcel.check(acceptance).is_ok();
+        enters.then_some(amount)
+    }
+
+    /// Why it may not.
+    pub(crate) fn refusal<P: Parcel>(&self, parcel: P) -> Refusal<P> {
+        let Some(acceptance) = self.acceptance() else {
+            return self.not_open(parcel);
+        };
+        match parcel.check(&acceptance) {
+            Err(error) => Refusal::Never(parcel, error),
+            Ok(()) => Refusal::Later(parcel, ErrorKind::Full),
         }
-        self.put(parcel, amount);
-        Ok(())
     }
 
     /// Queues up behind all who wait for room. For what `offer` has refused for now, without anything
@@ -261,7 +279,7 @@ impl<W: Clone> Outbox<W> {
         let amount = parcel.amount();
         self.give_back(ticket);
         // What the session can carry may have changed since it queued up.
-        if let Err(error) = parcel.check(acceptance) {
+        if let Err(error) = parcel.check(&acceptance) {
             self.deal();
             return Err(Refusal::Never(parcel, error));
         }
@@ -334,7 +352,7 @@ impl<W: Clone> Outbox<W> {
         let Some(acceptance) = self.acceptance() else {
             return Err(self.not_open(message));
         };
-        if let Err(error) = message.check(acceptance) {
+        if let Err(error) = message.check(&acceptance) {
             self.deal();
             return Err(Refusal::Never(message, error));
         }
@@ -538,6 +556,7 @@ impl<W: Clone> Outbox<W> {
     }
 
     /// What is larger than the whole outbox is let in alone.
+    #[inline]
     fn has_room(&self, amount: Amount) -> bool {
         let held = self.pending.plus(self.reserved);
         held.messages == 0 || held.plus(amount).fits_in(self.capacity)
@@ -551,7 +570,7 @@ impl<W: Clone> Outbox<W> {
             messages: most(self.capacity.messages),
             bytes: most(self.capacity.bytes),
         };
-        self.pending.messages == 0 || self.pending.fits_in(most)
+        self.pending.fits_in(most)
     }
 
     /// Gives room to those whose turn it is, as far as there is any. Where somebody goes on waiting
@@ -606,7 +625,8 @@ impl<W: Clone> Outbox<W> {
         ticket
     }
 
-    fn put<P: Parcel>(&mut self, parcel: P, amount: Amount) {
+    #[inline]
+    pub(crate) fn put<P: Parcel>(&mut self, parcel: P, amount: Amount) {
         self.wants_driver |= self.queue.is_empty();
         parcel.append_to(&mut self.queue);
         self.pending = self.pending.plus(amount);

@@ -13,7 +13,7 @@ use futures::task::AtomicWaker;
 use super::amount::Amount;
 use super::inbox::{Audience, Inboxes};
 use super::log::TARGET;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Parcel, Refusal};
 use crate::engine::Acceptance;
 use crate::error::Error;
 use crate::event::{Closed, Connected, Event, Reason};
@@ -152,6 +152,22 @@ impl Shared {
     }
 
     // The user's side.
+
+    /// Accepts something from a sender that has not waited. Nobody can go on by that but the driver.
+    #[inline]
+    pub(super) fn offer<P: Parcel>(&self, parcel: P) -> Result<(), Refusal<P>> {
+        let mut state = self.state();
+        let Some(amount) = state.outbox.accepts(&parcel) else {
+            return Err(state.outbox.refusal(parcel));
+        };
+        state.outbox.put(parcel, amount);
+        let driver = state.outbox.takes_driver();
+        drop(state);
+        if driver {
+            self.driver.wake();
+        }
+        Ok(())
+    }
 
     /// From now on nothing is accepted; what was is flushed, and the session ends.
     pub(crate) fn close(&self) {

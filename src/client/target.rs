@@ -18,30 +18,38 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+    /// `schemes` are those that the transport takes.
+    pub(super) fn parse(text: &str, schemes: &[&str]) -> Result<Self, Error> {
         let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
         let mut url = Url::parse(text)
             .map_err(|error| invalid("the URL can't be parsed").with_source(error))?;
         let mut address = None;
+        if !schemes.contains(&url.scheme()) {
+            let message = format!(
+                "the scheme {:?} of the URL is none of those that the transport takes: {}",
+                url.scheme(),
+                schemes.join(", ")
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         let scheme = match url.scheme() {
-            "http" | "ws" => "http",
-            "https" | "wss" => "https",
+            "http" | "ws" => Some("http"),
+            "https" | "wss" => Some("https"),
             "unix" => {
                 address = Some(socket(&url)?);
                 url = behind_socket(&url).ok_or_else(|| invalid("the URL can't be parsed"))?;
-                "http"
+                Some("http")
             }
-            other => {
-                let message = format!(
-                    "the scheme {other:?} of the URL is none of http, https, ws, wss and unix"
-                );
-                return Err(Error::new(ErrorKind::Invalid, message));
-            }
+            // The transport's own, which knows what its host means.
+            _ => None,
         };
-        if url.host_str().is_none_or(str::is_empty) {
+        if url.cannot_be_a_base() || scheme.is_some() && url.host_str().is_none_or(str::is_empty) {
             return Err(invalid("the URL has no host"));
         }
-        if url.scheme() != scheme && url.set_scheme(scheme).is_err() {
+        if let Some(scheme) = scheme
+            && url.scheme() != scheme
+            && url.set_scheme(scheme).is_err()
+        {
             return Err(invalid("the URL's scheme can't be used"));
         }
         let credentials = credentials(&url)?;
@@ -150,10 +158,12 @@ fn credentials(url: &Url) -> Result<Option<HeaderValue>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SCHEMES: [&str; 5] = ["http", "https", "ws", "wss", "unix"];
     use crate::transport::add_query;
 
     fn target(url: &str, path: Option<&str>, slash: bool) -> Target {
-        let mut target = Target::parse(url).unwrap();
+        let mut target = Target::parse(url, &SCHEMES).unwrap();
         target.set_path(path, slash).unwrap();
         target
     }
@@ -234,7 +244,7 @@ mod tests {
         add_query(&mut more, "d&", "e f=ü");
         target.add_query(&more);
         assert_eq!(target.query, "a=1&b=%20x&c&d%26=e%20f%3D%C3%BC");
-        let copied = Target::parse("http://h/?sid=old&%45IO=4&t=1&side=2").unwrap();
+        let copied = Target::parse("http://h/?sid=old&%45IO=4&t=1&side=2", &SCHEMES).unwrap();
         assert_eq!(copied.query, "t=1&side=2");
     }
 
@@ -276,7 +286,7 @@ mod tests {
             "//h",
             "/foo?bar=@example.com",
         ] {
-            let Err(error) = Target::parse(url) else {
+            let Err(error) = Target::parse(url, &SCHEMES) else {
                 panic!("{url:?} was taken")
             };
             assert_eq!(error.kind(), ErrorKind::Invalid, "{url:?}");

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -67,6 +68,38 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Connects to an address, with `TCP_NODELAY` set where it applies.
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream>;
+}
+
+/// A runtime that several clients share, of which type ever it is.
+#[async_trait]
+impl<R: Runtime + ?Sized> Runtime for Arc<R> {
+    fn check(&self) -> io::Result<()> {
+        (**self).check()
+    }
+
+    fn now(&self) -> Duration {
+        (**self).now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        (**self).sleep(duration)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        (**self).spawn(task);
+    }
+
+    fn random(&self) -> u64 {
+        (**self).random()
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        (**self).resolve(host, port).await
+    }
+
+    async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
+        (**self).connect(address).await
+    }
 }
 
 /// Where to connect to.

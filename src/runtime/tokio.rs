@@ -1,5 +1,7 @@
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use ::tokio::net::TcpStream;
 use ::tokio::runtime::Handle;
 use ::tokio::time::Instant;
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::io::{AsyncRead, AsyncWrite};
 
@@ -85,14 +88,21 @@ fn no_runtime(error: impl std::error::Error + Send + Sync + 'static) -> io::Erro
 
 #[async_trait]
 impl Runtime for Tokio {
+    /// That there is a runtime, with sockets and timers. One that lacks them tells so by a panic alone,
+    /// which is caught here (what it prints on standard error is not).
     fn check(&self) -> io::Result<()> {
-        match &self.handle {
-            Some(_) => Ok(()),
-            None => Err(io::Error::new(
+        let Some(handle) = &self.handle else {
+            return Err(io::Error::new(
                 io::ErrorKind::NotConnected,
                 "this is not a tokio runtime: call it in one, or give the client Tokio::with_handle",
-            )),
-        }
+            ));
+        };
+        let _guard = handle.enter();
+        needs("timers", "enable_time", || {
+            drop(::tokio::time::sleep(Duration::ZERO));
+            Ok(())
+        })?;
+        needs("sockets", "enable_io", open_a_socket)
     }
 
     fn now(&self) -> Duration {
@@ -103,7 +113,10 @@ impl Runtime for Tokio {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         // A timer has to be made inside of the runtime, while this may be called from outside.
         let _guard = self.handle.as_ref().map(Handle::enter);
-        Box::pin(::tokio::time::sleep(duration))
+        Box::pin(Sleep {
+            runtime: self.handle.clone(),
+            sleep: Some(Box::pin(::tokio::time::sleep(duration))),
+        })
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
@@ -129,6 +142,68 @@ impl Runtime for Tokio {
             }
             Address::Unix(path) => connect_to_socket(path).await,
         }
+    }
+}
+
+/// What a runtime has to be built with for this not to panic.
+fn needs(what: &str, method: &str, tried: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    catch_unwind(AssertUnwindSafe(tried)).unwrap_or_else(|_| {
+        let message =
+            format!("this tokio runtime has no {what}: build it with {method}, or enable_all");
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
+    })
+}
+
+#[cfg(unix)]
+fn open_a_socket() -> io::Result<()> {
+    ::tokio::net::UnixStream::pair().map(drop)
+}
+
+#[cfg(not(unix))]
+fn open_a_socket() -> io::Result<()> {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_nonblocking(true)?;
+    ::tokio::net::UdpSocket::from_std(socket).map(drop)
+}
+
+/// A sleep that never ends when its runtime is gone, where tokio's own panics.
+struct Sleep {
+    runtime: Option<Handle>,
+    /// `None` once the runtime is known to be gone.
+    sleep: Option<Pin<Box<::tokio::time::Sleep>>>,
+}
+
+impl Sleep {
+    /// Whether the runtime is gone, as far as can be told: within a runtime it is taken for the one.
+    fn is_dead(&self) -> bool {
+        let Some(runtime) = self
+            .runtime
+            .as_ref()
+            .filter(|_| Handle::try_current().is_err())
+        else {
+            return false;
+        };
+        // A runtime that is gone drops what it is given at once.
+        let given = runtime.spawn(std::future::ready(()));
+        matches!(given.now_or_never(), Some(Err(_)))
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_dead() {
+            self.sleep = None;
+        }
+        let Some(sleep) = &mut self.sleep else {
+            return Poll::Pending;
+        };
+        let polled = catch_unwind(AssertUnwindSafe(|| sleep.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            self.sleep = None;
+            Poll::Pending
+        })
     }
 }
 

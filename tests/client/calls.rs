@@ -263,3 +263,64 @@ fn a_close_that_a_transport_reports_as_an_error_is_the_servers_all_the_same() {
         );
     });
 }
+
+/// A transport for URLs of its own.
+struct Pigeons(MockTransport);
+
+#[engineio_client::async_trait]
+impl engineio_client::Transport for Pigeons {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn schemes(&self) -> Vec<&'static str> {
+        vec!["pigeon"]
+    }
+
+    async fn open(
+        &self,
+        runtime: &Arc<dyn Runtime>,
+        request: engineio_client::OpenRequest,
+    ) -> Result<engineio_client::Link, Error> {
+        self.0.open(runtime, request).await
+    }
+}
+
+#[test]
+fn r16_a_transport_says_which_schemes_it_takes() {
+    under_all_orders(async |runtime| {
+        let (pigeons, mut server) = MockTransport::new("pigeons");
+        let builder = Builder::new("pigeon://loft:7/a?b=1", Pigeons(pigeons), runtime.clone());
+        let _client = builder.start().unwrap();
+        let open = server.opened().await;
+        assert_eq!(open.request.url.as_str(), "pigeon://loft:7/a/");
+        assert_eq!(open.request.query, "b=1");
+
+        let (pigeons, _server) = MockTransport::new("pigeons");
+        let builder = Builder::new("http://loft/", Pigeons(pigeons), runtime.clone());
+        let error = builder.start().map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("pigeon"), "{error}");
+
+        // A list takes what one of its own does.
+        let (pigeons, mut server) = MockTransport::new("pigeons");
+        let (other, _other) = MockTransport::new("other");
+        let list = Transports::new().with(other).with(Pigeons(pigeons));
+        for url in ["pigeon://loft", "https://loft"] {
+            let builder = Builder::new(url, list.clone(), runtime.clone());
+            let _client = builder.transports(["pigeons"]).start().unwrap();
+            drop(server.opened().await);
+        }
+    });
+}
+
+#[test]
+fn a_runtime_may_be_shared_whatever_its_type() {
+    let runtime: Arc<dyn Runtime> = Arc::new(MockRuntime::new());
+    let (websocket, _server) = MockTransport::new("websocket");
+    let transports = Transports::new().with(websocket);
+    let client = Builder::new("http://localhost/", transports, Arc::clone(&runtime))
+        .start()
+        .unwrap();
+    assert_eq!(client.runtime().now(), runtime.now());
+}

@@ -171,7 +171,12 @@ impl Dialer {
     ) -> Result<Dialed, Error> {
         let tls = match url.scheme() {
             "https" => Some(self.tls.connector(url)?),
-            _ => None,
+            "http" => None,
+            // Another transport of the list takes it.
+            other => {
+                let message = format!("a URL of the scheme {other:?} can't be connected to by TCP");
+                return Err(Error::new(ErrorKind::Connect, message));
+            }
         };
         let proxy = match address {
             Some(_) => None,

@@ -1,0 +1,30 @@
+//! The thread that sessions of blocking clients run on. In a process of its own, whose limits it changes.
+
+#![cfg(target_os = "linux")]
+
+use std::net::TcpListener;
+
+use engineio_client::{ErrorKind, blocking};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+#[test]
+fn s14_a_thread_that_could_not_be_started_is_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    drop(listener);
+
+    let before = getrlimit(Resource::Nofile);
+    let few = Rlimit {
+        current: Some(3),
+        maximum: before.maximum,
+    };
+    setrlimit(Resource::Nofile, few).expect("less is always allowed");
+    let first = blocking::connect(&url).map(drop);
+    setrlimit(Resource::Nofile, before).expect("as it was");
+    let first = first.expect_err("there are no descriptors");
+    assert_eq!(first.kind(), ErrorKind::Runtime, "{}", first.report());
+
+    let second = blocking::connect(&url).map(drop);
+    let second = second.expect_err("nobody listens");
+    assert_eq!(second.kind(), ErrorKind::Connect, "{}", second.report());
+}
