@@ -191,7 +191,7 @@ pub(super) struct WireSender {
 #[async_trait]
 impl PacketSender for WireSender {
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
-        if batch.iter().any(|packet| *packet == Packet::Upgrade) {
+        if batch.contains(&Packet::Upgrade) {
             self.upgraded.store(true, Ordering::Relaxed);
         }
         let messages = batch.iter().filter_map(|packet| match packet {
