@@ -71,7 +71,6 @@ mod engine;
 mod error;
 mod event;
 mod front;
-pub mod handlers;
 pub mod http;
 pub mod mode;
 mod packet;
@@ -82,8 +81,11 @@ pub mod transport;
 pub mod transports;
 
 pub use async_trait::async_trait;
-pub use client::{Backlog, Builder, Client, Handle, SinkError, Task};
-pub use error::{Error, ErrorKind, SendAllError, SendError, SendJsonError};
+pub use client::handlers;
+pub use client::{
+    Backlog, Builder, Client, Handle, SendAllError, SendError, SendJsonError, SinkError, Task,
+};
+pub use error::{Error, ErrorKind};
 pub use event::{Closed, Connected, Event, PeerClose, Reason};
 #[cfg(feature = "async-std")]
 pub use front::async_std;

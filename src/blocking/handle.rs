@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::park::block_on;
 use crate::client::Backlog;
-use crate::error::{Error, SendAllError, SendError, SendJsonError};
+use crate::client::{SendAllError, SendError, SendJsonError};
+use crate::error::{Error, ErrorKind};
 use crate::event::{Closed, Connected};
 use crate::packet::Message;
 
@@ -176,7 +177,7 @@ impl Handle {
         thread::Builder::new()
             .name("engineio-task".to_owned())
             .spawn(task)
-            .map_err(super::no_thread)
+            .map_err(no_thread)
     }
 
     /// Lets this thread sleep.
@@ -189,4 +190,8 @@ impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
     }
+}
+
+pub(super) fn no_thread(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Runtime, "there can be no more threads").with_source(error)
 }

@@ -35,12 +35,15 @@ use serde::Serialize;
 pub use background::Background;
 pub use handle::Handle;
 
+use handle::no_thread;
+
 use park::block_on;
 
+use crate::client::handlers::{Outcome, Plain};
 use crate::client::{Backlog, Builder};
-use crate::error::{Error, ErrorKind, SendAllError, SendError, SendJsonError};
+use crate::client::{SendAllError, SendError, SendJsonError};
+use crate::error::{Error, ErrorKind};
 use crate::event::{Closed, Connected, Event};
-use crate::handlers::{Outcome, Plain};
 use crate::mode::Blocking;
 use crate::packet::Message;
 use crate::runtime::Runtime;
@@ -419,8 +422,4 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
             .on_disconnect(move |handle, closed| handler(Handle::new(handle), closed));
         self
     }
-}
-
-fn no_thread(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Runtime, "there can be no more threads").with_source(error)
 }

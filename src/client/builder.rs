@@ -1,31 +1,27 @@
 //! Everything that can be set about a connection.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use tracing::{Instrument as _, Span};
+use http::header::{HeaderName, HeaderValue};
+use tracing::Instrument as _;
 
 use super::amount::Amount;
-use super::driver::Driver;
-use super::inbox::{Audience, Reader, Side};
-use super::log::{self, Log};
-use super::shared::Shared;
-use super::target::{Target, is_of_the_protocol};
-use super::{Client, Handle};
-use crate::cookies::Jar;
-use crate::engine::Config;
+use super::handle::Handle;
+use super::handlers::{Handlers, Outcome};
+use super::session::Client;
+use super::settings::Settings;
+use super::start::{Started, start};
+use super::target::is_of_the_protocol;
 use crate::error::{Error, ErrorKind};
 use crate::event::Closed;
-use crate::handlers::{HandlerTask, Handlers, Outcome};
 use crate::mode::Async;
 use crate::packet::Message;
 use crate::runtime::Runtime;
-use crate::transport::{Activity, Limits, OpenRequest, Transport, add_query};
+use crate::transport::{Limits, Transport, add_query};
 
 /// Sets up a connection: where to, how, and within which limits.
 ///
@@ -76,28 +72,35 @@ pub struct Builder<T: Transport, R: Runtime, M = Async> {
     mode: PhantomData<fn() -> M>,
 }
 
-#[derive(Clone)]
-struct Settings {
-    url: String,
-    names: Option<Vec<String>>,
-    path: Option<String>,
-    trailing_slash: bool,
-    query: String,
-    headers: HeaderMap,
-    cookies: bool,
-    /// How many, and how many bytes of them.
-    cookie_limits: (usize, usize),
-    /// The first thing that was wrong.
-    fault: Option<Error>,
-    timestamps: bool,
-    limits: Limits,
-    /// The limit of a body, where it does not follow from that of a message.
-    max_body: Option<usize>,
-    outbox: Amount,
-    inbox: Amount,
-    remember_upgrade: bool,
-    log_contents: bool,
-    config: Config,
+impl<T: Transport + Default, R: Runtime + Default> Client<T, R> {
+    /// Sets up a connection; see [`Builder`] for what can be set.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// let client = engineio_client::tokio::Client::builder("http://localhost:3000")
+    ///     .header("Authorization", "Bearer ...")
+    ///     .transports(["websocket"])
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(url: impl AsRef<str>) -> Builder<T, R> {
+        Builder::new(url, T::default(), R::default())
+    }
+
+    /// Connects with the defaults, and waits until the session is open.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Builder::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, it closes what it has begun.
+    pub async fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
+        Self::builder(url).connect().await
+    }
 }
 
 impl<T: Transport, R: Runtime> Builder<T, R> {
@@ -134,7 +137,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
             span,
         } = self.begin()?;
         if let Some(handlers) = handlers {
-            let runtime = Arc::clone(&client.handle.shared().runtime);
+            let runtime = Arc::clone(&client.handle_ref().shared().runtime);
             runtime.spawn(Box::pin(handlers.on_runtime().instrument(span)));
         }
         Ok(client)
@@ -263,52 +266,9 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     }
 }
 
-/// A session that was started, and the task of its handlers, which is to be run.
-pub(crate) struct Started<T: Transport, R: Runtime> {
-    pub(crate) client: Client<T, R>,
-    pub(crate) handlers: Option<HandlerTask>,
-    pub(crate) span: Span,
-}
-
 impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     pub(crate) fn in_mode(url: impl AsRef<str>, transport: T, runtime: R) -> Self {
-        let limits = Limits::default();
-        let settings = Settings {
-            url: url.as_ref().to_owned(),
-            names: None,
-            path: None,
-            trailing_slash: true,
-            query: String::new(),
-            headers: HeaderMap::new(),
-            cookies: true,
-            cookie_limits: (64, 16 * 1024),
-            fault: None,
-            timestamps: true,
-            limits,
-            max_body: None,
-            outbox: Amount {
-                messages: 2048,
-                bytes: 2 * 1024 * 1024,
-            },
-            inbox: Amount {
-                messages: 1024,
-                bytes: 128 * 1024,
-            },
-            remember_upgrade: false,
-            log_contents: false,
-            config: Config {
-                transports: Vec::new(),
-                fall_back: true,
-                upgrade: true,
-                open_timeout: Duration::from_secs(10),
-                send_timeout: Duration::from_secs(10),
-                upgrade_timeout: Duration::from_secs(7),
-                close_timeout: Duration::from_secs(5),
-                close_limit: Duration::from_secs(60),
-                payload_packets: 16,
-                handshake_size: limits.head,
-            },
-        };
+        let settings = Settings::new(url.as_ref());
         Self {
             transport,
             runtime,
@@ -606,86 +566,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     }
 
     pub(crate) fn begin(self) -> Result<Started<T, R>, Error> {
-        if let Some(fault) = self.settings.fault {
-            return Err(fault);
-        }
-        self.runtime.check().map_err(|error| {
-            Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
-        })?;
-        let names = choose(&self.transport.names(), self.settings.names.as_deref())?;
-        let mut target = Target::parse(&self.settings.url, &self.transport.schemes())?;
-        target.set_path(self.settings.path.as_deref(), self.settings.trailing_slash)?;
-        target.add_query(&self.settings.query);
-        let mut headers = self.settings.headers;
-        if let Some(name) = FRAMING.iter().find(|name| headers.contains_key(*name)) {
-            let message =
-                format!("the header {name} is not yours to set: each request has its own");
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
-        if let Some(credentials) = target.credentials
-            && !headers.contains_key(AUTHORIZATION)
-        {
-            headers.insert(AUTHORIZATION, credentials);
-        }
-        let mut config = self.settings.config;
-        config.transports = names;
-        let mut origin = target.url.origin().ascii_serialization();
-        if let Some(address) = &target.address {
-            origin = format!("unix://{address}");
-        }
-        if self.settings.remember_upgrade && remembered(&origin) {
-            // The others stay behind it, to fall back on.
-            config.transports.sort_by_key(|name| *name != "websocket");
-        }
-        let runtime = Arc::new(self.runtime);
-        let dynamic: Arc<dyn Runtime> = Arc::<R>::clone(&runtime);
-        let mut request = OpenRequest::new("", target.url, Activity::new(Arc::clone(&dynamic)));
-        request.query = target.query;
-        request.address = target.address;
-        request.headers = headers;
-        let (cookies, bytes) = self.settings.cookie_limits;
-        request.cookies = self.settings.cookies.then(|| Jar::new(cookies, bytes));
-        request.timestamps = self.settings.timestamps;
-        request.limits = self.settings.limits;
-        request.limits.body = self.settings.max_body.unwrap_or(self.settings.limits.body);
-        request.dial_timeout = config.open_timeout;
-        let remember = self.settings.remember_upgrade.then_some(origin);
-        let handlers = self.handlers;
-        let audience = Audience {
-            handlers: !handlers.is_empty(),
-            messages: if handlers.take_messages() {
-                Side::Handlers
-            } else {
-                Side::Client
-            },
-        };
-        let shared = Arc::new(Shared::new(
-            Arc::clone(&dynamic),
-            self.settings.outbox,
-            self.settings.inbox,
-            audience,
-            handlers.hear_of_the_end(),
-        ));
-        let span = log::span(&request);
-        let driver = Driver::new(
-            Arc::clone(&shared),
-            Arc::clone(&dynamic),
-            Arc::new(self.transport),
-            request,
-            config,
-            remember,
-            Log::new(span.clone(), self.settings.log_contents),
-        );
-        dynamic.spawn(Box::pin(driver.instrument(span.clone())));
-        let handlers = audience.handlers.then(|| {
-            let reader = Reader::new(Arc::clone(&shared), Side::Handlers);
-            handlers.into_task(Arc::clone(&shared), reader)
-        });
-        Ok(Started {
-            client: Client::new(shared, runtime),
-            handlers,
-            span,
-        })
+        start(self.transport, self.runtime, self.settings, self.handlers)
     }
 }
 
@@ -696,95 +577,5 @@ impl<T: Transport, R: Runtime, M> fmt::Debug for Builder<T, R, M> {
         f.debug_struct("Builder")
             .field("transports", &names)
             .finish_non_exhaustive()
-    }
-}
-
-/// What tells where a body ends. With another's, the server would wait for the rest of a body that
-/// has none, or take a part of it for the whole.
-const FRAMING: [HeaderName; 2] = [CONTENT_LENGTH, TRANSFER_ENCODING];
-
-/// The names to use, each checked against what the transport knows.
-fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'static str>, Error> {
-    let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
-    let Some(wanted) = wanted else {
-        if known.is_empty() {
-            return invalid(
-                "this build has no transport: enable the feature polling or websocket".into(),
-            );
-        }
-        return Ok(known.to_vec());
-    };
-    let mut names = Vec::new();
-    for name in wanted {
-        match known.iter().find(|known| *known == name) {
-            Some(known) if names.contains(known) => {
-                return invalid(format!("the transport {name:?} is named twice"));
-            }
-            Some(known) => names.push(*known),
-            None => {
-                return invalid(format!(
-                    "there is no transport {name:?}: there are {}",
-                    known.join(" and ")
-                ));
-            }
-        }
-    }
-    if names.is_empty() {
-        return invalid("the list of transports is empty".into());
-    }
-    Ok(names)
-}
-
-/// The origins whose servers have upgraded a session, of those that asked to be remembered.
-static UPGRADED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-
-/// A program that talks to more servers than this forgets some.
-const MOST_REMEMBERED: usize = 1024;
-
-fn remembered(origin: &str) -> bool {
-    UPGRADED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .contains(origin)
-}
-
-pub(super) fn remember(origin: &str, upgraded: bool) {
-    let mut origins = UPGRADED.lock().unwrap_or_else(PoisonError::into_inner);
-    if !upgraded {
-        origins.remove(origin);
-    } else if origins.insert(origin.to_owned()) && origins.len() > MOST_REMEMBERED {
-        origins.pop_first();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn transports_are_chosen_by_name_in_the_users_order() {
-        // python-engineio: test_some_invalid_transports
-        let known = ["polling", "websocket"];
-        let names = |list: &[&str]| {
-            list.iter()
-                .map(|name| (*name).to_owned())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(choose(&known, None).unwrap(), known);
-        assert_eq!(
-            choose(&known, Some(&names(&["websocket", "polling"]))).unwrap(),
-            ["websocket", "polling"]
-        );
-        for wrong in [
-            &[][..],
-            &["carrier-pigeon"],
-            &["websocket", "carrier-pigeon"],
-            &["polling", "polling"],
-        ] {
-            assert_eq!(
-                choose(&known, Some(&names(wrong))).unwrap_err().kind(),
-                ErrorKind::Invalid
-            );
-        }
     }
 }

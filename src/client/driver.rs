@@ -13,11 +13,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::log::Log;
+use super::panic_text::panic_text;
 use super::shared::{Shared, Upgrade};
+use super::upgrade_memory;
 use crate::engine::{Call, Config, Engine, Input, LinkId, Output};
 use crate::error::Error;
 use crate::event::{Event, PeerClose, Reason};
-use crate::handlers::words;
 use crate::packet::{Message, Packet};
 use crate::runtime::Runtime;
 use crate::transport::{Activity, Link, OpenRequest, PacketReceiver, PacketSender, Transport};
@@ -389,7 +390,7 @@ impl Driver {
             let half = self.links.remove(at);
             let transport = half.transport;
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(half))) {
-                self.log.drop_panicked(transport, words(&*panic));
+                self.log.drop_panicked(transport, panic_text(&*panic));
             }
         }
     }
@@ -449,18 +450,18 @@ impl Driver {
                     state.transport = Some(connected.transport);
                 });
                 self.upgrade_is_open = true;
-                self.remember(connected.transport == "websocket");
+                self.remember(Some(connected.transport));
             }
             Some(Event::Upgraded { transport }) => {
                 self.log.upgraded(transport);
                 self.upgrade_error = None;
                 self.shared.state().transport = Some(*transport);
-                self.remember(*transport == "websocket");
+                self.remember(Some(transport));
             }
             Some(Event::UpgradeFailed { transport, error }) => {
                 self.log.upgrade_failed(transport, error);
                 self.upgrade_error = Some(error.clone());
-                self.remember(false);
+                self.remember(None);
             }
             _ => {}
         }
@@ -477,9 +478,9 @@ impl Driver {
         self.shared.turn(|state| state.upgrade = Some(upgrade));
     }
 
-    fn remember(&self, upgraded: bool) {
+    fn remember(&self, transport: Option<&str>) {
         if let Some(origin) = &self.remember {
-            super::builder::remember(origin, upgraded);
+            upgrade_memory::remember(origin, transport);
         }
     }
 

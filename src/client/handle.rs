@@ -12,11 +12,12 @@ use futures::Sink;
 use futures::future::BoxFuture;
 use serde::Serialize;
 
-use super::Task;
 use super::outbox::{Refusal, Seat, SinkFlush, closed_error};
+use super::send_error::{SendAllError, SendError, SendJsonError};
 use super::shared::{Shared, State, TurnTicket, Upgrade};
+use super::task::Task;
 use super::waiting::{Flushing, Sending, Turning};
-use crate::error::{Error, ErrorKind, SendAllError, SendError, SendJsonError};
+use crate::error::{Error, ErrorKind};
 use crate::event::{Closed, Connected, Reason};
 use crate::packet::Message;
 

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 
+use futures::task::AtomicWaker;
+
 use super::amount::Amount;
-use super::shared::{Shared, lock};
+use super::lock::{lock, wake as wake_task};
 use crate::event::Event;
 use crate::packet::Message;
 
@@ -44,6 +46,8 @@ pub(crate) struct Inboxes {
     capacity: Amount,
     /// Nobody reads messages any more.
     discards: AtomicBool,
+    /// The task of the driver.
+    driver: Arc<AtomicWaker>,
 }
 
 /// What came and has not been taken by its reader.
@@ -79,7 +83,7 @@ impl Tally {
 }
 
 impl Inboxes {
-    pub(crate) fn new(capacity: Amount, audience: Audience) -> Self {
+    pub(crate) fn new(capacity: Amount, audience: Audience, driver: Arc<AtomicWaker>) -> Self {
         Self {
             audience,
             client: Mutex::default(),
@@ -91,6 +95,7 @@ impl Inboxes {
             stalled: AtomicBool::new(false),
             capacity,
             discards: AtomicBool::new(false),
+            driver,
         }
     }
 
@@ -245,13 +250,13 @@ impl Inbox {
 
 fn wake(reader: Option<Waker>) {
     if let Some(reader) = reader {
-        super::shared::wake(reader);
+        wake_task(reader);
     }
 }
 
 /// One of the readers, with what it has taken out in one go.
 pub(crate) struct Reader {
-    shared: Arc<Shared>,
+    inboxes: Arc<Inboxes>,
     side: Side,
     incoming: std::vec::IntoIter<Event>,
     /// What was read, and what of it the driver was told.
@@ -261,9 +266,9 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(shared: Arc<Shared>, side: Side) -> Self {
+    pub(crate) fn new(inboxes: Arc<Inboxes>, side: Side) -> Self {
         Self {
-            shared,
+            inboxes,
             side,
             incoming: Vec::new().into_iter(),
             read: Tally::default(),
@@ -287,14 +292,14 @@ impl Reader {
                 if let Event::Message(message) = &event {
                     self.read.add(message);
                     self.tell();
-                    if self.shared.inboxes.discards() {
+                    if self.inboxes.discards() {
                         continue;
                     }
                 }
                 return Poll::Ready(Some(event));
             }
             self.tell_rest();
-            match ready!(self.shared.inboxes.poll_take(self.side, cx.as_deref_mut())) {
+            match ready!(self.inboxes.poll_take(self.side, cx.as_deref_mut())) {
                 Some(events) => self.incoming = events.into_iter(),
                 None => {
                     self.finished = true;
@@ -308,7 +313,7 @@ impl Reader {
     /// little to keep it waiting.
     fn tell(&mut self) {
         let news = self.read.since(self.told);
-        if self.shared.inboxes.is_worth_telling(news) {
+        if self.inboxes.is_worth_telling(news) {
             self.tell_rest();
         }
     }
@@ -317,8 +322,8 @@ impl Reader {
     fn tell_rest(&mut self) {
         if self.read.since(self.told).messages > 0 {
             self.told = self.read;
-            if self.shared.inboxes.read(self.read) {
-                self.shared.driver.wake();
+            if self.inboxes.read(self.read) {
+                self.inboxes.driver.wake();
             }
         }
     }

@@ -3,31 +3,29 @@
 //! A batch crosses under one lock and with one wake-up, whatever its length.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use futures::task::AtomicWaker;
 
 use super::amount::Amount;
 use super::inbox::{Audience, Inboxes};
-use super::log::TARGET;
+use super::lock::{lock, wake};
 use super::outbox::{Outbox, Parcel, Refusal};
 use crate::engine::Acceptance;
 use crate::error::Error;
 use crate::event::{Closed, Connected, Event, Reason};
-use crate::handlers::words;
 use crate::packet::{Message, Packet};
 use crate::runtime::Runtime;
 
 pub(crate) struct Shared {
     state: Mutex<State>,
-    pub(crate) inboxes: Inboxes,
+    pub(crate) inboxes: Arc<Inboxes>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(super) outbox_capacity: Amount,
     /// The task of the driver.
-    pub(crate) driver: AtomicWaker,
+    pub(crate) driver: Arc<AtomicWaker>,
 }
 
 pub(crate) struct State {
@@ -87,21 +85,6 @@ impl State {
     }
 }
 
-/// No code of ours can panic under a lock. No code of the user's runs under one, wakers included: they
-/// are called and dropped outside, since either may come back here.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    #[cfg(any(test, fuzzing))]
-    super::test_model::assert_free(mutex);
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Wakes a task. That its waker panics is no reason to forget the others.
-pub(super) fn wake(waker: Waker) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        tracing::error!(target: TARGET, panic = words(&*panic), "a waker panicked");
-    }
-}
-
 impl Shared {
     pub(crate) fn new(
         runtime: Arc<dyn Runtime>,
@@ -120,12 +103,13 @@ impl Shared {
             retired: Vec::new(),
             next_ticket: 0,
         };
+        let driver = Arc::new(AtomicWaker::new());
         Self {
             state: Mutex::new(state),
-            inboxes: Inboxes::new(inbox_capacity, audience),
+            inboxes: Arc::new(Inboxes::new(inbox_capacity, audience, Arc::clone(&driver))),
             runtime,
             outbox_capacity,
-            driver: AtomicWaker::new(),
+            driver,
         }
     }
 

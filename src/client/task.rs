@@ -10,8 +10,8 @@ use futures::FutureExt as _;
 use futures::channel::oneshot;
 use futures::future::{AbortHandle, abortable};
 
+use super::panic_text::panic_text;
 use crate::error::{Error, ErrorKind};
-use crate::handlers::words;
 use crate::runtime::Runtime;
 
 /// A task that runs in the background, from [`Handle::spawn`](crate::Handle::spawn).
@@ -63,7 +63,7 @@ impl<O> Future for Task<O> {
         Poll::Ready(match ready!(self.result.poll_unpin(cx)) {
             Ok(Ok(output)) => Ok(output),
             Ok(Err(panic)) => {
-                let message = format!("the task panicked: {}", words(&*panic));
+                let message = format!("the task panicked: {}", panic_text(&*panic));
                 Err(Error::new(ErrorKind::Aborted, message))
             }
             Err(_) => Err(Error::new(

@@ -49,7 +49,7 @@ use http::header::{COOKIE, DATE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 use url::Url;
 
-use parse::{Lifetime, SetCookie};
+use parse::{Lifetime, SetCookie, is_secure};
 
 /// The cookies that a server has set. Clones share them.
 ///
@@ -286,10 +286,6 @@ const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 fn wall_clock() -> Option<i64> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     i64::try_from(since.ok()?.as_secs()).ok()
-}
-
-fn is_secure(url: &Url) -> bool {
-    matches!(url.scheme(), "https" | "wss")
 }
 
 /// RFC 6265, 5.1.4: `/a` is for `/a` and `/a/b`, and not for `/ab`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::{date, is_secure};
+use super::date;
 
 /// One cookie, as the server sets it.
 #[derive(Debug, PartialEq)]
@@ -165,4 +165,8 @@ fn domain_matches(url: &Url, domain: &[u8]) -> bool {
     let (below, end) = host.split_at(above);
     let is_name = matches!(url.host(), Some(Host::Domain(_)));
     end.eq_ignore_ascii_case(domain) && (below.is_empty() || is_name && below.ends_with(b"."))
+}
+
+pub(super) fn is_secure(url: &Url) -> bool {
+    matches!(url.scheme(), "https" | "wss")
 }

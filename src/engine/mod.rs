@@ -28,7 +28,7 @@ pub(crate) use outbox::{Acceptance, Outgoing};
 
 use close::Closing;
 use heartbeat::Heartbeat;
-use outbox::Outbox;
+use outbox::{Outbox, messages};
 use pace::Pace;
 use upgrade::Probe;
 
@@ -629,13 +629,6 @@ impl Engine {
         }
         (uncertain, messages(self.outbox.take()).collect())
     }
-}
-
-fn messages(packets: impl IntoIterator<Item = Packet>) -> impl Iterator<Item = Message> {
-    packets.into_iter().filter_map(|packet| match packet {
-        Packet::Message(message) => Some(message),
-        _ => None,
-    })
 }
 
 /// Whether another transport may fare better: not when the server has spoken, and nonsense.

@@ -98,7 +98,7 @@ impl Outgoing {
     }
 
     pub(crate) fn into_messages(self) -> impl Iterator<Item = Message> {
-        super::messages(self.packets)
+        messages(self.packets)
     }
 }
 
@@ -269,4 +269,12 @@ impl Outbox {
 
 fn count(packets: usize) -> u64 {
     u64::try_from(packets).unwrap_or(u64::MAX)
+}
+
+/// What of these the user has sent.
+pub(super) fn messages(packets: impl IntoIterator<Item = Packet>) -> impl Iterator<Item = Message> {
+    packets.into_iter().filter_map(|packet| match packet {
+        Packet::Message(message) => Some(message),
+        _ => None,
+    })
 }

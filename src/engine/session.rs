@@ -142,7 +142,7 @@ impl Engine {
     /// may tell why.
     pub(super) fn send_failed(&mut self, error: Error) {
         if let Some(sending) = self.current.sending.take() {
-            self.uncertain = super::messages(sending.batch.into_packets()).collect();
+            self.uncertain = super::outbox::messages(sending.batch.into_packets()).collect();
         }
         self.drain(Reason::Transport(error));
     }

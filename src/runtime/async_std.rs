@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 
 use super::clock::Clock;
-use super::{Address, BoxedStream, Runtime};
+use super::traits::{Address, BoxedStream, Runtime};
 
 /// async-std. It is discontinued upstream (RUSTSEC-2025-0052), and kept here for programs that
 /// still run on it.
@@ -80,5 +80,5 @@ async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
 
 #[cfg(not(unix))]
 async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
-    Err(super::unsupported(path))
+    Err(super::traits::unsupported(path))
 }

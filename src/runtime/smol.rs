@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 
 use super::clock::Clock;
-use super::{Address, BoxedStream, Runtime};
+use super::traits::{Address, BoxedStream, Runtime};
 
 /// smol: its global executor, or one of yours.
 ///
@@ -119,5 +119,5 @@ async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
 
 #[cfg(not(unix))]
 async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
-    Err(super::unsupported(path))
+    Err(super::traits::unsupported(path))
 }

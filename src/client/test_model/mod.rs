@@ -38,8 +38,10 @@ use users::User;
 use wires::{Answer, Call, CallKind, Clock, Flag, Planned, Wires};
 
 use super::amount::Amount;
+use super::builder::Builder;
+use super::handle::Handle;
 use super::outbox::Audit;
-use super::{Builder, Client, Handle};
+use super::session::Client;
 use crate::event::Event;
 use crate::packet::{Message, Packet};
 

@@ -56,7 +56,6 @@
 //!   been handled. Without one they return when the session has ended, as [`Handle::wait`] and
 //!   [`Handle::disconnect`] always do, so that a handler can await those.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -65,7 +64,11 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use crate::client::{Handle, Reader, Shared, TARGET};
+use super::handle::Handle;
+use super::inbox::Reader;
+use super::log::TARGET;
+use super::panic_text::panic_text;
+use super::shared::Shared;
 use crate::event::{Closed, Event};
 use crate::packet::Message;
 use crate::runtime::Runtime;
@@ -482,18 +485,9 @@ fn report(which: &'static str, result: std::thread::Result<Result<(), HandlerErr
         }
         Err(panic) => {
             tracing::error!(target: TARGET, handler = which,
-                panic = words(&*panic),
+                panic = panic_text(&*panic),
                 "a handler panicked"
             );
         }
-    }
-}
-
-/// What a panic was raised with, if it was a text.
-pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
-    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(words), _) => words,
-        (_, Some(words)) => words,
-        (None, None) => "not with a text",
     }
 }

@@ -1,0 +1,181 @@
+//! How a session is put together and begins.
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
+use tracing::{Instrument as _, Span};
+
+use super::driver::Driver;
+use super::handlers::{HandlerTask, Handlers};
+use super::inbox::{Audience, Reader, Side};
+use super::log::{self, Log};
+use super::session::Client;
+use super::settings::Settings;
+use super::shared::Shared;
+use super::target::Target;
+use super::upgrade_memory::prefer_remembered;
+use crate::cookies::Jar;
+use crate::error::{Error, ErrorKind};
+use crate::runtime::Runtime;
+use crate::transport::{Activity, OpenRequest, Transport};
+
+/// A session that was started, and the task of its handlers, which is to be run.
+pub(crate) struct Started<T: Transport, R: Runtime> {
+    pub(crate) client: Client<T, R>,
+    pub(crate) handlers: Option<HandlerTask>,
+    pub(crate) span: Span,
+}
+
+/// Checks what was set, and spawns the task of the session.
+pub(super) fn start<T: Transport, R: Runtime>(
+    transport: T,
+    runtime: R,
+    settings: Settings,
+    handlers: Handlers,
+) -> Result<Started<T, R>, Error> {
+    if let Some(fault) = settings.fault {
+        return Err(fault);
+    }
+    runtime.check().map_err(|error| {
+        Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
+    })?;
+    let names = choose(&transport.names(), settings.names.as_deref())?;
+    let mut target = Target::parse(&settings.url, &transport.schemes())?;
+    target.set_path(settings.path.as_deref(), settings.trailing_slash)?;
+    target.add_query(&settings.query);
+    let mut headers = settings.headers;
+    if let Some(name) = FRAMING.iter().find(|name| headers.contains_key(*name)) {
+        let message = format!("the header {name} is not yours to set: each request has its own");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    if let Some(credentials) = target.credentials
+        && !headers.contains_key(AUTHORIZATION)
+    {
+        headers.insert(AUTHORIZATION, credentials);
+    }
+    let mut config = settings.config;
+    config.transports = names;
+    let mut origin = target.url.origin().ascii_serialization();
+    if let Some(address) = &target.address {
+        origin = format!("unix://{address}");
+    }
+    if settings.remember_upgrade {
+        prefer_remembered(&origin, &mut config.transports);
+    }
+    let runtime = Arc::new(runtime);
+    let dynamic: Arc<dyn Runtime> = Arc::<R>::clone(&runtime);
+    let mut request = OpenRequest::new("", target.url, Activity::new(Arc::clone(&dynamic)));
+    request.query = target.query;
+    request.address = target.address;
+    request.headers = headers;
+    let (cookies, bytes) = settings.cookie_limits;
+    request.cookies = settings.cookies.then(|| Jar::new(cookies, bytes));
+    request.timestamps = settings.timestamps;
+    request.limits = settings.limits;
+    request.limits.body = settings.max_body.unwrap_or(settings.limits.body);
+    request.dial_timeout = config.open_timeout;
+    let remember = settings.remember_upgrade.then_some(origin);
+    let audience = Audience {
+        handlers: !handlers.is_empty(),
+        messages: if handlers.take_messages() {
+            Side::Handlers
+        } else {
+            Side::Client
+        },
+    };
+    let shared = Arc::new(Shared::new(
+        Arc::clone(&dynamic),
+        settings.outbox,
+        settings.inbox,
+        audience,
+        handlers.hear_of_the_end(),
+    ));
+    let span = log::span(&request);
+    let driver = Driver::new(
+        Arc::clone(&shared),
+        Arc::clone(&dynamic),
+        Arc::new(transport),
+        request,
+        config,
+        remember,
+        Log::new(span.clone(), settings.log_contents),
+    );
+    dynamic.spawn(Box::pin(driver.instrument(span.clone())));
+    let handlers = audience.handlers.then(|| {
+        let reader = Reader::new(Arc::clone(&shared.inboxes), Side::Handlers);
+        handlers.into_task(Arc::clone(&shared), reader)
+    });
+    Ok(Started {
+        client: Client::new(shared, runtime),
+        handlers,
+        span,
+    })
+}
+
+/// What tells where a body ends. With another's, the server would wait for the rest of a body that
+/// has none, or take a part of it for the whole.
+const FRAMING: [HeaderName; 2] = [CONTENT_LENGTH, TRANSFER_ENCODING];
+
+/// The names to use, each checked against what the transport knows.
+fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'static str>, Error> {
+    let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
+    let Some(wanted) = wanted else {
+        if known.is_empty() {
+            return invalid(
+                "this build has no transport: enable the feature polling or websocket".into(),
+            );
+        }
+        return Ok(known.to_vec());
+    };
+    let mut names = Vec::new();
+    for name in wanted {
+        match known.iter().find(|known| *known == name) {
+            Some(known) if names.contains(known) => {
+                return invalid(format!("the transport {name:?} is named twice"));
+            }
+            Some(known) => names.push(*known),
+            None => {
+                return invalid(format!(
+                    "there is no transport {name:?}: there are {}",
+                    known.join(" and ")
+                ));
+            }
+        }
+    }
+    if names.is_empty() {
+        return invalid("the list of transports is empty".into());
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transports_are_chosen_by_name_in_the_users_order() {
+        // python-engineio: test_some_invalid_transports
+        let known = ["polling", "websocket"];
+        let names = |list: &[&str]| {
+            list.iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(choose(&known, None).unwrap(), known);
+        assert_eq!(
+            choose(&known, Some(&names(&["websocket", "polling"]))).unwrap(),
+            ["websocket", "polling"]
+        );
+        for wrong in [
+            &[][..],
+            &["carrier-pigeon"],
+            &["websocket", "carrier-pigeon"],
+            &["polling", "polling"],
+        ] {
+            assert_eq!(
+                choose(&known, Some(&names(wrong))).unwrap_err().kind(),
+                ErrorKind::Invalid
+            );
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The trait of a runtime, and what its connections are.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use futures::io::{AsyncRead, AsyncWrite};
+
+/// What the client needs of a runtime: a clock, timers, tasks, names and connections.
+#[async_trait]
+pub trait Runtime: Send + Sync + 'static {
+    /// Whether the runtime can be used from here; asked before anything else is.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, in words for the user.
+    fn check(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The time since a fixed point. Where the system can tell, the time during which the machine
+    /// was suspended counts: a session dies while it sleeps.
+    fn now(&self) -> Duration;
+
+    /// Resolves when this time has passed.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// Runs a task in the background.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+
+    /// A number that is different each time, for cache-busters, masks and keys. Tests seed it.
+    fn random(&self) -> u64;
+
+    /// The addresses of a host, best first.
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+
+    /// Connects to an address, with `TCP_NODELAY` set where it applies.
+    async fn connect(&self, address: &Address) -> io::Result<BoxedStream>;
+}
+
+/// A runtime that several clients share, of which type ever it is.
+#[async_trait]
+impl<R: Runtime + ?Sized> Runtime for Arc<R> {
+    fn check(&self) -> io::Result<()> {
+        (**self).check()
+    }
+
+    fn now(&self) -> Duration {
+        (**self).now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        (**self).sleep(duration)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        (**self).spawn(task);
+    }
+
+    fn random(&self) -> u64 {
+        (**self).random()
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        (**self).resolve(host, port).await
+    }
+
+    async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
+        (**self).connect(address).await
+    }
+}
+
+/// Where to connect to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// A TCP socket.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// A connection, in both directions.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
+
+/// Any connection.
+pub type BoxedStream = Box<dyn ByteStream>;
+
+#[cfg(all(
+    not(unix),
+    any(feature = "tokio", feature = "smol", feature = "async-std")
+))]
+pub(super) fn unsupported(path: &std::path::Path) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!("this system can't connect to {}", path.display()),
+    )
+}
