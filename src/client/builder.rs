@@ -519,12 +519,13 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         self
     }
 
-    /// What the outbox holds at most, whichever comes first: 2048 messages and 2 MiB by default. What
-    /// is being sent counts. A message or a group that is larger than that is let in alone.
+    /// The capacity of the outbox, in messages and bytes, whichever is reached first: 2048 messages and
+    /// 2 MiB by default. Messages that are being sent count. A single message or group that is larger
+    /// is let in alone.
     ///
-    /// A [`send`](Client::send) that waits is given room for its message in its turn, and keeps that
-    /// room until it is polled again or dropped. Handles that are used as
-    /// [sinks](Handle#impl-Sink<Message>-for-Handle) may exceed the limit, by one message each.
+    /// A [`send`](Client::send) that waits is given room for its message when its turn comes, and keeps
+    /// that room until it is polled again or dropped. Handles that are used as
+    /// [sinks](Handle#impl-Sink<Message>-for-Handle) may exceed the limit by one message each.
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
         self.settings.outbox = Amount {
             messages: messages.max(1),

@@ -191,10 +191,10 @@ impl Driver {
         let (mut busy, closing) = self.take_messages(now, is_first)?;
         let closes = closing && !self.closing;
         if closes {
-            // The one input that is not carried out at once. The session is closing for what has come
-            // meanwhile (`b14_a_client_that_was_closed_before_it_was_open_does_not_open`), and says no
-            // goodbye where that turns out to be its end. Nothing is accepted any more, so there is
-            // nothing to lose in between.
+            // The only input whose outputs are not carried out at once. What the transport has ready
+            // is handled by a session that is already closing (test:
+            // `b14_a_client_that_was_closed_before_it_was_open_does_not_open`), and if that ends the
+            // session, no goodbye is sent. No message is accepted any more, so none can be lost.
             self.closing = true;
             self.engine.handle(now, Input::Close);
         }
@@ -215,18 +215,16 @@ impl Driver {
         self.wait(cx, now)
     }
 
-    /// Tells the engine what has happened, and does all that it wants done: nothing may be accepted
-    /// between the two, or an end would not account for it.
+    /// Passes an input to the engine and carries out all outputs that follow. If a message could be
+    /// accepted between the two, the end of the session would not account for it.
     fn handle(&mut self, now: Duration, input: Input) -> Flow {
         self.engine.handle(now, input);
         self.carry_out(now)?;
         Flow::Continue(true)
     }
 
-    /// Hands the user's messages to the engine. Tells whether there were any, and whether they are the
-    /// last, since the user has closed.
-    ///
-    /// The first turn is that of a poll of this task, before which other tasks have had theirs.
+    /// Hands the user's messages to the engine. Returns whether there were any, and whether the user has
+    /// closed the session, so that they are the last. `is_first` marks the first turn of a poll.
     fn take_messages(&mut self, now: Duration, is_first: bool) -> ControlFlow<(), (bool, bool)> {
         let wanted = self.engine.wants_messages();
         let spare = &mut self.spare;
@@ -246,7 +244,7 @@ impl Driver {
     fn poll_senders(&mut self, now: Duration) -> Flow {
         let mut busy = false;
         for at in 0..self.links.len() {
-            // An input may drop a link: one that is passed over has its turn next.
+            // Handling an input may remove a link; a link that is skipped for it comes next turn.
             if let Some(half) = self.links.get_mut(at)
                 && let Some(input) = half.poll_sender(&self.log)
             {
@@ -256,8 +254,8 @@ impl Driver {
         Flow::Continue(busy)
     }
 
-    /// The probe before the session's link: when its pong has come, no further poll is begun
-    /// (`upgrade::a_poll_that_brings_messages_after_the_pong`, of the hostile servers).
+    /// Looks at the probe before the session's link: if its pong has arrived, polling stops at once
+    /// (test: `upgrade::a_poll_that_brings_messages_after_the_pong`).
     fn poll_receivers(&mut self, now: Duration) -> Flow {
         let mut busy = false;
         for at in (0..self.links.len()).rev() {
@@ -384,7 +382,8 @@ impl Driver {
         self.links.push(half);
     }
 
-    /// A transport that panics when it is dropped is no reason to lose what is known of messages.
+    /// Drops links. A transport that panics in its destructor must not prevent the driver from
+    /// accounting for the messages.
     fn drop_links(&mut self, which: impl Fn(&Half) -> bool) {
         while let Some(at) = self.links.iter().position(&which) {
             let half = self.links.remove(at);
@@ -650,8 +649,8 @@ impl Future for Driver {
     }
 }
 
-/// A runtime that is shut down drops this task, and a transport may panic in it: those who wait
-/// hear of it all the same. Should it happen while an end is being carried out, that end counts.
+/// A runtime that shuts down drops this task, and a transport may panic in it. Everything that waits for
+/// the session is woken all the same. If the engine had already ended the session, that end counts.
 impl Drop for Driver {
     fn drop(&mut self) {
         if self.shared.state().closed().is_some() {

@@ -52,8 +52,8 @@ struct SinkState {
     seat: Seat,
     flush: SinkFlush,
     close: Option<TurnTicket>,
-    /// The handle was used in another way. While `SinkExt` flushes it can't be, so the flush that
-    /// was begun has been given up.
+    /// The handle was used other than as a sink. A future of `SinkExt` borrows the handle, so a flush
+    /// that was pending before such a use has been abandoned.
     used_otherwise: AtomicBool,
 }
 
@@ -437,19 +437,20 @@ impl std::error::Error for SinkError {
     }
 }
 
-/// `poll_ready` promises room for one message, of any size. What the outbox holds is therefore bounded
-/// by its [capacity](crate::Builder::outbox) and one message for each handle that was told that it is
-/// ready. A handle that does not use its promise holds nobody up: while others wait for room the
-/// promise lapses, and the message that `start_send` is given later is accepted beyond the capacity.
+/// `poll_ready` promises room for one message of any size. The outbox therefore holds at most its
+/// [capacity](crate::Builder::outbox), plus one message for each handle that was told it is ready. A
+/// handle that does not use its promise blocks no other sender: while others wait for room the promise
+/// lapses, and a message passed to `start_send` later is accepted beyond the capacity.
 ///
-/// `poll_flush` waits until all that had been accepted has left, by whichever handle it was sent. A
-/// sink can't see whether a poll goes on with a flush or follows one that was given up. So a flush
-/// that is polled again also waits for what was accepted since its first poll, but only once: others
-/// who send without pause can't hold it up. What this handle sends begins a new flush in any case.
+/// `poll_flush` waits until every message accepted before it, by any handle, has been sent. A sink
+/// cannot tell whether a poll continues a flush or starts a new one after an abandoned one. A flush that
+/// is polled again is therefore extended to cover the messages accepted since its first poll, but only
+/// once, so that other tasks that send without pause cannot delay it for ever. Sending through this
+/// handle always starts a new flush.
 ///
-/// `poll_close` closes the session, and waits until it has ended.
+/// `poll_close` closes the session and waits until it has ended.
 ///
-/// The three may wait at the same time: each wakes the task that polled it last.
+/// All three may be pending at the same time. Each wakes the task that polled it last.
 impl Sink<Message> for Handle {
     type Error = SinkError;
 

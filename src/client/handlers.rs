@@ -376,16 +376,17 @@ impl Dispatcher {
 /// up the heartbeat on a runtime of one thread, for as long as there are messages.
 const CALLS: u32 = 32;
 
-/// After so much time in handlers the runtime gets to look at its sockets. That other tasks get a
-/// turn is not enough for it: tokio's runtime of one thread looks when it has nothing else to run, or
-/// after 61 tasks, in which time slow handlers could let the server's patience run out.
+/// The time that handlers may take before their task waits for a timer, which lets the runtime look at
+/// its sockets. Yielding to other tasks is not enough: tokio's single-threaded runtime looks at its
+/// sockets when it has nothing else to run or after 61 task polls, and slow handlers can make that
+/// longer than the server waits for a pong.
 const BUDGET: Duration = Duration::from_millis(10);
 
-/// As many handlers as are called at most without a look at the clock, which takes half of the time
-/// of a message.
+/// The most handler calls between two readings of the clock: one reading costs about half as much as
+/// handling a message.
 const UNWATCHED: u32 = 16;
 
-/// The time that handlers may take before the runtime looks at its sockets.
+/// Measures the time spent in handlers since the runtime last had a chance to look at its sockets.
 struct Budget {
     runtime: Arc<dyn Runtime>,
     spent: Duration,
@@ -407,18 +408,18 @@ impl Budget {
         }
     }
 
-    /// The time from now on is the handlers'.
+    /// Handlers run from now on.
     fn begin(&mut self) {
         self.looked = self.runtime.now();
     }
 
-    /// The time until now was the handlers'.
+    /// Adds the time since the last reading to what was spent.
     fn look(&mut self) {
         let now = self.runtime.now();
         let took = now.saturating_sub(self.looked);
         self.looked = now;
         self.spent = self.spent.saturating_add(took);
-        // Slow handlers are watched closely; of quick ones there are many in the same time.
+        // After each call while handlers are slow; less and less often while they are quick.
         let each = took.checked_div(self.apart).unwrap_or(took);
         self.apart = if each.saturating_mul(4 * UNWATCHED) < BUDGET {
             self.apart.saturating_mul(2).min(UNWATCHED)

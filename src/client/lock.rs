@@ -7,15 +7,16 @@ use std::task::Waker;
 use super::log::TARGET;
 use super::panic_text::panic_text;
 
-/// No code of ours can panic under a lock. No code of the user's runs under one, wakers included: they
-/// are called and dropped outside, since either may come back here.
+/// Locks a mutex. None of our code panics while holding one, so poisoning is ignored. No code of the
+/// user runs under a lock: wakers are called and dropped after it is released, since both can run
+/// arbitrary code that calls back into the client.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     #[cfg(any(test, fuzzing))]
     super::test_model::assert_free(mutex);
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Wakes a task. That its waker panics is no reason to forget the others.
+/// Wakes a task. A waker that panics must not keep other tasks from being woken.
 pub(super) fn wake(waker: Waker) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
         tracing::error!(target: TARGET, panic = panic_text(&*panic), "a waker panicked");

@@ -1,22 +1,23 @@
-//! The messages on their way out, from the moment of acceptance to the end of the session.
+//! The ledger of outgoing messages, from acceptance to the end of the session.
 //!
-//! [`Outbox`] alone knows where each accepted message is: queued here, handed to the engine, or
-//! left. It also knows who waits for room and for a flush, and it alone puts together what
-//! [`Closed`] tells. It has no lock, no clock and no IO: `Shared` holds it under its lock, and wakes
-//! whom it names. `W` is what wakes a waiter: a `Waker`, or a number in tests.
+//! [`Outbox`] is the only place that knows where an accepted message is: queued here, handed to the
+//! engine, or sent. It also holds the queue of senders that wait for room and of flushes, and it alone
+//! builds [`Closed`]. It has no lock, no clock and no IO: `Shared` keeps it behind its mutex and wakes
+//! the tasks that it names. `W` is the handle by which a waiting task is woken: a `Waker`, or a name in
+//! the unit tests.
 //!
-//! # Room
+//! # How room is given
 //!
-//! - A sender enters at once when there is room and nobody waits. Otherwise it queues up, and is
-//!   *given* room for its message when its turn comes: the room is then reserved, and only this
-//!   sender is woken. So a sender that is not polled holds the room for its own message, and never
-//!   a place in front of others. One that is dropped gives back its room or its place.
-//! - A sink has no future to drop, so what `poll_ready` promised lives in its [`Seat`]: room for one
-//!   message of any size. It is not held against others for ever: while somebody waits, a promise
-//!   that the driver has seen unused in two of its polls lapses, and its room goes to the next in the
-//!   queue. The sink may still send one message, which then exceeds the capacity.
-//! - So the outbox holds no more than its capacity, or one larger message or group that was let in
-//!   alone, and one message for each sink that was told that it may send.
+//! - A sender enters at once if there is room and nobody waits. Otherwise it joins the queue. When its
+//!   turn comes, the outbox reserves room for its message and wakes this sender only. A sender that is
+//!   not polled therefore occupies the room for its own message, but it never blocks the senders behind
+//!   it. Dropping the future returns the room, or the place in the queue.
+//! - A sink has no future that could be dropped, so the promise made by `poll_ready` is kept in its
+//!   [`Seat`]: room for one message of any size. While other senders wait, a promise that the driver
+//!   has found unused in two of its polls lapses, and its room goes to the next sender in the queue.
+//!   The sink may still send one message, which then exceeds the capacity.
+//! - The outbox therefore holds at most its capacity (or a single larger message or group, which is
+//!   let in alone), plus one message for each sink that was told it is ready.
 
 use std::collections::BTreeMap;
 
@@ -36,23 +37,24 @@ pub(crate) struct Outbox<W> {
     queue: Outgoing,
     /// Accepted, and neither left nor told in `Closed`: the queue and what the engine has.
     pending: Amount,
-    /// Reserved for those who were given room and have not used it.
+    /// Room that was given to senders and sinks, and is not used yet.
     reserved: Amount,
     accepted: u64,
     left: u64,
     next_ticket: u64,
-    /// Those who wait for room, first come first served: otherwise small messages would pass a large
-    /// one for ever.
+    /// Senders and sinks that wait for room, in order of arrival. Without this order, small messages
+    /// could pass a large one for ever.
     waiting: BTreeMap<Ticket, Waiter<W>>,
-    /// Senders that were given room.
+    /// Senders that were given room, and how much.
     granted: BTreeMap<Ticket, Amount>,
-    /// Sinks that were promised room for a message, and whether the driver has seen it unused while
-    /// others waited.
+    /// Sinks that were promised room for one message, and whether the driver has already found the
+    /// promise unused while other senders waited.
     promised: BTreeMap<Ticket, bool>,
-    /// Flushes, by the number of the message that they wait for.
+    /// Pending flushes, ordered by the number of the message that they wait for.
     flushes: BTreeMap<FlushTicket, W>,
+    /// Tasks to wake once the lock is released.
     woken: Vec<W>,
-    /// Wakers that serve no more.
+    /// Wakers that are no longer needed, to drop once the lock is released.
     retired: Vec<W>,
     wants_driver: bool,
 }
@@ -131,7 +133,7 @@ impl<P> Refusal<P> {
     }
 }
 
-/// What is accepted as a whole, or not at all.
+/// Something that is accepted as a whole or not at all: a message or a group.
 pub(crate) trait Parcel: Sized {
     fn amount(&self) -> Amount;
 
@@ -176,7 +178,7 @@ impl Parcel for Vec<Message> {
     }
 }
 
-/// What is reserved for a sink, whose message is not known before it comes.
+/// The room reserved for a sink, whose message is not known in advance.
 const PROMISED: Amount = Amount {
     messages: 1,
     bytes: 1,
@@ -204,25 +206,26 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// Whether the driver has something to do now. To be asked after each change.
+    /// Whether the driver has something to do now. Call this after each change.
     pub(crate) fn takes_driver(&mut self) -> bool {
         std::mem::take(&mut self.wants_driver)
     }
 
-    /// Those who can go on now, if any. To be asked after each change.
+    /// The tasks that can go on now, if any. Call this after each change.
     pub(crate) fn take_woken(&mut self) -> Option<Vec<W>> {
         taken(&mut self.woken)
     }
 
-    /// Wakers that serve no more, if any. To be asked after each change, and to be dropped without the
-    /// lock: the last waker of a task may take the task with it, and with that other calls.
+    /// Wakers that are no longer needed, if any. Call this after each change, and drop the result
+    /// without holding the lock: dropping the last waker of a task can drop the task, and with it
+    /// futures that call back into this outbox.
     pub(crate) fn take_retired(&mut self) -> Option<Vec<W>> {
         taken(&mut self.retired)
     }
 
     // Senders.
 
-    /// Accepts something from a sender that has not waited, which passes nobody who does.
+    /// Accepts a parcel from a sender that is not queued. It is refused while any sender is queued.
     pub(crate) fn offer<P: Parcel>(&mut self, parcel: P) -> Result<(), Refusal<P>> {
         match self.accepts(&parcel) {
             Some(amount) => {
@@ -233,7 +236,8 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// How much it is, if it may enter at once. This is all that most messages meet with.
+    /// The size of the parcel, if it may enter at once. This is the hot path: most messages need
+    /// nothing else.
     #[inline]
     pub(crate) fn accepts<P: Parcel>(&self, parcel: &P) -> Option<Amount> {
         let acceptance = self.acceptance.as_ref()?;
@@ -245,7 +249,7 @@ impl<W: Clone> Outbox<W> {
         enters.then_some(amount)
     }
 
-    /// Why it may not.
+    /// Why a parcel may not enter at once.
     pub(crate) fn refusal<P: Parcel>(&self, parcel: P) -> Refusal<P> {
         let Some(acceptance) = self.acceptance() else {
             return self.not_open(parcel);
@@ -256,13 +260,13 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// Queues up behind all who wait for room. For what `offer` has refused for now, without anything
-    /// between the two: else room that came meanwhile would not be noticed.
+    /// Joins the queue. Call this under the same lock as the `offer` that was refused: otherwise room
+    /// that became free in between would go unnoticed.
     pub(crate) fn queue_up(&mut self, amount: Amount, waker: W) -> Ticket {
         self.join_queue(amount, false, waker)
     }
 
-    /// Accepts something from a sender that was given room; or notes whom to wake when it is.
+    /// Accepts a parcel from a sender that was given room. If it still waits, this replaces its waker.
     pub(crate) fn claim<P: Parcel>(
         &mut self,
         ticket: Ticket,
@@ -287,7 +291,7 @@ impl<W: Clone> Outbox<W> {
         Ok(())
     }
 
-    /// A sender or a sink gives up its place in the queue, or its room.
+    /// A sender or a sink gives up its place in the queue or its reserved room.
     pub(crate) fn cancel(&mut self, ticket: Ticket) {
         if let Some(waiter) = self.waiting.remove(&ticket) {
             self.retired.push(waiter.waker);
@@ -296,7 +300,7 @@ impl<W: Clone> Outbox<W> {
         self.deal();
     }
 
-    /// Whether it waits for room; then this is whom to wake.
+    /// Whether this sender or sink still waits for room. If so, this replaces its waker.
     fn still_waits(&mut self, ticket: Ticket, waker: &W) -> bool {
         let Some(waiter) = self.waiting.get_mut(&ticket) else {
             return false;
@@ -308,8 +312,8 @@ impl<W: Clone> Outbox<W> {
 
     // Sinks.
 
-    /// Whether a sink may send a message. If not, its waker is called when it may. Once the session
-    /// is over it may, and is told so then.
+    /// Whether a sink may send a message. If not, its waker is called as soon as it may. It is also
+    /// "ready" once the session is closing, so that `start_send` can report that.
     pub(crate) fn is_ready(&mut self, seat: &mut Seat, waker: &W) -> bool {
         if !matches!(self.stage, Stage::Open) {
             *seat = Seat::None;
@@ -335,7 +339,8 @@ impl<W: Clone> Outbox<W> {
         false
     }
 
-    /// Accepts the message of a sink, in any case if it was told that it may send one.
+    /// Accepts the message of a sink. A sink that was told it is ready is never refused for lack of
+    /// room.
     pub(crate) fn start_send(
         &mut self,
         seat: &mut Seat,
@@ -368,9 +373,9 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// While others wait, lets the promises lapse that were unused already when this was called
-    /// before. The driver calls it once in each of its polls, and once more as long as that changes
-    /// something: in between, a task that was woken has had its turn.
+    /// If senders wait, revokes the promises that were already unused at the previous call. The driver
+    /// calls this at the beginning of each of its polls; between two polls a sink that was woken has
+    /// had a chance to run and use its promise.
     pub(crate) fn let_promises_lapse(&mut self) {
         if self.waiting.is_empty() {
             self.promised.values_mut().for_each(|seen| *seen = false);
@@ -389,15 +394,15 @@ impl<W: Clone> Outbox<W> {
         self.deal();
     }
 
-    /// Whether somebody waits, perhaps for room that a sink does not use.
+    /// Whether senders wait while a sink holds a promise that it may never use.
     fn is_contested(&self) -> bool {
         !self.promised.is_empty() && !self.waiting.is_empty()
     }
 
     // Flushes.
 
-    /// Whether all that had been accepted when the flush was first asked for has left; or why some of
-    /// it never will. If neither, its waker is called when one of them is the case.
+    /// Whether every message that was accepted before the flush began has been sent, or how the session
+    /// ended before that. `None` if neither is known yet; the waker is called when it is.
     pub(crate) fn is_flushed(
         &mut self,
         flush: &mut Option<FlushTicket>,
@@ -424,9 +429,9 @@ impl<W: Clone> Outbox<W> {
         Some(outcome)
     }
 
-    /// The same for a sink, which can't know whether a poll goes on with a flush or begins another
-    /// after one that was given up. So when something was accepted meanwhile the flush waits for that,
-    /// too; but only once, so that others who send without pause can't hold it up for ever.
+    /// The same for a sink, which cannot know whether a poll continues a flush or starts a new one after
+    /// an abandoned one. If messages were accepted in the meantime, the flush is extended to cover them,
+    /// but only once: otherwise a task that sends without pause could delay it for ever.
     pub(crate) fn is_sink_flushed(
         &mut self,
         flush: &mut SinkFlush,
@@ -452,7 +457,7 @@ impl<W: Clone> Outbox<W> {
 
     // The session.
 
-    /// From now on nothing is accepted; what was is flushed.
+    /// From now on nothing is accepted. What was accepted is still sent.
     pub(crate) fn close(&mut self) {
         if matches!(self.stage, Stage::Open) {
             self.stage = Stage::Closing;
@@ -483,8 +488,8 @@ impl<W: Clone> Outbox<W> {
         self.deal();
     }
 
-    /// Hands the queue to the engine if it wants more, or if nothing more will come: then a close
-    /// follows, which must find all that was accepted in the engine.
+    /// Hands the queue to the engine, if the engine wants more or the session is closing. In the latter
+    /// case the engine is told to close next, and must already have every accepted message by then.
     pub(crate) fn take_queue(&mut self, wanted: bool, spare: &mut Vec<Packet>) -> Outgoing {
         if self.queue.is_empty() || !(wanted || self.is_closing()) {
             return Outgoing::default();
@@ -514,8 +519,8 @@ impl<W: Clone> Outbox<W> {
         self.deal();
     }
 
-    /// The session has ended. The engine gives back what it had: what may have arrived, and what was
-    /// not sent. The first end counts.
+    /// The session has ended. The engine gives back the messages that it had: those that may have
+    /// arrived, and those that were not sent. Only the first end counts.
     pub(crate) fn end(
         &mut self,
         reason: Reason,
@@ -555,15 +560,15 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// What is larger than the whole outbox is let in alone.
+    /// A parcel that is larger than the whole outbox is let in alone.
     #[inline]
     fn has_room(&self, amount: Amount) -> bool {
         let held = self.pending.plus(self.reserved);
         held.messages == 0 || held.plus(amount).fits_in(self.capacity)
     }
 
-    /// Whether it is worth while to wake those who wait: when 1/32 of the outbox is free. Batches of
-    /// polling are short, and one follows the other. Once all has left, nothing would free more.
+    /// Room is only given once 1/32 of the outbox is free, because waking a sender for each short batch
+    /// of polling costs more than its message. (An empty outbox always satisfies this.)
     fn is_worth_dealing(&self) -> bool {
         let most = |of: usize| of.saturating_sub(of / 32);
         let most = Amount {
@@ -573,8 +578,8 @@ impl<W: Clone> Outbox<W> {
         self.pending.fits_in(most)
     }
 
-    /// Gives room to those whose turn it is, as far as there is any. Where somebody goes on waiting
-    /// while a sink has a promise, the driver is to see to it.
+    /// Gives room to the senders at the front of the queue, as long as there is room. If senders remain
+    /// while a sink holds a promise, the driver is called so that the promise can lapse.
     fn deal(&mut self) {
         let deals = self.acceptance().is_some() && self.is_worth_dealing();
         while deals
@@ -598,7 +603,7 @@ impl<W: Clone> Outbox<W> {
         self.reserved = self.reserved.plus(PROMISED);
     }
 
-    /// What was reserved for this ticket, if anything, is free again.
+    /// Frees the room that was reserved for this ticket, if any.
     fn give_back(&mut self, ticket: Ticket) {
         if let Some(amount) = self.granted.remove(&ticket) {
             self.reserved = self.reserved.minus(amount);
@@ -634,7 +639,7 @@ impl<W: Clone> Outbox<W> {
         self.accepted = self.accepted.saturating_add(count);
     }
 
-    /// Nobody gets room any more: all who wait are to see why.
+    /// No more room is given: wakes every waiting sender so that it sees why.
     fn dismiss(&mut self) {
         self.granted.clear();
         self.promised.clear();

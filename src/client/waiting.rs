@@ -1,4 +1,5 @@
-//! The futures behind the calls that wait: for room, for a flush, or for the session to turn.
+//! The futures behind the calls that wait: for room in the outbox, for a flush, or for a change in the
+//! state of the session.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,8 +10,8 @@ use super::outbox::{FlushTicket, Parcel, Refusal, Ticket, closed_error};
 use super::shared::{Shared, State, TurnTicket};
 use crate::error::Error;
 
-/// Waits until the outbox has accepted something, or refused it for good. Dropped before, it has not
-/// accepted it.
+/// Waits until the outbox has accepted the parcel or refused it for good. If the future is dropped
+/// before that, the parcel was not accepted.
 #[derive(Debug)]
 pub(super) struct Sending<'a, P: Parcel> {
     shared: &'a Arc<Shared>,
@@ -40,7 +41,7 @@ impl<P: Parcel> Future for Sending<'_, P> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let Some(parcel) = this.parcel.take() else {
-            // Polled again after its end, which nobody may expect anything of.
+            // Polled again after it has returned.
             return Poll::Pending;
         };
         let ticket = &mut this.ticket;
@@ -120,8 +121,8 @@ impl Drop for Flushing<'_> {
     }
 }
 
-/// Waits until the session is as a condition wants it, which looks again at each of its turns: when it
-/// is open, when it has ended, and when the disconnect handler has returned.
+/// Waits until a condition on the session holds. The condition is checked again when the session opens,
+/// when its upgrade is over, when it ends, and when the disconnect handler has returned.
 pub(super) struct Turning<'a, C> {
     shared: &'a Arc<Shared>,
     condition: C,
