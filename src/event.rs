@@ -103,9 +103,15 @@ impl PeerClose {
         }
     }
 
-    /// Whether the code says no more than that the connection is closed.
-    pub(crate) fn is_ordinary(&self) -> bool {
-        matches!(self.code, 1000 | 1005) && self.reason.is_empty()
+    /// What an error or a log says of a close behind its own words: ` (1009: too big)`, or nothing where
+    /// the code only says that the connection is closed.
+    pub(crate) fn suffix(close: Option<&Self>) -> String {
+        match close {
+            Some(close) if !matches!(close.code, 1000 | 1005) || !close.reason.is_empty() => {
+                format!(" ({close})")
+            }
+            _ => String::new(),
+        }
     }
 }
 
@@ -180,11 +186,11 @@ impl fmt::Display for Closed {
         match self.reason() {
             Reason::Client => f.write_str("closed by this client"),
             Reason::Server { close } => {
-                f.write_str("closed by the server")?;
-                match close {
-                    Some(close) if !close.is_ordinary() => write!(f, " ({close})"),
-                    _ => Ok(()),
-                }
+                write!(
+                    f,
+                    "closed by the server{}",
+                    PeerClose::suffix(close.as_ref())
+                )
             }
             Reason::PingTimeout => f.write_str("the server was silent for too long"),
             Reason::Transport(error) => write!(f, "the transport failed: {}", error.report()),

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use super::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
 use crate::error::{Error, ErrorKind};
-use crate::event::{Closed, Reason};
+use crate::event::{Closed, PeerClose, Reason};
 use crate::packet::{Message, Packet};
 
 #[derive(Debug)]
@@ -667,10 +667,8 @@ pub(crate) fn closed_error(closed: Option<&Closed>) -> Error {
         }
         Some(Reason::Client) => Error::new(ErrorKind::Closed, "the session is closed"),
         Some(Reason::Server { close }) => {
-            let mut message = "the server has closed the session".to_owned();
-            if let Some(close) = close.as_ref().filter(|close| !close.is_ordinary()) {
-                message.push_str(&format!(" ({close})"));
-            }
+            let close = PeerClose::suffix(close.as_ref());
+            let message = format!("the server has closed the session{close}");
             Error::new(ErrorKind::Closed, message)
         }
         Some(Reason::PingTimeout) => Error::new(

@@ -474,14 +474,8 @@ impl Engine {
 
     /// A close in the place of the open packet.
     fn closed_instead(&self) -> Error {
-        let mut message = "the server closed the session instead of opening it".to_owned();
-        if let Some(close) = self
-            .peer_close
-            .as_ref()
-            .filter(|close| !close.is_ordinary())
-        {
-            message.push_str(&format!(" ({close})"));
-        }
+        let close = PeerClose::suffix(self.peer_close.as_ref());
+        let message = format!("the server closed the session instead of opening it{close}");
         Error::new(ErrorKind::Handshake, message)
     }
 
