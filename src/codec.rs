@@ -1,8 +1,10 @@
 //! Packets to and from their three forms on the wire: text frames, binary frames, and the payloads
 //! of polling. Pure functions, for transports to use.
 
+use std::ops::Range;
+
 use base64::Engine as _;
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
 use self::base64_engine::BASE64;
 
@@ -155,8 +157,7 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
             ));
             break;
         }
-        let part = text.slice(start..end).unwrap_or_default();
-        match decode_text(part, limits) {
+        match decode_part(&text, start..end, limits) {
             Ok(packet) => packets.push(packet),
             Err(fault) => {
                 error = Some(fault);
@@ -166,6 +167,18 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
         start = end.saturating_add(1);
     }
     Decoded { packets, error }
+}
+
+/// The packet at this place of a payload.
+fn decode_part(payload: &Text, part: Range<usize>, limits: &Limits) -> Result<Packet, Error> {
+    let kind = payload.as_bytes().get(part.clone()).and_then(<[u8]>::first);
+    match kind {
+        Some(kind) if kind.is_ascii() => {
+            let rest = payload.slice(part.start.saturating_add(1)..part.end);
+            packet(*kind, rest.unwrap_or_default(), limits)
+        }
+        _ => Err(unknown_type(payload.get(part).unwrap_or_default())),
+    }
 }
 
 /// Whether the first body of a session is one of protocol 3 (EIO=3), which counts the characters of
@@ -204,42 +217,84 @@ pub fn is_protocol_3(first_body: &[u8]) -> bool {
 /// # Ok::<(), engineio_client::Error>(())
 /// ```
 pub fn decode_text(frame: Text, limits: &Limits) -> Result<Packet, Error> {
-    let Some(kind) = frame.as_bytes().first().copied() else {
-        return Err(Error::new(ErrorKind::Protocol, "an empty packet"));
-    };
+    match frame.as_bytes().first() {
+        Some(kind) if kind.is_ascii() => packet(*kind, frame.without_type(), limits),
+        _ => Err(unknown_type(&frame)),
+    }
+}
+
+/// A packet from a text frame whose bytes were not looked at: this is where they are found to be
+/// UTF-8, so that a transport need not validate them itself.
+///
+/// # Errors
+///
+/// Those of [`decode_text`], and [`ErrorKind::Protocol`] when the frame is not UTF-8.
+///
+/// ```
+/// use bytes::Bytes;
+/// use engineio_client::codec::decode_text_frame;
+/// use engineio_client::{Limits, Message, Packet};
+///
+/// let limits = Limits::default();
+/// let packet = decode_text_frame(Bytes::from_static(b"4hello"), &limits)?;
+/// assert_eq!(packet, Packet::Message(Message::from("hello")));
+/// assert!(decode_text_frame(Bytes::from_static(b"4\xff"), &limits).is_err());
+/// # Ok::<(), engineio_client::Error>(())
+/// ```
+pub fn decode_text_frame(mut frame: Bytes, limits: &Limits) -> Result<Packet, Error> {
+    match frame.first().copied() {
+        Some(kind) if kind.is_ascii() => {
+            frame.advance(1);
+            packet(kind, utf8(frame)?, limits)
+        }
+        _ => Err(unknown_type(&utf8(frame)?)),
+    }
+}
+
+#[inline]
+fn utf8(frame: Bytes) -> Result<Text, Error> {
+    Text::from_utf8(frame).map_err(|invalid| {
+        Error::new(ErrorKind::Protocol, "a text frame that is not UTF-8").with_source(invalid)
+    })
+}
+
+/// A packet of this type with what follows the type.
+#[inline]
+fn packet(kind: u8, rest: Text, limits: &Limits) -> Result<Packet, Error> {
     Ok(match kind {
-        b'0' => Packet::Open(frame.skip(1)),
+        b'0' => Packet::Open(rest),
         b'1' => Packet::Close,
-        b'2' => Packet::Ping(frame.skip(1)),
-        b'3' => Packet::Pong(frame.skip(1)),
+        b'2' => Packet::Ping(rest),
+        b'3' => Packet::Pong(rest),
         b'4' => {
-            let text = frame.skip(1);
-            check_length(text.len(), limits)?;
-            Packet::Message(Message::Text(text))
+            check_length(rest.len(), limits)?;
+            Packet::Message(Message::Text(rest))
         }
         b'5' => Packet::Upgrade,
         b'6' => Packet::Noop,
         b'b' => {
-            let encoded = frame.skip(1);
             check_length(
-                base64::decoded_len_estimate(encoded.len()).saturating_sub(2),
+                base64::decoded_len_estimate(rest.len()).saturating_sub(2),
                 limits,
             )?;
-            let data = BASE64.decode(encoded.as_bytes()).map_err(|error| {
+            let data = BASE64.decode(rest.as_bytes()).map_err(|error| {
                 Error::new(ErrorKind::Protocol, "a binary message that is not base64")
                     .with_source(error)
             })?;
             check_length(data.len(), limits)?;
             Packet::Message(Message::Binary(data.into()))
         }
-        _ => {
-            let start: String = frame.chars().take(1).collect();
-            return Err(Error::new(
-                ErrorKind::Protocol,
-                format!("a packet of the unknown type {start:?}"),
-            ));
-        }
+        _ => return Err(unknown_type(char::from(kind).encode_utf8(&mut [0; 4]))),
     })
+}
+
+#[cold]
+fn unknown_type(packet: &str) -> Error {
+    let message = match packet.chars().next() {
+        Some(kind) => format!("a packet of the unknown type {:?}", kind.to_string()),
+        None => "an empty packet".to_owned(),
+    };
+    Error::new(ErrorKind::Protocol, message)
 }
 
 /// A packet from a binary frame.

@@ -1,14 +1,16 @@
-//! The text of a message: a part of something larger that is known to be UTF-8.
+//! The text of a message: UTF-8 in a shared buffer.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::str::Utf8Error;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 /// A text that was validated once and is never copied after.
 ///
-/// It is a range of a shared buffer: a text that was received is a part of its frame or of its
+/// It is a slice of a shared buffer: a text that was received is a part of its frame or of its
 /// payload. It dereferences to `str`, clones without copying, and becomes a `String` or [`Bytes`].
 ///
 /// A small text may so keep alive what came together with it, up to 64 KiB of frames by default, and
@@ -22,41 +24,45 @@ use bytes::Bytes;
 /// assert_eq!(text.len(), 6);
 /// assert_eq!(text.to_uppercase(), "CAFFÈ");
 /// ```
-#[derive(Clone)]
-pub struct Text {
-    whole: Whole,
-    start: usize,
-    end: usize,
-}
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Text(ByteString);
 
 /// Below this a text is copied out of a body eight times its size, so as not to keep it alive.
 const SMALL: usize = 4096;
 
 impl Text {
+    /// A text that is part of the program, without an allocation.
+    ///
+    /// ```
+    /// use engineio_client::Text;
+    ///
+    /// const PROBE: Text = Text::from_static("probe");
+    /// assert_eq!(PROBE, "probe");
+    /// ```
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(ByteString::from_static(text))
+    }
+
     /// A text from bytes, without copying them.
     ///
     /// # Errors
     ///
     /// When they are not UTF-8.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use engineio_client::Text;
+    ///
+    /// assert_eq!(Text::from_utf8(Bytes::from_static(b"hello")).as_deref(), Ok("hello"));
+    /// assert!(Text::from_utf8(Bytes::from_static(b"\xff")).is_err());
+    /// ```
     pub fn from_utf8(bytes: Bytes) -> Result<Self, Utf8Error> {
-        Whole::from_utf8(bytes).map(Self::whole)
-    }
-
-    fn whole(whole: Whole) -> Self {
-        let end = whole.as_str().len();
-        Self {
-            whole,
-            start: 0,
-            end,
-        }
+        ByteString::try_from(bytes).map(Self)
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        self.whole
-            .as_str()
-            .get(self.start..self.end)
-            .unwrap_or_default()
+        &self.0
     }
 
     /// A part of it, sharing its buffer, or `None` when the range is not within the text or cuts a
@@ -70,26 +76,20 @@ impl Text {
     /// assert!(text.slice(1..9).is_none());
     /// ```
     pub fn slice(&self, range: Range<usize>) -> Option<Self> {
-        let part = self.as_str().get(range.clone())?;
-        if part.len() < SMALL && self.whole.as_str().len() / 8 > part.len() {
+        let part = self.as_str().get(range)?;
+        if part.len() < SMALL && self.len() / 8 > part.len() {
             return Some(Self::from(part));
         }
-        let start = self.start.checked_add(range.start)?;
-        let end = self.start.checked_add(range.end)?;
-        Some(Self {
-            whole: self.whole.clone(),
-            start,
-            end,
-        })
+        Some(Self(self.0.slice_ref(part)))
     }
 
-    /// The same text without its first `n` bytes: what follows a packet's type.
-    pub(crate) fn skip(mut self, n: usize) -> Self {
-        let start = self.start.saturating_add(n).min(self.end);
-        if self.whole.as_str().is_char_boundary(start) {
-            self.start = start;
+    /// The same text without its first byte, the type of a packet, in the same buffer. A text that
+    /// begins with a longer character stays whole.
+    pub(crate) fn without_type(self) -> Self {
+        match self.as_str().get(1..) {
+            Some(rest) => Self(self.0.slice_ref(rest)),
+            None => self,
         }
-        self
     }
 
     /// A copy in a buffer of its own.
@@ -107,9 +107,9 @@ impl Deref for Text {
     }
 }
 
-impl Default for Text {
-    fn default() -> Self {
-        Self::from("")
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self.as_str()
     }
 }
 
@@ -137,14 +137,7 @@ impl fmt::Display for Text {
     }
 }
 
-impl PartialEq for Text {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for Text {}
-
+/// As a `str`, so that a map with texts as keys can be asked by `str`.
 impl std::hash::Hash for Text {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
@@ -165,13 +158,13 @@ impl PartialEq<&str> for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self::whole(Whole::from_string(text.to_owned()))
+        Self(ByteString::from(text))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self::whole(Whole::from_string(text))
+        Self(ByteString::from(text))
     }
 }
 
@@ -189,80 +182,7 @@ impl From<Text> for String {
 
 impl From<Text> for Bytes {
     fn from(text: Text) -> Self {
-        let Text { whole, start, end } = text;
-        whole.into_bytes().slice(start..end)
-    }
-}
-
-use whole::Whole;
-
-/// The buffer is the websocket library's own type, so that a frame which that library has
-/// validated need not be validated again.
-#[cfg(feature = "websocket")]
-mod whole {
-    use std::str::Utf8Error;
-
-    use bytes::Bytes;
-
-    use async_tungstenite::tungstenite::Utf8Bytes;
-
-    use super::Text;
-
-    #[derive(Clone)]
-    pub(super) struct Whole(Utf8Bytes);
-
-    impl Whole {
-        pub(super) fn from_utf8(bytes: Bytes) -> Result<Self, Utf8Error> {
-            Utf8Bytes::try_from(bytes).map(Self)
-        }
-
-        pub(super) fn from_string(text: String) -> Self {
-            Self(Utf8Bytes::from(text))
-        }
-
-        pub(super) fn as_str(&self) -> &str {
-            self.0.as_str()
-        }
-
-        pub(super) fn into_bytes(self) -> Bytes {
-            self.0.into()
-        }
-    }
-
-    /// What the websocket library received, as it is.
-    impl From<Utf8Bytes> for Text {
-        fn from(text: Utf8Bytes) -> Self {
-            Self::whole(Whole(text))
-        }
-    }
-}
-
-#[cfg(not(feature = "websocket"))]
-mod whole {
-    use std::str::Utf8Error;
-
-    use bytes::Bytes;
-    use bytestring::ByteString;
-
-    #[derive(Clone)]
-    pub(super) struct Whole(ByteString);
-
-    impl Whole {
-        pub(super) fn from_utf8(bytes: Bytes) -> Result<Self, Utf8Error> {
-            ByteString::try_from(bytes).map(Self)
-        }
-
-        pub(super) fn from_string(text: String) -> Self {
-            Self(ByteString::from(text))
-        }
-
-        pub(super) fn as_str(&self) -> &str {
-            &self.0
-        }
-
-        pub(super) fn into_bytes(self) -> Bytes {
-            self.0.into_bytes()
-        }
+        text.0.into_bytes()
     }
 }
 
@@ -291,8 +211,9 @@ mod tests {
 
     #[test]
     fn a_text_becomes_bytes_of_its_own_range() {
-        let text = Text::from("4hello").skip(1);
+        let text = Text::from("4hello").without_type();
         assert_eq!(text, "hello");
+        assert_eq!(Text::from("è").without_type(), "è");
         assert_eq!(Bytes::from(text), Bytes::from_static(b"hello"));
     }
 }

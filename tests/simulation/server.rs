@@ -13,7 +13,7 @@ use async_tungstenite::tungstenite::Message as Frame;
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use async_tungstenite::tungstenite::protocol::Role;
 use engineio_client::codec::{
-    Frame as Encoded, decode_payload, decode_text, encode_payload, frame,
+    Frame as Encoded, decode_payload, decode_text_frame, encode_payload, frame,
 };
 use engineio_client::runtime::mock::{MemoryStream, MockListener};
 use engineio_client::{Limits, Message, MockRuntime, Packet, Runtime as _};
@@ -417,7 +417,7 @@ impl Server {
 fn packet_of<E>(frame: Option<Result<Frame, E>>) -> Option<Packet> {
     match frame? {
         Ok(Frame::Text(text)) => Some(
-            decode_text(text.into(), &Limits::default())
+            decode_text_frame(text.into(), &Limits::default())
                 .expect("the client sends what is a packet"),
         ),
         Ok(Frame::Binary(_)) => panic!("the client was given no binary data"),

@@ -13,10 +13,10 @@ use async_tungstenite::tungstenite;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control};
-use engineio_client::codec::{decode_binary, decode_text};
+use engineio_client::codec::{decode_binary, decode_text_frame};
 use engineio_client::{
     Activity, Batch, Error, ErrorKind, Framing, Limits, Link, OpenRequest, Packet, PacketReceiver,
-    PacketSender, PeerClose, Runtime, Text, Transport, async_trait,
+    PacketSender, PeerClose, Runtime, Transport, async_trait,
 };
 
 use self::frames::FrameWriter;
@@ -282,7 +282,7 @@ impl Receiver {
             let decoded = match frames.next() {
                 Ok(Some(Incoming::Text(text))) => {
                     bytes = bytes.saturating_add(text.len());
-                    decode_text(Text::from(text), &self.limits)
+                    decode_text_frame(text, &self.limits)
                 }
                 Ok(Some(Incoming::Binary(data))) => {
                     bytes = bytes.saturating_add(data.len());

@@ -22,7 +22,8 @@ const LONG: usize = 16 * 1024;
 /// What a frame, or a message in several of them, says.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    Text(Utf8Bytes),
+    /// Not known to be UTF-8 yet.
+    Text(Bytes),
     Binary(Bytes),
     Ping(Bytes),
     Pong,
@@ -227,7 +228,7 @@ impl FrameReader {
             }
         };
         match kind {
-            Data::Text => Ok(Some(Incoming::Text(payload.try_into()?))),
+            Data::Text => Ok(Some(Incoming::Text(payload))),
             _ => Ok(Some(Incoming::Binary(payload))),
         }
     }
