@@ -70,7 +70,7 @@ struct Sender(mpsc::Sender<Packet>);
 impl PacketSender for Sender {
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
         for packet in &batch {
-            let sent = self.0.send(packet.clone()).await;
+            let sent = self.0.send(packet).await;
             sent.map_err(|_| ended())?;
         }
         Ok(())

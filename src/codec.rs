@@ -33,6 +33,16 @@ pub enum Frame<'a> {
     Binary(&'a [u8]),
 }
 
+impl Frame<'_> {
+    /// The bytes that the packet takes in a payload, exactly, without separators.
+    pub fn payload_len(&self) -> usize {
+        match self {
+            Self::Text(_, text) => text.len().saturating_add(1),
+            Self::Binary(data) => data.len().div_ceil(3).saturating_mul(4).saturating_add(1),
+        }
+    }
+}
+
 /// The form of a packet where each has a frame of its own.
 pub fn frame(packet: &Packet) -> Frame<'_> {
     match packet {
@@ -47,6 +57,30 @@ pub fn frame(packet: &Packet) -> Frame<'_> {
     }
 }
 
+/// Packets in order, as [`encode_payload`] takes them: a list of them, or a [`Batch`](crate::Batch).
+pub trait Packets {
+    /// Each packet as a frame.
+    fn frames(&self) -> impl Iterator<Item = Frame<'_>> + Clone;
+}
+
+impl Packets for [Packet] {
+    fn frames(&self) -> impl Iterator<Item = Frame<'_>> + Clone {
+        self.iter().map(frame)
+    }
+}
+
+impl Packets for Vec<Packet> {
+    fn frames(&self) -> impl Iterator<Item = Frame<'_>> + Clone {
+        self.iter().map(frame)
+    }
+}
+
+impl<const N: usize> Packets for [Packet; N] {
+    fn frames(&self) -> impl Iterator<Item = Frame<'_>> + Clone {
+        self.iter().map(frame)
+    }
+}
+
 /// The bytes that a packet takes in a payload, exactly, without separators.
 ///
 /// ```
@@ -57,10 +91,7 @@ pub fn frame(packet: &Packet) -> Frame<'_> {
 /// assert_eq!(payload_len(&Packet::Message(Message::from(vec![0; 4]))), 1 + 8);
 /// ```
 pub fn payload_len(packet: &Packet) -> usize {
-    match frame(packet) {
-        Frame::Text(_, text) => text.len().saturating_add(1),
-        Frame::Binary(data) => data.len().div_ceil(3).saturating_mul(4).saturating_add(1),
-    }
+    frame(packet).payload_len()
 }
 
 /// Joins packets to a payload.
@@ -78,17 +109,18 @@ pub fn payload_len(packet: &Packet) -> usize {
 /// ]);
 /// assert_eq!(payload, "4hello\x1ebAQIDBA==");
 /// ```
-pub fn encode_payload(packets: &[Packet]) -> Bytes {
-    let length = packets
-        .iter()
-        .map(|packet| payload_len(packet).saturating_add(1))
+pub fn encode_payload(packets: &(impl Packets + ?Sized)) -> Bytes {
+    let frames = packets.frames();
+    let length = frames
+        .clone()
+        .map(|frame| frame.payload_len().saturating_add(1))
         .sum();
     let mut payload = String::with_capacity(length);
-    for (index, packet) in packets.iter().enumerate() {
+    for (index, frame) in frames.enumerate() {
         if index > 0 {
             payload.push(char::from(SEPARATOR));
         }
-        match frame(packet) {
+        match frame {
             Frame::Text(kind, text) => {
                 payload.push(char::from(kind));
                 payload.push_str(text);

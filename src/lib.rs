@@ -62,6 +62,7 @@
 // a stranger does.
 extern crate self as engineio_client;
 
+mod batch;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod client;
@@ -81,6 +82,7 @@ pub mod transport;
 pub mod transports;
 
 pub use async_trait::async_trait;
+pub use batch::{Batch, BatchIter};
 pub use client::handlers;
 pub use client::{
     Backlog, Builder, Client, Handle, SendAllError, SendError, SendJsonError, SinkError, Task,
@@ -93,7 +95,7 @@ pub use front::async_std;
 pub use front::smol;
 #[cfg(feature = "tokio")]
 pub use front::tokio;
-pub use packet::{Batch, Handshake, Message, Packet, Text};
+pub use packet::{Handshake, Message, Packet, Text};
 #[cfg(feature = "async-std")]
 pub use runtime::AsyncStd;
 pub use runtime::Runtime;

@@ -1,7 +1,5 @@
 //! Packets, and the messages in them.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -181,50 +179,6 @@ pub enum Packet {
     Upgrade,
     /// `6`
     Noop,
-}
-
-/// The packets of one exchange: at least one, in order. Clones share them.
-///
-/// ```
-/// use engineio_client::{Batch, Packet};
-///
-/// let batch = Batch::from(vec![Packet::Noop, Packet::Upgrade]);
-/// assert_eq!(batch.len(), 2);
-/// for packet in &batch {
-///     println!("{packet:?}");
-/// }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch(Arc<Vec<Packet>>);
-
-impl Batch {
-    /// Gives the packets back without copying, unless somebody else holds the batch too.
-    pub(crate) fn into_packets(self) -> Vec<Packet> {
-        Arc::unwrap_or_clone(self.0)
-    }
-}
-
-impl From<Vec<Packet>> for Batch {
-    fn from(packets: Vec<Packet>) -> Self {
-        Self(Arc::new(packets))
-    }
-}
-
-impl std::ops::Deref for Batch {
-    type Target = [Packet];
-
-    fn deref(&self) -> &[Packet] {
-        &self.0
-    }
-}
-
-impl<'a> IntoIterator for &'a Batch {
-    type Item = &'a Packet;
-    type IntoIter = std::slice::Iter<'a, Packet>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
 }
 
 /// What the server says of a session when it opens it.

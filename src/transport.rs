@@ -15,10 +15,11 @@ use http::HeaderMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
+use crate::batch::Batch;
 use crate::cookies::Jar;
 use crate::error::Error;
 use crate::event::PeerClose;
-use crate::packet::{Batch, Packet};
+use crate::packet::Packet;
 use crate::runtime::{Address, Runtime};
 
 /// A way to reach an Engine.IO server.

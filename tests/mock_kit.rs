@@ -472,7 +472,7 @@ fn a_send_waits_until_the_script_answers() {
             let Call::Send(batch, answer) = script.call().await else {
                 panic!("no batch");
             };
-            assert_eq!(batch[..], message("hello"));
+            assert_eq!(batch, message("hello"));
             runtime.sleep(Duration::from_secs(3600)).await;
             assert!(waits(&runtime, &mut send).await);
             if succeeds {
@@ -538,7 +538,7 @@ fn sent_takes_a_batch_and_nothing_else() {
         let (mut link, mut script) = linked(&runtime).await;
         let (sent, batch) = join(link.sender.send(message("x").into()), script.sent()).await;
         sent.unwrap();
-        assert_eq!(batch[..], message("x"));
+        assert_eq!(batch, message("x"));
         let mut close = link.sender.close();
         assert!(waits(&runtime, &mut close).await);
         let sent = AssertUnwindSafe(script.sent()).catch_unwind().await;
@@ -640,7 +640,7 @@ fn both_halves_run_at_once() {
         let (mut link, mut script) = linked(&runtime).await;
         let script = async {
             script.receiving().await;
-            assert_eq!(script.sent().await[..], message("up"));
+            assert_eq!(script.sent().await, message("up"));
             script.deliver(message("down"));
         };
         let calls = join(link.receiver.recv(), link.sender.send(message("up").into()));
@@ -713,7 +713,7 @@ fn a_call_that_was_made_before_the_drop_is_seen_before_it() {
         let Call::Send(batch, answer) = script.call().await else {
             panic!("no batch");
         };
-        assert_eq!(batch[..], message("x"));
+        assert_eq!(batch, message("x"));
         answer.ok();
         assert!(matches!(script.call().await, Call::Dropped));
     });

@@ -340,8 +340,9 @@ impl Driver {
                 Output::Drop { link } => self.drop_links(|half| half.id == link),
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
-                    self.shared.batch_left(&batch);
-                    self.recycle(batch.into_packets());
+                    let packets = batch.into_packets();
+                    self.shared.batch_left(&packets);
+                    self.recycle(packets);
                 }
                 Output::Tell(events) => {
                     self.tell(events);

@@ -5,6 +5,7 @@
 use tracing::field::{Empty, display};
 use tracing::{Level, Span};
 
+use crate::batch::Batch;
 use crate::error::Error;
 use crate::event::{Closed, Connected, Reason};
 use crate::packet::{Message, Packet};
@@ -98,10 +99,10 @@ impl Log {
         }
     }
 
-    pub(super) fn sends(&self, transport: &'static str, packets: &[Packet]) {
+    pub(super) fn sends(&self, transport: &'static str, batch: &Batch) {
         if tracing::enabled!(target: TARGET, Level::TRACE) {
-            for packet in packets {
-                self.packet("sends", transport, packet);
+            for packet in batch {
+                self.packet("sends", transport, &packet);
             }
         }
     }

@@ -32,9 +32,10 @@ use outbox::{Outbox, messages};
 use pace::Pace;
 use upgrade::Probe;
 
+use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Connected, Event, PeerClose, Reason};
-use crate::packet::{Batch, Handshake, Message, Packet};
+use crate::packet::{Handshake, Message, Packet};
 use crate::transport::Framing;
 
 /// What the engine is told to keep to.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::{Engine, Output, Phase, Reason, Sending};
+use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::packet::{Batch, Packet};
+use crate::packet::Packet;
 use crate::transport::Framing;
 
 /// The most data that a ping may ask to have echoed: what a websocket's own ping may hold.

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use super::{Acceptance, Engine, Link, LinkId, Output, Sending, name_of_packet};
+use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::packet::{Batch, Packet, Text};
+use crate::packet::{Packet, Text};
 use crate::transport::Framing;
 
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Engine {
             return;
         }
         let link = probe.link.id;
-        let batch = Batch::from(vec![Packet::Ping(Text::from("probe"))]);
+        let batch = Batch::from(vec![Packet::Ping(Text::from_static("probe"))]);
         probe.link.framing = Some(framing);
         probe.link.receiving = true;
         probe.link.sending = Some(Sending {

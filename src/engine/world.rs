@@ -214,7 +214,7 @@ impl World {
                     self.dropped.push(link);
                 }
                 Output::Accept(acceptance) => self.acceptance = Some(acceptance),
-                Output::Left(batch) => self.left.extend(batch_labels(&batch)),
+                Output::Left(batch) => self.left.extend(batch_labels(&batch.into_packets())),
                 Output::Tell(events) => {
                     for event in events {
                         match event {

@@ -94,7 +94,7 @@ fn upgraded_waits_for_the_better_transport() {
         let mut upgraded = Box::pin(client.upgraded());
         assert!(waits(&runtime, &mut upgraded).await);
         let mut websocket = servers.websocket.opened().await.accept(Framing::Frames);
-        assert_eq!(websocket.sent().await[..], [Packet::Ping("probe".into())]);
+        assert_eq!(websocket.sent().await, [Packet::Ping("probe".into())]);
         websocket.deliver(vec![Packet::Pong("probe".into())]);
         settle(&runtime).await;
         assert!(waits(&runtime, &mut upgraded).await, "a poll is under way");

@@ -187,7 +187,7 @@ fn the_heartbeat_does_not_wait_for_a_handler() {
         for _ in 0..3 {
             runtime.sleep(Duration::from_secs(25)).await;
             link.deliver(vec![Packet::Ping("".into())]);
-            assert_eq!(link.sent().await[..], [Packet::Pong("".into())]);
+            assert_eq!(link.sent().await, [Packet::Pong("".into())]);
         }
         drop(link);
         drop(client);
@@ -348,7 +348,7 @@ fn a_handler_that_panics_or_fails_is_called_again_and_the_session_goes_on() {
         .await;
         let all = ["panic at once", "panic later", "fail", "fine"];
         link.deliver(all.map(text).into());
-        assert_eq!(link.sent().await[..], [text("fine")]);
+        assert_eq!(link.sent().await, [text("fine")]);
         assert_eq!(diary.lines(), all);
         drop((client, link));
     });
@@ -368,10 +368,10 @@ fn the_upgrade_handler_is_told_the_transport() {
         let polling = servers.polling.opened().await.accept(Framing::Payloads);
         polling.deliver(vec![Packet::Open(OPEN.into())]);
         let mut websocket = servers.websocket.opened().await.accept(Framing::Frames);
-        assert_eq!(websocket.sent().await[..], [Packet::Ping("probe".into())]);
+        assert_eq!(websocket.sent().await, [Packet::Ping("probe".into())]);
         websocket.deliver(vec![Packet::Pong("probe".into())]);
         polling.deliver(vec![Packet::Noop]);
-        assert_eq!(websocket.sent().await[..], [Packet::Upgrade]);
+        assert_eq!(websocket.sent().await, [Packet::Upgrade]);
         settle(&runtime).await;
         assert_eq!(diary.lines(), ["websocket"]);
         drop((client, websocket, polling));
@@ -554,7 +554,7 @@ fn json_is_a_text_message_and_back() {
     under_all_orders(async |runtime| {
         let (mut client, mut link) = websocket(&runtime).await;
         client.send_json(&[1, 2]).await.unwrap();
-        assert_eq!(link.sent().await[..], [text("[1,2]")]);
+        assert_eq!(link.sent().await, [text("[1,2]")]);
         let unkeyed = std::collections::BTreeMap::from([(vec![1], 1)]);
         let error = client.send_json(&unkeyed).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -694,7 +694,7 @@ fn n1_a_handler_may_be_given_what_it_works_with() {
             .unwrap();
         let mut link = servers.websocket.opened().await.accept(Framing::Frames);
         link.deliver(vec![Packet::Open(OPEN.into()), text("a")]);
-        assert_eq!(link.sent().await[..], [text("a")]);
+        assert_eq!(link.sent().await, [text("a")]);
         link.deliver(vec![Packet::Close]);
         client.wait().await;
         let told = ["connected", "a", "closed by the server"];

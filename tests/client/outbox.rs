@@ -117,7 +117,7 @@ fn s2_a_send_that_is_left_alone_holds_the_room_for_its_own_message_and_no_more()
         let refused = client.try_send("b").unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Full, "its room is its own");
         alone.await.unwrap();
-        assert_eq!(link.sent().await[..], [text("a"), text("alone")]);
+        assert_eq!(link.sent().await, [text("a"), text("alone")]);
     });
 }
 
@@ -567,7 +567,7 @@ fn s9_a_group_is_accepted_whole_or_comes_back_whole() {
         }
         client.send_all(Vec::<Message>::new()).await.unwrap();
         client.send_all(["a", "b"]).await.unwrap();
-        assert_eq!(link.sent().await[..], [text("a"), text("b")]);
+        assert_eq!(link.sent().await, [text("a"), text("b")]);
         client.close();
         let refused = client.send_all(["c", "d"]).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Closed);
@@ -611,7 +611,7 @@ fn s9_a_group_that_is_dropped_before_it_was_accepted_was_not_sent() {
         client.try_send("x").unwrap_err();
         drop(group);
         client.try_send("b").unwrap();
-        assert_eq!(link.sent().await[..], [text("b")]);
+        assert_eq!(link.sent().await, [text("b")]);
     });
 }
 

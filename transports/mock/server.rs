@@ -919,7 +919,7 @@ struct Sender(Arc<Halves>);
 #[async_trait]
 impl PacketSender for Sender {
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
-        self.0.send(&batch, Step::Post).await
+        self.0.send(&batch.into_packets(), Step::Post).await
     }
 
     async fn close(&mut self) -> Result<(), Error> {

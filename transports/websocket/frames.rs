@@ -3,8 +3,8 @@
 
 use async_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
-use engineio_client::codec::{Frame, frame};
-use engineio_client::{Batch, Packet};
+use engineio_client::Batch;
+use engineio_client::codec::Frame;
 
 pub(super) struct FrameWriter {
     batch: Option<Batch>,
@@ -62,8 +62,8 @@ impl FrameWriter {
         let Some(batch) = &self.batch else {
             return false;
         };
-        while let Some(packet) = batch.get(self.next) {
-            let (prefix, data, opcode) = parts(packet);
+        while let Some(frame) = batch.frame(self.next) {
+            let (prefix, data, opcode) = parts(frame);
             let length = data.len().saturating_add(usize::from(prefix.is_some()));
             let within = match self.within {
                 Some(within) => within,
@@ -102,8 +102,8 @@ impl FrameWriter {
     }
 }
 
-fn parts(packet: &Packet) -> (Option<u8>, &[u8], OpCode) {
-    match frame(packet) {
+fn parts(frame: Frame<'_>) -> (Option<u8>, &[u8], OpCode) {
+    match frame {
         Frame::Text(kind, text) => (Some(kind), text.as_bytes(), OpCode::Data(Data::Text)),
         Frame::Binary(data) => (None, data, OpCode::Data(Data::Binary)),
     }

@@ -14,8 +14,9 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 
 use super::running;
+use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
-use crate::packet::{Batch, Packet};
+use crate::packet::Packet;
 use crate::runtime::{Address, BoxedStream, Runtime};
 use crate::transport::{Framing, Link, OpenRequest, PacketReceiver, PacketSender, Transport};
 
@@ -191,11 +192,11 @@ pub(super) struct WireSender {
 #[async_trait]
 impl PacketSender for WireSender {
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
-        if batch.contains(&Packet::Upgrade) {
+        if batch.iter().any(|packet| packet == Packet::Upgrade) {
             self.upgraded.store(true, Ordering::Relaxed);
         }
         let messages = batch.iter().filter_map(|packet| match packet {
-            Packet::Message(message) => Some(message.clone()),
+            Packet::Message(message) => Some(message),
             _ => None,
         });
         running()

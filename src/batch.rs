@@ -1,0 +1,142 @@
+//! What a transport is given to send: the packets of one exchange.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::codec::{Frame, Packets, frame};
+use crate::packet::Packet;
+
+/// The packets of one exchange: at least one, in order. Clones share them.
+///
+/// How it holds them is its own affair. A transport with a frame for each packet writes its
+/// [`frames`](Batch::frames), which borrow; one of payloads writes
+/// [`encode_payload`](crate::codec::encode_payload) of it; the iterator gives the packets by value,
+/// whose texts and data are shared, not copied.
+///
+/// ```
+/// use engineio_client::codec::Frame;
+/// use engineio_client::{Batch, Message, Packet};
+///
+/// let batch = Batch::from(vec![Packet::Message(Message::from("hello")), Packet::Upgrade]);
+/// assert_eq!(batch.len(), 2);
+/// let frames: Vec<Frame<'_>> = batch.frames().collect();
+/// assert_eq!(frames, [Frame::Text(b'4', "hello"), Frame::Text(b'5', "")]);
+/// for packet in &batch {
+///     println!("{packet:?}");
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Batch(Arc<Vec<Packet>>);
+
+impl Batch {
+    /// How many packets it holds.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it holds none, which no batch from the client does.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Its packets, by value.
+    pub fn iter(&self) -> BatchIter<'_> {
+        BatchIter(self.0.iter())
+    }
+
+    /// Its packets as frames, borrowed from the batch.
+    pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> + Clone {
+        self.0.iter().map(frame)
+    }
+
+    /// The frame of one packet, counted from 0: for a transport that writes a batch in several steps.
+    #[inline]
+    pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
+        self.0.get(index).map(frame)
+    }
+
+    /// Its packets, as a copy of the list.
+    pub fn to_vec(&self) -> Vec<Packet> {
+        self.0.to_vec()
+    }
+
+    /// Its packets. Nothing is copied unless there is a clone of the batch.
+    pub fn into_packets(self) -> Vec<Packet> {
+        Arc::unwrap_or_clone(self.0)
+    }
+}
+
+impl From<Vec<Packet>> for Batch {
+    fn from(packets: Vec<Packet>) -> Self {
+        Self(Arc::new(packets))
+    }
+}
+
+impl FromIterator<Packet> for Batch {
+    fn from_iter<I: IntoIterator<Item = Packet>>(packets: I) -> Self {
+        Self::from(Vec::from_iter(packets))
+    }
+}
+
+impl PartialEq<[Packet]> for Batch {
+    fn eq(&self, packets: &[Packet]) -> bool {
+        *self.0 == packets
+    }
+}
+
+impl<const N: usize> PartialEq<[Packet; N]> for Batch {
+    fn eq(&self, packets: &[Packet; N]) -> bool {
+        *self.0 == packets
+    }
+}
+
+impl PartialEq<Vec<Packet>> for Batch {
+    fn eq(&self, packets: &Vec<Packet>) -> bool {
+        *self.0 == *packets
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter()).finish()
+    }
+}
+
+impl Packets for Batch {
+    fn frames(&self) -> impl Iterator<Item = Frame<'_>> + Clone {
+        self.frames()
+    }
+}
+
+impl<'a> IntoIterator for &'a Batch {
+    type Item = Packet;
+    type IntoIter = BatchIter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// The packets of a [`Batch`], by value.
+#[derive(Clone, Debug)]
+pub struct BatchIter<'a>(std::slice::Iter<'a, Packet>);
+
+impl Iterator for BatchIter<'_> {
+    type Item = Packet;
+
+    fn next(&mut self) -> Option<Packet> {
+        self.0.next().cloned()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for BatchIter<'_> {
+    fn next_back(&mut self) -> Option<Packet> {
+        self.0.next_back().cloned()
+    }
+}
+
+impl ExactSizeIterator for BatchIter<'_> {}
