@@ -136,10 +136,7 @@ mod tests {
             (seen, listener)
         });
         let runtime: Arc<dyn Runtime> = Arc::new(Tokio::current().unwrap());
-        let limits = Limits {
-            body: limit,
-            ..Limits::default()
-        };
+        let limits = Limits::default().body(limit);
         let activity = Activity::new(Arc::clone(&runtime));
         let dial_timeout = Duration::from_secs(5);
         let exchange = Exchange::new(runtime, limits, dial_timeout, activity);

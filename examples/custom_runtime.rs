@@ -272,7 +272,7 @@ async fn talk(builder: Builder<Transports, SingleThread>) -> Result<(), String> 
                 println!("Connected by {}.", connected.transport);
                 Message::from("hello by polling")
             }
-            Event::Upgraded { transport } => {
+            Event::Upgraded { transport, .. } => {
                 println!("The session went over to {transport}.");
                 Message::from(vec![1, 2, 3])
             }

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 );
                 client.send("hello by polling").await?;
             }
-            Event::Upgraded { transport } => {
+            Event::Upgraded { transport, .. } => {
                 println!("The session went over to {transport}.");
                 upgraded = true;
                 client.send("hello, wörld 🌍").await?;
@@ -48,7 +48,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 println!("The server echoed the bytes {:?}.", &data[..]);
                 echoes += 1;
             }
-            Event::UpgradeFailed { transport, error } => {
+            Event::UpgradeFailed {
+                transport, error, ..
+            } => {
                 return Err(
                     format!("the upgrade to {transport} failed: {}", error.report()).into(),
                 );

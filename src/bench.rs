@@ -25,13 +25,7 @@ impl Engine {
             transports: vec!["bench"],
             fall_back: false,
             upgrade: false,
-            open_timeout: Duration::from_secs(10),
-            send_timeout: Duration::from_secs(10),
-            upgrade_timeout: Duration::from_secs(7),
-            close_timeout: Duration::from_secs(5),
-            close_limit: Duration::from_secs(60),
-            payload_packets: 16,
-            handshake_size: 64 * 1024,
+            ..Config::default()
         };
         let link = LinkId(0);
         let mut driver = Self {

@@ -9,8 +9,8 @@ use bytes::{Buf as _, Bytes};
 use self::base64_engine::BASE64;
 
 use crate::error::{Error, ErrorKind};
+use crate::limits::{Limit, Limits};
 use crate::packet::{Message, Packet, Text};
-use crate::transport::Limits;
 
 /// What stands between the packets of a payload.
 pub const SEPARATOR: u8 = 0x1e;
@@ -180,13 +180,9 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
     let ends = memchr::memchr_iter(SEPARATOR, text.as_bytes()).chain([text.len()]);
     for end in ends {
         if packets.len() >= limits.payload_packets {
-            error = Some(Error::new(
-                ErrorKind::Limit,
-                format!(
-                    "a payload of more than {} packets (limit max_payload_packets)",
-                    limits.payload_packets
-                ),
-            ));
+            let most = limits.payload_packets;
+            let message = format!("a payload of more than {most} packets");
+            error = Some(Error::new(ErrorKind::Limit, message).with_limit(Limit::PayloadPackets));
             break;
         }
         match decode_part(&text, start..end, limits) {
@@ -357,13 +353,8 @@ mod base64_engine {
 
 fn check_length(length: usize, limits: &Limits) -> Result<(), Error> {
     if length > limits.message {
-        return Err(Error::new(
-            ErrorKind::Limit,
-            format!(
-                "a message of more than {} bytes (limit max_message_size)",
-                limits.message
-            ),
-        ));
+        let message = format!("a message of more than {} bytes", limits.message);
+        return Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::MessageSize));
     }
     Ok(())
 }
@@ -545,11 +536,7 @@ mod tests {
 
     #[test]
     fn limits_are_exact_and_named() {
-        let limits = Limits {
-            message: 4,
-            payload_packets: 2,
-            ..Limits::default()
-        };
+        let limits = Limits::default().message(4).payload_packets(2);
         assert!(decode_text("41234".into(), &limits).is_ok());
         let error = decode_text("412345".into(), &limits).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit);

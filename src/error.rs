@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits::Limit;
+
 /// Why something failed.
 ///
 /// `Display` tells this level alone; [`source`](std::error::Error::source) leads to the causes
@@ -29,6 +31,7 @@ struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     status: Option<u16>,
+    limit: Option<Limit>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -60,9 +63,9 @@ pub enum ErrorKind {
     Handshake,
     /// The server broke the Engine.IO protocol after the handshake.
     Protocol,
-    /// A limit of this client was reached: the message names it, and its value.
+    /// A limit of this client was reached: [`Error::limit`] names it, the message its value, too.
     Limit,
-    /// Something took too long: the message names the limit, and its value.
+    /// Something took too long: [`Error::limit`] names the limit, the message its value, too.
     Timeout,
     /// The connection ended without a goodbye.
     Ended,
@@ -93,6 +96,7 @@ impl Error {
             kind,
             message: message.into(),
             status: None,
+            limit: None,
             source: None,
         }))
     }
@@ -113,11 +117,29 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    pub(crate) fn timeout(what: &str, limit: Duration) -> Self {
-        Self::new(
-            ErrorKind::Timeout,
-            format!("the {what} of {} s passed", limit.as_secs_f64()),
-        )
+    /// The same error, with the limit that was reached, which the message names from now on, as
+    /// `(limit max_body_size)`.
+    #[must_use]
+    pub fn with_limit(self, limit: Limit) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.limit = Some(limit);
+        inner.message = format!("{} (limit {limit})", inner.message).into();
+        Self(Arc::new(inner))
+    }
+
+    /// The same error, with what a program may ask of the other one, which this one tells anew.
+    pub(crate) fn with_facts_of(self, other: &Self) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.kind = other.0.kind;
+        inner.status = other.0.status;
+        inner.limit = other.0.limit;
+        Self(Arc::new(inner))
+    }
+
+    pub(crate) fn timeout(limit: Limit, value: Duration) -> Self {
+        let name = limit.setter().replace('_', " ");
+        let message = format!("the {name} of {} s passed", value.as_secs_f64());
+        Self::new(ErrorKind::Timeout, message).with_limit(limit)
     }
 
     /// What kind of error it is.
@@ -128,6 +150,11 @@ impl Error {
     /// The HTTP status with which the server or the proxy refused, where there was one.
     pub fn status(&self) -> Option<u16> {
         self.0.status
+    }
+
+    /// Which limit of this client was reached, where one was.
+    pub fn limit(&self) -> Option<Limit> {
+        self.0.limit
     }
 
     /// Whether a time limit passed.
@@ -179,6 +206,9 @@ impl fmt::Debug for Error {
             .field("message", &self.0.message);
         if let Some(status) = self.0.status {
             debug.field("status", &status);
+        }
+        if let Some(limit) = self.0.limit {
+            debug.field("limit", &limit);
         }
         if let Some(source) = &self.0.source {
             debug.field("source", source);

@@ -16,11 +16,13 @@ pub enum Event {
     Message(Message),
     /// The session went over to a better transport. Messages before this came by the old one,
     /// those after it come by the new one.
+    #[non_exhaustive]
     Upgraded {
         /// The transport's name.
         transport: &'static str,
     },
     /// An upgrade failed; the session goes on as it was, and nothing is lost.
+    #[non_exhaustive]
     UpgradeFailed {
         /// The transport that was tried.
         transport: &'static str,

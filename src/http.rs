@@ -59,7 +59,7 @@ use crate::transport::{Activity, Limits};
 /// ```
 /// use bytes::{Bytes, BytesMut};
 /// use engineio_client::http::{Exchange, HttpClient};
-/// use engineio_client::{Error, ErrorKind, async_trait};
+/// use engineio_client::{Error, ErrorKind, Limit, async_trait};
 /// use http::{Request, Response};
 ///
 /// # mod some_library {
@@ -97,8 +97,8 @@ use crate::transport::{Activity, Limits};
 ///         while let Some(piece) = body.next().await.map_err(failed)? {
 ///             exchange.mark(&method);
 ///             if piece.len() > limit - whole.len() {
-///                 let message = format!("a body of more than {limit} bytes (limit max_body_size)");
-///                 return Err(Error::new(ErrorKind::Limit, message));
+///                 let message = format!("a body of more than {limit} bytes");
+///                 return Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize));
 ///             }
 ///             whole.extend_from_slice(&piece);
 ///         }

@@ -73,6 +73,7 @@ mod error;
 mod event;
 mod front;
 pub mod http;
+mod limits;
 pub mod mode;
 mod packet;
 pub mod runtime;
@@ -95,6 +96,7 @@ pub use front::async_std;
 pub use front::smol;
 #[cfg(feature = "tokio")]
 pub use front::tokio;
+pub use limits::{Capacity, Limit, Limits};
 pub use packet::{Handshake, Message, Packet, Text};
 #[cfg(feature = "async-std")]
 pub use runtime::AsyncStd;
@@ -106,7 +108,7 @@ pub use runtime::Tokio;
 #[cfg(feature = "mock")]
 pub use runtime::mock::MockRuntime;
 pub use transport::{
-    Activity, Framing, Limits, Link, OpenRequest, PacketReceiver, PacketSender, Transport,
+    Activity, Framing, Link, OpenRequest, PacketReceiver, PacketSender, Transport,
 };
 
 /// What the fuzz targets need of what is private. Only there when cargo-fuzz builds it.

@@ -19,6 +19,8 @@ use crate::batch::Batch;
 use crate::cookies::Jar;
 use crate::error::Error;
 use crate::event::PeerClose;
+pub use crate::limits::Limits;
+use crate::limits::OPEN_TIMEOUT;
 use crate::packet::Packet;
 use crate::runtime::{Address, Runtime};
 
@@ -191,7 +193,7 @@ impl OpenRequest {
             sid: None,
             timestamps: true,
             limits: Limits::default(),
-            dial_timeout: Duration::from_secs(10),
+            dial_timeout: OPEN_TIMEOUT,
             activity,
         }
     }
@@ -255,43 +257,6 @@ pub(crate) fn add_query(query: &mut String, name: &str, value: &str) {
     query.extend(utf8_percent_encode(name, ENCODED));
     query.push('=');
     query.extend(utf8_percent_encode(value, ENCODED));
-}
-
-/// What may be received at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "built with `..Limits::default()` by authors of transports"
-)]
-pub struct Limits {
-    /// Bytes of a message. 64 MiB by default.
-    pub message: usize,
-    /// Bytes of a polling body. By default 4/3 of 64 MiB and 64 KiB more.
-    pub body: usize,
-    /// Packets in one polling body. 131,072 by default.
-    pub payload_packets: usize,
-    /// Bytes of an HTTP head, and of the open packet. 64 KiB by default.
-    pub head: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self::for_message(64 * 1024 * 1024)
-    }
-}
-
-impl Limits {
-    /// The limits that follow from that of a message: a body may hold it in base64, with room for
-    /// other packets, and is never limited to less than 16 MiB.
-    pub fn for_message(message: usize) -> Self {
-        let encoded = (message / 3).saturating_mul(4).saturating_add(64 * 1024);
-        Self {
-            message,
-            body: encoded.max(16 * 1024 * 1024),
-            payload_packets: 131_072,
-            head: 64 * 1024,
-        }
-    }
 }
 
 /// Where a transport reports progress within a message, so that what is slow is not taken for dead.

@@ -20,8 +20,8 @@ use engineio_client::runtime::mock::Schedules;
 use engineio_client::transports::Transports;
 use engineio_client::transports::mock::{Call, MockEnd, MockLink, MockTransport};
 use engineio_client::{
-    Batch, Builder, Client, Error, ErrorKind, Event, Framing, Message, MockRuntime, Packet, Reason,
-    Runtime,
+    Batch, Builder, Capacity, Client, Error, ErrorKind, Event, Framing, Message, MockRuntime,
+    Packet, Reason, Runtime,
 };
 use futures::future::{Either, join, join3, select};
 use futures::{FutureExt as _, SinkExt, StreamExt as _};
@@ -344,7 +344,13 @@ fn a_send_waits_until_the_session_is_open() {
 fn the_outbox_is_bounded_in_messages_and_send_waits_for_room() {
     // engine.io: server.js:2586, :2605; python-engineio: test_send_packet
     under_all_orders(async |runtime| {
-        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(3, 1000)).await;
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 3,
+                bytes: 1000,
+            })
+        })
+        .await;
         for message in ["a", "b", "c"] {
             client.try_send(message).unwrap();
         }
@@ -370,7 +376,13 @@ fn those_who_wait_to_send_go_on_when_a_thirtieth_of_the_outbox_is_free() {
         for (most, leave_before) in [(3, 0), (64, 1)] {
             let (builder, mut servers) = setup(&runtime);
             let builder = builder.upgrade(false).packets_per_post(1);
-            let client = builder.outbox(most, 1_000_000).start().unwrap();
+            let client = builder
+                .outbox(Capacity {
+                    messages: most,
+                    bytes: 1_000_000,
+                })
+                .start()
+                .unwrap();
             let mut link = servers.polling.opened().await.accept(Framing::Payloads);
             link.deliver(vec![Packet::Open(OPEN.into())]);
             client.opened().await.unwrap();
@@ -392,7 +404,13 @@ fn those_who_wait_to_send_go_on_when_a_thirtieth_of_the_outbox_is_free() {
 #[test]
 fn the_outbox_is_bounded_in_bytes_and_a_larger_message_is_let_in_alone() {
     under_all_orders(async |runtime| {
-        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(100, 10)).await;
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 100,
+                bytes: 10,
+            })
+        })
+        .await;
         client.try_send("x".repeat(50)).unwrap();
         assert_eq!(client.try_send("y").unwrap_err().kind(), ErrorKind::Full);
         link.sent().await;
@@ -406,7 +424,13 @@ fn the_outbox_is_bounded_in_bytes_and_a_larger_message_is_let_in_alone() {
 #[test]
 fn a_send_that_is_dropped_while_it_waits_has_sent_nothing() {
     under_all_orders(async |runtime| {
-        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(1, 1000)).await;
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 1,
+                bytes: 1000,
+            })
+        })
+        .await;
         client.try_send("a").unwrap();
         let mut send = Box::pin(client.send("never"));
         assert!(waits(&runtime, &mut send).await);
@@ -421,7 +445,13 @@ fn a_send_that_is_dropped_while_it_waits_has_sent_nothing() {
 #[test]
 fn those_who_wait_to_send_are_served_in_order_and_a_large_message_is_not_passed_by_small_ones() {
     under_all_orders(async |runtime| {
-        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(100, 100)).await;
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 100,
+                bytes: 100,
+            })
+        })
+        .await;
         client.try_send("x".repeat(60)).unwrap();
         let mut large = Box::pin(client.send("y".repeat(80)));
         assert!(waits(&runtime, &mut large).await);
@@ -494,7 +524,13 @@ fn all_that_had_arrived_is_delivered_when_a_send_fails_in_the_same_moment() {
 #[test]
 fn a_full_inbox_stops_the_receiving_and_reading_resumes_it() {
     under_all_orders(async |runtime| {
-        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(4, 1000)).await;
+        let (mut client, link) = websocket_with(&runtime, |builder| {
+            builder.inbox(Capacity {
+                messages: 4,
+                bytes: 1000,
+            })
+        })
+        .await;
         for _ in 0..10 {
             link.deliver(vec![text("a"), text("b")]);
         }
@@ -514,7 +550,13 @@ fn a_full_inbox_stops_the_receiving_and_reading_resumes_it() {
 #[test]
 fn the_inbox_is_bounded_in_bytes_and_may_be_exceeded_by_one_batch() {
     under_all_orders(async |runtime| {
-        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(1000, 10)).await;
+        let (mut client, link) = websocket_with(&runtime, |builder| {
+            builder.inbox(Capacity {
+                messages: 1000,
+                bytes: 10,
+            })
+        })
+        .await;
         for _ in 0..3 {
             link.deliver(vec![text(&"x".repeat(50))]);
         }
@@ -529,7 +571,13 @@ fn the_inbox_is_bounded_in_bytes_and_may_be_exceeded_by_one_batch() {
 #[test]
 fn messages_that_nobody_wants_do_not_fill_the_inbox() {
     under_all_orders(async |runtime| {
-        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(2, 1000)).await;
+        let (mut client, link) = websocket_with(&runtime, |builder| {
+            builder.inbox(Capacity {
+                messages: 2,
+                bytes: 1000,
+            })
+        })
+        .await;
         for _ in 0..3 {
             link.deliver(vec![text("a"), text("b")]);
         }
@@ -555,7 +603,13 @@ fn messages_that_nobody_wants_do_not_fill_the_inbox() {
 #[test]
 fn messages_that_are_not_wanted_any_more_are_dropped_in_the_midst_of_a_batch() {
     under_all_orders(async |runtime| {
-        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(3, 1000)).await;
+        let (mut client, link) = websocket_with(&runtime, |builder| {
+            builder.inbox(Capacity {
+                messages: 3,
+                bytes: 1000,
+            })
+        })
+        .await;
         link.deliver(vec![text("a"), text("b"), text("c")]);
         assert_eq!(client.recv().await, Some(Message::from("a")));
         client.discard_messages();
@@ -568,7 +622,13 @@ fn messages_that_are_not_wanted_any_more_are_dropped_in_the_midst_of_a_batch() {
 fn the_heartbeat_goes_on_while_nobody_reads() {
     // protocol: test-suite.js:452
     under_all_orders(async |runtime| {
-        let (client, link) = websocket_with(&runtime, |builder| builder.inbox(100, 10_000)).await;
+        let (client, link) = websocket_with(&runtime, |builder| {
+            builder.inbox(Capacity {
+                messages: 100,
+                bytes: 10_000,
+            })
+        })
+        .await;
         let server = {
             let clock = runtime.clone();
             spawn(&runtime, async move {
@@ -624,7 +684,13 @@ fn a_silent_server_ends_the_session_exactly_when_it_should() {
 #[test]
 fn a_full_inbox_suspends_the_deadline() {
     under_all_orders(async |runtime| {
-        let (mut client, link) = websocket_with(&runtime, |builder| builder.inbox(1, 1000)).await;
+        let (mut client, link) = websocket_with(&runtime, |builder| {
+            builder.inbox(Capacity {
+                messages: 1,
+                bytes: 1000,
+            })
+        })
+        .await;
         link.deliver(vec![text("a")]);
         runtime.sleep(Duration::from_secs(1000)).await;
         assert_eq!(client.recv().await, Some(Message::from("a")));
@@ -762,8 +828,13 @@ fn a_close_that_nobody_waits_for_flushes_and_says_goodbye_all_the_same() {
 #[test]
 fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
     under_all_orders(async |runtime| {
-        let (mut client, mut link) =
-            websocket_with(&runtime, |builder| builder.inbox(2, 1000)).await;
+        let (mut client, mut link) = websocket_with(&runtime, |builder| {
+            builder.inbox(Capacity {
+                messages: 2,
+                bytes: 1000,
+            })
+        })
+        .await;
         client.send("a").await.unwrap();
         let Call::Send(_, answer) = link.call().await else {
             panic!("a batch was due")
@@ -928,7 +999,7 @@ fn a_session_goes_over_from_polling_to_websocket_without_losing_anything() {
             seen.push(match client.next().await.unwrap() {
                 Event::Connected(_) => "connected".to_owned(),
                 Event::Message(message) => message.as_text().unwrap().to_owned(),
-                Event::Upgraded { transport } => format!("upgraded to {transport}"),
+                Event::Upgraded { transport, .. } => format!("upgraded to {transport}"),
                 other => panic!("{other:?}"),
             });
         }
@@ -1066,7 +1137,13 @@ fn a_close_between_the_pong_and_the_upgrade_flushes_what_waits_and_refuses_what_
 #[test]
 fn a_client_is_a_stream_and_a_sink() {
     under_all_orders(async |runtime| {
-        let (mut client, link) = websocket_with(&runtime, |builder| builder.outbox(2, 100)).await;
+        let (mut client, link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 2,
+                bytes: 100,
+            })
+        })
+        .await;
         let server = spawn(&runtime, answer_all(link));
         for number in 0..10 {
             client

@@ -18,7 +18,7 @@ use engineio_client::runtime::mock::Conditions;
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::Transports;
 use engineio_client::{
-    Builder, Closed, ErrorKind, Event, Handle, Message, MockRuntime, Runtime, async_trait,
+    Builder, Capacity, Closed, ErrorKind, Event, Handle, Message, MockRuntime, Runtime, async_trait,
 };
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, join};
@@ -293,9 +293,16 @@ async fn session(
     .open_timeout(OPEN_TIMEOUT)
     .send_timeout(SEND_TIMEOUT)
     .upgrade_timeout(UPGRADE_TIMEOUT)
-    .close_timeout(CLOSE_TIMEOUT, CLOSE_LIMIT)
-    .outbox(random.usize(1..50), random.usize(1..500))
-    .inbox(random.usize(1..50), random.usize(1..500));
+    .close_timeout(CLOSE_TIMEOUT)
+    .close_limit(CLOSE_LIMIT)
+    .outbox(Capacity {
+        messages: random.usize(1..50),
+        bytes: random.usize(1..500),
+    })
+    .inbox(Capacity {
+        messages: random.usize(1..50),
+        bytes: random.usize(1..500),
+    });
     let mut client = builder.start().expect("the settings are right");
     let handle = client.handle();
     let delivered = Mutex::new(Vec::new());

@@ -1,10 +1,18 @@
 //! How much of something a queue holds, or may hold.
 
+use crate::limits::Capacity;
+
 /// A number of messages, and of the bytes in them. As a limit: whichever comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Amount {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
+}
+
+impl From<Capacity> for Amount {
+    fn from(Capacity { messages, bytes }: Capacity) -> Self {
+        Self { messages, bytes }
+    }
 }
 
 impl Amount {

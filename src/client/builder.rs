@@ -18,10 +18,11 @@ use super::start::{Started, start};
 use super::target::is_of_the_protocol;
 use crate::error::{Error, ErrorKind};
 use crate::event::Closed;
+use crate::limits::{Capacity, Limits};
 use crate::mode::Async;
 use crate::packet::Message;
 use crate::runtime::Runtime;
-use crate::transport::{Limits, Transport, add_query};
+use crate::transport::{Transport, add_query};
 
 /// Sets up a connection: where to, how, and within which limits.
 ///
@@ -51,12 +52,13 @@ use crate::transport::{Limits, Transport, add_query};
 /// | a POST, without progress | [`send_timeout`](Builder::send_timeout) | 10 s |
 /// | a websocket write, without progress; the server's silence, a poll included | told by the server: `pingInterval + pingTimeout` | |
 /// | an upgrade, from opening the probe to going over | [`upgrade_timeout`](Builder::upgrade_timeout) | 7 s |
-/// | a close: without progress, and in all | [`close_timeout`](Builder::close_timeout) | 5 s, 60 s |
+/// | a close, without progress | [`close_timeout`](Builder::close_timeout) | 5 s |
+/// | a close in all | [`close_limit`](Builder::close_limit) | 60 s |
 /// | a message received | [`max_message_size`](Builder::max_message_size) | 64 MiB |
 /// | a polling body received, decompressed | [`max_body_size`](Builder::max_body_size) | 4/3 of a message and 64 KiB, or 16 MiB if that is more |
 /// | packets in a polling body received | [`max_payload_packets`](Builder::max_payload_packets) | 131,072 |
 /// | an HTTP head, and the open packet | [`max_head_size`](Builder::max_head_size) | 64 KiB, and 1024 headers |
-/// | cookies of a session | [`cookie_limits`](Builder::cookie_limits) | 64, and 16 KiB in all |
+/// | cookies of a session | [`max_cookies`](Builder::max_cookies), [`max_cookie_bytes`](Builder::max_cookie_bytes) | 64, and 16 KiB in all |
 /// | what is accepted and has not left | [`outbox`](Builder::outbox) | 2048 messages, or 2 MiB |
 /// | what came and is not read | [`inbox`](Builder::inbox) | 1024 messages, or 128 KiB |
 /// | packets in a POST | [`packets_per_post`](Builder::packets_per_post) | 16 |
@@ -421,11 +423,17 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         self
     }
 
-    /// How many cookies of the server are kept, and how many bytes of them in all: 64 and 16 KiB by
-    /// default. When there are more, those that were set the longest ago go; a single cookie that is
-    /// larger is not taken.
-    pub fn cookie_limits(mut self, cookies: usize, bytes: usize) -> Self {
-        self.settings.cookie_limits = (cookies, bytes);
+    /// The most cookies of the server that are kept: 64 by default. When there are more, those that were
+    /// set the longest ago go.
+    pub fn max_cookies(mut self, cookies: usize) -> Self {
+        self.settings.max_cookies = cookies;
+        self
+    }
+
+    /// The most bytes of cookies that are kept, their names included: 16 KiB by default. When there are
+    /// more, those that were set the longest ago go; a single cookie that is larger is not taken.
+    pub fn max_cookie_bytes(mut self, bytes: usize) -> Self {
+        self.settings.max_cookie_bytes = bytes;
         self
     }
 
@@ -475,10 +483,14 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
         self
     }
 
-    /// The time that a close may go without progress in flushing, and in all. 5 s and 60 s by
-    /// default.
-    pub fn close_timeout(mut self, without_progress: Duration, in_all: Duration) -> Self {
+    /// The time that a close may go without progress in flushing. 5 s by default.
+    pub fn close_timeout(mut self, without_progress: Duration) -> Self {
         self.settings.config.close_timeout = without_progress;
+        self
+    }
+
+    /// The time for a close in all, with progress. 60 s by default.
+    pub fn close_limit(mut self, in_all: Duration) -> Self {
         self.settings.config.close_limit = in_all;
         self
     }
@@ -486,16 +498,10 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     /// The most bytes in a message received. 64 MiB by default. The limit of a polling body follows:
     /// 4/3 of it and 64 KiB, or 16 MiB, whichever is larger.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
-        let Limits {
-            payload_packets,
-            head,
-            ..
-        } = self.settings.limits;
-        self.settings.limits = Limits {
-            payload_packets,
-            head,
-            ..Limits::for_message(bytes)
-        };
+        let before = self.settings.limits;
+        self.settings.limits = Limits::for_message(bytes)
+            .payload_packets(before.payload_packets)
+            .head(before.head);
         self
     }
 
@@ -526,10 +532,20 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     /// A [`send`](Client::send) that waits is given room for its message when its turn comes, and keeps
     /// that room until it is polled again or dropped. Handles that are used as
     /// [sinks](Handle#impl-Sink<Message>-for-Handle) may exceed the limit by one message each.
-    pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "tokio", feature = "websocket"))] {
+    /// use engineio_client::Capacity;
+    ///
+    /// let builder = engineio_client::tokio::Client::builder("http://localhost:3000")
+    ///     .outbox(Capacity { messages: 100, bytes: 1024 * 1024 });
+    /// # let _ = builder;
+    /// # }
+    /// ```
+    pub fn outbox(mut self, capacity: Capacity) -> Self {
         self.settings.outbox = Amount {
-            messages: messages.max(1),
-            bytes,
+            messages: capacity.messages.max(1),
+            bytes: capacity.bytes,
         };
         self
     }
@@ -539,10 +555,10 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     ///
     /// A larger byte limit makes large messages slower: while earlier ones are alive their buffers
     /// can't be used again.
-    pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
+    pub fn inbox(mut self, capacity: Capacity) -> Self {
         self.settings.inbox = Amount {
-            messages: messages.max(1),
-            bytes: bytes.max(1),
+            messages: capacity.messages.max(1),
+            bytes: capacity.bytes.max(1),
         };
         self
     }
@@ -550,7 +566,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     /// The most packets in one POST. 16 by default: python-engineio discards a larger one, and
     /// answers 200.
     pub fn packets_per_post(mut self, packets: usize) -> Self {
-        self.settings.config.payload_packets = packets.max(1);
+        self.settings.config.packets_per_post = packets.max(1);
         self
     }
 

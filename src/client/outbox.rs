@@ -25,6 +25,7 @@ use super::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Closed, PeerClose, Reason};
+use crate::limits::Limit;
 use crate::packet::{Message, Packet};
 
 #[derive(Debug)]
@@ -124,10 +125,8 @@ impl<P> Refusal<P> {
             }
             Self::Later(parcel, kind) => {
                 let Amount { messages, bytes } = capacity;
-                let text = format!(
-                    "the outbox is full: {messages} messages or {bytes} bytes (limit outbox)"
-                );
-                (parcel, Error::new(kind, text))
+                let text = format!("the outbox is full: {messages} messages or {bytes} bytes");
+                (parcel, Error::new(kind, text).with_limit(Limit::Outbox))
             }
         }
     }

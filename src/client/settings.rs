@@ -1,13 +1,11 @@
 //! What is set about a connection, and its defaults.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 
 use super::amount::Amount;
 use crate::engine::Config;
 use crate::error::Error;
-use crate::transport::Limits;
+use crate::limits::{self, Limits};
 
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -18,8 +16,8 @@ pub(super) struct Settings {
     pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) cookies: bool,
-    /// How many, and how many bytes of them.
-    pub(super) cookie_limits: (usize, usize),
+    pub(super) max_cookies: usize,
+    pub(super) max_cookie_bytes: usize,
     /// The first thing that was wrong.
     pub(super) fault: Option<Error>,
     pub(super) timestamps: bool,
@@ -35,7 +33,6 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn new(url: &str) -> Self {
-        let limits = Limits::default();
         Self {
             url: url.to_owned(),
             names: None,
@@ -44,33 +41,17 @@ impl Settings {
             query: String::new(),
             headers: HeaderMap::new(),
             cookies: true,
-            cookie_limits: (64, 16 * 1024),
+            max_cookies: limits::COOKIES,
+            max_cookie_bytes: limits::COOKIE_BYTES,
             fault: None,
             timestamps: true,
-            limits,
+            limits: Limits::default(),
             max_body: None,
-            outbox: Amount {
-                messages: 2048,
-                bytes: 2 * 1024 * 1024,
-            },
-            inbox: Amount {
-                messages: 1024,
-                bytes: 128 * 1024,
-            },
+            outbox: limits::OUTBOX.into(),
+            inbox: limits::INBOX.into(),
             remember_upgrade: false,
             log_contents: false,
-            config: Config {
-                transports: Vec::new(),
-                fall_back: true,
-                upgrade: true,
-                open_timeout: Duration::from_secs(10),
-                send_timeout: Duration::from_secs(10),
-                upgrade_timeout: Duration::from_secs(7),
-                close_timeout: Duration::from_secs(5),
-                close_limit: Duration::from_secs(60),
-                payload_packets: 16,
-                handshake_size: limits.head,
-            },
+            config: Config::default(),
         }
     }
 }

@@ -68,8 +68,9 @@ pub(super) fn start<T: Transport, R: Runtime>(
     request.query = target.query;
     request.address = target.address;
     request.headers = headers;
-    let (cookies, bytes) = settings.cookie_limits;
-    request.cookies = settings.cookies.then(|| Jar::new(cookies, bytes));
+    request.cookies = settings
+        .cookies
+        .then(|| Jar::new(settings.max_cookies, settings.max_cookie_bytes));
     request.timestamps = settings.timestamps;
     request.limits = settings.limits;
     request.limits.body = settings.max_body.unwrap_or(settings.limits.body);

@@ -35,6 +35,7 @@ use upgrade::Probe;
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Connected, Event, PeerClose, Reason};
+use crate::limits::{self, Limit};
 use crate::packet::{Handshake, Message, Packet};
 use crate::transport::Framing;
 
@@ -55,9 +56,26 @@ pub(crate) struct Config {
     pub(crate) close_timeout: Duration,
     pub(crate) close_limit: Duration,
     /// The most packets in a payload.
-    pub(crate) payload_packets: usize,
+    pub(crate) packets_per_post: usize,
     /// The most bytes of an open packet.
     pub(crate) handshake_size: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            transports: Vec::new(),
+            fall_back: true,
+            upgrade: true,
+            open_timeout: limits::OPEN_TIMEOUT,
+            send_timeout: limits::SEND_TIMEOUT,
+            upgrade_timeout: limits::UPGRADE_TIMEOUT,
+            close_timeout: limits::CLOSE_TIMEOUT,
+            close_limit: limits::CLOSE_LIMIT,
+            packets_per_post: limits::PACKETS_PER_POST,
+            handshake_size: limits::HANDSHAKE_SIZE,
+        }
+    }
 }
 
 /// Names one link of the session. Answers from a link that is gone are ignored.
@@ -228,7 +246,7 @@ impl Engine {
     /// Starts with opening the first transport.
     pub(crate) fn new(config: Config, now: Duration) -> Self {
         let mut engine = Self {
-            outbox: Outbox::new(config.payload_packets),
+            outbox: Outbox::new(config.packets_per_post),
             config,
             phase: Phase::Closed,
             current: Link::new(LinkId(0), 0),
@@ -345,7 +363,7 @@ impl Engine {
                 return self.end(Reason::Client);
             }
             Phase::Opening { deadline, .. } if now >= *deadline => {
-                let error = Error::timeout("open timeout", self.config.open_timeout);
+                let error = Error::timeout(Limit::OpenTimeout, self.config.open_timeout);
                 return self.attempt_failed(now, error);
             }
             Phase::Closing(closing) if now >= self.close_deadline(closing) => {
@@ -358,8 +376,7 @@ impl Engine {
             return self.end(Reason::PingTimeout);
         }
         if self.send_deadline().is_some_and(|deadline| now >= deadline) {
-            let error = Error::timeout("send timeout", self.send_limit());
-            return self.send_failed(error);
+            return self.send_failed(self.send_timeout());
         }
         self.upgrade_timeout(now);
     }
@@ -412,13 +429,11 @@ impl Engine {
     fn opening_received(&mut self, now: Duration, packets: Vec<Packet>) {
         let mut packets = packets.into_iter();
         let handshake = match packets.next() {
-            Some(Packet::Open(text)) if text.len() > self.config.handshake_size => Err(Error::new(
-                ErrorKind::Limit,
-                format!(
-                    "an open packet of more than {} bytes (limit max_head_size)",
-                    self.config.handshake_size
-                ),
-            )),
+            Some(Packet::Open(text)) if text.len() > self.config.handshake_size => {
+                let most = self.config.handshake_size;
+                let message = format!("an open packet of more than {most} bytes");
+                Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::HeadSize))
+            }
             Some(Packet::Open(text)) => Handshake::parse(&text),
             Some(Packet::Close) => Err(self.closed_instead()),
             Some(other) => {
@@ -646,12 +661,10 @@ fn all_attempts(mut attempts: Vec<(&'static str, Error)>) -> Error {
         .map(|(name, error)| format!("{name}: {}", error.report()))
         .collect();
     let message = format!("no transport could be opened ({})", list.join("; "));
+    let error = Error::new(ErrorKind::Other, message);
     // The last is the one without a successor to hide it.
-    let last = attempts.pop().map(|(_, error)| error);
-    let kind = last.as_ref().map_or(ErrorKind::Other, Error::kind);
-    let error = Error::new(kind, message);
-    match last.and_then(|last| last.status()) {
-        Some(status) => error.with_status(status),
+    match attempts.pop() {
+        Some((_, last)) => error.with_facts_of(&last),
         None => error,
     }
 }

@@ -122,11 +122,11 @@ pub(super) struct Outbox {
     /// The newest ping's answer; an older one that has not left is no use to the server.
     pong: Option<Text>,
     acceptance: Acceptance,
-    payload_packets: usize,
+    packets_per_post: usize,
 }
 
 impl Outbox {
-    pub(super) fn new(payload_packets: usize) -> Self {
+    pub(super) fn new(packets_per_post: usize) -> Self {
         let acceptance = Acceptance::new(Framing::Payloads, None);
         Self {
             queue: VecDeque::new(),
@@ -134,7 +134,7 @@ impl Outbox {
             first: 0,
             pong: None,
             acceptance,
-            payload_packets,
+            packets_per_post,
         }
     }
 
@@ -236,7 +236,7 @@ impl Outbox {
         });
         let mut size = 0_usize;
         let mut count = 0_usize;
-        for packet in self.queue.iter().take(self.payload_packets.max(1)) {
+        for packet in self.queue.iter().take(self.packets_per_post.max(1)) {
             let separator = usize::from(count > 0);
             size = size
                 .saturating_add(separator)

@@ -12,15 +12,7 @@ pub(super) struct Rig {
 pub(super) fn config(transports: &[&'static str]) -> Config {
     Config {
         transports: transports.to_vec(),
-        fall_back: true,
-        upgrade: true,
-        open_timeout: Duration::from_secs(10),
-        send_timeout: Duration::from_secs(10),
-        upgrade_timeout: Duration::from_secs(7),
-        close_timeout: Duration::from_secs(5),
-        close_limit: Duration::from_secs(60),
-        payload_packets: 16,
-        handshake_size: 64 * 1024,
+        ..Config::default()
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Engine, Output, Phase, Reason, Sending};
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::limits::Limit;
 use crate::packet::Packet;
 use crate::transport::Framing;
 
@@ -132,6 +133,19 @@ impl Engine {
             Some(Framing::Frames) => self.heartbeat.span(),
             _ => self.config.send_timeout,
         }
+    }
+
+    pub(super) fn send_timeout(&self) -> Error {
+        let limit = self.send_limit();
+        if self.current.framing == Some(Framing::Frames) {
+            // No setter changes it.
+            let seconds = limit.as_secs_f64();
+            let message = format!(
+                "the send timeout of {seconds} s passed (the server's pingInterval and pingTimeout)"
+            );
+            return Error::new(ErrorKind::Timeout, message);
+        }
+        Error::timeout(Limit::SendTimeout, limit)
     }
 
     pub(super) fn send_deadline(&self) -> Option<Duration> {

@@ -289,7 +289,7 @@ fn the_handshake_has_a_deadline() {
         todo,
         [
             "drop 0",
-            "closed Transport(Timeout: the open timeout of 10 s passed) uncertain [] unsent []"
+            "closed Transport(Timeout: the open timeout of 10 s passed (limit open_timeout)) uncertain [] unsent []"
         ]
     );
 }
@@ -871,7 +871,7 @@ fn the_upgrade_has_one_deadline_from_opening_the_probe() {
             todo,
             [
                 "drop 1",
-                "tell not upgraded websocket: the upgrade timeout of 7 s passed"
+                "tell not upgraded websocket: the upgrade timeout of 7 s passed (limit upgrade_timeout)"
             ]
         );
         assert_eq!(rig.says(&["a"]), ["send 0 4a"]);
@@ -1067,7 +1067,7 @@ fn a_batch_without_progress_fails() {
     let todo = rig.on(Input::Drained { link: LinkId(0) });
     assert_eq!(
         todo[1],
-        "closed Transport(Timeout: the send timeout of 10 s passed) uncertain [a] unsent []"
+        "closed Transport(Timeout: the send timeout of 10 s passed (limit send_timeout)) uncertain [a] unsent []"
     );
     let mut rig = Rig::websocket();
     rig.says(&["a"]);
@@ -1526,7 +1526,7 @@ fn a_transport_that_can_not_be_opened_is_followed_by_the_next_with_a_deadline_of
     let todo = rig.at(19 * SECOND);
     assert_eq!(
         todo[1],
-        "closed Transport(Timeout: no transport could be opened (polling: gone; websocket: the open timeout of 10 s passed)) uncertain [] unsent []"
+        "closed Transport(Timeout: no transport could be opened (polling: gone; websocket: the open timeout of 10 s passed (limit open_timeout))) uncertain [] unsent []"
     );
 }
 

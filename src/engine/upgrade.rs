@@ -7,6 +7,7 @@ use super::{Acceptance, Engine, Link, LinkId, Output, Sending, name_of_packet};
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::limits::Limit;
 use crate::packet::{Packet, Text};
 use crate::transport::Framing;
 
@@ -160,7 +161,7 @@ impl Engine {
             .as_ref()
             .is_some_and(|probe| now >= probe.deadline)
         {
-            let error = Error::timeout("upgrade timeout", self.config.upgrade_timeout);
+            let error = Error::timeout(Limit::UpgradeTimeout, self.config.upgrade_timeout);
             self.probe_failed(now, error);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use engineio_client::handlers::HandlerError;
-use engineio_client::{Closed, Handle};
+use engineio_client::{Capacity, Closed, Handle};
 
 use super::*;
 
@@ -201,7 +201,10 @@ fn a_handler_that_is_slow_fills_the_inbox_and_stops_the_receiving() {
         let message = diary.clone();
         let (client, link) = websocket_with(&runtime, |builder| {
             builder
-                .inbox(2, 1024)
+                .inbox(Capacity {
+                    messages: 2,
+                    bytes: 1024,
+                })
                 .on_message(move |handle: Handle, text| {
                     let diary = message.clone();
                     async move {

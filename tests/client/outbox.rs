@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use async_trait::async_trait;
 use engineio_client::runtime::{Address, BoxedStream};
-use engineio_client::{Handle, SinkError};
+use engineio_client::{Capacity, Handle, SinkError};
 use futures::future::{BoxFuture, join_all, poll_fn};
 use futures::{Sink, StreamExt as _};
 
@@ -25,7 +25,13 @@ async fn timeout<F: Future>(runtime: &MockRuntime, seconds: u64, future: F) -> O
 
 /// An outbox of one message, which is full.
 async fn full(runtime: &MockRuntime) -> (MockClient, MockLink) {
-    let (client, link) = websocket_with(runtime, |builder| builder.outbox(1, 1000)).await;
+    let (client, link) = websocket_with(runtime, |builder| {
+        builder.outbox(Capacity {
+            messages: 1,
+            bytes: 1000,
+        })
+    })
+    .await;
     client.try_send("full").unwrap();
     (client, link)
 }
@@ -96,7 +102,13 @@ fn s1_a_writer_that_is_aborted_holds_nobody_up() {
 #[test]
 fn s2_a_send_that_is_left_alone_holds_the_room_for_its_own_message_and_no_more() {
     under_all_orders(async |runtime| {
-        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(2, 1000)).await;
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 2,
+                bytes: 1000,
+            })
+        })
+        .await;
         client.try_send("full").unwrap();
         client.try_send("full").unwrap();
         let mut alone = Box::pin(client.send("alone"));
@@ -124,7 +136,13 @@ fn s2_a_send_that_is_left_alone_holds_the_room_for_its_own_message_and_no_more()
 #[test]
 fn s2_a_send_that_is_forgotten_takes_no_place_in_the_queue() {
     under_all_orders(async |runtime| {
-        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(2, 1000)).await;
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 2,
+                bytes: 1000,
+            })
+        })
+        .await;
         client.try_send("full").unwrap();
         client.try_send("full").unwrap();
         let handle: &'static Handle = Box::leak(Box::new(client.handle()));
@@ -229,7 +247,13 @@ async fn poll_ready(handle: &mut Handle) -> bool {
 fn s4_handles_that_are_told_to_be_ready_exceed_the_outbox_by_a_message_each_at_most() {
     let runtime = MockRuntime::new();
     runtime.block_on(async {
-        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(1, 10)).await;
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 1,
+                bytes: 10,
+            })
+        })
+        .await;
         let mut handles: Vec<Handle> = (0..1000).map(|_| client.handle()).collect();
         let mut told = Vec::new();
         for (at, handle) in handles.iter_mut().enumerate() {
@@ -270,7 +294,13 @@ fn s4_handles_that_are_told_to_be_ready_exceed_the_outbox_by_a_message_each_at_m
 #[test]
 fn s4_a_promise_that_nobody_contests_lasts() {
     under_all_orders(async |runtime| {
-        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(2, 100)).await;
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 2,
+                bytes: 100,
+            })
+        })
+        .await;
         let mut handle = client.handle();
         assert!(poll_ready(&mut handle).await);
         runtime.sleep(Duration::from_secs(20)).await;
@@ -445,7 +475,10 @@ fn wake_ups(senders: u64) -> u64 {
         let (websocket, mut server) = MockTransport::new("websocket");
         let transports = Transports::new().with(websocket);
         let client = Builder::new("http://localhost/", transports, counting.clone())
-            .outbox(16, 1_000_000)
+            .outbox(Capacity {
+                messages: 16,
+                bytes: 1_000_000,
+            })
             .start()
             .unwrap();
         let mut link = server.opened().await.accept(Framing::Frames);
@@ -483,7 +516,13 @@ fn s9_the_messages_of_a_group_stay_together_whoever_else_sends() {
         for framing in [Framing::Frames, Framing::Payloads] {
             let (client, mut link) = match framing {
                 Framing::Frames => {
-                    websocket_with(&runtime, |builder| builder.outbox(4, 1000)).await
+                    websocket_with(&runtime, |builder| {
+                        builder.outbox(Capacity {
+                            messages: 4,
+                            bytes: 1000,
+                        })
+                    })
+                    .await
                 }
                 Framing::Payloads => polling(&runtime).await,
             };
@@ -579,7 +618,13 @@ fn s9_a_group_is_accepted_whole_or_comes_back_whole() {
 #[test]
 fn s9_a_group_waits_for_room_for_all_of_it_and_a_larger_one_is_let_in_alone() {
     under_all_orders(async |runtime| {
-        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(3, 1000)).await;
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 3,
+                bytes: 1000,
+            })
+        })
+        .await;
         client.try_send("a").unwrap();
         let full = client.try_send_all(["1", "2", "3"]).unwrap_err();
         assert_eq!(full.kind(), ErrorKind::Full);
@@ -601,7 +646,13 @@ fn s9_a_group_waits_for_room_for_all_of_it_and_a_larger_one_is_let_in_alone() {
 #[test]
 fn s9_a_group_that_is_dropped_before_it_was_accepted_was_not_sent() {
     under_all_orders(async |runtime| {
-        let (client, mut link) = websocket_with(&runtime, |builder| builder.outbox(3, 1000)).await;
+        let (client, mut link) = websocket_with(&runtime, |builder| {
+            builder.outbox(Capacity {
+                messages: 3,
+                bytes: 1000,
+            })
+        })
+        .await;
         client.try_send("a").unwrap();
         let mut group = Box::pin(client.send_all(["1", "2", "3"]));
         assert!(waits(&runtime, &mut group).await);

@@ -15,11 +15,9 @@ use super::net::content;
 /// data, too.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    let limits = Limits {
-        message: input.limit(),
-        payload_packets: input.limit(),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .message(input.limit())
+        .payload_packets(input.limit());
     let body = input.rest();
     let _ = is_protocol_3(body);
     a_payload(body, &limits);

@@ -109,11 +109,7 @@ pub fn check(bytes: &[u8]) {
 const ZLIB_HAS_SUM: bool = cfg!(not(fuzzing));
 
 fn limits(body: usize) -> Limits {
-    Limits {
-        body,
-        payload_packets: 1000,
-        ..Limits::default()
-    }
+    Limits::default().body(body).payload_packets(1000)
 }
 
 fn gzip(data: &[u8], level: Compression) -> Vec<u8> {

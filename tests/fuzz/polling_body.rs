@@ -17,12 +17,10 @@ use super::raw::{Peer, Server, spawn};
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let pieces = Pieces::take(&mut input);
-    let limits = Limits {
-        message: input.limit(),
-        payload_packets: input.limit(),
-        body: input.limit().saturating_mul(4),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .message(input.limit())
+        .payload_packets(input.limit())
+        .body(input.limit().saturating_mul(4));
     let form = input.byte() % 5;
     let body = input.rest();
     let head = "HTTP/1.1 200 OK\r\n";

@@ -22,10 +22,7 @@ use super::raw::{
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let pieces = Pieces::take(&mut input);
-    let limits = Limits {
-        message: input.limit(),
-        ..Limits::default()
-    };
+    let limits = Limits::default().message(input.limit());
     let form = input.byte() % 3;
     if form == 0 {
         let answer = input.rest();

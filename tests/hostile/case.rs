@@ -313,7 +313,7 @@ fn set<R: Runs>(mut builder: Builder<Transports, R>, limits: Limits) -> Builder<
         builder = builder.upgrade_timeout(limit);
     }
     if let Some(limit) = limits.close {
-        builder = builder.close_timeout(limit, limit);
+        builder = builder.close_timeout(limit).close_limit(limit);
     }
     if let Some(bytes) = limits.message {
         builder = builder.max_message_size(bytes);

@@ -114,7 +114,7 @@ impl<R: Runs> Session<R> {
         let mut session = Self::connect(builder(url, mode)).await;
         if mode == Mode::Upgraded {
             match session.event().await {
-                Event::Upgraded { transport } => assert_eq!(transport, mode.transport()),
+                Event::Upgraded { transport, .. } => assert_eq!(transport, mode.transport()),
                 other => panic!("{other:?} instead of the upgrade"),
             }
         }

@@ -200,10 +200,7 @@ fn in_each_coding(body: &str) -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn the_limit_of_a_body_counts_what_is_decoded_and_one_as_long_passes() {
     const LIMIT: usize = 100_000;
-    let limits = Limits {
-        body: LIMIT,
-        ..Limits::default()
-    };
+    let limits = Limits::default().body(LIMIT);
     let fits = format!("4{}", "x".repeat(LIMIT - 1));
     let above = format!("{fits}x");
     // Compressed it is within the limit.
@@ -363,7 +360,7 @@ proptest! {
         bytes.truncate(cut.max(1));
         let at = at % bytes.len();
         bytes[at] ^= flip;
-        let limits = Limits { body: 300, ..Limits::default() };
+        let limits = Limits::default().body(300);
         let runtime = MockRuntime::new();
         runtime.block_on(async {
             if let Err(error) = polled(&runtime, encoded(name, bytes), limits).await {

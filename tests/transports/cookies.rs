@@ -244,7 +244,10 @@ fn the_limits_of_the_builder_are_those_of_the_session() {
                 .await;
             cookie(&peer.request().await).to_owned()
         });
-        let builder = builder(&runtime).cookie_limits(2, 100).upgrade(false);
+        let builder = builder(&runtime)
+            .max_cookies(2)
+            .max_cookie_bytes(100)
+            .upgrade(false);
         let client = builder.connect().await.unwrap();
         assert_eq!(script.await, "b=2; c=3");
         drop(client);

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::Transports;
-use engineio_client::{Builder, Client, Message, MockRuntime, Reason, Runtime, async_trait};
+use engineio_client::{
+    Builder, Capacity, Client, Message, MockRuntime, Reason, Runtime, async_trait,
+};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, pending, poll_immediate};
 
@@ -467,7 +469,10 @@ fn futures_that_are_given_up_change_nothing_but_that_a_disconnect_goes_on() {
         let mut server = Server::new(&runtime);
         let mut client = builder(&runtime, "http://10.0.0.1")
             .transports(["websocket"])
-            .outbox(1, usize::MAX)
+            .outbox(Capacity {
+                messages: 1,
+                bytes: usize::MAX,
+            })
             .start()
             .unwrap();
         give_up(client.opened()).await;

@@ -195,11 +195,7 @@ fn each_request_has_an_absolute_uri_with_the_sid_encoded_and_the_users_query_and
 fn the_exchange_has_the_limits_of_the_session() {
     under_some_orders(async |runtime| {
         let client = Fake::answering(["4x"]);
-        let limits = Limits {
-            body: 12_345,
-            head: 678,
-            ..Limits::default()
-        };
+        let limits = Limits::default().body(12_345).head(678);
         let mut link = link(&runtime, &client, |request| {
             request.limits = limits;
             request.dial_timeout = Duration::from_millis(9);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engineio_client::transports::{Transports, WebSocket};
 use engineio_client::{
-    Builder, Client, Error, ErrorKind, Event, Message, MockRuntime, Reason, Runtime,
+    Builder, Capacity, Client, Error, ErrorKind, Event, Message, MockRuntime, Reason, Runtime,
 };
 use futures::StreamExt;
 use futures::future::abortable;
@@ -30,6 +30,16 @@ fn is_told(error: &Error, kind: ErrorKind, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "{word:?}: {text}");
     }
+    // A program is told which limit it was, by the name that stands in the words.
+    let limit = error.limit().expect("a limit").setter();
+    assert!(
+        text.contains(&format!("(limit {limit})")),
+        "{limit}: {text}"
+    );
+    assert!(
+        words.iter().any(|word| word.contains(limit)),
+        "{limit}: {text}"
+    );
 }
 
 /// A script without an end, until it is stopped.
@@ -105,7 +115,11 @@ fn the_open_timeout_is_exact_and_its_own_for_each_transport() {
             let each = Duration::from_millis(1500);
             let count = u32::try_from(transports.len()).unwrap();
             assert_eq!(runtime.now() - start, each * count);
-            assert!(error.report().contains("open timeout of 1.5 s"), "{error}");
+            is_told(
+                &error,
+                ErrorKind::Timeout,
+                &["open timeout of 1.5 s", "open_timeout"],
+            );
             stop().await;
         }
     });
@@ -135,7 +149,7 @@ fn the_send_timeout_ends_a_session_whose_post_stands_still() {
         is_told(
             &failure(&session).await,
             ErrorKind::Timeout,
-            &["send timeout of 3 s"],
+            &["send timeout of 3 s", "send_timeout"],
         );
         let all: Vec<_> = closed.uncertain().iter().chain(closed.unsent()).collect();
         assert_eq!(all, [&Message::from("a"), &Message::from("b")]);
@@ -164,11 +178,15 @@ fn a_websocket_write_may_stand_still_for_the_servers_own_times() {
         session.send(vec![0; 10_000_000]).await.unwrap();
         let closed = session.wait().await;
         assert_eq!(runtime.now() - start, Duration::from_secs(3));
-        is_told(
-            &failure(&session).await,
-            ErrorKind::Timeout,
-            &["send timeout of 3 s"],
+        let error = failure(&session).await;
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(
+            error.limit(),
+            None,
+            "it is the server's, and no setter changes it"
         );
+        let words = "the send timeout of 3 s passed (the server's pingInterval and pingTimeout)";
+        assert_eq!(error.to_string(), words);
         assert_eq!(closed.uncertain().len(), 1);
         stop().await;
     });
@@ -221,7 +239,8 @@ fn a_close_takes_no_longer_than_its_two_limits() {
             peer
         });
         let session = builder(&runtime, "websocket")
-            .close_timeout(Duration::from_secs(2), Duration::from_secs(30))
+            .close_timeout(Duration::from_secs(2))
+            .close_limit(Duration::from_secs(30))
             .connect()
             .await
             .unwrap();
@@ -244,7 +263,8 @@ fn a_close_takes_no_longer_than_its_two_limits() {
             }
         });
         let session = builder(&runtime, "websocket")
-            .close_timeout(Duration::from_secs(2), Duration::from_secs(30))
+            .close_timeout(Duration::from_secs(2))
+            .close_limit(Duration::from_secs(30))
             .connect()
             .await
             .unwrap();
@@ -361,7 +381,12 @@ fn a_head_and_an_open_packet_have_a_limit() {
 #[test]
 fn a_full_outbox_names_itself() {
     under_some_orders(async |runtime| {
-        let set: Setting = |builder| builder.outbox(2, 100);
+        let set: Setting = |builder| {
+            builder.outbox(Capacity {
+                messages: 2,
+                bytes: 100,
+            })
+        };
         let (session, peer) = socket_brings(&runtime, set, Vec::new()).await;
         session.try_send("a").unwrap();
         session.try_send("b").unwrap();

@@ -141,10 +141,7 @@ fn interim_responses_are_passed_over() {
 #[test]
 fn interim_responses_without_end_are_an_error_that_names_the_limit_of_a_head() {
     under_some_orders(async |runtime| {
-        let limits = Limits {
-            head: 1000,
-            ..Limits::default()
-        };
+        let limits = Limits::default().head(1000);
         // 36 bytes each: those that fit pass, and the next request may have as many.
         let interim = "HTTP/1.1 103 Hints\r\nX-Name: x\r\n\r\n";
         let mut server = Server::new(&runtime);
@@ -391,10 +388,7 @@ fn a_head_of_200_headers_is_no_trouble() {
 #[test]
 fn a_head_above_its_limit_is_an_error_that_names_it() {
     under_some_orders(async |runtime| {
-        let small = Limits {
-            head: 1000,
-            ..Limits::default()
-        };
+        let small = Limits::default().head(1000);
         let default = Limits::default();
         for (limits, name, length, end) in [
             (small, "1000", 1000, "\r\nContent-Length: 2\r\n\r\n4x"),
@@ -424,10 +418,7 @@ fn a_head_above_its_limit_is_an_error_that_names_it() {
 #[test]
 fn a_body_above_its_limit_is_an_error_that_names_it_and_one_as_long_passes() {
     under_some_orders(async |runtime| {
-        let limits = Limits {
-            body: 1000,
-            ..Limits::default()
-        };
+        let limits = Limits::default().body(1000);
         let chunked = |body: &str| {
             let (first, second) = body.split_at(500);
             format!(

@@ -553,7 +553,7 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
                         assert_eq!(message.as_text(), Some(&*next.to_string()));
                         next += 1;
                     }
-                    Event::Upgraded { transport } => {
+                    Event::Upgraded { transport, .. } => {
                         assert_eq!(transport, "websocket");
                         assert_eq!(upgraded_at.replace(next), None);
                     }
@@ -604,7 +604,9 @@ fn an_upgrade_that_is_refused_leaves_the_session_as_it_was() {
         let (mut failed, mut heard) = (false, false);
         while !(failed && heard) {
             match client.next().await.unwrap() {
-                Event::UpgradeFailed { transport, error } => {
+                Event::UpgradeFailed {
+                    transport, error, ..
+                } => {
                     assert_eq!(transport, "websocket");
                     assert_eq!(error.status(), Some(400), "{}", error.report());
                     failed = true;

@@ -863,10 +863,7 @@ fn what_breaks_a_protocol_is_an_error_behind_the_good_packets() {
 #[test]
 fn a_message_above_its_limit_is_an_error_that_names_it_before_its_bytes_come() {
     under_some_orders(async |runtime| {
-        let limits = Limits {
-            message: 3000,
-            ..Limits::default()
-        };
+        let limits = Limits::default().message(3000);
         let long = "x".repeat(3000);
         for (bytes, fits) in [
             (frame(TEXT, format!("4{long}")), true),

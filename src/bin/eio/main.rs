@@ -306,7 +306,7 @@ fn as_json(event: &Event, connected: bool) -> Option<String> {
         Event::Message(Message::Binary(data)) => {
             json!({"event": "message", "binary": STANDARD.encode(data)})
         }
-        Event::Upgraded { transport } => json!({"event": "upgrade", "transport": transport}),
+        Event::Upgraded { transport, .. } => json!({"event": "upgrade", "transport": transport}),
         Event::UpgradeFailed { error, .. } => {
             json!({"event": "upgrade_error", "error": error.report()})
         }
@@ -338,8 +338,10 @@ fn as_text(event: Event) -> Option<String> {
                 connected.transport, connected.handshake.sid
             );
         }
-        Event::Upgraded { transport } => eprintln!("eio: upgraded to {transport}"),
-        Event::UpgradeFailed { transport, error } => {
+        Event::Upgraded { transport, .. } => eprintln!("eio: upgraded to {transport}"),
+        Event::UpgradeFailed {
+            transport, error, ..
+        } => {
             eprintln!("eio: the upgrade to {transport} failed: {}", error.report());
         }
         _ => {}

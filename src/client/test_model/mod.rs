@@ -43,6 +43,7 @@ use super::handle::Handle;
 use super::outbox::Audit;
 use super::session::Client;
 use crate::event::Event;
+use crate::limits::Capacity;
 use crate::packet::{Message, Packet};
 
 const OPEN: &str =
@@ -216,7 +217,10 @@ impl Model {
         };
         let client = Builder::new("http://localhost/", Wires, Clock)
             .transports(transports.iter().copied())
-            .outbox(capacity.messages, capacity.bytes)
+            .outbox(Capacity {
+                messages: capacity.messages,
+                bytes: capacity.bytes,
+            })
             .packets_per_post(3)
             .start()
             .unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::Transports;
 use engineio_client::{
-    Builder, Closed, ErrorKind, Event, Handle, Message, Runtime, SendError, async_trait,
+    Builder, Capacity, Closed, ErrorKind, Event, Handle, Message, Runtime, SendError, async_trait,
 };
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, Either, join, select};
@@ -120,9 +120,16 @@ pub(super) async fn run<R: Runtime + Default>(
         .open_timeout(OPEN_TIMEOUT)
         .send_timeout(SEND_TIMEOUT)
         .upgrade_timeout(UPGRADE_TIMEOUT)
-        .close_timeout(CLOSE_TIMEOUT, CLOSE_LIMIT)
-        .outbox(random.usize(1..200), random.usize(1..300_000))
-        .inbox(random.usize(1..200), random.usize(1..100_000));
+        .close_timeout(CLOSE_TIMEOUT)
+        .close_limit(CLOSE_LIMIT)
+        .outbox(Capacity {
+            messages: random.usize(1..200),
+            bytes: random.usize(1..300_000),
+        })
+        .inbox(Capacity {
+            messages: random.usize(1..200),
+            bytes: random.usize(1..100_000),
+        });
     let client = builder.start().expect("the settings are right");
     let sleeper = Arc::clone(client.runtime());
     let notes = Notes::default();
