@@ -9,13 +9,14 @@ use std::mem;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::Order;
+use super::lock::lock;
+use super::order::Order;
 
 const POLL_LIMIT: u64 = 10_000_000;
 
@@ -261,8 +262,8 @@ impl Executor {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that panics runs under the lock, and a test that has panicked may look on.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        // Nothing that panics runs under the lock.
+        lock(&self.state)
     }
 
     fn add(

@@ -9,9 +9,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::conditions::Conditions;
+use super::event_log::EventLog;
 use super::executor::Executor;
-use super::network::{Net, lock};
-use super::pipe::{Later, NEVER, Pipe, Waiter};
+use super::lock::lock;
+use super::pipe::Pipe;
+use super::time::{NEVER, seconds};
+use super::waiter::{Later, Waiter};
+use super::weak_map::WeakMap;
 
 /// The index of an end: the one that has connected, or the other. A pipe has the index of the end
 /// that writes to it.
@@ -24,8 +28,13 @@ pub(super) struct Line {
     state: Mutex<State>,
 }
 
+/// What a line needs of the network that it crosses.
 pub(super) struct Route {
-    pub(super) net: Arc<Net>,
+    pub(super) executor: Arc<Executor>,
+    pub(super) log: Arc<EventLog>,
+    /// The connections of the network. A line takes itself out when both ends are gone, or when it
+    /// is reset.
+    pub(super) lines: Arc<WeakMap<Line>>,
     pub(super) number: u64,
     pub(super) address: SocketAddr,
 }
@@ -107,7 +116,7 @@ impl Line {
     }
 
     fn executor(&self) -> Option<&Executor> {
-        self.route.as_ref().map(|route| &*route.net.executor)
+        self.route.as_ref().map(|route| &*route.executor)
     }
 
     fn now(&self) -> Duration {
@@ -119,8 +128,8 @@ impl Line {
     }
 
     fn log(&self, event: impl FnOnce() -> String) {
-        if let Some(Route { net, number, .. }) = &self.route {
-            net.log(|| format!("#{number} {}", event()));
+        if let Some(Route { log, number, .. }) = &self.route {
+            log.add(|| format!("#{number} {}", event()));
         }
     }
 
@@ -283,7 +292,7 @@ impl Line {
         later.forget(forgotten.1, self.executor());
         drop(unread);
         if let (true, Some(route)) = (last, &self.route) {
-            route.net.remove(route.number);
+            route.lines.remove(route.number);
         }
     }
 
@@ -306,7 +315,7 @@ impl Line {
         state.rouse(now, self.executor(), &mut later);
         drop(guard);
         if let Some(route) = &self.route {
-            route.net.remove(route.number);
+            route.lines.remove(route.number);
         }
     }
 
@@ -421,7 +430,7 @@ fn arrives(at: Duration, now: Duration) -> String {
     if at == NEVER {
         ", held".into()
     } else if at > now {
-        format!(", arrives {}", super::network::time(at))
+        format!(", arrives {}", seconds(at))
     } else {
         String::new()
     }

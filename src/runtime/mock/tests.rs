@@ -1,16 +1,19 @@
 //! The executor and its clock. The network is tested from outside, in `tests/mock_kit.rs`.
 
 use std::cell::Cell;
-use std::future::{pending, poll_fn, ready};
+use std::future::{Future, pending, poll_fn, ready};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::join;
 
-use super::*;
+use super::{MockRuntime, Order};
+use crate::runtime::{Address, Runtime};
 
 const ORDERS: [Order; 2] = [Order::FirstInFirstOut, Order::LastInFirstOut];
 
