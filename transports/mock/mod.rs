@@ -29,9 +29,13 @@
 //! ```
 
 mod link;
+mod plan;
 mod server;
 mod session;
+mod settings;
 
 pub use link::{Answer, Call, MockEnd, MockLink, MockOpen, MockTransport};
-pub use server::{Act, MockServer, MockSession, MockTransports, Settings, Step};
+pub use plan::{Act, Step};
+pub use server::{MockServer, MockSession, MockTransports};
 pub use session::{Seen, SessionEnd};
+pub use settings::Settings;

@@ -3,7 +3,6 @@
 //! There are no tasks here. The client's calls and the test's change one state, and everybody who
 //! waits looks at it again at each change, and when the next ping is due.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::pending;
 use std::pin::pin;
@@ -17,158 +16,9 @@ use engineio_client::{
 use event_listener::Event;
 use futures::future::select;
 
+use super::plan::{Act, Plans, Step};
 use super::session::{Seen, Session, SessionEnd, Taken};
-
-/// What a [`MockServer`] tells its clients.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use engineio_client::MockRuntime;
-/// use engineio_client::transports::mock::{MockServer, Settings};
-///
-/// let settings = Settings {
-///     ping_interval: Duration::from_secs(1),
-///     upgrades: false,
-///     ..Settings::default()
-/// };
-/// let (transport, server) = MockServer::with_settings(MockRuntime::new(), settings);
-/// # drop((transport, server));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "built with `..Settings::default()` by tests"
-)]
-pub struct Settings {
-    /// The first session's id; the second one's is this with `-2` behind, and so on. `mock` by
-    /// default.
-    pub sid: String,
-    /// The time from the opening, or from a pong, to the next ping. 25 s by default.
-    pub ping_interval: Duration,
-    /// How long the server waits for a pong. 20 s by default.
-    pub ping_timeout: Duration,
-    /// Whether the server offers the upgrade from polling to websocket. It does by default.
-    pub upgrades: bool,
-    /// The most bytes in a body that the server takes by polling; a larger one is refused with
-    /// status 413. One million by default, and `None` is no limit.
-    pub max_payload: Option<u64>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            sid: "mock".into(),
-            ping_interval: Duration::from_secs(25),
-            ping_timeout: Duration::from_secs(20),
-            upgrades: true,
-            max_payload: Some(1_000_000),
-        }
-    }
-}
-
-/// The steps of a session at which a [`MockServer`] has something to do, and a test can have it do
-/// something else: see [`MockServer::at`] and [`MockServer::once`].
-///
-/// ```
-/// use engineio_client::transports::mock::{Act, MockServer, Step};
-///
-/// fn never_pings(server: &MockServer) {
-///     server.at(Step::Ping, Act::Never);
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Step {
-    /// A client opens a session: on polling by its first poll, on websocket by connecting. The
-    /// server accepts.
-    Open,
-    /// The session is made. The server sends the open packet.
-    Handshake,
-    /// A client opens a websocket for the upgrade of its session. The server accepts.
-    ProbeOpen,
-    /// The client's probe has come, `2probe`. The server sends `3probe`, and from then on answers
-    /// polls with a noop, and keeps everything else for after the upgrade.
-    ProbePong,
-    /// A poll waits while an upgrade is under way. The server answers it with a noop.
-    Release,
-    /// The client confirms the upgrade, `5`. The server goes over to the websocket, and sends what
-    /// it has kept.
-    Upgrade,
-    /// The ping interval has passed. The server sends a ping, and ends the session if no pong comes
-    /// within the ping timeout.
-    Ping,
-    /// The client asks for packets, by a poll or by reading its websocket. The server gives what
-    /// there is, or waits until there is something.
-    Poll,
-    /// The client sends packets on the session's transport. The server takes them.
-    Post,
-    /// The client says goodbye. The server takes note, and answers.
-    Goodbye,
-}
-
-/// What a [`MockServer`] does at a [`Step`].
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use engineio_client::transports::mock::{Act, MockServer, Step};
-/// use engineio_client::{Error, ErrorKind, Packet};
-///
-/// fn make_trouble(server: &MockServer) {
-///     let refusal = Error::new(ErrorKind::Status, "too many sessions").with_status(503);
-///     server.once(Step::Open, Act::Fail(refusal));
-///     server.at(Step::ProbePong, Act::Send(vec![Packet::Pong("wrong".into())]));
-///     server.at(Step::Post, Act::After(Duration::from_millis(200)));
-/// }
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Act {
-    /// What real servers do.
-    Properly,
-    /// The same, so much later.
-    After(Duration),
-    /// Nothing: a call of the client does not return, a packet is not sent.
-    Never,
-    /// The same, but that these packets are sent instead of the proper ones. A call that is a
-    /// question of yes or no, such as to open, succeeds.
-    Send(Vec<Packet>),
-    /// The client's call fails: the one that the step is about, or its `recv` where the server was
-    /// to send something.
-    Fail(Error),
-    /// The server closes the session as [`MockSession::close`] does, in place of the step. Where
-    /// there is no session yet, the call fails.
-    Close,
-    /// The connection is cut as by [`MockSession::cut`], in place of the step.
-    Cut,
-}
-
-/// What is to be done at each step.
-#[derive(Default)]
-pub(super) struct Plans(BTreeMap<Step, Plan>);
-
-#[derive(Default)]
-struct Plan {
-    once: VecDeque<Act>,
-    always: Option<Act>,
-}
-
-impl Plans {
-    pub(super) fn next(&mut self, step: Step) -> Act {
-        self.once(step).unwrap_or_else(|| self.always(step))
-    }
-
-    fn once(&mut self, step: Step) -> Option<Act> {
-        self.0.get_mut(&step)?.once.pop_front()
-    }
-
-    fn always(&self, step: Step) -> Act {
-        let plan = self.0.get(&step);
-        plan.and_then(|plan| plan.always.clone())
-            .unwrap_or(Act::Properly)
-    }
-}
+use super::settings::Settings;
 
 /// A server that speaks Engine.IO as real servers do, in memory, and on any runtime.
 ///
@@ -252,9 +102,7 @@ impl MockServer {
     /// }
     /// ```
     pub fn at(&self, step: Step, act: Act) {
-        self.core.change(|state| {
-            state.plans.0.entry(step).or_default().always = Some(act);
-        });
+        self.core.change(|state| state.plans.set_always(step, act));
     }
 
     /// This is done the next time that this step comes. Called again, the time after that.
@@ -268,9 +116,7 @@ impl MockServer {
     /// }
     /// ```
     pub fn once(&self, step: Step, act: Act) {
-        self.core.change(|state| {
-            state.plans.0.entry(step).or_default().once.push_back(act);
-        });
+        self.core.change(|state| state.plans.push_once(step, act));
     }
 
     /// Waits for the next session that a client opens, in the order in which they were opened.
@@ -846,7 +692,7 @@ impl Halves {
             }
         };
         let (once, first) = self.core.change(|state| {
-            let once = state.plans.once(Step::Poll);
+            let once = state.plans.next_once(Step::Poll);
             let first = once
                 .clone()
                 .unwrap_or_else(|| state.plans.always(Step::Poll));

@@ -7,7 +7,8 @@ use std::time::Duration;
 use engineio_client::codec::payload_len;
 use engineio_client::{Error, ErrorKind, Framing, Message, OpenRequest, Packet};
 
-use super::server::{Act, Plans, Settings, Step};
+use super::plan::{Act, Plans, Step};
+use super::settings::Settings;
 
 /// A call on a link of frames returns at most so many packets, and so many bytes beyond the first.
 const MOST_PACKETS: usize = 256;
