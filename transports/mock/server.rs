@@ -60,7 +60,7 @@ impl MockServer {
     /// # drop(server);
     /// ```
     pub fn new(runtime: impl Runtime) -> (MockTransports, Self) {
-        Self::with_settings(runtime, Settings::default())
+        Self::with_settings(runtime, Settings::new())
     }
 
     /// A server that tells its clients this.
@@ -69,7 +69,7 @@ impl MockServer {
     /// use engineio_client::MockRuntime;
     /// use engineio_client::transports::mock::{MockServer, Settings};
     ///
-    /// let settings = Settings { max_payload: Some(1000), ..Settings::default() };
+    /// let settings = Settings::new().max_payload(Some(1000));
     /// let (transport, server) = MockServer::with_settings(MockRuntime::new(), settings);
     /// # drop((transport, server));
     /// ```
