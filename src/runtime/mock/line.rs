@@ -25,7 +25,7 @@ pub(super) const SERVER: usize = 1;
 pub(super) struct Line {
     /// None where it crosses no network: bytes arrive at once then.
     route: Option<Route>,
-    state: Mutex<State>,
+    state: Mutex<LineState>,
 }
 
 /// What a line needs of the network that it crosses.
@@ -39,7 +39,7 @@ pub(super) struct Route {
     pub(super) address: SocketAddr,
 }
 
-struct State {
+struct LineState {
     conditions: Conditions,
     pipes: [Pipe; 2],
     /// What each end learns, or has learnt, of a reset.
@@ -59,7 +59,7 @@ struct Reset {
     keeps: bool,
 }
 
-impl State {
+impl LineState {
     fn is_held(&self) -> bool {
         self.held.contains(&true)
     }
@@ -99,7 +99,7 @@ impl Line {
     pub(super) fn new(conditions: Conditions, seed: u64, route: Option<Route>) -> Self {
         Self {
             route,
-            state: Mutex::new(State {
+            state: Mutex::new(LineState {
                 conditions,
                 pipes: [Pipe::new(), Pipe::new()],
                 resets: [None, None],
@@ -123,7 +123,7 @@ impl Line {
         self.executor().map_or(Duration::ZERO, Executor::now)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LineState> {
         lock(&self.state)
     }
 
@@ -133,7 +133,7 @@ impl Line {
         }
     }
 
-    fn log_news(&self, state: &State, end: usize, what: &str, at: Duration, now: Duration) {
+    fn log_news(&self, state: &LineState, end: usize, what: &str, at: Duration, now: Duration) {
         // After a reset nothing is sent.
         if !state.is_reset(end, now) {
             self.log(|| match state.black {
@@ -250,7 +250,7 @@ impl Line {
         state.rouse(now, self.executor(), &mut later);
     }
 
-    fn close_in(&self, state: &mut State, end: usize, now: Duration) {
+    fn close_in(&self, state: &mut LineState, end: usize, now: Duration) {
         if !mem::replace(&mut state.pipes[end].closed, true) {
             let at = state.news(end, now);
             state.pipes[end].end = (!state.black).then_some(at);

@@ -11,11 +11,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 
-use super::executor::{Executor, Sleep};
+use super::executor::Executor;
 use super::faults::Network;
 use super::listener::MockListener;
 use super::network::Net;
 use super::order::Order;
+use super::sleep::Sleep;
 use crate::runtime::traits::{Address, BoxedStream, Runtime};
 
 /// A runtime with a virtual clock, which runs everything on the thread that calls

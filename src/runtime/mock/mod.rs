@@ -143,7 +143,9 @@ mod network;
 mod order;
 mod pipe;
 mod schedules;
+mod sleep;
 mod stream;
+mod task;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -11,9 +11,10 @@ use std::task::{Context, Poll};
 
 use super::conditions::Conditions;
 use super::event_log::EventLog;
-use super::executor::{Executor, Sleep};
+use super::executor::Executor;
 use super::line::{Line, Route};
 use super::lock::lock;
+use super::sleep::Sleep;
 use super::stream::MemoryStream;
 use super::waiter::Waiter;
 use super::weak_map::WeakMap;
@@ -28,10 +29,10 @@ pub(super) struct Net {
     pub(super) executor: Arc<Executor>,
     pub(super) log: Arc<EventLog>,
     lines: Arc<WeakMap<Line>>,
-    state: Mutex<State>,
+    state: Mutex<NetState>,
 }
 
-struct State {
+struct NetState {
     conditions: Conditions,
     random: fastrand::Rng,
     listeners: BTreeMap<SocketAddr, Backlog>,
@@ -58,7 +59,7 @@ impl Net {
             log: Arc::new(EventLog::new(Arc::clone(&executor))),
             executor,
             lines: Arc::new(WeakMap::new()),
-            state: Mutex::new(State {
+            state: Mutex::new(NetState {
                 conditions: Conditions::new(),
                 random: fastrand::Rng::with_seed(NETWORK_SEED),
                 listeners: BTreeMap::new(),
@@ -279,7 +280,7 @@ impl Net {
         waits
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, NetState> {
         lock(&self.state)
     }
 }
