@@ -28,14 +28,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod link;
-mod plan;
+mod scripted;
 mod server;
-mod session;
-mod settings;
 
-pub use link::{Answer, Call, MockEnd, MockLink, MockOpen, MockTransport};
-pub use plan::{Act, Step};
-pub use server::{MockServer, MockSession, MockTransports};
-pub use session::{Seen, SessionEnd};
-pub use settings::Settings;
+pub use scripted::{Answer, Call, MockEnd, MockLink, MockOpen, MockTransport};
+pub use server::{Act, MockServer, MockSession, MockTransports, Seen, SessionEnd, Settings, Step};
