@@ -196,7 +196,7 @@ mod tests {
                 let start = runtime.now();
                 // Either side misses the other.
                 session.ended().await;
-                let settings = Settings::default();
+                let settings = Settings::new();
                 let patience = settings.ping_interval + settings.ping_timeout;
                 assert_eq!(runtime.now() - start, patience);
             },

@@ -137,15 +137,41 @@ fn a_conversation_that_goes_over_to_websocket_and_is_recorded() {
 }
 
 #[test]
+fn each_setter_sets_its_field_and_no_other() {
+    let default = Settings::new();
+    assert_eq!(default, Settings::default());
+    assert_eq!(default.sid, "mock");
+    assert_eq!(default.ping_interval, seconds(25));
+    assert_eq!(default.ping_timeout, seconds(20));
+    assert!(default.upgrades);
+    assert_eq!(default.max_payload, Some(1_000_000));
+
+    let mut expected = default.clone();
+    expected.sid = "chat".into();
+    assert_eq!(default.clone().sid("chat"), expected);
+    let mut expected = default.clone();
+    expected.ping_interval = seconds(1);
+    assert_eq!(default.clone().ping_interval(seconds(1)), expected);
+    let mut expected = default.clone();
+    expected.ping_timeout = seconds(2);
+    assert_eq!(default.clone().ping_timeout(seconds(2)), expected);
+    let mut expected = default.clone();
+    expected.upgrades = false;
+    assert_eq!(default.clone().upgrades(false), expected);
+    let mut expected = default.clone();
+    expected.max_payload = None;
+    assert_eq!(default.max_payload(None), expected);
+}
+
+#[test]
 fn the_handshake_tells_the_settings_and_each_session_has_an_id() {
     under_both_orders(async |runtime| {
-        let settings = Settings {
-            sid: "a \"b\"".into(),
-            ping_interval: seconds(3),
-            ping_timeout: seconds(2),
-            upgrades: true,
-            max_payload: Some(100),
-        };
+        let settings = Settings::new()
+            .sid("a \"b\"")
+            .ping_interval(seconds(3))
+            .ping_timeout(seconds(2))
+            .upgrades(true)
+            .max_payload(Some(100));
         let (transports, mut server) = MockServer::with_settings(runtime.clone(), settings.clone());
         let mut links = Vec::new();
         for (transport, sid, upgrades) in [
@@ -162,11 +188,7 @@ fn the_handshake_tells_the_settings_and_each_session_has_an_id() {
             assert_eq!(handshake.max_payload, Some(100));
             links.push(link);
         }
-        let settings = Settings {
-            upgrades: false,
-            max_payload: None,
-            ..settings
-        };
+        let settings = settings.upgrades(false).max_payload(None);
         let (transports, _server) = MockServer::with_settings(runtime.clone(), settings);
         let mut link = link(&runtime, &transports, "polling", None).await.unwrap();
         let handshake = open_of(&link.receiver.recv().await.unwrap());
@@ -281,10 +303,7 @@ fn a_late_ping_is_late_and_the_next_one_is_not() {
 #[test]
 fn a_ping_that_is_left_out_is_followed_by_the_next_and_a_late_one_is_awaited_later() {
     under_both_orders(async |runtime| {
-        let settings = Settings {
-            ping_timeout: seconds(60),
-            ..Settings::default()
-        };
+        let settings = Settings::new().ping_timeout(seconds(60));
         let (transport, mut server) = MockServer::with_settings(runtime.clone(), settings);
         let builder = Builder::new("http://chat.test", transport, runtime.clone());
         let builder = builder.transports(["polling"]).send_timeout(seconds(100));
@@ -767,10 +786,7 @@ fn a_receiver_fails_or_falls_silent_while_it_waits() {
 #[test]
 fn a_body_that_is_too_large_is_refused() {
     under_both_orders(async |runtime| {
-        let settings = Settings {
-            max_payload: Some(10),
-            ..Settings::default()
-        };
+        let settings = Settings::new().max_payload(Some(10));
         let (transports, _server) = MockServer::with_settings(runtime.clone(), settings);
         let mut link = link(&runtime, &transports, "polling", None).await.unwrap();
         link.receiver.recv().await.unwrap();
@@ -855,10 +871,7 @@ fn nobody_has_to_hold_the_session() {
 async fn it_works_on_a_runtime_with_real_time() {
     use engineio_client::Tokio;
 
-    let settings = Settings {
-        ping_interval: Duration::from_millis(5),
-        ..Settings::default()
-    };
+    let settings = Settings::new().ping_interval(Duration::from_millis(5));
     let runtime = Tokio::current().unwrap();
     let (transport, mut server) = MockServer::with_settings(runtime.clone(), settings);
     let mut client = Builder::new("http://chat.test", transport, runtime)

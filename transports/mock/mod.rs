@@ -28,10 +28,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod link;
+mod scripted;
 mod server;
-mod session;
 
-pub use link::{Answer, Call, MockEnd, MockLink, MockOpen, MockTransport};
-pub use server::{Act, MockServer, MockSession, MockTransports, Settings, Step};
-pub use session::{Seen, SessionEnd};
+pub use scripted::{Answer, Call, MockEnd, MockLink, MockOpen, MockTransport};
+pub use server::{Act, MockServer, MockSession, MockTransports, Seen, SessionEnd, Settings, Step};

@@ -7,15 +7,17 @@ use std::fmt::Write as _;
 use std::future::Future;
 use std::mem;
 use std::panic::Location;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::Order;
+use super::lock::lock;
+use super::order::Order;
+use super::task::{Body, Name, Task};
 
 const POLL_LIMIT: u64 = 10_000_000;
 
@@ -23,12 +25,12 @@ const POLL_LIMIT: u64 = 10_000_000;
 const ORDER_SEED: u64 = 0x6f72_6465_7200_0001;
 
 pub(super) struct Executor {
-    state: Mutex<State>,
+    state: Mutex<ExecutorState>,
     /// The task that is polled. What waits is listed by it when nothing goes on.
     current: AtomicU64,
 }
 
-struct State {
+struct ExecutorState {
     order: Order,
     now: Duration,
     /// How much of `now` the machine has slept through. Timers do not count it.
@@ -61,33 +63,10 @@ struct Timer {
     task: u64,
 }
 
-struct Task {
-    body: Body,
-    name: Name,
-    waker: Waker,
-    queued: bool,
-    /// When it ran last.
-    ran: Duration,
-}
-
-enum Name {
-    Main,
-    Number(u64),
-    Given(String, &'static Location<'static>),
-}
-
-enum Body {
-    /// The future of `block_on`, which stays on its caller's stack.
-    Main,
-    Spawned(BoxFuture<'static, ()>),
-    /// A spawned task while it is polled.
-    Taken,
-}
-
 impl Executor {
     pub(super) fn new(order: Order) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(ExecutorState {
                 order,
                 now: Duration::ZERO,
                 suspended: Duration::ZERO,
@@ -160,7 +139,7 @@ impl Executor {
         waits: impl FnOnce() -> Vec<(u64, String)>,
     ) -> F::Output {
         let mut future = pin!(future);
-        let _running = Running::start(self);
+        let _running = RunGuard::new(self);
         let main = Removal {
             executor: self,
             task: self.add(Body::Main, None),
@@ -198,11 +177,6 @@ impl Executor {
         waits.extend(forever.map(|(_, timer)| (timer.task, "a sleep without an end".into())));
         let mut lines = String::new();
         for (id, task) in &state.tasks {
-            let _ = match &task.name {
-                Name::Main => write!(lines, "\n  the future of block_on"),
-                Name::Number(number) => write!(lines, "\n  task {number}"),
-                Name::Given(name, at) => write!(lines, "\n  task {name:?}, spawned at {at}"),
-            };
             let mut what: Vec<_> = waits
                 .iter()
                 .filter(|(task, _)| task == id)
@@ -211,8 +185,8 @@ impl Executor {
             if what.is_empty() {
                 what.push("something outside of the mock");
             }
-            let (since, what) = (task.ran, what.join("; "));
-            let _ = write!(lines, ", since {since:?}: waits for {what}");
+            let (name, since, what) = (&task.name, task.ran, what.join("; "));
+            let _ = write!(lines, "\n  {name}, since {since:?}: waits for {what}");
         }
         lines
     }
@@ -226,6 +200,33 @@ impl Executor {
         deadline
     }
 
+    /// When a timer of this length fires if it is made now.
+    pub(super) fn deadline_after(&self, duration: Duration) -> Deadline {
+        let mut state = self.state();
+        let at = state.now.saturating_add(duration);
+        (state.awake_at(at), state.number())
+    }
+
+    /// Wakes at this deadline, once.
+    pub(super) fn start_timer(&self, deadline: Deadline, waker: Waker) {
+        let task = self.current();
+        self.state().timers.insert(deadline, Timer { waker, task });
+    }
+
+    /// Replaces the waker of a timer. Gives `false` if the timer has fired.
+    pub(super) fn set_timer_waker(&self, deadline: &Deadline, mut waker: Waker) -> bool {
+        let task = self.current();
+        let mut state = self.state();
+        let Some(timer) = state.timers.get_mut(deadline) else {
+            return false;
+        };
+        timer.task = task;
+        // The replaced waker is dropped with the arguments, and so after the lock: wakers are code of
+        // others.
+        mem::swap(&mut timer.waker, &mut waker);
+        true
+    }
+
     /// Takes back a timer, if it has not fired. The caller drops the waker, outside of its locks.
     pub(super) fn cancel_timer(&self, deadline: &Deadline) -> Option<Waker> {
         let timer = self.state().timers.remove(deadline);
@@ -233,7 +234,7 @@ impl Executor {
     }
 
     pub(super) fn advance(&self, duration: Duration) {
-        let _running = Running::start(self);
+        let _running = RunGuard::new(self);
         let end = self.now().saturating_add(duration);
         loop {
             while let Some((id, body, waker)) = self.next_task() {
@@ -260,9 +261,9 @@ impl Executor {
         self.state().timers.len()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that panics runs under the lock, and a test that has panicked may look on.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ExecutorState> {
+        // Nothing that panics runs under the lock.
+        lock(&self.state)
     }
 
     fn add(
@@ -386,7 +387,7 @@ impl Executor {
     }
 }
 
-impl State {
+impl ExecutorState {
     /// The time awake that it will be at this time, if the machine is not suspended meanwhile.
     fn awake_at(&self, at: Duration) -> Duration {
         match at {
@@ -406,17 +407,11 @@ impl State {
     }
 }
 
-impl Task {
-    fn is_spawned(&self) -> bool {
-        !matches!(self.body, Body::Main)
-    }
-}
-
 /// While this lives, the executor runs, and nobody else may run it.
-struct Running<'a>(&'a Executor);
+struct RunGuard<'a>(&'a Executor);
 
-impl<'a> Running<'a> {
-    fn start(executor: &'a Executor) -> Self {
+impl<'a> RunGuard<'a> {
+    fn new(executor: &'a Executor) -> Self {
         let running = {
             let mut state = executor.state();
             state.polls = 0;
@@ -431,7 +426,7 @@ impl<'a> Running<'a> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunGuard<'_> {
     fn drop(&mut self) {
         self.0.current.store(u64::MAX, Ordering::Relaxed);
         self.0.state().running = false;
@@ -473,60 +468,6 @@ impl Wake for TaskWaker {
             {
                 state.ready.push_back(self.id);
             }
-        }
-    }
-}
-
-/// A timer. It is in the executor's list from its first poll until it fires or is dropped.
-pub(super) struct Sleep {
-    executor: Arc<Executor>,
-    deadline: Deadline,
-    started: bool,
-}
-
-impl Sleep {
-    pub(super) fn new(executor: &Arc<Executor>, duration: Duration) -> Self {
-        let deadline = {
-            let mut state = executor.state();
-            let at = state.now.saturating_add(duration);
-            (state.awake_at(at), state.number())
-        };
-        Self {
-            executor: Arc::clone(executor),
-            deadline,
-            started: false,
-        }
-    }
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Declared before the lock, and so dropped after it: wakers are code of others.
-        let mut waker = cx.waker().clone();
-        let started = mem::replace(&mut self.started, true);
-        let task = self.executor.current();
-        let mut state = self.executor.state();
-        if !started {
-            state.timers.insert(self.deadline, Timer { waker, task });
-            return Poll::Pending;
-        }
-        match state.timers.get_mut(&self.deadline) {
-            Some(timer) => {
-                timer.task = task;
-                mem::swap(&mut timer.waker, &mut waker);
-                Poll::Pending
-            }
-            None => Poll::Ready(()),
-        }
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        if self.started {
-            drop(self.executor.cancel_timer(&self.deadline));
         }
     }
 }

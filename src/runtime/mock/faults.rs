@@ -205,7 +205,7 @@ impl Network {
     /// assert_eq!(network.log(), ["0.000000000 partition"]);
     /// ```
     pub fn record(&self) {
-        self.0.record();
+        self.0.log.record();
     }
 
     /// What has happened since [`record`](Network::record), or since the last call of this: a line
@@ -233,7 +233,7 @@ impl Network {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn log(&self) -> Vec<String> {
-        self.0.take_log()
+        self.0.log.take()
     }
 }
 

@@ -9,9 +9,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::conditions::Conditions;
+use super::event_log::EventLog;
 use super::executor::Executor;
-use super::network::{Net, lock};
-use super::pipe::{Later, NEVER, Pipe, Waiter};
+use super::lock::lock;
+use super::pipe::Pipe;
+use super::time::{NEVER, seconds};
+use super::waiter::{Later, Waiter};
+use super::weak_map::WeakMap;
 
 /// The index of an end: the one that has connected, or the other. A pipe has the index of the end
 /// that writes to it.
@@ -21,16 +25,21 @@ pub(super) const SERVER: usize = 1;
 pub(super) struct Line {
     /// None where it crosses no network: bytes arrive at once then.
     route: Option<Route>,
-    state: Mutex<State>,
+    state: Mutex<LineState>,
 }
 
+/// What a line needs of the network that it crosses.
 pub(super) struct Route {
-    pub(super) net: Arc<Net>,
+    pub(super) executor: Arc<Executor>,
+    pub(super) log: Arc<EventLog>,
+    /// The connections of the network. A line takes itself out when both ends are gone, or when it
+    /// is reset.
+    pub(super) lines: Arc<WeakMap<Line>>,
     pub(super) number: u64,
     pub(super) address: SocketAddr,
 }
 
-struct State {
+struct LineState {
     conditions: Conditions,
     pipes: [Pipe; 2],
     /// What each end learns, or has learnt, of a reset.
@@ -50,7 +59,7 @@ struct Reset {
     keeps: bool,
 }
 
-impl State {
+impl LineState {
     fn is_held(&self) -> bool {
         self.held.contains(&true)
     }
@@ -90,7 +99,7 @@ impl Line {
     pub(super) fn new(conditions: Conditions, seed: u64, route: Option<Route>) -> Self {
         Self {
             route,
-            state: Mutex::new(State {
+            state: Mutex::new(LineState {
                 conditions,
                 pipes: [Pipe::new(), Pipe::new()],
                 resets: [None, None],
@@ -107,24 +116,24 @@ impl Line {
     }
 
     fn executor(&self) -> Option<&Executor> {
-        self.route.as_ref().map(|route| &*route.net.executor)
+        self.route.as_ref().map(|route| &*route.executor)
     }
 
     fn now(&self) -> Duration {
         self.executor().map_or(Duration::ZERO, Executor::now)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LineState> {
         lock(&self.state)
     }
 
     fn log(&self, event: impl FnOnce() -> String) {
-        if let Some(Route { net, number, .. }) = &self.route {
-            net.log(|| format!("#{number} {}", event()));
+        if let Some(Route { log, number, .. }) = &self.route {
+            log.add(|| format!("#{number} {}", event()));
         }
     }
 
-    fn log_news(&self, state: &State, end: usize, what: &str, at: Duration, now: Duration) {
+    fn log_news(&self, state: &LineState, end: usize, what: &str, at: Duration, now: Duration) {
         // After a reset nothing is sent.
         if !state.is_reset(end, now) {
             self.log(|| match state.black {
@@ -241,7 +250,7 @@ impl Line {
         state.rouse(now, self.executor(), &mut later);
     }
 
-    fn close_in(&self, state: &mut State, end: usize, now: Duration) {
+    fn close_in(&self, state: &mut LineState, end: usize, now: Duration) {
         if !mem::replace(&mut state.pipes[end].closed, true) {
             let at = state.news(end, now);
             state.pipes[end].end = (!state.black).then_some(at);
@@ -283,7 +292,7 @@ impl Line {
         later.forget(forgotten.1, self.executor());
         drop(unread);
         if let (true, Some(route)) = (last, &self.route) {
-            route.net.remove(route.number);
+            route.lines.remove(route.number);
         }
     }
 
@@ -306,7 +315,7 @@ impl Line {
         state.rouse(now, self.executor(), &mut later);
         drop(guard);
         if let Some(route) = &self.route {
-            route.net.remove(route.number);
+            route.lines.remove(route.number);
         }
     }
 
@@ -421,7 +430,7 @@ fn arrives(at: Duration, now: Duration) -> String {
     if at == NEVER {
         ", held".into()
     } else if at > now {
-        format!(", arrives {}", super::network::time(at))
+        format!(", arrives {}", seconds(at))
     } else {
         String::new()
     }

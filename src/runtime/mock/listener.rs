@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::network::Net;
-use super::pipe::Waiter;
 use super::stream::MemoryStream;
+use super::waiter::Waiter;
 
 /// Accepts the connections to one address of a [`MockRuntime`](super::MockRuntime). Once it is
 /// dropped, further ones are refused, and those that were not accepted end.
@@ -23,11 +23,16 @@ use super::stream::MemoryStream;
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 pub struct MockListener {
-    pub(super) net: Arc<Net>,
-    pub(super) address: SocketAddr,
+    net: Arc<Net>,
+    address: SocketAddr,
 }
 
 impl MockListener {
+    pub(super) fn bind(net: Arc<Net>, address: SocketAddr) -> Self {
+        net.bind(address);
+        Self { net, address }
+    }
+
     /// Waits for the next connection. At most 128 wait to be accepted; more are refused.
     ///
     /// # Cancel safety

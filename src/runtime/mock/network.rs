@@ -6,17 +6,18 @@ use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use super::conditions::Conditions;
-use super::executor::{Executor, Sleep};
+use super::event_log::EventLog;
+use super::executor::Executor;
 use super::line::{Line, Route};
-use super::listener::MockListener;
-use super::pipe::Waiter;
+use super::lock::lock;
+use super::sleep::Sleep;
 use super::stream::MemoryStream;
+use super::waiter::Waiter;
+use super::weak_map::WeakMap;
 
 /// Connections that may wait to be accepted; more are refused.
 const BACKLOG: usize = 128;
@@ -26,12 +27,12 @@ const NETWORK_SEED: u64 = 0x6e65_7477_6f72_6b01;
 
 pub(super) struct Net {
     pub(super) executor: Arc<Executor>,
-    state: Mutex<State>,
-    records: AtomicBool,
-    log: Mutex<Vec<String>>,
+    pub(super) log: Arc<EventLog>,
+    lines: Arc<WeakMap<Line>>,
+    state: Mutex<NetState>,
 }
 
-struct State {
+struct NetState {
     conditions: Conditions,
     random: fastrand::Rng,
     listeners: BTreeMap<SocketAddr, Backlog>,
@@ -39,7 +40,6 @@ struct State {
     black_holes: BTreeSet<SocketAddr>,
     partitioned: bool,
     names: BTreeMap<String, Vec<IpAddr>>,
-    lines: BTreeMap<u64, Weak<Line>>,
     /// The last number of a connection.
     last: u64,
     /// Who waits for an answer that does not come, by a number of their own.
@@ -56,8 +56,10 @@ struct Backlog {
 impl Net {
     pub(super) fn new(executor: Arc<Executor>) -> Self {
         Self {
+            log: Arc::new(EventLog::new(Arc::clone(&executor))),
             executor,
-            state: Mutex::new(State {
+            lines: Arc::new(WeakMap::new()),
+            state: Mutex::new(NetState {
                 conditions: Conditions::new(),
                 random: fastrand::Rng::with_seed(NETWORK_SEED),
                 listeners: BTreeMap::new(),
@@ -65,13 +67,10 @@ impl Net {
                 black_holes: BTreeSet::new(),
                 partitioned: false,
                 names: BTreeMap::new(),
-                lines: BTreeMap::new(),
                 last: 0,
                 connecting: BTreeMap::new(),
                 last_attempt: 0,
             }),
-            records: AtomicBool::new(false),
-            log: Mutex::default(),
         }
     }
 
@@ -79,7 +78,12 @@ impl Net {
         self.state().random = fastrand::Rng::with_seed(seed ^ NETWORK_SEED);
     }
 
-    pub(super) fn listen(self: &Arc<Self>, address: SocketAddr) -> MockListener {
+    /// Reserves an address for a listener.
+    ///
+    /// # Panics
+    ///
+    /// When somebody listens there already.
+    pub(super) fn bind(&self, address: SocketAddr) {
         let earlier = {
             let mut state = self.state();
             let taken = state.listeners.contains_key(&address);
@@ -92,10 +96,6 @@ impl Net {
             !earlier,
             "somebody listens on {address} of this MockRuntime already"
         );
-        MockListener {
-            net: Arc::clone(self),
-            address,
-        }
     }
 
     pub(super) fn unlisten(&self, address: &SocketAddr) {
@@ -126,7 +126,7 @@ impl Net {
         drop(forgotten);
     }
 
-    pub(super) async fn connect(self: &Arc<Self>, address: SocketAddr) -> io::Result<MemoryStream> {
+    pub(super) async fn connect(&self, address: SocketAddr) -> io::Result<MemoryStream> {
         let delay = {
             let state = &mut *self.state();
             state.conditions.connect_latency.draw(&mut state.random)
@@ -143,9 +143,9 @@ impl Net {
         self.connect_now(address)
     }
 
-    fn connect_now(self: &Arc<Self>, address: SocketAddr) -> io::Result<MemoryStream> {
+    fn connect_now(&self, address: SocketAddr) -> io::Result<MemoryStream> {
         let refused = |why| {
-            self.log(|| format!("connect {address}: refused"));
+            self.log.add(|| format!("connect {address}: refused"));
             Err(io::Error::new(
                 io::ErrorKind::ConnectionRefused,
                 format!("{why} on {address} of the mock network"),
@@ -164,19 +164,21 @@ impl Net {
             }
             state.last += 1;
             let route = Route {
-                net: Arc::clone(self),
+                executor: Arc::clone(&self.executor),
+                log: Arc::clone(&self.log),
+                lines: Arc::clone(&self.lines),
                 number: state.last,
                 address,
             };
             let seed = state.random.u64(..);
             let line = Line::new(state.conditions.clone(), seed, Some(route));
             let line = Arc::new(line);
-            state.lines.insert(state.last, Arc::downgrade(&line));
+            self.lines.insert(state.last, &line);
             let (client, server) = MemoryStream::ends(&line);
             backlog.waiting.push_back(server);
             (client, backlog.accepting.take(), state.last)
         };
-        self.log(|| format!("#{number} connect {address}"));
+        self.log.add(|| format!("#{number} connect {address}"));
         if let Some(waiter) = accepting {
             waiter.wake();
         }
@@ -207,12 +209,12 @@ impl Net {
 
     pub(super) fn refuse(&self, address: SocketAddr) {
         self.state().refusing.insert(address);
-        self.log(|| format!("refuse {address}"));
+        self.log.add(|| format!("refuse {address}"));
     }
 
     pub(super) fn black_hole(&self, address: SocketAddr) {
         self.state().black_holes.insert(address);
-        self.log(|| format!("black hole {address}"));
+        self.log.add(|| format!("black hole {address}"));
     }
 
     pub(super) fn restore(&self, address: SocketAddr) {
@@ -222,7 +224,7 @@ impl Net {
             state.black_holes.remove(&address);
             mem::take(&mut state.connecting)
         };
-        self.log(|| format!("restore {address}"));
+        self.log.add(|| format!("restore {address}"));
         wake(woken);
     }
 
@@ -238,9 +240,10 @@ impl Net {
             } else {
                 mem::take(&mut state.connecting)
             };
-            (woken, state.lines())
+            (woken, self.lines.values())
         };
-        self.log(|| if partitioned { "partition" } else { "heal" }.into());
+        self.log
+            .add(|| if partitioned { "partition" } else { "heal" }.into());
         for line in lines {
             line.hold(false, partitioned);
         }
@@ -248,26 +251,7 @@ impl Net {
     }
 
     pub(super) fn lines(&self) -> Vec<Arc<Line>> {
-        self.state().lines()
-    }
-
-    pub(super) fn remove(&self, number: u64) {
-        self.state().lines.remove(&number);
-    }
-
-    pub(super) fn record(&self) {
-        self.records.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn take_log(&self) -> Vec<String> {
-        mem::take(&mut lock(&self.log))
-    }
-
-    pub(super) fn log(&self, event: impl FnOnce() -> String) {
-        if self.records.load(Ordering::Relaxed) {
-            let line = format!("{} {}", time(self.executor.now()), event());
-            lock(&self.log).push(line);
-        }
+        self.lines.values()
     }
 
     /// Which tasks wait for what.
@@ -288,7 +272,7 @@ impl Net {
                 };
                 waits.push((waiter.task, format!("a connect to {address}, {why}")));
             }
-            state.lines()
+            self.lines.values()
         };
         for line in lines {
             line.waits(&mut waits);
@@ -296,14 +280,8 @@ impl Net {
         waits
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, NetState> {
         lock(&self.state)
-    }
-}
-
-impl State {
-    fn lines(&self) -> Vec<Arc<Line>> {
-        self.lines.values().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -327,7 +305,7 @@ impl Future for Attempt<'_> {
             }
             let number = *self.number.get_or_insert_with(|| {
                 state.last_attempt += 1;
-                net.log(|| format!("connect {address}: no answer"));
+                net.log.add(|| format!("connect {address}: no answer"));
                 state.last_attempt
             });
             state.connecting.insert(number, (address, waiter))
@@ -350,14 +328,4 @@ fn wake(woken: BTreeMap<u64, (SocketAddr, Waiter)>) {
     for (_, waiter) in woken.into_values() {
         waiter.wake();
     }
-}
-
-/// As the log writes it: seconds.
-pub(super) fn time(time: Duration) -> String {
-    format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A test that has panicked may look on.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{MockRuntime, Order};
+use super::mock_runtime::MockRuntime;
+use super::order::Order;
 
 /// The variable of the environment that chooses one schedule.
 const VARIABLE: &str = "ENGINEIO_SEED";
@@ -142,6 +143,25 @@ impl Schedules {
 impl Default for Schedules {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl MockRuntime {
+    /// Runs a test under both fixed orders and 16 random ones: short for
+    /// [`Schedules::new().run(test)`](Schedules::run).
+    ///
+    /// # Panics
+    ///
+    /// With the panic of the test, after a line that tells how to run the same again, and when a
+    /// task is left behind.
+    ///
+    /// ```
+    /// use engineio_client::MockRuntime;
+    ///
+    /// MockRuntime::check(async |runtime| assert!(runtime.now().is_zero()));
+    /// ```
+    pub fn check(test: impl AsyncFn(Self)) {
+        Schedules::new().run(test);
     }
 }
 

@@ -1,305 +1,16 @@
-//! The low level: a transport without a protocol, whose other end is a script.
+//! One link whose server's side is a script, and the client's calls on it.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use engineio_client::{
     Batch, Error, ErrorKind, Framing, Link, OpenRequest, Packet, PacketReceiver, PacketSender,
-    PeerClose, Runtime, Transport, async_trait,
+    PeerClose, async_trait,
 };
-use event_listener::Event;
 
-/// A transport whose other end is a script: the test sees each call that the client makes, and
-/// decides when it returns, and with what.
-///
-/// [`MockEnd`] waits for the client to open links, [`MockLink`] is the server's side of one link. It
-/// works on any runtime, and may be opened any number of times, at once too.
-///
-/// ```
-/// use std::sync::Arc;
-///
-/// use engineio_client::transports::mock::MockTransport;
-/// use engineio_client::{Activity, Framing, MockRuntime, OpenRequest, Packet, Runtime, Transport};
-///
-/// let mock = MockRuntime::new();
-/// let runtime: Arc<dyn Runtime> = Arc::new(mock.clone());
-/// let (transport, mut end) = MockTransport::new("mock");
-///
-/// // The script: packets that come, and one call that goes.
-/// mock.spawn(Box::pin(async move {
-///     let mut link = end.opened().await.accept(Framing::Frames);
-///     link.deliver(vec![Packet::Ping("".into())]);
-///     assert_eq!(link.sent().await[..], [Packet::Pong("".into())]);
-/// }));
-///
-/// // What the client does.
-/// mock.block_on(async {
-///     let request = OpenRequest::new(
-///         "mock",
-///         "http://localhost/engine.io/".parse()?,
-///         Activity::new(Arc::clone(&runtime)),
-///     );
-///     let mut link = transport.open(&runtime, request).await?;
-///     assert_eq!(link.receiver.recv().await?, [Packet::Ping("".into())]);
-///     link.sender.send(vec![Packet::Pong("".into())].into()).await?;
-///     # Ok::<(), Box<dyn std::error::Error>>(())
-/// })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct MockTransport {
-    name: &'static str,
-    opens: Arc<Watched<Opens>>,
-}
-
-#[derive(Default)]
-struct Opens {
-    waiting: VecDeque<MockOpen>,
-    /// The server is gone.
-    ended: bool,
-}
-
-impl MockTransport {
-    /// A transport of this name, and its other end. The name is what the server's handshake offers in
-    /// its `upgrades`, and what the client's requests carry.
-    ///
-    /// ```
-    /// use engineio_client::transports::mock::MockTransport;
-    ///
-    /// let (transport, end) = MockTransport::new("websocket");
-    /// # drop((transport, end));
-    /// ```
-    pub fn new(name: &'static str) -> (Self, MockEnd) {
-        let opens = Arc::<Watched<Opens>>::default();
-        let transport = Self {
-            name,
-            opens: Arc::clone(&opens),
-        };
-        (transport, MockEnd { opens })
-    }
-}
-
-impl fmt::Debug for MockTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MockTransport")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl Transport for MockTransport {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    async fn open(&self, _: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
-        let opening = Opening::default();
-        let open = MockOpen {
-            request,
-            opening: opening.clone(),
-        };
-        let _dropped = Caller(&opening);
-        let refused = self.opens.change(|opens| {
-            if opens.ended {
-                return Some(open);
-            }
-            opens.waiting.push_back(open);
-            None
-        });
-        if let Some(open) = refused {
-            open.refuse(gone());
-        }
-        opening.0.until(|state| state.answer.take()).await
-    }
-}
-
-fn gone() -> Error {
-    Error::new(ErrorKind::Connect, "the mock server was dropped")
-}
-
-/// The server's end of a [`MockTransport`]. Once it is dropped, what opens links is refused, with an
-/// error of the kind [`Connect`](ErrorKind::Connect); the links that are open go on.
-///
-/// ```
-/// use engineio_client::Framing;
-/// use engineio_client::transports::mock::MockEnd;
-///
-/// async fn script(mut end: MockEnd) {
-///     let polling = end.opened().await.accept(Framing::Payloads);
-///     let probe = end.opened().await;
-///     assert!(probe.request.sid.is_some());
-///     # let _ = polling;
-/// }
-/// ```
-pub struct MockEnd {
-    opens: Arc<Watched<Opens>>,
-}
-
-impl MockEnd {
-    /// Waits for the client's next call of [`Transport::open`].
-    ///
-    /// # Cancel safety
-    ///
-    /// A call that is dropped has taken nothing.
-    ///
-    /// ```
-    /// use engineio_client::{Error, ErrorKind};
-    /// use engineio_client::transports::mock::MockEnd;
-    ///
-    /// async fn refuse_once(end: &mut MockEnd) {
-    ///     let error = Error::new(ErrorKind::Connect, "not today");
-    ///     end.opened().await.refuse(error);
-    /// }
-    /// ```
-    pub async fn opened(&mut self) -> MockOpen {
-        self.opens.until(|opens| opens.waiting.pop_front()).await
-    }
-}
-
-impl Drop for MockEnd {
-    fn drop(&mut self) {
-        let waiting = self.opens.change(|opens| {
-            opens.ended = true;
-            mem::take(&mut opens.waiting)
-        });
-        for open in waiting {
-            open.refuse(gone());
-        }
-    }
-}
-
-impl fmt::Debug for MockEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MockEnd").finish_non_exhaustive()
-    }
-}
-
-/// A call of [`Transport::open`] that waits for an answer. If this is dropped without one, the call
-/// waits for ever.
-///
-/// ```
-/// use engineio_client::transports::mock::MockEnd;
-///
-/// async fn the_client_gives_up(end: &mut MockEnd) {
-///     let open = end.opened().await;
-///     open.dropped().await;
-///     assert!(open.is_dropped());
-/// }
-/// ```
-#[non_exhaustive]
-#[must_use = "the client waits for an answer"]
-pub struct MockOpen {
-    /// What the client asks for.
-    pub request: OpenRequest,
-    opening: Opening,
-}
-
-#[derive(Clone, Default)]
-struct Opening(Arc<Watched<OpeningState>>);
-
-#[derive(Default)]
-struct OpeningState {
-    answer: Option<Result<Link, Error>>,
-    dropped: bool,
-}
-
-impl Opening {
-    /// If nobody waits for it any more, the answer is dropped with the last of these, and with it
-    /// the halves of a link.
-    fn answer(self, answer: Result<Link, Error>) {
-        self.0.change(|state| state.answer = Some(answer));
-    }
-}
-
-/// Marks that the call of `open` runs no more.
-struct Caller<'a>(&'a Opening);
-
-impl Drop for Caller<'_> {
-    fn drop(&mut self) {
-        self.0.0.change(|state| state.dropped = true);
-    }
-}
-
-impl MockOpen {
-    /// Opens the link. If the client does not wait any more, the link counts as dropped.
-    ///
-    /// ```
-    /// use engineio_client::transports::mock::{MockLink, MockEnd};
-    /// use engineio_client::{Framing, Packet};
-    ///
-    /// async fn script(end: &mut MockEnd) -> MockLink {
-    ///     let link = end.opened().await.accept(Framing::Payloads);
-    ///     link.deliver(vec![Packet::Noop]);
-    ///     link
-    /// }
-    /// ```
-    pub fn accept(self, framing: Framing) -> MockLink {
-        let state = Arc::<Watched<LinkState>>::default();
-        let half = || Half(Arc::clone(&state));
-        let link = Link::new(Sender(half()), Receiver(half()), framing);
-        self.opening.answer(Ok(link));
-        MockLink {
-            request: self.request,
-            state,
-        }
-    }
-
-    /// Lets the client's call fail.
-    ///
-    /// ```
-    /// use engineio_client::{Error, ErrorKind};
-    /// use engineio_client::transports::mock::MockOpen;
-    ///
-    /// fn refuse(open: MockOpen) {
-    ///     open.refuse(Error::new(ErrorKind::Status, "the server answered 400").with_status(400));
-    /// }
-    /// ```
-    pub fn refuse(self, error: Error) {
-        self.opening.answer(Err(error));
-    }
-
-    /// Waits until the client drops its call.
-    ///
-    /// # Cancel safety
-    ///
-    /// It may be dropped and called again.
-    ///
-    /// ```
-    /// use engineio_client::transports::mock::MockOpen;
-    ///
-    /// async fn time_out(open: MockOpen) {
-    ///     open.dropped().await;
-    /// }
-    /// ```
-    pub async fn dropped(&self) {
-        self.opening
-            .0
-            .until(|state| state.dropped.then_some(()))
-            .await;
-    }
-
-    /// Whether the client has dropped its call.
-    ///
-    /// ```
-    /// fn still_wanted(open: &engineio_client::transports::mock::MockOpen) -> bool {
-    ///     !open.is_dropped()
-    /// }
-    /// ```
-    pub fn is_dropped(&self) -> bool {
-        self.opening.0.look(|state| state.dropped)
-    }
-}
-
-impl fmt::Debug for MockOpen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MockOpen")
-            .field("request", &self.request)
-            .field("dropped", &self.is_dropped())
-            .finish_non_exhaustive()
-    }
-}
+use super::watched::Watched;
 
 /// The server's side of one link.
 ///
@@ -386,6 +97,15 @@ pub enum Call {
 }
 
 impl MockLink {
+    /// A link: the client's side, and the script's.
+    pub(super) fn pair(request: OpenRequest, framing: Framing) -> (Link, Self) {
+        let state = Arc::<Watched<LinkState>>::default();
+        let sender = ScriptedSender(SharedLink(Arc::clone(&state)));
+        let receiver = ScriptedReceiver(SharedLink(Arc::clone(&state)));
+        let link = Link::new(sender, receiver, framing);
+        (link, Self { request, state })
+    }
+
     /// What the client asked for when it opened the link.
     ///
     /// ```
@@ -636,18 +356,19 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// One of the client's halves. The last to be dropped drops the link.
-struct Half(Arc<Watched<LinkState>>);
+/// The link, as the client's sender and its receiver each hold it. The link counts as dropped when
+/// both are.
+struct SharedLink(Arc<Watched<LinkState>>);
 
-impl Drop for Half {
+impl Drop for SharedLink {
     fn drop(&mut self) {
         self.0.change(|state| state.halves -= 1);
     }
 }
 
-struct Sender(Half);
+struct ScriptedSender(SharedLink);
 
-impl Sender {
+impl ScriptedSender {
     async fn call(&self, call: impl FnOnce(Answer) -> Call) -> Result<(), Error> {
         let answer = Arc::<Watched<Option<Result<(), Error>>>>::default();
         let call = call(Answer(Arc::clone(&answer)));
@@ -665,7 +386,7 @@ impl Sender {
 }
 
 #[async_trait]
-impl PacketSender for Sender {
+impl PacketSender for ScriptedSender {
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
         self.call(|answer| Call::Send(batch, answer)).await
     }
@@ -675,10 +396,10 @@ impl PacketSender for Sender {
     }
 }
 
-struct Receiver(Half);
+struct ScriptedReceiver(SharedLink);
 
 #[async_trait]
-impl PacketReceiver for Receiver {
+impl PacketReceiver for ScriptedReceiver {
     async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
         let link = &self.0.0;
         let _running = Receiving::start(link);
@@ -715,43 +436,5 @@ impl<'a> Receiving<'a> {
 impl Drop for Receiving<'_> {
     fn drop(&mut self) {
         self.0.change(|state| state.receiving = false);
-    }
-}
-
-/// A value that can be waited for: each change lets all who wait look again.
-#[derive(Default)]
-struct Watched<T> {
-    value: Mutex<T>,
-    changed: Event,
-}
-
-impl<T> Watched<T> {
-    fn value(&self) -> MutexGuard<'_, T> {
-        self.value.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        look(&self.value())
-    }
-
-    fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
-        let result = change(&mut self.value());
-        self.changed.notify(usize::MAX);
-        result
-    }
-
-    /// Waits until this gives something.
-    async fn until<R>(&self, mut look: impl FnMut(&mut T) -> Option<R>) -> R {
-        loop {
-            if let Some(result) = look(&mut self.value()) {
-                return result;
-            }
-            let changed = self.changed.listen();
-            // It may have changed before there was a listener.
-            if let Some(result) = look(&mut self.value()) {
-                return result;
-            }
-            changed.await;
-        }
     }
 }

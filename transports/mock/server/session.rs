@@ -7,60 +7,10 @@ use std::time::Duration;
 use engineio_client::codec::payload_len;
 use engineio_client::{Error, ErrorKind, Framing, Message, OpenRequest, Packet};
 
-use super::server::{Act, Plans, Settings, Step};
-
-/// A call on a link of frames returns at most so many packets, and so many bytes beyond the first.
-const MOST_PACKETS: usize = 256;
-const MOST_BYTES: usize = 64 * 1024;
-
-/// A packet that the server was sent.
-///
-/// ```
-/// use engineio_client::Packet;
-/// use engineio_client::transports::mock::MockSession;
-///
-/// /// When the client confirmed its upgrade.
-/// fn upgraded_at(session: &MockSession) -> Option<std::time::Duration> {
-///     let seen = session.seen();
-///     let upgrade = seen.iter().find(|seen| seen.packet == Packet::Upgrade)?;
-///     assert_eq!(upgrade.transport, "websocket");
-///     Some(upgrade.at)
-/// }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Seen {
-    /// When it came, on the runtime's clock.
-    pub at: Duration,
-    /// The transport that carried it.
-    pub transport: &'static str,
-    /// What came. A goodbye is [`Packet::Close`], in whichever way it was said.
-    pub packet: Packet,
-}
-
-/// How a session ended, as the server sees it.
-///
-/// ```
-/// use engineio_client::transports::mock::{MockSession, SessionEnd};
-///
-/// async fn leaves_politely(session: &mut MockSession) {
-///     assert_eq!(session.ended().await, SessionEnd::Goodbye);
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SessionEnd {
-    /// The client said goodbye.
-    Goodbye,
-    /// The client dropped its connection, or its running poll, without a goodbye.
-    Dropped,
-    /// The client did not answer a ping in time.
-    PingTimeout,
-    /// The server closed it.
-    Closed,
-    /// The server cut the connection.
-    Cut,
-}
+use super::outgoing::{Outgoing, Taking, What};
+use super::plan::{Act, Plans, Step};
+use super::seen::{Seen, SessionEnd};
+use super::settings::Settings;
 
 pub(super) struct Session {
     pub(super) sid: String,
@@ -71,7 +21,7 @@ pub(super) struct Session {
     ping_interval: Duration,
     ping_timeout: Duration,
     max_payload: Option<u64>,
-    links: Vec<LinkState>,
+    links: Vec<SessionLink>,
     current: usize,
     upgrading: Option<Upgrading>,
     /// What goes to the client on the current link; while an upgrade is under way, it waits.
@@ -80,7 +30,8 @@ pub(super) struct Session {
     pong_due: Option<Duration>,
 }
 
-struct LinkState {
+/// One of the links of a session: that which carries it, or a probe.
+struct SessionLink {
     transport: &'static str,
     framing: Framing,
     /// What goes to the client on this link alone: the answer to a probe, a noop.
@@ -93,16 +44,6 @@ struct LinkState {
 struct Upgrading {
     link: usize,
     since: Duration,
-}
-
-struct Outgoing {
-    due: Duration,
-    what: What,
-}
-
-enum What {
-    Packet(Packet),
-    Failure(Error),
 }
 
 /// What a call of the client's `recv` is to do.
@@ -166,7 +107,7 @@ impl Session {
 
     /// Another link, which is a probe until the client upgrades.
     pub(super) fn join(&mut self, transport: &'static str) -> usize {
-        self.links.push(LinkState {
+        self.links.push(SessionLink {
             transport,
             framing: if transport == "polling" {
                 Framing::Payloads
@@ -313,7 +254,7 @@ impl Session {
     ///
     /// What its call fails with.
     pub(super) fn check_send(&self, link: usize, batch: &[Packet]) -> Result<(), Error> {
-        let LinkState {
+        let SessionLink {
             framing, failed, ..
         } = &self.links[link];
         if let Some(error) = failed {
@@ -484,62 +425,5 @@ impl Session {
 
     fn upgrading_holds_back(&self, now: Duration) -> bool {
         self.upgrading.as_ref().is_some_and(|up| up.since <= now)
-    }
-}
-
-/// What one call of `recv` takes.
-struct Taking {
-    framing: Framing,
-    now: Duration,
-    packets: Vec<Packet>,
-    bytes: usize,
-    failure: Option<Error>,
-    full: bool,
-}
-
-impl Taking {
-    fn new(framing: Framing, now: Duration) -> Self {
-        Self {
-            framing,
-            now,
-            packets: Vec::new(),
-            bytes: 0,
-            failure: None,
-            full: false,
-        }
-    }
-
-    fn take(&mut self, queue: &mut VecDeque<Outgoing>) {
-        while !self.full && queue.front().is_some_and(|next| next.due <= self.now) {
-            match queue.pop_front() {
-                Some(Outgoing {
-                    what: What::Packet(packet),
-                    ..
-                }) => {
-                    if !self.packets.is_empty() {
-                        self.bytes += payload_len(&packet);
-                    }
-                    self.packets.push(packet);
-                    // A payload is one batch, whatever it holds.
-                    self.full = self.framing == Framing::Frames
-                        && (self.packets.len() >= MOST_PACKETS || self.bytes >= MOST_BYTES);
-                }
-                Some(Outgoing {
-                    what: What::Failure(error),
-                    due,
-                }) => {
-                    self.full = true;
-                    if self.packets.is_empty() {
-                        self.failure = Some(error);
-                    } else {
-                        queue.push_front(Outgoing {
-                            due,
-                            what: What::Failure(error),
-                        });
-                    }
-                }
-                None => {}
-            }
-        }
     }
 }
