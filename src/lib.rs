@@ -115,9 +115,9 @@ pub use transport::{
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing {
-    /// Runs the engine in a world that these bytes decide about.
+    /// Runs the engine in a model whose course these bytes decide.
     pub fn engine(bytes: &[u8]) {
-        crate::engine::world::check(bytes);
+        crate::engine::test_model::check(bytes);
     }
 
     /// Runs the whole client among users and links that these bytes decide about.

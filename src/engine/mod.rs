@@ -14,11 +14,11 @@ mod upgrade;
 #[cfg(test)]
 mod properties;
 #[cfg(any(test, fuzzing))]
-mod rig;
+mod test_engine;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod test_model;
 #[cfg(test)]
 mod tests;
-#[cfg(any(test, fuzzing))]
-pub(crate) mod world;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

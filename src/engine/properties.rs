@@ -1,9 +1,9 @@
-//! What holds whatever happens: random runs of the engine against a model of the world around it.
+//! Random runs of the engine in the test model, and the inputs that the fuzzer has found.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::world;
+use super::test_model;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
@@ -12,7 +12,7 @@ proptest! {
     fn whatever_happens(settings: u8, choices in vec(any::<[u8; 2]>(), 1..300)) {
         let mut bytes = vec![settings];
         bytes.extend(choices.as_flattened());
-        world::check(&bytes);
+        test_model::check(&bytes);
     }
 }
 
@@ -29,7 +29,7 @@ fn what_the_fuzzer_has_kept() {
     for seed in seeds {
         let path = seed.unwrap().path();
         println!("{}", path.display());
-        world::check(&std::fs::read(path).unwrap());
+        test_model::check(&std::fs::read(path).unwrap());
         count += 1;
     }
     assert!(count > 0);

@@ -3,8 +3,8 @@
 use super::*;
 
 /// An engine, its clock, and when it wants to be called again.
-pub(super) struct Rig {
-    pub(super) engine: Engine,
+pub(super) struct TestEngine {
+    pub(super) inner: Engine,
     pub(super) now: Duration,
     pub(super) wait: Option<Duration>,
 }
@@ -20,22 +20,22 @@ pub(super) fn text(text: &str) -> Packet {
     Packet::Message(Message::from(text))
 }
 
-impl Rig {
+impl TestEngine {
     pub(super) fn new(config: Config) -> Self {
-        let mut rig = Self {
-            engine: Engine::new(config, Duration::ZERO),
+        let mut engine = Self {
+            inner: Engine::new(config, Duration::ZERO),
             now: Duration::ZERO,
             wait: None,
         };
-        rig.engine.room = true;
-        rig
+        engine.inner.room = true;
+        engine
     }
 
     /// What is to be done now.
     pub(super) fn outputs(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
         loop {
-            match self.engine.poll(self.now) {
+            match self.inner.poll(self.now) {
                 Output::Wait(wait) => {
                     self.wait = wait;
                     return outputs;

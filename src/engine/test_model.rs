@@ -1,5 +1,6 @@
-//! The world around the engine, as a model that lets things happen as bytes say, and checks what
-//! must hold whatever happens. Random bytes come from the tests, better ones from the fuzzer.
+//! A model of the links and the user around an engine. Bytes decide what happens next, and the model
+//! checks after each step what must hold in every session. The bytes are random in the tests, and chosen
+//! by coverage in the fuzzer.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,7 +13,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::rig::{Rig, config, text};
+use super::test_engine::{TestEngine, config, text};
 use super::*;
 use crate::codec::payload_len;
 use crate::packet::Text;
@@ -40,9 +41,9 @@ impl Calls {
     }
 }
 
-/// The world: it makes the calls that the engine wants, and lets them end as the choices say.
-struct World {
-    rig: Rig,
+/// It makes the calls that the engine asks for, and ends them as the bytes say.
+struct Model {
+    engine: TestEngine,
     /// What the server says that it takes in a payload.
     max_payload: usize,
     links: BTreeMap<LinkId, Calls>,
@@ -78,7 +79,7 @@ fn batch_labels(packets: &[Packet]) -> Vec<String> {
     messages.map(str::to_owned).collect()
 }
 
-impl World {
+impl Model {
     /// The choice is that of the transports and of what is set.
     fn new(choice: u8) -> Self {
         let transports: &[_] = match choice % 4 {
@@ -92,8 +93,8 @@ impl World {
             fall_back: choice & 8 == 0,
             ..config(transports)
         };
-        let mut world = Self {
-            rig: Rig::new(config),
+        let mut model = Self {
+            engine: TestEngine::new(config),
             max_payload: if choice & 16 == 0 { MAX_PAYLOAD } else { 0 },
             links: BTreeMap::new(),
             dropped: Vec::new(),
@@ -109,8 +110,8 @@ impl World {
             acceptance: None,
             numbers: 0,
         };
-        world.obey();
-        world
+        model.obey();
+        model
     }
 
     fn number(&mut self) -> String {
@@ -119,13 +120,13 @@ impl World {
     }
 
     fn tell(&mut self, input: Input) {
-        self.rig.engine.handle(self.rig.now, input);
+        self.engine.inner.handle(self.engine.now, input);
         self.obey();
     }
 
     /// Does what the engine wants, and checks that it may want it.
     fn obey(&mut self) {
-        for output in self.rig.outputs() {
+        for output in self.engine.outputs() {
             assert!(self.end.is_none(), "{output:?} after the end");
             match output {
                 Output::Open {
@@ -137,7 +138,7 @@ impl World {
                     if sid.is_some() {
                         let session = &self.links[&self.session];
                         assert_eq!(session.framing, Some(Framing::Payloads));
-                        assert!(self.rig.engine.config.upgrade);
+                        assert!(self.engine.inner.config.upgrade);
                     }
                     let calls = Calls {
                         opening: true,
@@ -237,8 +238,8 @@ impl World {
                 Output::Wait(_) => unreachable!(),
             }
         }
-        if let Some(wait) = self.rig.wait.filter(|_| self.end.is_none()) {
-            assert!(wait + Duration::from_secs(3600) > self.rig.now);
+        if let Some(wait) = self.engine.wait.filter(|_| self.end.is_none()) {
+            assert!(wait + Duration::from_secs(3600) > self.engine.now);
         }
     }
 
@@ -250,7 +251,7 @@ impl World {
 
     /// Something happens: which of all that can, the choice says.
     fn step(&mut self, choice: u32) {
-        let draining = matches!(self.rig.engine.phase, Phase::Draining { .. });
+        let draining = matches!(self.engine.inner.phase, Phase::Draining { .. });
         let link = *self
             .links
             .keys()
@@ -345,7 +346,7 @@ impl World {
             12 => {
                 // Some of it came a while ago.
                 let earlier = Duration::from_millis(u64::from(detail) * 40);
-                let at = self.rig.now.saturating_sub(earlier);
+                let at = self.engine.now.saturating_sub(earlier);
                 self.tell(Input::Active {
                     link,
                     received: detail.is_multiple_of(2).then_some(at),
@@ -354,16 +355,16 @@ impl World {
             }
             13 => self.tell(Input::Room(detail < 8)),
             14 => {
-                self.rig.now += Duration::from_millis(u64::from(detail) * 300);
+                self.engine.now += Duration::from_millis(u64::from(detail) * 300);
                 self.tell(Input::Timeout);
             }
             15 if detail == 0 => {
-                if let Some(wait) = self.rig.wait {
-                    self.rig.now = self.rig.now.max(wait);
+                if let Some(wait) = self.engine.wait {
+                    self.engine.now = self.engine.now.max(wait);
                     self.tell(Input::Timeout);
-                    let again = self.rig.wait.filter(|_| self.end.is_none());
+                    let again = self.engine.wait.filter(|_| self.end.is_none());
                     assert!(
-                        again.is_none_or(|again| again > self.rig.now),
+                        again.is_none_or(|again| again > self.engine.now),
                         "the time has come, and nothing follows"
                     );
                 }
@@ -398,11 +399,11 @@ impl World {
             6 => failed(Call::Receive),
             _ => failed(Call::Send),
         };
-        let wait = self.rig.wait;
-        self.rig.engine.handle(self.rig.now, input);
-        let outputs = self.rig.outputs();
+        let wait = self.engine.wait;
+        self.engine.inner.handle(self.engine.now, input);
+        let outputs = self.engine.outputs();
         assert!(outputs.is_empty(), "{outputs:?} for an answer of {link:?}");
-        assert_eq!(self.rig.wait, wait);
+        assert_eq!(self.engine.wait, wait);
     }
 
     /// What a receive call brings, or its failure.
@@ -455,39 +456,39 @@ impl World {
         all.extend(labels(unsent));
         assert_eq!(all, self.accepted, "accepted = left ++ uncertain ++ unsent");
         assert_eq!(self.delivered, self.arrived, "delivered = arrived");
-        assert!(self.rig.wait.is_none());
+        assert!(self.engine.wait.is_none());
     }
 }
 
-/// Runs the world by these bytes: what is set, and then two for each thing that happens. Then the
-/// user closes the session, if it has not ended, and nobody does anything any more.
+/// Runs the model by these bytes: one for the settings, then two for each step. A session that has not
+/// ended then is closed by the user, and must end although no call returns any more.
 pub(crate) fn check(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else {
         return;
     };
-    let mut world = World::new(*first);
+    let mut model = Model::new(*first);
     for two in rest.chunks_exact(2).take(1000) {
-        if world.end.is_some() {
+        if model.end.is_some() {
             break;
         }
-        world.step(u32::from(u16::from_le_bytes([two[0], two[1]])));
+        model.step(u32::from(u16::from_le_bytes([two[0], two[1]])));
     }
-    world.check_the_end();
-    if world.end.is_none() {
+    model.check_the_end();
+    if model.end.is_none() {
         // And it always comes to an end.
-        world.closing = true;
-        world.tell(Input::Close);
+        model.closing = true;
+        model.tell(Input::Close);
         let mut rounds = VecDeque::from([(); 200]);
-        while world.end.is_none() {
+        while model.end.is_none() {
             rounds.pop_front().expect("no end");
-            if matches!(world.rig.engine.phase, Phase::Draining { .. }) {
-                let link = world.session;
-                world.tell(Input::Drained { link });
-            } else if let Some(wait) = world.rig.wait {
-                world.rig.now = world.rig.now.max(wait);
-                world.tell(Input::Timeout);
+            if matches!(model.engine.inner.phase, Phase::Draining { .. }) {
+                let link = model.session;
+                model.tell(Input::Drained { link });
+            } else if let Some(wait) = model.engine.wait {
+                model.engine.now = model.engine.now.max(wait);
+                model.tell(Input::Timeout);
             }
         }
-        world.check_the_end();
+        model.check_the_end();
     }
 }
