@@ -56,7 +56,7 @@ impl Engine {
             },
             Phase::Open => {
                 self.phase = Phase::Closing(Closing::new(now));
-                self.pace.end_pause();
+                self.poll_spacing.end_pause();
                 self.abandon_probe();
             }
             Phase::Opening { .. } | Phase::Closing(_) | Phase::Draining { .. } | Phase::Closed => {}

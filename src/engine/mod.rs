@@ -7,7 +7,7 @@
 mod close;
 mod heartbeat;
 mod outbox;
-mod pace;
+mod poll_spacing;
 mod session;
 mod upgrade;
 
@@ -29,7 +29,7 @@ pub(crate) use outbox::{Acceptance, Outgoing};
 use close::Closing;
 use heartbeat::Heartbeat;
 use outbox::{Outbox, messages};
-use pace::Pace;
+use poll_spacing::PollSpacing;
 use upgrade::Probe;
 
 use crate::batch::Batch;
@@ -184,7 +184,7 @@ pub(crate) struct Engine {
     /// What was in the batch whose call failed.
     uncertain: Vec<Message>,
     heartbeat: Heartbeat,
-    pace: Pace,
+    poll_spacing: PollSpacing,
     /// Whether the user's inbox has room.
     room: bool,
     outputs: VecDeque<Output>,
@@ -259,7 +259,7 @@ impl Engine {
             peer_close: None,
             uncertain: Vec::new(),
             heartbeat: Heartbeat::default(),
-            pace: Pace::default(),
+            poll_spacing: PollSpacing::default(),
             room: true,
             outputs: VecDeque::new(),
         };
@@ -457,7 +457,7 @@ impl Engine {
             .ping_interval
             .saturating_add(handshake.ping_timeout);
         self.heartbeat = Heartbeat::new(span);
-        self.pace = Pace::new(handshake.ping_timeout);
+        self.poll_spacing = PollSpacing::new(handshake.ping_timeout);
         self.handshake = Some(Arc::clone(&handshake));
         let phase = std::mem::replace(&mut self.phase, Phase::Open);
         if let Phase::Opening {

@@ -17,7 +17,7 @@ impl Engine {
     pub(super) fn session_received(&mut self, now: Duration, packets: Vec<Packet>) {
         self.heartbeat.life(now);
         let only_noops = packets.iter().all(|packet| *packet == Packet::Noop);
-        self.pace.polled(
+        self.poll_spacing.polled(
             now,
             only_noops && self.current.framing == Some(Framing::Payloads),
         );
@@ -67,7 +67,7 @@ impl Engine {
         if self.current.receiving {
             return;
         }
-        if self.may_receive() && self.pace.is_due(now) {
+        if self.may_receive() && self.poll_spacing.is_due(now) {
             self.current.receiving = true;
             self.heartbeat.resume(now);
             self.outputs.push_back(Output::Receive {
@@ -97,7 +97,7 @@ impl Engine {
     /// When the next poll is due, where one is being put off.
     pub(super) fn poll_due(&self) -> Option<Duration> {
         let held = !self.current.receiving && self.may_receive();
-        self.pace.due().filter(|_| held)
+        self.poll_spacing.due().filter(|_| held)
     }
 
     pub(super) fn pump_send(&mut self, now: Duration) {
@@ -113,7 +113,7 @@ impl Engine {
         }
         if let Some(packets) = self.outbox.next_batch() {
             // The answer comes by the poll.
-            self.pace.end_pause();
+            self.poll_spacing.end_pause();
             self.send_on_current(now, Batch::from(packets));
         }
     }

@@ -142,7 +142,7 @@ impl Engine {
                 transport,
                 error,
             }]));
-        self.pace.end_pause();
+        self.poll_spacing.end_pause();
         self.next_probe(now);
     }
 
@@ -193,7 +193,7 @@ impl Engine {
         let transport = self.name_of(self.current.transport);
         self.outputs
             .push_back(Output::Tell(vec![Event::Upgraded { transport }]));
-        self.pace.end_pause();
+        self.poll_spacing.end_pause();
         self.heartbeat.resume(now);
     }
 }

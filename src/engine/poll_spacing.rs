@@ -1,8 +1,8 @@
-//! How soon a poll follows the last one.
+//! The pause between one poll and the next.
 //!
-//! At once, but for one case: a server that is being probed may answer each poll with a noop as
-//! soon as it comes (python-engineio does, and goes on for ever after some failed probes). Without
-//! a pause that is thousands of requests a second.
+//! There is none, except after polls that brought nothing but noops. A server that is being probed may
+//! answer each poll with a noop at once (python-engineio does, and after some failed probes it never
+//! stops). Without a pause, that is thousands of requests a second.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct PollSpacing {
     longest: Duration,
     next: Duration,
     due: Option<Duration>,
 }
 
-impl Default for Pace {
+impl Default for PollSpacing {
     fn default() -> Self {
         Self {
             longest: LONGEST,
@@ -26,9 +26,9 @@ impl Default for Pace {
     }
 }
 
-impl Pace {
-    /// A pause holds up a ping, too, so it must stay well below the time that the server gives us
-    /// for the pong.
+impl PollSpacing {
+    /// A pause delays a ping as well, so it must stay well below the time in which the server expects
+    /// the pong.
     pub(super) fn new(ping_timeout: Duration) -> Self {
         Self {
             longest: LONGEST
@@ -38,7 +38,7 @@ impl Pace {
         }
     }
 
-    /// A poll has returned, with nothing but noops or with more.
+    /// A poll has returned, either with nothing but noops or with another packet.
     pub(super) fn polled(&mut self, now: Duration, only_noops: bool) {
         if only_noops {
             self.due = Some(now.saturating_add(self.next));
@@ -49,7 +49,8 @@ impl Pace {
         }
     }
 
-    /// There is something to do, so there may be something to hear.
+    /// Makes the next poll due now: the client sends, and the server may answer, or the session is
+    /// closing, or an upgrade is over.
     pub(super) fn end_pause(&mut self) {
         self.due = None;
     }
