@@ -66,6 +66,7 @@ mod batch;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod client;
+pub mod client_kind;
 pub mod codec;
 pub mod cookies;
 mod engine;
@@ -74,7 +75,6 @@ mod event;
 mod front;
 pub mod http;
 mod limits;
-pub mod mode;
 mod packet;
 pub mod runtime;
 mod text;

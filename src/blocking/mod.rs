@@ -39,12 +39,12 @@ use handle::no_thread;
 
 use park::block_on;
 
-use crate::client::handlers::{Outcome, Plain};
+use crate::client::handlers::{Outcome, PlainHandler};
 use crate::client::{Backlog, Builder};
 use crate::client::{SendAllError, SendError, SendJsonError};
+use crate::client_kind::Blocking;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Closed, Connected, Event};
-use crate::mode::Blocking;
 use crate::packet::Message;
 use crate::runtime::Runtime;
 use crate::transport::Transport;
@@ -89,7 +89,7 @@ impl Client {
     /// # }
     /// ```
     pub fn builder(url: impl AsRef<str>) -> Builder<Transports, Background, Blocking> {
-        Builder::in_mode(url, Transports::default(), Background::default())
+        Builder::of_kind(url, Transports::default(), Background::default())
     }
 
     /// Connects with the defaults, and waits until the session is open.
@@ -381,7 +381,7 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
     pub fn on_connect<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle) -> O + Send + 'static,
-        O: Outcome<Plain>,
+        O: Outcome<PlainHandler>,
     {
         self.handlers()
             .on_connect(move |handle| handler(Handle::new(handle)));
@@ -392,7 +392,7 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
     pub fn on_message<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, Message) -> O + Send + 'static,
-        O: Outcome<Plain>,
+        O: Outcome<PlainHandler>,
     {
         self.handlers()
             .on_message(move |handle, message| handler(Handle::new(handle), message));
@@ -404,7 +404,7 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
     pub fn on_upgrade<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, &'static str) -> O + Send + 'static,
-        O: Outcome<Plain>,
+        O: Outcome<PlainHandler>,
     {
         self.handlers()
             .on_upgrade(move |handle, transport| handler(Handle::new(handle), transport));
@@ -416,7 +416,7 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
     pub fn on_disconnect<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, Closed) -> O + Send + 'static,
-        O: Outcome<Plain>,
+        O: Outcome<PlainHandler>,
     {
         self.handlers()
             .on_disconnect(move |handle, closed| handler(Handle::new(handle), closed));

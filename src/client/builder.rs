@@ -16,10 +16,10 @@ use super::session::Client;
 use super::settings::Settings;
 use super::start::{Started, start};
 use super::target::is_of_the_protocol;
+use crate::client_kind::Async;
 use crate::error::{Error, ErrorKind};
 use crate::event::Closed;
 use crate::limits::{Capacity, Limits};
-use crate::mode::Async;
 use crate::packet::Message;
 use crate::runtime::Runtime;
 use crate::transport::{Transport, add_query};
@@ -66,12 +66,12 @@ use crate::transport::{Transport, add_query};
 /// | buffers of the process for long messages, kept for the next | | 4 MiB |
 /// | a message sent by polling, and a POST | told by the server: `maxPayload` | |
 #[must_use = "a builder does nothing until `start` or `connect`"]
-pub struct Builder<T: Transport, R: Runtime, M = Async> {
+pub struct Builder<T: Transport, R: Runtime, K = Async> {
     transport: T,
     runtime: R,
     settings: Settings,
     handlers: Handlers,
-    mode: PhantomData<fn() -> M>,
+    kind: PhantomData<fn() -> K>,
 }
 
 impl<T: Transport + Default, R: Runtime + Default> Client<T, R> {
@@ -123,7 +123,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// # }
     /// ```
     pub fn new(url: impl AsRef<str>, transport: T, runtime: R) -> Self {
-        Self::in_mode(url, transport, runtime)
+        Self::of_kind(url, transport, runtime)
     }
 
     /// Starts to connect, and gives the client at once: [`Client::opened`] waits for the session.
@@ -268,15 +268,15 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     }
 }
 
-impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
-    pub(crate) fn in_mode(url: impl AsRef<str>, transport: T, runtime: R) -> Self {
+impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
+    pub(crate) fn of_kind(url: impl AsRef<str>, transport: T, runtime: R) -> Self {
         let settings = Settings::new(url.as_ref());
         Self {
             transport,
             runtime,
             settings,
             handlers: Handlers::default(),
-            mode: PhantomData,
+            kind: PhantomData,
         }
     }
 
@@ -303,7 +303,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
             runtime: self.runtime.clone(),
             settings: self.settings.clone(),
             handlers: Handlers::default(),
-            mode: PhantomData,
+            kind: PhantomData,
         })
     }
 
@@ -313,25 +313,25 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
     }
 
     /// The same connection on another runtime.
-    pub fn runtime<R2: Runtime>(self, runtime: R2) -> Builder<T, R2, M> {
+    pub fn runtime<R2: Runtime>(self, runtime: R2) -> Builder<T, R2, K> {
         Builder {
             transport: self.transport,
             runtime,
             settings: self.settings,
             handlers: self.handlers,
-            mode: PhantomData,
+            kind: PhantomData,
         }
     }
 
     /// The same connection by another transport: one of yours, or
     /// [`Transports`](crate::transports::Transports) of several.
-    pub fn transport<T2: Transport>(self, transport: T2) -> Builder<T2, R, M> {
+    pub fn transport<T2: Transport>(self, transport: T2) -> Builder<T2, R, K> {
         Builder {
             transport,
             runtime: self.runtime,
             settings: self.settings,
             handlers: self.handlers,
-            mode: PhantomData,
+            kind: PhantomData,
         }
     }
 
@@ -588,7 +588,7 @@ impl<T: Transport, R: Runtime, M> Builder<T, R, M> {
 }
 
 /// Without the settings, which hold secrets.
-impl<T: Transport, R: Runtime, M> fmt::Debug for Builder<T, R, M> {
+impl<T: Transport, R: Runtime, K> fmt::Debug for Builder<T, R, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.transport.names();
         f.debug_struct("Builder")

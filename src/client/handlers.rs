@@ -91,19 +91,19 @@ pub trait Outcome<Kind>: sealed::IntoStep<Kind> {}
 /// The kind of handlers that have done their work when they return.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Plain;
+pub struct PlainHandler;
 
 /// The kind of handlers that return a future.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Async;
+pub struct AsyncHandler;
 
-impl Outcome<Plain> for () {}
-impl Outcome<Plain> for Result<(), HandlerError> {}
-impl<F> Outcome<Async> for F
+impl Outcome<PlainHandler> for () {}
+impl Outcome<PlainHandler> for Result<(), HandlerError> {}
+impl<F> Outcome<AsyncHandler> for F
 where
     F: Future + Send + 'static,
-    F::Output: Outcome<Plain>,
+    F::Output: Outcome<PlainHandler>,
 {
 }
 
@@ -111,7 +111,7 @@ where
 mod sealed {
     use futures::FutureExt as _;
 
-    use super::{Async, BoxFuture, Future, HandlerError, Plain};
+    use super::{AsyncHandler, BoxFuture, Future, HandlerError, PlainHandler};
 
     /// A handler's call, as far as it has come.
     #[expect(missing_debug_implementations, reason = "it never leaves this crate")]
@@ -124,22 +124,22 @@ mod sealed {
         fn into_step(self) -> Step;
     }
 
-    impl IntoStep<Plain> for () {
+    impl IntoStep<PlainHandler> for () {
         fn into_step(self) -> Step {
             Step::Done(Ok(()))
         }
     }
 
-    impl IntoStep<Plain> for Result<(), HandlerError> {
+    impl IntoStep<PlainHandler> for Result<(), HandlerError> {
         fn into_step(self) -> Step {
             Step::Done(self)
         }
     }
 
-    impl<F> IntoStep<Async> for F
+    impl<F> IntoStep<AsyncHandler> for F
     where
         F: Future + Send + 'static,
-        F::Output: IntoStep<Plain>,
+        F::Output: IntoStep<PlainHandler>,
     {
         fn into_step(self) -> Step {
             Step::Runs(Box::pin(self.map(|output| match output.into_step() {

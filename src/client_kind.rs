@@ -1,5 +1,5 @@
-//! Whether a [`Builder`](crate::Builder) makes an async client or one for threads: the setters are
-//! the same, while `connect` and the handlers differ.
+//! The two kinds of client that a [`Builder`](crate::Builder) makes: async, or for threads. The setters
+//! are the same, while `connect` and the handlers differ.
 
 /// Makes a [`Client`](crate::Client).
 #[derive(Debug)]
