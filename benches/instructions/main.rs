@@ -4,10 +4,10 @@
 //!     instructions SCENARIO MESSAGES
 //!
 //! The client runs on one thread, on a runtime without clock, timers and sockets: what is counted is
-//! the client, the libraries below it and a little of the script that stands in for the server, and
-//! it is the same each time. The system's part (reading, writing, waking) is not in it.
+//! the client, the libraries below it and a little of the scripted server, and it is the same each
+//! time. The system's part (reading, writing, waking) is not in it.
 
-mod script;
+mod scripted_server;
 
 use std::hint::black_box;
 
@@ -17,7 +17,7 @@ use engineio_client::codec::{decode_payload, encode_payload};
 use engineio_client::{Builder, Framing, Limits, Message, Packet, transports::Transports};
 use futures::executor::LocalPool;
 
-use script::{Job, Script, Scripted};
+use scripted_server::{Job, ScriptedRuntime, ScriptedServer};
 
 /// Messages in a polling body, and in what the codec and the engine are given at once.
 const BATCH: usize = 256;
@@ -92,12 +92,15 @@ fn batch() -> Vec<Packet> {
 /// The whole client, from its user's calls to the bytes.
 fn client(transport: &'static str, job: Job, count: usize) {
     let mut pool = LocalPool::new();
-    let script = Script::new(job, count, &text(), BATCH);
-    let runtime = Scripted::new(pool.spawner(), script);
+    let server = ScriptedServer::new(job, count, &text(), BATCH);
+    let runtime = ScriptedRuntime::new(pool.spawner(), server);
     pool.run_until(async {
         let builder = Builder::new("http://127.0.0.1/", Transports::default(), runtime);
         let builder = builder.transports([transport]);
-        let mut client = builder.connect().await.expect("the script lets it in");
+        let mut client = builder
+            .connect()
+            .await
+            .expect("the scripted server accepts it");
         let text = text();
         match job {
             Job::Receive => {

@@ -11,11 +11,11 @@ mod log;
 mod outbox;
 mod panic_text;
 mod send_error;
+mod server_url;
 mod session;
 mod settings;
 mod shared;
 mod start;
-mod target;
 mod task;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod test_model;

@@ -9,10 +9,10 @@ use super::driver::Driver;
 use super::handlers::{HandlerTask, Handlers};
 use super::inbox::{Audience, Reader, Side};
 use super::log::{self, Log};
+use super::server_url::ServerUrl;
 use super::session::Client;
 use super::settings::Settings;
 use super::shared::Shared;
-use super::target::Target;
 use super::upgrade_memory::prefer_remembered;
 use crate::cookies::Jar;
 use crate::error::{Error, ErrorKind};
@@ -40,23 +40,23 @@ pub(super) fn start<T: Transport, R: Runtime>(
         Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
     })?;
     let names = choose(&transport.names(), settings.names.as_deref())?;
-    let mut target = Target::parse(&settings.url, &transport.schemes())?;
-    target.set_path(settings.path.as_deref(), settings.trailing_slash)?;
-    target.add_query(&settings.query);
+    let mut server = ServerUrl::parse(&settings.url, &transport.schemes())?;
+    server.set_path(settings.path.as_deref(), settings.trailing_slash)?;
+    server.add_query(&settings.query);
     let mut headers = settings.headers;
     if let Some(name) = FRAMING.iter().find(|name| headers.contains_key(*name)) {
         let message = format!("the header {name} is not yours to set: each request has its own");
         return Err(Error::new(ErrorKind::Invalid, message));
     }
-    if let Some(credentials) = target.credentials
+    if let Some(credentials) = server.credentials
         && !headers.contains_key(AUTHORIZATION)
     {
         headers.insert(AUTHORIZATION, credentials);
     }
     let mut config = settings.config;
     config.transports = names;
-    let mut origin = target.url.origin().ascii_serialization();
-    if let Some(address) = &target.address {
+    let mut origin = server.url.origin().ascii_serialization();
+    if let Some(address) = &server.address {
         origin = format!("unix://{address}");
     }
     if settings.remember_upgrade {
@@ -64,9 +64,9 @@ pub(super) fn start<T: Transport, R: Runtime>(
     }
     let runtime = Arc::new(runtime);
     let dynamic: Arc<dyn Runtime> = Arc::<R>::clone(&runtime);
-    let mut request = OpenRequest::new("", target.url, Activity::new(Arc::clone(&dynamic)));
-    request.query = target.query;
-    request.address = target.address;
+    let mut request = OpenRequest::new("", server.url, Activity::new(Arc::clone(&dynamic)));
+    request.query = server.query;
+    request.address = server.address;
     request.headers = headers;
     request.cookies = settings
         .cookies

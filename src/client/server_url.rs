@@ -1,4 +1,4 @@
-//! The URL of the server, as the user writes it.
+//! The URL of the server, parsed from what the user writes.
 
 use base64::Engine as _;
 use http::header::HeaderValue;
@@ -8,8 +8,8 @@ use url::Url;
 use crate::error::{Error, ErrorKind};
 use crate::runtime::Address;
 
-/// Where to connect to, taken apart.
-pub(super) struct Target {
+/// Where to connect to, and what each request carries because the URL says so.
+pub(super) struct ServerUrl {
     pub(super) url: Url,
     /// Where to connect to instead of the URL's host.
     pub(super) address: Option<Address>,
@@ -17,7 +17,7 @@ pub(super) struct Target {
     pub(super) credentials: Option<HeaderValue>,
 }
 
-impl Target {
+impl ServerUrl {
     /// `schemes` are those that the transport takes.
     pub(super) fn parse(text: &str, schemes: &[&str]) -> Result<Self, Error> {
         let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
@@ -162,10 +162,10 @@ mod tests {
     const SCHEMES: [&str; 5] = ["http", "https", "ws", "wss", "unix"];
     use crate::transport::add_query;
 
-    fn target(url: &str, path: Option<&str>, slash: bool) -> Target {
-        let mut target = Target::parse(url, &SCHEMES).unwrap();
-        target.set_path(path, slash).unwrap();
-        target
+    fn parse(url: &str, path: Option<&str>, slash: bool) -> ServerUrl {
+        let mut server = ServerUrl::parse(url, &SCHEMES).unwrap();
+        server.set_path(path, slash).unwrap();
+        server
     }
 
     #[test]
@@ -184,10 +184,10 @@ mod tests {
             ("http://[::1]:80/", Some("/x/"), "http://[::1]/x/"),
             ("http://h/a?q=1#f", None, "http://h/a/"),
         ] {
-            assert_eq!(target(url, path, true).url.as_str(), expected);
+            assert_eq!(parse(url, path, true).url.as_str(), expected);
         }
         assert_eq!(
-            target("http://h", None, false).url.as_str(),
+            parse("http://h", None, false).url.as_str(),
             "http://h/engine.io"
         );
     }
@@ -227,7 +227,7 @@ mod tests {
             ("http://user:b@h:81/p?bar=@example.com", "h", 81, "h:81"),
             ("http://h?bar=@example.com", "h", 80, "h"),
         ] {
-            let url = target(url, None, true).url;
+            let url = parse(url, None, true).url;
             assert_eq!(url.host_str(), Some(host), "{url}");
             assert_eq!(url.port_or_known_default(), Some(port), "{url}");
             let written = &url[url::Position::BeforeHost..url::Position::AfterPort];
@@ -238,33 +238,33 @@ mod tests {
     #[test]
     fn the_query_is_kept_as_it_is_but_for_what_the_protocol_sets() {
         // python-engineio: test_connect_query_string, test_engineio_url
-        let mut target = target("http://h/?a=1&EIO=3&b=%20x&transport=x&c", None, true);
-        assert_eq!(target.query, "a=1&b=%20x&c");
+        let mut server = parse("http://h/?a=1&EIO=3&b=%20x&transport=x&c", None, true);
+        assert_eq!(server.query, "a=1&b=%20x&c");
         let mut more = String::new();
         add_query(&mut more, "d&", "e f=ü");
-        target.add_query(&more);
-        assert_eq!(target.query, "a=1&b=%20x&c&d%26=e%20f%3D%C3%BC");
-        let copied = Target::parse("http://h/?sid=old&%45IO=4&t=1&side=2", &SCHEMES).unwrap();
+        server.add_query(&more);
+        assert_eq!(server.query, "a=1&b=%20x&c&d%26=e%20f%3D%C3%BC");
+        let copied = ServerUrl::parse("http://h/?sid=old&%45IO=4&t=1&side=2", &SCHEMES).unwrap();
         assert_eq!(copied.query, "t=1&side=2");
     }
 
     #[test]
     fn a_user_in_the_url_becomes_basic_authentication_and_leaves_the_url() {
         // engine.io-client: parseuri.js:7; python-engineio: test_websocket_connection_with_auth
-        let target = target("http://foo:b%40r@h/", None, true);
-        assert_eq!(target.url.as_str(), "http://h/engine.io/");
-        let value = target.credentials.unwrap();
+        let server = parse("http://foo:b%40r@h/", None, true);
+        assert_eq!(server.url.as_str(), "http://h/engine.io/");
+        let value = server.credentials.unwrap();
         assert_eq!(value, "Basic Zm9vOmJAcg==");
         assert!(value.is_sensitive());
     }
 
     #[test]
     fn the_path_of_a_unix_url_is_the_socket() {
-        let target = target("unix:///run/my%20app.sock?a=1", None, true);
+        let server = parse("unix:///run/my%20app.sock?a=1", None, true);
         let path = std::path::PathBuf::from("/run/my app.sock");
-        assert_eq!(target.address, Some(Address::Unix(path)));
-        assert_eq!(target.url.as_str(), "http://localhost/engine.io/");
-        assert_eq!(target.query, "a=1");
+        assert_eq!(server.address, Some(Address::Unix(path)));
+        assert_eq!(server.url.as_str(), "http://localhost/engine.io/");
+        assert_eq!(server.query, "a=1");
     }
 
     #[test]
@@ -286,7 +286,7 @@ mod tests {
             "//h",
             "/foo?bar=@example.com",
         ] {
-            let Err(error) = Target::parse(url, &SCHEMES) else {
+            let Err(error) = ServerUrl::parse(url, &SCHEMES) else {
                 panic!("{url:?} was taken")
             };
             assert_eq!(error.kind(), ErrorKind::Invalid, "{url:?}");

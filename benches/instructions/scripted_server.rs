@@ -1,5 +1,5 @@
-//! A runtime on which the same happens each time, and the server's part as a script: bytes that were
-//! made before, in answer to each request, without looking at what is in it.
+//! A server that answers each request with bytes that were made before, without parsing it, and a
+//! deterministic runtime whose connections all lead to that server.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -35,23 +35,23 @@ thread_local! {
 }
 
 /// Without a clock, timers and sockets. Its tasks run in the order in which they were woken.
-pub(crate) struct Scripted {
-    script: Arc<Mutex<Script>>,
+pub(crate) struct ScriptedRuntime {
+    server: Arc<Mutex<ScriptedServer>>,
     numbers: AtomicU64,
 }
 
-impl Scripted {
-    pub(crate) fn new(spawner: LocalSpawner, script: Script) -> Self {
+impl ScriptedRuntime {
+    pub(crate) fn new(spawner: LocalSpawner, server: ScriptedServer) -> Self {
         SPAWNER.set(Some(spawner));
         Self {
-            script: Arc::new(Mutex::new(script)),
+            server: Arc::new(Mutex::new(server)),
             numbers: AtomicU64::new(1),
         }
     }
 }
 
 #[async_trait]
-impl Runtime for Scripted {
+impl Runtime for ScriptedRuntime {
     fn now(&self) -> Duration {
         Duration::ZERO
     }
@@ -76,12 +76,12 @@ impl Runtime for Scripted {
     }
 
     async fn connect(&self, _: &Address) -> io::Result<BoxedStream> {
-        Ok(Box::new(Stream::new(Arc::clone(&self.script))))
+        Ok(Box::new(Stream::new(Arc::clone(&self.server))))
     }
 }
 
 /// What the server says in a session, and how much of it is left.
-pub(crate) struct Script {
+pub(crate) struct ScriptedServer {
     job: Job,
     /// How many messages are still to be received.
     left: usize,
@@ -103,7 +103,7 @@ pub(crate) struct Script {
 const OPEN: &str =
     r#"0{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 
-impl Script {
+impl ScriptedServer {
     pub(crate) fn new(job: Job, count: usize, text: &str, batch: usize) -> Self {
         let packet = format!("4{text}");
         let at_once = if job == Job::Echo { 1 } else { batch };
@@ -184,7 +184,7 @@ fn frame(text: &str) -> Vec<u8> {
     match u8::try_from(text.len()) {
         Ok(length) if length < 126 => frame.push(length),
         Ok(length) => frame.extend([126, 0, length]),
-        Err(_) => panic!("the script has short frames alone"),
+        Err(_) => panic!("the server has short frames alone"),
     }
     frame.extend(text.as_bytes());
     frame
@@ -247,7 +247,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The client's end of a connection. A flush ends a request, or a frame where one is sent at a time.
 struct Stream {
-    script: Arc<Mutex<Script>>,
+    server: Arc<Mutex<ScriptedServer>>,
     incoming: Arc<Mutex<Incoming>>,
     speaks: Speaks,
     /// Something was written since the last flush.
@@ -263,9 +263,9 @@ enum Speaks {
 }
 
 impl Stream {
-    fn new(script: Arc<Mutex<Script>>) -> Self {
+    fn new(server: Arc<Mutex<ScriptedServer>>) -> Self {
         Self {
-            script,
+            server,
             incoming: Arc::default(),
             speaks: Speaks::Unknown(Vec::new()),
             written: false,
@@ -273,10 +273,10 @@ impl Stream {
     }
 
     fn request(&self, method: Option<u8>) {
-        let mut script = lock(&self.script);
+        let mut server = lock(&self.server);
         match method {
-            Some(b'G') => script.polled(&self.incoming),
-            Some(b'P') => script.posted(&self.incoming),
+            Some(b'G') => server.polled(&self.incoming),
+            Some(b'P') => server.posted(&self.incoming),
             other => panic!("a request that begins with {other:?}"),
         }
     }
@@ -287,7 +287,7 @@ impl Stream {
                 let head = std::mem::take(head);
                 if head.windows(19).any(|part| part == b"transport=websocket") {
                     self.speaks = Speaks::WebSocket;
-                    lock(&self.script).shook_hands(&head, &self.incoming);
+                    lock(&self.server).shook_hands(&head, &self.incoming);
                 } else {
                     self.speaks = Speaks::Http(None);
                     self.request(head.first().copied());
@@ -298,9 +298,9 @@ impl Stream {
                 self.request(method);
             }
             Speaks::WebSocket => {
-                let script = lock(&self.script);
-                if script.job == Job::Echo {
-                    lock(&self.incoming).push(Arc::clone(&script.frames), 1);
+                let server = lock(&self.server);
+                if server.job == Job::Echo {
+                    lock(&self.incoming).push(Arc::clone(&server.frames), 1);
                 }
             }
         }
