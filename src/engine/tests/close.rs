@@ -1,0 +1,285 @@
+//! A close by the user: flush, goodbye, and the time limits of both.
+
+use super::*;
+
+#[test]
+fn a_close_during_open_drops_it() {
+    let mut engine = TestEngine::new(config(&["polling", "websocket"]));
+    engine.todo();
+    assert_eq!(
+        engine.on(Input::Close),
+        ["drop 0", "closed Client uncertain [] unsent []"]
+    );
+}
+
+#[test]
+fn a_close_before_a_websockets_open_packet_drops_it() {
+    // engine.io: server.js:1539
+    let mut engine = TestEngine::new(config(&["websocket"]));
+    engine.todo();
+    engine.opened(0, Framing::Frames);
+    assert_eq!(
+        engine.on(Input::Close),
+        ["drop 0", "closed Client uncertain [] unsent []"]
+    );
+}
+
+#[test]
+fn a_close_during_the_first_poll_learns_the_sid_and_says_goodbye() {
+    // engine.io: server.js:1522
+    let mut engine = TestEngine::new(config(&["polling", "websocket"]));
+    engine.todo();
+    engine.opened(0, Framing::Payloads);
+    assert!(engine.on(Input::Close).is_empty());
+    assert_eq!(engine.wait, Some(5 * SECOND));
+    assert_eq!(engine.brings(0, &[&format!("0{OPEN}"), "4a"]), ["close 0"]);
+    assert_eq!(
+        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
+        ["drop 0", "closed Client uncertain [] unsent []"]
+    );
+}
+
+#[test]
+fn a_close_during_a_first_poll_that_never_ends_is_over_in_time() {
+    let mut engine = TestEngine::new(config(&["polling"]));
+    engine.todo();
+    engine.opened(0, Framing::Payloads);
+    engine.on(Input::Close);
+    assert!(engine.at(ms(4_999)).is_empty());
+    assert_eq!(
+        engine.at(5 * SECOND),
+        ["drop 0", "closed Client uncertain [] unsent []"]
+    );
+    let mut engine = TestEngine::new(config(&["polling", "websocket"]));
+    engine.todo();
+    engine.opened(0, Framing::Payloads);
+    engine.on(Input::Close);
+    assert_eq!(
+        engine.fails(0, Call::Receive),
+        ["drop 0", "closed Client uncertain [] unsent []"],
+        "and opens nothing new"
+    );
+}
+
+#[test]
+fn a_close_flushes_and_then_says_goodbye_on_polling() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.says(&["a"]);
+    engine.says(&["b"]);
+    assert!(engine.on(Input::Close).is_empty());
+    assert_eq!(
+        engine.brings(0, &["4x"]),
+        ["tell message x", "recv 0"],
+        "what comes is delivered"
+    );
+    assert_eq!(engine.sent(0), ["left 1", "send 0 4b"]);
+    assert_eq!(engine.sent(0), ["left 1", "close 0"]);
+    assert!(engine.on(Input::Close).is_empty(), "twice is once");
+    // The server answers the goodbye and holds the poll, as python-engineio does.
+    assert_eq!(
+        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
+        ["drain 0"]
+    );
+    assert_eq!(
+        engine.on(Input::Drained { link: LinkId(0) }),
+        ["drop 0", "closed Client uncertain [] unsent []"]
+    );
+}
+
+#[test]
+fn an_idle_close_on_polling_starts_no_other_poll() {
+    // python-engineio: test_read_loop_polling_disconnected
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    assert_eq!(engine.on(Input::Close), ["close 0"]);
+    assert!(engine.brings(0, &["6"]).is_empty());
+    assert_eq!(
+        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
+        ["drop 0", "closed Client uncertain [] unsent []"]
+    );
+}
+
+#[test]
+fn a_poll_that_fails_after_the_goodbye_does_not_spoil_it() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.on(Input::Close);
+    assert!(engine.fails(0, Call::Receive).is_empty());
+    assert_eq!(
+        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
+        ["drop 0", "closed Client uncertain [] unsent []"]
+    );
+}
+
+#[test]
+fn a_poll_that_fails_before_the_goodbye_is_the_transports_end() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.says(&["a"]);
+    engine.says(&["b"]);
+    engine.on(Input::Close);
+    assert_eq!(
+        engine.fails(0, Call::Receive),
+        [
+            "drop 0",
+            "closed Transport(Ended: gone) uncertain [a] unsent [b]"
+        ]
+    );
+}
+
+#[test]
+fn a_goodbye_of_another_link_or_before_its_time_is_nothing() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    assert!(engine.on(Input::SaidGoodbye { link: LinkId(0) }).is_empty());
+    engine.on(Input::Close);
+    assert!(engine.on(Input::SaidGoodbye { link: LinkId(7) }).is_empty());
+    assert!(engine.on(Input::Drained { link: LinkId(7) }).is_empty());
+    assert!(!engine.is_over());
+}
+
+#[test]
+fn a_close_on_websocket_takes_in_what_had_come() {
+    let mut engine = TestEngine::websocket();
+    assert_eq!(engine.on(Input::Close), ["close 0"]);
+    assert_eq!(engine.brings(0, &["4a"]), ["tell message a", "recv 0"]);
+    assert_eq!(
+        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
+        ["drain 0"]
+    );
+    assert_eq!(
+        engine.brings(0, &["4b"]),
+        ["tell message b", "recv 0", "drain 0"]
+    );
+    assert_eq!(
+        engine.brings(0, &["4c", "1"]),
+        [
+            "tell message c",
+            "drop 0",
+            "closed Client uncertain [] unsent []"
+        ]
+    );
+}
+
+#[test]
+fn the_servers_answer_to_our_goodbye_is_our_end() {
+    let mut engine = TestEngine::websocket();
+    engine.on(Input::Close);
+    assert_eq!(
+        engine.brings(0, &["1"]),
+        ["drop 0", "closed Client uncertain [] unsent []"]
+    );
+    let mut engine = TestEngine::websocket();
+    engine.on(Input::Close);
+    assert_eq!(
+        engine.fails(0, Call::Receive),
+        ["drop 0", "closed Client uncertain [] unsent []"]
+    );
+}
+
+#[test]
+fn a_servers_end_while_we_flush_is_the_servers() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.says(&["a"]);
+    engine.says(&["b"]);
+    engine.on(Input::Close);
+    assert_eq!(
+        engine.brings(0, &["1"]),
+        ["drop 0", "closed Server uncertain [a] unsent [b]"]
+    );
+}
+
+#[test]
+fn a_close_during_an_upgrade_goes_back_to_polling_and_keeps_the_probe_to_the_end() {
+    // engine.io-client: connection.js:160
+    let mut engine = TestEngine::probing();
+    engine.says(&["a"]);
+    assert!(engine.on(Input::Close).is_empty());
+    assert!(
+        engine.brings(1, &["3probe"]).is_empty(),
+        "it is not wanted any more"
+    );
+    assert_eq!(engine.sent(0), ["left 1", "close 0"]);
+    assert!(engine.fails(1, Call::Receive).is_empty());
+    assert_eq!(
+        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
+        ["drain 0"]
+    );
+    assert_eq!(
+        engine.on(Input::Drained { link: LinkId(0) }),
+        ["drop 1", "drop 0", "closed Client uncertain [] unsent []"]
+    );
+    let mut engine = TestEngine::pausing();
+    engine.says(&["a"]);
+    assert_eq!(engine.on(Input::Close), ["send 0 4a"]);
+    assert_eq!(engine.sent(0), ["left 1", "close 0"]);
+}
+
+#[test]
+fn a_close_right_after_the_swap_flushes_on_the_new_link() {
+    let mut engine = TestEngine::pausing();
+    engine.says(&["a"]);
+    engine.brings(0, &["6"]);
+    assert!(engine.on(Input::Close).is_empty());
+    assert_eq!(engine.sent(1), ["left 1", "send 1 4a"]);
+    assert_eq!(engine.sent(1), ["left 1", "close 1"]);
+}
+
+#[test]
+fn the_close_timeout_counts_time_without_progress_and_has_a_limit() {
+    let mut engine = TestEngine::websocket();
+    engine.inner.handle(
+        engine.now,
+        Input::Send((0..100).map(|_| text(&"x".repeat(130_000))).collect()),
+    );
+    engine.outputs();
+    engine.on(Input::Close);
+    for step in 1..15 {
+        engine.now = 4 * SECOND * step;
+        engine.sent(0);
+        engine.brings(0, &["2"]);
+        assert!(engine.at(4 * SECOND * step + ms(3_999)).is_empty());
+    }
+    assert_eq!(engine.wait, Some(60 * SECOND));
+    let todo = engine.at(60 * SECOND);
+    assert!(
+        todo[1].starts_with("closed Client uncertain [xxx"),
+        "{}",
+        todo[1].len()
+    );
+    let mut engine = TestEngine::websocket();
+    engine.says(&["a"]);
+    engine.says(&["b"]);
+    engine.now = SECOND;
+    engine.on(Input::Close);
+    engine.brings(0, &["4x"]);
+    assert_eq!(
+        engine.wait,
+        Some(6 * SECOND),
+        "what the server says is no progress of ours"
+    );
+    assert_eq!(
+        engine.at(6 * SECOND),
+        ["drop 0", "closed Client uncertain [a] unsent [b]"]
+    );
+}
+
+#[test]
+fn bytes_that_leave_are_progress_of_a_close() {
+    let mut engine = TestEngine::websocket();
+    engine.says(&["a"]);
+    engine.on(Input::Close);
+    engine.now = 4 * SECOND;
+    engine.on(Input::Active {
+        link: LinkId(0),
+        received: None,
+        sent: Some(4 * SECOND),
+    });
+    assert_eq!(engine.wait, Some(9 * SECOND));
+}
+
+#[test]
+fn pings_are_answered_while_closing() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.says(&["a"]);
+    engine.on(Input::Close);
+    engine.brings(0, &["2p"]);
+    assert_eq!(engine.sent(0), ["left 1", "send 0 3p"]);
+    assert_eq!(engine.sent(0), ["left 1", "close 0"]);
+}

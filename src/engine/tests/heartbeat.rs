@@ -1,0 +1,88 @@
+//! Silence of the server, and sends without progress.
+
+use super::*;
+
+#[test]
+fn silence_for_interval_and_timeout_ends_the_session() {
+    // engine.io: server.js:1260, :1292
+    let mut engine = TestEngine::websocket();
+    assert_eq!(engine.wait, Some(45 * SECOND));
+    assert!(engine.at(ms(44_999)).is_empty());
+    assert_eq!(
+        engine.at(45 * SECOND),
+        ["drop 0", "closed PingTimeout uncertain [] unsent []"]
+    );
+}
+
+#[test]
+fn every_packet_is_life_and_so_are_bytes_by_the_time_they_came() {
+    // python-engineio: test_write_loop_empty_queue
+    let mut engine = TestEngine::websocket();
+    engine.now = 10 * SECOND;
+    engine.brings(0, &["6"]);
+    assert_eq!(engine.wait, Some(55 * SECOND));
+    engine.now = 50 * SECOND;
+    engine.on(Input::Active {
+        link: LinkId(0),
+        received: Some(20 * SECOND),
+        sent: None,
+    });
+    assert_eq!(
+        engine.wait,
+        Some(65 * SECOND),
+        "by the time they came, not by the time we heard of it"
+    );
+    engine.on(Input::Active {
+        link: LinkId(0),
+        received: Some(15 * SECOND),
+        sent: None,
+    });
+    assert_eq!(engine.wait, Some(65 * SECOND), "never back");
+}
+
+#[test]
+fn while_the_inbox_is_full_silence_is_ours() {
+    let mut engine = TestEngine::websocket();
+    engine.on(Input::Room(false));
+    assert_eq!(engine.wait, Some(45 * SECOND), "a call that runs is heard");
+    engine.now = 40 * SECOND;
+    assert_eq!(engine.brings(0, &["4x"]), ["tell message x"]);
+    assert_eq!(engine.wait, None);
+    assert!(engine.at(1000 * SECOND).is_empty());
+    assert_eq!(engine.on(Input::Room(true)), ["recv 0"]);
+    assert_eq!(engine.wait, Some(1045 * SECOND));
+}
+
+#[test]
+fn the_client_never_pings_but_to_probe() {
+    let mut engine = TestEngine::websocket();
+    for step in 1..100 {
+        engine.now = 30 * SECOND * step;
+        let todo = engine.brings(0, &["2"]);
+        assert_eq!(todo, ["send 0 3", "recv 0"]);
+        engine.sent(0);
+    }
+}
+
+#[test]
+fn a_batch_without_progress_fails() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.says(&["a"]);
+    assert_eq!(engine.wait, Some(10 * SECOND));
+    engine.now = 9 * SECOND;
+    engine.on(Input::Active {
+        link: LinkId(0),
+        received: None,
+        sent: Some(8 * SECOND),
+    });
+    assert_eq!(engine.wait, Some(18 * SECOND));
+    assert_eq!(engine.at(18 * SECOND), ["drain 0"]);
+    let todo = engine.on(Input::Drained { link: LinkId(0) });
+    assert_eq!(
+        todo[1],
+        "closed Transport(Timeout: the send timeout of 10 s passed (limit send_timeout)) uncertain [a] unsent []"
+    );
+    let mut engine = TestEngine::websocket();
+    engine.says(&["a"]);
+    assert_eq!(engine.inner.send_deadline(), Some(45 * SECOND));
+}

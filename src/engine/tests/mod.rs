@@ -1,0 +1,210 @@
+//! The rules of the protocol, each as a script: an input on the left, and on the right the outputs that
+//! the engine must give, as text. Time is a number, and nothing waits.
+
+mod batches;
+mod close;
+mod end;
+mod fall_back;
+mod handshake;
+mod heartbeat;
+mod polling;
+mod upgrade;
+
+use super::test_engine::{TestEngine, config, text};
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+const OPEN: &str = r#"{"sid":"S","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
+
+/// Packets by their wire form.
+fn packets(list: &[&str]) -> Vec<Packet> {
+    let limits = crate::transport::Limits::default();
+    list.iter()
+        .map(|text| crate::codec::decode_text((*text).into(), &limits).unwrap())
+        .collect()
+}
+
+fn wire(packets: &[Packet]) -> String {
+    let list: Vec<String> = packets
+        .iter()
+        .map(|packet| {
+            String::from_utf8(crate::codec::encode_payload(std::slice::from_ref(packet)).to_vec())
+                .unwrap()
+        })
+        .collect();
+    list.join(" ")
+}
+
+fn list(messages: &[Message]) -> String {
+    let list: Vec<String> = messages
+        .iter()
+        .map(|message| message.as_text().unwrap_or("binary").to_owned())
+        .collect();
+    format!("[{}]", list.join(" "))
+}
+
+fn show_event(event: &Event) -> String {
+    match event {
+        Event::Connected(connected) => format!(
+            "connected {} {}",
+            connected.transport, connected.handshake.sid
+        ),
+        Event::Message(message) => format!("message {}", message.as_text().unwrap_or("binary")),
+        Event::Upgraded { transport } => format!("upgraded {transport}"),
+        Event::UpgradeFailed { transport, error } => {
+            format!("not upgraded {transport}: {}", error.report())
+        }
+        Event::Closed(closed) => format!("{closed:?}"),
+    }
+}
+
+fn show(output: &Output) -> String {
+    match output {
+        Output::Open {
+            link,
+            transport,
+            sid,
+        } => {
+            let sid = sid
+                .as_ref()
+                .map_or(String::new(), |handshake| format!(" sid {}", handshake.sid));
+            format!("open {} {transport}{sid}", link.0)
+        }
+        Output::Receive { link } => format!("recv {}", link.0),
+        Output::Send { link, batch } => format!("send {} {}", link.0, wire(&batch.to_vec())),
+        Output::Close { link } => format!("close {}", link.0),
+        Output::Drain { link } => format!("drain {}", link.0),
+        Output::Drop { link } => format!("drop {}", link.0),
+        Output::Accept(acceptance) => format!("accept {acceptance:?}").replace("Acceptance ", ""),
+        Output::Left(batch) => format!("left {}", batch.len()),
+        Output::Tell(events) => {
+            let events: Vec<String> = events.iter().map(show_event).collect();
+            format!("tell {}", events.join(", "))
+        }
+        Output::Closed {
+            reason,
+            uncertain,
+            unsent,
+        } => {
+            let reason = match reason {
+                Reason::Transport(error) => {
+                    format!("Transport({:?}: {})", error.kind(), error.report())
+                }
+                Reason::Server { close: None } => "Server".to_owned(),
+                Reason::Server { close: Some(close) } => format!("Server({close})"),
+                other => format!("{other:?}"),
+            };
+            format!(
+                "closed {reason} uncertain {} unsent {}",
+                list(uncertain),
+                list(unsent)
+            )
+        }
+        Output::Wait(_) => unreachable!("`outputs` ends there"),
+    }
+}
+
+impl TestEngine {
+    /// The same in words, without the uninteresting.
+    fn todo(&mut self) -> Vec<String> {
+        let outputs = self.outputs();
+        outputs
+            .iter()
+            .filter(|output| !matches!(output, Output::Accept(_)))
+            .map(show)
+            .collect()
+    }
+
+    fn on(&mut self, input: Input) -> Vec<String> {
+        self.inner.handle(self.now, input);
+        self.todo()
+    }
+
+    fn opened(&mut self, link: u64, framing: Framing) -> Vec<String> {
+        self.on(Input::Opened {
+            link: LinkId(link),
+            framing,
+        })
+    }
+
+    fn brings(&mut self, link: u64, list: &[&str]) -> Vec<String> {
+        self.on(Input::Received {
+            link: LinkId(link),
+            packets: packets(list),
+        })
+    }
+
+    fn sent(&mut self, link: u64) -> Vec<String> {
+        self.on(Input::Sent { link: LinkId(link) })
+    }
+
+    fn fails(&mut self, link: u64, call: Call) -> Vec<String> {
+        self.on(Input::Failed {
+            link: LinkId(link),
+            call,
+            error: Error::new(ErrorKind::Ended, "gone"),
+        })
+    }
+
+    fn says(&mut self, list: &[&str]) -> Vec<String> {
+        self.on(Input::Send(
+            list.iter().map(|message| text(message)).collect(),
+        ))
+    }
+
+    fn at(&mut self, now: Duration) -> Vec<String> {
+        self.now = now;
+        self.on(Input::Timeout)
+    }
+
+    /// A session on polling, whose server offers this.
+    fn polling(transports: &[&'static str], open: &str) -> Self {
+        let mut engine = Self::new(config(transports));
+        assert_eq!(engine.todo(), ["open 0 polling"]);
+        assert_eq!(engine.opened(0, Framing::Payloads), ["recv 0"]);
+        let first = engine.brings(0, &[&format!("0{open}")]);
+        assert!(
+            first.contains(&"tell connected polling S".to_owned()),
+            "{first:?}"
+        );
+        engine
+    }
+
+    fn websocket() -> Self {
+        let mut engine = Self::new(config(&["websocket"]));
+        assert_eq!(engine.todo(), ["open 0 websocket"]);
+        assert_eq!(engine.opened(0, Framing::Frames), ["recv 0"]);
+        assert_eq!(
+            engine.brings(0, &[&format!("0{OPEN}")]),
+            ["tell connected websocket S", "recv 0"]
+        );
+        engine
+    }
+
+    /// Polling with a probe that has asked.
+    fn probing() -> Self {
+        let mut engine = Self::polling(&["polling", "websocket"], OPEN);
+        assert_eq!(
+            engine.opened(1, Framing::Frames),
+            ["send 1 2probe", "recv 1"]
+        );
+        assert!(engine.sent(1).is_empty());
+        engine
+    }
+
+    /// Polling with a probe that was answered, while the poll still runs.
+    fn pausing() -> Self {
+        let mut engine = Self::probing();
+        assert_eq!(engine.brings(1, &["3probe"]), ["recv 1"]);
+        engine
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.inner.phase, Phase::Closed)
+    }
+}

@@ -1,0 +1,71 @@
+//! Polls and posts: one of each at a time, pongs, and the pause after a poll of nothing but noops.
+
+use super::*;
+
+#[test]
+fn one_poll_at_a_time_and_one_post_at_a_time() {
+    // protocol: test-suite.js:312
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    assert_eq!(engine.says(&["a"]), ["send 0 4a"]);
+    assert!(engine.says(&["b"]).is_empty());
+    assert_eq!(engine.brings(0, &["4x"]), ["tell message x", "recv 0"]);
+    assert_eq!(engine.sent(0), ["left 1", "send 0 4b"]);
+    assert_eq!(engine.sent(0), ["left 1"]);
+}
+
+#[test]
+fn pongs_go_first_and_only_the_newest_waits() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.says(&["a"]);
+    engine.says(&["b"]);
+    engine.brings(0, &["2old"]);
+    engine.brings(0, &["2new"]);
+    assert_eq!(engine.sent(0), ["left 1", "send 0 3new 4b"]);
+}
+
+#[test]
+fn a_ping_with_too_much_data_is_refused() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    let ping = format!("2{}", "x".repeat(125));
+    assert_eq!(
+        engine.brings(0, &[&ping]),
+        [format!("send 0 3{}", "x".repeat(125)), "recv 0".into()]
+    );
+    let todo = engine.brings(0, &["4a", &format!("{ping}x"), "4b"]);
+    assert_eq!(todo[..2], ["tell message a", "drop 0"]);
+    assert!(todo[2].starts_with("closed Transport(Protocol"), "{todo:?}");
+}
+
+#[test]
+fn polls_that_bring_only_noops_are_followed_slower_and_slower() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    let mut pauses = Vec::new();
+    for _ in 0..7 {
+        let before = engine.now;
+        assert!(engine.brings(0, &["6"]).is_empty());
+        let due = engine.wait.unwrap();
+        assert!(engine.at(due - ms(1)).is_empty());
+        assert_eq!(engine.at(due), ["recv 0"]);
+        pauses.push((due - before).as_millis());
+    }
+    assert_eq!(pauses, [50, 100, 200, 400, 800, 1000, 1000]);
+    assert_eq!(
+        engine.brings(0, &["6", "4a"]),
+        ["tell message a", "recv 0"],
+        "another packet resets it"
+    );
+    assert!(engine.brings(0, &["6", "6"]).is_empty());
+    assert_eq!(engine.wait, Some(engine.now + ms(50)));
+    assert_eq!(
+        engine.says(&["x"]),
+        ["send 0 4x", "recv 0"],
+        "what the client has to do ends it"
+    );
+}
+
+#[test]
+fn a_websocket_that_brings_noops_is_read_on() {
+    // python-engineio: test_receive_noop_packet
+    let mut engine = TestEngine::websocket();
+    assert_eq!(engine.brings(0, &["6"]), ["recv 0"]);
+}

@@ -1,0 +1,319 @@
+//! The upgrade from polling to another transport, and probes that fail.
+
+use super::*;
+
+#[test]
+fn an_upgrade_from_polling_to_websocket() {
+    // protocol: test-suite.js:523; python-engineio: test_websocket_upgrade_successful
+    let mut engine = TestEngine::polling(&["polling", "websocket"], OPEN);
+    assert_eq!(
+        engine.opened(1, Framing::Frames),
+        ["send 1 2probe", "recv 1"]
+    );
+    // Polling goes on meanwhile, both ways.
+    assert_eq!(engine.says(&["a"]), ["send 0 4a"]);
+    assert_eq!(engine.brings(0, &["4x"]), ["tell message x", "recv 0"]);
+    assert!(engine.sent(1).is_empty());
+    assert_eq!(engine.brings(1, &["3probe"]), ["recv 1"]);
+    // After the pong nothing new starts, and what runs is let finish.
+    assert!(engine.says(&["b"]).is_empty());
+    assert_eq!(engine.brings(0, &["4y", "2p"]), ["tell message y"]);
+    assert!(!engine.inner.current.receiving);
+    assert_eq!(
+        engine.sent(0),
+        ["left 1", "send 1 5", "drop 0", "tell upgraded websocket"]
+    );
+    // Then everything goes by the new link, the pong first.
+    assert_eq!(engine.sent(1), ["left 1", "send 1 3p 4b"]);
+    assert_eq!(engine.brings(1, &["4z"]), ["tell message z", "recv 1"]);
+}
+
+#[test]
+fn acceptance_changes_at_the_point_of_no_return() {
+    let mut engine = TestEngine::pausing();
+    let separator = Message::from("a\x1eb");
+    assert_eq!(
+        engine
+            .inner
+            .outbox
+            .acceptance()
+            .check(&separator)
+            .unwrap_err()
+            .kind(),
+        ErrorKind::NeedsFrames
+    );
+    engine.inner.handle(
+        engine.now,
+        Input::Received {
+            link: LinkId(0),
+            packets: packets(&["6"]),
+        },
+    );
+    let outputs = engine.outputs();
+    let swap = outputs
+        .iter()
+        .position(|output| matches!(output, Output::Send { .. }))
+        .unwrap();
+    let accept = outputs
+        .iter()
+        .position(|output| matches!(output, Output::Accept(_)))
+        .unwrap();
+    let told = outputs
+        .iter()
+        .position(|output| matches!(output, Output::Tell(_)))
+        .unwrap();
+    assert!(swap < accept && accept < told);
+    assert!(engine.inner.outbox.acceptance().check(&separator).is_ok());
+}
+
+#[test]
+fn only_offered_transports_that_come_later_in_our_list_are_probed() {
+    // engine.io-client: socket.js:17; engine.io: server.js:578, :600, :610
+    let probes = |ours: &[&'static str], offered: &str| {
+        let open = format!(
+            r#"{{"sid":"S","upgrades":{offered},"pingInterval":25000,"pingTimeout":20000}}"#
+        );
+        let mut engine = TestEngine::new(config(ours));
+        engine.todo();
+        engine.opened(0, Framing::Payloads);
+        engine
+            .brings(0, &[&format!("0{open}")])
+            .into_iter()
+            .filter(|line| line.starts_with("open"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        probes(&["polling", "websocket"], r#"["websocket"]"#),
+        ["open 1 websocket sid S"]
+    );
+    assert!(probes(&["polling", "websocket"], r#"["webtransport"]"#).is_empty());
+    assert!(probes(&["polling"], r#"["websocket"]"#).is_empty());
+    let mut engine = TestEngine::new(Config {
+        upgrade: false,
+        ..config(&["polling", "websocket"])
+    });
+    engine.todo();
+    engine.opened(0, Framing::Payloads);
+    assert_eq!(
+        engine.brings(0, &[&format!("0{OPEN}")]),
+        ["tell connected polling S", "recv 0"]
+    );
+}
+
+#[test]
+fn a_websocket_session_is_not_upgraded() {
+    // engine.io: server.js:590
+    let mut engine = TestEngine::new(config(&["websocket", "polling"]));
+    engine.todo();
+    engine.opened(0, Framing::Frames);
+    let open = r#"0{"sid":"S","upgrades":["polling"],"pingInterval":25000,"pingTimeout":20000}"#;
+    assert_eq!(
+        engine.brings(0, &[open]),
+        ["tell connected websocket S", "recv 0"]
+    );
+}
+
+#[test]
+fn a_probe_that_fails_before_the_pong_leaves_polling_as_it_was() {
+    // python-engineio: test_websocket_upgrade_no_pong
+    for step in 0..5 {
+        let mut engine = TestEngine::polling(&["polling", "websocket"], OPEN);
+        let todo = match step {
+            0 => engine.fails(1, Call::Open),
+            1 => {
+                engine.opened(1, Framing::Frames);
+                engine.fails(1, Call::Send)
+            }
+            2 => {
+                engine.opened(1, Framing::Frames);
+                engine.fails(1, Call::Receive)
+            }
+            3 => {
+                engine.opened(1, Framing::Frames);
+                engine.brings(1, &["3other"])
+            }
+            _ => {
+                engine.opened(1, Framing::Frames);
+                engine.brings(1, &["0{}"])
+            }
+        };
+        assert_eq!(
+            todo[0], "drop 1",
+            "never closed: its goodbye would end the session"
+        );
+        assert!(
+            todo[1].starts_with("tell not upgraded websocket"),
+            "{todo:?}"
+        );
+        assert_eq!(todo.len(), 2);
+        assert_eq!(engine.says(&["a"]), ["send 0 4a"]);
+        assert_eq!(engine.brings(0, &["4x"]), ["tell message x", "recv 0"]);
+    }
+}
+
+#[test]
+fn a_probe_that_fails_after_the_pong_brings_polling_back_with_all_that_waited() {
+    let mut engine = TestEngine::probing();
+    engine.says(&["a"]);
+    engine.brings(1, &["3probe"]);
+    assert!(engine.says(&["b", "c"]).is_empty());
+    assert_eq!(engine.brings(0, &["4x", "2p"]), ["tell message x"]);
+    let todo = engine.fails(1, Call::Receive);
+    assert_eq!(
+        todo,
+        ["drop 1", "tell not upgraded websocket: gone", "recv 0"]
+    );
+    assert_eq!(engine.sent(0), ["left 1", "send 0 3p 4b 4c"]);
+}
+
+#[test]
+fn a_probe_is_watched_after_the_pong_where_a_noop_is_nothing_and_any_other_packet_fails_it() {
+    let mut engine = TestEngine::pausing();
+    assert_eq!(engine.brings(1, &["6"]), ["recv 1"]);
+    let todo = engine.brings(1, &["4early"]);
+    assert_eq!(
+        todo,
+        [
+            "drop 1",
+            "tell not upgraded websocket: the probe was sent a message after the pong"
+        ]
+    );
+    let mut engine = TestEngine::probing();
+    let todo = engine.brings(1, &["3probe", "4early"]);
+    assert_eq!(todo[0], "drop 1");
+}
+
+#[test]
+fn the_upgrade_has_one_deadline_from_opening_the_probe() {
+    // engine.io: server.js:1635
+    for answered in [false, true] {
+        let mut engine = if answered {
+            TestEngine::pausing()
+        } else {
+            TestEngine::probing()
+        };
+        assert_eq!(engine.wait, Some(7 * SECOND));
+        assert!(engine.at(ms(6_999)).is_empty());
+        let todo = engine.at(7 * SECOND);
+        assert_eq!(
+            todo,
+            [
+                "drop 1",
+                "tell not upgraded websocket: the upgrade timeout of 7 s passed (limit upgrade_timeout)"
+            ]
+        );
+        assert_eq!(engine.says(&["a"]), ["send 0 4a"]);
+    }
+}
+
+#[test]
+fn the_next_candidate_is_probed_when_one_fails() {
+    let mut engine = TestEngine::new(config(&["polling", "a", "b"]));
+    engine.todo();
+    engine.opened(0, Framing::Payloads);
+    let open = r#"0{"sid":"S","upgrades":["b","a"],"pingInterval":25000,"pingTimeout":20000}"#;
+    assert_eq!(
+        engine.brings(0, &[open]),
+        ["tell connected polling S", "open 1 a sid S", "recv 0"]
+    );
+    assert_eq!(
+        engine.fails(1, Call::Open),
+        ["drop 1", "tell not upgraded a: gone", "open 2 b sid S"]
+    );
+}
+
+#[test]
+fn what_the_old_link_says_after_the_swap_is_ignored() {
+    let mut engine = TestEngine::pausing();
+    engine.brings(0, &["6"]);
+    assert!(engine.brings(0, &["1", "4late"]).is_empty());
+    assert!(engine.fails(0, Call::Receive).is_empty());
+    assert!(engine.sent(0).is_empty());
+    assert!(!engine.is_over());
+}
+
+#[test]
+fn the_session_ends_when_polling_does_during_a_probe() {
+    // engine.io: server.js:1623
+    let mut engine = TestEngine::pausing();
+    assert_eq!(
+        engine.brings(0, &["4x", "1"]),
+        [
+            "tell message x",
+            "drop 1",
+            "drop 0",
+            "closed Server uncertain [] unsent []"
+        ]
+    );
+    let mut engine = TestEngine::probing();
+    assert_eq!(
+        engine.fails(0, Call::Receive),
+        [
+            "drop 1",
+            "drop 0",
+            "closed Transport(Ended: gone) uncertain [] unsent []"
+        ]
+    );
+}
+
+#[test]
+fn after_the_point_of_no_return_a_failure_ends_the_session() {
+    let mut engine = TestEngine::pausing();
+    engine.says(&["a"]);
+    engine.brings(0, &["6"]);
+    assert_eq!(engine.fails(1, Call::Send), ["drain 1"]);
+    assert_eq!(
+        engine.on(Input::Drained { link: LinkId(1) }),
+        [
+            "drop 1",
+            "closed Transport(Ended: gone) uncertain [] unsent [a]"
+        ]
+    );
+}
+
+#[test]
+fn noops_during_a_probe_do_not_make_a_storm() {
+    let mut engine = TestEngine::probing();
+    let mut polls = 0;
+    while engine.now < 7 * SECOND {
+        if engine.brings(0, &["6"]).is_empty() {
+            let due = engine.wait.unwrap();
+            engine.at(due);
+        }
+        polls += 1;
+        assert!(polls < 20);
+    }
+}
+
+#[test]
+fn a_probe_that_fails_ends_the_pause_between_polls() {
+    let mut engine = TestEngine::probing();
+    assert!(engine.brings(0, &["6"]).is_empty());
+    let todo = engine.fails(1, Call::Receive);
+    assert_eq!(todo[1..], ["tell not upgraded websocket: gone", "recv 0"]);
+}
+
+#[test]
+fn a_full_inbox_does_not_hold_up_an_upgrade() {
+    let mut engine = TestEngine::probing();
+    engine.on(Input::Room(false));
+    assert_eq!(engine.brings(1, &["3probe"]), ["recv 1"]);
+    let todo = engine.brings(0, &["4x"]);
+    assert_eq!(
+        todo,
+        [
+            "tell message x",
+            "send 1 5",
+            "drop 0",
+            "tell upgraded websocket"
+        ]
+    );
+    engine.sent(1);
+    assert!(
+        engine
+            .brings(1, &["4y"])
+            .iter()
+            .all(|line| line != "recv 1"),
+        "now it does"
+    );
+}
