@@ -1,7 +1,7 @@
 //! A model of everything around the client: users who begin, give up and forget their calls at any
 //! moment, a transport whose calls end in any order and in any way, and a clock. Bytes decide what
 //! happens, and what must hold is checked as it goes. Random bytes come from the tests, better ones
-//! from the fuzzer. (The engine alone has a model of its own, in `engine/test_model.rs`.)
+//! from the fuzzer. (The engine alone has a model of its own, in `engine/test_model/`.)
 //!
 //! What another thread could do between two steps of the driver is done here within them: whenever the
 //! client calls out (to the clock, to the transport, to a waker) a user may act.

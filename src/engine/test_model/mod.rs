@@ -1,0 +1,181 @@
+//! A model of the links and the user around an engine. Bytes decide what happens next, and the model
+//! checks after each step what must hold in every session. The bytes are random in the tests, and chosen
+//! by coverage in the fuzzer.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "what fails here fails a test"
+)]
+
+mod outputs;
+mod steps;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::test_engine::{TestEngine, config, text};
+use super::*;
+use crate::codec::payload_len;
+use crate::packet::Text;
+
+const MAX_PAYLOAD: usize = 60;
+
+/// The calls that run on one link.
+#[derive(Debug, Default)]
+struct Calls {
+    opening: bool,
+    receiving: bool,
+    sending: Option<Vec<Packet>>,
+    closing: bool,
+    transport: &'static str,
+    framing: Option<Framing>,
+}
+
+impl Calls {
+    /// How the link will carry packets: only polling makes payloads.
+    fn framing_to_be(&self) -> Framing {
+        match self.transport {
+            "polling" => Framing::Payloads,
+            _ => Framing::Frames,
+        }
+    }
+}
+
+/// It makes the calls that the engine asks for, and ends them as the bytes say.
+struct Model {
+    engine: TestEngine,
+    /// What the server says that it takes in a payload.
+    max_payload: usize,
+    links: BTreeMap<LinkId, Calls>,
+    /// Links that were dropped, whose answers may come late.
+    dropped: Vec<LinkId>,
+    /// The link whose goodbye ends the session.
+    session: LinkId,
+    handshake_given: bool,
+    open: bool,
+    closing: bool,
+    accepted: Vec<String>,
+    left: Vec<String>,
+    /// What came on the session's link while it was that.
+    arrived: Vec<String>,
+    delivered: Vec<String>,
+    end: Option<(Reason, Vec<Message>, Vec<Message>)>,
+    acceptance: Option<Acceptance>,
+    numbers: u32,
+}
+
+fn labels(messages: &[Message]) -> Vec<String> {
+    messages
+        .iter()
+        .map(|message| message.as_text().unwrap().to_owned())
+        .collect()
+}
+
+fn batch_labels(packets: &[Packet]) -> Vec<String> {
+    let messages = packets.iter().filter_map(|packet| match packet {
+        Packet::Message(message) => message.as_text(),
+        _ => None,
+    });
+    messages.map(str::to_owned).collect()
+}
+
+impl Model {
+    /// `choice` selects the transports and the settings.
+    fn new(choice: u8) -> Self {
+        let transports: &[_] = match choice % 4 {
+            0 => &["polling", "websocket"],
+            1 => &["polling", "websocket", "third"],
+            2 => &["websocket", "polling"],
+            _ => &["polling"],
+        };
+        let config = Config {
+            upgrade: choice & 4 == 0,
+            fall_back: choice & 8 == 0,
+            ..config(transports)
+        };
+        let mut model = Self {
+            engine: TestEngine::new(config),
+            max_payload: if choice & 16 == 0 { MAX_PAYLOAD } else { 0 },
+            links: BTreeMap::new(),
+            dropped: Vec::new(),
+            session: LinkId(0),
+            handshake_given: false,
+            open: false,
+            closing: false,
+            accepted: Vec::new(),
+            left: Vec::new(),
+            arrived: Vec::new(),
+            delivered: Vec::new(),
+            end: None,
+            acceptance: None,
+            numbers: 0,
+        };
+        model.obey();
+        model
+    }
+
+    fn number(&mut self) -> String {
+        self.numbers += 1;
+        format!("{:04}", self.numbers)
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.engine.inner.handle(self.engine.now, input);
+        self.obey();
+    }
+
+    fn link(&mut self, link: LinkId) -> &mut Calls {
+        self.links
+            .get_mut(&link)
+            .unwrap_or_else(|| panic!("{link:?} is not there"))
+    }
+
+    fn check_the_end(&self) {
+        let Some((_, uncertain, unsent)) = &self.end else {
+            return;
+        };
+        assert!(self.links.is_empty(), "links are left behind");
+        let mut all = self.left.clone();
+        all.extend(labels(uncertain));
+        all.extend(labels(unsent));
+        assert_eq!(all, self.accepted, "accepted = left ++ uncertain ++ unsent");
+        assert_eq!(self.delivered, self.arrived, "delivered = arrived");
+        assert!(self.engine.wait.is_none());
+    }
+}
+
+/// Runs the model by these bytes: one for the settings, then two for each step. A session that has not
+/// ended then is closed by the user, and must end although no call returns any more.
+pub(crate) fn check(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else {
+        return;
+    };
+    let mut model = Model::new(*first);
+    for two in rest.chunks_exact(2).take(1000) {
+        if model.end.is_some() {
+            break;
+        }
+        model.step(u32::from(u16::from_le_bytes([two[0], two[1]])));
+    }
+    model.check_the_end();
+    if model.end.is_none() {
+        // And it always comes to an end.
+        model.closing = true;
+        model.tell(Input::Close);
+        let mut rounds = VecDeque::from([(); 200]);
+        while model.end.is_none() {
+            rounds.pop_front().expect("no end");
+            if matches!(model.engine.inner.phase, Phase::Draining { .. }) {
+                let link = model.session;
+                model.tell(Input::Drained { link });
+            } else if let Some(wait) = model.engine.wait {
+                model.engine.now = model.engine.now.max(wait);
+                model.tell(Input::Timeout);
+            }
+        }
+        model.check_the_end();
+    }
+}

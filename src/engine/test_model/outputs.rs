@@ -1,0 +1,132 @@
+//! The outputs of the engine: the model does what each asks for, and checks that the engine may ask.
+
+use super::*;
+
+impl Model {
+    /// Takes every output that the engine has for now.
+    pub(super) fn obey(&mut self) {
+        for output in self.engine.outputs() {
+            assert!(self.end.is_none(), "{output:?} after the end");
+            match output {
+                Output::Open {
+                    link,
+                    transport,
+                    sid,
+                } => self.call_open(link, transport, sid.is_some()),
+                Output::Receive { link } => self.call_receive(link),
+                Output::Send { link, batch } => self.call_send(link, batch.to_vec()),
+                Output::Close { link } => self.call_close(link),
+                Output::Drain { link } => assert!(self.link(link).receiving),
+                Output::Drop { link } => {
+                    self.link(link);
+                    self.links.remove(&link);
+                    self.dropped.push(link);
+                }
+                Output::Accept(acceptance) => self.acceptance = Some(acceptance),
+                Output::Left(batch) => self.left.extend(batch_labels(&batch.into_packets())),
+                Output::Tell(events) => events.into_iter().for_each(|event| self.hear(event)),
+                Output::Closed {
+                    reason,
+                    uncertain,
+                    unsent,
+                } => {
+                    self.end = Some((reason, uncertain, unsent));
+                }
+                Output::Wait(_) => unreachable!(),
+            }
+        }
+        if let Some(wait) = self.engine.wait.filter(|_| self.end.is_none()) {
+            assert!(wait + Duration::from_secs(3600) > self.engine.now);
+        }
+    }
+
+    fn call_open(&mut self, link: LinkId, transport: &'static str, for_upgrade: bool) {
+        assert_eq!(for_upgrade, self.handshake_given);
+        if for_upgrade {
+            let session = &self.links[&self.session];
+            assert_eq!(session.framing, Some(Framing::Payloads));
+            assert!(self.engine.inner.config.upgrade);
+        }
+        let calls = Calls {
+            opening: true,
+            transport,
+            ..Calls::default()
+        };
+        assert!(
+            self.links.insert(link, calls).is_none(),
+            "{link:?} is opened twice"
+        );
+        if !self.handshake_given {
+            self.session = link;
+        }
+    }
+
+    fn call_receive(&mut self, link: LinkId) {
+        let calls = self.link(link);
+        assert!(
+            !calls.opening && !calls.receiving,
+            "two receive calls on {link:?}"
+        );
+        calls.receiving = true;
+    }
+
+    fn call_send(&mut self, link: LinkId, packets: Vec<Packet>) {
+        let calls = self.link(link);
+        assert!(
+            !calls.opening && calls.sending.is_none() && !calls.closing,
+            "two send calls on {link:?}"
+        );
+        assert!(!packets.is_empty());
+        if calls.framing == Some(Framing::Payloads) {
+            self.check_payload(&packets);
+        }
+        self.link(link).sending = Some(packets.clone());
+        if packets == [Packet::Upgrade] {
+            let old = &self.links[&self.session];
+            assert!(
+                !old.receiving && old.sending.is_none(),
+                "the old link is not at rest"
+            );
+            self.session = link;
+        } else if link != self.session {
+            assert_eq!(packets, [Packet::Ping(Text::from("probe"))], "on a probe");
+        }
+    }
+
+    /// A payload is within the limits of the server, or a single packet.
+    fn check_payload(&self, packets: &[Packet]) {
+        let limit = match self.max_payload {
+            0 => usize::MAX,
+            limit => limit,
+        };
+        let sizes = packets.iter().map(|packet| payload_len(packet) + 1);
+        let size = sizes.sum::<usize>() - 1;
+        assert!(
+            size <= limit || packets.len() == 1,
+            "a payload of {size} bytes"
+        );
+        assert!(packets.len() <= 16);
+    }
+
+    fn call_close(&mut self, link: LinkId) {
+        assert_eq!(
+            link, self.session,
+            "a goodbye on a link that is not the session's"
+        );
+        let calls = self.link(link);
+        assert!(calls.sending.is_none() && !calls.closing);
+        calls.closing = true;
+        assert!(self.closing);
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Message(message) => self.delivered.extend(labels(&[message])),
+            Event::Connected(_) => {
+                assert!(!self.open);
+                self.open = true;
+            }
+            _ => assert!(self.open),
+        }
+    }
+}
