@@ -19,13 +19,20 @@
 //! - The outbox therefore holds at most its capacity (or a single larger message or group, which is
 //!   let in alone), plus one message for each sink that was told it is ready.
 
+mod parcel;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
+
+pub(crate) use parcel::Parcel;
+pub(crate) use refusal::{Refusal, closed_error};
 
 use super::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
-use crate::error::{Error, ErrorKind};
-use crate::event::{Closed, PeerClose, Reason};
-use crate::limits::Limit;
+use crate::error::ErrorKind;
+use crate::event::{Closed, Reason};
 use crate::packet::{Message, Packet};
 
 #[derive(Debug)]
@@ -103,78 +110,6 @@ pub(crate) enum Seat {
     Waiting(Ticket),
     /// It was told that it may send one message.
     Told(Ticket),
-}
-
-/// Why something was not accepted.
-#[derive(Debug)]
-pub(crate) enum Refusal<P> {
-    /// There is no room for it, or no session yet.
-    Later(P, ErrorKind),
-    /// It never will be.
-    Never(P, Error),
-}
-
-impl<P> Refusal<P> {
-    /// For a sender that does not wait.
-    pub(crate) fn into_parts(self, capacity: Amount) -> (P, Error) {
-        match self {
-            Self::Never(parcel, error) => (parcel, error),
-            Self::Later(parcel, ErrorKind::NotOpen) => {
-                let error = Error::new(ErrorKind::NotOpen, "the session is not open yet");
-                (parcel, error)
-            }
-            Self::Later(parcel, kind) => {
-                let Amount { messages, bytes } = capacity;
-                let text = format!("the outbox is full: {messages} messages or {bytes} bytes");
-                (parcel, Error::new(kind, text).with_limit(Limit::Outbox))
-            }
-        }
-    }
-}
-
-/// Something that is accepted as a whole or not at all: a message or a group.
-pub(crate) trait Parcel: Sized {
-    fn amount(&self) -> Amount;
-
-    /// Whether the session can carry it.
-    fn check(&self, acceptance: &Acceptance) -> Result<(), Error>;
-
-    fn append_to(self, queue: &mut Outgoing);
-}
-
-impl Parcel for Message {
-    fn amount(&self) -> Amount {
-        Amount {
-            messages: 1,
-            bytes: self.len(),
-        }
-    }
-
-    fn check(&self, acceptance: &Acceptance) -> Result<(), Error> {
-        acceptance.check(self)
-    }
-
-    fn append_to(self, queue: &mut Outgoing) {
-        queue.push(self);
-    }
-}
-
-/// A group: its messages leave in order, with no other between them.
-impl Parcel for Vec<Message> {
-    fn amount(&self) -> Amount {
-        self.iter()
-            .map(Parcel::amount)
-            .fold(Amount::default(), Amount::plus)
-    }
-
-    fn check(&self, acceptance: &Acceptance) -> Result<(), Error> {
-        self.iter()
-            .try_for_each(|message| acceptance.check(message))
-    }
-
-    fn append_to(self, queue: &mut Outgoing) {
-        queue.push_group(self);
-    }
 }
 
 /// The room reserved for a sink, whose message is not known in advance.
@@ -657,30 +592,6 @@ fn taken<T>(list: &mut Vec<T>) -> Option<Vec<T>> {
     Some(std::mem::take(list))
 }
 
-/// Why nothing is accepted any more.
-pub(crate) fn closed_error(closed: Option<&Closed>) -> Error {
-    match closed.map(Closed::reason) {
-        None => Error::new(ErrorKind::Closed, "the session is closing"),
-        Some(Reason::Transport(cause)) => {
-            Error::new(ErrorKind::Closed, "the session is closed").with_source(cause.clone())
-        }
-        Some(Reason::Client) => Error::new(ErrorKind::Closed, "the session is closed"),
-        Some(Reason::Server { close }) => {
-            let close = PeerClose::suffix(close.as_ref());
-            let message = format!("the server has closed the session{close}");
-            Error::new(ErrorKind::Closed, message)
-        }
-        Some(Reason::PingTimeout) => Error::new(
-            ErrorKind::Closed,
-            "the session is closed, since the server was silent for too long",
-        ),
-        Some(Reason::Aborted) => Error::new(
-            ErrorKind::Closed,
-            "the session is closed, since the task that drives it ended early",
-        ),
-    }
-}
-
 /// What the model of the client looks at.
 #[cfg(any(test, fuzzing))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -706,6 +617,3 @@ impl<W> Outbox<W> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

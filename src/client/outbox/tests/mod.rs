@@ -1,0 +1,56 @@
+//! The rules of the outbox, one by one. (`client::test_model` runs it in random sequences of calls.)
+
+mod room;
+mod session;
+mod sinks;
+
+use super::*;
+use crate::transport::Framing;
+
+type Names = Outbox<&'static str>;
+
+const CAPACITY: Amount = Amount {
+    messages: 3,
+    bytes: 30,
+};
+
+fn open(capacity: Amount) -> Names {
+    let mut outbox = Outbox::new(capacity);
+    outbox.accept(Acceptance::new(Framing::Payloads, Some(1000)));
+    outbox
+}
+
+fn message(length: usize) -> Message {
+    Message::from("x".repeat(length))
+}
+
+fn amount(length: usize) -> Amount {
+    message(length).amount()
+}
+
+/// Why it is not accepted, if it is not.
+fn offer(outbox: &mut Names, length: usize) -> Option<ErrorKind> {
+    refused(outbox.offer(message(length)))
+}
+
+fn claim(outbox: &mut Names, ticket: Ticket, length: usize) -> Option<ErrorKind> {
+    refused(outbox.claim(ticket, message(length), &"again"))
+}
+
+fn refused<P>(sent: Result<(), Refusal<P>>) -> Option<ErrorKind> {
+    match sent {
+        Ok(()) => None,
+        Err(Refusal::Later(_, kind)) => Some(kind),
+        Err(Refusal::Never(_, error)) => Some(error.kind()),
+    }
+}
+
+fn woken(outbox: &mut Names) -> Vec<&'static str> {
+    outbox.take_woken().unwrap_or_default()
+}
+
+/// As many messages of this length leave.
+fn leave(outbox: &mut Names, messages: usize, length: usize) {
+    outbox.take_queue(true, &mut Vec::new());
+    outbox.batch_left(&vec![Packet::Message(message(length)); messages]);
+}

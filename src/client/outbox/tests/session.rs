@@ -1,0 +1,124 @@
+//! The driver, flushes, and the end of the session.
+
+use super::*;
+
+#[test]
+fn the_driver_is_called_for_the_first_message_of_a_queue_and_for_a_close() {
+    let mut outbox = open(CAPACITY);
+    assert!(!outbox.takes_driver());
+    assert_eq!(offer(&mut outbox, 1), None);
+    assert!(outbox.takes_driver());
+    assert!(!outbox.takes_driver());
+    assert_eq!(offer(&mut outbox, 1), None);
+    assert!(!outbox.takes_driver(), "it knows");
+    outbox.take_queue(true, &mut Vec::new());
+    assert_eq!(offer(&mut outbox, 1), None);
+    assert!(outbox.takes_driver());
+    outbox.close();
+    assert!(outbox.takes_driver());
+    outbox.close();
+    assert!(!outbox.takes_driver());
+}
+
+#[test]
+fn the_queue_is_handed_over_when_it_is_wanted_or_is_the_last() {
+    let mut outbox = open(CAPACITY);
+    assert_eq!(offer(&mut outbox, 1), None);
+    assert!(outbox.take_queue(false, &mut Vec::new()).is_empty());
+    assert!(!outbox.take_queue(true, &mut Vec::new()).is_empty());
+    assert!(outbox.take_queue(true, &mut Vec::new()).is_empty());
+    assert_eq!(offer(&mut outbox, 1), None);
+    outbox.close();
+    let mut spare = Vec::with_capacity(100);
+    assert!(!outbox.take_queue(false, &mut spare).is_empty());
+    assert_eq!(spare.capacity(), 0, "it serves as the next queue");
+    // An empty one leaves the buffer where it is.
+    let mut spare = Vec::with_capacity(100);
+    assert!(outbox.take_queue(true, &mut spare).is_empty());
+    assert_eq!(spare.capacity(), 100);
+}
+
+#[test]
+fn a_flush_waits_for_what_was_accepted_before() {
+    let mut outbox = open(CAPACITY);
+    let mut none = None;
+    assert!(matches!(
+        outbox.is_flushed(&mut none, &"none"),
+        Some(Ok(()))
+    ));
+    assert_eq!(offer(&mut outbox, 1), None);
+    let mut first = None;
+    assert!(outbox.is_flushed(&mut first, &"first").is_none());
+    assert_eq!(offer(&mut outbox, 1), None);
+    let mut second = None;
+    assert!(outbox.is_flushed(&mut second, &"second").is_none());
+    let mut given_up = None;
+    assert!(outbox.is_flushed(&mut given_up, &"given up").is_none());
+    outbox.cancel_flush(&mut given_up);
+    leave(&mut outbox, 1, 1);
+    assert_eq!(woken(&mut outbox), ["first"]);
+    assert!(matches!(
+        outbox.is_flushed(&mut first, &"first"),
+        Some(Ok(()))
+    ));
+    assert!(first.is_none());
+    assert!(outbox.is_flushed(&mut second, &"second again").is_none());
+    leave(&mut outbox, 1, 1);
+    assert_eq!(woken(&mut outbox), ["second again"]);
+    assert_eq!(outbox.audit().left, 2);
+}
+
+#[test]
+fn a_flush_of_a_sink_is_extended_once() {
+    let mut outbox = open(CAPACITY);
+    assert_eq!(offer(&mut outbox, 1), None);
+    let mut flush = SinkFlush::default();
+    assert!(outbox.is_sink_flushed(&mut flush, &"sink").is_none());
+    assert!(outbox.is_sink_flushed(&mut flush, &"sink").is_none());
+    assert_eq!(offer(&mut outbox, 1), None);
+    leave(&mut outbox, 1, 1);
+    assert_eq!(woken(&mut outbox), ["sink"]);
+    assert!(outbox.is_sink_flushed(&mut flush, &"sink").is_none());
+    assert_eq!(offer(&mut outbox, 1), None);
+    leave(&mut outbox, 1, 1);
+    let flushed = outbox.is_sink_flushed(&mut flush, &"sink");
+    assert!(matches!(flushed, Some(Ok(()))), "others can't hold it up");
+    // And the next begins anew.
+    assert!(outbox.is_sink_flushed(&mut flush, &"sink").is_none());
+    assert_eq!(offer(&mut outbox, 1), None);
+    leave(&mut outbox, 1, 1);
+    assert!(outbox.is_sink_flushed(&mut flush, &"sink").is_none());
+}
+
+#[test]
+fn the_end_accounts_for_everything_once() {
+    let mut outbox = open(CAPACITY);
+    for _ in 0..2 {
+        assert_eq!(offer(&mut outbox, 5), None);
+    }
+    outbox.take_queue(true, &mut Vec::new());
+    assert_eq!(offer(&mut outbox, 7), None);
+    outbox.queue_up(amount(30), "waits");
+    let mut flush = None;
+    assert!(outbox.is_flushed(&mut flush, &"flushes").is_none());
+    let closed = outbox.end(
+        Reason::Server { close: None },
+        vec![message(5)],
+        vec![message(5)],
+    );
+    let closed = closed.expect("the first end");
+    assert_eq!(closed.uncertain(), [message(5)]);
+    assert_eq!(closed.unsent(), [message(5), message(7)]);
+    assert_eq!(woken(&mut outbox), ["waits", "flushes"]);
+    assert!(matches!(
+        outbox.is_flushed(&mut flush, &"late"),
+        Some(Err(_))
+    ));
+    assert!(outbox.end(Reason::Client, Vec::new(), Vec::new()).is_none());
+    let reason = outbox.closed().expect("it has ended").reason();
+    assert!(matches!(reason, Reason::Server { .. }));
+    outbox.close();
+    assert!(outbox.closed().is_some(), "an end stays one");
+    assert_eq!(offer(&mut outbox, 1), Some(ErrorKind::Closed));
+    assert_eq!(outbox.audit().pending, Amount::default());
+}
