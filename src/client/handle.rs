@@ -60,9 +60,9 @@ struct SinkState {
 impl SinkState {
     fn forget_flush(&mut self) {
         let mut flush = std::mem::take(&mut self.flush);
-        if flush.ticket.is_some() {
+        if flush.is_pending() {
             self.shared
-                .outbox(|outbox| outbox.cancel_flush(&mut flush.ticket));
+                .outbox(|outbox| outbox.cancel_sink_flush(&mut flush));
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The ledger of outgoing messages, from acceptance to the end of the session.
 //!
 //! [`Outbox`] is the only place that knows where an accepted message is: queued here, handed to the
-//! engine, or sent. It also holds the queue of senders that wait for room and of flushes, and it alone
-//! builds [`Closed`]. It has no lock, no clock and no IO: `Shared` keeps it behind its mutex and wakes
+//! engine, or sent. Its two parts are `Room` (how much of the capacity is used, and the senders that wait
+//! for more) and `Flushes` (which messages have left, and the flushes that wait for them). It alone builds
+//! [`Closed`]. It has no lock, no clock and no IO: `Shared` keeps it behind its mutex and wakes
 //! the tasks that it names. `W` is the handle by which a waiting task is woken: a `Waker`, or a name in
 //! the unit tests.
 //!
@@ -19,15 +20,20 @@
 //! - The outbox therefore holds at most its capacity (or a single larger message or group, which is
 //!   let in alone), plus one message for each sink that was told it is ready.
 
+mod flushes;
 mod parcel;
 mod refusal;
+mod room;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
+pub(crate) use flushes::{FlushTicket, SinkFlush};
 pub(crate) use parcel::Parcel;
 pub(crate) use refusal::{Refusal, closed_error};
+pub(crate) use room::{Seat, Ticket};
+
+use flushes::Flushes;
+use room::{PROMISED, Room};
 
 use super::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
@@ -37,29 +43,13 @@ use crate::packet::{Message, Packet};
 
 #[derive(Debug)]
 pub(crate) struct Outbox<W> {
-    capacity: Amount,
     /// Which messages the session can carry; `None` until it is open.
     acceptance: Option<Acceptance>,
     stage: Stage,
     /// Accepted, and not handed to the engine.
     queue: Outgoing,
-    /// Accepted, and neither left nor told in `Closed`: the queue and what the engine has.
-    pending: Amount,
-    /// Room that was given to senders and sinks, and is not used yet.
-    reserved: Amount,
-    accepted: u64,
-    left: u64,
-    next_ticket: u64,
-    /// Senders and sinks that wait for room, in order of arrival. Without this order, small messages
-    /// could pass a large one for ever.
-    waiting: BTreeMap<Ticket, Waiter<W>>,
-    /// Senders that were given room, and how much.
-    granted: BTreeMap<Ticket, Amount>,
-    /// Sinks that were promised room for one message, and whether the driver has already found the
-    /// promise unused while other senders waited.
-    promised: BTreeMap<Ticket, bool>,
-    /// Pending flushes, ordered by the number of the message that they wait for.
-    flushes: BTreeMap<FlushTicket, W>,
+    room: Room<W>,
+    flushes: Flushes<W>,
     /// Tasks to wake once the lock is released.
     woken: Vec<W>,
     /// Wakers that are no longer needed, to drop once the lock is released.
@@ -75,65 +65,14 @@ enum Stage {
     Closed(Closed),
 }
 
-/// A place in the order of arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket(u64);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FlushTicket {
-    /// The message that must have left, with all before it.
-    message: u64,
-    ticket: Ticket,
-}
-
-/// The flush of a sink.
-#[derive(Debug, Default)]
-pub(crate) struct SinkFlush {
-    pub(super) ticket: Option<FlushTicket>,
-    /// Whether it waits for more than at first.
-    extended: bool,
-}
-
-#[derive(Debug)]
-struct Waiter<W> {
-    amount: Amount,
-    is_sink: bool,
-    waker: W,
-}
-
-/// What `poll_ready` has said to a sink.
-#[derive(Debug, Default)]
-pub(crate) enum Seat {
-    #[default]
-    None,
-    /// It waits for room.
-    Waiting(Ticket),
-    /// It was told that it may send one message.
-    Told(Ticket),
-}
-
-/// The room reserved for a sink, whose message is not known in advance.
-const PROMISED: Amount = Amount {
-    messages: 1,
-    bytes: 1,
-};
-
 impl<W: Clone> Outbox<W> {
     pub(crate) fn new(capacity: Amount) -> Self {
         Self {
-            capacity,
             acceptance: None,
             stage: Stage::Open,
             queue: Outgoing::default(),
-            pending: Amount::default(),
-            reserved: Amount::default(),
-            accepted: 0,
-            left: 0,
-            next_ticket: 0,
-            waiting: BTreeMap::new(),
-            granted: BTreeMap::new(),
-            promised: BTreeMap::new(),
-            flushes: BTreeMap::new(),
+            room: Room::new(capacity),
+            flushes: Flushes::new(),
             woken: Vec::new(),
             retired: Vec::new(),
             wants_driver: false,
@@ -177,8 +116,7 @@ impl<W: Clone> Outbox<W> {
         let acceptance = self.acceptance.as_ref()?;
         let amount = parcel.amount();
         let enters = matches!(self.stage, Stage::Open)
-            && self.waiting.is_empty()
-            && self.has_room(amount)
+            && self.room.admits(amount)
             && parcel.check(acceptance).is_ok();
         enters.then_some(amount)
     }
@@ -215,7 +153,7 @@ impl<W: Clone> Outbox<W> {
             return Err(Refusal::Later(parcel, ErrorKind::Full));
         }
         let amount = parcel.amount();
-        self.give_back(ticket);
+        self.room.give_back(ticket);
         // What the session can carry may have changed since it queued up.
         if let Err(error) = parcel.check(&acceptance) {
             self.deal();
@@ -227,21 +165,16 @@ impl<W: Clone> Outbox<W> {
 
     /// A sender or a sink gives up its place in the queue or its reserved room.
     pub(crate) fn cancel(&mut self, ticket: Ticket) {
-        if let Some(waiter) = self.waiting.remove(&ticket) {
-            self.retired.push(waiter.waker);
-        }
-        self.give_back(ticket);
+        self.retired.extend(self.room.cancel(ticket));
         self.deal();
     }
 
     /// Whether this sender or sink still waits for room. If so, this replaces its waker.
     fn still_waits(&mut self, ticket: Ticket, waker: &W) -> bool {
-        let Some(waiter) = self.waiting.get_mut(&ticket) else {
-            return false;
-        };
-        let last = std::mem::replace(&mut waiter.waker, waker.clone());
-        self.retired.push(last);
-        true
+        let last = self.room.replace_waker(ticket, waker);
+        let waits = last.is_some();
+        self.retired.extend(last);
+        waits
     }
 
     // Sinks.
@@ -254,7 +187,7 @@ impl<W: Clone> Outbox<W> {
             return true;
         }
         if let Seat::Told(ticket) | Seat::Waiting(ticket) = *seat {
-            if self.promised.contains_key(&ticket) {
+            if self.room.is_promised(ticket) {
                 *seat = Seat::Told(ticket);
                 return true;
             }
@@ -263,9 +196,9 @@ impl<W: Clone> Outbox<W> {
             }
         }
         // It has not asked before, or what it was promised has lapsed.
-        if self.acceptance.is_some() && self.waiting.is_empty() && self.has_room(PROMISED) {
-            let ticket = self.ticket();
-            self.promise(ticket);
+        if self.acceptance.is_some()
+            && let Some(ticket) = self.room.try_promise()
+        {
             *seat = Seat::Told(ticket);
             return true;
         }
@@ -286,7 +219,7 @@ impl<W: Clone> Outbox<W> {
                 self.cancel(ticket);
                 return self.offer(message);
             }
-            Seat::Told(ticket) => self.give_back(ticket),
+            Seat::Told(ticket) => self.room.give_back(ticket),
         }
         let Some(acceptance) = self.acceptance() else {
             return Err(self.not_open(message));
@@ -311,26 +244,9 @@ impl<W: Clone> Outbox<W> {
     /// calls this at the beginning of each of its polls; between two polls a sink that was woken has
     /// had a chance to run and use its promise.
     pub(crate) fn let_promises_lapse(&mut self) {
-        if self.waiting.is_empty() {
-            self.promised.values_mut().for_each(|seen| *seen = false);
-            return;
+        if self.room.let_promises_lapse() {
+            self.deal();
         }
-        let mut lapsed = Vec::new();
-        for (ticket, seen) in &mut self.promised {
-            if *seen {
-                lapsed.push(*ticket);
-            }
-            *seen = true;
-        }
-        for ticket in lapsed {
-            self.give_back(ticket);
-        }
-        self.deal();
-    }
-
-    /// Whether senders wait while a sink holds a promise that it may never use.
-    fn is_contested(&self) -> bool {
-        !self.promised.is_empty() && !self.waiting.is_empty()
     }
 
     // Flushes.
@@ -342,22 +258,14 @@ impl<W: Clone> Outbox<W> {
         flush: &mut Option<FlushTicket>,
         waker: &W,
     ) -> Option<Result<(), Closed>> {
-        let key = match *flush {
-            Some(key) => key,
-            None => FlushTicket {
-                message: self.accepted,
-                ticket: self.ticket(),
-            },
-        };
-        let outcome = match &self.stage {
-            _ if self.left >= key.message => Ok(()),
-            Stage::Closed(closed) => Err(closed.clone()),
-            Stage::Open | Stage::Closing => {
-                let last = self.flushes.insert(key, waker.clone());
-                self.retired.extend(last);
-                *flush = Some(key);
-                return None;
-            }
+        let outcome = if self.flushes.is_done(*flush) {
+            Ok(())
+        } else if let Stage::Closed(closed) = &self.stage {
+            Err(closed.clone())
+        } else {
+            let last = self.flushes.wait(flush, waker.clone());
+            self.retired.extend(last);
+            return None;
         };
         self.cancel_flush(flush);
         Some(outcome)
@@ -371,22 +279,18 @@ impl<W: Clone> Outbox<W> {
         flush: &mut SinkFlush,
         waker: &W,
     ) -> Option<Result<(), Closed>> {
-        if !flush.extended
-            && let Some(key) = flush.ticket
-            && key.message < self.accepted
-        {
-            self.cancel_flush(&mut flush.ticket);
-            flush.extended = true;
-        }
+        self.retired.extend(self.flushes.extend(flush));
         let outcome = self.is_flushed(&mut flush.ticket, waker)?;
         flush.extended = false;
         Some(outcome)
     }
 
     pub(crate) fn cancel_flush(&mut self, flush: &mut Option<FlushTicket>) {
-        if let Some(key) = flush.take() {
-            self.retired.extend(self.flushes.remove(&key));
-        }
+        self.retired.extend(self.flushes.cancel(flush));
+    }
+
+    pub(crate) fn cancel_sink_flush(&mut self, flush: &mut SinkFlush) {
+        self.cancel_flush(&mut flush.ticket);
     }
 
     // The session.
@@ -396,7 +300,7 @@ impl<W: Clone> Outbox<W> {
         if matches!(self.stage, Stage::Open) {
             self.stage = Stage::Closing;
             self.wants_driver = true;
-            self.dismiss();
+            self.room.dismiss(&mut self.woken);
         }
     }
 
@@ -413,7 +317,7 @@ impl<W: Clone> Outbox<W> {
 
     /// How much was accepted and has not left.
     pub(crate) fn pending(&self) -> Amount {
-        self.pending
+        self.room.pending()
     }
 
     /// The session is open, or can carry other messages than before.
@@ -442,14 +346,8 @@ impl<W: Clone> Outbox<W> {
         if amount.messages == 0 {
             return;
         }
-        self.pending = self.pending.minus(amount);
-        let count = u64::try_from(amount.messages).unwrap_or(u64::MAX);
-        self.left = self.left.saturating_add(count);
-        while let Some(flush) = self.flushes.first_entry()
-            && flush.key().message <= self.left
-        {
-            self.woken.push(flush.remove());
-        }
+        self.room.free(amount);
+        self.flushes.count_left(amount.messages, &mut self.woken);
         self.deal();
     }
 
@@ -467,15 +365,14 @@ impl<W: Clone> Outbox<W> {
         unsent.extend(std::mem::take(&mut self.queue).into_messages());
         debug_assert_eq!(
             uncertain.len().saturating_add(unsent.len()),
-            self.pending.messages,
+            self.room.pending().messages,
             "accepted = left ++ uncertain ++ unsent"
         );
-        self.pending = Amount::default();
+        self.room.free_all();
         let closed = Closed::new(reason, uncertain, unsent);
         self.stage = Stage::Closed(closed.clone());
-        self.dismiss();
-        let flushes = std::mem::take(&mut self.flushes);
-        self.woken.extend(flushes.into_values());
+        self.room.dismiss(&mut self.woken);
+        self.flushes.dismiss(&mut self.woken);
         Some(closed)
     }
 
@@ -494,73 +391,18 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// A parcel that is larger than the whole outbox is let in alone.
-    #[inline]
-    fn has_room(&self, amount: Amount) -> bool {
-        let held = self.pending.plus(self.reserved);
-        held.messages == 0 || held.plus(amount).fits_in(self.capacity)
-    }
-
-    /// Room is only given once 1/32 of the outbox is free, because waking a sender for each short batch
-    /// of polling costs more than its message. (An empty outbox always satisfies this.)
-    fn is_worth_dealing(&self) -> bool {
-        let most = |of: usize| of.saturating_sub(of / 32);
-        let most = Amount {
-            messages: most(self.capacity.messages),
-            bytes: most(self.capacity.bytes),
-        };
-        self.pending.fits_in(most)
-    }
-
     /// Gives room to the senders at the front of the queue, as long as there is room. If senders remain
     /// while a sink holds a promise, the driver is called so that the promise can lapse.
     fn deal(&mut self) {
-        let deals = self.acceptance().is_some() && self.is_worth_dealing();
-        while deals
-            && let Some((&ticket, waiter)) = self.waiting.first_key_value()
-            && self.has_room(waiter.amount)
-            && let Some(waiter) = self.waiting.remove(&ticket)
-        {
-            if waiter.is_sink {
-                self.promise(ticket);
-            } else {
-                self.granted.insert(ticket, waiter.amount);
-                self.reserved = self.reserved.plus(waiter.amount);
-            }
-            self.woken.push(waiter.waker);
+        if self.acceptance().is_some() {
+            self.room.deal(&mut self.woken);
         }
-        self.wants_driver |= self.is_contested();
-    }
-
-    fn promise(&mut self, ticket: Ticket) {
-        self.promised.insert(ticket, false);
-        self.reserved = self.reserved.plus(PROMISED);
-    }
-
-    /// Frees the room that was reserved for this ticket, if any.
-    fn give_back(&mut self, ticket: Ticket) {
-        if let Some(amount) = self.granted.remove(&ticket) {
-            self.reserved = self.reserved.minus(amount);
-        } else if self.promised.remove(&ticket).is_some() {
-            self.reserved = self.reserved.minus(PROMISED);
-        }
+        self.wants_driver |= self.room.is_contested();
     }
 
     fn join_queue(&mut self, amount: Amount, is_sink: bool, waker: W) -> Ticket {
-        let ticket = self.ticket();
-        let waiter = Waiter {
-            amount,
-            is_sink,
-            waker,
-        };
-        self.waiting.insert(ticket, waiter);
-        self.wants_driver |= self.is_contested();
-        ticket
-    }
-
-    fn ticket(&mut self) -> Ticket {
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket = self.next_ticket.wrapping_add(1);
+        let ticket = self.room.join_queue(amount, is_sink, waker);
+        self.wants_driver |= self.room.is_contested();
         ticket
     }
 
@@ -568,19 +410,8 @@ impl<W: Clone> Outbox<W> {
     pub(crate) fn put<P: Parcel>(&mut self, parcel: P, amount: Amount) {
         self.wants_driver |= self.queue.is_empty();
         parcel.append_to(&mut self.queue);
-        self.pending = self.pending.plus(amount);
-        let count = u64::try_from(amount.messages).unwrap_or(u64::MAX);
-        self.accepted = self.accepted.saturating_add(count);
-    }
-
-    /// No more room is given: wakes every waiting sender so that it sees why.
-    fn dismiss(&mut self) {
-        self.granted.clear();
-        self.promised.clear();
-        self.reserved = Amount::default();
-        let waiting = std::mem::take(&mut self.waiting);
-        self.woken
-            .extend(waiting.into_values().map(|waiter| waiter.waker));
+        self.room.fill(amount);
+        self.flushes.count_accepted(amount.messages);
     }
 }
 
@@ -605,15 +436,15 @@ pub(crate) struct Audit {
 }
 
 #[cfg(any(test, fuzzing))]
-impl<W> Outbox<W> {
+impl<W: Clone> Outbox<W> {
     pub(crate) fn audit(&self) -> Audit {
         Audit {
-            pending: self.pending,
-            reserved: self.reserved,
-            accepted: self.accepted,
-            left: self.left,
-            waiting: self.waiting.len(),
-            promised: self.promised.len(),
+            pending: self.room.pending(),
+            reserved: self.room.reserved(),
+            accepted: self.flushes.accepted(),
+            left: self.flushes.left(),
+            waiting: self.room.waiting_count(),
+            promised: self.room.promised_count(),
         }
     }
 }

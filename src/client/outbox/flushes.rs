@@ -1,0 +1,114 @@
+//! How many messages were accepted and how many have left, and the flushes that wait in between.
+
+use std::collections::BTreeMap;
+
+#[derive(Debug)]
+pub(super) struct Flushes<W> {
+    accepted: u64,
+    left: u64,
+    next_number: u64,
+    /// Pending flushes, ordered by the message that they wait for.
+    waiting: BTreeMap<FlushTicket, W>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FlushTicket {
+    /// The message that must have left, with all before it.
+    message: u64,
+    /// Tells flushes apart that wait for the same message.
+    number: u64,
+}
+
+/// The flush of a sink.
+#[derive(Debug, Default)]
+pub(crate) struct SinkFlush {
+    pub(super) ticket: Option<FlushTicket>,
+    /// Whether it waits for more than at first.
+    pub(super) extended: bool,
+}
+
+impl SinkFlush {
+    pub(crate) fn is_pending(&self) -> bool {
+        self.ticket.is_some()
+    }
+}
+
+impl<W> Flushes<W> {
+    pub(super) fn new() -> Self {
+        Self {
+            accepted: 0,
+            left: 0,
+            next_number: 0,
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn count_accepted(&mut self, messages: usize) {
+        let count = u64::try_from(messages).unwrap_or(u64::MAX);
+        self.accepted = self.accepted.saturating_add(count);
+    }
+
+    /// Counts messages that have left, and adds the wakers of the flushes that waited for them to
+    /// `woken`.
+    pub(super) fn count_left(&mut self, messages: usize, woken: &mut Vec<W>) {
+        let count = u64::try_from(messages).unwrap_or(u64::MAX);
+        self.left = self.left.saturating_add(count);
+        while let Some(flush) = self.waiting.first_entry()
+            && flush.key().message <= self.left
+        {
+            woken.push(flush.remove());
+        }
+    }
+
+    /// Whether every message has left that a flush waits for. One that has not begun would wait for all
+    /// that was accepted.
+    pub(super) fn is_done(&self, flush: Option<FlushTicket>) -> bool {
+        let message = flush.map_or(self.accepted, |flush| flush.message);
+        self.left >= message
+    }
+
+    /// Waits for what was accepted before the first call. Returns the waker that is replaced.
+    pub(super) fn wait(&mut self, flush: &mut Option<FlushTicket>, waker: W) -> Option<W> {
+        let ticket = *flush.get_or_insert_with(|| {
+            let number = self.next_number;
+            self.next_number = number.wrapping_add(1);
+            FlushTicket {
+                message: self.accepted,
+                number,
+            }
+        });
+        self.waiting.insert(ticket, waker)
+    }
+
+    /// Gives up a flush, and returns its waker.
+    pub(super) fn cancel(&mut self, flush: &mut Option<FlushTicket>) -> Option<W> {
+        self.waiting.remove(&flush.take()?)
+    }
+
+    /// If messages were accepted since the flush of a sink began, lets it begin anew. That happens once:
+    /// a task that sends without pause could delay it for ever. Returns the waker that it had.
+    pub(super) fn extend(&mut self, flush: &mut SinkFlush) -> Option<W> {
+        let ticket = flush.ticket.filter(|_| !flush.extended)?;
+        if ticket.message >= self.accepted {
+            return None;
+        }
+        flush.extended = true;
+        self.cancel(&mut flush.ticket)
+    }
+
+    /// No more messages will leave: adds the wakers of all flushes to `woken`.
+    pub(super) fn dismiss(&mut self, woken: &mut Vec<W>) {
+        woken.extend(std::mem::take(&mut self.waiting).into_values());
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+}

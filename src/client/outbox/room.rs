@@ -1,0 +1,239 @@
+//! The room in the outbox: how much of it is used, and which senders and sinks wait for it.
+
+use std::collections::BTreeMap;
+
+use crate::client::amount::Amount;
+
+#[derive(Debug)]
+pub(super) struct Room<W> {
+    capacity: Amount,
+    /// Accepted, and neither left nor told in `Closed`: the queue and what the engine has.
+    pending: Amount,
+    /// Room that was given to senders and sinks, and is not used yet.
+    reserved: Amount,
+    next_ticket: u64,
+    /// Senders and sinks that wait for room, in order of arrival. Without this order, small messages
+    /// could pass a large one for ever.
+    waiting: BTreeMap<Ticket, Waiter<W>>,
+    /// Senders that were given room, and how much.
+    granted: BTreeMap<Ticket, Amount>,
+    /// Sinks that were promised room for one message, and whether the driver has already found the
+    /// promise unused while other senders waited.
+    promised: BTreeMap<Ticket, bool>,
+}
+
+/// A place in the order of arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+#[derive(Debug)]
+struct Waiter<W> {
+    amount: Amount,
+    is_sink: bool,
+    waker: W,
+}
+
+/// What `poll_ready` has said to a sink.
+#[derive(Debug, Default)]
+pub(crate) enum Seat {
+    #[default]
+    None,
+    /// It waits for room.
+    Waiting(Ticket),
+    /// It was told that it may send one message.
+    Told(Ticket),
+}
+
+/// The room reserved for a sink, whose message is not known in advance.
+pub(super) const PROMISED: Amount = Amount {
+    messages: 1,
+    bytes: 1,
+};
+
+impl<W: Clone> Room<W> {
+    pub(super) fn new(capacity: Amount) -> Self {
+        Self {
+            capacity,
+            pending: Amount::default(),
+            reserved: Amount::default(),
+            next_ticket: 0,
+            waiting: BTreeMap::new(),
+            granted: BTreeMap::new(),
+            promised: BTreeMap::new(),
+        }
+    }
+
+    /// How much was accepted and has not left.
+    pub(super) fn pending(&self) -> Amount {
+        self.pending
+    }
+
+    /// Whether a message may enter that has not waited.
+    #[inline]
+    pub(super) fn admits(&self, amount: Amount) -> bool {
+        self.waiting.is_empty() && self.has_room(amount)
+    }
+
+    /// A parcel that is larger than the whole outbox is let in alone.
+    #[inline]
+    fn has_room(&self, amount: Amount) -> bool {
+        let held = self.pending.plus(self.reserved);
+        held.messages == 0 || held.plus(amount).fits_in(self.capacity)
+    }
+
+    #[inline]
+    pub(super) fn fill(&mut self, amount: Amount) {
+        self.pending = self.pending.plus(amount);
+    }
+
+    pub(super) fn free(&mut self, amount: Amount) {
+        self.pending = self.pending.minus(amount);
+    }
+
+    pub(super) fn free_all(&mut self) {
+        self.pending = Amount::default();
+    }
+
+    // The queue.
+
+    pub(super) fn join_queue(&mut self, amount: Amount, is_sink: bool, waker: W) -> Ticket {
+        let ticket = self.ticket();
+        let waiter = Waiter {
+            amount,
+            is_sink,
+            waker,
+        };
+        self.waiting.insert(ticket, waiter);
+        ticket
+    }
+
+    /// Replaces the waker of a sender or sink that still waits for room, and returns the old one. `None`
+    /// if it does not wait.
+    pub(super) fn replace_waker(&mut self, ticket: Ticket, waker: &W) -> Option<W> {
+        let waiter = self.waiting.get_mut(&ticket)?;
+        Some(std::mem::replace(&mut waiter.waker, waker.clone()))
+    }
+
+    /// Removes a place in the queue, if there is one, and frees the room that was reserved for this
+    /// ticket, if any. Returns the waker of the place.
+    pub(super) fn cancel(&mut self, ticket: Ticket) -> Option<W> {
+        let waiter = self.waiting.remove(&ticket);
+        self.give_back(ticket);
+        waiter.map(|waiter| waiter.waker)
+    }
+
+    /// Frees the room that was reserved for this ticket, if any.
+    pub(super) fn give_back(&mut self, ticket: Ticket) {
+        if let Some(amount) = self.granted.remove(&ticket) {
+            self.reserved = self.reserved.minus(amount);
+        } else if self.promised.remove(&ticket).is_some() {
+            self.reserved = self.reserved.minus(PROMISED);
+        }
+    }
+
+    /// Gives room to the senders at the front of the queue, as long as there is room. Their wakers are
+    /// added to `woken`.
+    pub(super) fn deal(&mut self, woken: &mut Vec<W>) {
+        let deals = self.is_worth_dealing();
+        while deals
+            && let Some((&ticket, waiter)) = self.waiting.first_key_value()
+            && self.has_room(waiter.amount)
+            && let Some(waiter) = self.waiting.remove(&ticket)
+        {
+            if waiter.is_sink {
+                self.promise(ticket);
+            } else {
+                self.granted.insert(ticket, waiter.amount);
+                self.reserved = self.reserved.plus(waiter.amount);
+            }
+            woken.push(waiter.waker);
+        }
+    }
+
+    /// Room is only given once 1/32 of the outbox is free, because waking a sender for each short batch
+    /// of polling costs more than its message. (An empty outbox always satisfies this.)
+    fn is_worth_dealing(&self) -> bool {
+        let most = |of: usize| of.saturating_sub(of / 32);
+        let most = Amount {
+            messages: most(self.capacity.messages),
+            bytes: most(self.capacity.bytes),
+        };
+        self.pending.fits_in(most)
+    }
+
+    /// No more room is given: empties the queue, and adds its wakers to `woken`.
+    pub(super) fn dismiss(&mut self, woken: &mut Vec<W>) {
+        self.granted.clear();
+        self.promised.clear();
+        self.reserved = Amount::default();
+        let waiting = std::mem::take(&mut self.waiting);
+        woken.extend(waiting.into_values().map(|waiter| waiter.waker));
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket = self.next_ticket.wrapping_add(1);
+        ticket
+    }
+
+    // Promises.
+
+    /// Promises room to a sink that has not waited, if it may enter.
+    pub(super) fn try_promise(&mut self) -> Option<Ticket> {
+        if !self.admits(PROMISED) {
+            return None;
+        }
+        let ticket = self.ticket();
+        self.promise(ticket);
+        Some(ticket)
+    }
+
+    fn promise(&mut self, ticket: Ticket) {
+        self.promised.insert(ticket, false);
+        self.reserved = self.reserved.plus(PROMISED);
+    }
+
+    pub(super) fn is_promised(&self, ticket: Ticket) -> bool {
+        self.promised.contains_key(&ticket)
+    }
+
+    /// If senders wait, revokes the promises that were already unused at the previous call, and returns
+    /// whether there may be room to give now.
+    pub(super) fn let_promises_lapse(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            self.promised.values_mut().for_each(|seen| *seen = false);
+            return false;
+        }
+        let mut lapsed = Vec::new();
+        for (ticket, seen) in &mut self.promised {
+            if *seen {
+                lapsed.push(*ticket);
+            }
+            *seen = true;
+        }
+        for ticket in lapsed {
+            self.give_back(ticket);
+        }
+        true
+    }
+
+    /// Whether senders wait while a sink holds a promise that it may never use.
+    pub(super) fn is_contested(&self) -> bool {
+        !self.promised.is_empty() && !self.waiting.is_empty()
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl<W> Room<W> {
+    pub(super) fn reserved(&self) -> Amount {
+        self.reserved
+    }
+
+    pub(super) fn waiting_count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn promised_count(&self) -> usize {
+        self.promised.len()
+    }
+}
