@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,9 +11,10 @@ use futures::Sink;
 use futures::future::BoxFuture;
 use serde::Serialize;
 
-use super::outbox::{Refusal, Seat, SinkFlush, closed_error};
+use super::outbox::{Refusal, closed_error};
 use super::send_error::{SendAllError, SendError, SendJsonError};
-use super::shared::{Shared, State, TurnTicket, Upgrade};
+use super::shared::{Shared, State, Upgrade};
+use super::sink::{SinkError, SinkState};
 use super::task::Task;
 use super::waiting::{Flushing, Sending, Turning};
 use crate::error::{Error, ErrorKind};
@@ -45,37 +45,6 @@ pub struct Handle {
     sink: Option<Box<SinkState>>,
 }
 
-/// How far the `Sink` of a handle is. Each of its three waits has a waker of its own.
-#[derive(Debug)]
-struct SinkState {
-    shared: Arc<Shared>,
-    seat: Seat,
-    flush: SinkFlush,
-    close: Option<TurnTicket>,
-    /// The handle was used other than as a sink. A future of `SinkExt` borrows the handle, so a flush
-    /// that was pending before such a use has been abandoned.
-    used_otherwise: AtomicBool,
-}
-
-impl SinkState {
-    fn forget_flush(&mut self) {
-        let mut flush = std::mem::take(&mut self.flush);
-        if flush.is_pending() {
-            self.shared
-                .outbox(|outbox| outbox.cancel_sink_flush(&mut flush));
-        }
-    }
-}
-
-impl Drop for SinkState {
-    fn drop(&mut self) {
-        self.forget_flush();
-        self.shared.cancel_turn(&mut self.close);
-        let seat = &mut self.seat;
-        self.shared.outbox(|outbox| outbox.leave(seat));
-    }
-}
-
 impl Handle {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, sink: None }
@@ -83,21 +52,14 @@ impl Handle {
 
     fn sink(&mut self) -> &mut SinkState {
         let shared = &self.shared;
-        self.sink.get_or_insert_with(|| {
-            Box::new(SinkState {
-                shared: Arc::clone(shared),
-                seat: Seat::None,
-                flush: SinkFlush::default(),
-                close: None,
-                used_otherwise: AtomicBool::new(false),
-            })
-        })
+        self.sink
+            .get_or_insert_with(|| Box::new(SinkState::new(Arc::clone(shared))))
     }
 
     /// To be called where the handle is used other than as a sink.
     pub(super) fn used_otherwise(&self) {
         if let Some(sink) = &self.sink {
-            sink.used_otherwise.store(true, Ordering::Relaxed);
+            sink.use_otherwise();
         }
     }
 
@@ -406,37 +368,6 @@ impl Clone for Handle {
     }
 }
 
-/// What the [`Sink`]s of this crate fail with.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum SinkError {
-    /// The message was not accepted, and comes back.
-    Refused(SendError),
-    /// The session ended before all that was accepted had left. What had not stands in it.
-    Closed(Closed),
-}
-
-impl fmt::Display for SinkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(error) => error.fmt(f),
-            Self::Closed(_) => f.write_str("the session ended before all messages had left"),
-        }
-    }
-}
-
-impl std::error::Error for SinkError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Refused(error) => std::error::Error::source(error),
-            Self::Closed(closed) => match closed.reason() {
-                Reason::Transport(error) => Some(error),
-                _ => None,
-            },
-        }
-    }
-}
-
 /// `poll_ready` promises room for one message of any size. The outbox therefore holds at most its
 /// [capacity](crate::Builder::outbox), plus one message for each handle that was told it is ready. A
 /// handle that does not use its promise blocks no other sender: while others wait for room the promise
@@ -455,41 +386,22 @@ impl Sink<Message> for Handle {
     type Error = SinkError;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        let SinkState { shared, seat, .. } = self.sink();
-        if shared.outbox(|outbox| outbox.is_ready(seat, cx.waker())) {
-            Poll::Ready(Ok(()))
-        } else {
-            Poll::Pending
-        }
+        self.sink().poll_ready(cx).map(Ok)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
-        let sink = self.sink();
-        // A flush that was given up does not cover this one.
-        sink.forget_flush();
-        let SinkState { shared, seat, .. } = sink;
-        shared
-            .outbox(|outbox| outbox.start_send(seat, message))
+        self.sink()
+            .start_send(message)
             .map_err(|refusal| SinkError::Refused(self.send_error(refusal)))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        let sink = self.sink();
-        if std::mem::take(sink.used_otherwise.get_mut()) {
-            sink.forget_flush();
-        }
-        let SinkState { shared, flush, .. } = sink;
-        match shared.outbox(|outbox| outbox.is_sink_flushed(flush, cx.waker())) {
-            None => Poll::Pending,
-            Some(flushed) => Poll::Ready(flushed.map_err(SinkError::Closed)),
-        }
+        let flushed = self.sink().poll_flush(cx);
+        flushed.map_err(SinkError::Closed)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        self.shared.close();
-        let SinkState { shared, close, .. } = self.sink();
-        let ended = |state: &State| state.closed().cloned();
-        let closed = ready!(shared.poll_turn(close, cx, ended));
+        let closed = ready!(self.sink().poll_close(cx));
         let all_left = closed.uncertain().is_empty() && closed.unsent().is_empty();
         Poll::Ready(if all_left {
             Ok(())

@@ -16,6 +16,7 @@ mod server_url;
 mod session;
 mod settings;
 mod shared;
+mod sink;
 mod start;
 mod task;
 #[cfg(any(test, fuzzing))]
@@ -24,7 +25,8 @@ mod upgrade_memory;
 mod waiting;
 
 pub use builder::Builder;
-pub use handle::{Backlog, Handle, SinkError};
+pub use handle::{Backlog, Handle};
 pub use send_error::{SendAllError, SendError, SendJsonError};
 pub use session::Client;
+pub use sink::SinkError;
 pub use task::Task;

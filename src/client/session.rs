@@ -12,10 +12,11 @@ use futures::stream::{FusedStream, Stream};
 use futures::{Sink, SinkExt as _};
 use serde::Serialize;
 
-use super::handle::{Backlog, Handle, SinkError};
+use super::handle::{Backlog, Handle};
 use super::inbox::{Reader, Side};
 use super::send_error::{SendAllError, SendError, SendJsonError};
 use super::shared::Shared;
+use super::sink::SinkError;
 use super::task::Task;
 use crate::error::Error;
 use crate::event::{Closed, Connected, Event};

@@ -8,7 +8,8 @@ use futures::Sink;
 
 use super::Model;
 use super::wires::Flag;
-use crate::client::handle::{Handle, SinkError};
+use crate::client::handle::Handle;
+use crate::client::sink::SinkError;
 use crate::error::ErrorKind;
 
 /// A handle that is used as a sink, and what it has been told.
