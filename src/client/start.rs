@@ -1,4 +1,4 @@
-//! How a session is put together and begins.
+//! Starts a session: checks the settings, puts the parts together and spawns the driver.
 
 use std::sync::Arc;
 
@@ -26,56 +26,28 @@ pub(crate) struct Started<T: Transport, R: Runtime> {
     pub(crate) span: Span,
 }
 
-/// Checks what was set, and spawns the task of the session.
+/// Checks the settings, and spawns the task of the session.
 pub(super) fn start<T: Transport, R: Runtime>(
     transport: T,
     runtime: R,
-    settings: Settings,
+    mut settings: Settings,
     handlers: Handlers,
 ) -> Result<Started<T, R>, Error> {
-    if let Some(fault) = settings.fault {
+    if let Some(fault) = settings.fault.take() {
         return Err(fault);
     }
     runtime.check().map_err(|error| {
         Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
     })?;
-    let names = choose(&transport.names(), settings.names.as_deref())?;
-    let mut server = ServerUrl::parse(&settings.url, &transport.schemes())?;
-    server.set_path(settings.path.as_deref(), settings.trailing_slash)?;
-    server.add_query(&settings.query);
-    let mut headers = settings.headers;
-    if let Some(name) = FRAMING.iter().find(|name| headers.contains_key(*name)) {
-        let message = format!("the header {name} is not yours to set: each request has its own");
-        return Err(Error::new(ErrorKind::Invalid, message));
-    }
-    if let Some(credentials) = server.credentials
-        && !headers.contains_key(AUTHORIZATION)
-    {
-        headers.insert(AUTHORIZATION, credentials);
-    }
-    let mut config = settings.config;
-    config.transports = names;
-    let mut origin = server.url.origin().ascii_serialization();
-    if let Some(address) = &server.address {
-        origin = format!("unix://{address}");
-    }
-    if settings.remember_upgrade {
-        prefer_remembered(&origin, &mut config.transports);
-    }
+    settings.config.transports = choose(&transport.names(), settings.names.as_deref())?;
     let runtime = Arc::new(runtime);
     let dynamic: Arc<dyn Runtime> = Arc::<R>::clone(&runtime);
-    let mut request = OpenRequest::new("", server.url, Activity::new(Arc::clone(&dynamic)));
-    request.query = server.query;
-    request.address = server.address;
-    request.headers = headers;
-    request.cookies = settings
-        .cookies
-        .then(|| Jar::new(settings.max_cookies, settings.max_cookie_bytes));
-    request.timestamps = settings.timestamps;
-    request.limits = settings.limits;
-    request.limits.body = settings.max_body.unwrap_or(settings.limits.body);
-    request.dial_timeout = config.open_timeout;
-    let remember = settings.remember_upgrade.then_some(origin);
+    let activity = Activity::new(Arc::clone(&dynamic));
+    let request = request(&mut settings, &transport.schemes(), activity)?;
+    let remember = settings.remember_upgrade.then(|| origin(&request));
+    if let Some(origin) = &remember {
+        prefer_remembered(origin, &mut settings.config.transports);
+    }
     let audience = Audience {
         handlers: !handlers.is_empty(),
         messages: if handlers.take_messages() {
@@ -97,7 +69,7 @@ pub(super) fn start<T: Transport, R: Runtime>(
         Arc::clone(&dynamic),
         Arc::new(transport),
         request,
-        config,
+        settings.config,
         remember,
         Log::new(span.clone(), settings.log_contents),
     );
@@ -111,6 +83,47 @@ pub(super) fn start<T: Transport, R: Runtime>(
         handlers,
         span,
     })
+}
+
+/// What each link of the session is opened with. `schemes` are those that the transport takes.
+fn request(
+    settings: &mut Settings,
+    schemes: &[&str],
+    activity: Activity,
+) -> Result<OpenRequest, Error> {
+    let mut server = ServerUrl::parse(&settings.url, schemes)?;
+    server.set_path(settings.path.as_deref(), settings.trailing_slash)?;
+    server.add_query(&settings.query);
+    let mut headers = std::mem::take(&mut settings.headers);
+    if let Some(name) = FRAMING.iter().find(|name| headers.contains_key(*name)) {
+        let message = format!("the header {name} is not yours to set: each request has its own");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    if let Some(credentials) = server.credentials
+        && !headers.contains_key(AUTHORIZATION)
+    {
+        headers.insert(AUTHORIZATION, credentials);
+    }
+    let mut request = OpenRequest::new("", server.url, activity);
+    request.query = server.query;
+    request.address = server.address;
+    request.headers = headers;
+    request.cookies = settings
+        .cookies
+        .then(|| Jar::new(settings.max_cookies, settings.max_cookie_bytes));
+    request.timestamps = settings.timestamps;
+    request.limits = settings.limits;
+    request.limits.body = settings.max_body.unwrap_or(settings.limits.body);
+    request.dial_timeout = settings.config.open_timeout;
+    Ok(request)
+}
+
+/// Where the server is, as the upgrade memory names it.
+fn origin(request: &OpenRequest) -> String {
+    match &request.address {
+        Some(address) => format!("unix://{address}"),
+        None => request.url.origin().ascii_serialization(),
+    }
 }
 
 /// What tells where a body ends. With another's, the server would wait for the rest of a body that
