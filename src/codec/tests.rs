@@ -1,0 +1,202 @@
+//! Packets and their forms on the wire, as tables.
+
+use super::*;
+
+fn limits() -> Limits {
+    Limits::default()
+}
+
+fn message(of: impl Into<Message>) -> Packet {
+    Packet::Message(of.into())
+}
+
+#[test]
+fn the_examples_of_the_protocol() {
+    // engine.io-client: arraybuffer/polling.js:56; engine.io-parser: index.ts:17, :39,
+    // node.ts:27, :99, browser.ts:103; protocol: test-suite.js:232, :260; python-engineio:
+    // test_packet.py:56, :78, :118, test_payload.py:17, :23, :30, :36, :43
+    let open = |text: &str| Packet::Open(text.into());
+    let ping = |text: &str| Packet::Ping(text.into());
+    let pong = |text: &str| Packet::Pong(text.into());
+    for (packets, payload) in [
+        (vec![message("hello")], "4hello"),
+        (vec![message("")], "4"),
+        (vec![message("€ and 🚀")], "4€ and 🚀"),
+        (
+            vec![message("hello"), ping(""), message(vec![1, 2, 3, 4])],
+            "4hello\x1e2\x1ebAQIDBA==",
+        ),
+        (
+            vec![open("{}"), Packet::Close, ping("probe")],
+            "0{}\x1e1\x1e2probe",
+        ),
+        (
+            vec![pong("probe"), Packet::Upgrade, Packet::Noop],
+            "3probe\x1e5\x1e6",
+        ),
+        (
+            vec![
+                open(""),
+                Packet::Close,
+                ping("probe"),
+                pong("probe"),
+                message("test"),
+            ],
+            "0\x1e1\x1e2probe\x1e3probe\x1e4test",
+        ),
+        (
+            vec![
+                message(vec![0, 1, 2]),
+                message("abc"),
+                message(vec![3, 4, 5, 6]),
+                message("def"),
+            ],
+            "bAAEC\x1e4abc\x1ebAwQFBg==\x1e4def",
+        ),
+        (
+            vec![message(vec![0, 1, 2]), message(vec![3, 4, 5, 6])],
+            "bAAEC\x1ebAwQFBg==",
+        ),
+        (vec![message(vec![4, 1, 2, 3])], "bBAECAw=="),
+        (vec![message(Vec::new())], "b"),
+        (vec![message("test"), message(Vec::new())], "4test\x1eb"),
+        (vec![message("123"), message("true")], "4123\x1e4true"),
+    ] {
+        assert_eq!(encode_payload(&packets), payload);
+        let decoded = decode_payload(payload.into(), &limits());
+        assert_eq!(decoded.packets, packets);
+        assert!(decoded.error.is_none());
+    }
+}
+
+#[test]
+fn a_frame_is_the_type_and_the_text_or_the_plain_data() {
+    // engine.io-parser: node.ts:15, :80; python-engineio: test_packet.py:7, :14, :18, :26, :30,
+    // :38, :42, :63, :70, :82, :118
+    let whole = Bytes::from_static(&[0, 4, 1, 2, 3, 255]);
+    for (packet, expected) in [
+        (Packet::Noop, Frame::Text(b'6', "")),
+        (message("text"), Frame::Text(b'4', "text")),
+        (message(""), Frame::Text(b'4', "")),
+        (message("123"), Frame::Text(b'4', "123")),
+        // What looks like a packet is data all the same, and of a slice it is the slice alone.
+        (message(whole.slice(1..5)), Frame::Binary(&[4, 1, 2, 3])),
+        (message(b"4text"), Frame::Binary(b"4text")),
+        (message(b"4"), Frame::Binary(b"4")),
+        (message(Vec::new()), Frame::Binary(b"")),
+    ] {
+        assert_eq!(frame(&packet), expected);
+        let decoded = match expected {
+            Frame::Text(kind, text) => {
+                decode_text(format!("{}{text}", char::from(kind)).into(), &limits())
+            }
+            Frame::Binary(data) => decode_binary(Bytes::copy_from_slice(data), &limits()),
+        };
+        assert_eq!(decoded.unwrap(), packet);
+    }
+}
+
+#[test]
+fn a_payload_is_as_long_as_it_was_said_to_be() {
+    for n in 0..10 {
+        let packets = [message(vec![7; n]), message("è".repeat(n)), Packet::Noop];
+        let said: usize = packets.iter().map(payload_len).sum::<usize>() + 2;
+        assert_eq!(encode_payload(&packets).len(), said);
+    }
+}
+
+#[test]
+fn good_packets_before_a_bad_one_are_kept() {
+    // engine.io-parser: index.ts:26, :54; python-engineio: test_receive_unknown_packet,
+    // test_packet.py:132, test_payload.py:13, :60
+    for (payload, good, named) in [
+        (&b""[..], 0, "empty"),
+        (b"4a\x1e", 1, "empty"),
+        (b"\x1e4a", 0, "empty"),
+        (b"4a\x1e7", 1, "unknown type \"7\""),
+        (b"a123", 0, "unknown type"),
+        (b"{", 0, "unknown type"),
+        (b"{}", 0, "unknown type"),
+        (br#"["a123", "a456"]"#, 0, "unknown type"),
+        (b"bad payload", 0, "base64"),
+        (b"<html>", 0, "unknown type"),
+        ("٤x".as_bytes(), 0, "unknown type"),
+        (b"4a\x1eb*AQID", 1, "base64"),
+        (b"4a\x1ebAQI", 1, "base64"),
+        (b"4a\x1ebAQI_", 1, "base64"),
+        (b"4a\x1ebAQIDBA", 1, "base64"),
+        (b"4a\x1e4\xff\x1e4c", 1, "UTF-8"),
+        (b"4\xff", 0, "UTF-8"),
+    ] {
+        let decoded = decode_payload(Bytes::copy_from_slice(payload), &limits());
+        assert_eq!(decoded.packets.len(), good, "{payload:?}");
+        let error = decoded.error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(error.to_string().contains(named), "{payload:?}: {error}");
+    }
+}
+
+#[test]
+fn the_first_body_of_protocol_3_counts_characters() {
+    for (body, expected) in [
+        (r#"96:0{"sid":"x"}"#, true),
+        (r#"100:0{"sid":"x"}"#, true),
+        (r#":0{"sid":"x"}"#, false),
+        (r#"0{"sid":"x"}"#, false),
+        ("96:1", false),
+        ("96", false),
+        ("", false),
+    ] {
+        assert_eq!(is_protocol_3(body.as_bytes()), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_message_may_look_like_protocol_3() {
+    let decoded = decode_payload(r#"4:0{"x":1}"#.into(), &limits());
+    assert_eq!(decoded.packets, [message(r#":0{"x":1}"#)]);
+    assert!(decoded.error.is_none());
+}
+
+#[test]
+fn a_frame_keeps_the_separator() {
+    let packet = decode_text("4a\x1e4b".into(), &limits()).unwrap();
+    assert_eq!(packet, message("a\x1e4b"));
+    assert_eq!(
+        decode_text("bAQID".into(), &limits()).unwrap(),
+        message(vec![1, 2, 3])
+    );
+}
+
+#[test]
+fn limits_are_exact_and_named() {
+    let limits = Limits::default().message(4).payload_packets(2);
+    assert!(decode_text("41234".into(), &limits).is_ok());
+    let error = decode_text("412345".into(), &limits).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert!(error.to_string().contains("max_message_size"));
+    assert!(decode_text("bAQIDBA==".into(), &limits).is_ok());
+    assert_eq!(
+        decode_text("bAQIDBAU=".into(), &limits).unwrap_err().kind(),
+        ErrorKind::Limit
+    );
+    assert_eq!(
+        decode_binary(Bytes::from_static(b"12345"), &limits)
+            .unwrap_err()
+            .kind(),
+        ErrorKind::Limit
+    );
+    let decoded = decode_payload("4a\x1e4b\x1e4c".into(), &limits);
+    assert_eq!(decoded.packets.len(), 2);
+    assert_eq!(decoded.error.unwrap().kind(), ErrorKind::Limit);
+    assert!(decode_payload("4a\x1e4b".into(), &limits).error.is_none());
+}
+
+#[test]
+fn a_payload_of_50_000_packets_is_taken() {
+    // python-engineio: test_payload.py:64
+    let body = vec!["4x"; 50_000].join("\x1e");
+    let decoded = decode_payload(body.into(), &limits());
+    assert_eq!(decoded.packets.len(), 50_000);
+    assert!(decoded.error.is_none());
+}
