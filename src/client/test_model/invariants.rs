@@ -31,8 +31,8 @@ impl Model {
             "{pending:?} and {reserved:?} of {:?}",
             self.capacity
         );
-        let world = self.world.borrow();
-        let accepted = world.accepted_count();
+        let state = self.state.borrow();
+        let accepted = state.accepted_count();
         let Audit {
             accepted: told,
             left,
@@ -40,13 +40,13 @@ impl Model {
         } = self.handle().shared().state().outbox.audit();
         assert_eq!(accepted, told, "what was told to be accepted was");
         assert!(
-            left <= world.wire.len() as u64,
+            left <= state.wire.len() as u64,
             "more has left than was sent"
         );
-        if world.closing || self.has_closed() {
+        if state.closing || self.has_closed() {
             return;
         }
-        let waiting = world.users.values().filter(|user| user.is_send());
+        let waiting = state.users.values().filter(|user| user.is_send());
         let first = waiting
             .clone()
             .filter(|user| user.queues())
@@ -65,15 +65,15 @@ impl Model {
         self.run_driver_until_idle();
         self.rethrow();
         let ids: Vec<u64> = {
-            let world = self.world.borrow();
-            let users = world.users.iter();
+            let state = self.state.borrow();
+            let users = state.users.iter();
             let at_rest = users.filter(|(_, user)| !user.woken.is_set() && user.begun.is_some());
             at_rest.map(|(id, _)| *id).collect()
         };
         for id in ids {
             let woken = {
-                let world = self.world.borrow();
-                world.users.get(&id).is_none_or(|user| user.woken.is_set())
+                let state = self.state.borrow();
+                state.users.get(&id).is_none_or(|user| user.woken.is_set())
             };
             assert!(
                 woken || self.poll_user(id) || self.is_over(),
@@ -87,11 +87,11 @@ impl Model {
 
     pub(super) fn check_liveness(&self) {
         let audit = self.audit();
-        let world = self.world.borrow();
-        if !world.open || world.closing || world.driver.is_none() || self.has_closed() {
+        let state = self.state.borrow();
+        if !state.open || state.closing || state.driver.is_none() || self.has_closed() {
             return;
         }
-        if audit.accepted == 0 && audit.waiting > 0 && world.wire.is_empty() {
+        if audit.accepted == 0 && audit.waiting > 0 && state.wire.is_empty() {
             // Perhaps the open packet has not been read yet.
             return;
         }
@@ -108,10 +108,10 @@ impl Model {
             return;
         }
         let mut queue: Vec<(u64, Amount)> = Vec::new();
-        for user in world.users.values().filter(|user| user.queues()) {
+        for user in state.users.values().filter(|user| user.queues()) {
             queue.push((user.begun.unwrap_or_default(), user.amount));
         }
-        let sinks = world.sinks.iter().filter(|sink| sink.ready.waits());
+        let sinks = state.sinks.iter().filter(|sink| sink.ready.waits());
         let sinks = sinks.filter_map(|sink| sink.ready.begun);
         let sinks: Vec<u64> = sinks.collect();
         let Some((_, first)) = queue.into_iter().min_by_key(|(begun, _)| *begun) else {
@@ -129,7 +129,7 @@ impl Model {
             "there is room for {first:?} beside {held:?}, and nobody was given it"
         );
         // What is reserved belongs to those who were woken, and to nobody else.
-        let granted = world
+        let granted = state
             .users
             .values()
             .filter(|user| user.is_send() && user.woken.is_set());
@@ -141,14 +141,14 @@ impl Model {
 
     /// All who wait were woken by the end.
     pub(super) fn check_wakes(&self) {
-        let world = self.world.borrow();
-        for user in world.users.values() {
+        let state = self.state.borrow();
+        for user in state.users.values() {
             assert!(
                 user.begun.is_none() || user.woken.is_set(),
                 "one who waits does not hear of the end"
             );
         }
-        for sink in &world.sinks {
+        for sink in &state.sinks {
             for pending in [&sink.ready, &sink.flush, &sink.close] {
                 assert!(!pending.waits(), "a sink does not hear of the end");
             }
@@ -158,17 +158,17 @@ impl Model {
     /// Accepted = left ++ uncertain ++ unsent, in order, and no group was torn.
     pub(super) fn check_account(&self, closed: &Closed) {
         let left = usize::try_from(self.audit().left).unwrap();
-        let world = self.world.borrow();
-        let under_way = &world.wire[left..];
+        let state = self.state.borrow();
+        let under_way = &state.wire[left..];
         assert!(
             closed.uncertain().starts_with(under_way),
             "what was under way is uncertain"
         );
-        let mut all = world.wire[..left].to_vec();
+        let mut all = state.wire[..left].to_vec();
         all.extend_from_slice(closed.uncertain());
         all.extend_from_slice(closed.unsent());
         let mut parcels: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        for (number, accepted) in world.accepted.iter().enumerate() {
+        for (number, accepted) in state.accepted.iter().enumerate() {
             for (place, label) in accepted.labels.iter().enumerate() {
                 parcels.insert(label.as_text().unwrap(), (number, place));
             }
@@ -180,7 +180,7 @@ impl Model {
             let found = parcels.get(label.as_text().unwrap());
             let &(number, place) = found.expect("it was not accepted");
             assert_eq!(place, 0, "the group has no beginning");
-            let accepted = &world.accepted[number];
+            let accepted = &state.accepted[number];
             let end = at + accepted.labels.len();
             assert_eq!(all.get(at..end), Some(&accepted.labels[..]), "a torn group");
             assert!(latest < accepted.done, "accepted later, and sent before");

@@ -1,10 +1,11 @@
 //! A model of everything around the client: users who begin, give up and forget their calls at any
 //! moment, a transport whose calls end in any order and in any way, and a clock. Bytes decide what
-//! happens, and what must hold is checked as it goes. Random bytes come from the tests, better ones
-//! from the fuzzer. (The engine alone has a model of its own, in `engine/test_model/`.)
+//! happens next, and the model checks after each step what must hold. The bytes are random in the tests,
+//! and chosen by coverage in the fuzzer. (The engine alone has a model of its own, in
+//! `engine/test_model/`.)
 //!
-//! What another thread could do between two steps of the driver is done here within them: whenever the
-//! client calls out (to the clock, to the transport, to a waker) a user may act.
+//! The model has one thread. Instead of other threads, a user may act whenever the client calls the
+//! clock, the transport or a waker.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,36 +16,42 @@
     reason = "what fails here fails a test"
 )]
 
+mod driver;
 mod invariants;
+mod runtime;
 mod sinks;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod transport;
 mod users;
-mod wires;
+mod waker;
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, TryLockError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
+use runtime::ModelRuntime;
 use sinks::SinkUser;
+use transport::{Call, ModelTransport, Planned};
 use users::User;
-use wires::{Answer, Call, CallKind, Clock, Flag, Planned, Wires};
+use waker::Flag;
 
 use super::amount::Amount;
 use super::builder::Builder;
 use super::handle::Handle;
 use super::outbox::Audit;
 use super::session::Client;
-use crate::event::Event;
 use crate::limits::Capacity;
-use crate::packet::{Message, Packet};
+use crate::packet::Message;
 
 const OPEN: &str =
     r#"{"sid":"S","upgrades":["websocket"],"pingInterval":900,"pingTimeout":600,"maxPayload":60}"#;
@@ -95,11 +102,11 @@ struct Model {
     /// Whether wakers panic, and transports when they are dropped.
     panics: bool,
     sinks: usize,
-    world: RefCell<World>,
+    state: RefCell<ModelState>,
 }
 
-/// What steps change. It is not borrowed while the client is called.
-struct World {
+/// What the steps change. It is not borrowed while the client is called.
+struct ModelState {
     bytes: Vec<u8>,
     at: usize,
     /// How many steps within steps there are now.
@@ -108,7 +115,7 @@ struct World {
     failure: Option<Box<dyn Any + Send>>,
     driver: Option<BoxFuture<'static, ()>>,
     driver_woken: Arc<Flag>,
-    client: Option<Client<Wires, Clock>>,
+    client: Option<Client<ModelTransport, ModelRuntime>>,
     handle: Option<Handle>,
     users: BTreeMap<u64, User>,
     sinks: Vec<SinkUser>,
@@ -133,7 +140,33 @@ struct Accepted {
     done: u64,
 }
 
-impl World {
+impl ModelState {
+    fn new(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.to_vec(),
+            at: 0,
+            // Nobody acts before the client is there.
+            depth: u32::MAX,
+            failure: None,
+            driver: None,
+            driver_woken: Flag::new(),
+            client: None,
+            handle: None,
+            users: BTreeMap::new(),
+            sinks: Vec::new(),
+            ticks: 0,
+            numbers: 0,
+            accepted: Vec::new(),
+            closing: false,
+            open: false,
+            calls: BTreeMap::new(),
+            links: 0,
+            wire: Vec::new(),
+            now: Duration::ZERO,
+            timers: BTreeMap::new(),
+        }
+    }
+
     fn tick(&mut self) -> u64 {
         self.ticks += 1;
         self.ticks
@@ -159,54 +192,26 @@ impl World {
     }
 }
 
+/// The capacity of the outbox that two bits select.
+fn capacity(bits: u8) -> Amount {
+    let (messages, bytes) = match bits {
+        0 => (1, 10),
+        1 => (3, 1000),
+        2 => (100, 50),
+        _ => (64, 10_000),
+    };
+    Amount { messages, bytes }
+}
+
 impl Model {
     fn new(settings: u8, bytes: &[u8]) -> Rc<Self> {
-        let capacity = match settings & 3 {
-            0 => Amount {
-                messages: 1,
-                bytes: 10,
-            },
-            1 => Amount {
-                messages: 3,
-                bytes: 1000,
-            },
-            2 => Amount {
-                messages: 100,
-                bytes: 50,
-            },
-            _ => Amount {
-                messages: 64,
-                bytes: 10_000,
-            },
-        };
+        let capacity = capacity(settings & 3);
         let model = Rc::new(Self {
             capacity,
             large: settings & 4 != 0 || capacity.bytes < 50,
             panics: settings & 64 != 0,
             sinks: if settings & 8 != 0 { 3 } else { 0 },
-            world: RefCell::new(World {
-                bytes: bytes.to_vec(),
-                at: 0,
-                // Nobody acts before all is there.
-                depth: u32::MAX,
-                failure: None,
-                driver: None,
-                driver_woken: Flag::new(),
-                client: None,
-                handle: None,
-                users: BTreeMap::new(),
-                sinks: Vec::new(),
-                ticks: 0,
-                numbers: 0,
-                accepted: Vec::new(),
-                closing: false,
-                open: false,
-                calls: BTreeMap::new(),
-                links: 0,
-                wire: Vec::new(),
-                now: Duration::ZERO,
-                timers: BTreeMap::new(),
-            }),
+            state: RefCell::new(ModelState::new(bytes)),
         });
         RUNNING.set(Some(Rc::clone(&model)));
         let transports: &[&str] = match settings >> 4 & 3 {
@@ -215,7 +220,7 @@ impl Model {
             2 => &["polling"],
             _ => &["websocket", "polling"],
         };
-        let client = Builder::new("http://localhost/", Wires, Clock)
+        let client = Builder::new("http://localhost/", ModelTransport, ModelRuntime)
             .transports(transports.iter().copied())
             .outbox(Capacity {
                 messages: capacity.messages,
@@ -226,28 +231,28 @@ impl Model {
             .unwrap();
         let handle = client.handle();
         {
-            let mut world = model.world.borrow_mut();
+            let mut state = model.state.borrow_mut();
             let sink = || SinkUser::new(handle.clone());
-            world.sinks = std::iter::repeat_with(sink).take(model.sinks).collect();
-            world.handle = Some(handle);
-            world.client = Some(client);
-            world.driver_woken.set();
-            world.depth = 0;
+            state.sinks = std::iter::repeat_with(sink).take(model.sinks).collect();
+            state.handle = Some(handle);
+            state.client = Some(client);
+            state.driver_woken.set();
+            state.depth = 0;
         }
         model
     }
 
     fn has_bytes(&self) -> bool {
-        let world = self.world.borrow();
-        world.at < world.bytes.len()
+        let state = self.state.borrow();
+        state.at < state.bytes.len()
     }
 
     fn is_over(&self) -> bool {
-        self.world.borrow().driver.is_none()
+        self.state.borrow().driver.is_none()
     }
 
     fn handle(&self) -> Handle {
-        self.world.borrow().handle.clone().expect("there is one")
+        self.state.borrow().handle.clone().expect("there is one")
     }
 
     fn audit(&self) -> Audit {
@@ -255,11 +260,11 @@ impl Model {
     }
 
     fn byte(&self) -> u8 {
-        self.world.borrow_mut().byte()
+        self.state.borrow_mut().byte()
     }
 
     fn tick(&self) -> u64 {
-        self.world.borrow_mut().tick()
+        self.state.borrow_mut().tick()
     }
 
     /// Now and then, where a panic of the user's is to be borne.
@@ -272,214 +277,18 @@ impl Model {
 
     /// A failure that was caught on its way.
     fn rethrow(&self) {
-        let failure = self.world.borrow_mut().failure.take();
+        let failure = self.state.borrow_mut().failure.take();
         if let Some(failure) = failure {
             resume_unwind(failure);
         }
-    }
-
-    /// A user acts on another thread, while the client is busy on this one.
-    fn interrupt(&self) {
-        {
-            let Ok(mut world) = self.world.try_borrow_mut() else {
-                // The model itself drops a waker.
-                return;
-            };
-            if world.depth >= 2 || world.failure.is_some() || world.at >= world.bytes.len() {
-                return;
-            }
-            if !world.byte().is_multiple_of(4) {
-                return;
-            }
-            world.depth += 1;
-        }
-        let acted = catch_unwind(AssertUnwindSafe(|| self.act()));
-        let mut world = self.world.borrow_mut();
-        world.depth -= 1;
-        if let Err(failure) = acted {
-            world.failure = Some(failure);
-        }
-    }
-
-    /// Something happens.
-    fn step(&self) {
-        match self.byte() % 16 {
-            0..=7 => self.act(),
-            8 | 9 => self.run_driver(1),
-            10 => self.run_driver(100),
-            11..=13 => self.end_a_call(),
-            14 => self.pass_time(),
-            _ => match self.byte() % 8 {
-                0 => self.end_the_driver(),
-                _ => self.be_quiet(),
-            },
-        }
-    }
-
-    /// A user does something.
-    fn act(&self) {
-        match self.byte() % 16 {
-            0..=4 => self.begin(),
-            5..=7 => self.poll_one(),
-            8 | 9 => self.poll_woken(),
-            10 => self.drop_one(),
-            11..=14 => self.use_a_sink(),
-            _ => match self.byte() {
-                0..=7 => self.close(),
-                8..=11 => {
-                    // Its events are nobody's concern then.
-                    let client = self.world.borrow_mut().client.take();
-                    self.world.borrow_mut().closing |= client.is_some();
-                    drop(client);
-                }
-                _ => self.read(),
-            },
-        }
-    }
-
-    fn close(&self) {
-        self.world.borrow_mut().closing = true;
-        self.handle().close();
-    }
-
-    /// Takes out what came.
-    fn read(&self) {
-        let client = self.world.borrow_mut().client.take();
-        if let Some(mut client) = client {
-            let mut cx = Context::from_waker(Waker::noop());
-            while let Poll::Ready(Some(event)) =
-                futures::Stream::poll_next(Pin::new(&mut client), &mut cx)
-            {
-                if matches!(event, Event::Closed(_)) {
-                    break;
-                }
-            }
-            self.world.borrow_mut().client = Some(client);
-        }
-    }
-
-    // The driver, the transport and the clock.
-
-    fn run_driver(&self, polls: u32) {
-        for _ in 0..polls {
-            let (mut driver, woken) = {
-                let mut world = self.world.borrow_mut();
-                if !world.driver_woken.take() {
-                    return;
-                }
-                let Some(driver) = world.driver.take() else {
-                    return;
-                };
-                (driver, Arc::clone(&world.driver_woken))
-            };
-            let waker = Waker::from(woken);
-            let polled = catch_unwind(AssertUnwindSafe(|| {
-                driver.poll_unpin(&mut Context::from_waker(&waker))
-            }));
-            match polled {
-                Ok(Poll::Pending) => self.world.borrow_mut().driver = Some(driver),
-                Ok(Poll::Ready(())) => drop(driver),
-                // As a runtime does with a task that panics.
-                Err(panic) if panic.is::<Planned>() => drop(driver),
-                Err(panic) => resume_unwind(panic),
-            }
-        }
-    }
-
-    fn run_driver_until_idle(&self) {
-        self.run_driver(1000);
-        let world = self.world.borrow();
-        assert!(
-            world.driver.is_none() || !world.driver_woken.is_set(),
-            "the driver never comes to rest"
-        );
-    }
-
-    fn end_the_driver(&self) {
-        let driver = self.world.borrow_mut().driver.take();
-        drop(driver);
-    }
-
-    fn end_a_call(&self) {
-        let waker = {
-            let mut world = self.world.borrow_mut();
-            let choice = usize::from(world.byte());
-            let Some(at) = (choice / 16).checked_rem(world.calls.len()) else {
-                return;
-            };
-            let (id, kind) = {
-                let (id, call) = world.calls.iter().nth(at).expect("it is one of them");
-                (*id, call.kind)
-            };
-            let how = choice % 16;
-            let answer = match (kind, how) {
-                (_, 15) if world.byte() < 32 => Answer::Panic,
-                (CallKind::Open(_) | CallKind::Send | CallKind::Close, 14) => Answer::Failed,
-                (CallKind::Open(_) | CallKind::Send | CallKind::Close, _) => Answer::Ok,
-                (CallKind::Receive { first: true, .. }, 14) => Answer::Failed,
-                (CallKind::Receive { first: true, .. }, _) => {
-                    world.open = true;
-                    Answer::Packets(vec![Packet::Open(OPEN.into())])
-                }
-                (CallKind::Receive { probe: true, .. }, 12..) => Answer::Failed,
-                (CallKind::Receive { probe: true, .. }, 0..=10) => {
-                    Answer::Packets(vec![Packet::Pong("probe".into())])
-                }
-                (CallKind::Receive { .. }, 14) => {
-                    if world.byte() < 64 {
-                        Answer::Failed
-                    } else {
-                        Answer::Packets(vec![Packet::Close])
-                    }
-                }
-                (CallKind::Receive { .. }, 8..) => {
-                    Answer::Packets(vec![Packet::Message("hello".into())])
-                }
-                (CallKind::Receive { .. }, 4..=7) => Answer::Packets(vec![Packet::Ping("".into())]),
-                (CallKind::Receive { .. }, _) => Answer::Packets(vec![Packet::Noop]),
-            };
-            let call = world.calls.get_mut(&id).expect("it is there");
-            // The server speaks on the session's link alone.
-            let _ = call.link;
-            call.answer = Some(answer);
-            call.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn pass_time(&self) {
-        let choice = self.byte();
-        {
-            let mut world = self.world.borrow_mut();
-            if choice >= 128 {
-                let next = world.timers.values().map(|(at, _)| *at).min();
-                world.now = world.now.max(next.unwrap_or_default());
-            } else {
-                world.now += Duration::from_millis(u64::from(choice));
-            }
-        }
-        self.fire_timers();
-    }
-
-    fn fire_timers(&self) {
-        let due: Vec<Waker> = {
-            let mut world = self.world.borrow_mut();
-            let now = world.now;
-            let timers = world.timers.values_mut();
-            let due = timers.filter(|(at, _)| *at <= now);
-            due.filter_map(|(_, waker)| waker.take()).collect()
-        };
-        due.into_iter().for_each(Waker::wake);
     }
 
     /// Everything comes to an end: the user closes, and nobody does anything any more. Then everybody
     /// hears of it, and every message is accounted for.
     fn finish(&self) {
         {
-            let mut world = self.world.borrow_mut();
-            world.bytes.clear();
+            let mut state = self.state.borrow_mut();
+            state.bytes.clear();
         }
         self.close();
         for round in 0.. {
@@ -490,16 +299,16 @@ impl Model {
                 break;
             }
             {
-                let mut world = self.world.borrow_mut();
-                let next = world.timers.values().map(|(at, _)| *at).min();
-                world.now = world.now.max(next.expect("something is to come"));
+                let mut state = self.state.borrow_mut();
+                let next = state.timers.values().map(|(at, _)| *at).min();
+                state.now = state.now.max(next.expect("something is to come"));
             }
             self.fire_timers();
         }
         self.check_wakes();
         let closed = self.handle().wait().now_or_never();
         self.check_account(&closed.expect("the end is known"));
-        let ids: Vec<u64> = self.world.borrow().users.keys().copied().collect();
+        let ids: Vec<u64> = self.state.borrow().users.keys().copied().collect();
         for id in ids {
             assert!(!self.poll_user(id), "it waits for ever");
         }
@@ -507,51 +316,17 @@ impl Model {
             self.poll_ready(at);
             self.poll_flush(at);
             self.poll_close(at);
-            let world = self.world.borrow();
-            let sink = &world.sinks[at];
+            let state = self.state.borrow();
+            let sink = &state.sinks[at];
             assert!(sink.told && sink.flush.begun.is_none() && sink.close.begun.is_none());
         }
-        let mut world = self.world.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let rest = (
-            world.client.take(),
-            std::mem::take(&mut world.sinks),
-            world.handle.take(),
+            state.client.take(),
+            std::mem::take(&mut state.sinks),
+            state.handle.take(),
         );
-        drop(world);
+        drop(state);
         drop(rest);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
-
-        #[test]
-        fn whatever_users_and_links_do(bytes in vec(any::<u8>(), 1..600)) {
-            super::check(&bytes);
-        }
-    }
-
-    /// What the fuzz target `client` has come upon, without it.
-    #[test]
-    fn what_the_fuzzer_has_kept() {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
-        // The package leaves the folder out.
-        if !std::path::Path::new(root).exists() {
-            return;
-        }
-        let seeds = std::fs::read_dir(format!("{root}/corpus/client")).unwrap();
-        let mut count = 0;
-        for seed in seeds {
-            let path = seed.unwrap().path();
-            println!("{}", path.display());
-            super::check(&std::fs::read(path).unwrap());
-            count += 1;
-        }
-        assert!(count > 0);
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use futures::Sink;
 
 use super::Model;
-use super::wires::Flag;
+use super::waker::Flag;
 use crate::client::handle::Handle;
 use crate::client::sink::SinkError;
 use crate::error::ErrorKind;
@@ -76,14 +76,14 @@ impl Model {
             13 => {
                 let fresh = SinkUser::new(self.handle());
                 let old = {
-                    let mut world = self.world.borrow_mut();
-                    let in_use = world.sinks[at].handle.is_none();
-                    (!in_use).then(|| std::mem::replace(&mut world.sinks[at], fresh))
+                    let mut state = self.state.borrow_mut();
+                    let in_use = state.sinks[at].handle.is_none();
+                    (!in_use).then(|| std::mem::replace(&mut state.sinks[at], fresh))
                 };
                 drop(old);
             }
             14 if self.byte() < 16 => {
-                self.world.borrow_mut().closing = true;
+                self.state.borrow_mut().closing = true;
                 self.poll_close(at);
             }
             15 => self.use_otherwise(at),
@@ -93,7 +93,7 @@ impl Model {
 
     /// Sends by the handle of a sink, which ends what it had begun to flush.
     fn use_otherwise(&self, at: usize) {
-        let message = self.world.borrow_mut().label(1);
+        let message = self.state.borrow_mut().label(1);
         let queues = self.somebody_queues();
         let begun = self.tick();
         let Some(handle) = self.take_sink(at) else {
@@ -101,8 +101,8 @@ impl Model {
         };
         let sent = handle.try_send(message.clone());
         {
-            let mut world = self.world.borrow_mut();
-            let sink = &mut world.sinks[at];
+            let mut state = self.state.borrow_mut();
+            let sink = &mut state.sinks[at];
             sink.handle = Some(handle);
             sink.befores.clear();
         }
@@ -113,7 +113,7 @@ impl Model {
     }
 
     pub(super) fn take_sink(&self, at: usize) -> Option<Handle> {
-        self.world.borrow_mut().sinks[at].handle.take()
+        self.state.borrow_mut().sinks[at].handle.take()
     }
 
     pub(super) fn poll_ready(&self, at: usize) {
@@ -121,10 +121,10 @@ impl Model {
         let Some(mut handle) = self.take_sink(at) else {
             return;
         };
-        let waker = self.world.borrow_mut().sinks[at].ready.new_waker();
+        let waker = self.state.borrow_mut().sinks[at].ready.new_waker();
         let polled = Pin::new(&mut handle).poll_ready(&mut Context::from_waker(&waker));
-        let mut world = self.world.borrow_mut();
-        let sink = &mut world.sinks[at];
+        let mut state = self.state.borrow_mut();
+        let sink = &mut state.sinks[at];
         sink.handle = Some(handle);
         sink.told = polled.is_ready();
         // Its place in the queue may be a new one, if what it was promised has lapsed.
@@ -133,24 +133,24 @@ impl Model {
 
     pub(super) fn start_send(&self, at: usize) {
         let message = {
-            let mut world = self.world.borrow_mut();
-            let length = usize::from(world.byte()) % 45;
-            world.label(length)
+            let mut state = self.state.borrow_mut();
+            let length = usize::from(state.byte()) % 45;
+            state.label(length)
         };
         let begun = self.tick();
         let Some(mut handle) = self.take_sink(at) else {
             return;
         };
         let told = {
-            let mut world = self.world.borrow_mut();
-            let sink = &mut world.sinks[at];
+            let mut state = self.state.borrow_mut();
+            let sink = &mut state.sinks[at];
             sink.ready.begun = None;
             sink.befores.clear();
             sink.flush.begun = None;
             std::mem::take(&mut sink.told)
         };
         let sent = Pin::new(&mut handle).start_send(message.clone());
-        self.world.borrow_mut().sinks[at].handle = Some(handle);
+        self.state.borrow_mut().sinks[at].handle = Some(handle);
         match sent {
             Ok(()) => self.accepted(vec![message], begun),
             Err(SinkError::Refused(error)) => {
@@ -172,16 +172,16 @@ impl Model {
             return;
         };
         let waker = {
-            let mut world = self.world.borrow_mut();
-            let before = world.accepted_count();
-            let sink = &mut world.sinks[at];
+            let mut state = self.state.borrow_mut();
+            let before = state.accepted_count();
+            let sink = &mut state.sinks[at];
             sink.befores.push(before);
             sink.flush.new_waker()
         };
         let polled = Pin::new(&mut handle).poll_flush(&mut Context::from_waker(&waker));
         let left = self.audit().left;
-        let mut world = self.world.borrow_mut();
-        let sink = &mut world.sinks[at];
+        let mut state = self.state.borrow_mut();
+        let sink = &mut state.sinks[at];
         sink.handle = Some(handle);
         match polled {
             Poll::Pending => {
@@ -204,11 +204,11 @@ impl Model {
         let Some(mut handle) = self.take_sink(at) else {
             return;
         };
-        let waker = self.world.borrow_mut().sinks[at].close.new_waker();
+        let waker = self.state.borrow_mut().sinks[at].close.new_waker();
         let polled = Pin::new(&mut handle).poll_close(&mut Context::from_waker(&waker));
         let closed = self.has_closed();
-        let mut world = self.world.borrow_mut();
-        let sink = &mut world.sinks[at];
+        let mut state = self.state.borrow_mut();
+        let sink = &mut state.sinks[at];
         sink.handle = Some(handle);
         sink.close.begun = polled.is_pending().then_some(begun);
         assert!(polled.is_pending() || closed);

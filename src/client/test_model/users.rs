@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::sinks::SinkUser;
-use super::wires::Flag;
+use super::waker::Flag;
 use super::{Accepted, Amount, Model};
 use crate::error::ErrorKind;
 use crate::packet::Message;
@@ -55,7 +55,7 @@ impl Model {
         let handle = self.handle();
         let mut labels = Vec::new();
         {
-            let mut world = self.world.borrow_mut();
+            let mut state = self.state.borrow_mut();
             let most = if self.large {
                 45
             } else {
@@ -67,8 +67,8 @@ impl Model {
                 _ => 1,
             };
             for _ in 0..count {
-                let length = usize::from(world.byte()) % most;
-                labels.push(world.label(length));
+                let length = usize::from(state.byte()) % most;
+                labels.push(state.label(length));
             }
             if !self.large && !amount_of(&labels).fits_in(self.capacity) {
                 labels.truncate(1);
@@ -102,7 +102,7 @@ impl Model {
             before: 0,
         };
         let id = self.tick();
-        self.world.borrow_mut().users.insert(id, user);
+        self.state.borrow_mut().users.insert(id, user);
         self.poll_user(id);
     }
 
@@ -125,7 +125,7 @@ impl Model {
     pub(super) fn check_refusal(&self, kind: ErrorKind, besides: &[ErrorKind]) {
         match kind {
             ErrorKind::Closed => {
-                assert!(self.world.borrow().closing || self.has_closed());
+                assert!(self.state.borrow().closing || self.has_closed());
             }
             ErrorKind::TooLarge | ErrorKind::NeedsFrames => {}
             kind => assert!(besides.contains(&kind), "{kind:?}"),
@@ -140,10 +140,10 @@ impl Model {
         if labels.is_empty() {
             return;
         }
-        let mut world = self.world.borrow_mut();
-        assert!(world.open, "before the session is open");
-        let done = world.tick();
-        world.accepted.push(Accepted {
+        let mut state = self.state.borrow_mut();
+        assert!(state.open, "before the session is open");
+        let done = state.tick();
+        state.accepted.push(Accepted {
             labels,
             begun,
             done,
@@ -153,22 +153,22 @@ impl Model {
     /// Whether somebody waits for room who has not been given any.
     pub(super) fn somebody_queues(&self) -> bool {
         let waiting = self.audit().waiting > 0;
-        let world = self.world.borrow();
-        if world.depth > 0 {
+        let state = self.state.borrow();
+        if state.depth > 0 {
             // Somebody may have been given room, and be about to be woken.
             return waiting;
         }
-        let users = world.users.values().any(User::queues);
+        let users = state.users.values().any(User::queues);
         let queues = |sink: &SinkUser| sink.handle.is_some() && sink.ready.waits();
-        users || world.sinks.iter().any(queues)
+        users || state.sinks.iter().any(queues)
     }
 
     pub(super) fn choose_user(&self) -> Option<u64> {
-        let mut world = self.world.borrow_mut();
-        let choice = usize::from(world.byte());
-        let count = world.users.len();
+        let mut state = self.state.borrow_mut();
+        let choice = usize::from(state.byte());
+        let count = state.users.len();
         let at = choice.checked_rem(count)?;
-        world.users.keys().nth(at).copied()
+        state.users.keys().nth(at).copied()
     }
 
     pub(super) fn poll_one(&self) {
@@ -179,8 +179,8 @@ impl Model {
 
     pub(super) fn poll_woken(&self) {
         let woken: Vec<u64> = {
-            let world = self.world.borrow();
-            let woken = world.users.iter().filter(|(_, user)| user.woken.is_set());
+            let state = self.state.borrow();
+            let woken = state.users.iter().filter(|(_, user)| user.woken.is_set());
             woken.map(|(id, _)| *id).collect()
         };
         for id in woken {
@@ -190,13 +190,13 @@ impl Model {
 
     pub(super) fn drop_one(&self) {
         if let Some(id) = self.choose_user() {
-            let user = self.world.borrow_mut().users.get_mut(&id).and_then(|user| {
+            let user = self.state.borrow_mut().users.get_mut(&id).and_then(|user| {
                 let future = user.future.take()?;
                 user.labels.clear();
                 Some(future)
             });
             if user.is_some() {
-                self.world.borrow_mut().users.remove(&id);
+                self.state.borrow_mut().users.remove(&id);
             }
             drop(user);
         }
@@ -207,9 +207,9 @@ impl Model {
         let queues = self.somebody_queues();
         let begun = self.tick();
         let (mut future, woken, first) = {
-            let mut world = self.world.borrow_mut();
-            let before = world.accepted_count();
-            let Some(user) = world.users.get_mut(&id) else {
+            let mut state = self.state.borrow_mut();
+            let before = state.accepted_count();
+            let Some(user) = state.users.get_mut(&id) else {
                 return false;
             };
             let Some(future) = user.future.take() else {
@@ -226,13 +226,13 @@ impl Model {
         let waker = Waker::from(woken);
         let polled = future.poll_unpin(&mut Context::from_waker(&waker));
         let Poll::Ready(outcome) = polled else {
-            let mut world = self.world.borrow_mut();
-            let user = world.users.get_mut(&id).expect("only dropped when at rest");
+            let mut state = self.state.borrow_mut();
+            let user = state.users.get_mut(&id).expect("only dropped when at rest");
             user.future = Some(future);
             user.begun.get_or_insert(begun);
             return true;
         };
-        let user = self.world.borrow_mut().users.remove(&id).expect("as above");
+        let user = self.state.borrow_mut().users.remove(&id).expect("as above");
         match outcome {
             Outcome::Sent(Ok(())) => {
                 assert!(

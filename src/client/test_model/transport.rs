@@ -1,71 +1,21 @@
-//! What the client calls: a transport whose calls end as the model says, and its clock.
+//! The transport that the client calls: the model decides when each call ends, and how.
 
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
-use futures::future::BoxFuture;
 
 use super::running;
+use super::waker::interrupt;
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::packet::Packet;
-use crate::runtime::{Address, BoxedStream, Runtime};
+use crate::runtime::Runtime;
 use crate::transport::{Framing, Link, OpenRequest, PacketReceiver, PacketSender, Transport};
-
-/// A waker that remembers that it was called.
-pub(super) struct Flag(AtomicBool);
-
-impl Flag {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicBool::new(false)))
-    }
-
-    pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
-    }
-}
-
-impl Wake for Flag {
-    fn wake(self: Arc<Self>) {
-        self.set();
-        interrupt();
-        if let Some(model) = running()
-            && !Arc::ptr_eq(&self, &model.world.borrow().driver_woken)
-        {
-            model.may_panic();
-        }
-    }
-}
-
-/// The last waker of a task may take the task with it, and whatever that does in its end.
-impl Drop for Flag {
-    fn drop(&mut self) {
-        interrupt();
-    }
-}
-
-/// Another thread may act here.
-pub(super) fn interrupt() {
-    if let Some(model) = running() {
-        model.interrupt();
-    }
-}
 
 /// A call of the transport's that has not ended.
 pub(super) struct Call {
@@ -102,15 +52,15 @@ pub(super) struct CallFuture(u64);
 impl CallFuture {
     pub(super) fn new(kind: CallKind, link: u64) -> Self {
         let model = running().expect("a model runs");
-        let mut world = model.world.borrow_mut();
-        let id = world.tick();
+        let mut state = model.state.borrow_mut();
+        let id = state.tick();
         let call = Call {
             kind,
             link,
             answer: None,
             waker: None,
         };
-        world.calls.insert(id, call);
+        state.calls.insert(id, call);
         Self(id)
     }
 }
@@ -122,8 +72,8 @@ impl Future for CallFuture {
         interrupt();
         let model = running().expect("a model runs");
         let answer = {
-            let mut world = model.world.borrow_mut();
-            let call = world.calls.get_mut(&self.0).expect("it has not ended");
+            let mut state = model.state.borrow_mut();
+            let call = state.calls.get_mut(&self.0).expect("it has not ended");
             call.waker = Some(cx.waker().clone());
             call.answer.take()
         };
@@ -140,15 +90,15 @@ impl Future for CallFuture {
 impl Drop for CallFuture {
     fn drop(&mut self) {
         if let Some(model) = running() {
-            model.world.borrow_mut().calls.remove(&self.0);
+            model.state.borrow_mut().calls.remove(&self.0);
         }
     }
 }
 
-pub(super) struct Wires;
+pub(super) struct ModelTransport;
 
 #[async_trait]
-impl Transport for Wires {
+impl Transport for ModelTransport {
     fn name(&self) -> &'static str {
         "polling"
     }
@@ -159,9 +109,9 @@ impl Transport for Wires {
 
     async fn open(&self, _: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
         let link = running().map_or(0, |model| {
-            let mut world = model.world.borrow_mut();
-            world.links += 1;
-            world.links
+            let mut state = model.state.borrow_mut();
+            state.links += 1;
+            state.links
         });
         let probe = request.sid.is_some();
         CallFuture::new(CallKind::Open(probe), link).await?;
@@ -170,11 +120,11 @@ impl Transport for Wires {
             _ => Framing::Frames,
         };
         let upgraded = Arc::new(AtomicBool::new(!probe));
-        let sender = WireSender {
+        let sender = ModelSender {
             link,
             upgraded: Arc::clone(&upgraded),
         };
-        let receiver = WireReceiver {
+        let receiver = ModelReceiver {
             link,
             first: !probe,
             upgraded,
@@ -183,14 +133,14 @@ impl Transport for Wires {
     }
 }
 
-pub(super) struct WireSender {
+pub(super) struct ModelSender {
     pub(super) link: u64,
     /// It is the session's link, and no probe.
     pub(super) upgraded: Arc<AtomicBool>,
 }
 
 #[async_trait]
-impl PacketSender for WireSender {
+impl PacketSender for ModelSender {
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
         if batch.iter().any(|packet| packet == Packet::Upgrade) {
             self.upgraded.store(true, Ordering::Relaxed);
@@ -201,7 +151,7 @@ impl PacketSender for WireSender {
         });
         running()
             .expect("a model runs")
-            .world
+            .state
             .borrow_mut()
             .wire
             .extend(messages);
@@ -213,13 +163,13 @@ impl PacketSender for WireSender {
     }
 }
 
-pub(super) struct WireReceiver {
+pub(super) struct ModelReceiver {
     pub(super) link: u64,
     pub(super) first: bool,
     pub(super) upgraded: Arc<AtomicBool>,
 }
 
-impl Drop for WireReceiver {
+impl Drop for ModelReceiver {
     fn drop(&mut self) {
         if let Some(model) = running() {
             model.may_panic();
@@ -228,76 +178,12 @@ impl Drop for WireReceiver {
 }
 
 #[async_trait]
-impl PacketReceiver for WireReceiver {
+impl PacketReceiver for ModelReceiver {
     async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
         let kind = CallKind::Receive {
             first: std::mem::take(&mut self.first),
             probe: !self.upgraded.load(Ordering::Relaxed),
         };
         CallFuture::new(kind, self.link).await
-    }
-}
-
-pub(super) struct Clock;
-
-#[async_trait]
-impl Runtime for Clock {
-    fn now(&self) -> Duration {
-        interrupt();
-        running().map_or(Duration::ZERO, |model| model.world.borrow().now)
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let model = running().expect("a model runs");
-        let mut world = model.world.borrow_mut();
-        let id = world.tick();
-        let at = world.now + duration;
-        world.timers.insert(id, (at, None));
-        Box::pin(Timer(id))
-    }
-
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        let model = running().expect("a model runs");
-        model.world.borrow_mut().driver = Some(task);
-    }
-
-    fn random(&self) -> u64 {
-        0
-    }
-
-    async fn resolve(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    async fn connect(&self, _: &Address) -> io::Result<BoxedStream> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
-pub(super) struct Timer(u64);
-
-impl Future for Timer {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let model = running().expect("a model runs");
-        let mut world = model.world.borrow_mut();
-        let now = world.now;
-        let Some((at, waker)) = world.timers.get_mut(&self.0) else {
-            return Poll::Ready(());
-        };
-        if *at <= now {
-            return Poll::Ready(());
-        }
-        *waker = Some(cx.waker().clone());
-        Poll::Pending
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        if let Some(model) = running() {
-            model.world.borrow_mut().timers.remove(&self.0);
-        }
     }
 }
