@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::park::block_on;
+use super::block_on::block_on;
 use crate::client::Backlog;
 use crate::client::{SendAllError, SendError, SendJsonError};
 use crate::error::{Error, ErrorKind};

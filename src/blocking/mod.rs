@@ -20,8 +20,8 @@
 //! run the session) connecting fails with [`ErrorKind::Runtime`].
 
 mod background;
+mod block_on;
 mod handle;
-mod park;
 
 use std::fmt;
 use std::pin::pin;
@@ -37,7 +37,7 @@ pub use handle::Handle;
 
 use handle::no_thread;
 
-use park::block_on;
+use block_on::block_on;
 
 use crate::client::handlers::{Outcome, PlainHandler};
 use crate::client::{Backlog, Builder};

@@ -7,7 +7,7 @@
 
 mod args;
 mod log;
-mod streams;
+mod stdio;
 #[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
 mod tls;
 #[cfg(not(all(feature = "rustls", any(feature = "polling", feature = "websocket"))))]
@@ -28,7 +28,7 @@ use futures::StreamExt as _;
 use futures::channel::mpsc::Receiver;
 use futures::future::{self, Either};
 use serde_json::json;
-use streams::Output;
+use stdio::Output;
 
 /// The exit statuses.
 const DELIVERED: i32 = 0;
@@ -61,7 +61,7 @@ fn main() {
         exit(BAD_USAGE);
     };
     log::to_stderr(options.verbosity);
-    let (output, writer) = streams::output();
+    let (output, writer) = stdio::output();
     let status = run(*options, output);
     // What was received is written to the end, unless nobody reads it.
     let _ = writer.join();
@@ -190,8 +190,8 @@ async fn converse<R: Runtime>(
     let handle = client.handle();
     let runtime = client.runtime().clone();
     let lines = Lines::default();
-    let mut input = streams::input();
-    let mut interrupt = streams::interrupt();
+    let mut input = stdio::input();
+    let mut interrupt = stdio::interrupt();
 
     let feed = async {
         feed(&mut input, &handle, &lines, options.binary_input).await;
