@@ -56,13 +56,16 @@
 //!   been handled. Without one they return when the session has ended, as [`Handle::wait`] and
 //!   [`Handle::disconnect`] always do, so that a handler can await those.
 
+mod time_budget;
+
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
+
+use time_budget::TimeBudget;
 
 use super::handle::Handle;
 use super::inbox::Reader;
@@ -71,7 +74,6 @@ use super::panic_text::panic_text;
 use super::shared::Shared;
 use crate::event::{Closed, Event};
 use crate::packet::Message;
-use crate::runtime::Runtime;
 
 /// What a handler may fail with: anything, by the operator `?`.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
@@ -262,7 +264,7 @@ impl HandlerTask {
     /// For a task of the runtime, which has other tasks.
     pub(crate) fn on_runtime(self) -> BoxFuture<'static, ()> {
         let runtime = Arc::clone(&self.guard.0.runtime);
-        self.run(Some(Budget::new(runtime)))
+        self.run(Some(TimeBudget::new(runtime)))
     }
 
     /// For a thread that does nothing else.
@@ -271,7 +273,7 @@ impl HandlerTask {
         self.run(None)
     }
 
-    fn run(self, mut budget: Option<Budget>) -> BoxFuture<'static, ()> {
+    fn run(self, mut budget: Option<TimeBudget>) -> BoxFuture<'static, ()> {
         let Self {
             handlers,
             reader,
@@ -323,7 +325,7 @@ enum Pause {
 }
 
 impl Dispatcher {
-    fn poll(&mut self, cx: &mut Context<'_>, mut budget: Option<&mut Budget>) -> Poll<Pause> {
+    fn poll(&mut self, cx: &mut Context<'_>, mut budget: Option<&mut TimeBudget>) -> Poll<Pause> {
         if let Some(budget) = &mut budget {
             budget.begin();
         }
@@ -336,7 +338,11 @@ impl Dispatcher {
         pause
     }
 
-    fn call_some(&mut self, cx: &mut Context<'_>, budget: &mut Option<&mut Budget>) -> Poll<Pause> {
+    fn call_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        budget: &mut Option<&mut TimeBudget>,
+    ) -> Poll<Pause> {
         let mut calls = 0_u32;
         let mut returned = false;
         loop {
@@ -375,75 +381,6 @@ impl Dispatcher {
 /// After so many calls without a pause other tasks get a turn: handlers that never wait would hold
 /// up the heartbeat on a runtime of one thread, for as long as there are messages.
 const CALLS: u32 = 32;
-
-/// The time that handlers may take before their task waits for a timer, which lets the runtime look at
-/// its sockets. Yielding to other tasks is not enough: tokio's single-threaded runtime looks at its
-/// sockets when it has nothing else to run or after 61 task polls, and slow handlers can make that
-/// longer than the server waits for a pong.
-const BUDGET: Duration = Duration::from_millis(10);
-
-/// The most handler calls between two readings of the clock: one reading costs about half as much as
-/// handling a message.
-const UNWATCHED: u32 = 16;
-
-/// Measures the time spent in handlers since the runtime last had a chance to look at its sockets.
-struct Budget {
-    runtime: Arc<dyn Runtime>,
-    spent: Duration,
-    /// When the clock was looked at last.
-    looked: Duration,
-    /// Calls until the next look, and between this one and the one before.
-    calls: u32,
-    apart: u32,
-}
-
-impl Budget {
-    fn new(runtime: Arc<dyn Runtime>) -> Self {
-        Self {
-            runtime,
-            spent: Duration::ZERO,
-            looked: Duration::ZERO,
-            calls: 1,
-            apart: 1,
-        }
-    }
-
-    /// Handlers run from now on.
-    fn begin(&mut self) {
-        self.looked = self.runtime.now();
-    }
-
-    /// Adds the time since the last reading to what was spent.
-    fn look(&mut self) {
-        let now = self.runtime.now();
-        let took = now.saturating_sub(self.looked);
-        self.looked = now;
-        self.spent = self.spent.saturating_add(took);
-        // After each call while handlers are slow; less and less often while they are quick.
-        let each = took.checked_div(self.apart).unwrap_or(took);
-        self.apart = if each.saturating_mul(4 * UNWATCHED) < BUDGET {
-            self.apart.saturating_mul(2).min(UNWATCHED)
-        } else {
-            1
-        };
-        self.calls = self.apart;
-    }
-
-    /// To be asked when a handler has returned.
-    fn is_spent(&mut self) -> bool {
-        self.calls = self.calls.saturating_sub(1);
-        if self.calls == 0 {
-            self.look();
-        }
-        self.spent >= BUDGET
-    }
-
-    /// Waits for a timer of the runtime.
-    async fn rest(&mut self) {
-        self.runtime.sleep(Duration::ZERO).await;
-        self.spent = Duration::ZERO;
-    }
-}
 
 /// Waits until other tasks that can run have had a turn.
 async fn step_aside() {
