@@ -78,6 +78,7 @@ impl Outgoing {
         }
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, message: Message) {
         self.packets.push(Packet::Message(message));
     }

@@ -27,6 +27,7 @@ impl Parcel for Message {
         acceptance.check(self)
     }
 
+    #[inline]
     fn append_to(self, queue: &mut Outgoing) {
         queue.push(self);
     }
