@@ -26,10 +26,6 @@ use crate::transport::{Activity, Link, OpenRequest, PacketReceiver, PacketSender
 /// After so many turns without a pause other tasks get theirs.
 const TURNS: u32 = 32;
 
-/// A sleep of no length, after which the runtime has looked at its sockets. tokio needs that: until
-/// then a read trusts what was known, and being woken does not make it look.
-const A_LOOK: Duration = Duration::ZERO;
-
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     runtime: Arc<dyn Runtime>,
@@ -43,17 +39,12 @@ pub(crate) struct Driver {
     /// What the engine waits for.
     deadline: Option<Duration>,
     timer: Option<Timer>,
-    /// The deadline has passed; one last look is taken at what may have come.
-    overdue: bool,
-    /// A link whose `recv` is polled once more when this sleep is over.
+    last_look: LastLook,
+    /// A link whose `recv` is polled once more when the runtime has caught up.
     draining: Option<(LinkId, BoxFuture<'static, ()>)>,
     /// Whether the engine was told that the inbox has room.
     room: bool,
     closing: bool,
-    /// The session is open, and the user was not told yet what has come of the upgrade.
-    upgrade_is_open: bool,
-    /// Why the last transport could not be gone over to.
-    upgrade_error: Option<Error>,
     /// An empty buffer for the outbox's queue.
     spare: Vec<Packet>,
     /// The origin for which the success of an upgrade is to be remembered.
@@ -143,6 +134,16 @@ impl<I, O> Slot<I, O> {
     }
 }
 
+/// The look at all links before a deadline counts.
+enum LastLook {
+    /// No deadline has passed.
+    NotDue,
+    /// For the runtime to catch up.
+    WaitsFor(BoxFuture<'static, ()>),
+    /// The deadline counts, unless the look has moved it.
+    Taken,
+}
+
 struct Timer {
     at: Duration,
     sleep: BoxFuture<'static, ()>,
@@ -169,12 +170,10 @@ impl Driver {
             links: Vec::with_capacity(2),
             deadline: None,
             timer: None,
-            overdue: false,
+            last_look: LastLook::NotDue,
             draining: None,
             room: true,
             closing: false,
-            upgrade_is_open: false,
-            upgrade_error: None,
             spare: Vec::new(),
             remember,
             log,
@@ -199,9 +198,9 @@ impl Driver {
             self.engine.handle(now, Input::Close);
         }
         busy |= self.poll_senders(now)?;
+        busy |= self.look_for_room(now)?;
         busy |= self.poll_receivers(now)?;
         busy |= self.poll_draining(cx, now)?;
-        busy |= self.look_for_room(now)?;
         if closes {
             busy = true;
             self.carry_out(now)?;
@@ -287,9 +286,6 @@ impl Driver {
             match self.engine.poll(now) {
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
-                    if self.upgrade_is_open && !self.engine.is_upgrading() {
-                        self.upgrade_is_over();
-                    }
                     return Flow::Continue(busy);
                 }
                 Output::Closed {
@@ -343,6 +339,10 @@ impl Driver {
                     let packets = batch.into_packets();
                     self.shared.batch_left(&packets);
                     self.recycle(packets);
+                }
+                Output::UpgradeIsOver(error) => {
+                    let upgrade = error.map_or(Upgrade::Over, Upgrade::Failed);
+                    self.shared.turn(|state| state.upgrade = Some(upgrade));
                 }
                 Output::Tell(events) => {
                     self.tell(events);
@@ -408,19 +408,19 @@ impl Driver {
         self.links.iter_mut().find(|half| half.id == link)
     }
 
-    /// Begins to poll a receive call until it would wait: now, and when the runtime has looked.
+    /// Begins to poll a receive call until it would wait: now, and when the runtime has caught up.
     fn drain(&mut self, link: LinkId) {
         // One that has returned meanwhile was told to the engine, which has said how to go on.
         if let Some(half) = self.link(link)
             && half.receiver.running.is_some()
         {
             half.receiver.look_again();
-            self.draining = Some((link, self.runtime.sleep(A_LOOK)));
+            self.draining = Some((link, self.runtime.catch_up()));
         }
     }
 
     fn poll_draining(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
-        let Some((link, sleep)) = &mut self.draining else {
+        let Some((link, caught_up)) = &mut self.draining else {
             return Flow::Continue(false);
         };
         let link = *link;
@@ -429,7 +429,7 @@ impl Driver {
             self.draining = None;
             return Flow::Continue(false);
         };
-        if sleep.as_mut().poll(cx).is_pending() {
+        if caught_up.as_mut().poll(cx).is_pending() {
             return Flow::Continue(false);
         }
         self.draining = None;
@@ -449,33 +449,20 @@ impl Driver {
                     state.connected = Some(connected.clone());
                     state.transport = Some(connected.transport);
                 });
-                self.upgrade_is_open = true;
                 self.remember(Some(connected.transport));
             }
             Some(Event::Upgraded { transport }) => {
                 self.log.upgraded(transport);
-                self.upgrade_error = None;
                 self.shared.state().transport = Some(*transport);
                 self.remember(Some(transport));
             }
             Some(Event::UpgradeFailed { transport, error }) => {
                 self.log.upgrade_failed(transport, error);
-                self.upgrade_error = Some(error.clone());
                 self.remember(None);
             }
             _ => {}
         }
-        self.shared.inboxes.put(events, self.closing);
-    }
-
-    /// No further transport is tried: tells what has come of it.
-    fn upgrade_is_over(&mut self) {
-        self.upgrade_is_open = false;
-        let upgrade = self
-            .upgrade_error
-            .take()
-            .map_or(Upgrade::Over, Upgrade::Failed);
-        self.shared.turn(|state| state.upgrade = Some(upgrade));
+        self.shared.inboxes.put(events);
     }
 
     fn remember(&self, transport: Option<&str>) {
@@ -491,7 +478,7 @@ impl Driver {
         if now >= deadline {
             return self.time_is_up(cx, now);
         }
-        self.overdue = false;
+        self.last_look = LastLook::NotDue;
         // A deadline that has moved later lets the old timer fire, and looks again.
         if self.timer.as_ref().is_none_or(|timer| timer.at > deadline) {
             let sleep = self.runtime.sleep(deadline.saturating_sub(now));
@@ -509,27 +496,26 @@ impl Driver {
         Flow::Continue(false)
     }
 
-    /// A user who blocks the runtime's thread delays us, not the server: before a deadline counts,
-    /// the runtime gets a turn to notice what has come, and all that waits is looked at.
+    /// The engine is told of a deadline that has passed when the runtime has caught up and all links were
+    /// looked at once more: see [`Runtime::catch_up`].
     fn time_is_up(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
-        if !self.overdue {
-            self.overdue = true;
-            self.timer = Some(Timer {
-                at: now,
-                sleep: self.runtime.sleep(A_LOOK),
-            });
+        if let LastLook::NotDue = self.last_look {
+            self.timer = None;
+            self.last_look = LastLook::WaitsFor(self.runtime.catch_up());
+        }
+        if let LastLook::WaitsFor(caught_up) = &mut self.last_look {
+            if caught_up.as_mut().poll(cx).is_pending() {
+                return Flow::Continue(false);
+            }
+            self.last_look = LastLook::Taken;
             for half in &self.links {
                 half.receiver.look_again();
                 half.sender.look_again();
             }
+            // The next turn looks.
+            return Flow::Continue(true);
         }
-        if let Some(timer) = &mut self.timer
-            && timer.sleep.as_mut().poll(cx).is_pending()
-        {
-            return Flow::Continue(false);
-        }
-        self.timer = None;
-        self.overdue = false;
+        self.last_look = LastLook::NotDue;
         let since = |at: Duration| at.saturating_sub(self.start);
         let active: Vec<Input> = self
             .links

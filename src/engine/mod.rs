@@ -153,6 +153,9 @@ pub(crate) enum Output {
     Left(Batch),
     /// Tell the user.
     Tell(Vec<Event>),
+    /// No further transport will be tried in this session, and this is why the last could not be gone over
+    /// to, if it could not. Comes once, unless the session ends before.
+    UpgradeIsOver(Option<Error>),
     /// The session has ended. The last output.
     Closed {
         reason: Reason,
@@ -187,6 +190,8 @@ pub(crate) struct Engine {
     pace: Pace,
     /// Whether the user's inbox has room.
     room: bool,
+    delivery: Delivery,
+    upgrades: Upgrades,
     outputs: VecDeque<Output>,
 }
 
@@ -206,6 +211,28 @@ enum Phase {
         rounds: u32,
     },
     Closed,
+}
+
+/// Which messages of the server the user is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivery {
+    /// All: where the inbox is full, nothing more is received.
+    All,
+    /// While closing, which can't wait for a reader: those for which there is room.
+    WhileThereIsRoom,
+    /// One was dropped for want of room. Those behind it are, too, so that what was delivered has no gap.
+    Nothing,
+}
+
+/// Whether better transports are tried.
+#[derive(Debug)]
+enum Upgrades {
+    /// The session is not open.
+    NotBegun,
+    /// One after the other, and this is why the last failed.
+    Tried(Option<Error>),
+    /// None of them any more, and the user knows.
+    Told,
 }
 
 #[derive(Debug)]
@@ -261,6 +288,8 @@ impl Engine {
             heartbeat: Heartbeat::default(),
             pace: Pace::default(),
             room: true,
+            delivery: Delivery::All,
+            upgrades: Upgrades::NotBegun,
             outputs: VecDeque::new(),
         };
         engine.open(now, 0);
@@ -270,11 +299,6 @@ impl Engine {
     /// Whether it has none of the user's messages waiting, and can take more.
     pub(crate) fn wants_messages(&self) -> bool {
         matches!(self.phase, Phase::Open | Phase::Closing(_)) && self.outbox.is_empty()
-    }
-
-    /// Whether a better transport is being tried.
-    pub(crate) fn is_upgrading(&self) -> bool {
-        self.probe.is_some()
     }
 
     pub(crate) fn handle(&mut self, now: Duration, input: Input) {
@@ -312,6 +336,9 @@ impl Engine {
                 return output;
             }
             self.pump(now);
+            if self.outputs.is_empty() {
+                self.tell_of_upgrades();
+            }
             if self.outputs.is_empty() {
                 return Output::Wait(self.deadline());
             }
@@ -480,6 +507,7 @@ impl Engine {
                 handshake,
                 transport,
             })]));
+        self.upgrades = Upgrades::Tried(None);
         if packets.len() > 0 {
             self.take_in(packets.collect());
         }

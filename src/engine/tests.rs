@@ -96,7 +96,7 @@ fn show(output: &Output) -> String {
                 list(unsent)
             )
         }
-        Output::Wait(_) => unreachable!("handled by the rig"),
+        Output::Wait(_) | Output::UpgradeIsOver(_) => unreachable!("handled by the rig"),
     }
 }
 

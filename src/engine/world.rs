@@ -55,12 +55,16 @@ struct World {
     closing: bool,
     accepted: Vec<String>,
     left: Vec<String>,
-    /// What came on the session's link while it was that.
+    /// What came on the session's link while it was that, and is to be delivered.
     arrived: Vec<String>,
     delivered: Vec<String>,
     end: Option<(Reason, Vec<Message>, Vec<Message>)>,
     acceptance: Option<Acceptance>,
     numbers: u32,
+    upgrades_over: bool,
+    /// Whether the inbox has room, and whether it had none for a message while closing.
+    room: bool,
+    cut: bool,
 }
 
 fn labels(messages: &[Message]) -> Vec<String> {
@@ -108,6 +112,9 @@ impl World {
             end: None,
             acceptance: None,
             numbers: 0,
+            upgrades_over: false,
+            room: true,
+            cut: false,
         };
         world.obey();
         world
@@ -214,6 +221,14 @@ impl World {
                     self.dropped.push(link);
                 }
                 Output::Accept(acceptance) => self.acceptance = Some(acceptance),
+                Output::UpgradeIsOver(_) => {
+                    assert!(!self.upgrades_over, "it comes once");
+                    assert!(
+                        self.rig.engine.probe.is_none(),
+                        "a transport is being tried"
+                    );
+                    self.upgrades_over = true;
+                }
                 Output::Left(batch) => self.left.extend(batch_labels(&batch.into_packets())),
                 Output::Tell(events) => {
                     for event in events {
@@ -249,6 +264,14 @@ impl World {
     }
 
     /// Something happens: which of all that can, the choice says.
+    /// While closing, messages are delivered up to the first for which there is no room.
+    fn arrives(&mut self, messages: Vec<String>) {
+        self.cut |= self.closing && !self.room;
+        if !self.cut {
+            self.arrived.extend(messages);
+        }
+    }
+
     fn step(&mut self, choice: u32) {
         let draining = matches!(self.rig.engine.phase, Phase::Draining { .. });
         let link = *self
@@ -265,7 +288,7 @@ impl World {
                 let session = self.session;
                 if detail < 8 && self.link(session).receiving {
                     let message = self.number();
-                    self.arrived.push(message.clone());
+                    self.arrives(vec![message.clone()]);
                     self.link(session).receiving = false;
                     self.tell(Input::Received {
                         link: session,
@@ -299,7 +322,7 @@ impl World {
                             .take_while(|packet| **packet != Packet::Close);
                         let labels = batch_labels(&before.cloned().collect::<Vec<_>>());
                         if session && (self.open || !self.closing) {
-                            self.arrived.extend(labels);
+                            self.arrives(labels);
                         }
                         self.tell(Input::Received { link, packets });
                     }
@@ -352,7 +375,10 @@ impl World {
                     sent: (detail % 4 < 2).then_some(at),
                 });
             }
-            13 => self.tell(Input::Room(detail < 8)),
+            13 => {
+                self.room = detail < 8;
+                self.tell(Input::Room(self.room));
+            }
             14 => {
                 self.rig.now += Duration::from_millis(u64::from(detail) * 300);
                 self.tell(Input::Timeout);

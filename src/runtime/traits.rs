@@ -30,6 +30,19 @@ pub trait Runtime: Send + Sync + 'static {
     /// Resolves when this time has passed.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
+    /// Resolves when the runtime has taken notice of all that had come for its connections: one that is
+    /// polled behind it tells of that.
+    ///
+    /// The client waits for it, and then looks at its connections once more, before a deadline counts. A
+    /// program that holds the runtime's thread up for longer than the server may be silent delays the
+    /// client, not the server, whose packets lie in the system meanwhile.
+    ///
+    /// By default a sleep of no length. That is right where timers fire after sockets were looked at
+    /// (tokio), and where each read asks the system (smol and async-std).
+    fn catch_up(&self) -> BoxFuture<'static, ()> {
+        self.sleep(Duration::ZERO)
+    }
+
     /// Runs a task in the background.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 
@@ -56,6 +69,10 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         (**self).sleep(duration)
+    }
+
+    fn catch_up(&self) -> BoxFuture<'static, ()> {
+        (**self).catch_up()
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
