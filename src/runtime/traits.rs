@@ -1,15 +1,14 @@
-//! The trait of a runtime, and what its connections are.
+//! The trait of a runtime.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
-use futures::io::{AsyncRead, AsyncWrite};
+
+use super::connection::{Address, BoxedStream};
 
 /// What the client needs of a runtime: a clock, timers, tasks, names and connections.
 #[async_trait]
@@ -90,42 +89,4 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
         (**self).connect(address).await
     }
-}
-
-/// Where to connect to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Address {
-    /// A TCP socket.
-    Tcp(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => path.display().fmt(f),
-        }
-    }
-}
-
-/// A connection, in both directions.
-pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
-
-/// Any connection.
-pub type BoxedStream = Box<dyn ByteStream>;
-
-#[cfg(all(
-    not(unix),
-    any(feature = "tokio", feature = "smol", feature = "async-std")
-))]
-pub(super) fn unsupported(path: &std::path::Path) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::Unsupported,
-        format!("this system can't connect to {}", path.display()),
-    )
 }
