@@ -6,22 +6,21 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use super::link_calls::LinkCalls;
 use super::log::Log;
 use super::panic_text::panic_text;
 use super::shared::{Shared, Upgrade};
 use super::upgrade_memory;
-use crate::engine::{Call, Config, Engine, Input, LinkId, Output};
-use crate::error::Error;
-use crate::event::{Event, PeerClose, Reason};
+use crate::engine::{Config, Engine, Input, LinkId, Output};
+use crate::event::{Event, Reason};
 use crate::packet::{Message, Packet};
 use crate::runtime::Runtime;
-use crate::transport::{Activity, Link, OpenRequest, PacketReceiver, PacketSender, Transport};
+use crate::transport::{Activity, OpenRequest, Transport};
 
 /// After so many turns without a pause other tasks get theirs.
 const TURNS: u32 = 32;
@@ -35,7 +34,7 @@ pub(crate) struct Driver {
     engine: Engine,
     start: Duration,
     /// The session's link, and the probe's.
-    links: Vec<Half>,
+    links: Vec<LinkCalls>,
     /// What the engine waits for.
     deadline: Option<Duration>,
     timer: Option<Timer>,
@@ -50,88 +49,6 @@ pub(crate) struct Driver {
     /// The origin for which the success of an upgrade is to be remembered.
     remember: Option<String>,
     log: Log,
-}
-
-/// Both halves of a link, and their calls.
-struct Half {
-    id: LinkId,
-    transport: &'static str,
-    activity: Activity,
-    open: Slot<(), Result<Link, Error>>,
-    sender: HalfSlot<dyn PacketSender, Sent>,
-    receiver: HalfSlot<dyn PacketReceiver, Result<Vec<Packet>, Error>>,
-}
-
-/// A half belongs to its call while that runs, and comes back with the result.
-type HalfSlot<H, O> = Slot<Box<H>, (Box<H>, O)>;
-
-enum Sent {
-    Batch(Result<(), Error>),
-    Goodbye(Result<(), Error>),
-}
-
-/// Something to call, and its call while it runs.
-struct Slot<I, O> {
-    idle: Option<I>,
-    running: Option<BoxFuture<'static, O>>,
-    signal: Arc<Signal>,
-    waker: Waker,
-}
-
-/// Remembers which call was woken, so that no other is polled: a look at a socket may cost a call to
-/// the system.
-struct Signal {
-    fired: AtomicBool,
-    shared: Arc<Shared>,
-}
-
-impl Wake for Signal {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.fired.store(true, Ordering::Release);
-        self.shared.driver.wake();
-    }
-}
-
-impl<I, O> Slot<I, O> {
-    fn new(shared: &Arc<Shared>) -> Self {
-        let signal = Arc::new(Signal {
-            fired: AtomicBool::new(false),
-            shared: Arc::clone(shared),
-        });
-        Self {
-            idle: None,
-            running: None,
-            waker: Waker::from(Arc::clone(&signal)),
-            signal,
-        }
-    }
-
-    fn start(&mut self, call: BoxFuture<'static, O>) {
-        self.running = Some(call);
-        self.signal.fired.store(true, Ordering::Release);
-    }
-
-    /// Polls the call if it was woken.
-    fn poll(&mut self) -> Option<O> {
-        if !self.signal.fired.swap(false, Ordering::AcqRel) {
-            return None;
-        }
-        let call = self.running.as_mut()?;
-        let Poll::Ready(output) = call.as_mut().poll(&mut Context::from_waker(&self.waker)) else {
-            return None;
-        };
-        self.running = None;
-        Some(output)
-    }
-
-    /// Has the call polled in any case.
-    fn look_again(&self) {
-        self.signal.fired.store(true, Ordering::Release);
-    }
 }
 
 /// The look at all links before a deadline counts.
@@ -244,8 +161,8 @@ impl Driver {
         let mut busy = false;
         for at in 0..self.links.len() {
             // Handling an input may remove a link; a link that is skipped for it comes next turn.
-            if let Some(half) = self.links.get_mut(at)
-                && let Some(input) = half.poll_sender(&self.log)
+            if let Some(link) = self.links.get_mut(at)
+                && let Some(input) = link.poll_sender(&self.log)
             {
                 busy |= self.handle(now, input)?;
             }
@@ -258,10 +175,10 @@ impl Driver {
     fn poll_receivers(&mut self, now: Duration) -> Flow {
         let mut busy = false;
         for at in (0..self.links.len()).rev() {
-            if let Some(half) = self.links.get_mut(at)
-                && let Some(input) = half.poll_receiver(&self.log)
+            if let Some(link) = self.links.get_mut(at)
+                && let Some(input) = link.poll_receiver(&self.log)
             {
-                let (link, close) = (half.id, half.closed_by(&input));
+                let (link, close) = (link.id, link.closed_by(&input));
                 if let Some(close) = close {
                     self.handle(now, Input::PeerClose { link, close })?;
                 }
@@ -272,12 +189,20 @@ impl Driver {
     }
 
     fn look_for_room(&mut self, now: Duration) -> Flow {
+        match self.news_of_room() {
+            Some(input) => self.handle(now, input),
+            None => Flow::Continue(false),
+        }
+    }
+
+    /// Whether the inbox has room, if the engine thinks otherwise.
+    fn news_of_room(&mut self) -> Option<Input> {
         let room = self.shared.inboxes.wants_more();
         if room == self.room {
-            return Flow::Continue(false);
+            return None;
         }
         self.room = room;
-        self.handle(now, Input::Room(room))
+        Some(Input::Room(room))
     }
 
     fn carry_out(&mut self, now: Duration) -> Flow {
@@ -302,38 +227,23 @@ impl Driver {
                     sid,
                 } => self.open(link, transport, sid.map(|handshake| handshake.sid.clone())),
                 Output::Receive { link } => {
-                    if let Some(half) = self.link(link)
-                        && let Some(mut receiver) = half.receiver.idle.take()
-                    {
-                        half.receiver.start(Box::pin(async move {
-                            let received = receiver.recv().await;
-                            (receiver, received)
-                        }));
+                    if let Some(link) = self.link(link) {
+                        link.receive();
                     }
                 }
                 Output::Send { link, batch } => {
-                    if let Some(half) = self.links.iter_mut().find(|half| half.id == link)
-                        && let Some(mut sender) = half.sender.idle.take()
-                    {
-                        self.log.sends(half.transport, &batch);
-                        half.sender.start(Box::pin(async move {
-                            let sent = sender.send(batch).await;
-                            (sender, Sent::Batch(sent))
-                        }));
+                    if let Some(link) = self.links.iter_mut().find(|known| known.id == link) {
+                        self.log.sends(link.transport, &batch);
+                        link.send(batch);
                     }
                 }
                 Output::Close { link } => {
-                    if let Some(half) = self.link(link)
-                        && let Some(mut sender) = half.sender.idle.take()
-                    {
-                        half.sender.start(Box::pin(async move {
-                            let said = sender.close().await;
-                            (sender, Sent::Goodbye(said))
-                        }));
+                    if let Some(link) = self.link(link) {
+                        link.say_goodbye();
                     }
                 }
                 Output::Drain { link } => self.drain(link),
-                Output::Drop { link } => self.drop_links(|half| half.id == link),
+                Output::Drop { link } => self.drop_links(|known| known.id == link),
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
                     let packets = batch.into_packets();
@@ -349,10 +259,8 @@ impl Driver {
                     // This input comes before the outputs are at their end, since it follows from one
                     // of them, and the next might be to receive more: see the test
                     // `a_full_inbox_stops_the_receiving_and_reading_resumes_it`.
-                    let room = self.shared.inboxes.wants_more();
-                    if room != self.room {
-                        self.room = room;
-                        self.engine.handle(now, Input::Room(room));
+                    if let Some(input) = self.news_of_room() {
+                        self.engine.handle(now, input);
                     }
                 }
             }
@@ -367,29 +275,21 @@ impl Driver {
         request.transport = transport.to_owned();
         request.sid = sid;
         request.activity = activity.clone();
-        let mut half = Half {
-            id: link,
-            transport,
-            activity,
-            open: Slot::new(&self.shared),
-            sender: Slot::new(&self.shared),
-            receiver: Slot::new(&self.shared),
-        };
-        let transport = Arc::clone(&self.transport);
+        let transports = Arc::clone(&self.transport);
         let runtime = Arc::clone(&self.runtime);
-        half.open.start(Box::pin(
-            async move { transport.open(&runtime, request).await },
-        ));
-        self.links.push(half);
+        let open = Box::pin(async move { transports.open(&runtime, request).await });
+        let driver = &self.shared.driver;
+        self.links
+            .push(LinkCalls::open(link, transport, activity, driver, open));
     }
 
     /// Drops links. A transport that panics in its destructor must not prevent the driver from
     /// accounting for the messages.
-    fn drop_links(&mut self, which: impl Fn(&Half) -> bool) {
+    fn drop_links(&mut self, which: impl Fn(&LinkCalls) -> bool) {
         while let Some(at) = self.links.iter().position(&which) {
-            let half = self.links.remove(at);
-            let transport = half.transport;
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(half))) {
+            let link = self.links.remove(at);
+            let transport = link.transport;
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(link))) {
                 self.log.drop_panicked(transport, panic_text(&*panic));
             }
         }
@@ -404,17 +304,17 @@ impl Driver {
         }
     }
 
-    fn link(&mut self, link: LinkId) -> Option<&mut Half> {
-        self.links.iter_mut().find(|half| half.id == link)
+    fn link(&mut self, link: LinkId) -> Option<&mut LinkCalls> {
+        self.links.iter_mut().find(|known| known.id == link)
     }
 
     /// Begins to poll a receive call until it would wait: now, and when the runtime has caught up.
     fn drain(&mut self, link: LinkId) {
         // One that has returned meanwhile was told to the engine, which has said how to go on.
-        if let Some(half) = self.link(link)
-            && half.receiver.running.is_some()
+        if let Some(known) = self.link(link)
+            && known.is_receiving()
         {
-            half.receiver.look_again();
+            known.look_for_packets();
             self.draining = Some((link, self.runtime.catch_up()));
         }
     }
@@ -424,8 +324,8 @@ impl Driver {
             return Flow::Continue(false);
         };
         let link = *link;
-        let running = |half: &&mut Half| half.id == link && half.receiver.running.is_some();
-        let Some(half) = self.links.iter_mut().find(running) else {
+        let receiving = |known: &&LinkCalls| known.id == link && known.is_receiving();
+        let Some(known) = self.links.iter().find(receiving) else {
             self.draining = None;
             return Flow::Continue(false);
         };
@@ -433,7 +333,7 @@ impl Driver {
             return Flow::Continue(false);
         }
         self.draining = None;
-        half.receiver.look_again();
+        known.look_for_packets();
         if self.poll_receivers(now)? {
             return Flow::Continue(true);
         }
@@ -508,23 +408,17 @@ impl Driver {
                 return Flow::Continue(false);
             }
             self.last_look = LastLook::Taken;
-            for half in &self.links {
-                half.receiver.look_again();
-                half.sender.look_again();
+            for link in &self.links {
+                link.look_again();
             }
             // The next turn looks.
             return Flow::Continue(true);
         }
         self.last_look = LastLook::NotDue;
-        let since = |at: Duration| at.saturating_sub(self.start);
         let active: Vec<Input> = self
             .links
             .iter()
-            .map(|half| Input::Active {
-                link: half.id,
-                received: half.activity.received().map(since),
-                sent: half.activity.sent().map(since),
-            })
+            .map(|link| link.activity(self.start))
             .collect();
         for input in active {
             self.handle(now, input)?;
@@ -543,78 +437,6 @@ impl Driver {
 
 /// Whether anything has happened; `Break` when the session has ended.
 type Flow = ControlFlow<(), bool>;
-
-impl Half {
-    fn poll_sender(&mut self, log: &Log) -> Option<Input> {
-        let (sender, sent) = self.sender.poll()?;
-        self.sender.idle = Some(sender);
-        let link = self.id;
-        Some(match sent {
-            Sent::Batch(Ok(())) => Input::Sent { link },
-            Sent::Batch(Err(error)) => Input::Failed {
-                link,
-                call: Call::Send,
-                error,
-            },
-            Sent::Goodbye(said) => {
-                if let Err(error) = said {
-                    log.goodbye_failed(&error);
-                }
-                Input::SaidGoodbye { link }
-            }
-        })
-    }
-
-    fn poll_receiver(&mut self, log: &Log) -> Option<Input> {
-        let link = self.id;
-        if let Some(opened) = self.open.poll() {
-            return Some(match opened {
-                Ok(opened) => {
-                    self.sender.idle = Some(opened.sender);
-                    self.receiver.idle = Some(opened.receiver);
-                    Input::Opened {
-                        link,
-                        framing: opened.framing,
-                    }
-                }
-                Err(error) => {
-                    log.open_failed(self.transport, &error);
-                    Input::Failed {
-                        link,
-                        call: Call::Open,
-                        error,
-                    }
-                }
-            });
-        }
-        let (receiver, received) = self.receiver.poll()?;
-        self.receiver.idle = Some(receiver);
-        Some(match received {
-            Ok(packets) => {
-                log.received(self.transport, &packets);
-                Input::Received { link, packets }
-            }
-            Err(error) => Input::Failed {
-                link,
-                call: Call::Receive,
-                error,
-            },
-        })
-    }
-}
-
-impl Half {
-    /// What the server has said, if this is what comes of its having closed the connection.
-    fn closed_by(&self, input: &Input) -> Option<PeerClose> {
-        let closed = match input {
-            Input::Received { packets, .. } => matches!(packets.last(), Some(Packet::Close)),
-            Input::Failed { call, .. } => *call == Call::Receive,
-            _ => false,
-        };
-        let receiver = self.receiver.idle.as_ref().filter(|_| closed)?;
-        receiver.peer_close()
-    }
-}
 
 impl Future for Driver {
     type Output = ();

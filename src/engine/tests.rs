@@ -3,6 +3,8 @@
 
 use super::rig::{Rig, config, text};
 use super::*;
+use crate::error::ErrorKind;
+use crate::event::Event;
 
 const SECOND: Duration = Duration::from_secs(1);
 

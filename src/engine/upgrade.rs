@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Acceptance, Engine, Link, LinkId, Output, Phase, Sending, Upgrades, name_of_packet};
+use super::{Acceptance, Engine, Link, LinkId, Output, Phase, Sending, Upgrades};
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -102,7 +102,7 @@ impl Engine {
                 Packet::Noop => {}
                 Packet::Pong(data) if data == "probe" && !probe.answered => probe.answered = true,
                 other => {
-                    wrong = Some(name_of_packet(other));
+                    wrong = Some(other.name());
                     break;
                 }
             }

@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::rig::{Rig, config, text};
 use super::*;
 use crate::codec::payload_len;
+use crate::error::ErrorKind;
+use crate::event::Event;
 use crate::packet::Text;
 
 const MAX_PAYLOAD: usize = 60;

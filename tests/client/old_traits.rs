@@ -17,11 +17,11 @@ use futures::future::BoxFuture;
 use super::*;
 
 /// The first version's transport: three methods of links, and two of its own.
-struct Plain(mpsc::UnboundedSender<mpsc::UnboundedSender<Packet>>);
+struct Plain(mpsc::Sender<mpsc::Sender<Packet>>);
 
-struct PlainSender(mpsc::UnboundedSender<Packet>);
+struct PlainSender(mpsc::Sender<Packet>);
 
-struct PlainReceiver(mpsc::UnboundedReceiver<Packet>);
+struct PlainReceiver(mpsc::Receiver<Packet>);
 
 #[async_trait]
 impl Transport for Plain {
@@ -30,8 +30,8 @@ impl Transport for Plain {
     }
 
     async fn open(&self, _: &Arc<dyn Runtime>, _: OpenRequest) -> Result<Link, Error> {
-        let (echo, packets) = mpsc::unbounded();
-        self.0.unbounded_send(echo.clone()).expect("a server");
+        let (echo, packets) = mpsc::channel(16);
+        self.0.clone().try_send(echo.clone()).expect("a server");
         Ok(Link::new(
             PlainSender(echo),
             PlainReceiver(packets),
@@ -44,7 +44,7 @@ impl Transport for Plain {
 impl PacketSender for PlainSender {
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
         for packet in &batch {
-            self.0.unbounded_send(packet.clone()).expect("a receiver");
+            self.0.try_send(packet.clone()).expect("a receiver");
         }
         Ok(())
     }
@@ -96,12 +96,12 @@ impl Runtime for Forwarding {
 #[test]
 fn a_transport_and_a_runtime_of_the_first_version_serve_a_session() {
     under_all_orders(async |runtime| {
-        let (servers, mut links) = mpsc::unbounded();
+        let (servers, mut links) = mpsc::channel(16);
         let builder = Builder::new("http://localhost/", Plain(servers), Forwarding(runtime));
         let mut client = builder.start().unwrap();
-        let server = links.next().await.unwrap();
+        let mut server = links.next().await.unwrap();
         server
-            .unbounded_send(Packet::Open(OPEN.into()))
+            .try_send(Packet::Open(OPEN.into()))
             .expect("a client");
         client.opened().await.unwrap();
         client.send("echo").await.unwrap();
@@ -113,7 +113,7 @@ fn a_transport_and_a_runtime_of_the_first_version_serve_a_session() {
 
 #[test]
 fn a_sender_confirms_nothing_unless_it_says_so() {
-    let (echo, _packets) = mpsc::unbounded();
+    let (echo, _packets) = mpsc::channel(16);
     assert_eq!(PlainSender(echo).confirms(), Confirms::Never);
 }
 
@@ -151,7 +151,7 @@ impl Transport for LateTransport {
     }
 
     async fn open(&self, _: &Arc<dyn Runtime>, _: OpenRequest) -> Result<Link, Error> {
-        let (echo, _) = mpsc::unbounded();
+        let (echo, _) = mpsc::channel(16);
         let receiver = Late {
             came: vec![text("in time"), Packet::Open(OPEN.into())],
             caught_up: Arc::clone(&self.0),
