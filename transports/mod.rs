@@ -16,10 +16,6 @@ use engineio_client::{Error, ErrorKind, Link, OpenRequest, Runtime, Transport, a
     reason = "it counts what it has sent itself, and nothing comes from outside"
 )]
 pub mod conformance;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-mod dial;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-mod head;
 #[cfg(feature = "mock")]
 #[expect(
     clippy::panic,
@@ -31,31 +27,19 @@ pub mod mock;
 #[cfg(feature = "polling")]
 mod polling;
 #[cfg(any(feature = "polling", feature = "websocket"))]
-mod refusal;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-mod scratch;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-mod spare;
+mod shared;
 #[cfg(feature = "websocket")]
 mod websocket;
 
-#[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
-pub use dial::tls::Tls;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-pub use dial::{Dialer, Proxy};
-/// The TLS library in the version that [`Tls::from_config`] takes.
-#[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
-pub use futures_rustls::rustls;
 #[cfg(feature = "polling")]
 pub use polling::Polling;
 #[cfg(feature = "surf")]
 pub use polling::SurfClient;
+// `Dialer` and `Proxy`, and with the feature `rustls` `Tls` and `rustls`.
+#[cfg(any(feature = "polling", feature = "websocket"))]
+pub use shared::*;
 #[cfg(feature = "websocket")]
 pub use websocket::WebSocket;
-
-/// What requests say of their sender, unless the user says something else.
-#[cfg(any(feature = "polling", feature = "websocket"))]
-const USER_AGENT: &str = concat!("engineio-client/", env!("CARGO_PKG_VERSION"));
 
 /// An ordered list of transports, itself a [`Transport`]. By default those that are built in:
 /// polling, then websocket.

@@ -22,10 +22,10 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use url::Url;
 
-use super::super::dial::{Dialed, Dialer, Proxy, Purpose, own_words};
-use super::super::head::{self, MOST_HEADERS};
-use super::super::scratch;
-use super::super::spare::Begun;
+use super::super::shared::buffer_pool::Begun;
+use super::super::shared::dial::{Dialed, Dialer, Proxy, Purpose, own_words};
+use super::super::shared::read_buffer;
+use super::super::shared::response_head::{self, MOST_HEADERS};
 use super::{cant_be_requested, invalid};
 
 /// Keeps the connections that are idle: one that served polls, and one that served posts.
@@ -420,7 +420,7 @@ impl<'a> Progress<'a> {
 fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
     // To a client hyper tells this one by its words alone.
     if error.is_parse() && error.to_string().contains("too large") {
-        return head::too_large(exchange.limits.head);
+        return response_head::too_large(exchange.limits.head);
     }
     if error.is_parse() || is_malformed_body(&error) {
         return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
@@ -474,9 +474,9 @@ impl ::hyper::rt::Read for Io {
         // would read for ever, and not even pause where the server is fast.
         let interim = meter.interim.load(Ordering::Relaxed);
         if usize::try_from(interim).unwrap_or(usize::MAX) > *head {
-            return Poll::Ready(Err(std::io::Error::other(head::too_large(*head))));
+            return Poll::Ready(Err(std::io::Error::other(response_head::too_large(*head))));
         }
-        scratch::with(cursor.remaining().min(BUFFER), |part| {
+        read_buffer::with(cursor.remaining().min(BUFFER), |part| {
             let count = std::task::ready!(Pin::new(stream).poll_read(cx, part))?;
             meter
                 .read

@@ -24,8 +24,9 @@ use self::encoding::{ACCEPTED, decode};
 use self::hyper::Hyper;
 #[cfg(feature = "surf")]
 pub use self::surf::SurfClient;
-use super::dial::{Dialer, Proxy};
-use super::refusal::refusal;
+use super::shared::dial::{Dialer, Proxy};
+use super::shared::status_error::status_error;
+use super::shared::user_agent;
 
 /// HTTP long polling.
 ///
@@ -136,7 +137,7 @@ impl Requests {
             .map_err(cant_be_requested)?;
         let mut poll = HeaderMap::new();
         poll.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        poll.insert(USER_AGENT, HeaderValue::from_static(super::USER_AGENT));
+        poll.insert(USER_AGENT, HeaderValue::from_static(user_agent::USER_AGENT));
         let mut post = poll.clone();
         // Never `application/octet-stream`, for which Node's server ends the session.
         let text = HeaderValue::from_static("text/plain;charset=UTF-8");
@@ -216,7 +217,7 @@ fn refused(what: &str, response: &Response<Bytes>) -> Error {
         Some(proxy) => format!("{what} through the proxy {proxy}"),
         None => what.to_owned(),
     };
-    refusal(
+    status_error(
         &what,
         response.status(),
         response.headers(),

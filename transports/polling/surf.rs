@@ -17,7 +17,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, TR
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use url::Url;
 
-use super::super::head;
+use super::super::shared::response_head;
 
 /// Polling by a [`surf::Client`] of your own, with its middleware.
 ///
@@ -282,7 +282,7 @@ fn headers(response: &::surf::Response, limit: usize) -> Result<HeaderMap, Error
         }
     }
     if size > limit {
-        return Err(head::too_large(limit));
+        return Err(response_head::too_large(limit));
     }
     Ok(headers)
 }

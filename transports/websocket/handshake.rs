@@ -17,10 +17,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Position;
 
-use super::super::USER_AGENT;
-use super::super::dial::own_words;
-use super::super::head::{MOST_HEADERS, too_large};
-use super::super::refusal::refusal;
+use super::super::shared::dial::own_words;
+use super::super::shared::response_head::{MOST_HEADERS, too_large};
+use super::super::shared::status_error::status_error;
+use super::super::shared::user_agent::USER_AGENT;
 
 /// How long a server that refuses may take for the body in which it says why.
 const BODY_WAIT: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ pub(super) async fn shake_hands(
     tracing::debug!(status = answer.status.as_u16(), "websocket response");
     if answer.status != StatusCode::SWITCHING_PROTOCOLS {
         let body = read_body(runtime, &mut stream, rest, &answer.headers).await;
-        return Err(refusal(
+        return Err(status_error(
             "the websocket request",
             answer.status,
             &answer.headers,

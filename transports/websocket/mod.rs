@@ -22,7 +22,7 @@ use engineio_client::{
 use self::frames::FrameWriter;
 use self::io::Io;
 use self::reader::{FrameReader, Incoming};
-use super::dial::{Dialer, Purpose, own_words};
+use super::shared::dial::{Dialer, Purpose, own_words};
 
 /// WebSocket (RFC 6455), without extensions.
 ///

@@ -11,7 +11,7 @@ use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpC
 use async_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader, Utf8Bytes};
 use bytes::{Buf as _, Bytes};
 
-use super::super::spare::Begun;
+use super::super::shared::buffer_pool::Begun;
 
 /// By RFC 6455, 5.5.
 const LONGEST_CONTROL: usize = 125;

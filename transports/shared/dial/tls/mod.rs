@@ -165,7 +165,7 @@ impl Tls {
     }
 
     /// A configuration of your own, of the rustls that is
-    /// [`transports::rustls`](super::super::rustls). Nothing is added to it. The only protocol that
+    /// [`transports::rustls`](super::super::super::rustls). Nothing is added to it. The only protocol that
     /// may be negotiated by its ALPN is `http/1.1`.
     ///
     /// ```no_run

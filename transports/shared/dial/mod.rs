@@ -55,7 +55,7 @@ impl Dialer {
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// HTTP requests, which a proxy may forward one by one.
     #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     Requests,
@@ -65,12 +65,12 @@ pub(super) enum Purpose {
 }
 
 /// A connection that was made.
-pub(super) struct Dialed {
-    pub(super) stream: BoxedStream,
+pub(crate) struct Dialed {
+    pub(crate) stream: BoxedStream,
     /// The proxy at the other end, when there is no tunnel through it: it takes requests in
     /// absolute form, with its authorization, and passes them on.
     #[cfg_attr(not(feature = "polling"), allow(dead_code))]
-    pub(super) forwarded_by: Option<Proxy>,
+    pub(crate) forwarded_by: Option<Proxy>,
 }
 
 impl Dialer {
@@ -138,7 +138,7 @@ impl Dialer {
 
     /// Connects to the host of a URL, or to the address that is given in its place, within a time
     /// limit where the caller has none of its own.
-    pub(super) async fn dial(
+    pub(crate) async fn dial(
         &self,
         runtime: &Arc<dyn Runtime>,
         url: &Url,
@@ -218,7 +218,7 @@ impl Purpose {
 
 /// What a stream of ours has to say itself of why it failed, under what others made of it: that the
 /// server ended a TLS session with an alert comes as the failure of some read.
-pub(super) fn own_words(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+pub(crate) fn own_words(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         next = error.source();

@@ -1,13 +1,13 @@
-//! What the head of an HTTP answer may be, however it is read.
+//! The limits of the head of an HTTP response, whichever code parses it.
 
 use engineio_client::{Error, ErrorKind};
 
 /// More headers than any server has to send; hyper's own limit of 100 is met by some proxies' cookies.
 /// The bytes of the head are limited besides.
-pub(super) const MOST_HEADERS: usize = 1024;
+pub(crate) const MOST_HEADERS: usize = 1024;
 
 /// The error for a head of more bytes than this.
-pub(super) fn too_large(limit: usize) -> Error {
+pub(crate) fn too_large(limit: usize) -> Error {
     let message = format!("an HTTP head of more than {limit} bytes (limit max_head_size)");
     Error::new(ErrorKind::Limit, message)
 }

@@ -104,7 +104,7 @@ impl Proxy {
 
     /// What an HTTP proxy wants to know of its user.
     #[cfg(feature = "polling")]
-    pub(in super::super) fn authorization(&self) -> Option<&HeaderValue> {
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
         match &self.protocol {
             Protocol::Http { authorization } => authorization.as_ref(),
             Protocol::Socks5 { .. } => None,

@@ -19,7 +19,7 @@ const SMALLEST_KEPT: usize = 64 * 1024;
 static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// Something of a known length, as far as it has come.
-pub(super) struct Begun {
+pub(crate) struct Begun {
     length: usize,
     filled: usize,
     /// What has come, and room for more of it.
@@ -27,7 +27,7 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    pub(super) fn new(length: usize) -> Self {
+    pub(crate) fn new(length: usize) -> Self {
         Self {
             length,
             filled: 0,
@@ -35,18 +35,18 @@ impl Begun {
         }
     }
 
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.filled >= self.length
     }
 
     /// Where the rest goes, as far as there is room.
-    pub(super) fn room(&mut self) -> &mut [u8] {
+    pub(crate) fn room(&mut self) -> &mut [u8] {
         let end = self.length.min(self.buffer.len());
         self.buffer.get_mut(self.filled..end).unwrap_or_default()
     }
 
     /// So much has been put into the room.
-    pub(super) fn fill(&mut self, count: usize) {
+    pub(crate) fn fill(&mut self, count: usize) {
         // A stream that says it has read more than it was given room for is not believed.
         let count = count.min(self.room().len());
         self.filled = self.filled.saturating_add(count);
@@ -59,7 +59,7 @@ impl Begun {
     }
 
     /// Takes what belongs to it off the front of `bytes`, and gives the rest.
-    pub(super) fn take<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
+    pub(crate) fn take<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
         while !bytes.is_empty() && !self.is_whole() {
             let room = self.room();
             let (ours, rest) = bytes.split_at(room.len().min(bytes.len()));
@@ -73,7 +73,7 @@ impl Begun {
     }
 
     /// What has come. Its buffer is used again when nobody has it any more.
-    pub(super) fn into_bytes(self) -> Bytes {
+    pub(crate) fn into_bytes(self) -> Bytes {
         lend(self.buffer, self.filled)
     }
 }

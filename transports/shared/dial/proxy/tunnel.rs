@@ -6,7 +6,7 @@ use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use http::{HeaderValue, StatusCode};
 use url::Url;
 
-use super::super::super::USER_AGENT;
+use super::super::super::user_agent::USER_AGENT;
 use super::{Proxy, host_and_port};
 
 /// The most that a proxy may say before the tunnel, in bytes.
