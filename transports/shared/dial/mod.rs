@@ -190,7 +190,11 @@ impl Dialer {
         }
         let mut dialed = match (address, proxy) {
             (Some(address), _) => Dialed::to_server(tcp::connect(runtime, address).await?),
-            (None, Some(proxy)) => proxy.dial(runtime, url, purpose).await?,
+            (None, Some(proxy)) if purpose == Purpose::Requests && proxy.forwards(url) => Dialed {
+                stream: proxy.reach(runtime).await?,
+                forwarded_by: Some(proxy.clone()),
+            },
+            (None, Some(proxy)) => Dialed::to_server(proxy.connect(runtime, url).await?),
             (None, None) => Dialed::to_server(tcp::connect_to_host(runtime, url).await?),
         };
         if let Some(tls) = tls {
@@ -207,12 +211,6 @@ impl Dialed {
             stream,
             forwarded_by: None,
         }
-    }
-}
-
-impl Purpose {
-    fn is_requests(self) -> bool {
-        self == Self::Requests
     }
 }
 

@@ -1,250 +1,19 @@
 //! Proxies: which one a connection takes, and how it goes through it.
 
 mod environment;
+mod proxy_url;
 mod socks;
 mod tunnel;
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use engineio_client::runtime::BoxedStream;
-use engineio_client::{Error, ErrorKind, Runtime};
-use http::HeaderValue;
-use percent_encoding::percent_decode_str;
-use url::{Position, Url};
+use engineio_client::{Error, Runtime};
+use url::Url;
 
 use self::environment::Environment;
-use super::{Dialed, Purpose, tcp};
-
-/// A proxy that connections go through, for [`Dialer::proxy`](super::Dialer::proxy).
-///
-/// - `http://` is an HTTP proxy. Polls and posts over `http` are sent to it for forwarding, on
-///   connections that are kept where it says that it keeps them; websockets, and everything over
-///   `https`, go through a tunnel that it is asked for (`CONNECT`). Many proxies make tunnels to
-///   port 443 alone: through these, a session over `http` stays on polling.
-/// - `socks5://` is a SOCKS5 proxy that is given addresses: names are resolved here.
-/// - `socks5h://` is one that is given names, and resolves them itself.
-///
-/// A user and a password stand before the host, percent-encoded, as in
-/// `http://user:pass@proxy:3128`; an HTTP proxy gets them as Basic authentication. Neither `Debug`
-/// nor `Display` shows them. Without a port it is 80, or 1080 for SOCKS5.
-///
-/// ```
-/// use engineio_client::transports::Proxy;
-///
-/// let proxy = Proxy::new("socks5h://me:secret@[::1]")?;
-/// assert_eq!(proxy.to_string(), "socks5h://[::1]:1080");
-/// # Ok::<(), engineio_client::Error>(())
-/// ```
-#[derive(Clone)]
-pub struct Proxy {
-    /// Where it is: `http://host:port/`, whatever it speaks.
-    place: Url,
-    protocol: Protocol,
-}
-
-#[derive(Clone)]
-enum Protocol {
-    Http {
-        authorization: Option<HeaderValue>,
-    },
-    Socks5 {
-        credentials: Option<Credentials>,
-        /// Whether the proxy resolves names.
-        resolves: bool,
-    },
-}
-
-#[derive(Clone)]
-struct Credentials {
-    user: String,
-    password: String,
-}
-
-impl Proxy {
-    /// The proxy of this URL. Without a scheme, as `host:port`, it is an HTTP proxy.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Invalid`], when there can be no such proxy: another scheme, no host, a path, or
-    /// for SOCKS5 a user or password that is empty or has more than 255 bytes. The error does not
-    /// repeat the URL.
-    pub fn new(url: impl AsRef<str>) -> Result<Self, Error> {
-        let text = url.as_ref().trim();
-        let url = if text.contains("://") {
-            Url::parse(text)
-        } else {
-            Url::parse(&format!("http://{text}"))
-        };
-        let url = url.map_err(|error| invalid("it is no URL").with_source(error))?;
-        let (default_port, protocol) = match url.scheme() {
-            "http" => (80, Protocol::http(&url)?),
-            "socks5" => (1080, Protocol::socks5(&url, false)?),
-            "socks5h" => (1080, Protocol::socks5(&url, true)?),
-            "https" => return Err(invalid("TLS to a proxy is not supported")),
-            other => {
-                let message = format!("its scheme is http, socks5 or socks5h, not {other}");
-                return Err(invalid(&message));
-            }
-        };
-        // Where a password holds a slash that is not encoded, the rest of it would be the path.
-        if !["", "/"].contains(&&url[Position::BeforePath..]) {
-            return Err(invalid("there is something behind its host and port"));
-        }
-        let port = url.port().unwrap_or(default_port);
-        // Of a scheme that it does not know, the library leaves the host as it is.
-        let host = url.host_str().unwrap_or_default();
-        let place = Url::parse(&format!("http://{host}:{port}/"))
-            .map_err(|error| invalid("it has no host").with_source(error))?;
-        Ok(Self { place, protocol })
-    }
-
-    /// What an HTTP proxy wants to know of its user.
-    #[cfg(feature = "polling")]
-    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
-        match &self.protocol {
-            Protocol::Http { authorization } => authorization.as_ref(),
-            Protocol::Socks5 { .. } => None,
-        }
-    }
-
-    /// Connects to the host of a URL through this proxy, or to the proxy alone, where that forwards
-    /// requests.
-    pub(super) async fn dial(
-        &self,
-        runtime: &Arc<dyn Runtime>,
-        url: &Url,
-        purpose: Purpose,
-    ) -> Result<Dialed, Error> {
-        let stream = match &self.protocol {
-            Protocol::Http { .. } if purpose.is_requests() && url.scheme() == "http" => {
-                return Ok(Dialed {
-                    stream: self.reach(runtime).await?,
-                    forwarded_by: Some(self.clone()),
-                });
-            }
-            Protocol::Http { authorization } => {
-                let stream = self.reach(runtime).await?;
-                tunnel::open(stream, url, self, authorization.as_ref()).await?
-            }
-            Protocol::Socks5 {
-                credentials,
-                resolves,
-            } => {
-                let targets = socks::targets(runtime, url, *resolves).await?;
-                socks::connect(runtime, self, credentials.as_ref(), &targets).await?
-            }
-        };
-        Ok(Dialed::to_server(stream))
-    }
-
-    /// Connects to the proxy itself.
-    async fn reach(&self, runtime: &Arc<dyn Runtime>) -> Result<BoxedStream, Error> {
-        tcp::connect_to_host(runtime, &self.place)
-            .await
-            .map_err(|error| {
-                let message = format!("could not connect to the proxy {self}");
-                Error::new(error.kind(), message).with_source(error)
-            })
-    }
-}
-
-impl Protocol {
-    fn http(url: &Url) -> Result<Self, Error> {
-        let authorization = match Credentials::of(url)? {
-            None => None,
-            // The other end would take the rest for the password.
-            Some(Credentials { user, .. }) if user.contains(':') => {
-                return Err(invalid("its user has a colon"));
-            }
-            Some(Credentials { user, password }) => {
-                let encoded = STANDARD.encode(format!("{user}:{password}"));
-                let mut value = HeaderValue::try_from(format!("Basic {encoded}"))
-                    .map_err(|error| invalid("its user can't be one").with_source(error))?;
-                value.set_sensitive(true);
-                Some(value)
-            }
-        };
-        Ok(Self::Http { authorization })
-    }
-
-    fn socks5(url: &Url, resolves: bool) -> Result<Self, Error> {
-        let credentials = Credentials::of(url)?;
-        if let Some(Credentials { user, password }) = &credentials
-            && ![user, password]
-                .iter()
-                .all(|text| (1..=255).contains(&text.len()))
-        {
-            return Err(invalid(
-                "for SOCKS5, a user and a password have 1 to 255 bytes each",
-            ));
-        }
-        Ok(Self::Socks5 {
-            credentials,
-            resolves,
-        })
-    }
-}
-
-impl Credentials {
-    fn of(url: &Url) -> Result<Option<Self>, Error> {
-        let (user, password) = (url.username(), url.password());
-        if user.is_empty() && password.is_none() {
-            return Ok(None);
-        }
-        let decode = |text| {
-            let decoded = percent_decode_str(text).decode_utf8();
-            decoded.map_err(|error| invalid("its user is not UTF-8").with_source(error))
-        };
-        Ok(Some(Self {
-            user: decode(user)?.into_owned(),
-            password: decode(password.unwrap_or_default())?.into_owned(),
-        }))
-    }
-}
-
-fn invalid(why: &str) -> Error {
-    Error::new(
-        ErrorKind::Invalid,
-        format!("the URL of the proxy can't be used: {why}"),
-    )
-}
-
-impl FromStr for Proxy {
-    type Err = Error;
-
-    fn from_str(url: &str) -> Result<Self, Error> {
-        Self::new(url)
-    }
-}
-
-/// Its URL, without user and password.
-impl fmt::Display for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match &self.protocol {
-            Protocol::Http { .. } => "http",
-            Protocol::Socks5 { resolves: true, .. } => "socks5h",
-            Protocol::Socks5 { .. } => "socks5",
-        };
-        write!(f, "{scheme}://{}", host_and_port(&self.place))
-    }
-}
-
-/// Its URL, without user and password.
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Proxy").field(&self.to_string()).finish()
-    }
-}
-
-/// `host:port`, with brackets around an IPv6 address.
-fn host_and_port(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    format!("{host}:{}", url.port_or_known_default().unwrap_or(80))
-}
+use self::proxy_url::Protocol;
+pub use self::proxy_url::Proxy;
 
 /// What a dialer was told of proxies.
 #[derive(Clone, Debug, Default)]
@@ -268,6 +37,34 @@ impl Proxies {
             (Some(proxy), _) => Ok(Some(proxy)),
             (None, Some(environment)) => environment.choose(url),
             (None, None) => Ok(None),
+        }
+    }
+}
+
+impl Proxy {
+    /// Whether this proxy forwards HTTP requests to this URL one by one, without a tunnel.
+    pub(super) fn forwards(&self, url: &Url) -> bool {
+        matches!(self.protocol, Protocol::Http { .. }) && url.scheme() == "http"
+    }
+
+    /// Connects to the host of a URL through this proxy.
+    pub(super) async fn connect(
+        &self,
+        runtime: &Arc<dyn Runtime>,
+        url: &Url,
+    ) -> Result<BoxedStream, Error> {
+        match &self.protocol {
+            Protocol::Http { authorization } => {
+                let stream = self.reach(runtime).await?;
+                tunnel::open(stream, url, self, authorization.as_ref()).await
+            }
+            Protocol::Socks5 {
+                credentials,
+                resolves,
+            } => {
+                let targets = socks::targets(runtime, url, *resolves).await?;
+                socks::connect(runtime, self, credentials.as_ref(), &targets).await
+            }
         }
     }
 }

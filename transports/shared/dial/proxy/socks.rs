@@ -11,7 +11,7 @@ use tokio_socks::{Error as Refusal, IntoTargetAddr as _, TargetAddr};
 use url::{Host, Url};
 
 use super::super::tcp;
-use super::{Credentials, Proxy};
+use super::proxy_url::{Credentials, Proxy};
 
 /// What the proxy may be asked to connect to: a name, or all addresses of one, best first.
 pub(super) async fn targets(
