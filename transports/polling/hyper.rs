@@ -26,7 +26,7 @@ use super::super::shared::buffer_pool::Begun;
 use super::super::shared::dial::{Dialed, Dialer, Proxy, Purpose, own_words};
 use super::super::shared::read_buffer;
 use super::super::shared::response_head::{self, MOST_HEADERS};
-use super::{cant_be_requested, invalid};
+use super::invalid_url::{invalid_url, invalid_url_because};
 
 /// Keeps the connections that are idle: one that served polls, and one that served posts.
 pub(super) struct Hyper {
@@ -92,7 +92,7 @@ impl Hyper {
     }
 
     async fn dial(&self, uri: &Uri, exchange: &Exchange) -> Result<Box<Connection>, Error> {
-        let origin = Url::parse(&uri.to_string()).map_err(cant_be_requested)?;
+        let origin = Url::parse(&uri.to_string()).map_err(invalid_url_because)?;
         let dialed = self
             .dialer
             .dial(
@@ -150,8 +150,8 @@ fn keep_alive(response: &Response<Bytes>) -> Duration {
 
 /// The request with its `Host`.
 fn with_host(mut request: Request<Bytes>) -> Result<Request<Full<Bytes>>, Error> {
-    let authority = request.uri().authority().ok_or_else(invalid)?;
-    let host = HeaderValue::from_str(authority.as_str()).map_err(cant_be_requested)?;
+    let authority = request.uri().authority().ok_or_else(invalid_url)?;
+    let host = HeaderValue::from_str(authority.as_str()).map_err(invalid_url_because)?;
     request.headers_mut().entry(HOST).or_insert(host);
     Ok(request.map(Full::new))
 }

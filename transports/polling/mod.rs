@@ -2,6 +2,12 @@
 
 mod encoding;
 mod hyper;
+#[cfg(feature = "compression")]
+mod inflate;
+#[cfg(not(feature = "compression"))]
+#[path = "no_inflate.rs"]
+mod inflate;
+mod invalid_url;
 #[cfg(feature = "surf")]
 mod surf;
 
@@ -20,8 +26,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use url::Position;
 
-use self::encoding::{ACCEPTED, decode};
+use self::encoding::decode;
 use self::hyper::Hyper;
+use self::inflate::ACCEPTED;
+use self::invalid_url::invalid_url_because;
 #[cfg(feature = "surf")]
 pub use self::surf::SurfClient;
 use super::shared::dial::{Dialer, Proxy};
@@ -134,7 +142,7 @@ impl Requests {
     ) -> Result<Self, Error> {
         let origin = request.url[..Position::BeforePath]
             .parse()
-            .map_err(cant_be_requested)?;
+            .map_err(invalid_url_because)?;
         let mut poll = HeaderMap::new();
         poll.insert(ACCEPT, HeaderValue::from_static("*/*"));
         poll.insert(USER_AGENT, HeaderValue::from_static(user_agent::USER_AGENT));
@@ -164,8 +172,8 @@ impl Requests {
         let target = self.request.target(sid, self.exchange.runtime.random());
         let mut parts = self.origin.clone().into_parts();
         let target = PathAndQuery::from_maybe_shared(Bytes::from(target));
-        parts.path_and_query = Some(target.map_err(cant_be_requested)?);
-        Uri::from_parts(parts).map_err(cant_be_requested)
+        parts.path_and_query = Some(target.map_err(invalid_url_because)?);
+        Uri::from_parts(parts).map_err(invalid_url_because)
     }
 
     async fn send(&self, method: Method, body: Bytes) -> Result<Response<Bytes>, Error> {
@@ -200,14 +208,6 @@ impl Requests {
         }
         Err(refused("a POST", &response))
     }
-}
-
-fn cant_be_requested(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    invalid().with_source(error)
-}
-
-fn invalid() -> Error {
-    Error::new(ErrorKind::Invalid, "the URL can't be requested")
 }
 
 /// The error for a response that is not the one asked for. What a proxy has forwarded it may have
