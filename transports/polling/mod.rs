@@ -32,6 +32,7 @@ use self::inflate::ACCEPTED;
 use self::invalid_url::invalid_url_because;
 #[cfg(feature = "surf")]
 pub use self::surf::SurfClient;
+use super::built_in_settings::BuiltInSettings;
 use super::shared::dial::{Dialer, Proxy};
 use super::shared::status_error::status_error;
 use super::shared::user_agent;
@@ -54,6 +55,14 @@ pub struct Polling {
 }
 
 impl Polling {
+    /// Polling in the default list of transports.
+    pub(super) fn built_in(settings: &BuiltInSettings) -> Arc<dyn Transport> {
+        Arc::new(Self {
+            client: settings.http_client.clone(),
+            dialer: settings.dialer.clone(),
+        })
+    }
+
     /// How the built-in HTTP client connects. One of your own connects as it likes.
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {

@@ -22,6 +22,7 @@ use engineio_client::{
 use self::frames::FrameWriter;
 use self::io::Io;
 use self::reader::{FrameReader, Incoming};
+use super::built_in_settings::BuiltInSettings;
 use super::shared::dial::{Dialer, Purpose, own_words};
 
 /// WebSocket (RFC 6455), without extensions.
@@ -51,6 +52,11 @@ impl Default for WebSocket {
 }
 
 impl WebSocket {
+    /// The websocket in the default list of transports.
+    pub(super) fn built_in(settings: &BuiltInSettings) -> Arc<dyn Transport> {
+        Arc::new(Self::default().dialer(settings.dialer.clone()))
+    }
+
     /// The most that is read in one go: 64 KiB by default. The buffer belongs to the thread, and serves
     /// each connection that it drives: an idle one holds no buffer at all.
     #[must_use]
