@@ -22,8 +22,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use url::Url;
 
-use super::super::shared::buffer_pool::Begun;
-use super::super::shared::dial::{Dialed, Dialer, Proxy, Purpose, own_words};
+use super::super::shared::buffer_pool::SizedBuffer;
+use super::super::shared::dial::{Dialed, Dialer, Proxy, Purpose};
+use super::super::shared::own_error::own_error;
 use super::super::shared::read_buffer;
 use super::super::shared::response_head::{self, MOST_HEADERS};
 use super::invalid_url::{invalid_url, invalid_url_because};
@@ -75,8 +76,10 @@ impl HttpClient for Hyper {
                 }
                 // Nothing of it has left, so nothing is done twice. What has left is never repeated:
                 // a poll may have taken messages with it.
-                Err(Failure::NotSent(back, _)) if reused => request = *back,
-                Err(Failure::NotSent(_, error) | Failure::Error(error)) => return Err(error),
+                Err(ExchangeError::NotSent(back, _)) if reused => request = *back,
+                Err(ExchangeError::NotSent(_, error) | ExchangeError::Failed(error)) => {
+                    return Err(error);
+                }
             }
         }
     }
@@ -156,15 +159,15 @@ fn with_host(mut request: Request<Bytes>) -> Result<Request<Full<Bytes>>, Error>
     Ok(request.map(Full::new))
 }
 
-enum Failure {
+enum ExchangeError {
     /// The request's bytes never left, and it comes back.
     NotSent(Box<Request<Full<Bytes>>>, Error),
-    Error(Error),
+    Failed(Error),
 }
 
 struct Connection {
     requests: SendRequest<Full<Bytes>>,
-    driver: http1::Connection<Io, Full<Bytes>>,
+    driver: http1::Connection<HyperIo, Full<Bytes>>,
     /// The driver has ended.
     over: bool,
     meter: Arc<Meter>,
@@ -184,7 +187,7 @@ struct Meter {
 impl Connection {
     async fn new(dialed: Dialed, exchange: &Exchange) -> Result<Self, Error> {
         let meter = Arc::new(Meter::default());
-        let io = Io {
+        let io = HyperIo {
             stream: dialed.stream,
             meter: Arc::clone(&meter),
             head: exchange.limits.head,
@@ -230,7 +233,7 @@ impl Connection {
         &mut self,
         request: Request<Full<Bytes>>,
         exchange: &Exchange,
-    ) -> Result<Response<Bytes>, Failure> {
+    ) -> Result<Response<Bytes>, ExchangeError> {
         let mut request = self.address(request);
         self.meter.interim.store(0, Ordering::Relaxed);
         let meter = Arc::clone(&self.meter);
@@ -257,8 +260,8 @@ impl Connection {
                 let back = error.take_message();
                 let error = http_error(error.into_error(), exchange);
                 return Err(match back {
-                    Some(request) => Failure::NotSent(Box::new(request), error),
-                    None => Failure::Error(error),
+                    Some(request) => ExchangeError::NotSent(Box::new(request), error),
+                    None => ExchangeError::Failed(error),
                 });
             }
         };
@@ -267,14 +270,14 @@ impl Connection {
             if head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
                 let message = format!("the proxy {proxy} refused a request with {}", head.status);
                 let error = Error::new(ErrorKind::Proxy, message).with_status(head.status.as_u16());
-                return Err(Failure::Error(error));
+                return Err(ExchangeError::Failed(error));
             }
             head.extensions.insert(proxy.clone());
         }
         let body = self
             .collect(body, progress, exchange)
             .await
-            .map_err(Failure::Error)?;
+            .map_err(ExchangeError::Failed)?;
         Ok(Response::from_parts(head, body))
     }
 
@@ -298,7 +301,7 @@ impl Connection {
         if length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        let mut whole = None;
+        let mut buffer = None;
         let mut body = pin!(body);
         loop {
             let frame = poll_fn(|cx| {
@@ -316,19 +319,19 @@ impl Connection {
                 // It came in one piece.
                 return Ok(data);
             }
-            match whole.get_or_insert_with(|| Whole::new(length)) {
-                Whole::Told(begun) => {
-                    begun.take(&data);
+            match buffer.get_or_insert_with(|| BodyBuffer::new(length)) {
+                BodyBuffer::Sized(buffer) => {
+                    buffer.take(&data);
                 }
-                Whole::Untold(whole) if data.len() > limit.saturating_sub(whole.len()) => {
+                BodyBuffer::Unsized(buffer) if data.len() > limit.saturating_sub(buffer.len()) => {
                     return Err(too_large());
                 }
-                Whole::Untold(whole) => whole.extend_from_slice(&data),
+                BodyBuffer::Unsized(buffer) => buffer.extend_from_slice(&data),
             }
         }
-        Ok(match whole {
-            Some(Whole::Told(begun)) => begun.into_bytes(),
-            Some(Whole::Untold(whole)) => whole.freeze(),
+        Ok(match buffer {
+            Some(BodyBuffer::Sized(buffer)) => buffer.into_bytes(),
+            Some(BodyBuffer::Unsized(buffer)) => buffer.freeze(),
             None => Bytes::new(),
         })
     }
@@ -355,17 +358,17 @@ impl Connection {
     }
 }
 
-/// A body, of a length that the server tells, or not.
-enum Whole {
-    Told(Begun),
-    Untold(BytesMut),
+/// A body as far as it has come, whose length the server has announced, or has not.
+enum BodyBuffer {
+    Sized(SizedBuffer),
+    Unsized(BytesMut),
 }
 
-impl Whole {
+impl BodyBuffer {
     fn new(length: Option<usize>) -> Self {
         match length {
-            Some(length) => Self::Told(Begun::new(length)),
-            None => Self::Untold(BytesMut::new()),
+            Some(length) => Self::Sized(SizedBuffer::new(length)),
+            None => Self::Unsized(BytesMut::new()),
         }
     }
 }
@@ -425,7 +428,7 @@ fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
     if error.is_parse() || is_malformed_body(&error) {
         return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
     }
-    own_words(&error).unwrap_or_else(|| {
+    own_error(&error).unwrap_or_else(|| {
         Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
     })
 }
@@ -452,14 +455,14 @@ const LARGEST_BUFFER: usize = 160 * 1024;
 const BUFFER: usize = 64 * 1024;
 
 /// A stream of ours with the traits of hyper.
-struct Io {
+struct HyperIo {
     stream: BoxedStream,
     meter: Arc<Meter>,
     /// The most bytes of interim responses.
     head: usize,
 }
 
-impl ::hyper::rt::Read for Io {
+impl ::hyper::rt::Read for HyperIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -487,7 +490,7 @@ impl ::hyper::rt::Read for Io {
     }
 }
 
-impl ::hyper::rt::Write for Io {
+impl ::hyper::rt::Write for HyperIo {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -252,8 +252,8 @@ impl PacketReceiver for Receiver {
         let body = decode(&head.headers, body, limits.body);
         if head.status != StatusCode::OK {
             // Of a refusal the status is what counts.
-            let words = body.unwrap_or_default();
-            return Err(refused("a poll", &Response::from_parts(head, words)));
+            let body = body.unwrap_or_default();
+            return Err(refused("a poll", &Response::from_parts(head, body)));
         }
         let body = body?;
         if self.requests.sid.get().is_none() && is_protocol_3(&body) {

@@ -320,8 +320,8 @@ async fn read(body: Body, method: &Method, exchange: &Exchange) -> Result<Bytes,
     }
 }
 
-/// What a surf error is about. Its backends tell that in words alone, which have stood still since
-/// 2021: those in capitals are isahc's (curl), the others h1's.
+/// What a surf error is about. Its backends tell that in their messages alone, which have not changed
+/// since 2021: those in capitals are isahc's (curl), the others h1's.
 const KINDS: &[(&str, ErrorKind)] = &[
     ("ConnectFailed", ErrorKind::Connect),
     ("Connection refused", ErrorKind::Connect),
@@ -340,8 +340,8 @@ const KINDS: &[(&str, ErrorKind)] = &[
 
 fn surf_error(error: ::surf::Error) -> Error {
     let cause = cause(&error);
-    let words = cause.to_string();
-    let known = KINDS.iter().find(|(start, _)| words.starts_with(start));
+    let text = cause.to_string();
+    let known = KINDS.iter().find(|(start, _)| text.starts_with(start));
     let kind = known.map_or(ErrorKind::Ended, |&(_, kind)| kind);
     Error::new(kind, "surf got no response").with_source(cause)
 }

@@ -3,6 +3,7 @@
 
 pub(super) mod buffer_pool;
 pub(super) mod dial;
+pub(super) mod own_error;
 pub(super) mod read_buffer;
 pub(super) mod response_head;
 pub(super) mod status_error;

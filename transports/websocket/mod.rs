@@ -23,7 +23,8 @@ use self::frames::FrameWriter;
 use self::io::Io;
 use self::reader::{FrameReader, Incoming};
 use super::built_in_settings::BuiltInSettings;
-use super::shared::dial::{Dialer, Purpose, own_words};
+use super::shared::dial::{Dialer, Purpose};
+use super::shared::own_error::own_error;
 
 /// WebSocket (RFC 6455), without extensions.
 ///
@@ -321,7 +322,7 @@ impl Receiver {
                     }
                     Poll::Ready(Err(error)) => {
                         state.end();
-                        Err(own_words(&error).unwrap_or_else(|| {
+                        Err(own_error(&error).unwrap_or_else(|| {
                             Error::new(ErrorKind::Ended, "the connection failed").with_source(error)
                         }))
                     }
@@ -439,7 +440,7 @@ impl Sender {
         // A pong may have been held back by the last frame.
         state.write_beside();
         Poll::Ready(sent.map_err(|error| {
-            own_words(&error).unwrap_or_else(|| {
+            own_error(&error).unwrap_or_else(|| {
                 let message = "the connection failed while sending";
                 Error::new(ErrorKind::Ended, message).with_source(error)
             })

@@ -8,7 +8,6 @@ pub(super) mod tls;
 #[path = "no_tls.rs"]
 mod tls;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -212,23 +211,4 @@ impl Dialed {
             forwarded_by: None,
         }
     }
-}
-
-/// What a stream of ours has to say itself of why it failed, under what others made of it: that the
-/// server ended a TLS session with an alert comes as the failure of some read.
-pub(crate) fn own_words(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        next = error.source();
-        let Some(error) = error.downcast_ref::<io::Error>() else {
-            continue;
-        };
-        // The source of such an error is that of what it holds.
-        let held = error.get_ref()?;
-        if let Some(own) = held.downcast_ref::<Error>() {
-            return Some(own.clone());
-        }
-        next = Some(held);
-    }
-    None
 }

@@ -1,8 +1,8 @@
 //! TLS around any stream, by rustls: one path for `https` and `wss`, and for all runtimes.
 
+mod error;
 mod stream;
 mod verify;
-mod words;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -321,7 +321,7 @@ impl Connector {
             session.set_buffer_limit(Some(BUFFER));
         });
         let connected = connecting.await;
-        let stream = connected.map_err(|error| words::of_handshake(&host, error))?;
+        let stream = connected.map_err(|error| error::handshake_error(&host, error))?;
         let (_, session) = stream.get_ref();
         if let Some(protocol) = session.alpn_protocol()
             && !protocol.starts_with(b"http/1.")
