@@ -1,171 +1,39 @@
-//! The default HTTP client: hyper's HTTP/1.1, driven within the future of each request, so that it
-//! spawns nothing and runs on any runtime.
+//! One connection: a request and its response at a time, within limits.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use ::hyper::body::{Body as _, Incoming};
 use ::hyper::client::conn::http1::{self, SendRequest};
 use ::hyper::ext::on_informational;
-use ::hyper::rt::ReadBufCursor;
 use bytes::{Bytes, BytesMut};
-use engineio_client::http::{Exchange, HttpClient};
-use engineio_client::runtime::{Address, BoxedStream};
-use engineio_client::{Error, ErrorKind, async_trait};
-use futures::io::{AsyncRead, AsyncWrite};
-use http::header::{CONNECTION, HOST, PROXY_AUTHORIZATION};
+use engineio_client::http::Exchange;
+use engineio_client::{Error, ErrorKind};
+use http::header::{CONNECTION, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
-use url::Url;
 
-use super::super::shared::buffer_pool::SizedBuffer;
-use super::super::shared::dial::{Dialed, Dialer, Proxy, Purpose};
-use super::super::shared::own_error::own_error;
-use super::super::shared::read_buffer;
-use super::super::shared::response_head::{self, MOST_HEADERS};
-use super::invalid_url::{invalid_url, invalid_url_because};
+use super::super::super::shared::buffer_pool::SizedBuffer;
+use super::super::super::shared::dial::{Dialed, Proxy};
+use super::super::super::shared::own_error::own_error;
+use super::super::super::shared::response_head::{self, MOST_HEADERS};
+use super::stream::{HyperIo, Meter};
 
-/// Keeps the connections that are idle: one that served polls, and one that served posts.
-pub(super) struct Hyper {
-    dialer: Dialer,
-    /// Where to connect to instead of the host in the URL.
-    address: Option<Address>,
-    idle: Mutex<Vec<Idle>>,
-}
+/// What hyper's read buffer grows to with long bodies, and then keeps: 400 KiB if it is left to
+/// itself. A body that fits in it, as one of 100 kB in base64 does, is not copied.
+const LARGEST_BUFFER: usize = 160 * 1024;
 
-struct Idle {
-    connection: Box<Connection>,
-    /// When the server may close it.
-    until: Duration,
-}
-
-/// More than a poll and a post at a time there are not.
-const MOST_IDLE: usize = 2;
-
-/// A server that does not tell keeps an idle connection for 5 s, as Node's does; a second less, so
-/// as not to meet its close half-way.
-const KEEP_ALIVE: Duration = Duration::from_secs(4);
-
-#[async_trait]
-impl HttpClient for Hyper {
-    async fn send(
-        &self,
-        request: Request<Bytes>,
-        exchange: &Exchange,
-    ) -> Result<Response<Bytes>, Error> {
-        let origin = request.uri().clone();
-        let mut request = with_host(request)?;
-        let mut reuse = self.take(exchange.runtime.now());
-        loop {
-            let reused = reuse.is_some();
-            let mut connection = match reuse.take() {
-                Some(connection) => connection,
-                None => self.dial(&origin, exchange).await?,
-            };
-            match connection.exchange(request, exchange).await {
-                Ok(response) => {
-                    if connection.may_be_kept(&response) && connection.is_reusable() {
-                        let until = exchange.runtime.now().saturating_add(keep_alive(&response));
-                        self.keep(Idle { connection, until });
-                    }
-                    return Ok(response);
-                }
-                // Nothing of it has left, so nothing is done twice. What has left is never repeated:
-                // a poll may have taken messages with it.
-                Err(ExchangeError::NotSent(back, _)) if reused => request = *back,
-                Err(ExchangeError::NotSent(_, error) | ExchangeError::Failed(error)) => {
-                    return Err(error);
-                }
-            }
-        }
-    }
-}
-
-impl Hyper {
-    pub(super) fn new(dialer: Dialer, address: Option<Address>) -> Self {
-        Self {
-            dialer,
-            address,
-            idle: Mutex::default(),
-        }
-    }
-
-    async fn dial(&self, uri: &Uri, exchange: &Exchange) -> Result<Box<Connection>, Error> {
-        let origin = Url::parse(&uri.to_string()).map_err(invalid_url_because)?;
-        let dialed = self
-            .dialer
-            .dial(
-                &exchange.runtime,
-                &origin,
-                self.address.as_ref(),
-                Purpose::Requests,
-                Some(exchange.dial_timeout),
-            )
-            .await?;
-        Ok(Box::new(Connection::new(dialed, exchange).await?))
-    }
-
-    fn take(&self, now: Duration) -> Option<Box<Connection>> {
-        loop {
-            let mut idle = self
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop()?;
-            // One look for the server's end of it.
-            if now < idle.until && idle.connection.is_reusable() {
-                return Some(idle.connection);
-            }
-        }
-    }
-
-    fn keep(&self, connection: Idle) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MOST_IDLE {
-            idle.push(connection);
-        }
-    }
-}
-
-/// How long the server keeps the connection, less a second.
-fn keep_alive(response: &Response<Bytes>) -> Duration {
-    let header = response
-        .headers()
-        .get("keep-alive")
-        .and_then(|value| value.to_str().ok());
-    let seconds = header.and_then(|value| {
-        value.split(',').find_map(|part| {
-            part.trim()
-                .strip_prefix("timeout=")?
-                .trim()
-                .parse::<u64>()
-                .ok()
-        })
-    });
-    seconds.map_or(KEEP_ALIVE, |seconds| {
-        Duration::from_secs(seconds.saturating_sub(1))
-    })
-}
-
-/// The request with its `Host`.
-fn with_host(mut request: Request<Bytes>) -> Result<Request<Full<Bytes>>, Error> {
-    let authority = request.uri().authority().ok_or_else(invalid_url)?;
-    let host = HeaderValue::from_str(authority.as_str()).map_err(invalid_url_because)?;
-    request.headers_mut().entry(HOST).or_insert(host);
-    Ok(request.map(Full::new))
-}
-
-enum ExchangeError {
+/// Why there is no response.
+pub(super) enum ExchangeError {
     /// The request's bytes never left, and it comes back.
     NotSent(Box<Request<Full<Bytes>>>, Error),
     Failed(Error),
 }
 
-struct Connection {
+pub(super) struct Connection {
     requests: SendRequest<Full<Bytes>>,
     driver: http1::Connection<HyperIo, Full<Bytes>>,
     /// The driver has ended.
@@ -175,23 +43,10 @@ struct Connection {
     forwarded_by: Option<Proxy>,
 }
 
-/// Bytes that came and went.
-#[derive(Default)]
-struct Meter {
-    read: AtomicU64,
-    written: AtomicU64,
-    /// Bytes of the interim responses (1xx) to the request that runs.
-    interim: AtomicU64,
-}
-
 impl Connection {
-    async fn new(dialed: Dialed, exchange: &Exchange) -> Result<Self, Error> {
+    pub(super) async fn new(dialed: Dialed, exchange: &Exchange) -> Result<Self, Error> {
         let meter = Arc::new(Meter::default());
-        let io = HyperIo {
-            stream: dialed.stream,
-            meter: Arc::clone(&meter),
-            head: exchange.limits.head,
-        };
+        let io = HyperIo::new(dialed.stream, Arc::clone(&meter), exchange.limits.head);
         let (requests, driver) = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_header_size(exchange.limits.head)
@@ -229,7 +84,7 @@ impl Connection {
         request
     }
 
-    async fn exchange(
+    pub(super) async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
         exchange: &Exchange,
@@ -339,7 +194,7 @@ impl Connection {
     /// Whether the other end may be trusted to keep the connection after this response. tinyproxy
     /// closes each, and does not say so: the next poll would cross its end. So proxies are asked to
     /// keep it, and believed when they say that they do.
-    fn may_be_kept(&self, response: &Response<Bytes>) -> bool {
+    pub(super) fn may_be_kept(&self, response: &Response<Bytes>) -> bool {
         let headers = response.headers();
         let named = headers.get_all(CONNECTION).iter();
         let mut words = named
@@ -351,7 +206,7 @@ impl Connection {
     }
 
     /// Whether another request may follow the one that has ended.
-    fn is_reusable(&mut self) -> bool {
+    pub(super) fn is_reusable(&mut self) -> bool {
         let cx = &mut Context::from_waker(Waker::noop());
         self.drive(cx);
         !self.over && matches!(self.requests.poll_ready(cx), Poll::Ready(Ok(())))
@@ -444,88 +299,4 @@ fn is_malformed_body(error: &::hyper::Error) -> bool {
             std::io::ErrorKind::InvalidData => cause.to_string().contains("chunk"),
             _ => false,
         })
-}
-
-/// What hyper's read buffer grows to with long bodies, and then keeps: 400 KiB if it is left to
-/// itself. A body that fits in it, as one of 100 kB in base64 does, is not copied.
-const LARGEST_BUFFER: usize = 160 * 1024;
-
-/// An adapter that zeroes hyper's buffer at each read costs three times the time: so the bytes go
-/// through a buffer that is never zeroed again, at most so many at a time.
-const BUFFER: usize = 64 * 1024;
-
-/// A stream of ours with the traits of hyper.
-struct HyperIo {
-    stream: BoxedStream,
-    meter: Arc<Meter>,
-    /// The most bytes of interim responses.
-    head: usize,
-}
-
-impl ::hyper::rt::Read for HyperIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut cursor: ReadBufCursor<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let Self {
-            stream,
-            meter,
-            head,
-        } = &mut *self;
-        // hyper limits each interim response, and not how many there are: without an end of them it
-        // would read for ever, and not even pause where the server is fast.
-        let interim = meter.interim.load(Ordering::Relaxed);
-        if usize::try_from(interim).unwrap_or(usize::MAX) > *head {
-            return Poll::Ready(Err(std::io::Error::other(response_head::too_large(*head))));
-        }
-        read_buffer::with(cursor.remaining().min(BUFFER), |part| {
-            let count = std::task::ready!(Pin::new(stream).poll_read(cx, part))?;
-            meter
-                .read
-                .fetch_add(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
-            cursor.put_slice(part.get(..count).unwrap_or_default());
-            Poll::Ready(Ok(()))
-        })
-    }
-}
-
-impl ::hyper::rt::Write for HyperIo {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        let count = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        self.meter
-            .written
-            .fetch_add(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
-        Poll::Ready(Ok(count))
-    }
-
-    /// Or else hyper copies each body into a buffer that keeps the size of the largest.
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        let stream = Pin::new(&mut self.stream);
-        let count = std::task::ready!(stream.poll_write_vectored(cx, buffers))?;
-        self.meter
-            .written
-            .fetch_add(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
-        Poll::Ready(Ok(count))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_close(cx)
-    }
 }
