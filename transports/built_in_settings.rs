@@ -9,7 +9,7 @@ use engineio_client::http::HttpClient;
 /// Each built-in transport has a constructor that takes these.
 #[derive(Clone, Default)]
 pub(super) struct BuiltInSettings {
-    #[cfg(any(feature = "polling", feature = "websocket"))]
+    #[cfg(feature = "__dial")]
     pub(super) dialer: super::shared::Dialer,
     /// Makes HTTP requests in place of the built-in client.
     #[cfg(feature = "polling")]

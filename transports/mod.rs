@@ -27,7 +27,7 @@ pub mod conformance;
 pub mod mock;
 #[cfg(feature = "polling")]
 mod polling;
-#[cfg(any(feature = "polling", feature = "websocket"))]
+#[cfg(feature = "__dial")]
 mod shared;
 #[cfg(feature = "websocket")]
 mod websocket;
@@ -37,7 +37,7 @@ pub use polling::Polling;
 #[cfg(feature = "surf")]
 pub use polling::SurfClient;
 // `Dialer` and `Proxy`, and with the feature `rustls` `Tls` and `rustls`.
-#[cfg(any(feature = "polling", feature = "websocket"))]
+#[cfg(feature = "__dial")]
 pub use shared::*;
 #[cfg(feature = "websocket")]
 pub use websocket::WebSocket;
@@ -106,7 +106,7 @@ impl Transports {
 
     /// Changes how the transports of the default list connect. Those added by
     /// [`with`](Transports::with) keep what was set about them.
-    #[cfg(any(feature = "polling", feature = "websocket"))]
+    #[cfg(feature = "__dial")]
     #[must_use]
     pub fn map_dialer(mut self, change: impl FnOnce(Dialer) -> Dialer) -> Self {
         self.settings.dialer = change(self.settings.dialer);
