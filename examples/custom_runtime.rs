@@ -171,6 +171,11 @@ impl Runtime for SingleThread {
         }))
     }
 
+    /// Each read asks the system, so there is nothing to be noticed before it.
+    fn catch_up(&self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         let task = Arc::new(Task {
             future: Mutex::new(Some(task)),

@@ -1,15 +1,16 @@
 //! A transport of your own: packets over channels, within one process. The server is in this file,
-//! too, and the proof that the transport keeps the contract.
+//! too, and the proof that the transport keeps the contract. Of the methods, `schemes`, `confirms` and
+//! `peer_close` have defaults, and may be left out.
 //!
 //!     cargo run --example custom_transport
 //!     cargo test --example custom_transport --features mock
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use engineio_client::{
-    Batch, Builder, Error, ErrorKind, Framing, Link, Message, OpenRequest, Packet, PacketReceiver,
-    PacketSender, Runtime, Tokio, Transport, async_trait,
+    Batch, Builder, Confirms, Error, ErrorKind, Framing, Link, Message, OpenRequest, Packet,
+    PacketReceiver, PacketSender, PeerClose, Reason, Runtime, Tokio, Transport, async_trait,
 };
 use tokio::sync::mpsc;
 
@@ -29,6 +30,8 @@ struct InProcess {
 struct Connection {
     incoming: mpsc::Receiver<Packet>,
     outgoing: mpsc::Sender<Packet>,
+    /// What the server says when it closes the connection.
+    last_words: Arc<OnceLock<PeerClose>>,
 }
 
 impl InProcess {
@@ -44,15 +47,25 @@ impl Transport for InProcess {
         "in-process"
     }
 
+    /// Others than `http` and the like, which are the default.
+    fn schemes(&self) -> Vec<&'static str> {
+        vec!["in-process"]
+    }
+
     async fn open(&self, _: &Arc<dyn Runtime>, _: OpenRequest) -> Result<Link, Error> {
         let (to_server, incoming) = mpsc::channel(CAPACITY);
         let (outgoing, from_server) = mpsc::channel(CAPACITY);
-        let connection = Connection { incoming, outgoing };
+        let last_words = Arc::default();
+        let connection = Connection {
+            incoming,
+            outgoing,
+            last_words: Arc::clone(&last_words),
+        };
         match self.listener.send(connection).await {
             // Each packet is on its own here, as on websocket: nothing is joined to payloads.
             Ok(()) => Ok(Link::new(
                 Sender(to_server),
-                Receiver(from_server),
+                Receiver(from_server, last_words),
                 Framing::Frames,
             )),
             Err(_) => Err(Error::new(ErrorKind::Connect, "the server has gone")),
@@ -76,6 +89,11 @@ impl PacketSender for Sender {
         Ok(())
     }
 
+    /// A channel takes a packet in whether the server ever looks at it or not.
+    fn confirms(&self) -> Confirms {
+        Confirms::Never
+    }
+
     async fn close(&mut self) -> Result<(), Error> {
         self.send(vec![Packet::Close].into()).await?;
         // The server answers by closing its end.
@@ -84,7 +102,7 @@ impl PacketSender for Sender {
     }
 }
 
-struct Receiver(mpsc::Receiver<Packet>);
+struct Receiver(mpsc::Receiver<Packet>, Arc<OnceLock<PeerClose>>);
 
 #[async_trait]
 impl PacketReceiver for Receiver {
@@ -103,21 +121,31 @@ impl PacketReceiver for Receiver {
         }
         Ok(packets)
     }
+
+    fn peer_close(&self) -> Option<PeerClose> {
+        self.1.get().cloned()
+    }
 }
 
-/// A server: the handshake, a heartbeat, and an echo.
+/// A server: the handshake, a heartbeat, and an echo, until it is told to go.
 async fn serve(mut connection: Connection) {
     let open = r#"{"sid":"1","upgrades":[],"pingInterval":100,"pingTimeout":1000}"#;
     let mut pings = tokio::time::interval(Duration::from_millis(100));
     let mut answer = Packet::Open(open.into());
     loop {
-        if connection.outgoing.send(answer).await.is_err() {
+        let is_last = answer == Packet::Close;
+        if connection.outgoing.send(answer).await.is_err() || is_last {
             return;
         }
         answer = loop {
             tokio::select! {
                 _ = pings.tick() => break Packet::Ping("".into()),
                 packet = connection.incoming.recv() => match packet {
+                    Some(Packet::Message(message)) if message.as_text() == Some("go") => {
+                        let words = PeerClose::new(4000, "as you wish");
+                        let _ = connection.last_words.set(words);
+                        break Packet::Close;
+                    }
                     Some(Packet::Message(message)) => break Packet::Message(message),
                     Some(Packet::Close) => return println!("The client says goodbye."),
                     Some(packet) => println!("The client sends {packet:?}."),
@@ -136,8 +164,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             tokio::spawn(serve(connection));
         }
     });
-    // The URL goes to the transport, which has no use for it here.
-    let builder = Builder::new("http://localhost", transport, Tokio::current()?);
+    // The URL goes to the transport, which has no use for more than its scheme.
+    let builder = Builder::new("in-process://server", transport, Tokio::current()?);
     let mut client = builder.connect().await?;
     println!("Connected by {:?}.", client.transport());
     for message in [Message::from("hello"), Message::from(vec![1, 2, 3])] {
@@ -145,12 +173,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("The server echoes {:?}.", client.recv().await);
     }
     tokio::time::sleep(Duration::from_millis(250)).await;
-    let closed = client.disconnect().await;
+    client.send("go").await?;
+    let closed = client.wait().await;
     println!("The session is over: {closed}.");
-    if closed.is_clean() {
-        Ok(())
-    } else {
-        Err("it did not end well".into())
+    match closed.reason() {
+        Reason::Server {
+            close: Some(close), ..
+        } if close.code == 4000 => Ok(()),
+        _ => Err("it did not end well".into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The front doors: plain types for each runtime. The only place where the client meets the
 //! transports and runtimes that are built in.
 
-#[cfg(any(feature = "polling", feature = "websocket"))]
+#[cfg(feature = "__dial")]
 mod shortcuts {
     #[cfg(feature = "polling")]
     use std::sync::Arc;

@@ -108,7 +108,7 @@ pub use runtime::Tokio;
 #[cfg(feature = "mock")]
 pub use runtime::mock::MockRuntime;
 pub use transport::{
-    Activity, Framing, Link, OpenRequest, PacketReceiver, PacketSender, Transport,
+    Activity, Confirms, Framing, Link, OpenRequest, PacketReceiver, PacketSender, Transport,
 };
 
 /// What the fuzz targets need of what is private. Only there when cargo-fuzz builds it.

@@ -181,6 +181,21 @@ pub enum Packet {
     Noop,
 }
 
+impl Packet {
+    /// What an error calls it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "an open packet",
+            Self::Close => "a close packet",
+            Self::Ping(_) => "a ping",
+            Self::Pong(_) => "a pong",
+            Self::Message(_) => "a message",
+            Self::Upgrade => "an upgrade packet",
+            Self::Noop => "a noop",
+        }
+    }
+}
+
 /// What the server says of a session when it opens it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

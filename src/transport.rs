@@ -81,6 +81,25 @@ pub trait PacketSender: Send + 'static {
     /// Says goodbye in the transport's own way (a close packet, a close frame), and returns when
     /// the server has answered. The other half's `recv` goes on while this runs.
     async fn close(&mut self) -> Result<(), Error>;
+
+    /// What this link can confirm of what it has sent: asked once, when the link is open. By default
+    /// nothing.
+    fn confirms(&self) -> Confirms {
+        Confirms::Never
+    }
+}
+
+/// How it can be known that the other end of a link has taken in what was sent on it. That a batch has
+/// left tells that the system has it, and no more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Confirms {
+    /// It can't.
+    #[default]
+    Never,
+    /// By polling: a POST was answered, and a poll stays unanswered after that. A server that is closing
+    /// answers polls at once, and may have discarded the POST.
+    ByPoll,
 }
 
 /// The half of a link that receives.

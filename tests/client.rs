@@ -7,6 +7,8 @@ mod calls;
 mod handlers;
 #[path = "client/log.rs"]
 mod log;
+#[path = "client/old_traits.rs"]
+mod old_traits;
 #[path = "client/outbox.rs"]
 mod outbox;
 #[path = "client/parity.rs"]

@@ -398,6 +398,40 @@ fn a_writer_learns_with_the_latency_that_its_reader_has_gone() {
 }
 
 #[test]
+fn an_end_knows_how_much_of_what_it_wrote_has_not_arrived() {
+    Schedules::new().seeds(0..3).run(async |runtime| {
+        let (mut client, server, connection) =
+            connected(&runtime, conditions().latency(ms(10))).await;
+        assert_eq!(client.unacknowledged(), Some(0));
+        client.write_all(b"hello").await.unwrap();
+        assert_eq!(client.unacknowledged(), Some(5));
+        runtime.sleep(ms(10)).await;
+        assert_eq!(
+            client.unacknowledged(),
+            Some(0),
+            "it has arrived, though nobody reads"
+        );
+        client.write_all(b"abc").await.unwrap();
+        drop(server);
+        client.write_all(b"de").await.unwrap();
+        runtime.sleep(ms(5)).await;
+        assert_eq!(client.unacknowledged(), Some(5));
+        drop(connection);
+    });
+}
+
+#[test]
+fn what_a_black_hole_takes_is_never_acknowledged() {
+    Schedules::new().seeds(0..3).run(async |runtime| {
+        let (mut client, _server, connection) = connected(&runtime, conditions()).await;
+        connection.black_hole();
+        client.write_all(b"hello").await.unwrap();
+        runtime.sleep(ms(100_000)).await;
+        assert_eq!(client.unacknowledged(), Some(5));
+    });
+}
+
+#[test]
 fn new_connects_are_refused_until_restored() {
     MockRuntime::check(async |runtime| {
         let _listener = runtime.listen(address());

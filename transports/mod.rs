@@ -10,16 +10,13 @@ use std::sync::Arc;
 use engineio_client::http::HttpClient;
 use engineio_client::{Error, ErrorKind, Link, OpenRequest, Runtime, Transport, async_trait};
 
+mod built_in_settings;
 #[cfg(feature = "mock")]
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "it counts what it has sent itself, and nothing comes from outside"
 )]
 pub mod conformance;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-mod dial;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-mod head;
 #[cfg(feature = "mock")]
 #[expect(
     clippy::panic,
@@ -30,32 +27,22 @@ mod head;
 pub mod mock;
 #[cfg(feature = "polling")]
 mod polling;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-mod refusal;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-mod scratch;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-mod spare;
+#[cfg(feature = "__dial")]
+mod shared;
 #[cfg(feature = "websocket")]
 mod websocket;
 
-#[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
-pub use dial::tls::Tls;
-#[cfg(any(feature = "polling", feature = "websocket"))]
-pub use dial::{Dialer, Proxy};
-/// The TLS library in the version that [`Tls::from_config`] takes.
-#[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
-pub use futures_rustls::rustls;
 #[cfg(feature = "polling")]
 pub use polling::Polling;
 #[cfg(feature = "surf")]
 pub use polling::SurfClient;
+// `Dialer` and `Proxy`, and with the feature `rustls` `Tls` and `rustls`.
+#[cfg(feature = "__dial")]
+pub use shared::*;
 #[cfg(feature = "websocket")]
 pub use websocket::WebSocket;
 
-/// What requests say of their sender, unless the user says something else.
-#[cfg(any(feature = "polling", feature = "websocket"))]
-const USER_AGENT: &str = concat!("engineio-client/", env!("CARGO_PKG_VERSION"));
+use self::built_in_settings::BuiltInSettings;
 
 /// An ordered list of transports, itself a [`Transport`]. By default those that are built in:
 /// polling, then websocket.
@@ -72,50 +59,39 @@ const USER_AGENT: &str = concat!("engineio-client/", env!("CARGO_PKG_VERSION"));
 /// ```
 #[derive(Clone)]
 pub struct Transports {
-    list: Vec<Entry>,
-    #[cfg(any(feature = "polling", feature = "websocket"))]
-    dialer: Dialer,
+    /// Those of the default list, or none in a list that began empty.
+    built_in: Vec<Arc<dyn Transport>>,
+    is_default: bool,
+    settings: BuiltInSettings,
+    /// Those of the user's, which come behind the built-in ones.
+    added: Vec<Arc<dyn Transport>>,
 }
 
-#[derive(Clone)]
-enum Entry {
+type Constructor = fn(&BuiltInSettings) -> Arc<dyn Transport>;
+
+/// The default list: the built-in transports, in the order in which they are tried.
+const BUILT_IN: &[Constructor] = &[
     #[cfg(feature = "polling")]
-    Polling(Polling),
+    Polling::built_in,
     #[cfg(feature = "websocket")]
-    WebSocket(WebSocket),
-    Added(Arc<dyn Transport>),
-}
-
-impl Entry {
-    fn transport(&self) -> &dyn Transport {
-        match self {
-            #[cfg(feature = "polling")]
-            Self::Polling(polling) => polling,
-            #[cfg(feature = "websocket")]
-            Self::WebSocket(websocket) => websocket,
-            Self::Added(transport) => &**transport,
-        }
-    }
-}
+    WebSocket::built_in,
+];
 
 impl Transports {
     /// An empty list.
     pub fn new() -> Self {
-        Self::of(Vec::new())
-    }
-
-    fn of(list: Vec<Entry>) -> Self {
         Self {
-            list,
-            #[cfg(any(feature = "polling", feature = "websocket"))]
-            dialer: Dialer::default(),
+            built_in: Vec::new(),
+            is_default: false,
+            settings: BuiltInSettings::default(),
+            added: Vec::new(),
         }
     }
 
     /// The same list with this transport behind the others.
     #[must_use]
     pub fn with(mut self, transport: impl Transport) -> Self {
-        self.list.push(Entry::Added(Arc::new(transport)));
+        self.added.push(Arc::new(transport));
         self
     }
 
@@ -124,70 +100,58 @@ impl Transports {
     #[cfg(feature = "polling")]
     #[must_use]
     pub fn http_client(mut self, client: Arc<dyn HttpClient>) -> Self {
-        for entry in &mut self.list {
-            if let Entry::Polling(polling) = entry {
-                *polling = polling.clone().client(Arc::clone(&client));
-            }
-        }
-        self
+        self.settings.http_client = Some(client);
+        self.rebuild()
     }
 
     /// Changes how the transports of the default list connect. Those added by
     /// [`with`](Transports::with) keep what was set about them.
-    #[cfg(any(feature = "polling", feature = "websocket"))]
+    #[cfg(feature = "__dial")]
     #[must_use]
     pub fn map_dialer(mut self, change: impl FnOnce(Dialer) -> Dialer) -> Self {
-        self.dialer = change(self.dialer);
-        let dialer = &self.dialer;
-        for entry in &mut self.list {
-            match entry {
-                #[cfg(feature = "polling")]
-                Entry::Polling(polling) => *polling = polling.clone().dialer(dialer.clone()),
-                #[cfg(feature = "websocket")]
-                Entry::WebSocket(websocket) => {
-                    *websocket = websocket.clone().dialer(dialer.clone());
-                }
-                Entry::Added(_) => {}
-            }
+        self.settings.dialer = change(self.settings.dialer);
+        self.rebuild()
+    }
+
+    /// Makes the transports of the default list anew, with the settings as they are now.
+    fn rebuild(mut self) -> Self {
+        if self.is_default {
+            let built = BUILT_IN.iter().map(|built_in| built_in(&self.settings));
+            self.built_in = built.collect();
         }
         self
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &dyn Transport> {
+        let all = self.built_in.iter().chain(&self.added);
+        all.map(|transport| &**transport)
     }
 }
 
 impl Default for Transports {
     fn default() -> Self {
-        Self::of(vec![
-            #[cfg(feature = "polling")]
-            Entry::Polling(Polling::default()),
-            #[cfg(feature = "websocket")]
-            Entry::WebSocket(WebSocket::default()),
-        ])
+        let list = Self {
+            is_default: true,
+            ..Self::new()
+        };
+        list.rebuild()
     }
 }
 
 #[async_trait]
 impl Transport for Transports {
     fn name(&self) -> &'static str {
-        self.list
-            .first()
-            .map_or("none", |first| first.transport().name())
+        self.iter().next().map_or("none", Transport::name)
     }
 
     fn names(&self) -> Vec<&'static str> {
-        self.list
-            .iter()
-            .flat_map(|entry| entry.transport().names())
-            .collect()
+        self.iter().flat_map(Transport::names).collect()
     }
 
     /// Those of all in the list.
     fn schemes(&self) -> Vec<&'static str> {
         let mut schemes = Vec::new();
-        for scheme in self
-            .list
-            .iter()
-            .flat_map(|entry| entry.transport().schemes())
-        {
+        for scheme in self.iter().flat_map(Transport::schemes) {
             if !schemes.contains(&scheme) {
                 schemes.push(scheme);
             }
@@ -197,9 +161,7 @@ impl Transport for Transports {
 
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
         let found = self
-            .list
             .iter()
-            .map(Entry::transport)
             .find(|transport| transport.names().contains(&&*request.transport));
         match found {
             Some(transport) => transport.open(runtime, request).await,

@@ -135,7 +135,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     }
 
     /// The same connection with the transport changed, or a fault to be told by `start`.
-    #[cfg(any(feature = "polling", feature = "websocket"))]
+    #[cfg(feature = "__dial")]
     pub(crate) fn try_map_transport(mut self, change: impl FnOnce(T) -> Result<T, Error>) -> Self
     where
         T: Clone,

@@ -6,29 +6,24 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use super::link_calls::LinkCalls;
 use super::log::Log;
 use super::panic_text::panic_text;
 use super::shared::{Shared, Upgrade};
 use super::upgrade_memory;
-use crate::engine::{Call, Config, Engine, Input, LinkId, Output};
-use crate::error::Error;
-use crate::event::{Event, PeerClose, Reason};
+use crate::engine::{Config, Engine, Input, LinkId, Output};
+use crate::event::{Event, Reason};
 use crate::packet::{Message, Packet};
 use crate::runtime::Runtime;
-use crate::transport::{Activity, Link, OpenRequest, PacketReceiver, PacketSender, Transport};
+use crate::transport::{Activity, OpenRequest, Transport};
 
 /// After so many turns without a pause other tasks get theirs.
 const TURNS: u32 = 32;
-
-/// A sleep of no length, after which the runtime has looked at its sockets. tokio needs that: until
-/// then a read trusts what was known, and being woken does not make it look.
-const A_LOOK: Duration = Duration::ZERO;
 
 pub(crate) struct Driver {
     shared: Arc<Shared>,
@@ -39,21 +34,16 @@ pub(crate) struct Driver {
     engine: Engine,
     start: Duration,
     /// The session's link, and the probe's.
-    links: Vec<Half>,
+    links: Vec<LinkCalls>,
     /// What the engine waits for.
     deadline: Option<Duration>,
     timer: Option<Timer>,
-    /// The deadline has passed; one last look is taken at what may have come.
-    overdue: bool,
-    /// A link whose `recv` is polled once more when this sleep is over.
+    last_look: LastLook,
+    /// A link whose `recv` is polled once more when the runtime has caught up.
     draining: Option<(LinkId, BoxFuture<'static, ()>)>,
     /// Whether the engine was told that the inbox has room.
     room: bool,
     closing: bool,
-    /// The session is open, and the user was not told yet what has come of the upgrade.
-    upgrade_is_open: bool,
-    /// Why the last transport could not be gone over to.
-    upgrade_error: Option<Error>,
     /// An empty buffer for the outbox's queue.
     spare: Vec<Packet>,
     /// The origin for which the success of an upgrade is to be remembered.
@@ -61,86 +51,14 @@ pub(crate) struct Driver {
     log: Log,
 }
 
-/// Both halves of a link, and their calls.
-struct Half {
-    id: LinkId,
-    transport: &'static str,
-    activity: Activity,
-    open: Slot<(), Result<Link, Error>>,
-    sender: HalfSlot<dyn PacketSender, Sent>,
-    receiver: HalfSlot<dyn PacketReceiver, Result<Vec<Packet>, Error>>,
-}
-
-/// A half belongs to its call while that runs, and comes back with the result.
-type HalfSlot<H, O> = Slot<Box<H>, (Box<H>, O)>;
-
-enum Sent {
-    Batch(Result<(), Error>),
-    Goodbye(Result<(), Error>),
-}
-
-/// Something to call, and its call while it runs.
-struct Slot<I, O> {
-    idle: Option<I>,
-    running: Option<BoxFuture<'static, O>>,
-    signal: Arc<Signal>,
-    waker: Waker,
-}
-
-/// Remembers which call was woken, so that no other is polled: a look at a socket may cost a call to
-/// the system.
-struct Signal {
-    fired: AtomicBool,
-    shared: Arc<Shared>,
-}
-
-impl Wake for Signal {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.fired.store(true, Ordering::Release);
-        self.shared.driver.wake();
-    }
-}
-
-impl<I, O> Slot<I, O> {
-    fn new(shared: &Arc<Shared>) -> Self {
-        let signal = Arc::new(Signal {
-            fired: AtomicBool::new(false),
-            shared: Arc::clone(shared),
-        });
-        Self {
-            idle: None,
-            running: None,
-            waker: Waker::from(Arc::clone(&signal)),
-            signal,
-        }
-    }
-
-    fn start(&mut self, call: BoxFuture<'static, O>) {
-        self.running = Some(call);
-        self.signal.fired.store(true, Ordering::Release);
-    }
-
-    /// Polls the call if it was woken.
-    fn poll(&mut self) -> Option<O> {
-        if !self.signal.fired.swap(false, Ordering::AcqRel) {
-            return None;
-        }
-        let call = self.running.as_mut()?;
-        let Poll::Ready(output) = call.as_mut().poll(&mut Context::from_waker(&self.waker)) else {
-            return None;
-        };
-        self.running = None;
-        Some(output)
-    }
-
-    /// Has the call polled in any case.
-    fn look_again(&self) {
-        self.signal.fired.store(true, Ordering::Release);
-    }
+/// The look at all links before a deadline counts.
+enum LastLook {
+    /// No deadline has passed.
+    NotDue,
+    /// For the runtime to catch up.
+    WaitsFor(BoxFuture<'static, ()>),
+    /// The deadline counts, unless the look has moved it.
+    Taken,
 }
 
 struct Timer {
@@ -169,12 +87,10 @@ impl Driver {
             links: Vec::with_capacity(2),
             deadline: None,
             timer: None,
-            overdue: false,
+            last_look: LastLook::NotDue,
             draining: None,
             room: true,
             closing: false,
-            upgrade_is_open: false,
-            upgrade_error: None,
             spare: Vec::new(),
             remember,
             log,
@@ -199,9 +115,9 @@ impl Driver {
             self.engine.handle(now, Input::Close);
         }
         busy |= self.poll_senders(now)?;
+        busy |= self.look_for_room(now)?;
         busy |= self.poll_receivers(now)?;
         busy |= self.poll_draining(cx, now)?;
-        busy |= self.look_for_room(now)?;
         if closes {
             busy = true;
             self.carry_out(now)?;
@@ -245,8 +161,8 @@ impl Driver {
         let mut busy = false;
         for at in 0..self.links.len() {
             // Handling an input may remove a link; a link that is skipped for it comes next turn.
-            if let Some(half) = self.links.get_mut(at)
-                && let Some(input) = half.poll_sender(&self.log)
+            if let Some(link) = self.links.get_mut(at)
+                && let Some(input) = link.poll_sender(&self.log)
             {
                 busy |= self.handle(now, input)?;
             }
@@ -259,10 +175,10 @@ impl Driver {
     fn poll_receivers(&mut self, now: Duration) -> Flow {
         let mut busy = false;
         for at in (0..self.links.len()).rev() {
-            if let Some(half) = self.links.get_mut(at)
-                && let Some(input) = half.poll_receiver(&self.log)
+            if let Some(link) = self.links.get_mut(at)
+                && let Some(input) = link.poll_receiver(&self.log)
             {
-                let (link, close) = (half.id, half.closed_by(&input));
+                let (link, close) = (link.id, link.closed_by(&input));
                 if let Some(close) = close {
                     self.handle(now, Input::PeerClose { link, close })?;
                 }
@@ -273,12 +189,20 @@ impl Driver {
     }
 
     fn look_for_room(&mut self, now: Duration) -> Flow {
+        match self.news_of_room() {
+            Some(input) => self.handle(now, input),
+            None => Flow::Continue(false),
+        }
+    }
+
+    /// Whether the inbox has room, if the engine thinks otherwise.
+    fn news_of_room(&mut self) -> Option<Input> {
         let room = self.shared.inboxes.wants_more();
         if room == self.room {
-            return Flow::Continue(false);
+            return None;
         }
         self.room = room;
-        self.handle(now, Input::Room(room))
+        Some(Input::Room(room))
     }
 
     fn carry_out(&mut self, now: Duration) -> Flow {
@@ -287,9 +211,6 @@ impl Driver {
             match self.engine.poll(now) {
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
-                    if self.upgrade_is_open && !self.engine.is_upgrading() {
-                        self.upgrade_is_over();
-                    }
                     return Flow::Continue(busy);
                 }
                 Output::Closed {
@@ -306,53 +227,40 @@ impl Driver {
                     sid,
                 } => self.open(link, transport, sid.map(|handshake| handshake.sid.clone())),
                 Output::Receive { link } => {
-                    if let Some(half) = self.link(link)
-                        && let Some(mut receiver) = half.receiver.idle.take()
-                    {
-                        half.receiver.start(Box::pin(async move {
-                            let received = receiver.recv().await;
-                            (receiver, received)
-                        }));
+                    if let Some(link) = self.link(link) {
+                        link.receive();
                     }
                 }
                 Output::Send { link, batch } => {
-                    if let Some(half) = self.links.iter_mut().find(|half| half.id == link)
-                        && let Some(mut sender) = half.sender.idle.take()
-                    {
-                        self.log.sends(half.transport, &batch);
-                        half.sender.start(Box::pin(async move {
-                            let sent = sender.send(batch).await;
-                            (sender, Sent::Batch(sent))
-                        }));
+                    if let Some(link) = self.links.iter_mut().find(|known| known.id == link) {
+                        self.log.sends(link.transport, &batch);
+                        link.send(batch);
                     }
                 }
                 Output::Close { link } => {
-                    if let Some(half) = self.link(link)
-                        && let Some(mut sender) = half.sender.idle.take()
-                    {
-                        half.sender.start(Box::pin(async move {
-                            let said = sender.close().await;
-                            (sender, Sent::Goodbye(said))
-                        }));
+                    if let Some(link) = self.link(link) {
+                        link.say_goodbye();
                     }
                 }
                 Output::Drain { link } => self.drain(link),
-                Output::Drop { link } => self.drop_links(|half| half.id == link),
+                Output::Drop { link } => self.drop_links(|known| known.id == link),
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
                     let packets = batch.into_packets();
                     self.shared.batch_left(&packets);
                     self.recycle(packets);
                 }
+                Output::UpgradeIsOver(error) => {
+                    let upgrade = error.map_or(Upgrade::Over, Upgrade::Failed);
+                    self.shared.turn(|state| state.upgrade = Some(upgrade));
+                }
                 Output::Tell(events) => {
                     self.tell(events);
                     // This input comes before the outputs are at their end, since it follows from one
                     // of them, and the next might be to receive more: see the test
                     // `a_full_inbox_stops_the_receiving_and_reading_resumes_it`.
-                    let room = self.shared.inboxes.wants_more();
-                    if room != self.room {
-                        self.room = room;
-                        self.engine.handle(now, Input::Room(room));
+                    if let Some(input) = self.news_of_room() {
+                        self.engine.handle(now, input);
                     }
                 }
             }
@@ -367,29 +275,21 @@ impl Driver {
         request.transport = transport.to_owned();
         request.sid = sid;
         request.activity = activity.clone();
-        let mut half = Half {
-            id: link,
-            transport,
-            activity,
-            open: Slot::new(&self.shared),
-            sender: Slot::new(&self.shared),
-            receiver: Slot::new(&self.shared),
-        };
-        let transport = Arc::clone(&self.transport);
+        let transports = Arc::clone(&self.transport);
         let runtime = Arc::clone(&self.runtime);
-        half.open.start(Box::pin(
-            async move { transport.open(&runtime, request).await },
-        ));
-        self.links.push(half);
+        let open = Box::pin(async move { transports.open(&runtime, request).await });
+        let driver = &self.shared.driver;
+        self.links
+            .push(LinkCalls::open(link, transport, activity, driver, open));
     }
 
     /// Drops links. A transport that panics in its destructor must not prevent the driver from
     /// accounting for the messages.
-    fn drop_links(&mut self, which: impl Fn(&Half) -> bool) {
+    fn drop_links(&mut self, which: impl Fn(&LinkCalls) -> bool) {
         while let Some(at) = self.links.iter().position(&which) {
-            let half = self.links.remove(at);
-            let transport = half.transport;
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(half))) {
+            let link = self.links.remove(at);
+            let transport = link.transport;
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(link))) {
                 self.log.drop_panicked(transport, panic_text(&*panic));
             }
         }
@@ -404,36 +304,36 @@ impl Driver {
         }
     }
 
-    fn link(&mut self, link: LinkId) -> Option<&mut Half> {
-        self.links.iter_mut().find(|half| half.id == link)
+    fn link(&mut self, link: LinkId) -> Option<&mut LinkCalls> {
+        self.links.iter_mut().find(|known| known.id == link)
     }
 
-    /// Begins to poll a receive call until it would wait: now, and when the runtime has looked.
+    /// Begins to poll a receive call until it would wait: now, and when the runtime has caught up.
     fn drain(&mut self, link: LinkId) {
         // One that has returned meanwhile was told to the engine, which has said how to go on.
-        if let Some(half) = self.link(link)
-            && half.receiver.running.is_some()
+        if let Some(known) = self.link(link)
+            && known.is_receiving()
         {
-            half.receiver.look_again();
-            self.draining = Some((link, self.runtime.sleep(A_LOOK)));
+            known.look_for_packets();
+            self.draining = Some((link, self.runtime.catch_up()));
         }
     }
 
     fn poll_draining(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
-        let Some((link, sleep)) = &mut self.draining else {
+        let Some((link, caught_up)) = &mut self.draining else {
             return Flow::Continue(false);
         };
         let link = *link;
-        let running = |half: &&mut Half| half.id == link && half.receiver.running.is_some();
-        let Some(half) = self.links.iter_mut().find(running) else {
+        let receiving = |known: &&LinkCalls| known.id == link && known.is_receiving();
+        let Some(known) = self.links.iter().find(receiving) else {
             self.draining = None;
             return Flow::Continue(false);
         };
-        if sleep.as_mut().poll(cx).is_pending() {
+        if caught_up.as_mut().poll(cx).is_pending() {
             return Flow::Continue(false);
         }
         self.draining = None;
-        half.receiver.look_again();
+        known.look_for_packets();
         if self.poll_receivers(now)? {
             return Flow::Continue(true);
         }
@@ -449,33 +349,20 @@ impl Driver {
                     state.connected = Some(connected.clone());
                     state.transport = Some(connected.transport);
                 });
-                self.upgrade_is_open = true;
                 self.remember(Some(connected.transport));
             }
             Some(Event::Upgraded { transport }) => {
                 self.log.upgraded(transport);
-                self.upgrade_error = None;
                 self.shared.state().transport = Some(*transport);
                 self.remember(Some(transport));
             }
             Some(Event::UpgradeFailed { transport, error }) => {
                 self.log.upgrade_failed(transport, error);
-                self.upgrade_error = Some(error.clone());
                 self.remember(None);
             }
             _ => {}
         }
-        self.shared.inboxes.put(events, self.closing);
-    }
-
-    /// No further transport is tried: tells what has come of it.
-    fn upgrade_is_over(&mut self) {
-        self.upgrade_is_open = false;
-        let upgrade = self
-            .upgrade_error
-            .take()
-            .map_or(Upgrade::Over, Upgrade::Failed);
-        self.shared.turn(|state| state.upgrade = Some(upgrade));
+        self.shared.inboxes.put(events);
     }
 
     fn remember(&self, transport: Option<&str>) {
@@ -491,7 +378,7 @@ impl Driver {
         if now >= deadline {
             return self.time_is_up(cx, now);
         }
-        self.overdue = false;
+        self.last_look = LastLook::NotDue;
         // A deadline that has moved later lets the old timer fire, and looks again.
         if self.timer.as_ref().is_none_or(|timer| timer.at > deadline) {
             let sleep = self.runtime.sleep(deadline.saturating_sub(now));
@@ -509,36 +396,29 @@ impl Driver {
         Flow::Continue(false)
     }
 
-    /// A user who blocks the runtime's thread delays us, not the server: before a deadline counts,
-    /// the runtime gets a turn to notice what has come, and all that waits is looked at.
+    /// The engine is told of a deadline that has passed when the runtime has caught up and all links were
+    /// looked at once more: see [`Runtime::catch_up`].
     fn time_is_up(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
-        if !self.overdue {
-            self.overdue = true;
-            self.timer = Some(Timer {
-                at: now,
-                sleep: self.runtime.sleep(A_LOOK),
-            });
-            for half in &self.links {
-                half.receiver.look_again();
-                half.sender.look_again();
+        if let LastLook::NotDue = self.last_look {
+            self.timer = None;
+            self.last_look = LastLook::WaitsFor(self.runtime.catch_up());
+        }
+        if let LastLook::WaitsFor(caught_up) = &mut self.last_look {
+            if caught_up.as_mut().poll(cx).is_pending() {
+                return Flow::Continue(false);
             }
+            self.last_look = LastLook::Taken;
+            for link in &self.links {
+                link.look_again();
+            }
+            // The next turn looks.
+            return Flow::Continue(true);
         }
-        if let Some(timer) = &mut self.timer
-            && timer.sleep.as_mut().poll(cx).is_pending()
-        {
-            return Flow::Continue(false);
-        }
-        self.timer = None;
-        self.overdue = false;
-        let since = |at: Duration| at.saturating_sub(self.start);
+        self.last_look = LastLook::NotDue;
         let active: Vec<Input> = self
             .links
             .iter()
-            .map(|half| Input::Active {
-                link: half.id,
-                received: half.activity.received().map(since),
-                sent: half.activity.sent().map(since),
-            })
+            .map(|link| link.activity(self.start))
             .collect();
         for input in active {
             self.handle(now, input)?;
@@ -557,78 +437,6 @@ impl Driver {
 
 /// Whether anything has happened; `Break` when the session has ended.
 type Flow = ControlFlow<(), bool>;
-
-impl Half {
-    fn poll_sender(&mut self, log: &Log) -> Option<Input> {
-        let (sender, sent) = self.sender.poll()?;
-        self.sender.idle = Some(sender);
-        let link = self.id;
-        Some(match sent {
-            Sent::Batch(Ok(())) => Input::Sent { link },
-            Sent::Batch(Err(error)) => Input::Failed {
-                link,
-                call: Call::Send,
-                error,
-            },
-            Sent::Goodbye(said) => {
-                if let Err(error) = said {
-                    log.goodbye_failed(&error);
-                }
-                Input::SaidGoodbye { link }
-            }
-        })
-    }
-
-    fn poll_receiver(&mut self, log: &Log) -> Option<Input> {
-        let link = self.id;
-        if let Some(opened) = self.open.poll() {
-            return Some(match opened {
-                Ok(opened) => {
-                    self.sender.idle = Some(opened.sender);
-                    self.receiver.idle = Some(opened.receiver);
-                    Input::Opened {
-                        link,
-                        framing: opened.framing,
-                    }
-                }
-                Err(error) => {
-                    log.open_failed(self.transport, &error);
-                    Input::Failed {
-                        link,
-                        call: Call::Open,
-                        error,
-                    }
-                }
-            });
-        }
-        let (receiver, received) = self.receiver.poll()?;
-        self.receiver.idle = Some(receiver);
-        Some(match received {
-            Ok(packets) => {
-                log.received(self.transport, &packets);
-                Input::Received { link, packets }
-            }
-            Err(error) => Input::Failed {
-                link,
-                call: Call::Receive,
-                error,
-            },
-        })
-    }
-}
-
-impl Half {
-    /// What the server has said, if this is what comes of its having closed the connection.
-    fn closed_by(&self, input: &Input) -> Option<PeerClose> {
-        let closed = match input {
-            Input::Received { packets, .. } => matches!(packets.last(), Some(Packet::Close)),
-            Input::Failed { call, .. } => *call == Call::Receive,
-            _ => false,
-        };
-        let receiver = self.receiver.idle.as_ref().filter(|_| closed)?;
-        receiver.peer_close()
-    }
-}
 
 impl Future for Driver {
     type Output = ();

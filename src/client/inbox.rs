@@ -55,8 +55,6 @@ pub(crate) struct Inboxes {
 struct Inbox {
     events: Vec<Event>,
     reader: Option<Waker>,
-    /// A message was dropped for want of room, while closing.
-    cut: bool,
     finished: bool,
 }
 
@@ -165,9 +163,8 @@ impl Inboxes {
         }
     }
 
-    /// Hands events to the readers. While closing, messages are dropped from the first on for which
-    /// there is no room: those that were delivered have no gap.
-    pub(crate) fn put(&self, events: Vec<Event>, closing: bool) {
+    /// Hands events to the readers.
+    pub(crate) fn put(&self, events: Vec<Event>) {
         if self.audience.handlers {
             let other = match self.audience.messages {
                 Side::Client => Side::Handlers,
@@ -180,14 +177,13 @@ impl Inboxes {
                 wake(reader);
             }
         }
-        self.put_messages(events, closing);
+        self.put_messages(events);
     }
 
     /// Hands events to the reader of messages.
-    fn put_messages(&self, mut events: Vec<Event>, closing: bool) {
+    fn put_messages(&self, mut events: Vec<Event>) {
         let mut inbox = lock(self.of(self.audience.messages));
-        inbox.cut |= closing && !self.has_room();
-        if self.discards() || inbox.cut {
+        if self.discards() {
             events.retain(|event| !matches!(event, Event::Message(_)));
         }
         let mut put = Tally::default();

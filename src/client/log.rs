@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::error::Error;
 use crate::event::{Closed, Connected, Reason};
 use crate::packet::{Message, Packet};
-use crate::transport::OpenRequest;
+use crate::transport::{Confirms, OpenRequest};
 
 /// What filters know the events of sessions by.
 pub(crate) const TARGET: &str = "engineio_client";
@@ -66,6 +66,10 @@ impl Log {
 
     pub(super) fn opens(&self, transport: &'static str, upgrade: bool) {
         tracing::debug!(target: TARGET, transport, upgrade, "opening");
+    }
+
+    pub(super) fn opened(&self, transport: &'static str, confirms: Confirms) {
+        tracing::debug!(target: TARGET, transport, ?confirms, "opened");
     }
 
     pub(super) fn open_failed(&self, transport: &str, error: &Error) {

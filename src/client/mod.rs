@@ -7,6 +7,7 @@ mod driver;
 mod handle;
 pub mod handlers;
 mod inbox;
+mod link_calls;
 mod lock;
 mod log;
 mod outbox;

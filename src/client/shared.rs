@@ -227,7 +227,7 @@ impl Shared {
         unsent: Vec<Message>,
     ) -> Option<Closed> {
         let closed = self.outbox(|outbox| outbox.end(reason, uncertain, unsent))?;
-        self.inboxes.put(vec![Event::Closed(closed.clone())], false);
+        self.inboxes.put(vec![Event::Closed(closed.clone())]);
         self.inboxes.finish();
         self.turn(|_| {});
         Some(closed)

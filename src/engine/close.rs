@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Engine, Output, Phase, Reason};
+use super::{Delivery, Engine, Output, Phase, Reason};
 use crate::packet::Packet;
 use crate::transport::Framing;
 
@@ -43,6 +43,9 @@ impl Engine {
     }
 
     pub(super) fn close(&mut self, now: Duration) {
+        if self.delivery == Delivery::All {
+            self.delivery = Delivery::WhileThereIsRoom;
+        }
         match &mut self.phase {
             Phase::Opening {
                 closing: closing @ None,

@@ -1,11 +1,13 @@
 //! The protocol as a state machine: no IO, no clock, no async.
 //!
 //! [`Engine::handle`] takes what has happened, and when; after each input [`Engine::poll`] gives what is
-//! to be done, one by one, until it says [`Output::Wait`]. Which transport, runtime or user stands behind it
-//! all, it does not know. A run is a list of inputs that can be printed and replayed.
+//! to be done, one by one, until it says [`Output::Wait`]. It knows of no transport, runtime or user. A
+//! run is a list of inputs that can be printed and replayed.
 
 mod close;
 mod heartbeat;
+mod interface;
+mod opening;
 mod outbox;
 mod poll_spacing;
 mod session;
@@ -24,6 +26,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use interface::{Call, Config, Input, LinkId, Output};
 pub(crate) use outbox::{Acceptance, Outgoing};
 
 use close::Closing;
@@ -33,135 +36,11 @@ use poll_spacing::PollSpacing;
 use upgrade::Probe;
 
 use crate::batch::Batch;
-use crate::error::{Error, ErrorKind};
-use crate::event::{Connected, Event, PeerClose, Reason};
-use crate::limits::{self, Limit};
+use crate::error::Error;
+use crate::event::{PeerClose, Reason};
+use crate::limits::Limit;
 use crate::packet::{Handshake, Message, Packet};
 use crate::transport::Framing;
-
-/// What the engine is told to keep to.
-#[derive(Clone, Debug)]
-pub(crate) struct Config {
-    /// The transports' names, in order of preference. Never empty.
-    pub(crate) transports: Vec<&'static str>,
-    /// Whether the next transport is tried when one can't be opened.
-    pub(crate) fall_back: bool,
-    /// Whether the session may go over to a better transport.
-    pub(crate) upgrade: bool,
-    pub(crate) open_timeout: Duration,
-    /// For a batch on a link of payloads: the time without progress.
-    pub(crate) send_timeout: Duration,
-    pub(crate) upgrade_timeout: Duration,
-    /// The time without progress while closing.
-    pub(crate) close_timeout: Duration,
-    pub(crate) close_limit: Duration,
-    /// The most packets in a payload.
-    pub(crate) packets_per_post: usize,
-    /// The most bytes of an open packet.
-    pub(crate) handshake_size: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            transports: Vec::new(),
-            fall_back: true,
-            upgrade: true,
-            open_timeout: limits::OPEN_TIMEOUT,
-            send_timeout: limits::SEND_TIMEOUT,
-            upgrade_timeout: limits::UPGRADE_TIMEOUT,
-            close_timeout: limits::CLOSE_TIMEOUT,
-            close_limit: limits::CLOSE_LIMIT,
-            packets_per_post: limits::PACKETS_PER_POST,
-            handshake_size: limits::HANDSHAKE_SIZE,
-        }
-    }
-}
-
-/// Names one link of the session. Answers from a link that is gone are ignored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LinkId(pub(crate) u64);
-
-/// Which of a link's calls is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Call {
-    Open,
-    Receive,
-    Send,
-}
-
-/// What has happened.
-#[derive(Clone, Debug)]
-pub(crate) enum Input {
-    /// An `open` has returned a link.
-    Opened { link: LinkId, framing: Framing },
-    /// A `recv` has returned.
-    Received { link: LinkId, packets: Vec<Packet> },
-    /// The server has closed the connection, and said this. What came with it follows: packets with a
-    /// close, or an error.
-    PeerClose { link: LinkId, close: PeerClose },
-    /// Bytes of something unfinished came, or left, at these times.
-    Active {
-        link: LinkId,
-        received: Option<Duration>,
-        sent: Option<Duration>,
-    },
-    /// A `send` has returned: the batch has left.
-    Sent { link: LinkId },
-    /// A `close` has returned, well or not.
-    SaidGoodbye { link: LinkId },
-    /// A call has failed.
-    Failed {
-        link: LinkId,
-        call: Call,
-        error: Error,
-    },
-    /// The link's `recv` was polled until it would wait: an answer to [`Output::Drain`].
-    Drained { link: LinkId },
-    /// The user's messages, which [`Acceptance`] has let in.
-    Send(Outgoing),
-    /// Whether the user's inbox has room.
-    Room(bool),
-    /// The user closes the session. All that was accepted has been given by `Send` before.
-    Close,
-    /// The time that [`Output::Wait`] named has come.
-    Timeout,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug)]
-pub(crate) enum Output {
-    /// Call `open`, for a new session or for the one of this id.
-    Open {
-        link: LinkId,
-        transport: &'static str,
-        sid: Option<Arc<Handshake>>,
-    },
-    /// Call the link's `recv`.
-    Receive { link: LinkId },
-    /// Call the link's `send`.
-    Send { link: LinkId, batch: Batch },
-    /// Call the link's `close`: its goodbye ends the session.
-    Close { link: LinkId },
-    /// Poll the link's `recv` until it would wait, and no longer.
-    Drain { link: LinkId },
-    /// Drop the link and all its calls, without a goodbye.
-    Drop { link: LinkId },
-    /// From now on, accept messages by this rule.
-    Accept(Acceptance),
-    /// The batch has left: there is room for other messages.
-    Left(Batch),
-    /// Tell the user.
-    Tell(Vec<Event>),
-    /// The session has ended. The last output.
-    Closed {
-        reason: Reason,
-        uncertain: Vec<Message>,
-        unsent: Vec<Message>,
-    },
-    /// Nothing more to do before this time, or the next input.
-    Wait(Option<Duration>),
-}
 
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -187,6 +66,8 @@ pub(crate) struct Engine {
     poll_spacing: PollSpacing,
     /// Whether the user's inbox has room.
     room: bool,
+    delivery: Delivery,
+    upgrades: Upgrades,
     outputs: VecDeque<Output>,
 }
 
@@ -206,6 +87,28 @@ enum Phase {
         rounds: u32,
     },
     Closed,
+}
+
+/// Which messages of the server the user is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivery {
+    /// All: where the inbox is full, nothing more is received.
+    All,
+    /// While closing, which can't wait for a reader: those for which there is room.
+    WhileThereIsRoom,
+    /// One was dropped for want of room. Those behind it are, too, so that what was delivered has no gap.
+    Nothing,
+}
+
+/// Whether better transports are tried.
+#[derive(Debug)]
+enum Upgrades {
+    /// The session is not open.
+    NotBegun,
+    /// One after the other, and this is why the last failed.
+    Tried(Option<Error>),
+    /// None of them any more, and the user knows.
+    Told,
 }
 
 #[derive(Debug)]
@@ -261,6 +164,8 @@ impl Engine {
             heartbeat: Heartbeat::default(),
             poll_spacing: PollSpacing::default(),
             room: true,
+            delivery: Delivery::All,
+            upgrades: Upgrades::NotBegun,
             outputs: VecDeque::new(),
         };
         engine.open(now, 0);
@@ -270,11 +175,6 @@ impl Engine {
     /// Whether it has none of the user's messages waiting, and can take more.
     pub(crate) fn wants_messages(&self) -> bool {
         matches!(self.phase, Phase::Open | Phase::Closing(_)) && self.outbox.is_empty()
-    }
-
-    /// Whether a better transport is being tried.
-    pub(crate) fn is_upgrading(&self) -> bool {
-        self.probe.is_some()
     }
 
     pub(crate) fn handle(&mut self, now: Duration, input: Input) {
@@ -312,6 +212,9 @@ impl Engine {
                 return output;
             }
             self.pump(now);
+            if self.outputs.is_empty() {
+                self.tell_of_upgrades();
+            }
             if self.outputs.is_empty() {
                 return Output::Wait(self.deadline());
             }
@@ -381,23 +284,6 @@ impl Engine {
         self.upgrade_timeout(now);
     }
 
-    // Opening.
-
-    fn open(&mut self, now: Duration, transport: usize) {
-        let link = self.new_link(transport);
-        let id = link.id;
-        self.current = link;
-        self.phase = Phase::Opening {
-            deadline: now.saturating_add(self.config.open_timeout),
-            closing: None,
-        };
-        self.outputs.push_back(Output::Open {
-            link: id,
-            transport: self.name_of(transport),
-            sid: None,
-        });
-    }
-
     fn new_link(&mut self, transport: usize) -> Link {
         let id = LinkId(self.next_link);
         self.next_link = self.next_link.saturating_add(1);
@@ -424,106 +310,6 @@ impl Engine {
             self.current.receiving = true;
             self.outputs.push_back(Output::Receive { link });
         }
-    }
-
-    fn opening_received(&mut self, now: Duration, packets: Vec<Packet>) {
-        let mut packets = packets.into_iter();
-        let handshake = match packets.next() {
-            Some(Packet::Open(text)) if text.len() > self.config.handshake_size => {
-                let most = self.config.handshake_size;
-                let message = format!("an open packet of more than {most} bytes");
-                Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::HeadSize))
-            }
-            Some(Packet::Open(text)) => Handshake::parse(&text),
-            Some(Packet::Close) => Err(self.closed_instead()),
-            Some(other) => {
-                let name = name_of_packet(&other);
-                Err(Error::new(
-                    ErrorKind::Handshake,
-                    format!("the first packet is {name}, not the open packet"),
-                ))
-            }
-            None => Err(Error::new(
-                ErrorKind::Handshake,
-                "the transport brought no packet",
-            )),
-        };
-        let handshake = match handshake {
-            Ok(handshake) => Arc::new(handshake),
-            Err(error) => return self.attempt_failed(now, error),
-        };
-        let framing = self.current.framing.unwrap_or(Framing::Payloads);
-        let span = handshake
-            .ping_interval
-            .saturating_add(handshake.ping_timeout);
-        self.heartbeat = Heartbeat::new(span);
-        self.poll_spacing = PollSpacing::new(handshake.ping_timeout);
-        self.handshake = Some(Arc::clone(&handshake));
-        let phase = std::mem::replace(&mut self.phase, Phase::Open);
-        if let Phase::Opening {
-            closing: Some(closing),
-            ..
-        } = phase
-        {
-            // The user has gone, and hears nothing of it; the server hears a goodbye.
-            self.phase = Phase::Closing(closing);
-            if packets.any(|packet| packet == Packet::Close) {
-                self.end(Reason::Client);
-            }
-            return;
-        }
-        self.accept(Acceptance::new(framing, handshake.max_payload));
-        let transport = self.name_of(self.current.transport);
-        self.find_candidates(&handshake.upgrades);
-        self.outputs
-            .push_back(Output::Tell(vec![Event::Connected(Connected {
-                handshake,
-                transport,
-            })]));
-        if packets.len() > 0 {
-            self.take_in(packets.collect());
-        }
-        if matches!(self.phase, Phase::Open) {
-            self.next_probe(now);
-        }
-    }
-
-    /// A close in the place of the open packet.
-    fn closed_instead(&self) -> Error {
-        let close = PeerClose::suffix(self.peer_close.as_ref());
-        let message = format!("the server closed the session instead of opening it{close}");
-        Error::new(ErrorKind::Handshake, message)
-    }
-
-    fn accept(&mut self, acceptance: Acceptance) {
-        self.outbox.accept(acceptance);
-        self.outputs.push_back(Output::Accept(acceptance));
-    }
-
-    /// The next transport, or the end.
-    fn attempt_failed(&mut self, now: Duration, error: Error) {
-        let closing = matches!(
-            self.phase,
-            Phase::Opening {
-                closing: Some(_),
-                ..
-            }
-        );
-        if closing {
-            return self.end(Reason::Client);
-        }
-        let transport = self.current.transport;
-        let next = transport.saturating_add(1);
-        let worth_another = may_fall_back(error.kind());
-        self.attempts.push((self.name_of(transport), error));
-        if self.config.fall_back && worth_another && next < self.config.transports.len() {
-            self.outputs.push_back(Output::Drop {
-                link: self.current.id,
-            });
-            return self.open(now, next);
-        }
-        let error = all_attempts(std::mem::take(&mut self.attempts));
-        self.end(Reason::Transport(error));
     }
 
     // What every link may bring, at any time.
@@ -638,45 +424,5 @@ impl Engine {
             uncertain.extend(messages(sending.batch.into_packets()));
         }
         (uncertain, messages(self.outbox.take()).collect())
-    }
-}
-
-/// Whether another transport may fare better: not when the server has spoken, and nonsense.
-fn may_fall_back(kind: ErrorKind) -> bool {
-    !matches!(
-        kind,
-        ErrorKind::Handshake | ErrorKind::Protocol | ErrorKind::Limit | ErrorKind::Invalid
-    )
-}
-
-fn all_attempts(mut attempts: Vec<(&'static str, Error)>) -> Error {
-    if attempts.len() < 2 {
-        return match attempts.pop() {
-            Some((_, error)) => error,
-            None => Error::new(ErrorKind::Other, "no transport was tried"),
-        };
-    }
-    let list: Vec<String> = attempts
-        .iter()
-        .map(|(name, error)| format!("{name}: {}", error.report()))
-        .collect();
-    let message = format!("no transport could be opened ({})", list.join("; "));
-    let error = Error::new(ErrorKind::Other, message);
-    // The last is the one without a successor to hide it.
-    match attempts.pop() {
-        Some((_, last)) => error.with_facts_of(&last),
-        None => error,
-    }
-}
-
-fn name_of_packet(packet: &Packet) -> &'static str {
-    match packet {
-        Packet::Open(_) => "an open packet",
-        Packet::Close => "a close packet",
-        Packet::Ping(_) => "a ping",
-        Packet::Pong(_) => "a pong",
-        Packet::Message(_) => "a message",
-        Packet::Upgrade => "an upgrade packet",
-        Packet::Noop => "a noop",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Engine, Output, Phase, Reason, Sending};
+use super::{Delivery, Engine, Output, Phase, Reason, Sending};
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -30,6 +30,10 @@ impl Engine {
             let error = Error::new(ErrorKind::Protocol, "the transport brought no packet");
             return self.end(Reason::Transport(error));
         }
+        if self.delivery == Delivery::WhileThereIsRoom && !self.room {
+            self.delivery = Delivery::Nothing;
+        }
+        let delivers = self.delivery != Delivery::Nothing;
         let mut end = None;
         let pong = &mut self.outbox;
         // One size of packet and event, so that this reuses the allocation.
@@ -40,7 +44,8 @@ impl Engine {
                     return None;
                 }
                 match packet {
-                    Packet::Message(message) => return Some(Event::Message(message)),
+                    Packet::Message(message) if delivers => return Some(Event::Message(message)),
+                    Packet::Message(_) => {}
                     Packet::Ping(data) if data.len() > MAX_PING => {
                         let message = format!("a ping with more than {MAX_PING} bytes of data");
                         end = Some(Reason::Transport(Error::new(ErrorKind::Protocol, message)));

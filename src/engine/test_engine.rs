@@ -7,6 +7,8 @@ pub(super) struct TestEngine {
     pub(super) inner: Engine,
     pub(super) now: Duration,
     pub(super) wait: Option<Duration>,
+    /// What the engine has told of its upgrades as a whole, apart from the outputs.
+    pub(super) upgrades_over: Vec<Option<Error>>,
 }
 
 pub(super) fn config(transports: &[&'static str]) -> Config {
@@ -26,6 +28,7 @@ impl TestEngine {
             inner: Engine::new(config, Duration::ZERO),
             now: Duration::ZERO,
             wait: None,
+            upgrades_over: Vec::new(),
         };
         engine.inner.room = true;
         engine
@@ -40,6 +43,7 @@ impl TestEngine {
                     self.wait = wait;
                     return outputs;
                 }
+                Output::UpgradeIsOver(error) => self.upgrades_over.push(error),
                 output => outputs.push(output),
             }
         }

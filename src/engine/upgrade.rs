@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Acceptance, Engine, Link, LinkId, Output, Sending, name_of_packet};
+use super::{Acceptance, Engine, Link, LinkId, Output, Phase, Sending, Upgrades};
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -102,7 +102,7 @@ impl Engine {
                 Packet::Noop => {}
                 Packet::Pong(data) if data == "probe" && !probe.answered => probe.answered = true,
                 other => {
-                    wrong = Some(name_of_packet(other));
+                    wrong = Some(other.name());
                     break;
                 }
             }
@@ -137,6 +137,7 @@ impl Engine {
             link: probe.link.id,
         });
         let transport = self.name_of(probe.link.transport);
+        self.upgrades = Upgrades::Tried(Some(error.clone()));
         self.outputs
             .push_back(Output::Tell(vec![Event::UpgradeFailed {
                 transport,
@@ -144,6 +145,17 @@ impl Engine {
             }]));
         self.poll_spacing.end_pause();
         self.next_probe(now);
+    }
+
+    /// Tells once what has come of all upgrades.
+    pub(super) fn tell_of_upgrades(&mut self) {
+        if self.probe.is_none()
+            && !matches!(self.phase, Phase::Closed)
+            && let Upgrades::Tried(error) = &mut self.upgrades
+        {
+            self.outputs.push_back(Output::UpgradeIsOver(error.take()));
+            self.upgrades = Upgrades::Told;
+        }
     }
 
     /// Goes back to polling, for good, without a word. The link is kept, unused, to the end of the
@@ -193,6 +205,7 @@ impl Engine {
         let transport = self.name_of(self.current.transport);
         self.outputs
             .push_back(Output::Tell(vec![Event::Upgraded { transport }]));
+        self.upgrades = Upgrades::Tried(None);
         self.poll_spacing.end_pause();
         self.heartbeat.resume(now);
     }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 
 use super::clock::Clock;
-use super::traits::{Address, BoxedStream, Runtime};
+use super::connection::{Address, BoxedStream};
+use super::traits::Runtime;
 
 /// async-std. It is discontinued upstream (RUSTSEC-2025-0052), and kept here for programs that
 /// still run on it.
@@ -80,5 +81,5 @@ async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
 
 #[cfg(not(unix))]
 async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
-    Err(super::traits::unsupported(path))
+    Err(super::connection::unsupported(path))
 }

@@ -7,6 +7,7 @@
 mod async_std;
 #[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
 mod clock;
+mod connection;
 #[cfg(feature = "mock")]
 #[expect(
     clippy::panic,
@@ -23,8 +24,9 @@ mod traits;
 
 #[cfg(feature = "async-std")]
 pub use async_std::AsyncStd;
+pub use connection::{Acknowledges, Address, BoxedStream, ByteStream};
 #[cfg(feature = "smol")]
 pub use smol::Smol;
 #[cfg(feature = "tokio")]
 pub use tokio::Tokio;
-pub use traits::{Address, BoxedStream, ByteStream, Runtime};
+pub use traits::Runtime;

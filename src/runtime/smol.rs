@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 
 use super::clock::Clock;
-use super::traits::{Address, BoxedStream, Runtime};
+use super::connection::{Address, BoxedStream};
+use super::traits::Runtime;
 
 /// smol: its global executor, or one of yours.
 ///
@@ -119,5 +120,5 @@ async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
 
 #[cfg(not(unix))]
 async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
-    Err(super::traits::unsupported(path))
+    Err(super::connection::unsupported(path))
 }

@@ -18,7 +18,8 @@ use futures::future::BoxFuture;
 use futures::io::{AsyncRead, AsyncWrite};
 
 use super::clock::Suspension;
-use super::traits::{Address, BoxedStream, Runtime};
+use super::connection::{Address, BoxedStream};
+use super::traits::Runtime;
 
 /// tokio, in either of its flavours, with `enable_all` (or `enable_io` and `enable_time`).
 ///
@@ -216,7 +217,7 @@ async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
 
 #[cfg(not(unix))]
 async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
-    Err(super::traits::unsupported(path))
+    Err(super::connection::unsupported(path))
 }
 
 /// tokio's stream with the traits of `futures`.

@@ -1,15 +1,14 @@
-//! The trait of a runtime, and what its connections are.
+//! The trait of a runtime.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
-use futures::io::{AsyncRead, AsyncWrite};
+
+use super::connection::{Address, BoxedStream};
 
 /// What the client needs of a runtime: a clock, timers, tasks, names and connections.
 #[async_trait]
@@ -29,6 +28,19 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Resolves when this time has passed.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// Resolves when the runtime has taken notice of all that had come for its connections: one that is
+    /// polled behind it tells of that.
+    ///
+    /// The client waits for it, and then looks at its connections once more, before a deadline counts. A
+    /// program that holds the runtime's thread up for longer than the server may be silent delays the
+    /// client, not the server, whose packets lie in the system meanwhile.
+    ///
+    /// By default a sleep of no length. That is right where timers fire after sockets were looked at
+    /// (tokio), and where each read asks the system (smol and async-std).
+    fn catch_up(&self) -> BoxFuture<'static, ()> {
+        self.sleep(Duration::ZERO)
+    }
 
     /// Runs a task in the background.
     fn spawn(&self, task: BoxFuture<'static, ()>);
@@ -58,6 +70,10 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
         (**self).sleep(duration)
     }
 
+    fn catch_up(&self) -> BoxFuture<'static, ()> {
+        (**self).catch_up()
+    }
+
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         (**self).spawn(task);
     }
@@ -73,42 +89,4 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
         (**self).connect(address).await
     }
-}
-
-/// Where to connect to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Address {
-    /// A TCP socket.
-    Tcp(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => path.display().fmt(f),
-        }
-    }
-}
-
-/// A connection, in both directions.
-pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
-
-/// Any connection.
-pub type BoxedStream = Box<dyn ByteStream>;
-
-#[cfg(all(
-    not(unix),
-    any(feature = "tokio", feature = "smol", feature = "async-std")
-))]
-pub(super) fn unsupported(path: &std::path::Path) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::Unsupported,
-        format!("this system can't connect to {}", path.display()),
-    )
 }

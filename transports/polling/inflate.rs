@@ -2,29 +2,33 @@
 
 use std::io::{self, Read};
 
-use engineio_client::{Error, ErrorKind};
+use engineio_client::{Error, ErrorKind, Limit};
 use flate2::bufread::GzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::Coding;
-
 /// What polls say that they take.
-pub(in super::super) const ACCEPTED: Option<&str> = Some("gzip, deflate");
+pub(super) const ACCEPTED: Option<&str> = Some("gzip, deflate");
 
-pub(super) fn inflate(coding: Coding, body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
-    let decoded = match coding {
-        Coding::Gzip => gunzip(body, limit),
-        Coding::Deflate => inflate_bare(body, limit),
-    };
-    decoded.map_err(|fault| match fault {
-        Fault::TooLarge => Error::new(
-            ErrorKind::Limit,
-            format!("a body of more than {limit} bytes, decoded (limit max_body_size)"),
-        ),
+/// Decodes gzip.
+pub(super) fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
+    decode_gzip(body, limit).map_err(|fault| error(fault, limit))
+}
+
+/// Decodes deflate.
+pub(super) fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
+    decode_deflate(body, limit).map_err(|fault| error(fault, limit))
+}
+
+fn error(fault: Fault, limit: usize) -> Error {
+    match fault {
+        Fault::TooLarge => {
+            let message = format!("a body of more than {limit} bytes, decoded");
+            Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize)
+        }
         Fault::Cut => broken("ends too early"),
         Fault::Trailing => broken("has something behind its end"),
         Fault::Corrupt(error) => broken("is corrupt").with_source(error),
-    })
+    }
 }
 
 fn broken(what: &str) -> Error {
@@ -52,7 +56,7 @@ impl From<io::Error> for Fault {
 /// Deflate makes nothing more than so many times smaller.
 const LARGEST_RATIO: usize = 1032;
 
-fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
+fn decode_gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
     // It ends with its length before it was compressed, or it is corrupt.
     let told = body.last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
     let told = usize::try_from(told).unwrap_or(usize::MAX);
@@ -82,7 +86,7 @@ fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
 const PIECE: usize = 64 * 1024;
 
 /// By the library's bare machine: its reader takes a stream that was cut for a whole one.
-fn inflate_bare(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
+fn decode_deflate(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
     let mut decoder = Decompress::new(has_zlib_header(body));
     let mut output = Vec::new();
     let mut rest = body;

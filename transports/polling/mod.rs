@@ -2,6 +2,12 @@
 
 mod encoding;
 mod hyper;
+#[cfg(feature = "compression")]
+mod inflate;
+#[cfg(not(feature = "compression"))]
+#[path = "no_inflate.rs"]
+mod inflate;
+mod invalid_url;
 #[cfg(feature = "surf")]
 mod surf;
 
@@ -12,20 +18,24 @@ use bytes::Bytes;
 use engineio_client::codec::{decode_payload, encode_payload, is_protocol_3};
 use engineio_client::http::{Exchange, HttpClient};
 use engineio_client::{
-    Batch, Error, ErrorKind, Framing, Handshake, Link, OpenRequest, Packet, PacketReceiver,
-    PacketSender, Runtime, Transport, async_trait,
+    Batch, Confirms, Error, ErrorKind, Framing, Handshake, Link, OpenRequest, Packet,
+    PacketReceiver, PacketSender, Runtime, Transport, async_trait,
 };
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use url::Position;
 
-use self::encoding::{ACCEPTED, decode};
+use self::encoding::decode;
 use self::hyper::Hyper;
+use self::inflate::ACCEPTED;
+use self::invalid_url::invalid_url_because;
 #[cfg(feature = "surf")]
 pub use self::surf::SurfClient;
-use super::dial::{Dialer, Proxy};
-use super::refusal::refusal;
+use super::built_in_settings::BuiltInSettings;
+use super::shared::dial::{Dialer, Proxy};
+use super::shared::status_error::status_error;
+use super::shared::user_agent;
 
 /// HTTP long polling.
 ///
@@ -45,6 +55,14 @@ pub struct Polling {
 }
 
 impl Polling {
+    /// Polling in the default list of transports.
+    pub(super) fn built_in(settings: &BuiltInSettings) -> Arc<dyn Transport> {
+        Arc::new(Self {
+            client: settings.http_client.clone(),
+            dialer: settings.dialer.clone(),
+        })
+    }
+
     /// How the built-in HTTP client connects. One of your own connects as it likes.
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {
@@ -133,10 +151,10 @@ impl Requests {
     ) -> Result<Self, Error> {
         let origin = request.url[..Position::BeforePath]
             .parse()
-            .map_err(cant_be_requested)?;
+            .map_err(invalid_url_because)?;
         let mut poll = HeaderMap::new();
         poll.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        poll.insert(USER_AGENT, HeaderValue::from_static(super::USER_AGENT));
+        poll.insert(USER_AGENT, HeaderValue::from_static(user_agent::USER_AGENT));
         let mut post = poll.clone();
         // Never `application/octet-stream`, for which Node's server ends the session.
         let text = HeaderValue::from_static("text/plain;charset=UTF-8");
@@ -163,8 +181,8 @@ impl Requests {
         let target = self.request.target(sid, self.exchange.runtime.random());
         let mut parts = self.origin.clone().into_parts();
         let target = PathAndQuery::from_maybe_shared(Bytes::from(target));
-        parts.path_and_query = Some(target.map_err(cant_be_requested)?);
-        Uri::from_parts(parts).map_err(cant_be_requested)
+        parts.path_and_query = Some(target.map_err(invalid_url_because)?);
+        Uri::from_parts(parts).map_err(invalid_url_because)
     }
 
     async fn send(&self, method: Method, body: Bytes) -> Result<Response<Bytes>, Error> {
@@ -201,14 +219,6 @@ impl Requests {
     }
 }
 
-fn cant_be_requested(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    invalid().with_source(error)
-}
-
-fn invalid() -> Error {
-    Error::new(ErrorKind::Invalid, "the URL can't be requested")
-}
-
 /// The error for a response that is not the one asked for. What a proxy has forwarded it may have
 /// answered itself, so it is named.
 fn refused(what: &str, response: &Response<Bytes>) -> Error {
@@ -216,7 +226,7 @@ fn refused(what: &str, response: &Response<Bytes>) -> Error {
         Some(proxy) => format!("{what} through the proxy {proxy}"),
         None => what.to_owned(),
     };
-    refusal(
+    status_error(
         &what,
         response.status(),
         response.headers(),
@@ -242,8 +252,8 @@ impl PacketReceiver for Receiver {
         let body = decode(&head.headers, body, limits.body);
         if head.status != StatusCode::OK {
             // Of a refusal the status is what counts.
-            let words = body.unwrap_or_default();
-            return Err(refused("a poll", &Response::from_parts(head, words)));
+            let body = body.unwrap_or_default();
+            return Err(refused("a poll", &Response::from_parts(head, body)));
         }
         let body = body?;
         if self.requests.sid.get().is_none() && is_protocol_3(&body) {
@@ -272,6 +282,10 @@ struct Sender {
 
 #[async_trait]
 impl PacketSender for Sender {
+    fn confirms(&self) -> Confirms {
+        Confirms::ByPoll
+    }
+
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
         self.requests.post(encode_payload(&batch)).await
     }

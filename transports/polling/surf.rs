@@ -10,14 +10,14 @@ use ::surf::http::{Body, Method as SurfMethod};
 use ::surf::middleware::{Middleware, Next};
 use bytes::{Bytes, BytesMut};
 use engineio_client::http::{Exchange, HttpClient};
-use engineio_client::{Activity, Error, ErrorKind, async_trait};
+use engineio_client::{Activity, Error, ErrorKind, Limit, async_trait};
 use futures::io::{AsyncBufRead, AsyncRead, AsyncReadExt as _, Cursor};
 use futures::{FutureExt as _, ready};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use url::Url;
 
-use super::super::head;
+use super::super::shared::response_head;
 
 /// Polling by a [`surf::Client`] of your own, with its middleware.
 ///
@@ -282,7 +282,7 @@ fn headers(response: &::surf::Response, limit: usize) -> Result<HeaderMap, Error
         }
     }
     if size > limit {
-        return Err(head::too_large(limit));
+        return Err(response_head::too_large(limit));
     }
     Ok(headers)
 }
@@ -313,15 +313,15 @@ async fn read(body: Body, method: &Method, exchange: &Exchange) -> Result<Bytes,
         }
         exchange.mark(method);
         if count > limit.saturating_sub(whole.len()) {
-            let message = format!("a body of more than {limit} bytes (limit max_body_size)");
-            return Err(Error::new(ErrorKind::Limit, message));
+            let message = format!("a body of more than {limit} bytes");
+            return Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize));
         }
         whole.extend_from_slice(piece.get(..count).unwrap_or_default());
     }
 }
 
-/// What a surf error is about. Its backends tell that in words alone, which have stood still since
-/// 2021: those in capitals are isahc's (curl), the others h1's.
+/// What a surf error is about. Its backends tell that in their messages alone, which have not changed
+/// since 2021: those in capitals are isahc's (curl), the others h1's.
 const KINDS: &[(&str, ErrorKind)] = &[
     ("ConnectFailed", ErrorKind::Connect),
     ("Connection refused", ErrorKind::Connect),
@@ -340,8 +340,8 @@ const KINDS: &[(&str, ErrorKind)] = &[
 
 fn surf_error(error: ::surf::Error) -> Error {
     let cause = cause(&error);
-    let words = cause.to_string();
-    let known = KINDS.iter().find(|(start, _)| words.starts_with(start));
+    let text = cause.to_string();
+    let known = KINDS.iter().find(|(start, _)| text.starts_with(start));
     let kind = known.map_or(ErrorKind::Ended, |&(_, kind)| kind);
     Error::new(kind, "surf got no response").with_source(cause)
 }

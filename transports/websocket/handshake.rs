@@ -17,10 +17,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Position;
 
-use super::super::USER_AGENT;
-use super::super::dial::own_words;
-use super::super::head::{MOST_HEADERS, too_large};
-use super::super::refusal::refusal;
+use super::super::shared::own_error::own_error;
+use super::super::shared::response_head::{MOST_HEADERS, too_large};
+use super::super::shared::status_error::status_error;
+use super::super::shared::user_agent::USER_AGENT;
 
 /// How long a server that refuses may take for the body in which it says why.
 const BODY_WAIT: Duration = Duration::from_secs(1);
@@ -39,14 +39,14 @@ pub(super) async fn shake_hands(
     stream.write_all(&asked).await.map_err(failed)?;
     stream.flush().await.map_err(failed)?;
 
-    let (answer, rest) = Answer::read(&mut stream, request.limits.head).await?;
+    let (answer, rest) = UpgradeResponse::read(&mut stream, request.limits.head).await?;
     if let Some(cookies) = &request.cookies {
         cookies.store(&answer.headers, &request.url, runtime.now());
     }
     tracing::debug!(status = answer.status.as_u16(), "websocket response");
     if answer.status != StatusCode::SWITCHING_PROTOCOLS {
         let body = read_body(runtime, &mut stream, rest, &answer.headers).await;
-        return Err(refusal(
+        return Err(status_error(
             "the websocket request",
             answer.status,
             &answer.headers,
@@ -58,7 +58,7 @@ pub(super) async fn shake_hands(
 }
 
 fn failed(error: std::io::Error) -> Error {
-    own_words(&error).unwrap_or_else(|| {
+    own_error(&error).unwrap_or_else(|| {
         Error::new(
             ErrorKind::Ended,
             "the connection failed during the websocket handshake",
@@ -130,13 +130,13 @@ fn written(name: &HeaderName) -> &str {
     }
 }
 
-/// What the server answers.
-struct Answer {
+/// The response to the request for a websocket.
+struct UpgradeResponse {
     status: StatusCode,
     headers: HeaderMap,
 }
 
-impl Answer {
+impl UpgradeResponse {
     /// Reads the head of the answer, and what comes with it. Passes over interim answers.
     async fn read(stream: &mut BoxedStream, limit: usize) -> Result<(Self, Vec<u8>), Error> {
         let mut pending = Vec::new();

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use engineio_client::runtime::BoxedStream;
 use futures::io::{AsyncRead, AsyncWrite};
 
-use super::super::scratch;
+use super::super::shared::read_buffer;
 use super::reader::FrameReader;
 
 /// The most bytes of an idle write buffer that a thread keeps.
@@ -90,7 +90,7 @@ impl Io {
             }
             polled
         } else {
-            scratch::with(self.piece, |piece| {
+            read_buffer::with(self.piece, |piece| {
                 let polled = stream.poll_read(cx, piece);
                 if let Poll::Ready(Ok(count)) = polled {
                     is_little = count < piece.len().min(LITTLE);

@@ -11,7 +11,7 @@ use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpC
 use async_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader, Utf8Bytes};
 use bytes::{Buf as _, Bytes};
 
-use super::super::spare::Begun;
+use super::super::shared::buffer_pool::SizedBuffer;
 
 /// By RFC 6455, 5.5.
 const LONGEST_CONTROL: usize = 125;
@@ -34,7 +34,7 @@ pub(super) struct FrameReader {
     /// What has come and was not looked at.
     input: Bytes,
     /// A frame of which only the beginning has come.
-    begun: Option<(FrameHeader, Begun)>,
+    begun: Option<(FrameHeader, SizedBuffer)>,
     /// The message of which some fragments have come.
     message: Option<Fragments>,
     /// The server has said goodbye.
@@ -151,7 +151,7 @@ impl FrameReader {
         if length <= self.input.len() {
             return Ok(Some((head, self.input.split_to(length))));
         }
-        let mut begun = Begun::new(length);
+        let mut begun = SizedBuffer::new(length);
         begun.take(&std::mem::take(&mut self.input));
         self.begun = Some((head, begun));
         Ok(None)

@@ -8,9 +8,9 @@
 mod args;
 mod log;
 mod stdio;
-#[cfg(all(feature = "rustls", any(feature = "polling", feature = "websocket")))]
+#[cfg(all(feature = "rustls", feature = "__dial"))]
 mod tls;
-#[cfg(not(all(feature = "rustls", any(feature = "polling", feature = "websocket"))))]
+#[cfg(not(all(feature = "rustls", feature = "__dial")))]
 #[path = "no_tls.rs"]
 mod tls;
 
@@ -155,7 +155,7 @@ async fn run<R: Runtime + Default>(options: Options, output: Output) -> i32 {
 }
 
 /// Those of the environment, unless one is given.
-#[cfg(any(feature = "polling", feature = "websocket"))]
+#[cfg(feature = "__dial")]
 fn with_proxies<R: Runtime>(
     builder: Builder<Transports, R>,
     proxy: Option<&str>,
@@ -167,7 +167,7 @@ fn with_proxies<R: Runtime>(
 }
 
 /// Without transports there is nothing to connect.
-#[cfg(not(any(feature = "polling", feature = "websocket")))]
+#[cfg(not(feature = "__dial"))]
 fn with_proxies<R: Runtime>(
     builder: Builder<Transports, R>,
     _: Option<&str>,

@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::test_engine::{TestEngine, config, text};
 use super::*;
 use crate::codec::payload_len;
+use crate::error::ErrorKind;
+use crate::event::Event;
 use crate::packet::Text;
 
 const MAX_PAYLOAD: usize = 60;
@@ -59,12 +61,16 @@ struct Model {
     closing: bool,
     accepted: Vec<String>,
     left: Vec<String>,
-    /// What came on the session's link while it was that.
+    /// What came on the session's link while it was that, and is to be delivered.
     arrived: Vec<String>,
     delivered: Vec<String>,
     end: Option<(Reason, Vec<Message>, Vec<Message>)>,
     acceptance: Option<Acceptance>,
     numbers: u32,
+    upgrades_over: bool,
+    /// Whether the inbox has room, and whether it had none for a message while closing.
+    room: bool,
+    cut: bool,
 }
 
 fn labels(messages: &[Message]) -> Vec<String> {
@@ -112,6 +118,9 @@ impl Model {
             end: None,
             acceptance: None,
             numbers: 0,
+            upgrades_over: false,
+            room: true,
+            cut: false,
         };
         model.obey();
         model

@@ -23,6 +23,7 @@ impl Model {
                     self.dropped.push(link);
                 }
                 Output::Accept(acceptance) => self.acceptance = Some(acceptance),
+                Output::UpgradeIsOver(_) => self.end_upgrades(),
                 Output::Left(batch) => self.left.extend(batch_labels(&batch.into_packets())),
                 Output::Tell(events) => events.into_iter().for_each(|event| self.hear(event)),
                 Output::Closed {
@@ -117,6 +118,15 @@ impl Model {
         assert!(calls.sending.is_none() && !calls.closing);
         calls.closing = true;
         assert!(self.closing);
+    }
+
+    fn end_upgrades(&mut self) {
+        assert!(!self.upgrades_over, "it comes once");
+        assert!(
+            self.engine.inner.probe.is_none(),
+            "a transport is being tried"
+        );
+        self.upgrades_over = true;
     }
 
     fn hear(&mut self, event: Event) {

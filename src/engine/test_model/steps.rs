@@ -30,13 +30,24 @@ impl Model {
             }
             12 if detail < 8 => self.answer_late(choice),
             12 => self.show_activity(link, detail),
-            13 => self.tell(Input::Room(detail < 8)),
+            13 => {
+                self.room = detail < 8;
+                self.tell(Input::Room(self.room));
+            }
             14 => {
                 self.engine.now += Duration::from_millis(u64::from(detail) * 300);
                 self.tell(Input::Timeout);
             }
             15 if detail == 0 => self.pass_the_wait(),
             _ => {}
+        }
+    }
+
+    /// While closing, messages are delivered up to the first for which there is no room.
+    fn arrives(&mut self, messages: Vec<String>) {
+        self.cut |= self.closing && !self.room;
+        if !self.cut {
+            self.arrived.extend(messages);
         }
     }
 
@@ -50,7 +61,7 @@ impl Model {
         let session = self.session;
         if more && self.link(session).receiving {
             let message = self.number();
-            self.arrived.push(message.clone());
+            self.arrives(vec![message.clone()]);
             self.link(session).receiving = false;
             self.tell(Input::Received {
                 link: session,
@@ -85,7 +96,7 @@ impl Model {
             .take_while(|packet| **packet != Packet::Close);
         let labels = batch_labels(&before.cloned().collect::<Vec<_>>());
         if session && (self.open || !self.closing) {
-            self.arrived.extend(labels);
+            self.arrives(labels);
         }
         self.tell(Input::Received { link, packets });
     }

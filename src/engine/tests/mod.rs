@@ -12,6 +12,8 @@ mod upgrade;
 
 use super::test_engine::{TestEngine, config, text};
 use super::*;
+use crate::error::ErrorKind;
+use crate::event::Event;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -105,7 +107,7 @@ fn show(output: &Output) -> String {
                 list(unsent)
             )
         }
-        Output::Wait(_) => unreachable!("`outputs` ends there"),
+        Output::Wait(_) | Output::UpgradeIsOver(_) => unreachable!("`outputs` ends there"),
     }
 }
 

@@ -226,6 +226,7 @@ impl Line {
                 pipe.lost += size;
                 self.log(|| format!("{arrow} {size} bytes, lost"));
             } else if pipe.gone {
+                pipe.refused += size;
                 self.log(|| format!("{arrow} {size} bytes, to nobody"));
             } else if held {
                 pipe.push(piece, NEVER, now);
@@ -281,7 +282,7 @@ impl Line {
             };
             let at = (!state.black).then_some(at);
             let incoming = &mut state.pipes[1 - end];
-            unread = incoming.leave();
+            unread = incoming.leave(now);
             incoming.abandoned = at;
             let forgotten = (incoming.reader.take(), state.pipes[end].writer.take());
             state.rouse(now, self.executor(), &mut later);
@@ -385,6 +386,14 @@ impl Line {
     /// Bytes that were written by this end and are not read.
     pub(super) fn unread(&self, end: usize) -> usize {
         self.state().pipes[end].buffer.len()
+    }
+
+    /// Bytes that were written by this end and have not arrived.
+    pub(super) fn unacknowledged(&self, end: usize) -> usize {
+        let now = self.now();
+        let pipe = &mut self.state().pipes[end];
+        pipe.settle(now);
+        pipe.buffer.len() - pipe.arrived + pipe.lost + pipe.refused
     }
 
     /// Whether neither reset nor left by both ends.

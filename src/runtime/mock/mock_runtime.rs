@@ -17,7 +17,8 @@ use super::listener::MockListener;
 use super::network::Net;
 use super::order::Order;
 use super::sleep::Sleep;
-use crate::runtime::traits::{Address, BoxedStream, Runtime};
+use crate::runtime::connection::{Acknowledges as _, Address, BoxedStream};
+use crate::runtime::traits::Runtime;
 
 /// A runtime with a virtual clock, which runs everything on the thread that calls
 /// [`block_on`](MockRuntime::block_on). Clones are the same runtime.
@@ -362,7 +363,7 @@ impl Runtime for MockRuntime {
     /// [`MemoryStream`](super::MemoryStream).
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
         match address {
-            Address::Tcp(address) => Ok(Box::new(self.network.connect(*address).await?)),
+            Address::Tcp(address) => Ok(self.network.connect(*address).await?.boxed()),
             Address::Unix(path) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 format!("the mock network has no Unix socket {}", path.display()),

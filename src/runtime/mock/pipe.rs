@@ -22,6 +22,8 @@ pub(super) struct Pipe {
     flight: VecDeque<(Duration, usize)>,
     /// Bytes that a black hole has taken. They are never acknowledged, and so take room.
     pub(super) lost: usize,
+    /// Bytes for a reader that was gone, whose system answers them by a reset.
+    pub(super) refused: usize,
     /// Nothing more will be written.
     pub(super) closed: bool,
     /// When the reader learns of that.
@@ -44,6 +46,7 @@ impl Pipe {
             arrived: 0,
             flight: VecDeque::new(),
             lost: 0,
+            refused: 0,
             closed: false,
             end: None,
             gone: false,
@@ -127,7 +130,9 @@ impl Pipe {
     }
 
     /// Nobody reads any more.
-    pub(super) fn leave(&mut self) -> VecDeque<u8> {
+    pub(super) fn leave(&mut self, now: Duration) -> VecDeque<u8> {
+        self.settle(now);
+        self.refused += self.buffer.len() - self.arrived;
         self.gone = true;
         self.flight.clear();
         self.arrived = 0;

@@ -10,6 +10,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 
 use super::conditions::Conditions;
 use super::line::{CLIENT, Line, SERVER};
+use crate::runtime::connection::Acknowledges;
 
 /// Two ends of a connection: what is written to one is read from the other. `capacity` is how many
 /// bytes each direction holds before its writer has to wait; zero counts as one.
@@ -111,6 +112,13 @@ impl MemoryStream {
     /// ```
     pub fn reset(mut self) {
         self.reset = true;
+    }
+}
+
+/// What has arrived at the other end is acknowledged at once, read or not.
+impl Acknowledges for MemoryStream {
+    fn unacknowledged(&self) -> Option<u64> {
+        u64::try_from(self.line.unacknowledged(self.end)).ok()
     }
 }
 

@@ -1,13 +1,13 @@
 //! TLS around any stream, by rustls: one path for `https` and `wss`, and for all runtimes.
 
+mod error;
 mod stream;
 mod verify;
-mod words;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use engineio_client::runtime::BoxedStream;
+use engineio_client::runtime::{Acknowledges as _, BoxedStream};
 use engineio_client::{Error, ErrorKind};
 use futures_rustls::TlsConnector;
 use futures_rustls::rustls::client::ResolvesClientCert;
@@ -165,7 +165,7 @@ impl Tls {
     }
 
     /// A configuration of your own, of the rustls that is
-    /// [`transports::rustls`](super::super::rustls). Nothing is added to it. The only protocol that
+    /// [`transports::rustls`](super::super::super::rustls). Nothing is added to it. The only protocol that
     /// may be negotiated by its ALPN is `http/1.1`.
     ///
     /// ```no_run
@@ -321,7 +321,7 @@ impl Connector {
             session.set_buffer_limit(Some(BUFFER));
         });
         let connected = connecting.await;
-        let stream = connected.map_err(|error| words::of_handshake(&host, error))?;
+        let stream = connected.map_err(|error| error::handshake_error(&host, error))?;
         let (_, session) = stream.get_ref();
         if let Some(protocol) = session.alpn_protocol()
             && !protocol.starts_with(b"http/1.")
@@ -332,6 +332,6 @@ impl Connector {
             );
             return Err(Error::new(ErrorKind::Invalid, message));
         }
-        Ok(Box::new(TlsStream::new(stream, host)))
+        Ok(TlsStream::new(stream, host).boxed())
     }
 }

@@ -1,4 +1,4 @@
-//! What a server says when it refuses a request, in words for the user.
+//! The error for an HTTP response with another status than the expected one.
 
 use engineio_client::{Error, ErrorKind};
 use http::{HeaderMap, StatusCode, header};
@@ -7,7 +7,12 @@ use http::{HeaderMap, StatusCode, header};
 const MOST: usize = 200;
 
 /// The error for a response that is not the one asked for.
-pub(super) fn refusal(what: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+pub(crate) fn status_error(
+    what: &str,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Error {
     let mut message = format!("the server answered {what} with {status}");
     if let Some(location) = headers
         .get(header::LOCATION)
@@ -17,9 +22,9 @@ pub(super) fn refusal(what: &str, status: StatusCode, headers: &HeaderMap, body:
             ", a redirect to {}, which is not followed",
             cut(&without_secrets(location))
         ));
-    } else if let Some(words) = words(body) {
+    } else if let Some(said) = server_message(body) {
         message.push_str(": ");
-        message.push_str(&cut(&words));
+        message.push_str(&cut(&said));
     }
     Error::new(ErrorKind::Status, message).with_status(status.as_u16())
 }
@@ -37,7 +42,7 @@ fn without_secrets(location: &str) -> String {
 
 /// The server's own words: `{"code":1,"message":"..."}` (the code a number or a string), a JSON
 /// string, or plain text. Not a page of HTML.
-fn words(body: &[u8]) -> Option<String> {
+fn server_message(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim();
     if text.is_empty() || text.starts_with('<') {
         return None;

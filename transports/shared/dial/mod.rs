@@ -8,12 +8,11 @@ pub(super) mod tls;
 #[path = "no_tls.rs"]
 mod tls;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engineio_client::runtime::{Address, BoxedStream};
-use engineio_client::{Error, ErrorKind, Runtime};
+use engineio_client::{Error, ErrorKind, Limit, Runtime};
 use futures::future::{self, Either};
 use url::Url;
 
@@ -55,7 +54,7 @@ impl Dialer {
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// HTTP requests, which a proxy may forward one by one.
     #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     Requests,
@@ -65,12 +64,12 @@ pub(super) enum Purpose {
 }
 
 /// A connection that was made.
-pub(super) struct Dialed {
-    pub(super) stream: BoxedStream,
+pub(crate) struct Dialed {
+    pub(crate) stream: BoxedStream,
     /// The proxy at the other end, when there is no tunnel through it: it takes requests in
     /// absolute form, with its authorization, and passes them on.
     #[cfg_attr(not(feature = "polling"), allow(dead_code))]
-    pub(super) forwarded_by: Option<Proxy>,
+    pub(crate) forwarded_by: Option<Proxy>,
 }
 
 impl Dialer {
@@ -138,7 +137,7 @@ impl Dialer {
 
     /// Connects to the host of a URL, or to the address that is given in its place, within a time
     /// limit where the caller has none of its own.
-    pub(super) async fn dial(
+    pub(crate) async fn dial(
         &self,
         runtime: &Arc<dyn Runtime>,
         url: &Url,
@@ -157,7 +156,7 @@ impl Dialer {
                     "connecting took longer than the open timeout of {} s",
                     limit.as_secs_f64()
                 );
-                Err(Error::new(ErrorKind::Timeout, message))
+                Err(Error::new(ErrorKind::Timeout, message).with_limit(Limit::OpenTimeout))
             }
         }
     }
@@ -190,7 +189,11 @@ impl Dialer {
         }
         let mut dialed = match (address, proxy) {
             (Some(address), _) => Dialed::to_server(tcp::connect(runtime, address).await?),
-            (None, Some(proxy)) => proxy.dial(runtime, url, purpose).await?,
+            (None, Some(proxy)) if purpose == Purpose::Requests && proxy.forwards(url) => Dialed {
+                stream: proxy.reach(runtime).await?,
+                forwarded_by: Some(proxy.clone()),
+            },
+            (None, Some(proxy)) => Dialed::to_server(proxy.connect(runtime, url).await?),
             (None, None) => Dialed::to_server(tcp::connect_to_host(runtime, url).await?),
         };
         if let Some(tls) = tls {
@@ -208,29 +211,4 @@ impl Dialed {
             forwarded_by: None,
         }
     }
-}
-
-impl Purpose {
-    fn is_requests(self) -> bool {
-        self == Self::Requests
-    }
-}
-
-/// What a stream of ours has to say itself of why it failed, under what others made of it: that the
-/// server ended a TLS session with an alert comes as the failure of some read.
-pub(super) fn own_words(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        next = error.source();
-        let Some(error) = error.downcast_ref::<io::Error>() else {
-            continue;
-        };
-        // The source of such an error is that of what it holds.
-        let held = error.get_ref()?;
-        if let Some(own) = held.downcast_ref::<Error>() {
-            return Some(own.clone());
-        }
-        next = Some(held);
-    }
-    None
 }

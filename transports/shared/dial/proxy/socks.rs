@@ -7,11 +7,11 @@ use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind, Runtime};
 use tokio_socks::io::Compat;
 use tokio_socks::tcp::Socks5Stream;
-use tokio_socks::{Error as Refusal, IntoTargetAddr as _, TargetAddr};
+use tokio_socks::{Error as SocksError, IntoTargetAddr as _, TargetAddr};
 use url::{Host, Url};
 
 use super::super::tcp;
-use super::{Credentials, Proxy};
+use super::proxy_url::{Credentials, Proxy};
 
 /// What the proxy may be asked to connect to: a name, or all addresses of one, best first.
 pub(super) async fn targets(
@@ -61,9 +61,9 @@ pub(super) async fn connect(
         };
         match connected {
             Ok(stream) => return Ok(stream.into_inner().into_inner()),
-            Err(refusal) => {
-                let another = is_about_the_target(&refusal);
-                failure = Some(error(refusal, proxy, target, credentials.is_some()));
+            Err(socks_error) => {
+                let another = is_about_the_target(&socks_error);
+                failure = Some(error(socks_error, proxy, target, credentials.is_some()));
                 if !another {
                     break;
                 }
@@ -74,44 +74,51 @@ pub(super) async fn connect(
 }
 
 /// Whether it may be otherwise with another address.
-fn is_about_the_target(refusal: &Refusal) -> bool {
+fn is_about_the_target(failure: &SocksError) -> bool {
     matches!(
-        refusal,
-        Refusal::GeneralSocksServerFailure
-            | Refusal::ConnectionNotAllowedByRuleset
-            | Refusal::NetworkUnreachable
-            | Refusal::HostUnreachable
-            | Refusal::ConnectionRefused
-            | Refusal::TtlExpired
-            | Refusal::AddressTypeNotSupported
+        failure,
+        SocksError::GeneralSocksServerFailure
+            | SocksError::ConnectionNotAllowedByRuleset
+            | SocksError::NetworkUnreachable
+            | SocksError::HostUnreachable
+            | SocksError::ConnectionRefused
+            | SocksError::TtlExpired
+            | SocksError::AddressTypeNotSupported
     )
 }
 
-fn error(refusal: Refusal, proxy: &Proxy, target: &TargetAddr<'_>, had_credentials: bool) -> Error {
-    let message = match &refusal {
-        Refusal::NoAcceptableAuthMethods | Refusal::AuthorizationRequired if !had_credentials => {
+fn error(
+    failure: SocksError,
+    proxy: &Proxy,
+    target: &TargetAddr<'_>,
+    had_credentials: bool,
+) -> Error {
+    let message = match &failure {
+        SocksError::NoAcceptableAuthMethods | SocksError::AuthorizationRequired
+            if !had_credentials =>
+        {
             format!("the proxy {proxy} wants a user and a password")
         }
-        Refusal::NoAcceptableAuthMethods => {
+        SocksError::NoAcceptableAuthMethods => {
             format!("the proxy {proxy} takes no user and password, nor does without")
         }
-        Refusal::PasswordAuthFailure(_) => {
+        SocksError::PasswordAuthFailure(_) => {
             format!("the proxy {proxy} refused the user and password")
         }
-        Refusal::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+        SocksError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             format!("the proxy {proxy} ended the connection instead of answering")
         }
-        Refusal::Io(_) => format!("the connection to the proxy {proxy} failed"),
-        refusal if is_about_the_target(refusal) => {
+        SocksError::Io(_) => format!("the connection to the proxy {proxy} failed"),
+        failure if is_about_the_target(failure) => {
             format!("the proxy {proxy} could not connect to {target}")
         }
-        Refusal::CommandNotSupported => format!("the proxy {proxy} makes no connections"),
+        SocksError::CommandNotSupported => format!("the proxy {proxy} makes no connections"),
         _ => format!("what the proxy {proxy} answers is not SOCKS5"),
     };
     let error = Error::new(ErrorKind::Proxy, message);
-    match refusal {
+    match failure {
         // The library has one name for two things, of which it is mostly the other.
-        Refusal::UnknownAuthMethod => error,
-        refusal => error.with_source(refusal),
+        SocksError::UnknownAuthMethod => error,
+        failure => error.with_source(failure),
     }
 }

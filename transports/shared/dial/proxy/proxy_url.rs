@@ -1,8 +1,4 @@
-//! Proxies: which one a connection takes, and how it goes through it.
-
-mod environment;
-mod socks;
-mod tunnel;
+//! One proxy, as its URL describes it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,10 +12,9 @@ use http::HeaderValue;
 use percent_encoding::percent_decode_str;
 use url::{Position, Url};
 
-use self::environment::Environment;
-use super::{Dialed, Purpose, tcp};
+use super::super::tcp;
 
-/// A proxy that connections go through, for [`Dialer::proxy`](super::Dialer::proxy).
+/// A proxy that connections go through, for [`Dialer::proxy`](super::super::Dialer::proxy).
 ///
 /// - `http://` is an HTTP proxy. Polls and posts over `http` are sent to it for forwarding, on
 ///   connections that are kept where it says that it keeps them; websockets, and everything over
@@ -43,11 +38,11 @@ use super::{Dialed, Purpose, tcp};
 pub struct Proxy {
     /// Where it is: `http://host:port/`, whatever it speaks.
     place: Url,
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
 }
 
 #[derive(Clone)]
-enum Protocol {
+pub(super) enum Protocol {
     Http {
         authorization: Option<HeaderValue>,
     },
@@ -59,9 +54,9 @@ enum Protocol {
 }
 
 #[derive(Clone)]
-struct Credentials {
-    user: String,
-    password: String,
+pub(super) struct Credentials {
+    pub(super) user: String,
+    pub(super) password: String,
 }
 
 impl Proxy {
@@ -104,45 +99,15 @@ impl Proxy {
 
     /// What an HTTP proxy wants to know of its user.
     #[cfg(feature = "polling")]
-    pub(in super::super) fn authorization(&self) -> Option<&HeaderValue> {
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
         match &self.protocol {
             Protocol::Http { authorization } => authorization.as_ref(),
             Protocol::Socks5 { .. } => None,
         }
     }
 
-    /// Connects to the host of a URL through this proxy, or to the proxy alone, where that forwards
-    /// requests.
-    pub(super) async fn dial(
-        &self,
-        runtime: &Arc<dyn Runtime>,
-        url: &Url,
-        purpose: Purpose,
-    ) -> Result<Dialed, Error> {
-        let stream = match &self.protocol {
-            Protocol::Http { .. } if purpose.is_requests() && url.scheme() == "http" => {
-                return Ok(Dialed {
-                    stream: self.reach(runtime).await?,
-                    forwarded_by: Some(self.clone()),
-                });
-            }
-            Protocol::Http { authorization } => {
-                let stream = self.reach(runtime).await?;
-                tunnel::open(stream, url, self, authorization.as_ref()).await?
-            }
-            Protocol::Socks5 {
-                credentials,
-                resolves,
-            } => {
-                let targets = socks::targets(runtime, url, *resolves).await?;
-                socks::connect(runtime, self, credentials.as_ref(), &targets).await?
-            }
-        };
-        Ok(Dialed::to_server(stream))
-    }
-
     /// Connects to the proxy itself.
-    async fn reach(&self, runtime: &Arc<dyn Runtime>) -> Result<BoxedStream, Error> {
+    pub(crate) async fn reach(&self, runtime: &Arc<dyn Runtime>) -> Result<BoxedStream, Error> {
         tcp::connect_to_host(runtime, &self.place)
             .await
             .map_err(|error| {
@@ -241,33 +206,7 @@ impl fmt::Debug for Proxy {
 }
 
 /// `host:port`, with brackets around an IPv6 address.
-fn host_and_port(url: &Url) -> String {
+pub(super) fn host_and_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     format!("{host}:{}", url.port_or_known_default().unwrap_or(80))
-}
-
-/// What a dialer was told of proxies.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Proxies {
-    given: Option<Proxy>,
-    environment: Option<Arc<Environment>>,
-}
-
-impl Proxies {
-    pub(super) fn set(&mut self, proxy: Proxy) {
-        self.given = Some(proxy);
-    }
-
-    pub(super) fn read_environment(&mut self, variable: &dyn Fn(&str) -> Option<String>) {
-        self.environment = Some(Arc::new(Environment::read(variable)));
-    }
-
-    /// The proxy for a connection to this URL.
-    pub(super) fn choose(&self, url: &Url) -> Result<Option<&Proxy>, Error> {
-        match (&self.given, &self.environment) {
-            (Some(proxy), _) => Ok(Some(proxy)),
-            (None, Some(environment)) => environment.choose(url),
-            (None, None) => Ok(None),
-        }
-    }
 }

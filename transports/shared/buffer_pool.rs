@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// So much is allocated on the word of the other side that it will come.
+/// The most that is allocated up front for a length that the peer announced.
 const MOST_AT_ONCE: usize = 1024 * 1024;
 
 /// What is kept, in all and of one buffer, in bytes.
@@ -16,18 +16,18 @@ const LARGEST_KEPT: usize = 2 * 1024 * 1024;
 /// Shorter ones the allocator has at hand.
 const SMALLEST_KEPT: usize = 64 * 1024;
 
-static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-/// Something of a known length, as far as it has come.
-pub(super) struct Begun {
+/// A buffer for data of a known length, as far as that has come.
+pub(crate) struct SizedBuffer {
     length: usize,
     filled: usize,
     /// What has come, and room for more of it.
     buffer: Vec<u8>,
 }
 
-impl Begun {
-    pub(super) fn new(length: usize) -> Self {
+impl SizedBuffer {
+    pub(crate) fn new(length: usize) -> Self {
         Self {
             length,
             filled: 0,
@@ -35,18 +35,18 @@ impl Begun {
         }
     }
 
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.filled >= self.length
     }
 
     /// Where the rest goes, as far as there is room.
-    pub(super) fn room(&mut self) -> &mut [u8] {
+    pub(crate) fn room(&mut self) -> &mut [u8] {
         let end = self.length.min(self.buffer.len());
         self.buffer.get_mut(self.filled..end).unwrap_or_default()
     }
 
     /// So much has been put into the room.
-    pub(super) fn fill(&mut self, count: usize) {
+    pub(crate) fn fill(&mut self, count: usize) {
         // A stream that says it has read more than it was given room for is not believed.
         let count = count.min(self.room().len());
         self.filled = self.filled.saturating_add(count);
@@ -59,7 +59,7 @@ impl Begun {
     }
 
     /// Takes what belongs to it off the front of `bytes`, and gives the rest.
-    pub(super) fn take<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
+    pub(crate) fn take<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
         while !bytes.is_empty() && !self.is_whole() {
             let room = self.room();
             let (ours, rest) = bytes.split_at(room.len().min(bytes.len()));
@@ -73,7 +73,7 @@ impl Begun {
     }
 
     /// What has come. Its buffer is used again when nobody has it any more.
-    pub(super) fn into_bytes(self) -> Bytes {
+    pub(crate) fn into_bytes(self) -> Bytes {
         lend(self.buffer, self.filled)
     }
 }
@@ -81,11 +81,11 @@ impl Begun {
 /// A buffer of at least this length, with whatever stands in it.
 fn take(length: usize) -> Vec<u8> {
     if (SMALLEST_KEPT..=LARGEST_KEPT).contains(&length) {
-        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         // None of many times its size: a message that is kept would keep all of it.
         let fits = length..=length.saturating_mul(2);
-        if let Some(index) = spare.iter().position(|buffer| fits.contains(&buffer.len())) {
-            return spare.swap_remove(index);
+        if let Some(index) = pool.iter().position(|buffer| fits.contains(&buffer.len())) {
+            return pool.swap_remove(index);
         }
     }
     vec![0; length]
@@ -94,31 +94,31 @@ fn take(length: usize) -> Vec<u8> {
 /// The first `length` bytes of a buffer, which comes back here when nobody has them any more.
 fn lend(mut buffer: Vec<u8>, length: usize) -> Bytes {
     if (SMALLEST_KEPT..=LARGEST_KEPT).contains(&buffer.len()) {
-        return Bytes::from_owner(Lent { buffer, length });
+        return Bytes::from_owner(PooledBytes { buffer, length });
     }
     buffer.truncate(length);
     Bytes::from(buffer)
 }
 
-struct Lent {
+struct PooledBytes {
     buffer: Vec<u8>,
     length: usize,
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for PooledBytes {
     fn as_ref(&self) -> &[u8] {
         self.buffer.get(..self.length).unwrap_or_default()
     }
 }
 
-impl Drop for Lent {
+impl Drop for PooledBytes {
     fn drop(&mut self) {
-        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.push(std::mem::take(&mut self.buffer));
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.push(std::mem::take(&mut self.buffer));
         // What has not been asked for the longest goes.
-        let mut kept: usize = spare.iter().map(Vec::len).sum();
-        while kept > MOST_KEPT && !spare.is_empty() {
-            kept = kept.saturating_sub(spare.remove(0).len());
+        let mut kept: usize = pool.iter().map(Vec::len).sum();
+        while kept > MOST_KEPT && !pool.is_empty() {
+            kept = kept.saturating_sub(pool.remove(0).len());
         }
     }
 }
@@ -145,8 +145,8 @@ mod tests {
         assert_eq!(lend(again, 3), [7; 3].as_slice());
 
         let kept = || -> usize {
-            let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-            spare.iter().map(Vec::len).sum()
+            let pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+            pool.iter().map(Vec::len).sum()
         };
         assert_eq!(kept(), 1_000_000);
         drop(lend(take(2 * LARGEST_KEPT), 2 * LARGEST_KEPT));

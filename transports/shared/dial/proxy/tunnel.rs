@@ -6,8 +6,8 @@ use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use http::{HeaderValue, StatusCode};
 use url::Url;
 
-use super::super::super::USER_AGENT;
-use super::{Proxy, host_and_port};
+use super::super::super::user_agent::USER_AGENT;
+use super::proxy_url::{Proxy, host_and_port};
 
 /// The most that a proxy may say before the tunnel, in bytes.
 const HEAD: usize = 64 * 1024;

@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::thread;
 
-use engineio_client::runtime::BoxedStream;
+use engineio_client::runtime::{Acknowledges, BoxedStream};
 use futures::io::{AsyncRead, AsyncWrite};
 use futures_rustls::client;
 
-use super::words;
+use super::error::session_error;
 
 /// What TLS writes to. futures-rustls would wait for ever, or spin, for a stream that takes nothing.
 pub(super) struct Raw(pub(super) BoxedStream);
@@ -72,6 +72,13 @@ impl TlsStream {
     }
 }
 
+/// Of the bytes below, which are more than those that were written.
+impl Acknowledges for TlsStream {
+    fn unacknowledged(&self) -> Option<u64> {
+        self.stream.get_ref().0.0.unacknowledged()
+    }
+}
+
 /// TLS ends by a word of its own, without which servers log an error. It leaves if it can at once.
 impl Drop for TlsStream {
     fn drop(&mut self) {
@@ -94,7 +101,7 @@ impl AsyncRead for TlsStream {
         }
         let Self { stream, host } = &mut *self;
         let read = ready!(Pin::new(stream).poll_read(cx, buffer));
-        Poll::Ready(read.map_err(|error| words::of_session(host, error)))
+        Poll::Ready(read.map_err(|error| session_error(host, error)))
     }
 }
 
@@ -106,7 +113,7 @@ impl AsyncWrite for TlsStream {
     ) -> Poll<io::Result<usize>> {
         let Self { stream, host } = &mut *self;
         let written = ready!(Pin::new(stream).poll_write(cx, bytes));
-        Poll::Ready(written.map_err(|error| words::of_session(host, error)))
+        Poll::Ready(written.map_err(|error| session_error(host, error)))
     }
 
     fn poll_write_vectored(
@@ -116,13 +123,13 @@ impl AsyncWrite for TlsStream {
     ) -> Poll<io::Result<usize>> {
         let Self { stream, host } = &mut *self;
         let written = ready!(Pin::new(stream).poll_write_vectored(cx, buffers));
-        Poll::Ready(written.map_err(|error| words::of_session(host, error)))
+        Poll::Ready(written.map_err(|error| session_error(host, error)))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { stream, host } = &mut *self;
         let flushed = ready!(Pin::new(stream).poll_flush(cx));
-        Poll::Ready(flushed.map_err(|error| words::of_session(host, error)))
+        Poll::Ready(flushed.map_err(|error| session_error(host, error)))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,7 +6,7 @@ use engineio_client::{Error, ErrorKind};
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::Proxy;
+use super::proxy_url::Proxy;
 
 /// What the variables say, read once.
 #[derive(Debug)]

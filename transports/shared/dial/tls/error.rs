@@ -1,4 +1,4 @@
-//! What went wrong with TLS, in words for the user, with rustls' own below.
+//! Errors of TLS: what they mean for the user, with rustls' own error as the source.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use futures_rustls::rustls::{self, AlertDescription, CertificateError};
 use super::verify::is_of_a_ca;
 
 /// The error for a handshake that failed.
-pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
+pub(super) fn handshake_error(host: &str, error: io::Error) -> Error {
     let message = match cause(&error) {
         Some(rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. }) => {
             format!("{host} does not speak TLS there")
@@ -19,17 +19,17 @@ pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
         }
         None => format!("the connection to {host} failed during the TLS handshake"),
     };
-    told(message, error)
+    tls_error(message, error)
 }
 
-/// The same error of an open session in the words that the transports repeat; an end that is just
-/// that stays one, whose words are rustls' advertisement of its manual.
-pub(super) fn of_session(host: &str, error: io::Error) -> io::Error {
+/// The error for a session that failed after its handshake, which the transports pass on. The text
+/// of rustls for an end without `close_notify` points to its manual, so it is replaced.
+pub(super) fn session_error(host: &str, error: io::Error) -> io::Error {
     let kind = error.kind();
     match cause(&error) {
         Some(cause) => {
             let message = explain(host, cause);
-            io::Error::new(kind, told(message, error))
+            io::Error::new(kind, tls_error(message, error))
         }
         None if kind == io::ErrorKind::UnexpectedEof => io::Error::new(
             kind,
@@ -43,7 +43,7 @@ fn cause(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-fn told(message: String, error: io::Error) -> Error {
+fn tls_error(message: String, error: io::Error) -> Error {
     let own = Error::new(ErrorKind::Tls, message);
     match cause(&error) {
         Some(cause) => own.with_source(cause.clone()),
@@ -55,10 +55,10 @@ fn explain(host: &str, error: &rustls::Error) -> String {
     use rustls::Error as E;
     match error {
         E::InvalidCertificate(problem) => {
-            format!("the certificate of {host} {}", of_certificate(problem))
+            format!("the certificate of {host} {}", explain_certificate(problem))
         }
         E::NoCertificatesPresented => format!("{host} has shown no certificate"),
-        E::AlertReceived(alert) => of_alert(host, *alert),
+        E::AlertReceived(alert) => explain_alert(host, *alert),
         E::PeerIncompatible(_) => {
             format!("{host} and this client have no version or cipher of TLS in common")
         }
@@ -66,7 +66,7 @@ fn explain(host: &str, error: &rustls::Error) -> String {
     }
 }
 
-fn of_certificate(problem: &CertificateError) -> &'static str {
+fn explain_certificate(problem: &CertificateError) -> &'static str {
     use CertificateError as C;
     match problem {
         C::NotValidForName | C::NotValidForNameContext { .. } => "is not valid for that name",
@@ -85,7 +85,7 @@ fn of_certificate(problem: &CertificateError) -> &'static str {
     }
 }
 
-fn of_alert(host: &str, alert: AlertDescription) -> String {
+fn explain_alert(host: &str, alert: AlertDescription) -> String {
     use AlertDescription as A;
     match alert {
         A::CertificateRequired => format!("{host} wants a client certificate"),

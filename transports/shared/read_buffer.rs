@@ -8,7 +8,7 @@ thread_local! {
 }
 
 /// Calls `read` with a buffer of this length, and whatever stands in it.
-pub(super) fn with<R>(length: usize, read: impl FnOnce(&mut [u8]) -> R) -> R {
+pub(crate) fn with<R>(length: usize, read: impl FnOnce(&mut [u8]) -> R) -> R {
     // A read within a read would find none, and make one.
     let mut buffer = BUFFER.take();
     if buffer.len() < length {

@@ -1,0 +1,243 @@
+//! The calls of a link's two halves while they run, each polled only when it was woken.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::task::AtomicWaker;
+
+use super::log::Log;
+use crate::batch::Batch;
+use crate::engine::{Call, Input, LinkId};
+use crate::error::Error;
+use crate::event::PeerClose;
+use crate::packet::Packet;
+use crate::transport::{Activity, Link, PacketReceiver, PacketSender};
+
+/// Both halves of a link, with the call of each that runs.
+pub(super) struct LinkCalls {
+    pub(super) id: LinkId,
+    pub(super) transport: &'static str,
+    /// What the transport reports of it.
+    activity: Activity,
+    open: Slot<(), Result<Link, Error>>,
+    sender: Half<dyn PacketSender, Sent>,
+    receiver: Half<dyn PacketReceiver, Result<Vec<Packet>, Error>>,
+}
+
+impl LinkCalls {
+    /// A link that is being opened.
+    pub(super) fn open(
+        id: LinkId,
+        transport: &'static str,
+        activity: Activity,
+        driver: &Arc<AtomicWaker>,
+        open: BoxFuture<'static, Result<Link, Error>>,
+    ) -> Self {
+        let mut link = Self {
+            id,
+            transport,
+            activity,
+            open: Slot::new(driver),
+            sender: Slot::new(driver),
+            receiver: Slot::new(driver),
+        };
+        link.open.start(open);
+        link
+    }
+
+    pub(super) fn receive(&mut self) {
+        if let Some(mut receiver) = self.receiver.idle.take() {
+            self.receiver.start(Box::pin(async move {
+                let received = receiver.recv().await;
+                (receiver, received)
+            }));
+        }
+    }
+
+    pub(super) fn send(&mut self, batch: Batch) {
+        if let Some(mut sender) = self.sender.idle.take() {
+            self.sender.start(Box::pin(async move {
+                let sent = sender.send(batch).await;
+                (sender, Sent::Batch(sent))
+            }));
+        }
+    }
+
+    pub(super) fn say_goodbye(&mut self) {
+        if let Some(mut sender) = self.sender.idle.take() {
+            self.sender.start(Box::pin(async move {
+                let said = sender.close().await;
+                (sender, Sent::Goodbye(said))
+            }));
+        }
+    }
+
+    pub(super) fn is_receiving(&self) -> bool {
+        self.receiver.running.is_some()
+    }
+
+    /// Has the `recv` that runs polled, woken or not.
+    pub(super) fn look_for_packets(&self) {
+        self.receiver.look_again();
+    }
+
+    /// Has all that runs polled, woken or not.
+    pub(super) fn look_again(&self) {
+        self.receiver.look_again();
+        self.sender.look_again();
+    }
+
+    /// When bytes of something unfinished came and left last, by the clock of a session that began then.
+    pub(super) fn activity(&self, start: Duration) -> Input {
+        let since = |at: Duration| at.saturating_sub(start);
+        Input::Active {
+            link: self.id,
+            received: self.activity.received().map(since),
+            sent: self.activity.sent().map(since),
+        }
+    }
+
+    pub(super) fn poll_sender(&mut self, log: &Log) -> Option<Input> {
+        let (sender, sent) = self.sender.poll()?;
+        self.sender.idle = Some(sender);
+        let link = self.id;
+        Some(match sent {
+            Sent::Batch(Ok(())) => Input::Sent { link },
+            Sent::Batch(Err(error)) => Input::Failed {
+                link,
+                call: Call::Send,
+                error,
+            },
+            Sent::Goodbye(said) => {
+                if let Err(error) = said {
+                    log.goodbye_failed(&error);
+                }
+                Input::SaidGoodbye { link }
+            }
+        })
+    }
+
+    pub(super) fn poll_receiver(&mut self, log: &Log) -> Option<Input> {
+        let link = self.id;
+        if let Some(opened) = self.open.poll() {
+            return Some(match opened {
+                Ok(opened) => {
+                    log.opened(self.transport, opened.sender.confirms());
+                    self.sender.idle = Some(opened.sender);
+                    self.receiver.idle = Some(opened.receiver);
+                    Input::Opened {
+                        link,
+                        framing: opened.framing,
+                    }
+                }
+                Err(error) => {
+                    log.open_failed(self.transport, &error);
+                    Input::Failed {
+                        link,
+                        call: Call::Open,
+                        error,
+                    }
+                }
+            });
+        }
+        let (receiver, received) = self.receiver.poll()?;
+        self.receiver.idle = Some(receiver);
+        Some(match received {
+            Ok(packets) => {
+                log.received(self.transport, &packets);
+                Input::Received { link, packets }
+            }
+            Err(error) => Input::Failed {
+                link,
+                call: Call::Receive,
+                error,
+            },
+        })
+    }
+
+    /// What the server has said, if this is what comes of its having closed the connection.
+    pub(super) fn closed_by(&self, input: &Input) -> Option<PeerClose> {
+        let closed = match input {
+            Input::Received { packets, .. } => matches!(packets.last(), Some(Packet::Close)),
+            Input::Failed { call, .. } => *call == Call::Receive,
+            _ => false,
+        };
+        let receiver = self.receiver.idle.as_ref().filter(|_| closed)?;
+        receiver.peer_close()
+    }
+}
+
+/// A half belongs to its call while that runs, and comes back with the result.
+type Half<H, O> = Slot<Box<H>, (Box<H>, O)>;
+
+enum Sent {
+    Batch(Result<(), Error>),
+    Goodbye(Result<(), Error>),
+}
+
+/// Something to call, and its call while it runs.
+struct Slot<I, O> {
+    idle: Option<I>,
+    running: Option<BoxFuture<'static, O>>,
+    signal: Arc<Signal>,
+    waker: Waker,
+}
+
+/// Remembers which call was woken, so that no other is polled: a look at a socket may cost a call to
+/// the system.
+struct Signal {
+    fired: AtomicBool,
+    driver: Arc<AtomicWaker>,
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.fired.store(true, Ordering::Release);
+        self.driver.wake();
+    }
+}
+
+impl<I, O> Slot<I, O> {
+    fn new(driver: &Arc<AtomicWaker>) -> Self {
+        let signal = Arc::new(Signal {
+            fired: AtomicBool::new(false),
+            driver: Arc::clone(driver),
+        });
+        Self {
+            idle: None,
+            running: None,
+            waker: Waker::from(Arc::clone(&signal)),
+            signal,
+        }
+    }
+
+    fn start(&mut self, call: BoxFuture<'static, O>) {
+        self.running = Some(call);
+        self.signal.fired.store(true, Ordering::Release);
+    }
+
+    /// Polls the call if it was woken.
+    fn poll(&mut self) -> Option<O> {
+        if !self.signal.fired.swap(false, Ordering::AcqRel) {
+            return None;
+        }
+        let call = self.running.as_mut()?;
+        let Poll::Ready(output) = call.as_mut().poll(&mut Context::from_waker(&self.waker)) else {
+            return None;
+        };
+        self.running = None;
+        Some(output)
+    }
+
+    /// Has the call polled in any case.
+    fn look_again(&self) {
+        self.signal.fired.store(true, Ordering::Release);
+    }
+}

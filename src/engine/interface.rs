@@ -1,0 +1,139 @@
+//! What the engine is told, and what it says is to be done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::outbox::{Acceptance, Outgoing};
+use crate::batch::Batch;
+use crate::error::Error;
+use crate::event::{Event, PeerClose, Reason};
+use crate::limits;
+use crate::packet::{Handshake, Message, Packet};
+use crate::transport::Framing;
+
+/// What the engine is told to keep to.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The transports' names, in order of preference. Never empty.
+    pub(crate) transports: Vec<&'static str>,
+    /// Whether the next transport is tried when one can't be opened.
+    pub(crate) fall_back: bool,
+    /// Whether the session may go over to a better transport.
+    pub(crate) upgrade: bool,
+    pub(crate) open_timeout: Duration,
+    /// For a batch on a link of payloads: the time without progress.
+    pub(crate) send_timeout: Duration,
+    pub(crate) upgrade_timeout: Duration,
+    /// The time without progress while closing.
+    pub(crate) close_timeout: Duration,
+    pub(crate) close_limit: Duration,
+    /// The most packets in a payload.
+    pub(crate) packets_per_post: usize,
+    /// The most bytes of an open packet.
+    pub(crate) handshake_size: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            transports: Vec::new(),
+            fall_back: true,
+            upgrade: true,
+            open_timeout: limits::OPEN_TIMEOUT,
+            send_timeout: limits::SEND_TIMEOUT,
+            upgrade_timeout: limits::UPGRADE_TIMEOUT,
+            close_timeout: limits::CLOSE_TIMEOUT,
+            close_limit: limits::CLOSE_LIMIT,
+            packets_per_post: limits::PACKETS_PER_POST,
+            handshake_size: limits::HANDSHAKE_SIZE,
+        }
+    }
+}
+
+/// Names one link of the session. Answers from a link that is gone are ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LinkId(pub(crate) u64);
+
+/// Which of a link's calls is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Open,
+    Receive,
+    Send,
+}
+
+/// What has happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    /// An `open` has returned a link.
+    Opened { link: LinkId, framing: Framing },
+    /// A `recv` has returned.
+    Received { link: LinkId, packets: Vec<Packet> },
+    /// The server has closed the connection, and said this. What came with it follows: packets with a
+    /// close, or an error.
+    PeerClose { link: LinkId, close: PeerClose },
+    /// Bytes of something unfinished came, or left, at these times.
+    Active {
+        link: LinkId,
+        received: Option<Duration>,
+        sent: Option<Duration>,
+    },
+    /// A `send` has returned: the batch has left.
+    Sent { link: LinkId },
+    /// A `close` has returned, well or not.
+    SaidGoodbye { link: LinkId },
+    /// A call has failed.
+    Failed {
+        link: LinkId,
+        call: Call,
+        error: Error,
+    },
+    /// The link's `recv` was polled until it would wait: an answer to [`Output::Drain`].
+    Drained { link: LinkId },
+    /// The user's messages, which [`Acceptance`] has let in.
+    Send(Outgoing),
+    /// Whether the user's inbox has room.
+    Room(bool),
+    /// The user closes the session. All that was accepted has been given by `Send` before.
+    Close,
+    /// The time that [`Output::Wait`] named has come.
+    Timeout,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub(crate) enum Output {
+    /// Call `open`, for a new session or for the one of this id.
+    Open {
+        link: LinkId,
+        transport: &'static str,
+        sid: Option<Arc<Handshake>>,
+    },
+    /// Call the link's `recv`.
+    Receive { link: LinkId },
+    /// Call the link's `send`.
+    Send { link: LinkId, batch: Batch },
+    /// Call the link's `close`: its goodbye ends the session.
+    Close { link: LinkId },
+    /// Poll the link's `recv` until it would wait, and no longer.
+    Drain { link: LinkId },
+    /// Drop the link and all its calls, without a goodbye.
+    Drop { link: LinkId },
+    /// From now on, accept messages by this rule.
+    Accept(Acceptance),
+    /// The batch has left: there is room for other messages.
+    Left(Batch),
+    /// Tell the user.
+    Tell(Vec<Event>),
+    /// No further transport will be tried in this session, and this is why the last could not be gone over
+    /// to, if it could not. Comes once, unless the session ends before.
+    UpgradeIsOver(Option<Error>),
+    /// The session has ended. The last output.
+    Closed {
+        reason: Reason,
+        uncertain: Vec<Message>,
+        unsent: Vec<Message>,
+    },
+    /// Nothing more to do before this time, or the next input.
+    Wait(Option<Duration>),
+}

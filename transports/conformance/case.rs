@@ -1,0 +1,76 @@
+//! What each check runs in: a transport and a peer, and a link between them.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engineio_client::{Activity, Framing, Link, OpenRequest, Runtime, Transport};
+use futures::future::try_join;
+
+use super::link::open;
+use super::packets::Outcome;
+use super::peer::Peer;
+
+/// How long it takes to believe that nothing happens.
+pub(super) const WHILE: Duration = Duration::from_millis(500);
+
+pub(super) struct Case<T, P> {
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) transport: T,
+    pub(super) peer: P,
+    pub(super) framing: Cell<Option<Framing>>,
+}
+
+impl<T: Transport, P: Peer> Case<T, P> {
+    pub(super) fn request(&self) -> Result<OpenRequest, String> {
+        let url = self.peer.url().parse();
+        let url = url.map_err(|error| format!("the peer's URL is none: {error}"))?;
+        let activity = Activity::new(Arc::clone(&self.runtime));
+        Ok(OpenRequest::new(self.transport.name(), url, activity))
+    }
+
+    /// Runs both sides of a link at once, until both are done or one fails.
+    pub(super) async fn with(
+        self,
+        client: impl AsyncFnOnce(&mut Link) -> Outcome,
+        peer: impl AsyncFnOnce(&mut P, &Cell<Option<Framing>>) -> Outcome,
+    ) -> Outcome {
+        self.with_links_of(&[Framing::Payloads, Framing::Frames], client, peer)
+            .await
+    }
+
+    /// The same, but that there is nothing to check on links of another framing.
+    pub(super) async fn with_links_of(
+        mut self,
+        framings: &[Framing],
+        client: impl AsyncFnOnce(&mut Link) -> Outcome,
+        peer: impl AsyncFnOnce(&mut P, &Cell<Option<Framing>>) -> Outcome,
+    ) -> Outcome {
+        let request = self.request()?;
+        let Self {
+            runtime,
+            transport,
+            peer: the_peer,
+            framing,
+        } = &mut self;
+        let client = async {
+            let mut link = open(transport, runtime, request).await?;
+            framing.set(Some(link.framing));
+            if !framings.contains(&link.framing) {
+                return Err(String::new());
+            }
+            client(&mut link).await?;
+            Ok(link)
+        };
+        let peer = async {
+            the_peer.accept().await;
+            peer(the_peer, framing).await
+        };
+        // The link lives until both are done.
+        let outcome = try_join(client, peer).await.map(drop);
+        match framing.get() {
+            Some(framing) if !framings.contains(&framing) => Ok(()),
+            _ => outcome,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Nothing happens before a link is opened, nor between its calls.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use engineio_client::{Framing, Transport};
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+
+use super::case::{Case, WHILE};
+use super::link::receive;
+use super::packets::{Outcome, text};
+use super::peer::Peer;
+
+/// What a transport may take in between two calls, and a socket hold: far more than any does.
+const MOST_BETWEEN_CALLS: usize = 64 * 1024 * 1024;
+
+impl<T: Transport, P: Peer> Case<T, P> {
+    pub(super) async fn lazy_before_open(mut self) -> Outcome {
+        let sleep = self.runtime.sleep(WHILE);
+        match select(self.peer.accept(), sleep).await {
+            Either::Left(_) => Err("the peer was contacted before open was called".into()),
+            Either::Right(_) => Ok(()),
+        }
+    }
+
+    pub(super) async fn lazy_between_calls(self) -> Outcome {
+        let sleep = {
+            let runtime = Arc::clone(&self.runtime);
+            move || runtime.sleep(WHILE)
+        };
+        let wait = sleep.clone();
+        let first = text("first");
+        let expected = vec![first.clone()];
+        let (tell, told) = oneshot::channel();
+        self.with(
+            async move |link| {
+                receive(link, &expected).await?;
+                let _ = tell.send(());
+                wait().await;
+                Ok(())
+            },
+            async move |peer, framing| {
+                peer.send(vec![first]).await;
+                let _ = told.await;
+                let large = text(&"x".repeat(64 * 1024));
+                let flood = async {
+                    let mut taken = 0;
+                    while taken < MOST_BETWEEN_CALLS {
+                        peer.send(vec![large.clone()]).await;
+                        taken += 64 * 1024;
+                        if framing.get() == Some(Framing::Payloads) {
+                            break;
+                        }
+                    }
+                    taken
+                };
+                match select(pin!(flood), sleep()).await {
+                    Either::Right(_) => Ok(()),
+                    Either::Left((taken, _)) => {
+                        Err(format!("{taken} bytes were taken while nobody called recv"))
+                    }
+                }
+            },
+        )
+        .await
+    }
+}

@@ -1,0 +1,81 @@
+//! The packets that are sent, and how they are compared with those that came.
+
+use engineio_client::{Message, Packet};
+
+/// Of a check, or a step of one: the error is the reason why it failed.
+pub(super) type Outcome = Result<(), String>;
+
+pub(super) fn text(text: &str) -> Packet {
+    Packet::Message(Message::from(text))
+}
+
+pub(super) fn length(packet: &Packet) -> usize {
+    match packet {
+        Packet::Message(message) => message.len(),
+        _ => 0,
+    }
+}
+
+/// What a link may have to carry, in either direction, but for the close packet.
+pub(super) fn all_kinds() -> Vec<Packet> {
+    vec![
+        Packet::Open("{}".into()),
+        Packet::Ping("probe".into()),
+        Packet::Pong("probe".into()),
+        text("a"),
+        Packet::Message(Message::from(vec![0, 1, 2, 0x1e, 255])),
+        text("wörld 🌍 \"\\\n\u{0}"),
+        Packet::Noop,
+        text("4"),
+        Packet::Message(Message::from(b"b")),
+        Packet::Ping("".into()),
+        Packet::Pong("".into()),
+        Packet::Upgrade,
+    ]
+}
+
+pub(super) fn empty() -> Vec<Packet> {
+    vec![
+        text(""),
+        Packet::Message(Message::from(Vec::new())),
+        text(""),
+    ]
+}
+
+pub(super) fn large() -> Vec<Packet> {
+    let bytes: Vec<u8> = (0..=250).cycle().take(1024 * 1024).collect();
+    vec![
+        text(&"Größe".repeat(150_000)),
+        Packet::Message(Message::from(bytes)),
+    ]
+}
+
+pub(super) fn compare(packets: &[Packet], expected: &[Packet], what: &str) -> Outcome {
+    if packets == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} {} instead of {}",
+        list(packets),
+        list(expected)
+    ))
+}
+
+/// Packets for a reader: a few of them, and not the whole of a large one.
+pub(super) fn list(packets: &[Packet]) -> String {
+    const SHOWN: usize = 16;
+    let mut shown: Vec<String> = packets
+        .iter()
+        .take(SHOWN)
+        .map(|packet| match packet {
+            Packet::Message(message) if message.len() > 40 => {
+                format!("a message of {} bytes", message.len())
+            }
+            packet => format!("{packet:?}"),
+        })
+        .collect();
+    if let Some(more) = packets.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        shown.push(format!("and {more} more"));
+    }
+    format!("[{}]", shown.join(", "))
+}

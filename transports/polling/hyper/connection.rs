@@ -1,0 +1,300 @@
+//! One connection: a request and its response at a time, within limits.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+
+use ::hyper::body::{Body as _, Incoming};
+use ::hyper::client::conn::http1::{self, SendRequest};
+use ::hyper::ext::on_informational;
+use bytes::{Bytes, BytesMut};
+use engineio_client::http::Exchange;
+use engineio_client::{Error, ErrorKind, Limit};
+use http::header::{CONNECTION, PROXY_AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+
+use super::super::super::shared::buffer_pool::SizedBuffer;
+use super::super::super::shared::dial::{Dialed, Proxy};
+use super::super::super::shared::own_error::own_error;
+use super::super::super::shared::response_head::{self, MOST_HEADERS};
+use super::stream::{HyperIo, Meter};
+
+/// What hyper's read buffer grows to with long bodies, and then keeps: 400 KiB if it is left to
+/// itself. A body that fits in it, as one of 100 kB in base64 does, is not copied.
+const LARGEST_BUFFER: usize = 160 * 1024;
+
+/// Why there is no response.
+pub(super) enum ExchangeError {
+    /// The request's bytes never left, and it comes back.
+    NotSent(Box<Request<Full<Bytes>>>, Error),
+    Failed(Error),
+}
+
+pub(super) struct Connection {
+    requests: SendRequest<Full<Bytes>>,
+    driver: http1::Connection<HyperIo, Full<Bytes>>,
+    /// The driver has ended.
+    over: bool,
+    meter: Arc<Meter>,
+    /// The other end is this proxy, and not the server.
+    forwarded_by: Option<Proxy>,
+}
+
+impl Connection {
+    pub(super) async fn new(dialed: Dialed, exchange: &Exchange) -> Result<Self, Error> {
+        let meter = Arc::new(Meter::default());
+        let io = HyperIo::new(dialed.stream, Arc::clone(&meter), exchange.limits.head);
+        let (requests, driver) = http1::Builder::new()
+            .max_headers(MOST_HEADERS)
+            .max_header_size(exchange.limits.head)
+            .max_buf_size(exchange.limits.head.max(LARGEST_BUFFER))
+            .handshake(io)
+            .await
+            .map_err(|error| http_error(error, exchange))?;
+        Ok(Self {
+            requests,
+            driver,
+            over: false,
+            meter,
+            forwarded_by: dialed.forwarded_by,
+        })
+    }
+
+    /// Lets the connection do what it can.
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if !self.over && Pin::new(&mut self.driver).poll(cx).is_ready() {
+            self.over = true;
+        }
+    }
+
+    /// The request as the other end takes it: a server without the origin, which is its own.
+    fn address(&self, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+        if let Some(proxy) = &self.forwarded_by {
+            let headers = request.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+            if let Some(authorization) = proxy.authorization() {
+                headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+            }
+        } else if let Some(path) = request.uri().path_and_query().cloned() {
+            *request.uri_mut() = Uri::from(path);
+        }
+        request
+    }
+
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        exchange: &Exchange,
+    ) -> Result<Response<Bytes>, ExchangeError> {
+        let mut request = self.address(request);
+        self.meter.interim.store(0, Ordering::Relaxed);
+        let meter = Arc::clone(&self.meter);
+        on_informational(&mut request, move |interim| {
+            let bytes = u64::try_from(size(interim.headers())).unwrap_or(u64::MAX);
+            meter.interim.fetch_add(bytes, Ordering::Relaxed);
+        });
+        // What comes in answer to a post says nothing of the session's life.
+        let polling = request.method() == Method::GET;
+        let mut progress = Progress::new(&self.meter, exchange, polling);
+        let mut response = pin!(self.requests.try_send_request(request));
+        let (driver, over) = (&mut self.driver, &mut self.over);
+        let response = poll_fn(|cx| {
+            if !*over && Pin::new(&mut *driver).poll(cx).is_ready() {
+                *over = true;
+            }
+            progress.mark();
+            response.as_mut().poll(cx)
+        })
+        .await;
+        let response = match response {
+            Ok(response) => response,
+            Err(mut error) => {
+                let back = error.take_message();
+                let error = http_error(error.into_error(), exchange);
+                return Err(match back {
+                    Some(request) => ExchangeError::NotSent(Box::new(request), error),
+                    None => ExchangeError::Failed(error),
+                });
+            }
+        };
+        let (mut head, body) = response.into_parts();
+        if let Some(proxy) = &self.forwarded_by {
+            if head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                let message = format!("the proxy {proxy} refused a request with {}", head.status);
+                let error = Error::new(ErrorKind::Proxy, message).with_status(head.status.as_u16());
+                return Err(ExchangeError::Failed(error));
+            }
+            head.extensions.insert(proxy.clone());
+        }
+        let body = self
+            .collect(body, progress, exchange)
+            .await
+            .map_err(ExchangeError::Failed)?;
+        Ok(Response::from_parts(head, body))
+    }
+
+    /// Reads a body into one buffer, of the right size where the server tells it.
+    async fn collect(
+        &mut self,
+        body: Incoming,
+        mut progress: Progress<'_>,
+        exchange: &Exchange,
+    ) -> Result<Bytes, Error> {
+        let limit = exchange.limits.body;
+        let too_large = || {
+            let message = format!("a body of more than {limit} bytes");
+            Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize)
+        };
+        // Not by the header, which a chunked body may have besides, and untrue.
+        let told = body.size_hint().exact();
+        let length = told.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        if length.is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let mut buffer = None;
+        let mut body = pin!(body);
+        loop {
+            let frame = poll_fn(|cx| {
+                self.drive(cx);
+                progress.mark();
+                body.as_mut().poll_frame(cx)
+            })
+            .await;
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| http_error(error, exchange))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if Some(data.len()) == length {
+                // It came in one piece.
+                return Ok(data);
+            }
+            match buffer.get_or_insert_with(|| BodyBuffer::new(length)) {
+                BodyBuffer::Sized(buffer) => {
+                    buffer.take(&data);
+                }
+                BodyBuffer::Unsized(buffer) if data.len() > limit.saturating_sub(buffer.len()) => {
+                    return Err(too_large());
+                }
+                BodyBuffer::Unsized(buffer) => buffer.extend_from_slice(&data),
+            }
+        }
+        Ok(match buffer {
+            Some(BodyBuffer::Sized(buffer)) => buffer.into_bytes(),
+            Some(BodyBuffer::Unsized(buffer)) => buffer.freeze(),
+            None => Bytes::new(),
+        })
+    }
+
+    /// Whether the other end may be trusted to keep the connection after this response. tinyproxy
+    /// closes each, and does not say so: the next poll would cross its end. So proxies are asked to
+    /// keep it, and believed when they say that they do.
+    pub(super) fn may_be_kept(&self, response: &Response<Bytes>) -> bool {
+        let headers = response.headers();
+        let named = headers.get_all(CONNECTION).iter();
+        let mut words = named
+            .chain(headers.get_all("proxy-connection"))
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        self.forwarded_by.is_none()
+            || words.any(|word| word.trim().eq_ignore_ascii_case("keep-alive"))
+    }
+
+    /// Whether another request may follow the one that has ended.
+    pub(super) fn is_reusable(&mut self) -> bool {
+        let cx = &mut Context::from_waker(Waker::noop());
+        self.drive(cx);
+        !self.over && matches!(self.requests.poll_ready(cx), Poll::Ready(Ok(())))
+    }
+}
+
+/// A body as far as it has come, whose length the server has announced, or has not.
+enum BodyBuffer {
+    Sized(SizedBuffer),
+    Unsized(BytesMut),
+}
+
+impl BodyBuffer {
+    fn new(length: Option<usize>) -> Self {
+        match length {
+            Some(length) => Self::Sized(SizedBuffer::new(length)),
+            None => Self::Unsized(BytesMut::new()),
+        }
+    }
+}
+
+/// The bytes of a head, as they are written commonly: a status line of 17 at least, the end, and for
+/// each header a colon, a space and a line break.
+fn size(headers: &HeaderMap) -> usize {
+    headers.iter().fold(19, |bytes, (name, value)| {
+        let line = name.as_str().len().saturating_add(value.len());
+        bytes.saturating_add(line).saturating_add(4)
+    })
+}
+
+/// Reports what came and went since the last look.
+struct Progress<'a> {
+    meter: Arc<Meter>,
+    exchange: &'a Exchange,
+    polling: bool,
+    read: u64,
+    written: u64,
+}
+
+impl<'a> Progress<'a> {
+    fn new(meter: &Arc<Meter>, exchange: &'a Exchange, polling: bool) -> Self {
+        let read = meter.read.load(Ordering::Relaxed);
+        let written = meter.written.load(Ordering::Relaxed);
+        Self {
+            meter: Arc::clone(meter),
+            exchange,
+            polling,
+            read,
+            written,
+        }
+    }
+
+    fn mark(&mut self) {
+        let read = self.meter.read.load(Ordering::Relaxed);
+        let written = self.meter.written.load(Ordering::Relaxed);
+        if self.polling {
+            if read != self.read {
+                self.exchange.activity.mark();
+            }
+        } else if read != self.read || written != self.written {
+            // A post makes progress while its answer comes, too.
+            self.exchange.activity.mark_sent();
+        }
+        self.read = read;
+        self.written = written;
+    }
+}
+
+fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
+    // To a client hyper tells this one by its words alone.
+    if error.is_parse() && error.to_string().contains("too large") {
+        return response_head::too_large(exchange.limits.head);
+    }
+    if error.is_parse() || is_malformed_body(&error) {
+        return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
+    }
+    own_error(&error).unwrap_or_else(|| {
+        Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
+    })
+}
+
+/// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as an error of a
+/// read: of the input, which a stream that fails does not say, or of the data, which one of TLS may
+/// say too, but not of chunks.
+fn is_malformed_body(error: &::hyper::Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+        .is_some_and(|cause| match cause.kind() {
+            std::io::ErrorKind::InvalidInput => true,
+            std::io::ErrorKind::InvalidData => cause.to_string().contains("chunk"),
+            _ => false,
+        })
+}

@@ -1,0 +1,151 @@
+//! The default HTTP client: hyper's HTTP/1.1, driven within the future of each request, so that it
+//! spawns nothing and runs on any runtime.
+
+mod connection;
+mod stream;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use engineio_client::http::{Exchange, HttpClient};
+use engineio_client::runtime::Address;
+use engineio_client::{Error, async_trait};
+use http::header::HOST;
+use http::{HeaderValue, Request, Response, Uri};
+use http_body_util::Full;
+use url::Url;
+
+use self::connection::{Connection, ExchangeError};
+use super::super::shared::dial::{Dialer, Purpose};
+use super::invalid_url::{invalid_url, invalid_url_because};
+
+/// Keeps the connections that are idle: one that served polls, and one that served posts.
+pub(super) struct Hyper {
+    dialer: Dialer,
+    /// Where to connect to instead of the host in the URL.
+    address: Option<Address>,
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    connection: Box<Connection>,
+    /// When the server may close it.
+    until: Duration,
+}
+
+/// More than a poll and a post at a time there are not.
+const MOST_IDLE: usize = 2;
+
+/// A server that does not tell keeps an idle connection for 5 s, as Node's does; a second less, so
+/// as not to meet its close half-way.
+const KEEP_ALIVE: Duration = Duration::from_secs(4);
+
+#[async_trait]
+impl HttpClient for Hyper {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        exchange: &Exchange,
+    ) -> Result<Response<Bytes>, Error> {
+        let origin = request.uri().clone();
+        let mut request = with_host(request)?;
+        let mut reuse = self.take(exchange.runtime.now());
+        loop {
+            let reused = reuse.is_some();
+            let mut connection = match reuse.take() {
+                Some(connection) => connection,
+                None => self.dial(&origin, exchange).await?,
+            };
+            match connection.exchange(request, exchange).await {
+                Ok(response) => {
+                    if connection.may_be_kept(&response) && connection.is_reusable() {
+                        let until = exchange.runtime.now().saturating_add(keep_alive(&response));
+                        self.keep(Idle { connection, until });
+                    }
+                    return Ok(response);
+                }
+                // Nothing of it has left, so nothing is done twice. What has left is never repeated:
+                // a poll may have taken messages with it.
+                Err(ExchangeError::NotSent(back, _)) if reused => request = *back,
+                Err(ExchangeError::NotSent(_, error) | ExchangeError::Failed(error)) => {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+impl Hyper {
+    pub(super) fn new(dialer: Dialer, address: Option<Address>) -> Self {
+        Self {
+            dialer,
+            address,
+            idle: Mutex::default(),
+        }
+    }
+
+    async fn dial(&self, uri: &Uri, exchange: &Exchange) -> Result<Box<Connection>, Error> {
+        let origin = Url::parse(&uri.to_string()).map_err(invalid_url_because)?;
+        let dialed = self
+            .dialer
+            .dial(
+                &exchange.runtime,
+                &origin,
+                self.address.as_ref(),
+                Purpose::Requests,
+                Some(exchange.dial_timeout),
+            )
+            .await?;
+        Ok(Box::new(Connection::new(dialed, exchange).await?))
+    }
+
+    fn take(&self, now: Duration) -> Option<Box<Connection>> {
+        loop {
+            let mut idle = self
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop()?;
+            // One look for the server's end of it.
+            if now < idle.until && idle.connection.is_reusable() {
+                return Some(idle.connection);
+            }
+        }
+    }
+
+    fn keep(&self, connection: Idle) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST_IDLE {
+            idle.push(connection);
+        }
+    }
+}
+
+/// How long the server keeps the connection, less a second.
+fn keep_alive(response: &Response<Bytes>) -> Duration {
+    let header = response
+        .headers()
+        .get("keep-alive")
+        .and_then(|value| value.to_str().ok());
+    let seconds = header.and_then(|value| {
+        value.split(',').find_map(|part| {
+            part.trim()
+                .strip_prefix("timeout=")?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        })
+    });
+    seconds.map_or(KEEP_ALIVE, |seconds| {
+        Duration::from_secs(seconds.saturating_sub(1))
+    })
+}
+
+/// The request with its `Host`.
+fn with_host(mut request: Request<Bytes>) -> Result<Request<Full<Bytes>>, Error> {
+    let authority = request.uri().authority().ok_or_else(invalid_url)?;
+    let host = HeaderValue::from_str(authority.as_str()).map_err(invalid_url_because)?;
+    request.headers_mut().entry(HOST).or_insert(host);
+    Ok(request.map(Full::new))
+}

@@ -1,0 +1,182 @@
+//! The connection of a websocket, on which both halves read and write.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use async_tungstenite::tungstenite::protocol::CloseFrame;
+use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
+use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control};
+use engineio_client::{Error, ErrorKind, PeerClose};
+
+use super::super::shared::own_error::own_error;
+use super::frames::FrameWriter;
+use super::io::Io;
+use super::reader::FrameReader;
+
+/// What both halves share. The lock is held for the length of a poll, and never across one.
+pub(super) struct State {
+    pub(super) io: Io,
+    pub(super) frames: FrameReader,
+    pub(super) writer: FrameWriter,
+    /// Control frames of ours, which must not cut another one.
+    control: Vec<u8>,
+    /// The answer to the newest ping, when there was no room for it.
+    late_pong: Option<Vec<u8>>,
+    /// Whom to wake when something has come.
+    pub(super) reader: Waker,
+    /// A send is under way, so that its task is the one to write.
+    pub(super) sending: bool,
+    /// A close frame of ours is on its way.
+    said_goodbye: bool,
+    /// The server has said goodbye, or gone.
+    pub(super) closed: bool,
+    /// What it said.
+    pub(super) peer_close: Option<PeerClose>,
+    /// Who waits for that.
+    pub(super) closer: Option<Waker>,
+}
+
+/// The bytes of control frames that wait. A server that pings faster than it reads gets an answer to
+/// its newest ping alone.
+const MOST_CONTROL: usize = 1024;
+
+#[inline]
+pub(super) fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    pub(super) fn new(io: Io, frames: FrameReader, writer: FrameWriter) -> Self {
+        Self {
+            io,
+            frames,
+            writer,
+            control: Vec::new(),
+            late_pong: None,
+            reader: Waker::noop().clone(),
+            sending: false,
+            said_goodbye: false,
+            closed: false,
+            peer_close: None,
+            closer: None,
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        self.closed = true;
+        if let Some(waker) = self.closer.take() {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn pong(&mut self, data: &[u8]) {
+        if self.said_goodbye {
+            return;
+        }
+        if self.control.len() < MOST_CONTROL {
+            self.writer.control(&mut self.control, Control::Pong, data);
+        } else {
+            self.late_pong = Some(data.to_vec());
+        }
+    }
+
+    /// Takes the server's goodbye.
+    pub(super) fn answer_close(&mut self, close: Option<CloseFrame>) {
+        self.peer_close = Some(peer_close(close.as_ref()));
+        self.goodbye(goodbye_in_answer(close));
+        self.end();
+    }
+
+    /// Says goodbye, once, with the server's own words in answer to its goodbye.
+    pub(super) fn goodbye(&mut self, close: Option<CloseFrame>) {
+        if std::mem::replace(&mut self.said_goodbye, true) {
+            return;
+        }
+        let payload = close.map_or_else(Vec::new, |close| {
+            let code: u16 = close.code.into();
+            [&code.to_be_bytes(), close.reason.as_bytes()].concat()
+        });
+        self.late_pong = None;
+        self.writer
+            .control(&mut self.control, Control::Close, &payload);
+    }
+
+    #[inline]
+    pub(super) fn has_output(&self) -> bool {
+        self.io.has_output() || !self.control.is_empty()
+    }
+
+    /// Lets control frames leave next.
+    #[inline]
+    pub(super) fn take_control(&mut self) {
+        if self.control.is_empty() {
+            return;
+        }
+        let output = self.io.output();
+        output.append(&mut self.control);
+        if let Some(data) = self.late_pong.take() {
+            self.writer.control(output, Control::Pong, &data);
+        }
+    }
+
+    /// Reads once, and tells whether that has emptied the socket.
+    #[inline]
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        let error = match ready!(self.io.poll_read(cx, &mut self.frames)) {
+            Ok((1.., is_little)) => return Poll::Ready(Ok(is_little)),
+            Ok((0, _)) => Error::new(
+                ErrorKind::Ended,
+                "the server ended the connection without a close frame",
+            ),
+            Err(error) => own_error(&error).unwrap_or_else(|| {
+                Error::new(ErrorKind::Ended, "the connection failed").with_source(error)
+            }),
+        };
+        self.end();
+        Poll::Ready(Err(error))
+    }
+
+    /// Writes what there is, and then control frames, where they cut none of ours. They wait behind
+    /// output that waits itself: so there are never more of them than fit their buffer.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        loop {
+            ready!(self.io.poll_write_all(cx))?;
+            if self.writer.is_within_a_frame() || self.control.is_empty() {
+                self.io.give_buffer_back();
+                return Poll::Ready(Ok(()));
+            }
+            self.take_control();
+        }
+    }
+
+    /// The same without a send under way: the receiver is woken to go on with it. An error shows
+    /// when something is read or sent.
+    pub(super) fn write_beside(&mut self) {
+        let reader = self.reader.clone();
+        let _ = self.poll_write(&mut Context::from_waker(&reader));
+    }
+}
+
+/// The server's goodbye for the user. 1005 stands for a frame without a code (RFC 6455, 7.1.5).
+fn peer_close(close: Option<&CloseFrame>) -> PeerClose {
+    match close {
+        Some(close) => PeerClose::new(close.code.into(), close.reason.as_str()),
+        None => PeerClose::new(1005, ""),
+    }
+}
+
+/// The server's goodbye as ours, where it may be repeated.
+fn goodbye_in_answer(close: Option<CloseFrame>) -> Option<CloseFrame> {
+    let close = close?;
+    // As a text, whose line breaks are escaped.
+    let reason = close.reason.as_str();
+    tracing::debug!(code = u16::from(close.code), reason, "close frame");
+    Some(if close.code.is_allowed() {
+        close
+    } else {
+        CloseFrame {
+            code: CloseCode::Protocol,
+            reason: Utf8Bytes::default(),
+        }
+    })
+}
