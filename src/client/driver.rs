@@ -17,6 +17,7 @@ use super::panic_text::panic_text;
 use super::shared::{Shared, Upgrade};
 use super::upgrade_memory;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
+use crate::error::Error;
 use crate::event::{Event, Reason};
 use crate::packet::{Message, Packet};
 use crate::runtime::Runtime;
@@ -250,10 +251,7 @@ impl Driver {
                     self.shared.batch_left(&packets);
                     self.recycle(packets);
                 }
-                Output::UpgradeIsOver(error) => {
-                    let upgrade = error.map_or(Upgrade::Over, Upgrade::Failed);
-                    self.shared.turn(|state| state.upgrade = Some(upgrade));
-                }
+                Output::UpgradeIsOver(error) => self.upgrade_is_over(error),
                 Output::Tell(events) => {
                     self.tell(events);
                     // This input comes before the outputs are at their end, since it follows from one
@@ -363,6 +361,11 @@ impl Driver {
             _ => {}
         }
         self.shared.inboxes.put(events);
+    }
+
+    fn upgrade_is_over(&self, error: Option<Error>) {
+        let upgrade = error.map_or(Upgrade::Over, Upgrade::Failed);
+        self.shared.turn(|state| state.upgrade = Some(upgrade));
     }
 
     fn remember(&self, transport: Option<&str>) {

@@ -283,3 +283,29 @@ fn pings_are_answered_while_closing() {
     assert_eq!(engine.sent(0), ["left 1", "send 0 3p"]);
     assert_eq!(engine.sent(0), ["left 1", "close 0"]);
 }
+
+#[test]
+fn while_closing_messages_are_delivered_up_to_the_first_without_room() {
+    let mut engine = TestEngine::websocket();
+    engine.says(&["a"]);
+    engine.on(Input::Room(false));
+    // Before the close the receiving stops instead, and what comes all the same is delivered.
+    let todo = engine.brings(0, &["4b"]);
+    assert_eq!(todo, ["tell message b"]);
+    engine.on(Input::Room(true));
+    engine.on(Input::Close);
+    assert_eq!(
+        engine.brings(0, &["4c", "4d"]),
+        ["tell message c, message d", "recv 0"]
+    );
+    engine.on(Input::Room(false));
+    assert_eq!(engine.brings(0, &["4e"]), ["recv 0"]);
+    // There is room again, but what was delivered has no gap.
+    engine.on(Input::Room(true));
+    assert_eq!(engine.brings(0, &["4f", "2"]), ["recv 0"]);
+    assert_eq!(
+        engine.sent(0),
+        ["left 1", "send 0 3"],
+        "the server is answered"
+    );
+}

@@ -317,3 +317,49 @@ fn a_full_inbox_does_not_hold_up_an_upgrade() {
         "now it does"
     );
 }
+
+#[test]
+fn what_has_come_of_all_upgrades_is_told_once_when_none_is_tried_any_more() {
+    let over = |engine: &TestEngine| -> Vec<Option<String>> {
+        let told = engine.upgrades_over.iter();
+        told.map(|error| error.as_ref().map(Error::report))
+            .collect()
+    };
+    // There is nothing to go over to.
+    assert_eq!(over(&TestEngine::websocket()), [None]);
+
+    let mut engine = TestEngine::pausing();
+    assert!(over(&engine).is_empty(), "it is being tried");
+    engine.brings(0, &["6"]);
+    engine.sent(1);
+    assert_eq!(over(&engine), [None]);
+
+    let mut engine = TestEngine::probing();
+    engine.fails(1, Call::Receive);
+    assert_eq!(over(&engine), [Some("gone".to_owned())]);
+    engine.brings(0, &["4a"]);
+    assert_eq!(over(&engine).len(), 1);
+
+    // The first of two fails, and the second is gone over to.
+    let open = OPEN.replace(r#"["websocket"]"#, r#"["websocket","other"]"#);
+    let mut engine = TestEngine::polling(&["polling", "websocket", "other"], &open);
+    assert_eq!(
+        engine.fails(1, Call::Open),
+        [
+            "drop 1",
+            "tell not upgraded websocket: gone",
+            "open 2 other sid S"
+        ]
+    );
+    assert!(over(&engine).is_empty(), "the other one is being tried");
+    engine.opened(2, Framing::Frames);
+    engine.sent(2);
+    engine.brings(2, &["3probe"]);
+    engine.brings(0, &["6"]);
+    assert_eq!(over(&engine), [None], "the failure before counts no more");
+
+    // A close gives an upgrade up.
+    let mut engine = TestEngine::probing();
+    engine.on(Input::Close);
+    assert_eq!(over(&engine), [None]);
+}

@@ -154,7 +154,7 @@ impl MockLink {
     /// use engineio_client::Packet;
     ///
     /// async fn upgrades(probe: &mut MockLink) {
-    ///     assert_eq!(probe.sent().await[..], [Packet::Upgrade]);
+    ///     assert_eq!(probe.sent().await, [Packet::Upgrade]);
     /// }
     /// ```
     pub async fn sent(&mut self) -> Batch {

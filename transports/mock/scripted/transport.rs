@@ -32,7 +32,7 @@ use super::watched::Watched;
 /// mock.spawn(Box::pin(async move {
 ///     let mut link = end.opened().await.accept(Framing::Frames);
 ///     link.deliver(vec![Packet::Ping("".into())]);
-///     assert_eq!(link.sent().await[..], [Packet::Pong("".into())]);
+///     assert_eq!(link.sent().await, [Packet::Pong("".into())]);
 /// }));
 ///
 /// // What the client does.
