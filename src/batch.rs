@@ -1,4 +1,5 @@
-//! What a transport is given to send: the packets of one exchange.
+//! What a transport is given to send: the packets of one exchange. How many there are in one is decided in
+//! `engine/send_queue.rs`.
 
 use std::fmt;
 use std::sync::Arc;

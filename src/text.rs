@@ -8,14 +8,13 @@ use std::str::Utf8Error;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-/// A text that was validated once and is never copied after.
+/// A text that was validated once. Clones share its buffer.
 ///
-/// It is a slice of a shared buffer: a text that was received is a part of its frame or of its
-/// payload. It dereferences to `str`, clones without copying, and becomes a `String` or [`Bytes`].
+/// It dereferences to `str`, and becomes a `String`, or [`Bytes`] without copying.
 ///
-/// A small text may so keep alive what came together with it, up to 64 KiB of frames by default, and
-/// a long one up to twice its length;
-/// [`detach`](Text::detach) copies it out for keeping.
+/// A text that was received is a slice of what it came with, and keeps that alive: up to 64 KiB of frames
+/// by default, or a whole polling body (of which texts below 4 KiB that are less than an eighth of it are
+/// copied out). [`detach`](Text::detach) copies it out for keeping.
 ///
 /// ```
 /// use engineio_client::Text;

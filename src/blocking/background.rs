@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-#[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+#[cfg(feature = "__runtime")]
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,13 +40,13 @@ pub struct Background {
 enum Missing {
     /// None was compiled in.
     #[cfg_attr(
-        any(feature = "tokio", feature = "smol", feature = "async-std"),
+        feature = "__runtime",
         expect(dead_code, reason = "this build has one")
     )]
     Feature,
     /// It could not be started.
     #[cfg_attr(
-        not(any(feature = "tokio", feature = "smol", feature = "async-std")),
+        not(feature = "__runtime"),
         expect(dead_code, reason = "there is nothing to start")
     )]
     Start(Arc<io::Error>),
@@ -58,7 +58,7 @@ thread_local! {
 }
 
 impl Background {
-    #[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+    #[cfg(feature = "__runtime")]
     fn started(name: &'static str, runtime: io::Result<Arc<dyn Runtime>>) -> Self {
         let runtime = runtime.map_err(|error| Missing::Start(Arc::new(error)));
         Self { runtime, name }
@@ -78,10 +78,10 @@ impl Background {
 }
 
 /// What is started once in a process, and tried again if it could not be.
-#[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+#[cfg(feature = "__runtime")]
 struct Started<T>(Mutex<Option<(u32, T)>>);
 
-#[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+#[cfg(feature = "__runtime")]
 impl<T: Clone> Started<T> {
     const fn new() -> Self {
         Self(Mutex::new(None))
@@ -241,7 +241,7 @@ fn first() -> Background {
     Background::async_std()
 }
 
-#[cfg(not(any(feature = "tokio", feature = "smol", feature = "async-std")))]
+#[cfg(not(feature = "__runtime"))]
 fn first() -> Background {
     Background {
         runtime: Err(Missing::Feature),

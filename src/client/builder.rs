@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::start::{Started, start};
 use crate::client_kind::Async;
 use crate::error::{Error, ErrorKind};
-use crate::limits::{Capacity, Limits};
+use crate::limits::Capacity;
 use crate::runtime::Runtime;
 use crate::transport::{Transport, add_query};
 
@@ -297,10 +297,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// The most bytes in a message received. 64 MiB by default. The limit of a polling body follows:
     /// 4/3 of it and 64 KiB, or 16 MiB, whichever is larger.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
-        let before = self.settings.limits;
-        self.settings.limits = Limits::for_message(bytes)
-            .payload_packets(before.payload_packets)
-            .head(before.head);
+        self.settings.limits.message = bytes;
         self
     }
 

@@ -358,7 +358,8 @@ impl Driver {
                 self.log.upgrade_failed(transport, error);
                 self.remember(None);
             }
-            _ => {}
+            // The end is told by `close`.
+            Some(Event::Message(_) | Event::Closed(_)) | None => {}
         }
         self.shared.inboxes.put(events);
     }

@@ -16,6 +16,7 @@ use super::shared::Shared;
 use super::upgrade_memory::prefer_remembered;
 use crate::cookies::Jar;
 use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
 use crate::runtime::Runtime;
 use crate::transport::{Activity, OpenRequest, Transport};
 
@@ -113,7 +114,9 @@ fn request(
         .then(|| Jar::new(settings.max_cookies, settings.max_cookie_bytes));
     request.timestamps = settings.timestamps;
     request.limits = settings.limits;
-    request.limits.body = settings.max_body.unwrap_or(settings.limits.body);
+    request.limits.body = settings
+        .max_body
+        .unwrap_or_else(|| Limits::for_message(settings.limits.message).body);
     request.dial_timeout = settings.config.open_timeout;
     Ok(request)
 }

@@ -9,7 +9,7 @@ const BETTER: &str = "websocket";
 /// The origins whose servers have upgraded a session, of those that asked to be remembered.
 static UPGRADED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// A program that talks to more servers than this forgets some.
+/// A program that talks to more servers than this forgets others than the newest.
 const MOST_REMEMBERED: usize = 1024;
 
 fn is_remembered(origin: &str) -> bool {
@@ -26,7 +26,10 @@ pub(super) fn remember(origin: &str, transport: Option<&str>) {
     if !upgraded {
         origins.remove(origin);
     } else if origins.insert(origin.to_owned()) && origins.len() > MOST_REMEMBERED {
-        origins.pop_first();
+        let other = origins.iter().find(|known| *known != origin).cloned();
+        if let Some(other) = other {
+            origins.remove(&other);
+        }
     }
 }
 

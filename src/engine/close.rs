@@ -1,8 +1,9 @@
-//! The ends of a session: ours, with a goodbye, and what comes before any end is told.
+//! The ends of a session: ours, with a goodbye, and the draining before any end. Which messages are still
+//! delivered then is in `delivery.rs`.
 
 use std::time::Duration;
 
-use super::{Delivery, Engine, Output, Phase, Reason};
+use super::{Engine, Output, Phase, Reason};
 use crate::packet::Packet;
 use crate::transport::Framing;
 
@@ -43,9 +44,7 @@ impl Engine {
     }
 
     pub(super) fn close(&mut self, now: Duration) {
-        if self.delivery == Delivery::All {
-            self.delivery = Delivery::WhileThereIsRoom;
-        }
+        self.delivery.close();
         match &mut self.phase {
             Phase::Opening {
                 closing: closing @ None,
@@ -70,7 +69,7 @@ impl Engine {
         let Phase::Closing(closing) = &mut self.phase else {
             return;
         };
-        if !closing.said_goodbye && self.current.sending.is_none() && self.outbox.is_empty() {
+        if !closing.said_goodbye && self.current.sending.is_none() && self.send_queue.is_empty() {
             closing.said_goodbye = true;
             self.outputs.push_back(Output::Close {
                 link: self.current.id,

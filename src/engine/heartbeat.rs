@@ -29,6 +29,7 @@ impl Heartbeat {
         }
     }
 
+    /// Not listening: the server's silence does not count. `pump_receive` in `session.rs` decides when.
     pub(super) fn suspend(&mut self) {
         self.deadline = None;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::outbox::{Acceptance, Outgoing};
+use super::send_queue::{Acceptance, Outgoing};
 use crate::batch::Batch;
 use crate::error::Error;
 use crate::event::{Event, PeerClose, Reason};

@@ -5,11 +5,12 @@
 //! run is a list of inputs that can be printed and replayed.
 
 mod close;
+mod delivery;
 mod heartbeat;
 mod interface;
 mod opening;
-mod outbox;
 mod poll_spacing;
+mod send_queue;
 mod session;
 mod upgrade;
 
@@ -27,12 +28,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use interface::{Call, Config, Input, LinkId, Output};
-pub(crate) use outbox::{Acceptance, Outgoing};
+pub(crate) use send_queue::{Acceptance, Outgoing};
 
 use close::Closing;
+use delivery::Delivery;
 use heartbeat::Heartbeat;
-use outbox::{Outbox, messages};
 use poll_spacing::PollSpacing;
+use send_queue::{SendQueue, messages};
 use upgrade::Probe;
 
 use crate::batch::Batch;
@@ -57,7 +59,7 @@ pub(crate) struct Engine {
     abandoned: Option<LinkId>,
     /// The transports still to be probed, as indices of `config.transports`.
     candidates: VecDeque<usize>,
-    outbox: Outbox,
+    send_queue: SendQueue,
     /// What the server said when it closed the connection of the session's link.
     peer_close: Option<PeerClose>,
     /// What was in the batch whose call failed.
@@ -87,17 +89,6 @@ enum Phase {
         rounds: u32,
     },
     Closed,
-}
-
-/// Which messages of the server the user is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Delivery {
-    /// All: where the inbox is full, nothing more is received.
-    All,
-    /// While closing, which can't wait for a reader: those for which there is room.
-    WhileThereIsRoom,
-    /// One was dropped for want of room. Those behind it are, too, so that what was delivered has no gap.
-    Nothing,
 }
 
 /// Whether better transports are tried.
@@ -149,7 +140,7 @@ impl Engine {
     /// Starts with opening the first transport.
     pub(crate) fn new(config: Config, now: Duration) -> Self {
         let mut engine = Self {
-            outbox: Outbox::new(config.packets_per_post),
+            send_queue: SendQueue::new(config.packets_per_post),
             config,
             phase: Phase::Closed,
             current: Link::new(LinkId(0), 0),
@@ -174,7 +165,7 @@ impl Engine {
 
     /// Whether it has none of the user's messages waiting, and can take more.
     pub(crate) fn wants_messages(&self) -> bool {
-        matches!(self.phase, Phase::Open | Phase::Closing(_)) && self.outbox.is_empty()
+        matches!(self.phase, Phase::Open | Phase::Closing(_)) && self.send_queue.is_empty()
     }
 
     pub(crate) fn handle(&mut self, now: Duration, input: Input) {
@@ -198,7 +189,7 @@ impl Engine {
             Input::SaidGoodbye { link } => self.said_goodbye(link),
             Input::Failed { link, call, error } => self.failed(now, link, call, error),
             Input::Drained { link } => self.drained(link),
-            Input::Send(outgoing) => self.outbox.push(outgoing),
+            Input::Send(outgoing) => self.send_queue.push(outgoing),
             Input::Room(room) => self.room = room,
             Input::Close => self.close(now),
             Input::Timeout => self.timeout(now),
@@ -423,6 +414,6 @@ impl Engine {
         if let Some(sending) = self.current.sending.take() {
             uncertain.extend(messages(sending.batch.into_packets()));
         }
-        (uncertain, messages(self.outbox.take()).collect())
+        (uncertain, messages(self.send_queue.take()).collect())
     }
 }

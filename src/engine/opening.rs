@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::heartbeat::Heartbeat;
 use super::interface::Output;
-use super::outbox::Acceptance;
 use super::poll_spacing::PollSpacing;
+use super::send_queue::Acceptance;
 use super::{Engine, Phase, Upgrades};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Connected, Event, PeerClose, Reason};
@@ -100,7 +100,7 @@ impl Engine {
     }
 
     pub(super) fn accept(&mut self, acceptance: Acceptance) {
-        self.outbox.accept(acceptance);
+        self.send_queue.accept(acceptance);
         self.outputs.push_back(Output::Accept(acceptance));
     }
 

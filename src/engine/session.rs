@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Delivery, Engine, Output, Phase, Reason, Sending};
+use super::{Engine, Output, Phase, Reason, Sending};
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -30,12 +30,9 @@ impl Engine {
             let error = Error::new(ErrorKind::Protocol, "the transport brought no packet");
             return self.end(Reason::Transport(error));
         }
-        if self.delivery == Delivery::WhileThereIsRoom && !self.room {
-            self.delivery = Delivery::Nothing;
-        }
-        let delivers = self.delivery != Delivery::Nothing;
+        let delivers = self.delivery.delivers(self.room);
         let mut end = None;
-        let pong = &mut self.outbox;
+        let pong = &mut self.send_queue;
         // One size of packet and event, so that this reuses the allocation.
         let events: Vec<Event> = packets
             .into_iter()
@@ -116,7 +113,7 @@ impl Engine {
         {
             return;
         }
-        if let Some(packets) = self.outbox.next_batch() {
+        if let Some(packets) = self.send_queue.next_batch() {
             // The answer comes by the poll.
             self.poll_spacing.end_pause();
             self.send_on_current(now, Batch::from(packets));
@@ -162,7 +159,7 @@ impl Engine {
     /// may tell why.
     pub(super) fn send_failed(&mut self, error: Error) {
         if let Some(sending) = self.current.sending.take() {
-            self.uncertain = super::outbox::messages(sending.batch.into_packets()).collect();
+            self.uncertain = super::send_queue::messages(sending.batch.into_packets()).collect();
         }
         self.drain(Reason::Transport(error));
     }

@@ -102,10 +102,7 @@ pub trait Acknowledges: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     }
 }
 
-#[cfg(all(
-    not(unix),
-    any(feature = "tokio", feature = "smol", feature = "async-std")
-))]
+#[cfg(all(not(unix), feature = "__runtime"))]
 pub(super) fn unsupported(path: &std::path::Path) -> io::Error {
     io::Error::new(
         io::ErrorKind::Unsupported,

@@ -5,7 +5,7 @@
 
 #[cfg(feature = "async-std")]
 mod async_std;
-#[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+#[cfg(feature = "__runtime")]
 mod clock;
 mod connection;
 #[cfg(feature = "mock")]

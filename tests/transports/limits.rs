@@ -331,7 +331,8 @@ fn a_body_above_its_limit_ends_the_session() {
 #[test]
 fn packets_above_their_limit_end_the_session_behind_those_that_came_before() {
     under_some_orders(async |runtime| {
-        let set: Setting = |builder| builder.max_payload_packets(3);
+        // Whatever is set behind it.
+        let set: Setting = |builder| builder.max_payload_packets(3).max_message_size(1000);
         let (mut session, peer) =
             poll_brings(&runtime, set, response("4a\x1e4b\x1e4c\x1e4d")).await;
         for text in ["a", "b", "c"] {

@@ -1,7 +1,7 @@
 //! `eio`, a command line client: for Engine.IO what `websocat` is for WebSockets.
 
 #![cfg_attr(
-    not(any(feature = "tokio", feature = "smol", feature = "async-std")),
+    not(feature = "__runtime"),
     expect(dead_code, reason = "without a runtime it can say no more than that")
 )]
 

@@ -35,7 +35,7 @@ fn acceptance_changes_at_the_point_of_no_return() {
     assert_eq!(
         engine
             .inner
-            .outbox
+            .send_queue
             .acceptance()
             .check(&separator)
             .unwrap_err()
@@ -63,7 +63,14 @@ fn acceptance_changes_at_the_point_of_no_return() {
         .position(|output| matches!(output, Output::Tell(_)))
         .unwrap();
     assert!(swap < accept && accept < told);
-    assert!(engine.inner.outbox.acceptance().check(&separator).is_ok());
+    assert!(
+        engine
+            .inner
+            .send_queue
+            .acceptance()
+            .check(&separator)
+            .is_ok()
+    );
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl FromIterator<Packet> for Outgoing {
 }
 
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(super) struct SendQueue {
     queue: VecDeque<Packet>,
     /// The groups of which something is in the queue. Places count all messages there ever were.
     groups: VecDeque<Range<u64>>,
@@ -126,7 +126,7 @@ pub(super) struct Outbox {
     packets_per_post: usize,
 }
 
-impl Outbox {
+impl SendQueue {
     pub(super) fn new(packets_per_post: usize) -> Self {
         let acceptance = Acceptance::new(Framing::Payloads, None);
         Self {
