@@ -185,6 +185,11 @@ pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 /// Packets in one POST. python-engineio discards a POST of more than 16, and answers 200.
 pub(crate) const PACKETS_PER_POST: usize = 16;
 
+/// Bytes to which messages are joined in one POST where the server tells no `maxPayload`: the default of
+/// engine.io and python-engineio, whose older versions do not tell it. A larger
+/// message goes alone.
+pub(crate) const UNTOLD_MAX_PAYLOAD: u64 = 1_000_000;
+
 /// Bytes of the open packet: it may be as long as an HTTP head.
 pub(crate) const HANDSHAKE_SIZE: usize = HEAD_SIZE;
 

@@ -220,8 +220,10 @@ impl Handshake {
     ///
     /// `sid` is a string, not empty. `pingInterval` and `pingTimeout` are milliseconds, as numbers
     /// or strings of digits (some servers send those), not both zero, and cut to one year.
-    /// `upgrades` may be absent; what in it is no string is ignored. An absent or zero `maxPayload`
-    /// is no limit. Unknown fields are ignored.
+    /// `upgrades` may be absent; what in it is no string is ignored. `maxPayload` is a number or a
+    /// string of digits, too; absent or zero it is no limit. `null` counts as absent in every field: it
+    /// is what JSON makes of an infinite number (Node's `maxHttpBufferSize: Infinity`). Unknown fields are
+    /// ignored.
     ///
     /// # Errors
     ///
@@ -240,12 +242,13 @@ impl Handshake {
         let value: Value = serde_json::from_str(json).map_err(|error| {
             Error::new(ErrorKind::Handshake, "the open packet is not JSON").with_source(error)
         })?;
-        let Value::Object(fields) = value else {
+        let Value::Object(mut fields) = value else {
             return Err(Error::new(
                 ErrorKind::Handshake,
                 "the open packet is not a JSON object",
             ));
         };
+        fields.retain(|_, value| !value.is_null());
         let sid = match fields.get("sid") {
             Some(Value::String(sid)) if !sid.is_empty() => sid.clone(),
             other => return Err(wrong("sid", "a string that is not empty", other)),
@@ -268,22 +271,12 @@ impl Handshake {
         };
         let max_payload = match fields.get("maxPayload") {
             None => None,
-            Some(Value::Number(number)) => {
-                let bytes = match (number.as_u64(), number.as_f64()) {
-                    (Some(bytes), _) => bytes,
-                    // A float beyond u64 saturates, which is as good as no limit.
-                    (None, Some(bytes)) if bytes >= 0.0 => bytes as u64,
-                    _ => {
-                        return Err(wrong(
-                            "maxPayload",
-                            "a number that is not negative",
-                            fields.get("maxPayload"),
-                        ));
-                    }
-                };
-                Some(bytes).filter(|&bytes| bytes > 0)
+            told => {
+                let expected = "a number that is not negative";
+                let bytes = number(told).ok_or_else(|| wrong("maxPayload", expected, told))?;
+                // A float beyond u64 saturates, which is as good as no limit.
+                Some(bytes as u64).filter(|&bytes| bytes > 0)
             }
-            other => return Err(wrong("maxPayload", "a number that is not negative", other)),
         };
         Ok(Self {
             sid,
@@ -295,22 +288,25 @@ impl Handshake {
     }
 }
 
-fn milliseconds(
-    field: &'static str,
-    value: Option<&serde_json::Value>,
-) -> Result<std::time::Duration, Error> {
+/// A number that is not negative, or a string of digits.
+fn number(value: Option<&serde_json::Value>) -> Option<f64> {
     use serde_json::Value;
-    let number = match value {
-        Some(Value::Number(number)) => number.as_f64(),
-        Some(Value::String(text))
-            if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) =>
-        {
+    let number = match value? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
             text.parse().ok()
         }
         _ => None,
     };
-    match number {
-        Some(ms) if ms >= 0.0 => {
+    number.filter(|number| *number >= 0.0)
+}
+
+fn milliseconds(
+    field: &'static str,
+    value: Option<&serde_json::Value>,
+) -> Result<std::time::Duration, Error> {
+    match number(value) {
+        Some(ms) => {
             let whole = ms.min(YEAR_MS).round() as u64;
             Ok(std::time::Duration::from_millis(whole))
         }
@@ -381,12 +377,59 @@ mod tests {
                 .unwrap();
         assert_eq!(long.ping_interval, Duration::from_secs(365 * 24 * 3600));
         assert_eq!(long.ping_timeout, Duration::from_secs(365 * 24 * 3600));
-        assert_eq!(
-            parse(r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":1e300}"#)
-                .unwrap()
-                .max_payload,
-            Some(u64::MAX)
-        );
+        let most = |json: &str| {
+            let open =
+                format!(r#"{{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":{json}}}"#);
+            parse(&open).unwrap().max_payload
+        };
+        assert_eq!(most("1e300"), Some(u64::MAX));
+        assert_eq!(most("100.5"), Some(100));
+    }
+
+    /// `{"maxPayload":null}` is what Node's server makes of `maxHttpBufferSize: Infinity`.
+    #[test]
+    fn r1_null_is_as_if_absent_and_a_payload_limit_may_be_a_string() {
+        let handshake = parse(
+            r#"{"sid":"a","upgrades":null,"pingInterval":25000,"pingTimeout":20000,"maxPayload":null}"#,
+        )
+        .unwrap();
+        assert_eq!(handshake.max_payload, None);
+        assert!(handshake.upgrades.is_empty());
+        let times = r#"{"sid":"a","pingInterval":1,"pingTimeout":1"#;
+        for (json, most) in [
+            ("\"1000000\"", Some(1_000_000)),
+            ("\"0\"", None),
+            ("null", None),
+        ] {
+            let handshake = parse(&format!("{times},\"maxPayload\":{json}}}")).unwrap();
+            assert_eq!(handshake.max_payload, most, "{json}");
+        }
+        for (json, named) in [
+            (r#"{"sid":null,"pingInterval":1,"pingTimeout":1}"#, "sid"),
+            (
+                r#"{"sid":"a","pingInterval":null,"pingTimeout":1}"#,
+                "pingInterval",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":null}"#,
+                "pingTimeout",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":"1.5"}"#,
+                "maxPayload",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":-1}"#,
+                "maxPayload",
+            ),
+            (
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":[]}"#,
+                "maxPayload",
+            ),
+        ] {
+            let error = parse(json).unwrap_err();
+            assert!(error.contains(named), "{json}: {error}");
+        }
     }
 
     #[test]
@@ -426,10 +469,6 @@ mod tests {
                 "both zero",
             ),
             (
-                r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"upgrades":null}"#,
-                "upgrades",
-            ),
-            (
                 r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"upgrades":"websocket"}"#,
                 "upgrades",
             ),
@@ -438,7 +477,7 @@ mod tests {
                 "maxPayload",
             ),
             (
-                r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":"5"}"#,
+                r#"{"sid":"a","pingInterval":1,"pingTimeout":1,"maxPayload":"five"}"#,
                 "maxPayload",
             ),
         ] {

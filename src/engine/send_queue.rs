@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::codec::{SEPARATOR, payload_len};
 use crate::error::{Error, ErrorKind};
+use crate::limits::UNTOLD_MAX_PAYLOAD;
 use crate::packet::{Message, Packet, Text};
 use crate::transport::Framing;
 
@@ -232,9 +233,8 @@ impl SendQueue {
     /// How many packets fit in one payload, by exact size, and at least one: a message that can't
     /// fit alone was not accepted.
     fn count_payload(&self) -> usize {
-        let most = self.acceptance.max_payload.map_or(usize::MAX, |most| {
-            usize::try_from(most).unwrap_or(usize::MAX)
-        });
+        let most = self.acceptance.max_payload.unwrap_or(UNTOLD_MAX_PAYLOAD);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
         let mut size = 0_usize;
         let mut count = 0_usize;
         for packet in self.queue.iter().take(self.packets_per_post.max(1)) {

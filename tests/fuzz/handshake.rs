@@ -13,7 +13,11 @@ pub fn check(bytes: &[u8]) {
         return;
     };
     let fields = match serde_json::from_str(text) {
-        Ok(Value::Object(fields)) => Some(fields),
+        Ok(Value::Object(mut fields)) => {
+            // `null` is as if absent.
+            fields.retain(|_, value| !value.is_null());
+            Some(fields)
+        }
         _ => None,
     };
     match (Handshake::parse(text), fields) {
@@ -46,7 +50,7 @@ fn is_what_it_says(handshake: &Handshake, fields: &Map<String, Value>) {
         ("pingTimeout", handshake.ping_timeout),
     ] {
         assert!(span <= YEAR);
-        let said = milliseconds(fields.get(field)).unwrap();
+        let said = number(fields.get(field)).unwrap();
         if said < YEAR.as_secs_f64() * 1000.0 {
             // Rounded to a whole one.
             assert!((said - span.as_secs_f64() * 1000.0).abs() <= 0.5 + 1e-4);
@@ -55,7 +59,7 @@ fn is_what_it_says(handshake: &Handshake, fields: &Map<String, Value>) {
             assert_eq!(span, YEAR);
         }
     }
-    let said = fields.get("maxPayload").and_then(Value::as_f64);
+    let said = number(fields.get("maxPayload"));
     match handshake.max_payload {
         None => assert!(said.is_none_or(|said| said < 1.0)),
         Some(most) => {
@@ -88,11 +92,11 @@ fn wrong_fields(fields: &Map<String, Value>) -> Vec<&'static str> {
     {
         wrong.push("sid");
     }
-    let interval = milliseconds(fields.get("pingInterval"));
+    let interval = number(fields.get("pingInterval"));
     if interval.is_none() {
         wrong.push("pingInterval");
     }
-    let timeout = milliseconds(fields.get("pingTimeout"));
+    let timeout = number(fields.get("pingTimeout"));
     if timeout.is_none() {
         wrong.push("pingTimeout");
     }
@@ -109,14 +113,15 @@ fn wrong_fields(fields: &Map<String, Value>) -> Vec<&'static str> {
         wrong.push("upgrades");
     }
     if let Some(most) = fields.get("maxPayload")
-        && most.as_f64().is_none_or(|most| most < 0.0)
+        && number(Some(most)).is_none()
     {
         wrong.push("maxPayload");
     }
     wrong
 }
 
-fn milliseconds(value: Option<&Value>) -> Option<f64> {
+/// Of times and of `maxPayload`.
+fn number(value: Option<&Value>) -> Option<f64> {
     let number = match value? {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => {

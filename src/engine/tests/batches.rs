@@ -341,3 +341,26 @@ fn a_separator_in_a_text_is_refused_on_payloads_and_passes_on_frames() {
         "base64 has none"
     );
 }
+
+#[test]
+fn r2_where_no_limit_is_told_messages_are_joined_up_to_that_of_every_server() {
+    let open = r#"{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+    let mut engine = TestEngine::polling(&["polling"], open);
+    // 9 and their separators are just below 1,000,000 bytes; a tenth would be above.
+    let hundred = "x".repeat(100_000);
+    let many: Vec<&str> = vec![&hundred; 16];
+    engine.inner.handle(
+        engine.now,
+        Input::Send(many.iter().map(|message| text(message)).collect()),
+    );
+    let sizes: Vec<usize> = batches(&mut engine).iter().map(Vec::len).collect();
+    assert_eq!(sizes, [9, 7]);
+    // A larger one goes alone.
+    let large = "x".repeat(3_000_000);
+    engine.inner.handle(
+        engine.now,
+        Input::Send(["a", &large, "b"].map(text).into_iter().collect()),
+    );
+    let sizes: Vec<usize> = batches(&mut engine).iter().map(Vec::len).collect();
+    assert_eq!(sizes, [1, 1, 1]);
+}
