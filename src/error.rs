@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::limits::Limit;
 
 /// Why something failed.
@@ -32,6 +34,9 @@ struct Inner {
     message: Cow<'static, str>,
     status: Option<u16>,
     limit: Option<Limit>,
+    /// Without user, password, query and fragment.
+    url: Option<Url>,
+    retry_after: Option<Duration>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -57,6 +62,9 @@ pub enum ErrorKind {
     Status,
     /// What the server sent is not HTTP, or not HTTP that a client may accept.
     Http,
+    /// What answered the first request is not Engine.IO at all: a web page, say. The next transport is
+    /// tried.
+    NotEngineIo,
     /// What the server sent breaks the WebSocket protocol.
     WebSocket,
     /// The server's open packet is not one.
@@ -97,6 +105,8 @@ impl Error {
             message: message.into(),
             status: None,
             limit: None,
+            url: None,
+            retry_after: None,
             source: None,
         }))
     }
@@ -127,12 +137,37 @@ impl Error {
         Self(Arc::new(inner))
     }
 
+    /// The same error, with the URL that was asked. Its user, password, query and fragment, which may be
+    /// secret, are left out.
+    #[must_use]
+    pub fn with_url(self, url: &Url) -> Self {
+        let mut url = url.clone();
+        // They fail for URLs that have no place for them.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_query(None);
+        url.set_fragment(None);
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.url = Some(url);
+        Self(Arc::new(inner))
+    }
+
+    /// The same error, with the time after which the server wants to be asked again.
+    #[must_use]
+    pub fn with_retry_after(self, time: Duration) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.retry_after = Some(time);
+        Self(Arc::new(inner))
+    }
+
     /// The same error, with what a program may ask of the other one, which this one tells anew.
     pub(crate) fn with_facts_of(self, other: &Self) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
         inner.kind = other.0.kind;
         inner.status = other.0.status;
         inner.limit = other.0.limit;
+        inner.url.clone_from(&other.0.url);
+        inner.retry_after = other.0.retry_after;
         Self(Arc::new(inner))
     }
 
@@ -157,6 +192,60 @@ impl Error {
         self.0.limit
     }
 
+    /// The URL that was asked, without user, password, query and fragment, where one was.
+    pub fn url(&self) -> Option<&Url> {
+        self.0.url.as_ref()
+    }
+
+    /// For how long the server wants not to be asked again: its `Retry-After`, a day at most.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Whether a new attempt to connect, with nothing changed, may succeed later. Not after what does not
+    /// mend itself: settings that can't be used, a certificate that is refused, an answer that is not
+    /// Engine.IO, a status that blames the request (4xx but 408, 425 and 429) or says "never" (501, 505).
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let overloaded = Error::new(ErrorKind::Status, "503").with_status(503);
+    /// assert!(overloaded.is_retryable());
+    /// let forbidden = Error::new(ErrorKind::Status, "403").with_status(403);
+    /// assert!(!forbidden.is_retryable());
+    /// ```
+    pub fn is_retryable(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Status | ErrorKind::Proxy => match self.status() {
+                Some(408 | 425 | 429) => true,
+                Some(501 | 505 | 511) => false,
+                Some(status) => status >= 500,
+                None => true,
+            },
+            ErrorKind::Resolve
+            | ErrorKind::Connect
+            | ErrorKind::Timeout
+            | ErrorKind::Ended
+            | ErrorKind::Aborted
+            | ErrorKind::Full
+            | ErrorKind::NotOpen
+            | ErrorKind::Upgrade
+            | ErrorKind::Other => true,
+            ErrorKind::Invalid
+            | ErrorKind::Runtime
+            | ErrorKind::Tls
+            | ErrorKind::Http
+            | ErrorKind::NotEngineIo
+            | ErrorKind::WebSocket
+            | ErrorKind::Handshake
+            | ErrorKind::Protocol
+            | ErrorKind::Limit
+            | ErrorKind::Closed
+            | ErrorKind::TooLarge
+            | ErrorKind::NeedsFrames => false,
+        }
+    }
+
     /// Whether a time limit passed.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
@@ -171,7 +260,11 @@ impl Error {
     pub fn is_protocol(&self) -> bool {
         matches!(
             self.kind(),
-            ErrorKind::Protocol | ErrorKind::Handshake | ErrorKind::WebSocket | ErrorKind::Http
+            ErrorKind::Protocol
+                | ErrorKind::Handshake
+                | ErrorKind::WebSocket
+                | ErrorKind::Http
+                | ErrorKind::NotEngineIo
         )
     }
 
@@ -209,6 +302,12 @@ impl fmt::Debug for Error {
         }
         if let Some(limit) = self.0.limit {
             debug.field("limit", &limit);
+        }
+        if let Some(url) = &self.0.url {
+            debug.field("url", &url.as_str());
+        }
+        if let Some(time) = self.0.retry_after {
+            debug.field("retry_after", &time);
         }
         if let Some(source) = &self.0.source {
             debug.field("source", source);

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, Method, Request, Response};
 
 use crate::error::Error;
+use crate::http_date;
 use crate::runtime::Runtime;
 use crate::transport::{Activity, Limits};
 
@@ -125,6 +127,35 @@ pub trait HttpClient: Send + Sync + 'static {
     ) -> Result<Response<Bytes>, Error>;
 }
 
+/// For how long a server that refuses wants not to be asked again, by the header `Retry-After`: seconds,
+/// or a date, which counts from the answer's own `Date`. A day at most.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use engineio_client::http::retry_after;
+/// use http::HeaderMap;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert("retry-after", "120".parse()?);
+/// assert_eq!(retry_after(&headers), Some(Duration::from_secs(120)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    const DAY: u64 = 24 * 60 * 60;
+    let value = headers.get(RETRY_AFTER)?.as_bytes().trim_ascii();
+    let seconds = if !value.is_empty() && value.iter().all(u8::is_ascii_digit) {
+        // A number that has no place is more than a day.
+        let number = std::str::from_utf8(value).ok()?.parse().ok();
+        number.unwrap_or(DAY)
+    } else {
+        let sent = http_date::parse(headers.get(DATE)?.as_bytes())?;
+        let later = http_date::parse(value)?.saturating_sub(sent);
+        u64::try_from(later).unwrap_or(0)
+    };
+    Some(Duration::from_secs(seconds.min(DAY)))
+}
+
 /// What belongs to one request besides itself.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -175,5 +206,44 @@ impl std::fmt::Debug for Exchange {
             .field("dial_timeout", &self.dial_timeout)
             .field("activity", &self.activity)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_server_says_in_seconds_or_by_a_date_when_it_may_be_asked_again() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (value, sent, seconds) in [
+            ("0", None, Some(0)),
+            (" 120 ", None, Some(120)),
+            ("86400", None, Some(86_400)),
+            ("86401", None, Some(86_400)),
+            ("99999999999999999999999", None, Some(86_400)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(date), Some(30)),
+            ("Sunday, 06-Nov-94 08:50:07 GMT", Some(date), Some(30)),
+            ("Sun Nov  6 08:50:07 1994", Some(date), Some(30)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(date), Some(0)),
+            ("Sun, 06 Nov 2094 08:00:00 GMT", Some(date), Some(86_400)),
+            // By which clock?
+            ("Sun, 06 Nov 1994 08:50:07 GMT", None, None),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some("now"), None),
+            ("-1", Some(date), None),
+            ("1.5", Some(date), None),
+            ("", Some(date), None),
+            ("soon", Some(date), None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
+            if let Some(sent) = sent {
+                headers.insert(DATE, HeaderValue::from_static(sent));
+            }
+            let after = retry_after(&headers).map(|after| after.as_secs());
+            assert_eq!(after, seconds, "{value:?} {sent:?}");
+        }
     }
 }

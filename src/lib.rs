@@ -74,6 +74,11 @@ mod error;
 mod event;
 mod front;
 pub mod http;
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "each number has four digits at most, and is checked before it is reckoned with"
+)]
+mod http_date;
 mod limits;
 mod packet;
 pub mod runtime;

@@ -27,6 +27,8 @@ mod polling;
 mod proxy;
 #[path = "support/raw.rs"]
 mod raw;
+#[path = "transports/reports.rs"]
+mod reports;
 #[path = "transports/secrets.rs"]
 mod secrets;
 #[path = "transports/session.rs"]

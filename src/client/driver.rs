@@ -432,6 +432,13 @@ impl Driver {
 
     fn close(&mut self, reason: Reason, uncertain: Vec<Message>, unsent: Vec<Message>) {
         self.drop_links(|_| true);
+        let reason = match reason {
+            // Of a transport that named no URL, such as one that could not connect.
+            Reason::Transport(error) if error.url().is_none() => {
+                Reason::Transport(error.with_url(&self.request.url))
+            }
+            reason => reason,
+        };
         if let Some(closed) = self.shared.end(reason, uncertain, unsent) {
             self.log.closed(&closed);
         }

@@ -92,6 +92,12 @@ impl ServerUrl {
                 "the path holds a space or a line break",
             ));
         }
+        if given.contains(['?', '#']) {
+            let message = format!(
+                "the path {given:?} holds a query or a fragment: give a query to Builder::query"
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         let mut whole = String::from("/");
         whole.push_str(if given.is_empty() && path.is_none() {
             "engine.io"
@@ -190,6 +196,17 @@ mod tests {
             parse("http://h", None, false).url.as_str(),
             "http://h/engine.io"
         );
+    }
+
+    /// `/x?a=1` would be asked for as `/x%3Fa=1`.
+    #[test]
+    fn r15_a_path_with_a_query_or_a_fragment_is_refused() {
+        for path in ["/x?a=1", "x#y", "?"] {
+            let mut server = ServerUrl::parse("http://h", &SCHEMES).unwrap();
+            let error = server.set_path(Some(path), true).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains("Builder::query"), "{error}");
+        }
     }
 
     #[test]

@@ -33,11 +33,6 @@
 //! # }
 //! ```
 
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "each number has four digits at most, and is checked before it is reckoned with"
-)]
-mod date;
 mod parse;
 
 use std::cmp::Reverse;
@@ -141,7 +136,7 @@ impl Jar {
         }
         let date = || {
             let date = response.get(DATE);
-            date.and_then(|date| date::parse(date.as_bytes()))
+            date.and_then(|date| crate::http_date::parse(date.as_bytes()))
                 .or_else(clock)
         };
         let mut state = self.lock();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::date;
+use crate::http_date;
 
 /// One cookie, as the server sets it.
 #[derive(Debug, PartialEq)]
@@ -55,7 +55,7 @@ pub(super) fn set_cookie(line: &[u8]) -> Option<SetCookie<'_>> {
         let (name, value) = attribute(part);
         // Of two that say something, the last counts.
         if name.eq_ignore_ascii_case(b"expires") {
-            expires = date::parse(value).or(expires);
+            expires = http_date::parse(value).or(expires);
         } else if name.eq_ignore_ascii_case(b"max-age") {
             max_age = seconds(value).or(max_age);
         } else if name.eq_ignore_ascii_case(b"domain") {

@@ -438,7 +438,7 @@ proptest! {
         let url = url(if secure { HTTPS } else { HTTP });
         let mut last = 0;
         for (line, now) in lines {
-            let _ = date::parse(&line);
+            let _ = crate::http_date::parse(&line);
             let _ = parse::set_cookie(&line);
             let Ok(value) = HeaderValue::from_bytes(&line) else { continue };
             let mut response = HeaderMap::new();

@@ -146,11 +146,19 @@ fn all_attempts(mut attempts: Vec<(&'static str, Error)>) -> Error {
             None => Error::new(ErrorKind::Other, "no transport was tried"),
         };
     }
-    let list: Vec<String> = attempts
-        .iter()
-        .map(|(name, error)| format!("{name}: {}", error.report()))
-        .collect();
-    let message = format!("no transport could be opened ({})", list.join("; "));
+    let mut list = String::new();
+    let mut last = None;
+    for (name, error) in &attempts {
+        let report = error.report();
+        if last.as_ref() == Some(&report) {
+            list.push_str(&format!("; {name}: the same"));
+        } else {
+            let separator = if list.is_empty() { "" } else { "; " };
+            list.push_str(&format!("{separator}{name}: {report}"));
+            last = Some(report);
+        }
+    }
+    let message = format!("no transport could be opened ({list})");
     let error = Error::new(ErrorKind::Other, message);
     // The last is the one without a successor to hide it.
     match attempts.pop() {

@@ -407,8 +407,13 @@ fn a_refusal_of_one_line_without_end(transport: &'static str) -> Case {
 fn an_ok_that_is_a_page(transport: &'static str) -> Case {
     let answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 21\r\n\r\n<!DOCTYPE html>\n<html>";
     match transport {
-        POLLING => answered(transport, answer)
-            .opens_not(ErrorKind::Protocol, &["a packet of the unknown type \"<\""]),
+        POLLING => answered(transport, answer).opens_not(
+            ErrorKind::NotEngineIo,
+            &[
+                "/engine.io/: the answer to the first poll (text/html) is not Engine.IO",
+                "a packet of the unknown type \"<\"",
+            ],
+        ),
         _ => refused(transport, answer, 200, &["200 OK"]),
     }
 }
@@ -417,6 +422,15 @@ fn first_packet(transport: &'static str, packet: &'static str) -> Case {
     Case::by(transport, move |server: &mut Server| {
         server.open(transport, packet)?.until_gone()
     })
+}
+
+/// By polling it is a web server's answer that is no packet; what has become a websocket is spoken to by
+/// an Engine.IO server.
+fn undecodable(transport: &'static str) -> ErrorKind {
+    match transport {
+        POLLING => ErrorKind::NotEngineIo,
+        _ => ErrorKind::Protocol,
+    }
 }
 
 fn a_first_packet_that_is_a_message(transport: &'static str) -> Case {
@@ -431,11 +445,11 @@ fn a_first_packet_that_is_a_goodbye(transport: &'static str) -> Case {
 }
 
 fn a_first_packet_that_is_unknown(transport: &'static str) -> Case {
-    first_packet(transport, "hello").opens_not(ErrorKind::Protocol, &["unknown type \"h\""])
+    first_packet(transport, "hello").opens_not(undecodable(transport), &["unknown type \"h\""])
 }
 
 fn a_first_packet_that_is_empty(transport: &'static str) -> Case {
-    first_packet(transport, "").opens_not(ErrorKind::Protocol, &["an empty packet"])
+    first_packet(transport, "").opens_not(undecodable(transport), &["an empty packet"])
 }
 
 fn an_open_packet_that_is_cut(transport: &'static str) -> Case {

@@ -364,7 +364,7 @@ proptest! {
         let runtime = MockRuntime::new();
         runtime.block_on(async {
             if let Err(error) = polled(&runtime, encoded(name, bytes), limits).await {
-                let known = [ErrorKind::Http, ErrorKind::Limit, ErrorKind::Protocol];
+                let known = [ErrorKind::Http, ErrorKind::Limit, ErrorKind::NotEngineIo];
                 assert!(known.contains(&error.kind()), "{error:?}");
             }
         });

@@ -747,7 +747,7 @@ fn a_poll_that_brings_nothing_is_an_error() {
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_vec(),
         ] {
             let error = polled(&runtime, answer).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+            assert_eq!(error.kind(), ErrorKind::NotEngineIo, "{error}");
         }
     });
 }

@@ -485,7 +485,10 @@ fn a_page_that_a_forwarding_proxy_answers_itself_is_a_status_that_names_it() {
         );
         assert_eq!(
             error.report(),
-            format!("the server answered a poll through the proxy {HTTP} with 504 Gateway Timeout")
+            format!(
+                "http://chat.test/engine.io/: the server answered a poll through the proxy {HTTP} with \
+                 504 Gateway Timeout: The server did not answer."
+            )
         );
     });
 }

@@ -34,7 +34,7 @@ use self::invalid_url::invalid_url_because;
 pub use self::surf::SurfClient;
 use super::built_in_settings::BuiltInSettings;
 use super::shared::dial::{Dialer, Proxy};
-use super::shared::status_error::status_error;
+use super::shared::status_error::{address, cut, status_error};
 use super::shared::user_agent;
 
 /// HTTP long polling.
@@ -215,23 +215,43 @@ impl Requests {
         if response.status().is_success() {
             return Ok(());
         }
-        Err(refused("a POST", &response))
+        Err(self.refused("a POST", &response))
     }
-}
 
-/// The error for a response that is not the one asked for. What a proxy has forwarded it may have
-/// answered itself, so it is named.
-fn refused(what: &str, response: &Response<Bytes>) -> Error {
-    let what = match response.extensions().get::<Proxy>() {
-        Some(proxy) => format!("{what} through the proxy {proxy}"),
-        None => what.to_owned(),
-    };
-    status_error(
-        &what,
-        response.status(),
-        response.headers(),
-        response.body(),
-    )
+    /// The error for a response that is not the one asked for. What a proxy has forwarded it may have
+    /// answered itself, so it is named.
+    fn refused(&self, what: &str, response: &Response<Bytes>) -> Error {
+        let what = match response.extensions().get::<Proxy>() {
+            Some(proxy) => format!("{what} through the proxy {proxy}"),
+            None => what.to_owned(),
+        };
+        status_error(
+            &what,
+            &self.request.url,
+            response.status(),
+            response.headers(),
+            response.body(),
+        )
+    }
+
+    /// The error for a first response that holds no packets, whatever it holds instead.
+    fn not_engine_io(&self, headers: &HeaderMap, error: Error) -> Error {
+        let url = &self.request.url;
+        let content = match headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+        {
+            Some(content) => cut(content),
+            None => "without a content type".to_owned(),
+        };
+        let message = format!(
+            "{}: the answer to the first poll ({content}) is not Engine.IO; is the path right?",
+            address(url)
+        );
+        Error::new(ErrorKind::NotEngineIo, message)
+            .with_url(url)
+            .with_source(error)
+    }
 }
 
 struct Receiver {
@@ -253,7 +273,9 @@ impl PacketReceiver for Receiver {
         if head.status != StatusCode::OK {
             // Of a refusal the status is what counts.
             let body = body.unwrap_or_default();
-            return Err(refused("a poll", &Response::from_parts(head, body)));
+            return Err(self
+                .requests
+                .refused("a poll", &Response::from_parts(head, body)));
         }
         let body = body?;
         if self.requests.sid.get().is_none() && is_protocol_3(&body) {
@@ -269,7 +291,15 @@ impl PacketReceiver for Receiver {
             let _ = self.requests.sid.set(handshake.sid);
         }
         match decoded.error {
-            Some(error) if decoded.packets.is_empty() => return Err(error),
+            Some(error) if decoded.packets.is_empty() => {
+                let is_first = self.requests.sid.get().is_none();
+                let is_limit = error.kind() == ErrorKind::Limit;
+                return Err(if is_first && !is_limit {
+                    self.requests.not_engine_io(&head.headers, error)
+                } else {
+                    error
+                });
+            }
             error => self.error = error,
         }
         Ok(decoded.packets)

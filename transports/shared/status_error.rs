@@ -1,19 +1,24 @@
 //! The error for an HTTP response with another status than the expected one.
 
+use engineio_client::http::retry_after;
 use engineio_client::{Error, ErrorKind};
 use http::{HeaderMap, StatusCode, header};
+use url::{Position, Url};
 
 /// More than this of a body is not repeated in an error.
 const MOST: usize = 200;
 
-/// The error for a response that is not the one asked for.
+/// The error for a response that is not the one asked for. `what` names the request, which went to
+/// this URL.
 pub(crate) fn status_error(
     what: &str,
+    url: &Url,
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Error {
-    let mut message = format!("the server answered {what} with {status}");
+    let asked = address(url);
+    let mut message = format!("{asked}: the server answered {what} with {status}");
     if let Some(location) = headers
         .get(header::LOCATION)
         .and_then(|value| value.to_str().ok())
@@ -26,7 +31,25 @@ pub(crate) fn status_error(
         message.push_str(": ");
         message.push_str(&cut(&said));
     }
-    Error::new(ErrorKind::Status, message).with_status(status.as_u16())
+    if status == StatusCode::NOT_FOUND {
+        message.push_str("; is the path right?");
+    }
+    let error = Error::new(ErrorKind::Status, message)
+        .with_status(status.as_u16())
+        .with_url(url);
+    match retry_after(headers) {
+        Some(time) => error.with_retry_after(time),
+        None => error,
+    }
+}
+
+/// A URL as an error names it: without what may be secret.
+pub(crate) fn address(url: &Url) -> String {
+    format!(
+        "{}{}",
+        without_secrets(&url[..Position::BeforePath]),
+        url.path()
+    )
 }
 
 /// A URL, whole or relative, without its query, user and password.
@@ -41,32 +64,63 @@ fn without_secrets(location: &str) -> String {
 }
 
 /// The server's own words: `{"code":1,"message":"..."}` (the code a number or a string), a JSON
-/// string, or plain text. Not a page of HTML.
+/// string, or the text, without tags where it is a page of HTML.
 fn server_message(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim();
-    if text.is_empty() || text.starts_with('<') {
+    if text.is_empty() {
         return None;
     }
-    match serde_json::from_str(text) {
+    if text.starts_with('<') {
+        return text_of_page(text);
+    }
+    Some(match serde_json::from_str(text) {
         Ok(serde_json::Value::Object(fields)) => {
-            let message = fields.get("message").and_then(|message| message.as_str())?;
+            let message = fields.get("message").and_then(|message| message.as_str());
             let code = match fields.get("code") {
                 Some(serde_json::Value::Number(code)) => Some(code.to_string()),
                 Some(serde_json::Value::String(code)) => Some(code.clone()),
                 _ => None,
             };
-            Some(match code {
-                Some(code) => format!("{message} (code {code})"),
-                None => message.to_owned(),
-            })
+            match (message, code) {
+                (Some(message), Some(code)) => format!("{message} (code {code})"),
+                (Some(message), None) => message.to_owned(),
+                (None, _) => text.to_owned(),
+            }
         }
-        Ok(serde_json::Value::String(message)) => Some(message),
-        _ => Some(text.to_owned()),
+        Ok(serde_json::Value::String(message)) => message,
+        _ => text.to_owned(),
+    })
+}
+
+/// What is outside of tags, or the title where there is one.
+fn text_of_page(page: &str) -> Option<String> {
+    let lower = page.to_ascii_lowercase();
+    let title = lower.find("<title>").zip(lower.find("</title>"));
+    let page = title
+        .and_then(|(start, end)| page.get(start..end))
+        .unwrap_or(page);
+    let mut text = String::new();
+    let mut in_tag = false;
+    for c in page.chars() {
+        match c {
+            '<' => in_tag = true,
+            '>' => {
+                in_tag = false;
+                text.push(' ');
+            }
+            c if !in_tag => text.push(c),
+            _ => {}
+        }
+        if text.len() > 4 * MOST {
+            break;
+        }
     }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// Short, and on one line: it is the server's text, in a place where it must not draw pictures.
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut short: String = clean.take(MOST).collect();
     if short.len() < text.len() && text.chars().count() > MOST {

@@ -48,6 +48,7 @@ pub(super) async fn shake_hands(
         let body = read_body(runtime, &mut stream, rest, &answer.headers).await;
         return Err(status_error(
             "the websocket request",
+            &request.url,
             answer.status,
             &answer.headers,
             &body,

@@ -363,12 +363,12 @@ fn p14_whatever_answers_the_first_request_is_an_error_with_a_kind() {
             format!("HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{words}")
                 .into_bytes()
         };
-        let no_list = r#"0{"sid":"s","upgrades":null,"pingInterval":1,"pingTimeout":1}"#;
+        let no_list = r#"0{"sid":"s","upgrades":"none","pingInterval":1,"pingTimeout":1}"#;
         for (answer, kind) in [
-            (response(""), ErrorKind::Protocol),
-            (response([0x34, 0xff]), ErrorKind::Protocol),
-            (response("foo"), ErrorKind::Protocol),
-            (response("\u{664}x"), ErrorKind::Protocol),
+            (response(""), ErrorKind::NotEngineIo),
+            (response([0x34, 0xff]), ErrorKind::NotEngineIo),
+            (response("foo"), ErrorKind::NotEngineIo),
+            (response("\u{664}x"), ErrorKind::NotEngineIo),
             (response("4early"), ErrorKind::Handshake),
             (response(no_list), ErrorKind::Handshake),
             (

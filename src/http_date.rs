@@ -1,7 +1,8 @@
-//! The dates of cookies, by RFC 6265, 5.1.1: lenient, since servers write them in many ways.
+//! Dates in HTTP headers, as RFC 6265, 5.1.1 reads those of cookies: leniently, since servers write them in
+//! many ways.
 
 /// Seconds since 1970 of a date in any of the formats that servers use.
-pub(super) fn parse(text: &[u8]) -> Option<i64> {
+pub(crate) fn parse(text: &[u8]) -> Option<i64> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
     let words = text.split(|&byte| is_delimiter(byte));
     for word in words.filter(|word| !word.is_empty()) {

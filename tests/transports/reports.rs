@@ -1,0 +1,182 @@
+//! What an error says to a stranger, and to a program, of an attempt that failed: reports of users of this
+//! and other clients. Each name begins with the number in the list of reports.
+
+use std::time::Duration;
+
+use engineio_client::transports::Transports;
+use engineio_client::{Builder, Error, ErrorKind, MockRuntime};
+
+use crate::open_packet;
+use crate::raw::{Server, TEXT, frame, response, spawn, switching, under_some_orders};
+
+const URL: &str = "http://user:password@10.0.0.1/chat/?token=secret";
+
+/// What becomes of connecting to a server that answers each attempt in turn with one of these.
+async fn attempts(
+    runtime: &MockRuntime,
+    transports: &'static [&'static str],
+    answers: Vec<Vec<u8>>,
+) -> Result<Option<&'static str>, Error> {
+    let mut server = Server::new(runtime);
+    let script = spawn(runtime, async move {
+        let mut peers = Vec::new();
+        for answer in answers {
+            let mut peer = server.accept().await;
+            let request = peer.request().await;
+            if answer == b"websocket" {
+                let mut bytes = switching(&request).into_bytes();
+                bytes.extend(frame(TEXT, open_packet(25_000, 20_000)));
+                peer.write(bytes).await;
+            } else {
+                peer.write(answer).await;
+            }
+            peers.push(peer);
+        }
+        (server, peers)
+    });
+    let builder = Builder::new(URL, Transports::default(), runtime.clone());
+    let connected = builder
+        .transports(transports.iter().copied())
+        .connect()
+        .await;
+    script.await;
+    connected.map(|client| client.transport())
+}
+
+fn keeps_secrets(report: &str) {
+    for secret in ["token", "secret", "user", "password", "sid="] {
+        assert!(!report.contains(secret), "{report}");
+    }
+}
+
+const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 21\r\n\r\n<!DOCTYPE html><html>";
+
+#[test]
+fn r6_a_first_answer_that_is_no_packet_is_a_failed_attempt_and_the_next_transport_is_tried() {
+    under_some_orders(async |runtime| {
+        let json =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        let both = &["polling", "websocket"];
+        for answer in [
+            PAGE.into(),
+            json.into(),
+            response(""),
+            response("hello"),
+            response([0xff, 0xfe]),
+        ] {
+            let connected = attempts(&runtime, both, vec![answer, b"websocket".to_vec()]).await;
+            assert_eq!(connected.unwrap(), Some("websocket"));
+        }
+        // Where the other fails as well, both are named, this one first.
+        let gone = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+        let error = attempts(&runtime, both, vec![PAGE.into(), gone.into()])
+            .await
+            .unwrap_err();
+        let report = error.report();
+        let polling = "polling: http://10.0.0.1/chat/: the answer to the first poll \
+                       (text/html; charset=utf-8) is not Engine.IO; is the path right?";
+        assert!(report.contains(polling), "{report}");
+        assert!(
+            report.contains("; websocket: http://10.0.0.1/chat/: "),
+            "{report}"
+        );
+        keeps_secrets(&report);
+    });
+}
+
+#[test]
+fn r6_a_first_answer_that_is_a_packet_is_final() {
+    under_some_orders(async |runtime| {
+        for answer in [
+            response("4hello"),
+            response("404 page not found"),
+            response(r#"0{"sid":7}"#),
+            response(r#"96:0{"sid":"x"}"#),
+        ] {
+            let both = &["polling", "websocket"];
+            let error = attempts(&runtime, both, vec![answer]).await.unwrap_err();
+            assert!(
+                matches!(error.kind(), ErrorKind::Handshake | ErrorKind::Protocol),
+                "{}",
+                error.report()
+            );
+            assert!(!error.is_retryable());
+        }
+    });
+}
+
+#[test]
+fn r13_a_reason_that_both_transports_have_is_told_once() {
+    under_some_orders(async |runtime| {
+        // Nobody listens.
+        let builder = Builder::new(URL, Transports::default(), runtime.clone());
+        let error = builder.connect().await.unwrap_err();
+        let report = error.report();
+        assert!(report.ends_with("; websocket: the same)"), "{report}");
+        assert_eq!(report.matches("could not connect").count(), 1, "{report}");
+        assert!(error.is_retryable());
+        assert_eq!(error.url().unwrap().as_str(), "http://10.0.0.1/chat/");
+    });
+}
+
+#[test]
+fn r14_the_words_of_a_short_refusal_are_told_whatever_their_form() {
+    under_some_orders(async |runtime| {
+        for transport in [&["polling"], &["websocket"]] {
+            for (body, words) in [
+                (r#"{"error":"unauthorized"}"#, r#"{"error":"unauthorized"}"#),
+                (r#"{"message":"no"}"#, "no"),
+                (r#"{"message":"no","code":3}"#, "no (code 3)"),
+                (r#"["no"]"#, r#"["no"]"#),
+                ("<html><head><title>401 No</title></head><body>x", "401 No"),
+                ("<p>Log <b>in</b></p>", "Log in"),
+            ] {
+                let answer = format!(
+                    "HTTP/1.1 401 Unauthorized\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                let error = attempts(&runtime, transport, vec![answer.into()]).await;
+                let error = error.unwrap_err();
+                let end = format!("401 Unauthorized: {words}");
+                assert!(error.report().ends_with(&end), "{}", error.report());
+                assert!(!error.is_retryable());
+                keeps_secrets(&error.report());
+            }
+        }
+    });
+}
+
+#[test]
+fn n8_an_error_names_the_url_asked_and_tells_it_to_a_program() {
+    under_some_orders(async |runtime| {
+        for transport in [&["polling"], &["websocket"]] {
+            let answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+            let error = attempts(&runtime, transport, vec![answer.into()]).await;
+            let error = error.unwrap_err();
+            let report = error.report();
+            assert!(report.starts_with("http://10.0.0.1/chat/: "), "{report}");
+            assert!(report.ends_with("is the path right?"), "{report}");
+            assert_eq!(error.url().unwrap().as_str(), "http://10.0.0.1/chat/");
+            keeps_secrets(&format!("{report} {error:?}"));
+        }
+    });
+}
+
+#[test]
+fn a_program_is_told_when_it_may_try_again() {
+    under_some_orders(async |runtime| {
+        for transport in [&["polling"], &["websocket"]] {
+            let answer = "HTTP/1.1 503 Busy\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
+            let error = attempts(&runtime, transport, vec![answer.into()]).await;
+            let error = error.unwrap_err();
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+            assert!(error.is_retryable());
+        }
+        // Of both, it is what the last one says.
+        let busy = "HTTP/1.1 503 Busy\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
+        let both = &["polling", "websocket"];
+        let answers = vec![PAGE.into(), busy.into()];
+        let error = attempts(&runtime, both, answers).await.unwrap_err();
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+    });
+}
