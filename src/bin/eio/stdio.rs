@@ -11,6 +11,8 @@ use futures::channel::mpsc::{self, Receiver, SendError, Sender};
 use futures::executor::block_on;
 use futures::{SinkExt as _, StreamExt as _};
 
+use super::exit_status::FAILED;
+
 /// How many lines may lie between a thread and the session.
 const LINES: usize = 64;
 
@@ -133,7 +135,7 @@ pub(crate) fn interrupt() -> Receiver<()> {
     let asked = AtomicBool::new(false);
     let handler = move || {
         if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(crate::FAILED);
+            std::process::exit(FAILED);
         }
         let _ = sender.try_send(());
     };
