@@ -14,6 +14,12 @@ mod support {
     pub(crate) mod tls;
 }
 
+#[path = "cli/connecting.rs"]
+mod connecting;
+#[path = "cli/raw_server.rs"]
+mod raw_server;
+#[path = "cli/signals.rs"]
+mod signals;
 #[path = "cli/proxies.rs"]
 mod through_proxies;
 #[path = "cli/tls.rs"]
@@ -146,10 +152,11 @@ impl Eio {
         (lines, status.code().unwrap_or(-1), self.errors())
     }
 
-    fn interrupt(&self) {
+    /// Sends it a signal: `-INT`, `-TERM`.
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         let status = Command::new("kill")
-            .args(["-INT", &id])
+            .args([signal, &id])
             .status()
             .expect("there is kill");
         assert!(status.success());
@@ -573,28 +580,6 @@ fn lines_that_can_not_be_sent_are_told_and_the_rest_goes_on() {
     let (_, status, errors) = eio.finish();
     assert_eq!(status, 1);
     assert!(errors.contains("base64"), "{errors}");
-}
-
-#[test]
-fn ctrl_c_closes_politely() {
-    // python-engineio: test_signal_handler
-    let server = Oxide::start(Setup::Default);
-    for runtime in RUNTIMES {
-        for mode in MODES {
-            let eio = connected(&server.url(), runtime, mode, &[]);
-            eio.interrupt();
-            // The input is still open.
-            let mut eio = eio;
-            assert_eq!(
-                eio.event(),
-                json!({"event": "disconnect", "reason": "client disconnect"})
-            );
-            let input = eio.input.take();
-            let (_, status, errors) = eio.finish();
-            assert_eq!((status, errors.as_str()), (0, ""));
-            drop(input);
-        }
-    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod log;
 mod runtimes;
 mod session;
 mod settings;
+mod signals;
 mod stdio;
 #[cfg(all(feature = "rustls", feature = "__dial"))]
 mod tls;

@@ -1,20 +1,20 @@
 //! The session: from standard input to the server, and from the server to standard output.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engineio_client::transports::Transports;
 use engineio_client::{Client, Closed, ErrorKind, Event, Handle, Message, Reason, Runtime};
 use futures::StreamExt as _;
-use futures::channel::mpsc::Receiver;
 use futures::future::{self, Either};
 
 use super::args::Options;
 use super::events::{as_json, as_text};
 use super::exit_status::{BAD_USAGE, DELIVERED, FAILED};
-use super::settings;
-use super::stdio::{self, Output};
+use super::stdio::{self, Input, Output};
+use super::{settings, signals};
 
 /// Runs a session to its end, and gives the exit status.
 pub(crate) async fn run<R: Runtime + Default>(options: Options, output: Output) -> i32 {
@@ -39,12 +39,25 @@ pub(crate) async fn run<R: Runtime + Default>(options: Options, output: Output) 
     converse(client, &options, output).await
 }
 
-/// How many lines were read, and how many of them the session accepted.
+/// What became of the input.
 #[derive(Default)]
-struct Lines {
-    read: Cell<usize>,
+struct Account {
+    /// The lines that the session accepted.
     accepted: Cell<usize>,
+    /// Whether standard input could not be read to its end.
+    input_failed: Cell<bool>,
 }
+
+/// How a session ended for `eio`.
+enum End {
+    Closed(Closed),
+    /// The user gave up a handshake that the server did not answer.
+    GivenUp,
+}
+
+/// After Ctrl-C during the handshake, its answer is awaited for this long: only the answer tells the
+/// id of the session that the server is to forget.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 async fn converse<R: Runtime>(
     mut client: Client<Transports, R>,
@@ -53,51 +66,70 @@ async fn converse<R: Runtime>(
 ) -> i32 {
     let handle = client.handle();
     let runtime = client.runtime().clone();
-    let lines = Lines::default();
+    let account = Account::default();
     let mut input = stdio::input();
-    let mut interrupt = stdio::interrupt();
+    let mut interrupts = signals::interrupts();
 
     let feed = async {
-        feed(&mut input, &handle, &lines, options.binary_input).await;
-        if !options.linger.is_zero() {
+        feed(&mut input, &handle, &account, options.binary_input).await;
+        // Closing an attempt ends it as if nothing had failed, so its outcome is awaited first.
+        let opened = handle.opened().await;
+        if opened.is_ok() && !options.linger.is_zero() {
             future::select(runtime.sleep(options.linger), Box::pin(handle.wait())).await;
         }
-        handle.disconnect().await
+        End::Closed(handle.disconnect().await)
     };
     let interrupted = async {
-        if interrupt.next().await.is_none() {
+        if interrupts.next().await.is_none() {
             future::pending::<()>().await;
         }
-        handle.disconnect().await
+        leave(&handle, &*runtime).await
     };
-    let closed = {
+    let end = {
         let user = future::select(Box::pin(feed), Box::pin(interrupted));
-        match future::select(Box::pin(print(&mut client, options.json, output)), user).await {
-            Either::Left((closed, _)) => closed,
-            // The session has ended; what it has brought is still to be printed.
-            Either::Right((_, print)) => print.await,
+        let print = Box::pin(print(&mut client, options.json, output));
+        match future::select(print, user).await {
+            Either::Left((closed, _)) => End::Closed(closed),
+            Either::Right((user, print)) => match user.factor_first().0 {
+                // What the session has brought is still to be printed.
+                End::Closed(_) => End::Closed(print.await),
+                End::GivenUp => End::GivenUp,
+            },
         }
     };
-    report(&handle, &closed, &lines, &mut input)
+    report(&handle, &end, &account, &mut input)
+}
+
+/// Closes the session for a user who has asked for it.
+async fn leave<R: Runtime>(handle: &Handle, runtime: &R) -> End {
+    handle.close();
+    let closed = Box::pin(handle.wait());
+    let closed = if handle.sid().is_some() {
+        closed.await
+    } else {
+        match future::select(runtime.sleep(ANSWER_TIMEOUT), closed).await {
+            Either::Right((closed, _)) => closed,
+            // It was opened just before it was closed.
+            Either::Left((_, closed)) if handle.sid().is_some() => closed.await,
+            Either::Left(_) => return End::GivenUp,
+        }
+    };
+    End::Closed(closed)
 }
 
 /// Sends the input, line by line.
-async fn feed(
-    input: &mut Receiver<std::io::Result<Vec<u8>>>,
-    handle: &Handle,
-    lines: &Lines,
-    binary: bool,
-) {
+async fn feed(input: &mut Input, handle: &Handle, account: &Account, binary: bool) {
+    let mut number = 0_usize;
     while let Some(line) = input.next().await {
         let line = match line {
             Ok(line) => line,
             Err(error) => {
                 eprintln!("eio: standard input can't be read: {error}");
+                account.input_failed.set(true);
                 return;
             }
         };
-        let number = lines.read.get().saturating_add(1);
-        lines.read.set(number);
+        number = number.saturating_add(1);
         let message = match to_message(line, binary) {
             Ok(message) => message,
             Err(error) => {
@@ -106,7 +138,10 @@ async fn feed(
             }
         };
         match handle.send(message).await {
-            Ok(()) => lines.accepted.set(lines.accepted.get().saturating_add(1)),
+            Ok(()) => {
+                let accepted = account.accepted.get().saturating_add(1);
+                account.accepted.set(accepted);
+            }
             Err(refused) if refused.kind() == ErrorKind::Closed => return,
             Err(refused) => eprintln!(
                 "eio: line {number} was not sent: {}",
@@ -161,45 +196,48 @@ async fn print<R: Runtime>(
     }
 }
 
-/// Says how it ended, and gives the exit status.
-fn report(
-    handle: &Handle,
-    closed: &Closed,
-    lines: &Lines,
-    input: &mut Receiver<std::io::Result<Vec<u8>>>,
-) -> i32 {
-    let ours = matches!(closed.reason(), Reason::Client);
-    if handle.sid().is_none() && !ours {
-        match closed.reason() {
-            Reason::Transport(error) => eprintln!("eio: could not connect: {}", error.report()),
-            _ => eprintln!("eio: could not connect: {closed}"),
+/// Says how the session ended, and gives the exit status.
+fn report(handle: &Handle, end: &End, account: &Account, input: &mut Input) -> i32 {
+    let accepted = account.accepted.get();
+    let (ours, uncertain, unsent) = match end {
+        End::Closed(closed) => {
+            let ours = matches!(closed.reason(), Reason::Client);
+            if !ours {
+                tell_failure(handle.sid().is_some(), closed);
+            }
+            (ours, closed.uncertain().len(), closed.unsent().len())
         }
-    } else if !ours {
+        End::GivenUp => {
+            let seconds = ANSWER_TIMEOUT.as_secs();
+            eprintln!(
+                "eio: the server did not answer the handshake within {seconds} s of the \
+                 interruption: ended without a goodbye"
+            );
+            (true, 0, accepted)
+        }
+    };
+    let refused = input.stop().saturating_sub(accepted);
+    let undelivered = refused.saturating_add(unsent);
+    match undelivered {
+        0 => {}
+        1 => eprintln!("eio: 1 line was not delivered"),
+        _ => eprintln!("eio: {undelivered} lines were not delivered"),
+    }
+    match uncertain {
+        0 => {}
+        1 => eprintln!("eio: 1 line may not have been delivered"),
+        _ => eprintln!("eio: {uncertain} lines may not have been delivered"),
+    }
+    let delivered = undelivered == 0 && uncertain == 0 && !account.input_failed.get();
+    if ours && delivered { DELIVERED } else { FAILED }
+}
+
+fn tell_failure(was_open: bool, closed: &Closed) {
+    if was_open {
         eprintln!("eio: {closed}");
-    }
-    // Those that were read from the input and have not come to their turn.
-    input.close();
-    let mut waiting = 0_usize;
-    while let Ok(line) = input.try_recv() {
-        waiting = waiting.saturating_add(usize::from(line.is_ok()));
-    }
-    let refused = lines.read.get().saturating_sub(lines.accepted.get());
-    let left_over = closed
-        .uncertain()
-        .len()
-        .saturating_add(closed.unsent().len());
-    let undelivered = refused.saturating_add(left_over).saturating_add(waiting);
-    if undelivered > 0 {
-        let lines = if undelivered == 1 {
-            "line was"
-        } else {
-            "lines were"
-        };
-        eprintln!("eio: {undelivered} {lines} not delivered");
-    }
-    if ours && undelivered == 0 {
-        DELIVERED
+    } else if let Reason::Transport(error) = closed.reason() {
+        eprintln!("eio: could not connect: {}", error.report());
     } else {
-        FAILED
+        eprintln!("eio: could not connect: {closed}");
     }
 }
