@@ -18,6 +18,8 @@ mod support {
 mod connecting;
 #[path = "cli/raw_server.rs"]
 mod raw_server;
+#[path = "cli/resolver.rs"]
+mod resolver;
 #[path = "cli/signals.rs"]
 mod signals;
 #[path = "cli/proxies.rs"]
@@ -64,13 +66,21 @@ impl Eio {
         })
     }
 
-    /// In an environment that names no proxy, unless this does.
     fn start_with(arguments: &[&str], edit: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_eio"));
-        for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
-            command.env_remove(name).env_remove(name.to_uppercase());
-        }
         edit(&mut command);
+        Self::start_by(command, arguments)
+    }
+
+    /// In an environment that names no proxy, unless the command does.
+    fn start_by(mut command: Command, arguments: &[&str]) -> Self {
+        for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+            for name in [name.to_owned(), name.to_uppercase()] {
+                if !command.get_envs().any(|(set, _)| set == &*name) {
+                    command.env_remove(name);
+                }
+            }
+        }
         let mut child = command
             .args(arguments)
             .stdin(Stdio::piped())
