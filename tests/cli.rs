@@ -16,6 +16,8 @@ mod support {
 
 #[path = "cli/connecting.rs"]
 mod connecting;
+#[path = "cli/output.rs"]
+mod output;
 #[path = "cli/raw_server.rs"]
 mod raw_server;
 #[path = "cli/resolver.rs"]
@@ -510,6 +512,7 @@ fn bad_usage_is_told_and_exits_with_2() {
         ),
         (&["--max-message-size", "-1", "http://localhost"], "-1"),
         (&["--ca"], "--ca"),
+        (&["--key", "key.pem", "http://localhost"], "--cert"),
         (&["--insecure=yes", "http://localhost"], "--insecure"),
         (&["--proxy", "ftp://x", "http://localhost"], "ftp"),
         (&["--proxy", "http://", "http://localhost"], "proxy"),
@@ -536,7 +539,7 @@ fn a_connection_that_can_not_be_made_is_told_with_its_causes() {
     let url = format!("http://127.0.0.1:{port}");
     for runtime in RUNTIMES {
         let (lines, status, errors) = run(&["--json", "--runtime", runtime, &url], b"hello\n");
-        assert_eq!((status, lines.len()), (1, 0), "{errors}");
+        assert_eq!((status, lines.len()), (1, 1), "{errors}");
         assert!(errors.contains("polling: could not connect"), "{errors}");
         assert!(errors.contains("websocket: could not connect"), "{errors}");
         assert!(

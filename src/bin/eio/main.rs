@@ -8,6 +8,7 @@
 mod args;
 mod events;
 mod exit_status;
+mod help;
 mod log;
 mod runtimes;
 mod session;
@@ -20,16 +21,19 @@ mod tls;
 #[path = "no_tls.rs"]
 mod tls;
 
+use std::io::{self, ErrorKind, Write as _};
 use std::process::exit;
 
 use args::Request;
-use exit_status::BAD_USAGE;
+use exit_status::{BAD_USAGE, FAILED};
+use help::HELP;
 
 fn main() {
     let options = match args::parse(lexopt::Parser::from_env()) {
         Ok(Request::Run(options)) => options,
         Ok(Request::Help) => {
-            print!("{}", args::HELP);
+            // Whoever does not read it to its end has seen enough.
+            let _ = io::stdout().write_all(HELP.as_bytes());
             return;
         }
         Ok(Request::Version) => {
@@ -53,7 +57,12 @@ fn main() {
     log::to_stderr(options.verbosity);
     let (output, writer) = stdio::output();
     let status = run(*options, output);
-    // What was received is written to the end, unless nobody reads it.
-    let _ = writer.join();
-    exit(status);
+    // What was received is written to the end, unless nobody reads it, which is the reader's choice.
+    match writer.join() {
+        Ok(Err(error)) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("eio: standard output can't be written: {error}");
+            exit(status.max(FAILED));
+        }
+        _ => exit(status),
+    }
 }

@@ -11,13 +11,13 @@ use futures::StreamExt as _;
 use futures::future::{self, Either};
 
 use super::args::Options;
-use super::events::{as_json, as_text};
+use super::events::{as_json, as_line, connect_error, news};
 use super::exit_status::{BAD_USAGE, DELIVERED, FAILED};
 use super::stdio::{self, Input, Output};
 use super::{settings, signals};
 
 /// Runs a session to its end, and gives the exit status.
-pub(crate) async fn run<R: Runtime + Default>(options: Options, output: Output) -> i32 {
+pub(crate) async fn run<R: Runtime + Default>(options: Options, mut output: Output) -> i32 {
     let builder = match settings::builder::<R>(&options) {
         Ok(builder) => builder,
         Err(error) => {
@@ -29,11 +29,14 @@ pub(crate) async fn run<R: Runtime + Default>(options: Options, output: Output) 
         Ok(client) => client,
         Err(error) => {
             eprintln!("eio: {}", error.report());
-            return if error.kind() == ErrorKind::Invalid {
-                BAD_USAGE
-            } else {
-                FAILED
-            };
+            if error.kind() == ErrorKind::Invalid {
+                return BAD_USAGE;
+            }
+            if options.json {
+                // Nobody may read it; the status tells the same.
+                let _ = output.send(connect_error(&error)).await;
+            }
+            return FAILED;
         }
     };
     converse(client, &options, output).await
@@ -87,7 +90,11 @@ async fn converse<R: Runtime>(
     };
     let end = {
         let user = future::select(Box::pin(feed), Box::pin(interrupted));
-        let print = Box::pin(print(&mut client, options.json, output));
+        let style = Style {
+            json: options.json,
+            news: options.verbosity == 0,
+        };
+        let print = Box::pin(print(&mut client, style, output));
         match future::select(print, user).await {
             Either::Left((closed, _)) => End::Closed(closed),
             Either::Right((user, print)) => match user.factor_first().0 {
@@ -165,10 +172,19 @@ fn to_message(line: Vec<u8>, binary: bool) -> Result<Message, String> {
     }
 }
 
-/// Prints what comes, until the session has ended. When nobody reads it, the session is closed.
+/// What is written besides messages, and how.
+#[derive(Clone, Copy)]
+struct Style {
+    json: bool,
+    /// Whether standard error tells of the connection. With `-v` the library's log does.
+    news: bool,
+}
+
+/// Prints what comes, until the session has ended. When standard output can't be written any more, the
+/// session is closed.
 async fn print<R: Runtime>(
     client: &mut Client<Transports, R>,
-    json: bool,
+    style: Style,
     mut output: Output,
 ) -> Closed {
     let mut connected = false;
@@ -179,10 +195,15 @@ async fn print<R: Runtime>(
             Event::Closed(end) => closed = Some(end.clone()),
             _ => {}
         }
-        let line = if json {
+        let line = if style.json {
             as_json(&event, connected)
+        } else if let Event::Message(message) = event {
+            Some(as_line(message))
         } else {
-            as_text(event)
+            if let Some(news) = news(&event).filter(|_| style.news) {
+                eprintln!("eio: {news}");
+            }
+            None
         };
         if let Some(line) = line
             && output.send(line).await.is_err()

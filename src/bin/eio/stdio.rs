@@ -114,39 +114,42 @@ impl Waiting {
     }
 }
 
-/// Takes lines for standard output; the thread ends when the sender is dropped, or when nobody
-/// reads what it writes.
-pub(crate) fn output() -> (Output, JoinHandle<()>) {
-    let (sender, mut lines) = mpsc::channel::<String>(LINES);
+/// Takes lines for standard output. The thread ends when the sender is dropped, or with the error of
+/// a write.
+pub(crate) fn output() -> (Output, JoinHandle<io::Result<()>>) {
+    let (sender, lines) = mpsc::channel::<String>(LINES);
     let waiting = Arc::new(Waiting::default());
     let output = Output {
         lines: sender,
         waiting: Arc::clone(&waiting),
     };
     let thread = thread::spawn(move || {
-        let mut output = io::stdout().lock();
-        while let Some(mut text) = block_on(lines.next()) {
-            let mut bytes = text.len();
-            // What waits already is written with it, and flushed once.
-            text.push('\n');
-            while text.len() < AT_ONCE
-                && let Ok(more) = lines.try_recv()
-            {
-                bytes = bytes.saturating_add(more.len());
-                text.push_str(&more);
-                text.push('\n');
-            }
-            let written = output
-                .write_all(text.as_bytes())
-                .and_then(|()| output.flush());
-            // Who waits for room learns from the channel that there is no more reader.
-            if written.is_err() {
-                drop(lines);
-                waiting.all_gone();
-                return;
-            }
-            waiting.wrote(bytes);
+        let written = write_lines(lines, &waiting);
+        // A sender that waits for room learns from the channel that there is no more reader.
+        if written.is_err() {
+            waiting.all_gone();
         }
+        written
     });
     (output, thread)
+}
+
+fn write_lines(mut lines: Receiver<String>, waiting: &Waiting) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    while let Some(mut text) = block_on(lines.next()) {
+        let mut bytes = text.len();
+        // What waits already is written with it, and flushed once.
+        text.push('\n');
+        while text.len() < AT_ONCE
+            && let Ok(more) = lines.try_recv()
+        {
+            bytes = bytes.saturating_add(more.len());
+            text.push_str(&more);
+            text.push('\n');
+        }
+        output.write_all(text.as_bytes())?;
+        output.flush()?;
+        waiting.wrote(bytes);
+    }
+    Ok(())
 }
