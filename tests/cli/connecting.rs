@@ -34,7 +34,7 @@ fn r8_the_end_of_the_input_waits_until_connecting_has_failed() {
             let options = [&options[..], &["--request-timeout", "0.5", url]].concat();
             let (lines, status, errors) = run(&options, b"");
             assert_eq!((status, lines.len()), (1, 0), "{case}: {errors}");
-            assert!(errors.contains("could not connect"), "{case}: {errors}");
+            assert!(errors.contains("connecting failed"), "{case}: {errors}");
             assert!(errors.contains("timeout"), "{case}: {errors}");
         }
     }

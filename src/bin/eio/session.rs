@@ -257,8 +257,8 @@ fn tell_failure(was_open: bool, closed: &Closed) {
     if was_open {
         eprintln!("eio: {closed}");
     } else if let Reason::Transport(error) = closed.reason() {
-        eprintln!("eio: could not connect: {}", error.report());
+        eprintln!("eio: connecting failed: {}", error.report());
     } else {
-        eprintln!("eio: could not connect: {closed}");
+        eprintln!("eio: connecting failed: {closed}");
     }
 }
