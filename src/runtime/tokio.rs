@@ -26,6 +26,16 @@ use super::traits::Runtime;
 /// Its clock is tokio's own, so that tokio's paused time works, and counts on Linux the time
 /// during which the machine was suspended, too.
 ///
+/// # Names, and the end of the runtime
+///
+/// tokio resolves names by the system's resolver (`getaddrinfo`), on a thread of its blocking pool,
+/// and that call can't be cancelled. `connect` keeps its open timeout when a nameserver does not
+/// answer, but the thread stays in the call until the resolver gives up (with glibc's defaults 5 s,
+/// twice for each nameserver), and dropping the runtime waits for it: so does the end of a `main`
+/// under `#[tokio::main]`. A program that has to end at once calls
+/// [`Runtime::shutdown_background`](::tokio::runtime::Runtime::shutdown_background) or
+/// [`shutdown_timeout`](::tokio::runtime::Runtime::shutdown_timeout) in place of dropping its runtime.
+///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use engineio_client::Tokio;

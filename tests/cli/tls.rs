@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use engineio_client::transports::rustls::ALL_VERSIONS;
 use serde_json::json;
 
 use super::support::oxide::Oxide;
@@ -147,5 +148,57 @@ fn a_file_that_holds_no_ca_is_bad_usage() {
             assert_eq!((status, lines.len()), (2, 0), "{errors}");
             assert!(errors.contains(path) && errors.contains(words), "{errors}");
         }
+    }
+}
+
+#[test]
+fn n7_a_client_certificate_is_shown_to_a_server_that_wants_one() {
+    let server = Oxide::start(Setup::Default);
+    let identity = AUTHORITY.issue(&["127.0.0.1"]);
+    let config = identity.server_with(ALL_VERSIONS, Some(&AUTHORITY));
+    let front = Front::of(&server.url(), config);
+    let client = AUTHORITY.issue(&["client.test"]);
+    let (ca, certificate, key, both) = (
+        File::new(&AUTHORITY.pem()),
+        File::new(&client.certificate),
+        File::new(&client.key),
+        File::new(&[&*client.certificate, &client.key].concat()),
+    );
+    let apart = ["--cert", certificate.path(), "--key", key.path()];
+    for options in [
+        &[&["--ca", ca.path()], &apart[..]].concat()[..],
+        &["--ca", ca.path(), "--cert", both.path()],
+        &["--insecure", "--cert", both.path()],
+    ] {
+        talks(&front.url(), options);
+    }
+    for (status, errors) in ends(&front.url(), &ca, &[]) {
+        assert_eq!(status, 1, "{errors}");
+        assert!(errors.contains("certificate"), "{errors}");
+    }
+}
+
+#[test]
+fn n7_client_certificates_that_can_not_be_used_are_bad_usage() {
+    let (one, other) = (AUTHORITY.issue(&["a.test"]), AUTHORITY.issue(&["b.test"]));
+    let [certificate, key] = [&one.certificate, &one.key].map(|pem| File::new(pem));
+    let foreign = File::new(&other.key);
+    for (options, named) in [
+        (&["--cert", "/nowhere.pem"][..], "/nowhere.pem"),
+        (&["--cert", certificate.path()], "no private key"),
+        (&["--cert", key.path()], "no certificate"),
+        (
+            &["--cert", certificate.path(), "--key", "/nowhere.key"],
+            "/nowhere.key",
+        ),
+        (
+            &["--cert", certificate.path(), "--key", foreign.path()],
+            "can't be used together",
+        ),
+    ] {
+        let arguments = [options, &["https://127.0.0.1:1"]].concat();
+        let (lines, status, errors) = run(&arguments, b"");
+        assert_eq!((status, lines.len()), (2, 0), "{options:?}: {errors}");
+        assert!(errors.contains(named), "{options:?}: {errors}");
     }
 }

@@ -6,44 +6,6 @@ use std::time::Duration;
 use lexopt::prelude::{Long, Short, Value};
 use lexopt::{Parser, ValueExt as _};
 
-pub(crate) const HELP: &str = "\
-eio: a command line client for Engine.IO servers
-
-A line on standard input is sent as a text message; a message received is a
-line on standard output.
-
-Usage: eio [OPTIONS] URL
-
-Options:
-  --transport NAME         polling or websocket; may be repeated, or a comma
-                           list, in order of preference [polling,websocket]
-  --runtime NAME           tokio, smol or async-std, of those compiled in
-  -H, --header 'N: V'      a header for every request; may be repeated
-  --query K=V              a pair of the query of every request; may be repeated
-  --path PATH              the Engine.IO path [/engine.io/]
-  --json                   every event is a JSON object on a line of its own
-  --binary-input           each input line is base64 of a binary message
-  --linger S               after the input ends, wait for messages this long [0]
-  --proxy URL              http://, socks5:// or socks5h://[user:pass@]host:port;
-                           without it, what http_proxy, https_proxy, all_proxy
-                           and no_proxy in the environment say
-  --request-timeout S      the time for opening, and for a POST [10]
-  --max-message-size BYTES the most that is received in one message [67108864]
-  --ca FILE                trust these CAs, too (PEM); may be repeated
-  --insecure               accept any certificate of the server: anybody may read
-                           and change what is said
-  -v, -vv, -vvv            what happens, on standard error: the connection; each
-                           step too; each packet too, with its contents
-  -h, --help               this text
-  -V, --version            the version
-
-Times are in seconds, and may be fractions.
-
-Exit status: 0 when this side ended the session and every line was delivered;
-1 when the connection could not be made, ended any other way, or lines were not
-delivered; 2 for bad usage.
-";
-
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) url: String,
@@ -62,6 +24,10 @@ pub(crate) struct Options {
     pub(crate) verbosity: u8,
     /// The files of CAs.
     pub(crate) ca: Vec<PathBuf>,
+    /// The file of this client's certificate.
+    pub(crate) cert: Option<PathBuf>,
+    /// The file of its key, where that is another one.
+    pub(crate) key: Option<PathBuf>,
     pub(crate) insecure: bool,
 }
 
@@ -110,12 +76,17 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             Long("max-message-size") => options.max_message_size = Some(parser.value()?.parse()?),
             Short('v') => options.verbosity = options.verbosity.saturating_add(1),
             Long("ca") => options.ca.push(parser.value()?.into()),
+            Long("cert") => options.cert = Some(parser.value()?.into()),
+            Long("key") => options.key = Some(parser.value()?.into()),
             Long("insecure") => options.insecure = true,
             Short('h') | Long("help") => return Ok(Request::Help),
             Short('V') | Long("version") => return Ok(Request::Version),
             Value(value) if url.is_none() => url = Some(value.string()?),
             other => return Err(other.unexpected()),
         }
+    }
+    if options.key.is_some() && options.cert.is_none() {
+        return Err("--key needs --cert, the certificate that it belongs to".into());
     }
     options.url = url.ok_or("a URL is missing; see eio --help")?;
     Ok(Request::Run(Box::new(options)))

@@ -1,4 +1,4 @@
-//! The options `--ca` and `--insecure` in a build without TLS: a refusal.
+//! The options `--ca`, `--cert`, `--key` and `--insecure` in a build without TLS: a refusal.
 
 use engineio_client::transports::Transports;
 use engineio_client::{Builder, Runtime};
@@ -9,8 +9,9 @@ pub(crate) fn set<R: Runtime>(
     builder: Builder<Transports, R>,
     options: &Options,
 ) -> Result<Builder<Transports, R>, String> {
-    if options.ca.is_empty() && !options.insecure {
+    // `--key` comes with `--cert` alone.
+    if options.ca.is_empty() && options.cert.is_none() && !options.insecure {
         return Ok(builder);
     }
-    Err("this build of eio has no TLS, so no --ca and no --insecure".into())
+    Err("this build of eio has no TLS, so no --ca, --cert, --key and --insecure".into())
 }

@@ -1,9 +1,9 @@
 //! Standard input and output, each with a thread of its own: either may block for as long as it
 //! likes, and the session lives on.
 
-use std::io::{self, BufRead as _, Write as _};
+use std::io::{self, BufRead, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use event_listener::Event;
@@ -22,33 +22,57 @@ const BYTES: usize = 256 * 1024;
 const AT_ONCE: usize = 64 * 1024;
 
 /// The lines of standard input, without their ends.
-pub(crate) fn input() -> Receiver<io::Result<Vec<u8>>> {
-    let (mut lines, receiver) = mpsc::channel(LINES);
+pub(crate) struct Input {
+    lines: Receiver<io::Result<Vec<u8>>>,
+    read: Arc<AtomicUsize>,
+}
+
+/// Starts to read standard input.
+pub(crate) fn input() -> Input {
+    let (mut sender, lines) = mpsc::channel(LINES);
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&read);
     thread::spawn(move || {
         let mut input = io::stdin().lock();
-        loop {
-            let mut line = Vec::new();
-            let read = input.read_until(b'\n', &mut line);
-            let line = match read {
-                Ok(0) => return,
-                Ok(_) => {
-                    if line.ends_with(b"\n") {
-                        line.pop();
-                        if line.ends_with(b"\r") {
-                            line.pop();
-                        }
-                    }
-                    Ok(line)
-                }
-                Err(error) => Err(error),
-            };
+        while let Some(line) = read_line(&mut input).transpose() {
             let failed = line.is_err();
-            if block_on(lines.send(line)).is_err() || failed {
+            if !failed {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+            if block_on(sender.send(line)).is_err() || failed {
                 return;
             }
         }
     });
-    receiver
+    Input { lines, read }
+}
+
+/// A line ends with `\n` or `\r\n`, which is not part of it.
+fn read_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    if input.read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.ends_with(b"\n") {
+        line.pop();
+        if line.ends_with(b"\r") {
+            line.pop();
+        }
+    }
+    Ok(Some(line))
+}
+
+impl Input {
+    pub(crate) async fn next(&mut self) -> Option<io::Result<Vec<u8>>> {
+        self.lines.next().await
+    }
+
+    /// How many lines were read, whether or not [`next`](Self::next) has given them. No more are
+    /// taken from here on.
+    pub(crate) fn stop(&mut self) -> usize {
+        self.lines.close();
+        self.read.load(Ordering::SeqCst)
+    }
 }
 
 /// The lines on their way to standard output.
@@ -90,55 +114,42 @@ impl Waiting {
     }
 }
 
-/// Takes lines for standard output; the thread ends when the sender is dropped, or when nobody
-/// reads what it writes.
-pub(crate) fn output() -> (Output, JoinHandle<()>) {
-    let (sender, mut lines) = mpsc::channel::<String>(LINES);
+/// Takes lines for standard output. The thread ends when the sender is dropped, or with the error of
+/// a write.
+pub(crate) fn output() -> (Output, JoinHandle<io::Result<()>>) {
+    let (sender, lines) = mpsc::channel::<String>(LINES);
     let waiting = Arc::new(Waiting::default());
     let output = Output {
         lines: sender,
         waiting: Arc::clone(&waiting),
     };
     let thread = thread::spawn(move || {
-        let mut output = io::stdout().lock();
-        while let Some(mut text) = block_on(lines.next()) {
-            let mut bytes = text.len();
-            // What waits already is written with it, and flushed once.
-            text.push('\n');
-            while text.len() < AT_ONCE
-                && let Ok(more) = lines.try_recv()
-            {
-                bytes = bytes.saturating_add(more.len());
-                text.push_str(&more);
-                text.push('\n');
-            }
-            let written = output
-                .write_all(text.as_bytes())
-                .and_then(|()| output.flush());
-            // Who waits for room learns from the channel that there is no more reader.
-            if written.is_err() {
-                drop(lines);
-                waiting.all_gone();
-                return;
-            }
-            waiting.wrote(bytes);
+        let written = write_lines(lines, &waiting);
+        // A sender that waits for room learns from the channel that there is no more reader.
+        if written.is_err() {
+            waiting.all_gone();
         }
+        written
     });
     (output, thread)
 }
 
-/// Resolves when the user asks for the end. Who asks twice gets it at once, without a goodbye.
-pub(crate) fn interrupt() -> Receiver<()> {
-    let (mut sender, receiver) = mpsc::channel(1);
-    let asked = AtomicBool::new(false);
-    let handler = move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(crate::FAILED);
+fn write_lines(mut lines: Receiver<String>, waiting: &Waiting) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    while let Some(mut text) = block_on(lines.next()) {
+        let mut bytes = text.len();
+        // What waits already is written with it, and flushed once.
+        text.push('\n');
+        while text.len() < AT_ONCE
+            && let Ok(more) = lines.try_recv()
+        {
+            bytes = bytes.saturating_add(more.len());
+            text.push_str(&more);
+            text.push('\n');
         }
-        let _ = sender.try_send(());
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        eprintln!("eio: Ctrl-C will end the program without a goodbye: {error}");
+        output.write_all(text.as_bytes())?;
+        output.flush()?;
+        waiting.wrote(bytes);
     }
-    receiver
+    Ok(())
 }

@@ -1,0 +1,56 @@
+//! The settings of the session, from the options of the command line.
+
+use engineio_client::transports::Transports;
+use engineio_client::{Builder, Client, Runtime};
+
+use super::args::Options;
+use super::{log, tls};
+
+/// A builder with what the options say, or a message about what is wrong with them.
+pub(crate) fn builder<R: Runtime + Default>(
+    options: &Options,
+) -> Result<Builder<Transports, R>, String> {
+    let mut builder = Client::<Transports, R>::builder(&options.url);
+    builder = builder.log_contents(options.verbosity >= log::CONTENTS);
+    if !options.transports.is_empty() {
+        builder = builder.transports(options.transports.clone());
+    }
+    for (name, value) in &options.headers {
+        builder = builder.header(name, value);
+    }
+    for (name, value) in &options.query {
+        builder = builder.query(name, value);
+    }
+    if let Some(path) = &options.path {
+        builder = builder.path(path);
+    }
+    builder = with_proxies(builder, options.proxy.as_deref());
+    if let Some(timeout) = options.request_timeout {
+        builder = builder.open_timeout(timeout).send_timeout(timeout);
+    }
+    if let Some(bytes) = options.max_message_size {
+        builder = builder.max_message_size(bytes);
+    }
+    tls::set(builder, options)
+}
+
+/// The proxies of the environment, unless `--proxy` names one.
+#[cfg(feature = "__dial")]
+fn with_proxies<R: Runtime>(
+    builder: Builder<Transports, R>,
+    proxy: Option<&str>,
+) -> Builder<Transports, R> {
+    match proxy {
+        Some(url) => builder.proxy(url),
+        None => builder.proxies_from_env(),
+    }
+}
+
+/// Without transports there is nothing to connect.
+#[cfg(not(feature = "__dial"))]
+fn with_proxies<R: Runtime>(
+    builder: Builder<Transports, R>,
+    _: Option<&str>,
+) -> Builder<Transports, R> {
+    builder
+}

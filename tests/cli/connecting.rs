@@ -1,0 +1,59 @@
+//! What comes of connections that fail, or that the user has given up before they are made.
+
+use super::raw_server::RawServer;
+use super::support::oxide::Oxide;
+use super::support::proxies::free_port;
+use super::support::server::{Server as _, Setup};
+use super::{MODES, RUNTIMES, run};
+
+#[test]
+fn r8_an_input_that_is_empty_does_not_hide_that_connecting_failed() {
+    let url = format!("http://127.0.0.1:{}", free_port());
+    for runtime in RUNTIMES {
+        for mode in MODES {
+            // Whether the input or the attempt ends first is a matter of chance.
+            for _ in 0..5 {
+                let options = ["--runtime", runtime, "--transport", mode.option(), &url];
+                let (lines, status, errors) = run(&options, b"");
+                assert_eq!((status, lines.len()), (1, 0), "{runtime}, {mode:?}");
+                let errors = errors.to_lowercase();
+                assert!(errors.contains("connection refused"), "{errors}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r8_the_end_of_the_input_waits_until_connecting_has_failed() {
+    let server = RawServer::start();
+    let url = server.url();
+    for runtime in RUNTIMES {
+        for transport in ["polling", "websocket"] {
+            let case = format!("{runtime}, {transport}");
+            let options = ["--runtime", runtime, "--transport", transport];
+            let options = [&options[..], &["--request-timeout", "0.5", url]].concat();
+            let (lines, status, errors) = run(&options, b"");
+            assert_eq!((status, lines.len()), (1, 0), "{case}: {errors}");
+            assert!(errors.contains("connecting failed"), "{case}: {errors}");
+            assert!(errors.contains("timeout"), "{case}: {errors}");
+        }
+    }
+}
+
+#[test]
+fn r8_the_end_of_the_input_waits_until_connecting_has_succeeded() {
+    let server = Oxide::start(Setup::Default);
+    for runtime in RUNTIMES {
+        for mode in MODES {
+            let case = format!("{runtime}, {mode:?}");
+            let options = ["--json", "--runtime", runtime, "--transport", mode.option()];
+            let url = server.url();
+            let (lines, status, errors) = run(&[&options[..], &[&url]].concat(), b"");
+            assert_eq!((status, errors.as_str()), (0, ""), "{case}");
+            let connect = lines.first().is_some_and(|line| line.contains("connect"));
+            let disconnect = r#"{"event":"disconnect","reason":"client disconnect"}"#;
+            let disconnects = lines.last().is_some_and(|line| line == disconnect);
+            assert!(connect && disconnects, "{case}: {lines:?}");
+        }
+    }
+}

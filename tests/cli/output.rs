@@ -1,0 +1,201 @@
+//! What `eio` writes, and the status it exits with.
+
+use std::fs::OpenOptions;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use super::raw_server::RawServer;
+use super::support::oxide::Oxide;
+use super::support::proxies::free_port;
+use super::support::server::{Server as _, Setup};
+use super::{Eio, Mode, RUNTIMES, connected, goodbye, run};
+
+/// The words of an event's error and of all its causes, in lower case.
+fn words(event: &Value) -> String {
+    let error = event["error"].as_str().expect("there is an error");
+    assert!(!error.is_empty());
+    let causes = event["causes"].as_array().expect("there are causes");
+    let causes = causes.iter().map(|cause| cause.as_str().expect("a text"));
+    let words: Vec<&str> = [error].into_iter().chain(causes).collect();
+    words.join(" | ").to_lowercase()
+}
+
+#[test]
+fn n7_json_tells_that_connecting_failed_and_why() {
+    let url = format!("http://127.0.0.1:{}", free_port());
+    for runtime in RUNTIMES {
+        for transport in ["polling", "websocket", "polling,websocket"] {
+            let options = [
+                "--json",
+                "--runtime",
+                runtime,
+                "--transport",
+                transport,
+                &url,
+            ];
+            let (lines, status, _) = run(&options, b"hello\n");
+            assert_eq!((status, lines.len()), (1, 1), "{lines:?}");
+            let event: Value = serde_json::from_str(&lines[0]).expect("JSON");
+            assert_eq!(event["event"], "connect_error");
+            assert!(words(&event).contains("connection refused"), "{event}");
+            if transport != "polling,websocket" {
+                assert_ne!(event["causes"], json!([]), "{event}");
+            }
+        }
+    }
+}
+
+#[test]
+fn n7_json_tells_why_the_transport_failed() {
+    for runtime in RUNTIMES {
+        let server = RawServer::start();
+        let url = server.url();
+        let options = ["--json", "--runtime", runtime, "--transport", "polling"];
+        let mut eio = Eio::start(&[&options[..], &[url]].concat());
+        server.request().open();
+        assert_eq!(eio.event()["event"], "connect");
+        server.request().answer("500 Internal Server Error", "");
+        let event = eio.event();
+        assert_eq!(event["event"], "disconnect");
+        assert_eq!(event["reason"], "transport error");
+        assert!(words(&event).contains("500"), "{event}");
+        assert_eq!(eio.finish().1, 1);
+    }
+}
+
+#[test]
+fn n7_with_v_the_log_alone_tells_of_the_connection() {
+    let server = Oxide::start(Setup::Default);
+    let url = server.url();
+    for flags in [&["--linger", "1"][..], &["--linger", "1", "-v"]] {
+        let (_, status, errors) = run(&[flags, &[&url]].concat(), b"");
+        assert_eq!(status, 0, "{errors}");
+        let lines = |part: &str| errors.lines().filter(|line| line.contains(part)).count();
+        assert_eq!(lines("connected"), 1, "{errors}");
+        // On a slow machine the session may end before.
+        assert!(lines("upgraded") <= 1, "{errors}");
+        let by_log = flags.contains(&"-v");
+        assert_eq!(by_log, lines("eio: ") == 0, "{errors}");
+    }
+}
+
+#[test]
+fn n7_a_text_is_not_mistaken_for_binary_data() {
+    let server = Oxide::start(Setup::Default);
+    let url = server.url();
+    let mut eio = Eio::start(&["--transport", "websocket", &url]);
+    for (said, written) in [
+        ("plain", "plain"),
+        ("base64:AQID", r#"json:"base64:AQID""#),
+        (r#"json:"x""#, r#"json:"json:\"x\"""#),
+        (r#""base64:""#, r#""base64:""#),
+    ] {
+        eio.say(said.as_bytes());
+        assert_eq!(eio.line().as_deref(), Some(written));
+    }
+}
+
+#[test]
+fn n7_a_line_ends_with_a_line_feed_or_with_a_return_before_it() {
+    let server = Oxide::start(Setup::Default);
+    let mut eio = connected(&server.url(), "tokio", Mode::WebSocket, &[]);
+    for (said, sent) in [
+        (&b"a\r"[..], "a"),
+        (b"b\r\r", "b\r"),
+        (b" c\rc\t", " c\rc\t"),
+        (b"\r", ""),
+    ] {
+        eio.say(said);
+        assert_eq!(eio.event(), json!({"event": "message", "text": sent}));
+    }
+    goodbye(eio, "line ends");
+    let (lines, status, _) = run(
+        &["--linger", "1", "--transport", "websocket", &server.url()],
+        b"no line feed\r",
+    );
+    assert_eq!(
+        (status, lines),
+        (0, vec![r#"json:"no line feed\r""#.to_owned()])
+    );
+}
+
+#[test]
+fn n7_the_help_names_each_option_each_event_and_each_status() {
+    let (lines, status, _) = run(&["--help"], b"");
+    assert_eq!(status, 0);
+    let help = lines.join("\n");
+    for part in [
+        "--transport NAME",
+        "--runtime NAME",
+        "-H, --header",
+        "--query NAME=VALUE",
+        "--path PATH",
+        "--json",
+        "--binary-input",
+        "--linger SECONDS",
+        "--proxy URL",
+        "--request-timeout SECONDS",
+        "--max-message-size BYTES",
+        "--ca FILE",
+        "--cert FILE",
+        "--key FILE",
+        "--insecure",
+        "-v, -vv, -vvv",
+        "-h, --help",
+        "-V, --version",
+        "may take twice as long",
+        "base64:DATA",
+        "carriage return",
+        "\"connect_error\"",
+        "\"upgrade_error\"",
+        "\"disconnect\"",
+        "SIGTERM",
+        "\n  0  ",
+        "\n  1  ",
+        "\n  2  ",
+        "Examples:",
+    ] {
+        assert!(help.contains(part), "{part:?} is not in the help");
+    }
+    for line in &lines {
+        assert!(
+            line.chars().count() <= 80,
+            "too wide for a terminal: {line}"
+        );
+    }
+}
+
+/// Runs it with this standard input and output to its end.
+fn run_with(url: &str, input: Stdio, output: Stdio) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eio"));
+    let command = command.args(["--json", url]).stdin(input).stdout(output);
+    let child = command.stderr(Stdio::piped()).spawn().expect("eio starts");
+    child.wait_with_output().expect("it has ended")
+}
+
+#[cfg(unix)]
+#[test]
+fn n7_an_input_that_can_not_be_read_is_a_failure() {
+    let server = Oxide::start(Setup::Default);
+    let directory = std::fs::File::open(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let output = run_with(&server.url(), directory.into(), Stdio::piped());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("standard input can't be read"), "{errors}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn n7_an_output_that_can_not_be_written_is_a_failure() {
+    let server = Oxide::start(Setup::Default);
+    let full = OpenOptions::new().write(true).open("/dev/full");
+    let full = full.expect("Linux has it");
+    let output = run_with(&server.url(), Stdio::null(), full.into());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        errors.contains("standard output can't be written"),
+        "{errors}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
