@@ -541,7 +541,7 @@ fn a_connection_that_can_not_be_made_is_told_with_its_causes() {
         let (lines, status, errors) = run(&["--json", "--runtime", runtime, &url], b"hello\n");
         assert_eq!((status, lines.len()), (1, 1), "{errors}");
         assert!(errors.contains("polling: could not connect"), "{errors}");
-        assert!(errors.contains("websocket: could not connect"), "{errors}");
+        assert!(errors.contains("; websocket: the same)"), "{errors}");
         assert!(
             errors.to_lowercase().contains("connection refused"),
             "{errors}"

@@ -873,6 +873,21 @@ fn a_long_message_to_a_slow_server_makes_progress_to_its_end() {
 }
 
 #[test]
+fn r12_a_key_that_is_encrypted_is_told_as_such() {
+    let client = AUTHORITY.issue(&["client.test"]);
+    for key in [
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n\
+         MIIB\n-----END RSA PRIVATE KEY-----\n",
+    ] {
+        let given = Tls::default().client_certificate(&client.certificate, key);
+        let error = given.expect_err("it is encrypted");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("is encrypted"), "{error}");
+    }
+}
+
+#[test]
 fn what_is_no_certificate_or_key_is_refused_at_once() {
     let pem = AUTHORITY.pem();
     let broken = pem.replace("MII", "M!I");

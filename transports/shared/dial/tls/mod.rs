@@ -132,7 +132,12 @@ impl Tls {
         let chain = certificates(certificate.as_ref(), "the PEM of the client certificate")?;
         // Without the cause, which might repeat a line of it.
         let key = PrivateKeyDer::from_pem_slice(key.as_ref()).map_err(|_| {
-            let message = "there is no private key in the PEM of the client certificate's key";
+            let message = if is_encrypted(key.as_ref()) {
+                "the client certificate's key is encrypted, and has to be decrypted first \
+                 (openssl pkey -in key.pem -out plain.pem)"
+            } else {
+                "there is no private key in the PEM of the client certificate's key"
+            };
             Error::new(ErrorKind::Invalid, message)
         })?;
         let identity = CertifiedKey::from_der(chain, key, &ring::default_provider());
@@ -334,4 +339,10 @@ impl Connector {
         }
         Ok(TlsStream::new(stream, host).boxed())
     }
+}
+
+/// Whether a PEM has a key under a password: by PKCS #8, or in OpenSSL's older form.
+fn is_encrypted(pem: &[u8]) -> bool {
+    let has = |words: &[u8]| pem.windows(words.len()).any(|window| window == words);
+    has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
 }
