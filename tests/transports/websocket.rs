@@ -9,8 +9,8 @@ use engineio_client::runtime::mock::{MemoryStream, duplex};
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::WebSocket;
 use engineio_client::{
-    Activity, Error, ErrorKind, Framing, Limits, Link, MockRuntime, OpenRequest, Packet, Runtime,
-    Transport, async_trait,
+    Activity, Error, ErrorKind, Framing, Limits, Link, Message, MockRuntime, OpenRequest, Packet,
+    Runtime, Transport, async_trait,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, join};
@@ -763,31 +763,123 @@ impl Runtime for Wide {
     }
 }
 
+/// A link to a server that has agreed and written this, all of which has come.
+async fn wide_websocket(runtime: &MockRuntime, bytes: Vec<u8>) -> (Link, Peer) {
+    let (left, right) = duplex(bytes.len() + 1024);
+    let wide: Arc<dyn Runtime> = Arc::new(Wide {
+        runtime: runtime.clone(),
+        stream: Mutex::new(Some(left)),
+    });
+    let request = OpenRequest::new(
+        "websocket",
+        "http://10.0.0.1/engine.io/".parse().unwrap(),
+        Activity::new(Arc::clone(&wide)),
+    );
+    let mut peer = Peer::new(runtime, right);
+    let script = spawn(runtime, async move {
+        peer.accept_websocket().await;
+        peer.write(bytes).await;
+        peer
+    });
+    let link = WebSocket::default().open(&wide, request).await.unwrap();
+    (link, script.await)
+}
+
+#[test]
+fn r19_frames_that_yield_no_message_take_many_turns() {
+    under_both_orders(async |runtime| {
+        const COUNT: usize = 50_000;
+        let text = fragment(TEXT, "4");
+        for (start, again, rest) in [
+            (text.clone(), fragment(CONTINUATION, ""), frame(0, "x")),
+            (text, fragment(CONTINUATION, "x"), frame(0, "x")),
+            (fragment(BINARY, ""), fragment(0, ""), frame(0, "x")),
+            (Vec::new(), frame(PING, ""), frame(TEXT, "4x")),
+            (Vec::new(), frame(PONG, "x"), frame(TEXT, "4x")),
+        ] {
+            let bytes = [start, again.repeat(COUNT), rest].concat();
+            let (mut link, _peer) = wide_websocket(&runtime, bytes).await;
+            let mut recv = link.receiver.recv();
+            let mut turns = 1;
+            while (&mut recv).now_or_never().is_none() {
+                turns += 1;
+            }
+            assert!(turns >= COUNT / 1024, "{again:?}: {turns} turns");
+        }
+    });
+}
+
+#[test]
+fn r19_a_long_message_is_read_in_many_turns() {
+    under_both_orders(async |runtime| {
+        let part = fragment(CONTINUATION, [7; 100_000]);
+        let bytes = [fragment(BINARY, ""), part.repeat(200), frame(0, "")].concat();
+        let (mut link, _peer) = wide_websocket(&runtime, bytes).await;
+        let mut recv = link.receiver.recv();
+        let mut turns = 1;
+        while (&mut recv).now_or_never().is_none() {
+            turns += 1;
+        }
+        assert!(turns >= 15, "{turns} turns for 20 MB");
+    });
+}
+
+#[test]
+fn r20_messages_among_other_frames_do_not_keep_the_buffer_they_came_in() {
+    under_both_orders(async |runtime| {
+        let data = frame(BINARY, [7; 60]);
+        for (rest, shared) in [
+            (data.clone(), true),
+            (frame(TEXT, "4".repeat(126)), true),
+            (frame(PONG, [7; 125]), false),
+            (frame(PING, [7; 125]), false),
+            // Engine.IO's own pings, and base64, are not kept as they came.
+            (frame(TEXT, "2".repeat(126)), false),
+            (frame(TEXT, "b".repeat(125)), false),
+            (
+                [fragment(BINARY, [7; 100]), frame(CONTINUATION, [7; 100])].concat(),
+                false,
+            ),
+        ] {
+            let bytes = [data.repeat(2), rest.repeat(20)].concat();
+            let (mut link, _peer) = wide_websocket(&runtime, bytes).await;
+            let packets = link.receiver.recv().await.unwrap();
+            for packet in packets.iter().take(2) {
+                let Packet::Message(Message::Binary(message)) = packet else {
+                    panic!("{packet:?}");
+                };
+                assert_eq!(message.as_ref(), [7; 60]);
+                assert_eq!(message.is_unique(), !shared, "beside {:?}", &rest[..4]);
+            }
+        }
+    });
+}
+
+#[test]
+fn r20_a_fragment_at_the_end_of_a_read_does_not_keep_its_buffer() {
+    under_both_orders(async |runtime| {
+        let pongs = frame(PONG, [7; 125]).repeat(100);
+        let bytes = [pongs, fragment(BINARY, "x")].concat();
+        let (mut link, mut peer) = wide_websocket(&runtime, bytes).await;
+        assert!(link.receiver.recv().now_or_never().is_none());
+        peer.write(frame(CONTINUATION, "y")).await;
+        let packets = link.receiver.recv().await.unwrap();
+        let [Packet::Message(Message::Binary(message))] = <[Packet; 1]>::try_from(packets).unwrap()
+        else {
+            panic!("another packet");
+        };
+        assert_eq!(message, "xy");
+        let capacity = message.try_into_mut().unwrap().capacity();
+        assert!(capacity < 100, "{capacity} bytes are kept for two");
+    });
+}
+
 #[test]
 fn a_batch_holds_no_more_than_64_kib_beyond_its_first_packet() {
     under_some_orders(async |runtime| {
-        let (left, right) = duplex(1024 * 1024);
-        let wide: Arc<dyn Runtime> = Arc::new(Wide {
-            runtime: runtime.clone(),
-            stream: Mutex::new(Some(left)),
-        });
-        let request = OpenRequest::new(
-            "websocket",
-            "http://10.0.0.1/engine.io/".parse().unwrap(),
-            Activity::new(Arc::clone(&wide)),
-        );
-        let mut peer = Peer::new(&runtime, right);
-        let script = spawn(&runtime, async move {
-            peer.accept_websocket().await;
-            let frames = [(1, 100_000), (100, 7000), (1, 200_000), (1, 7000)];
-            for (count, length) in frames {
-                peer.write(frame(BINARY, vec![0; length]).repeat(count))
-                    .await;
-            }
-            peer
-        });
-        let mut link = WebSocket::default().open(&wide, request).await.unwrap();
-        script.await;
+        let frames = [(1, 100_000), (100, 7000), (1, 200_000), (1, 7000)];
+        let frames = frames.map(|(count, length)| frame(BINARY, vec![0; length]).repeat(count));
+        let (mut link, _peer) = wide_websocket(&runtime, frames.concat()).await;
         let mut count = 0;
         while count < 103 {
             let packets = link

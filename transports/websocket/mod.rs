@@ -157,8 +157,10 @@ const MOST_BYTES: usize = 64 * 1024;
 /// So few are returned without another look at a socket that a read has emptied: some runtimes ask the
 /// system for that. More come from a server that is busy, and has sent others meanwhile.
 const FEW: usize = 8;
-/// And reads, or looks at messages and control frames, no more often than this before others get a turn.
+/// And reads, or looks at frames of any kind, no more often than this before others get a turn.
 const MOST_LOOKS: usize = 1024;
+/// And reads no more than about this, in bytes: copying them takes less than a millisecond.
+const MOST_READ: u64 = 1024 * 1024;
 
 #[async_trait]
 impl PacketReceiver for Receiver {
@@ -213,6 +215,7 @@ impl Collector {
         let mut packets = Vec::new();
         let mut bytes = 0_usize;
         let mut emptied = false;
+        let read_before = state.io.bytes_read();
         for _ in 0..MOST_LOOKS {
             let decoded = match state.frames.next() {
                 Ok(Some(Incoming::Text(text))) => {
@@ -227,13 +230,14 @@ impl Collector {
                     state.pong(&data);
                     continue;
                 }
-                Ok(Some(Incoming::Pong)) => continue,
+                Ok(Some(Incoming::Pong | Incoming::Fragment)) => continue,
                 Ok(Some(Incoming::Close(close))) => {
                     state.answer_close(close);
                     packets.push(Packet::Close);
                     break;
                 }
                 Ok(None) if emptied && (1..FEW).contains(&packets.len()) => break,
+                Ok(None) if state.io.bytes_read().wrapping_sub(read_before) >= MOST_READ => break,
                 Ok(None) => match state.poll_read(cx) {
                     Poll::Ready(Ok(is_little)) => {
                         emptied = is_little;
