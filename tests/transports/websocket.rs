@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engineio_client::runtime::mock::{MemoryStream, duplex};
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::WebSocket;
@@ -1256,6 +1258,38 @@ fn frames_are_masked_each_with_another_mask_and_have_the_shortest_length() {
         drop(link.receiver);
         assert_eq!(peer.read_to_end().await, b"");
     });
+}
+
+#[test]
+fn r21_masks_and_keys_are_the_runtimes_own_random_numbers() {
+    let run = || {
+        let runtime = MockRuntime::seeded(7);
+        runtime.clone().block_on(async move {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                let request = peer.accept_websocket().await;
+                let mut masks = Vec::new();
+                for _ in 0..20 {
+                    masks.extend(peer.frame().await.mask.unwrap());
+                }
+                let key = request.header("sec-websocket-key").unwrap().to_owned();
+                (key, masks)
+            });
+            let mut link = open(&runtime, WebSocket::default(), |_| {}).await.unwrap();
+            let batch = vec![message("x"); 20];
+            link.sender.send(batch.into()).await.unwrap();
+            script.await
+        })
+    };
+    let (key, masks) = run();
+    // Not of a generator that is seeded with one: it could be worked out from the key.
+    let runtime = MockRuntime::seeded(7);
+    let numbers = [(); 20].map(|()| runtime.random().to_ne_bytes()).concat();
+    let drawn = |bytes: &[u8]| numbers.windows(bytes.len()).any(|window| window == bytes);
+    assert!(drawn(&masks), "{masks:?} are not in {numbers:?}");
+    assert!(drawn(&STANDARD.decode(&key).unwrap()), "{key}");
+    assert_eq!(run(), (key, masks), "they follow from the test's seed");
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl Transport for WebSocket {
         let state = State::new(
             Io::new(stream, self.read_buffer_size),
             frames,
-            FrameWriter::new(runtime.random(), self.write_buffer_size),
+            FrameWriter::new(Arc::clone(runtime), self.write_buffer_size),
         );
         let shared = Arc::new(Mutex::new(state));
         let sender = Sender {
