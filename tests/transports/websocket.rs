@@ -955,6 +955,118 @@ fn what_breaks_a_protocol_is_an_error_behind_the_good_packets() {
 }
 
 #[test]
+fn r22_a_server_that_breaks_a_protocol_is_told_why_in_a_close_frame() {
+    under_both_orders(async |runtime| {
+        let long = "x".repeat(3001);
+        let mut cases = vec![
+            (vec![FIN | TEXT, 0x80 | 2, 0, 0, 0, 0, b'4', b'x'], 1002_u16),
+            (frame(PING, [b'x'; 126]), 1002),
+            (frame(CONTINUATION, "4x"), 1002),
+            ([fragment(TEXT, "4"), frame(BINARY, "x")].concat(), 1002),
+            (frame(CLOSE, b"\x03"), 1002),
+            (frame(CLOSE, b"\x03\xe8\xff"), 1007),
+            (frame(TEXT, b"4\xff"), 1007),
+            (frame(TEXT, b"\xff"), 1007),
+            (frame(TEXT, b"4\xc3"), 1007),
+            (fragment(TEXT, b"4\xff"), 1007),
+            ([fragment(TEXT, b"4\xc3"), fragment(0, "x")].concat(), 1007),
+            ([fragment(TEXT, b"4\xc3"), frame(0, "")].concat(), 1007),
+            (frame_head(FIN | BINARY, 5000), 1009),
+            (frame_head(FIN | TEXT, usize::MAX), 1009),
+            (frame(BINARY, &long), 1009),
+            (frame(TEXT, format!("4{long}")), 1009),
+            (frame(TEXT, format!("b{}AA==", "AAAA".repeat(1000))), 1009),
+            (
+                [fragment(BINARY, &long), frame_head(0, 2000)].concat(),
+                1009,
+            ),
+            // Of Engine.IO, not of WebSocket.
+            (frame(TEXT, ""), 1002),
+            (frame(TEXT, "9"), 1002),
+            (frame(TEXT, "b***"), 1002),
+        ];
+        for bit in [0x10, 0x20, 0x40] {
+            cases.push((fragment(FIN | bit | TEXT, "4x"), 1002));
+            cases.push((fragment(FIN | bit | PING, "x"), 1002));
+            cases.push((fragment(FIN | bit | CLOSE, ""), 1002));
+        }
+        for opcode in (3..8).chain(11..16) {
+            cases.push((frame(opcode, ""), 1002));
+        }
+        for opcode in [CLOSE, PING, PONG] {
+            cases.push((fragment(opcode, ""), 1002));
+        }
+        let limits = Limits::default().message(3000);
+        for (bytes, code) in cases {
+            for before in [Vec::new(), frame(TEXT, "4good")] {
+                let (mut link, mut peer) =
+                    websocket_with(&runtime, |request| request.limits = limits).await;
+                peer.write([&before[..], &bytes].concat()).await;
+                let mut recv = async || {
+                    let received = link.receiver.recv().now_or_never();
+                    received.expect("no need to wait")
+                };
+                if !before.is_empty() {
+                    assert_eq!(recv().await.unwrap(), [message("good")]);
+                    // The session goes on until its user has heard of the fault.
+                    assert!(peer.read_some(1).now_or_never().is_none());
+                }
+                recv().await.unwrap_err();
+                drop(link);
+                let close = peer.frame().await;
+                let start = bytes[..bytes.len().min(20)].escape_ascii();
+                assert!(
+                    is_message(&close, CLOSE, code.to_be_bytes()),
+                    "{start}: {close:?}"
+                );
+                assert_eq!(peer.read_to_end().await, b"", "{start}");
+            }
+        }
+    });
+}
+
+#[test]
+fn r22_a_fault_is_an_error_at_once_though_its_close_frame_can_not_leave() {
+    under_both_orders(async |runtime| {
+        let (link, mut peer) = websocket(&runtime).await;
+        let Link {
+            mut sender,
+            mut receiver,
+            ..
+        } = link;
+        let data = vec![7; 3 * PIPE];
+        let expected = data.clone();
+        let sent = spawn(&runtime, async move {
+            sender.send(vec![message(data)].into()).await.unwrap();
+            sender
+        });
+        settle(&runtime).await;
+        peer.write(frame(CONTINUATION, "x")).await;
+        let error = receiver.recv().now_or_never().expect("no need to wait");
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::WebSocket);
+        // The send is not held up either, and the close frame never cuts its frame.
+        assert!(is_message(&peer.frame().await, BINARY, expected));
+        let close = peer.frame().await;
+        assert!(is_message(&close, CLOSE, 1002_u16.to_be_bytes()));
+        drop(sent.await);
+    });
+}
+
+#[test]
+fn r22_there_is_one_close_frame_though_the_fault_comes_behind_a_goodbye() {
+    under_both_orders(async |runtime| {
+        let (mut link, mut peer) = websocket(&runtime).await;
+        peer.write([frame(CLOSE, b"\x03\xe8"), frame(TEXT, "4late")].concat())
+            .await;
+        assert_eq!(link.receiver.recv().await.unwrap(), [Packet::Close]);
+        link.receiver.recv().await.unwrap_err();
+        drop(link);
+        assert!(is_message(&peer.frame().await, CLOSE, b"\x03\xe8"));
+        assert_eq!(peer.read_to_end().await, b"");
+    });
+}
+
+#[test]
 fn a_message_above_its_limit_is_an_error_that_names_it_before_its_bytes_come() {
     under_some_orders(async |runtime| {
         let limits = Limits::default().message(3000);

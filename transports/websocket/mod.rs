@@ -1,5 +1,6 @@
 //! WebSocket: a frame for each packet, over any stream.
 
+mod fault;
 mod frames;
 mod handshake;
 mod io;
@@ -8,15 +9,15 @@ mod state;
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use async_tungstenite::tungstenite;
 use engineio_client::codec::{decode_binary, decode_text_frame};
 use engineio_client::{
-    Activity, Batch, Error, ErrorKind, Framing, Limit, Limits, Link, OpenRequest, Packet,
-    PacketReceiver, PacketSender, PeerClose, Runtime, Transport, async_trait,
+    Activity, Batch, Error, ErrorKind, Framing, Limits, Link, OpenRequest, Packet, PacketReceiver,
+    PacketSender, PeerClose, Runtime, Transport, async_trait,
 };
 
+use self::fault::Fault;
 use self::frames::FrameWriter;
 use self::io::Io;
 use self::reader::{FrameReader, Incoming};
@@ -116,7 +117,7 @@ impl Transport for WebSocket {
             activity: request.activity,
             collector: Collector {
                 limits,
-                error: None,
+                fault: None,
                 hint: 0,
             },
             seen: 0,
@@ -146,7 +147,7 @@ struct Receiver {
 struct Collector {
     limits: Limits,
     /// What came behind the packets returned last.
-    error: Option<Error>,
+    fault: Option<Fault>,
     /// How many packets came last time.
     hint: usize,
 }
@@ -175,10 +176,10 @@ impl PacketReceiver for Receiver {
 
 impl Receiver {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Vec<Packet>, Error>> {
-        if let Some(error) = self.collector.error.take() {
-            return Poll::Ready(Err(error));
-        }
         let mut state = lock(&self.shared);
+        if let Some(fault) = self.collector.fault.take() {
+            return Poll::Ready(Err(state.fail(fault)));
+        }
         state.reader.clone_from(cx.waker());
         let (packets, waits) = self.collector.collect(&mut state, cx);
         // A pong or a close may have to be written. A send that is under way takes it along, if the session
@@ -187,15 +188,15 @@ impl Receiver {
             state.write_beside();
         }
         let read = state.io.bytes_read();
-        drop(state);
         if !packets.is_empty() {
             self.seen = read;
             self.collector.remember(packets.len());
             return Poll::Ready(Ok(packets));
         }
-        if let Some(error) = self.collector.error.take() {
-            return Poll::Ready(Err(error));
+        if let Some(fault) = self.collector.fault.take() {
+            return Poll::Ready(Err(state.fail(fault)));
         }
+        drop(state);
         if read != self.seen {
             self.seen = read;
             self.activity.mark();
@@ -220,11 +221,11 @@ impl Collector {
             let decoded = match state.frames.next() {
                 Ok(Some(Incoming::Text(text))) => {
                     bytes = bytes.saturating_add(text.len());
-                    decode_text_frame(text, &self.limits)
+                    decode_text_frame(text, &self.limits).map_err(Fault::packet)
                 }
                 Ok(Some(Incoming::Binary(data))) => {
                     bytes = bytes.saturating_add(data.len());
-                    decode_binary(data, &self.limits)
+                    decode_binary(data, &self.limits).map_err(Fault::packet)
                 }
                 Ok(Some(Incoming::Ping(data))) => {
                     state.pong(&data);
@@ -243,13 +244,10 @@ impl Collector {
                         emptied = is_little;
                         continue;
                     }
-                    Poll::Ready(Err(error)) => Err(error),
+                    Poll::Ready(Err(error)) => Err(Fault::lost(error)),
                     Poll::Pending => return (packets, true),
                 },
-                Err(error) => {
-                    state.end();
-                    Err(frame_error(error, &self.limits))
-                }
+                Err(error) => Err(Fault::frame(error, &self.limits)),
             };
             match decoded {
                 Ok(packet) => {
@@ -258,8 +256,8 @@ impl Collector {
                     }
                     packets.push(packet);
                 }
-                Err(error) => {
-                    self.error = Some(error);
+                Err(fault) => {
+                    self.fault = Some(fault);
                     break;
                 }
             }
@@ -327,10 +325,13 @@ impl Sender {
             if io.bytes_written() != before {
                 self.activity.mark_sent();
             }
-            match ready!(written) {
-                Ok(()) if more => {}
-                Ok(()) => break Ok(()),
-                Err(error) => break Err(error),
+            match written {
+                Poll::Ready(Ok(())) if more => {}
+                Poll::Ready(sent) => break sent,
+                Poll::Pending => {
+                    state.sender.clone_from(cx.waker());
+                    return Poll::Pending;
+                }
             }
         };
         state.sending = false;
@@ -343,22 +344,5 @@ impl Sender {
                 Error::new(ErrorKind::Ended, message).with_source(error)
             })
         }))
-    }
-}
-
-fn frame_error(error: tungstenite::Error, limits: &Limits) -> Error {
-    match error {
-        tungstenite::Error::Capacity(_) => {
-            let message = format!("a message of more than {} bytes", limits.message);
-            Error::new(ErrorKind::Limit, message).with_limit(Limit::MessageSize)
-        }
-        tungstenite::Error::Utf8(_) => {
-            Error::new(ErrorKind::Protocol, "a text frame that is not UTF-8")
-        }
-        error => Error::new(
-            ErrorKind::WebSocket,
-            "the server broke the WebSocket protocol",
-        )
-        .with_source(error),
     }
 }
