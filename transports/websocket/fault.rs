@@ -21,13 +21,9 @@ impl Fault {
     }
 
     /// A frame breaks the WebSocket protocol, or is too long.
-    pub(super) fn frame(error: tungstenite::Error, limits: &Limits) -> Self {
+    pub(super) fn frame(error: tungstenite::Error, is_first: bool, limits: &Limits) -> Self {
         let (error, code) = match error {
-            tungstenite::Error::Capacity(_) => {
-                let message = format!("a message of more than {} bytes", limits.message);
-                let error = Error::new(ErrorKind::Limit, message).with_limit(Limit::MessageSize);
-                (error, CloseCode::Size)
-            }
+            tungstenite::Error::Capacity(_) => (too_long(is_first, limits), CloseCode::Size),
             tungstenite::Error::Utf8(_) => {
                 let error = Error::new(ErrorKind::Protocol, "a text frame that is not UTF-8");
                 (error, CloseCode::Invalid)
@@ -59,4 +55,15 @@ impl Fault {
             code: Some(code),
         }
     }
+}
+
+/// The first message may be as long as either limit allows: until it has come, it can be an open packet.
+fn too_long(is_first: bool, limits: &Limits) -> Error {
+    let (what, most, limit) = if is_first && limits.head > limits.message {
+        ("an open packet", limits.head, Limit::HeadSize)
+    } else {
+        ("a message", limits.message, Limit::MessageSize)
+    };
+    let message = format!("{what} of more than {most} bytes");
+    Error::new(ErrorKind::Limit, message).with_limit(limit)
 }

@@ -102,7 +102,11 @@ impl Transport for WebSocket {
             .await?;
         let (stream, rest) = handshake::shake_hands(runtime, dialed.stream, &request).await?;
         let limits = request.limits;
-        let mut frames = FrameReader::new(longest_frame(&limits));
+        let longest = longest_frame(&limits);
+        let opens = request.sid.is_none();
+        // The open packet has a limit of its own, and its type takes a byte.
+        let longest_first = opens.then(|| longest.max(limits.head.saturating_add(1)));
+        let mut frames = FrameReader::new(longest, longest_first);
         frames.feed(&rest);
         let state = State::new(
             Io::new(stream, self.read_buffer_size),
@@ -128,13 +132,18 @@ impl Transport for WebSocket {
     }
 }
 
-/// A text frame holds the packet's type, too; base64 in one is longer than what it says.
+/// A text frame holds the packet's type, too; base64 in one is longer than what it says. The limit of
+/// messages does not apply to the protocol's own packets.
 fn longest_frame(limits: &Limits) -> usize {
     limits
         .message
         .saturating_add(limits.message / 3)
         .saturating_add(8)
+        .max(LONGEST_PING)
 }
+
+/// The longest packet of the protocol's own: its type, and the 125 bytes that a ping may have.
+const LONGEST_PING: usize = 126;
 
 /// The half that receives.
 struct Receiver {
@@ -249,7 +258,10 @@ impl Collector {
                     Poll::Ready(Err(error)) => Err(Fault::lost(error)),
                     Poll::Pending => return (packets, true),
                 },
-                Err(error) => Err(Fault::frame(error, &self.limits)),
+                Err(error) => {
+                    let first = state.frames.awaits_first();
+                    Err(Fault::frame(error, first, &self.limits))
+                }
             };
             match decoded {
                 Ok(packet) => {
