@@ -185,10 +185,6 @@ impl Runtime for SingleThread {
         task.wake();
     }
 
-    fn random(&self) -> u64 {
-        fastrand::u64(..)
-    }
-
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let host = host.to_owned();
         Self::unblock(move || Ok((host, port).to_socket_addrs()?.collect())).await

@@ -292,10 +292,6 @@ impl Runtime for Background {
         }
     }
 
-    fn random(&self) -> u64 {
-        fastrand::u64(..)
-    }
-
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let runtime = self.runtime.as_ref().map_err(Missing::error)?;
         runtime.resolve(host, port).await

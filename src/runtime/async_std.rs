@@ -52,10 +52,6 @@ impl Runtime for AsyncStd {
         ::async_std::task::spawn(task);
     }
 
-    fn random(&self) -> u64 {
-        fastrand::u64(..)
-    }
-
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         Ok((host, port).to_socket_addrs().await?.collect())
     }

@@ -16,6 +16,7 @@ mod connection;
     reason = "what a test does wrong is told by a panic, and nothing comes from outside"
 )]
 pub mod mock;
+mod random;
 #[cfg(feature = "smol")]
 mod smol;
 #[cfg(feature = "tokio")]

@@ -91,10 +91,6 @@ impl Runtime for Smol {
         }
     }
 
-    fn random(&self) -> u64 {
-        fastrand::u64(..)
-    }
-
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         ::smol::net::resolve((host, port)).await
     }

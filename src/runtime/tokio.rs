@@ -136,10 +136,6 @@ impl Runtime for Tokio {
         }
     }
 
-    fn random(&self) -> u64 {
-        fastrand::u64(..)
-    }
-
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         Ok(::tokio::net::lookup_host((host, port)).await?.collect())
     }

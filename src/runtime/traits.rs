@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 
 use super::connection::{Address, BoxedStream};
+use super::random::system_random;
 
 /// What the client needs of a runtime: a clock, timers, tasks, names and connections.
 #[async_trait]
@@ -45,8 +46,15 @@ pub trait Runtime: Send + Sync + 'static {
     /// Runs a task in the background.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 
-    /// A number that is different each time, for cache-busters, masks and keys. Tests seed it.
-    fn random(&self) -> u64;
+    /// A number that nobody outside of the program can predict: masks and keys of websockets are made of
+    /// it (RFC 6455, 5.3), and cache-busters.
+    ///
+    /// By default it comes from the operating system, in blocks of 1 KiB for each thread. A runtime of
+    /// one's own should override it for tests alone, with a generator that the test seeds, as
+    /// `MockRuntime` does. It is called while a connection is locked, once for two frames that are sent.
+    fn random(&self) -> u64 {
+        system_random()
+    }
 
     /// The addresses of a host, best first.
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;

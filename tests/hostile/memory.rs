@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::server::{
-    self, BINARY, CONTINUATION, FIN, OPEN, PING, Peer, Server, TEXT, fragment, frame, frame_head,
+    self, BINARY, CONTINUATION, FIN, OPEN, PING, PONG, Peer, Server, TEXT, fragment, frame,
+    frame_head,
 };
 
 /// The most memory, in KiB.
@@ -418,6 +419,28 @@ fn small_messages_that_nobody_prints() {
         server.hold(peer);
         Ok(())
     });
+}
+
+/// A short message, and with it what fills the rest of a read and is not kept.
+fn r20_short_messages_that_nobody_prints(among: Vec<u8>) {
+    let patience = Duration::from_secs(1);
+    let message = frame(TEXT, format!("4{}", "x".repeat(60)));
+    bounded_unread(WEBSOCKET, move |server| {
+        let mut peer = server.open_websocket(OPEN)?;
+        peer.write_until_stalled([message, among].concat().repeat(4), patience)?;
+        server.hold(peer);
+        Ok(())
+    });
+}
+
+#[test]
+fn r20_short_messages_among_pongs_that_nobody_prints() {
+    r20_short_messages_that_nobody_prints(frame(PONG, [b'x'; 125]).repeat(513));
+}
+
+#[test]
+fn r20_short_messages_among_the_protocols_pings_that_nobody_prints() {
+    r20_short_messages_that_nobody_prints(frame(TEXT, format!("2{}", "x".repeat(125))).repeat(513));
 }
 
 #[cfg(feature = "compression")]

@@ -244,6 +244,7 @@ pub(crate) const TEXT: u8 = 1;
 pub(crate) const BINARY: u8 = 2;
 pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
 /// Set in the first byte of a message's last frame.
 pub(crate) const FIN: u8 = 0x80;
 

@@ -99,12 +99,25 @@ fn after_a_message(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     [&frame(TEXT, "4good"), bytes.as_ref()].concat()
 }
 
+/// The same, for which the client must give the connection up with this code in a close frame.
+fn refused(bytes: impl AsRef<[u8]>, code: u16) -> Case {
+    let bytes = bytes.as_ref().to_vec();
+    Case::websocket(move |server: &mut Server| {
+        let mut peer = server.open_websocket(OPEN)?;
+        peer.write(bytes)?;
+        assert_eq!(peer.frame()?, (FIN | CLOSE, code.to_be_bytes().to_vec()));
+        peer.until_gone()
+    })
+}
+
 /// A frame that breaks the protocol: what came before is delivered.
 fn broken(bytes: impl AsRef<[u8]>, words: &'static str) -> Case {
-    said(after_a_message(bytes)).delivers(["good"]).breaks(
-        ErrorKind::WebSocket,
-        &["broke the WebSocket protocol", words],
-    )
+    refused(after_a_message(bytes), 1002)
+        .delivers(["good"])
+        .breaks(
+            ErrorKind::WebSocket,
+            &["broke the WebSocket protocol", words],
+        )
 }
 
 // What connections can do.
@@ -226,7 +239,7 @@ fn a_message_within_another() -> Case {
 }
 
 fn no_utf_8(bytes: impl AsRef<[u8]>) -> Case {
-    said(after_a_message(bytes))
+    refused(after_a_message(bytes), 1007)
         .delivers(["good"])
         .breaks(ErrorKind::Protocol, &["not UTF-8"])
 }
@@ -246,7 +259,7 @@ fn a_surrogate() -> Case {
 fn a_message_above_its_limit() -> Case {
     let good = frame(TEXT, format!("4{}", "a".repeat(1000)));
     let bad = frame(TEXT, format!("4{}", "b".repeat(1001)));
-    said([good, bad].concat())
+    refused([good, bad].concat(), 1009)
         .max_message(1000)
         .delivers(["a".repeat(1000)])
         .breaks(
@@ -257,13 +270,13 @@ fn a_message_above_its_limit() -> Case {
 
 /// Told from the head alone.
 fn a_length_that_is_huge() -> Case {
-    said(after_a_message(frame_head(FIN | TEXT, 1 << 40)))
+    refused(after_a_message(frame_head(FIN | TEXT, 1 << 40)), 1009)
         .delivers(["good"])
         .breaks(ErrorKind::Limit, &["(limit max_message_size)"])
 }
 
 fn a_length_with_its_highest_bit() -> Case {
-    said(after_a_message(frame_head(FIN | BINARY, u64::MAX)))
+    refused(after_a_message(frame_head(FIN | BINARY, u64::MAX)), 1009)
         .delivers(["good"])
         .breaks(ErrorKind::Limit, &["(limit max_message_size)"])
 }
@@ -309,7 +322,7 @@ fn a_close_frame_with_a_code_that_is_none() -> Case {
 }
 
 fn a_close_frame_whose_reason_is_not_utf_8() -> Case {
-    said(after_a_message(frame(CLOSE, b"\x03\xe8\xff\xff")))
+    refused(after_a_message(frame(CLOSE, b"\x03\xe8\xff\xff")), 1007)
         .delivers(["good"])
         .breaks(ErrorKind::Protocol, &["not UTF-8"])
 }

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engineio_client::runtime::mock::{MemoryStream, duplex};
 use engineio_client::runtime::{Address, BoxedStream};
-use engineio_client::transports::WebSocket;
+use engineio_client::transports::{Polling, WebSocket};
 use engineio_client::{
-    Activity, Error, ErrorKind, Framing, Limits, Link, MockRuntime, OpenRequest, Packet, Runtime,
-    Transport, async_trait,
+    Activity, Error, ErrorKind, Framing, Limits, Link, Message, MockRuntime, OpenRequest, Packet,
+    Runtime, Transport, async_trait,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, join};
@@ -24,6 +26,14 @@ use crate::{message, open};
 /// A link to a server that has agreed.
 async fn websocket(runtime: &MockRuntime) -> (Link, Peer) {
     websocket_with(runtime, |_| {}).await
+}
+
+/// A link that takes over a session, so that its first packet is not the open packet.
+fn behind_the_open_packet(limits: Limits) -> impl FnOnce(&mut OpenRequest) {
+    move |request| {
+        request.sid = Some("s".into());
+        request.limits = limits;
+    }
 }
 
 async fn websocket_with(
@@ -336,6 +346,186 @@ fn a_handshake_may_have_many_headers_and_be_written_in_many_ways() {
 }
 
 #[test]
+fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() {
+    under_some_orders(async |runtime| {
+        let wrong = "\r\nSec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let many = "h2c, ".repeat(1000);
+        for (from, to, words) in [
+            (
+                "\r\n\r\n",
+                format!("{wrong}\r\n\r\n"),
+                "more than one Sec-WebSocket-Accept",
+            ),
+            (
+                "\r\nUpgrade",
+                format!("{wrong}\r\nUpgrade"),
+                "more than one Sec-WebSocket-Accept",
+            ),
+            (
+                "Sec-WebSocket-Accept: ",
+                "X: ".into(),
+                "no Sec-WebSocket-Accept",
+            ),
+            (
+                "websocket\r\n",
+                "h2c, websocket\r\n".into(),
+                "Upgrade of the answer is \"h2c, websocket\"",
+            ),
+            (
+                "websocket\r\n",
+                "websocket, h2c\r\n".into(),
+                "Upgrade of the answer is \"websocket, h2c\"",
+            ),
+            (
+                "websocket\r\n",
+                "websocket\r\nUpgrade: h2c\r\n".into(),
+                "\"websocket, h2c\"",
+            ),
+            (
+                "websocket\r\n",
+                "websocket\r\nUpgrade: websocket\r\n".into(),
+                "\"websocket, websocket\"",
+            ),
+            (
+                "websocket\r\n",
+                format!("{many}websocket\r\n"),
+                "Upgrade of the answer is \"h2c, ",
+            ),
+            (
+                "websocket\r\n",
+                "\r\n".into(),
+                "Upgrade of the answer is \"\"",
+            ),
+            (
+                "Connection: Upgrade",
+                "Connection: upgrades, close".into(),
+                "no \"Connection: Upgrade\"",
+            ),
+            (
+                "Connection: Upgrade",
+                "Connection: ".into(),
+                "no \"Connection: Upgrade\"",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Extensions: \r\n\r\n".into(),
+                "extension",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: v9\r\n\r\n".into(),
+                "not asked for",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: V1\r\n\r\n".into(),
+                "not asked for",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: \r\n\r\n".into(),
+                "not asked for",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: v1, v2\r\n\r\n".into(),
+                "not one protocol",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: v1\r\nSec-WebSocket-Protocol: v1\r\n\r\n".into(),
+                "not one protocol",
+            ),
+            // What the protocol allows.
+            (
+                "Connection: Upgrade",
+                "Connection: keep-alive\r\nconnection: x, UPGRADE".into(),
+                "",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: v2\r\n\r\n".into(),
+                "",
+            ),
+        ] {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                let answer = switching(&peer.request().await);
+                peer.write(answer.replace(from, &to)).await;
+                peer
+            });
+            let edit = |request: &mut OpenRequest| {
+                let asked = "v1, v2".parse().unwrap();
+                request.headers.append("sec-websocket-protocol", asked);
+            };
+            let opened = open(&runtime, WebSocket::default(), edit).await;
+            script.await;
+            if words.is_empty() {
+                opened.unwrap();
+                continue;
+            }
+            let error = opened.unwrap_err();
+            let report = error.report();
+            assert_eq!(error.kind(), ErrorKind::WebSocket, "{report}");
+            assert!(report.contains(words) && report.len() < 200, "{report}");
+        }
+    });
+}
+
+#[test]
+fn r17_header_names_have_capitals() {
+    under_both_orders(async |runtime| {
+        let edit = |request: &mut OpenRequest| {
+            for name in ["x-api-key", "sec-websocket-protocol", "cookie", "origin"] {
+                request.headers.append(name, "v".parse().unwrap());
+            }
+        };
+        let expected = ["Host", "User-Agent", "X-Api-Key", "Cookie", "Origin"];
+        let of_websocket = [
+            "Connection",
+            "Upgrade",
+            "Sec-WebSocket-Key",
+            "Sec-WebSocket-Version",
+        ];
+        for (is_websocket, posts) in [(true, false), (false, false), (false, true)] {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                String::from_utf8(peer.read_some(4096).await).unwrap()
+            });
+            if is_websocket {
+                drop(open(&runtime, WebSocket::default(), edit).await);
+            } else {
+                let mut link = open(&runtime, Polling::default(), edit).await.unwrap();
+                if posts {
+                    let batch = vec![message("x")].into();
+                    link.sender.send(batch).await.unwrap_err();
+                } else {
+                    link.receiver.recv().await.unwrap_err();
+                }
+            }
+            let head = script.await;
+            let names = head
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.split_once(": "));
+            let names: Vec<&str> = names.map(|(name, _)| name).collect();
+            let of_websocket = of_websocket.iter().filter(|_| is_websocket);
+            for name in expected.iter().chain(of_websocket) {
+                assert!(names.contains(name), "{name} is not in {names:?}");
+            }
+            for word in names.iter().flat_map(|name| name.split('-')) {
+                assert!(
+                    word.starts_with(|c: char| c.is_ascii_uppercase()),
+                    "{names:?}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
 fn a_server_that_refuses_a_websocket_is_quoted() {
     // engine.io-client: socket.js:265
     under_some_orders(async |runtime| {
@@ -391,6 +581,62 @@ fn a_server_that_refuses_a_websocket_is_quoted() {
                     !report.contains("secret") && !report.contains('<'),
                     "{report}"
                 );
+            }
+        }
+    });
+}
+
+#[test]
+fn r5_a_refusal_is_told_as_soon_as_it_is_complete_though_the_connection_stays() {
+    under_some_orders(async |runtime| {
+        for (answer, words) in [
+            (
+                "400 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n",
+                ": no",
+            ),
+            (
+                "400 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "400",
+            ),
+            (
+                "400 No\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: Chunked\r\nContent-Length: 9\r\n\r\n\
+                 2;x=y\r\nno\r\n00;z\r\nTrailer: x\r\n\r\n",
+                ": no",
+            ),
+            (
+                "400 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno!\r\n",
+                "400",
+            ),
+            ("400 No\r\nTransfer-Encoding: chunked\r\n\r\n<html>", "400"),
+            ("400 No\r\nContent-Length: 2\r\n\r\nno", ": no"),
+            (
+                "400 No\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nno",
+                ": no",
+            ),
+            ("400 No\r\nContent-Length: 2\r\n\r\nno, and more", ": no"),
+            ("400 No\r\nContent-Length: 0\r\n\r\n", "400"),
+            ("204 No\r\n\r\n", "204"),
+            ("304 No\r\nContent-Length: 10\r\n\r\n", "304"),
+        ] {
+            for size in [1, 3, usize::MAX] {
+                let mut server = Server::new(&runtime);
+                let before = runtime.now();
+                let script = spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    peer.request().await;
+                    let answer = format!("HTTP/1.1 {answer}");
+                    peer.write_pieces(&answer, size.min(answer.len())).await;
+                    peer
+                });
+                let error = open(&runtime, WebSocket::default(), |_| {})
+                    .await
+                    .unwrap_err();
+                assert_eq!(runtime.now(), before, "{answer:?}");
+                assert_eq!(error.kind(), ErrorKind::Status);
+                let report = error.report();
+                assert!(report.contains(words), "{report}");
+                assert!(!report.contains("more"), "{report}");
+                script.await;
             }
         }
     });
@@ -763,31 +1009,123 @@ impl Runtime for Wide {
     }
 }
 
+/// A link to a server that has agreed and written this, all of which has come.
+async fn wide_websocket(runtime: &MockRuntime, bytes: Vec<u8>) -> (Link, Peer) {
+    let (left, right) = duplex(bytes.len() + 1024);
+    let wide: Arc<dyn Runtime> = Arc::new(Wide {
+        runtime: runtime.clone(),
+        stream: Mutex::new(Some(left)),
+    });
+    let request = OpenRequest::new(
+        "websocket",
+        "http://10.0.0.1/engine.io/".parse().unwrap(),
+        Activity::new(Arc::clone(&wide)),
+    );
+    let mut peer = Peer::new(runtime, right);
+    let script = spawn(runtime, async move {
+        peer.accept_websocket().await;
+        peer.write(bytes).await;
+        peer
+    });
+    let link = WebSocket::default().open(&wide, request).await.unwrap();
+    (link, script.await)
+}
+
+#[test]
+fn r19_frames_that_yield_no_message_take_many_turns() {
+    under_both_orders(async |runtime| {
+        const COUNT: usize = 50_000;
+        let text = fragment(TEXT, "4");
+        for (start, again, rest) in [
+            (text.clone(), fragment(CONTINUATION, ""), frame(0, "x")),
+            (text, fragment(CONTINUATION, "x"), frame(0, "x")),
+            (fragment(BINARY, ""), fragment(0, ""), frame(0, "x")),
+            (Vec::new(), frame(PING, ""), frame(TEXT, "4x")),
+            (Vec::new(), frame(PONG, "x"), frame(TEXT, "4x")),
+        ] {
+            let bytes = [start, again.repeat(COUNT), rest].concat();
+            let (mut link, _peer) = wide_websocket(&runtime, bytes).await;
+            let mut recv = link.receiver.recv();
+            let mut turns = 1;
+            while (&mut recv).now_or_never().is_none() {
+                turns += 1;
+            }
+            assert!(turns >= COUNT / 1024, "{again:?}: {turns} turns");
+        }
+    });
+}
+
+#[test]
+fn r19_a_long_message_is_read_in_many_turns() {
+    under_both_orders(async |runtime| {
+        let part = fragment(CONTINUATION, [7; 100_000]);
+        let bytes = [fragment(BINARY, ""), part.repeat(200), frame(0, "")].concat();
+        let (mut link, _peer) = wide_websocket(&runtime, bytes).await;
+        let mut recv = link.receiver.recv();
+        let mut turns = 1;
+        while (&mut recv).now_or_never().is_none() {
+            turns += 1;
+        }
+        assert!(turns >= 15, "{turns} turns for 20 MB");
+    });
+}
+
+#[test]
+fn r20_messages_among_other_frames_do_not_keep_the_buffer_they_came_in() {
+    under_both_orders(async |runtime| {
+        let data = frame(BINARY, [7; 60]);
+        for (rest, shared) in [
+            (data.clone(), true),
+            (frame(TEXT, "4".repeat(126)), true),
+            (frame(PONG, [7; 125]), false),
+            (frame(PING, [7; 125]), false),
+            // Engine.IO's own pings, and base64, are not kept as they came.
+            (frame(TEXT, "2".repeat(126)), false),
+            (frame(TEXT, "b".repeat(125)), false),
+            (
+                [fragment(BINARY, [7; 100]), frame(CONTINUATION, [7; 100])].concat(),
+                false,
+            ),
+        ] {
+            let bytes = [data.repeat(2), rest.repeat(20)].concat();
+            let (mut link, _peer) = wide_websocket(&runtime, bytes).await;
+            let packets = link.receiver.recv().await.unwrap();
+            for packet in packets.iter().take(2) {
+                let Packet::Message(Message::Binary(message)) = packet else {
+                    panic!("{packet:?}");
+                };
+                assert_eq!(message.as_ref(), [7; 60]);
+                assert_eq!(message.is_unique(), !shared, "beside {:?}", &rest[..4]);
+            }
+        }
+    });
+}
+
+#[test]
+fn r20_a_fragment_at_the_end_of_a_read_does_not_keep_its_buffer() {
+    under_both_orders(async |runtime| {
+        let pongs = frame(PONG, [7; 125]).repeat(100);
+        let bytes = [pongs, fragment(BINARY, "x")].concat();
+        let (mut link, mut peer) = wide_websocket(&runtime, bytes).await;
+        assert!(link.receiver.recv().now_or_never().is_none());
+        peer.write(frame(CONTINUATION, "y")).await;
+        let packets = link.receiver.recv().await.unwrap();
+        let [Packet::Message(Message::Binary(message))] = <[Packet; 1]>::try_from(packets).unwrap()
+        else {
+            panic!("another packet");
+        };
+        assert_eq!(message, "xy");
+        let capacity = message.try_into_mut().unwrap().capacity();
+        assert!(capacity < 100, "{capacity} bytes are kept for two");
+    });
+}
+
 #[test]
 fn a_batch_holds_no_more_than_64_kib_beyond_its_first_packet() {
     under_some_orders(async |runtime| {
-        let (left, right) = duplex(1024 * 1024);
-        let wide: Arc<dyn Runtime> = Arc::new(Wide {
-            runtime: runtime.clone(),
-            stream: Mutex::new(Some(left)),
-        });
-        let request = OpenRequest::new(
-            "websocket",
-            "http://10.0.0.1/engine.io/".parse().unwrap(),
-            Activity::new(Arc::clone(&wide)),
-        );
-        let mut peer = Peer::new(&runtime, right);
-        let script = spawn(&runtime, async move {
-            peer.accept_websocket().await;
-            let frames = [(1, 100_000), (100, 7000), (1, 200_000), (1, 7000)];
-            for (count, length) in frames {
-                peer.write(frame(BINARY, vec![0; length]).repeat(count))
-                    .await;
-            }
-            peer
-        });
-        let mut link = WebSocket::default().open(&wide, request).await.unwrap();
-        script.await;
+        let frames = [(1, 100_000), (100, 7000), (1, 200_000), (1, 7000)];
+        let frames = frames.map(|(count, length)| frame(BINARY, vec![0; length]).repeat(count));
+        let (mut link, _peer) = wide_websocket(&runtime, frames.concat()).await;
         let mut count = 0;
         while count < 103 {
             let packets = link
@@ -861,6 +1199,118 @@ fn what_breaks_a_protocol_is_an_error_behind_the_good_packets() {
 }
 
 #[test]
+fn r22_a_server_that_breaks_a_protocol_is_told_why_in_a_close_frame() {
+    under_both_orders(async |runtime| {
+        let long = "x".repeat(3001);
+        let mut cases = vec![
+            (vec![FIN | TEXT, 0x80 | 2, 0, 0, 0, 0, b'4', b'x'], 1002_u16),
+            (frame(PING, [b'x'; 126]), 1002),
+            (frame(CONTINUATION, "4x"), 1002),
+            ([fragment(TEXT, "4"), frame(BINARY, "x")].concat(), 1002),
+            (frame(CLOSE, b"\x03"), 1002),
+            (frame(CLOSE, b"\x03\xe8\xff"), 1007),
+            (frame(TEXT, b"4\xff"), 1007),
+            (frame(TEXT, b"\xff"), 1007),
+            (frame(TEXT, b"4\xc3"), 1007),
+            (fragment(TEXT, b"4\xff"), 1007),
+            ([fragment(TEXT, b"4\xc3"), fragment(0, "x")].concat(), 1007),
+            ([fragment(TEXT, b"4\xc3"), frame(0, "")].concat(), 1007),
+            (frame_head(FIN | BINARY, 5000), 1009),
+            (frame_head(FIN | TEXT, usize::MAX), 1009),
+            (frame(BINARY, &long), 1009),
+            (frame(TEXT, format!("4{long}")), 1009),
+            (frame(TEXT, format!("b{}AA==", "AAAA".repeat(1000))), 1009),
+            (
+                [fragment(BINARY, &long), frame_head(0, 2000)].concat(),
+                1009,
+            ),
+            // Of Engine.IO, not of WebSocket.
+            (frame(TEXT, ""), 1002),
+            (frame(TEXT, "9"), 1002),
+            (frame(TEXT, "b***"), 1002),
+        ];
+        for bit in [0x10, 0x20, 0x40] {
+            cases.push((fragment(FIN | bit | TEXT, "4x"), 1002));
+            cases.push((fragment(FIN | bit | PING, "x"), 1002));
+            cases.push((fragment(FIN | bit | CLOSE, ""), 1002));
+        }
+        for opcode in (3..8).chain(11..16) {
+            cases.push((frame(opcode, ""), 1002));
+        }
+        for opcode in [CLOSE, PING, PONG] {
+            cases.push((fragment(opcode, ""), 1002));
+        }
+        let limits = Limits::default().message(3000);
+        for (bytes, code) in cases {
+            for before in [Vec::new(), frame(TEXT, "4good")] {
+                let (mut link, mut peer) =
+                    websocket_with(&runtime, behind_the_open_packet(limits)).await;
+                peer.write([&before[..], &bytes].concat()).await;
+                let mut recv = async || {
+                    let received = link.receiver.recv().now_or_never();
+                    received.expect("no need to wait")
+                };
+                if !before.is_empty() {
+                    assert_eq!(recv().await.unwrap(), [message("good")]);
+                    // The session goes on until its user has heard of the fault.
+                    assert!(peer.read_some(1).now_or_never().is_none());
+                }
+                recv().await.unwrap_err();
+                drop(link);
+                let close = peer.frame().await;
+                let start = bytes[..bytes.len().min(20)].escape_ascii();
+                assert!(
+                    is_message(&close, CLOSE, code.to_be_bytes()),
+                    "{start}: {close:?}"
+                );
+                assert_eq!(peer.read_to_end().await, b"", "{start}");
+            }
+        }
+    });
+}
+
+#[test]
+fn r22_a_fault_is_an_error_at_once_though_its_close_frame_can_not_leave() {
+    under_both_orders(async |runtime| {
+        let (link, mut peer) = websocket(&runtime).await;
+        let Link {
+            mut sender,
+            mut receiver,
+            ..
+        } = link;
+        let data = vec![7; 3 * PIPE];
+        let expected = data.clone();
+        let sent = spawn(&runtime, async move {
+            sender.send(vec![message(data)].into()).await.unwrap();
+            sender
+        });
+        settle(&runtime).await;
+        peer.write(frame(CONTINUATION, "x")).await;
+        let error = receiver.recv().now_or_never().expect("no need to wait");
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::WebSocket);
+        // The send is not held up either, and the close frame never cuts its frame.
+        assert!(is_message(&peer.frame().await, BINARY, expected));
+        let close = peer.frame().await;
+        assert!(is_message(&close, CLOSE, 1002_u16.to_be_bytes()));
+        drop(sent.await);
+    });
+}
+
+#[test]
+fn r22_there_is_one_close_frame_though_the_fault_comes_behind_a_goodbye() {
+    under_both_orders(async |runtime| {
+        let (mut link, mut peer) = websocket(&runtime).await;
+        peer.write([frame(CLOSE, b"\x03\xe8"), frame(TEXT, "4late")].concat())
+            .await;
+        assert_eq!(link.receiver.recv().await.unwrap(), [Packet::Close]);
+        link.receiver.recv().await.unwrap_err();
+        drop(link);
+        assert!(is_message(&peer.frame().await, CLOSE, b"\x03\xe8"));
+        assert_eq!(peer.read_to_end().await, b"");
+    });
+}
+
+#[test]
 fn a_message_above_its_limit_is_an_error_that_names_it_before_its_bytes_come() {
     under_some_orders(async |runtime| {
         let limits = Limits::default().message(3000);
@@ -892,7 +1342,7 @@ fn a_message_above_its_limit_is_an_error_that_names_it_before_its_bytes_come() {
             ),
         ] {
             let (mut link, mut peer) =
-                websocket_with(&runtime, |request| request.limits = limits).await;
+                websocket_with(&runtime, behind_the_open_packet(limits)).await;
             peer.write(&bytes).await;
             let received = link
                 .receiver
@@ -1164,6 +1614,38 @@ fn frames_are_masked_each_with_another_mask_and_have_the_shortest_length() {
         drop(link.receiver);
         assert_eq!(peer.read_to_end().await, b"");
     });
+}
+
+#[test]
+fn r21_masks_and_keys_are_the_runtimes_own_random_numbers() {
+    let run = || {
+        let runtime = MockRuntime::seeded(7);
+        runtime.clone().block_on(async move {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                let request = peer.accept_websocket().await;
+                let mut masks = Vec::new();
+                for _ in 0..20 {
+                    masks.extend(peer.frame().await.mask.unwrap());
+                }
+                let key = request.header("sec-websocket-key").unwrap().to_owned();
+                (key, masks)
+            });
+            let mut link = open(&runtime, WebSocket::default(), |_| {}).await.unwrap();
+            let batch = vec![message("x"); 20];
+            link.sender.send(batch.into()).await.unwrap();
+            script.await
+        })
+    };
+    let (key, masks) = run();
+    // Not of a generator that is seeded with one: it could be worked out from the key.
+    let runtime = MockRuntime::seeded(7);
+    let numbers = [(); 20].map(|()| runtime.random().to_ne_bytes()).concat();
+    let drawn = |bytes: &[u8]| numbers.windows(bytes.len()).any(|window| window == bytes);
+    assert!(drawn(&masks), "{masks:?} are not in {numbers:?}");
+    assert!(drawn(&STANDARD.decode(&key).unwrap()), "{key}");
+    assert_eq!(run(), (key, masks), "they follow from the test's seed");
 }
 
 #[test]

@@ -1,19 +1,41 @@
 //! Frames, written from a borrowed batch: so no message is copied but for the masking that a
 //! client owes, and a long one passes through a short buffer.
 
+use std::sync::Arc;
+
 use async_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
-use engineio_client::Batch;
 use engineio_client::codec::Frame;
+use engineio_client::{Batch, Runtime};
 
 pub(super) struct FrameWriter {
     batch: Option<Batch>,
     /// The packet under way, and how much of its data is encoded once its header is.
     next: usize,
     within: Option<Within>,
-    masks: fastrand::Rng,
+    masks: Masks,
     /// How many bytes are encoded before they are written.
     piece: usize,
+}
+
+/// Each mask must be unpredictable from all that were sent (RFC 6455, 5.3), or a page that chooses what
+/// is sent could choose the bytes on the wire. So there is no generator here, which could be worked out.
+struct Masks {
+    runtime: Arc<dyn Runtime>,
+    /// A random number makes two.
+    spare: Option<[u8; 4]>,
+}
+
+impl Masks {
+    #[inline]
+    fn next(&mut self) -> [u8; 4] {
+        if let Some(mask) = self.spare.take() {
+            return mask;
+        }
+        let [a, b, c, d, spare @ ..] = self.runtime.random().to_ne_bytes();
+        self.spare = Some(spare);
+        [a, b, c, d]
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -24,12 +46,15 @@ struct Within {
 }
 
 impl FrameWriter {
-    pub(super) fn new(seed: u64, piece: usize) -> Self {
+    pub(super) fn new(runtime: Arc<dyn Runtime>, piece: usize) -> Self {
         Self {
             batch: None,
             next: 0,
             within: None,
-            masks: fastrand::Rng::with_seed(seed),
+            masks: Masks {
+                runtime,
+                spare: None,
+            },
             piece,
         }
     }
@@ -52,7 +77,7 @@ impl FrameWriter {
 
     /// Appends a control frame. The next byte must not be one of a frame that was begun.
     pub(super) fn control(&mut self, output: &mut Vec<u8>, control: Control, payload: &[u8]) {
-        let mask = self.masks.u32(..).to_ne_bytes();
+        let mask = self.masks.next();
         write_header(output, OpCode::Control(control), payload.len(), mask);
         mask_into(output, payload, mask, 0);
     }
@@ -68,7 +93,7 @@ impl FrameWriter {
             let within = match self.within {
                 Some(within) => within,
                 None => {
-                    let mask = self.masks.u32(..).to_ne_bytes();
+                    let mask = self.masks.next();
                     write_header(output, opcode, length, mask);
                     let done = match prefix {
                         Some(byte) => {

@@ -1,22 +1,25 @@
 //! WebSocket: a frame for each packet, over any stream.
 
+mod fault;
 mod frames;
 mod handshake;
 mod io;
 mod reader;
+mod refusal;
+mod response;
 mod state;
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use async_tungstenite::tungstenite;
 use engineio_client::codec::{decode_binary, decode_text_frame};
 use engineio_client::{
-    Activity, Batch, Error, ErrorKind, Framing, Limit, Limits, Link, OpenRequest, Packet,
-    PacketReceiver, PacketSender, PeerClose, Runtime, Transport, async_trait,
+    Activity, Batch, Error, ErrorKind, Framing, Limits, Link, OpenRequest, Packet, PacketReceiver,
+    PacketSender, PeerClose, Runtime, Transport, async_trait,
 };
 
+use self::fault::Fault;
 use self::frames::FrameWriter;
 use self::io::Io;
 use self::reader::{FrameReader, Incoming};
@@ -99,12 +102,16 @@ impl Transport for WebSocket {
             .await?;
         let (stream, rest) = handshake::shake_hands(runtime, dialed.stream, &request).await?;
         let limits = request.limits;
-        let mut frames = FrameReader::new(longest_frame(&limits));
+        let longest = longest_frame(&limits);
+        let opens = request.sid.is_none();
+        // The open packet has a limit of its own, and its type takes a byte.
+        let longest_first = opens.then(|| longest.max(limits.head.saturating_add(1)));
+        let mut frames = FrameReader::new(longest, longest_first);
         frames.feed(&rest);
         let state = State::new(
             Io::new(stream, self.read_buffer_size),
             frames,
-            FrameWriter::new(runtime.random(), self.write_buffer_size),
+            FrameWriter::new(Arc::clone(runtime), self.write_buffer_size),
         );
         let shared = Arc::new(Mutex::new(state));
         let sender = Sender {
@@ -116,7 +123,7 @@ impl Transport for WebSocket {
             activity: request.activity,
             collector: Collector {
                 limits,
-                error: None,
+                fault: None,
                 hint: 0,
             },
             seen: 0,
@@ -125,13 +132,18 @@ impl Transport for WebSocket {
     }
 }
 
-/// A text frame holds the packet's type, too; base64 in one is longer than what it says.
+/// A text frame holds the packet's type, too; base64 in one is longer than what it says. The limit of
+/// messages does not apply to the protocol's own packets.
 fn longest_frame(limits: &Limits) -> usize {
     limits
         .message
         .saturating_add(limits.message / 3)
         .saturating_add(8)
+        .max(LONGEST_PING)
 }
+
+/// The longest packet of the protocol's own: its type, and the 125 bytes that a ping may have.
+const LONGEST_PING: usize = 126;
 
 /// The half that receives.
 struct Receiver {
@@ -146,7 +158,7 @@ struct Receiver {
 struct Collector {
     limits: Limits,
     /// What came behind the packets returned last.
-    error: Option<Error>,
+    fault: Option<Fault>,
     /// How many packets came last time.
     hint: usize,
 }
@@ -157,8 +169,10 @@ const MOST_BYTES: usize = 64 * 1024;
 /// So few are returned without another look at a socket that a read has emptied: some runtimes ask the
 /// system for that. More come from a server that is busy, and has sent others meanwhile.
 const FEW: usize = 8;
-/// And reads, or looks at messages and control frames, no more often than this before others get a turn.
+/// And reads, or looks at frames of any kind, no more often than this before others get a turn.
 const MOST_LOOKS: usize = 1024;
+/// And reads no more than about this, in bytes: copying them takes less than a millisecond.
+const MOST_READ: u64 = 1024 * 1024;
 
 #[async_trait]
 impl PacketReceiver for Receiver {
@@ -173,10 +187,10 @@ impl PacketReceiver for Receiver {
 
 impl Receiver {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Vec<Packet>, Error>> {
-        if let Some(error) = self.collector.error.take() {
-            return Poll::Ready(Err(error));
-        }
         let mut state = lock(&self.shared);
+        if let Some(fault) = self.collector.fault.take() {
+            return Poll::Ready(Err(state.fail(fault)));
+        }
         state.reader.clone_from(cx.waker());
         let (packets, waits) = self.collector.collect(&mut state, cx);
         // A pong or a close may have to be written. A send that is under way takes it along, if the session
@@ -185,15 +199,15 @@ impl Receiver {
             state.write_beside();
         }
         let read = state.io.bytes_read();
-        drop(state);
         if !packets.is_empty() {
             self.seen = read;
             self.collector.remember(packets.len());
             return Poll::Ready(Ok(packets));
         }
-        if let Some(error) = self.collector.error.take() {
-            return Poll::Ready(Err(error));
+        if let Some(fault) = self.collector.fault.take() {
+            return Poll::Ready(Err(state.fail(fault)));
         }
+        drop(state);
         if read != self.seen {
             self.seen = read;
             self.activity.mark();
@@ -213,38 +227,40 @@ impl Collector {
         let mut packets = Vec::new();
         let mut bytes = 0_usize;
         let mut emptied = false;
+        let read_before = state.io.bytes_read();
         for _ in 0..MOST_LOOKS {
             let decoded = match state.frames.next() {
                 Ok(Some(Incoming::Text(text))) => {
                     bytes = bytes.saturating_add(text.len());
-                    decode_text_frame(text, &self.limits)
+                    decode_text_frame(text, &self.limits).map_err(Fault::packet)
                 }
                 Ok(Some(Incoming::Binary(data))) => {
                     bytes = bytes.saturating_add(data.len());
-                    decode_binary(data, &self.limits)
+                    decode_binary(data, &self.limits).map_err(Fault::packet)
                 }
                 Ok(Some(Incoming::Ping(data))) => {
                     state.pong(&data);
                     continue;
                 }
-                Ok(Some(Incoming::Pong)) => continue,
+                Ok(Some(Incoming::Pong | Incoming::Fragment)) => continue,
                 Ok(Some(Incoming::Close(close))) => {
                     state.answer_close(close);
                     packets.push(Packet::Close);
                     break;
                 }
                 Ok(None) if emptied && (1..FEW).contains(&packets.len()) => break,
+                Ok(None) if state.io.bytes_read().wrapping_sub(read_before) >= MOST_READ => break,
                 Ok(None) => match state.poll_read(cx) {
                     Poll::Ready(Ok(is_little)) => {
                         emptied = is_little;
                         continue;
                     }
-                    Poll::Ready(Err(error)) => Err(error),
+                    Poll::Ready(Err(error)) => Err(Fault::lost(error)),
                     Poll::Pending => return (packets, true),
                 },
                 Err(error) => {
-                    state.end();
-                    Err(frame_error(error, &self.limits))
+                    let first = state.frames.awaits_first();
+                    Err(Fault::frame(error, first, &self.limits))
                 }
             };
             match decoded {
@@ -254,8 +270,8 @@ impl Collector {
                     }
                     packets.push(packet);
                 }
-                Err(error) => {
-                    self.error = Some(error);
+                Err(fault) => {
+                    self.fault = Some(fault);
                     break;
                 }
             }
@@ -323,10 +339,13 @@ impl Sender {
             if io.bytes_written() != before {
                 self.activity.mark_sent();
             }
-            match ready!(written) {
-                Ok(()) if more => {}
-                Ok(()) => break Ok(()),
-                Err(error) => break Err(error),
+            match written {
+                Poll::Ready(Ok(())) if more => {}
+                Poll::Ready(sent) => break sent,
+                Poll::Pending => {
+                    state.sender.clone_from(cx.waker());
+                    return Poll::Pending;
+                }
             }
         };
         state.sending = false;
@@ -339,22 +358,5 @@ impl Sender {
                 Error::new(ErrorKind::Ended, message).with_source(error)
             })
         }))
-    }
-}
-
-fn frame_error(error: tungstenite::Error, limits: &Limits) -> Error {
-    match error {
-        tungstenite::Error::Capacity(_) => {
-            let message = format!("a message of more than {} bytes", limits.message);
-            Error::new(ErrorKind::Limit, message).with_limit(Limit::MessageSize)
-        }
-        tungstenite::Error::Utf8(_) => {
-            Error::new(ErrorKind::Protocol, "a text frame that is not UTF-8")
-        }
-        error => Error::new(
-            ErrorKind::WebSocket,
-            "the server broke the WebSocket protocol",
-        )
-        .with_source(error),
     }
 }

@@ -27,12 +27,17 @@ pub(super) enum Incoming {
     Binary(Bytes),
     Ping(Bytes),
     Pong,
+    /// A fragment of a message that is not complete yet.
+    Fragment,
     Close(Option<CloseFrame>),
 }
 
 pub(super) struct FrameReader {
     /// What has come and was not looked at.
     input: Bytes,
+    /// The messages in `input` are copied out, because slices would keep alive a buffer that holds
+    /// little else than other frames.
+    copies: bool,
     /// A frame of which only the beginning has come.
     begun: Option<(FrameHeader, SizedBuffer)>,
     /// The message of which some fragments have come.
@@ -41,6 +46,8 @@ pub(super) struct FrameReader {
     closed: bool,
     /// The most bytes of a message.
     most: usize,
+    /// The same for those behind the first one, when that has not come yet and has another limit.
+    most_later: Option<usize>,
 }
 
 struct Fragments {
@@ -68,15 +75,22 @@ impl Fragments {
 }
 
 impl FrameReader {
-    /// One for messages of so many bytes at most.
-    pub(super) fn new(most: usize) -> Self {
+    /// A reader of messages of so many bytes at most. The first one may have a limit of its own.
+    pub(super) fn new(most: usize, most_first: Option<usize>) -> Self {
         Self {
             input: Bytes::new(),
+            copies: false,
             begun: None,
             message: None,
             closed: false,
-            most,
+            most: most_first.unwrap_or(most),
+            most_later: most_first.map(|_| most),
         }
+    }
+
+    /// Whether the limit of the first message applies, which has not come yet.
+    pub(super) fn awaits_first(&self) -> bool {
+        self.most_later.is_some()
     }
 
     /// Where the rest of a long frame may be read to at once, instead of being fed.
@@ -100,35 +114,34 @@ impl FrameReader {
             None => bytes,
         };
         if !rest.is_empty() {
-            // The frames are slices of this: one allocation for all that came together.
+            // The messages are slices of this: one allocation for all that came together.
             let mut input = Vec::with_capacity(self.input.len().saturating_add(rest.len()));
             input.extend_from_slice(&self.input);
             input.extend_from_slice(rest);
+            self.copies = !is_half_messages(&input);
             self.input = Bytes::from(input);
         }
     }
 
-    /// The next of what has come, or `None` when there is not all of it.
+    /// The next frame of what has come, or `None` when there is not all of it.
+    ///
+    /// Each call takes one frame at most, so that the caller can bound the work that a peer makes with
+    /// frames that yield no message: empty fragments, say.
     ///
     /// # Errors
     ///
     /// As tungstenite has them. Nothing more may be asked after one.
     pub(super) fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        loop {
-            let Some((head, payload)) = self.next_frame()? else {
-                return Ok(None);
-            };
-            if self.closed {
-                return Err(ProtocolError::ReceivedAfterClosing.into());
-            }
-            self.closed = matches!(head.opcode, OpCode::Control(Control::Close));
-            let incoming = match head.opcode {
-                OpCode::Control(control) => Some(read_control(control, payload)?),
-                OpCode::Data(data) => self.join(data, head.is_final, payload)?,
-            };
-            if incoming.is_some() {
-                return Ok(incoming);
-            }
+        let Some((head, payload)) = self.next_frame()? else {
+            return Ok(None);
+        };
+        if self.closed {
+            return Err(ProtocolError::ReceivedAfterClosing.into());
+        }
+        self.closed = matches!(head.opcode, OpCode::Control(Control::Close));
+        match head.opcode {
+            OpCode::Control(control) => read_control(control, payload).map(Some),
+            OpCode::Data(data) => self.join(data, head.is_final, payload).map(Some),
         }
     }
 
@@ -149,7 +162,11 @@ impl FrameReader {
         let length = self.check(&head, length)?;
         self.input.advance(behind.min(self.input.len()));
         if length <= self.input.len() {
-            return Ok(Some((head, self.input.split_to(length))));
+            let mut payload = self.input.split_to(length);
+            if self.copies && matches!(head.opcode, OpCode::Data(_)) {
+                payload = Bytes::copy_from_slice(&payload);
+            }
+            return Ok(Some((head, payload)));
         }
         let mut begun = SizedBuffer::new(length);
         begun.take(&std::mem::take(&mut self.input));
@@ -194,13 +211,8 @@ impl FrameReader {
         })
     }
 
-    /// A message that is whole with this frame.
-    fn join(
-        &mut self,
-        data: Data,
-        is_final: bool,
-        payload: Bytes,
-    ) -> Result<Option<Incoming>, Error> {
+    /// The message that is complete with this frame, if it is.
+    fn join(&mut self, data: Data, is_final: bool, payload: Bytes) -> Result<Incoming, Error> {
         let (kind, payload) = match (data, self.message.take()) {
             (Data::Continue, None) => return Err(ProtocolError::UnexpectedContinueFrame.into()),
             (data, Some(_)) if data != Data::Continue => {
@@ -211,7 +223,7 @@ impl FrameReader {
                 if !is_final {
                     message.validate()?;
                     self.message = Some(message);
-                    return Ok(None);
+                    return Ok(Incoming::Fragment);
                 }
                 (message.kind, Bytes::from(message.whole))
             }
@@ -219,19 +231,61 @@ impl FrameReader {
             (kind, None) => {
                 let mut message = Fragments {
                     kind,
-                    whole: payload.into(),
+                    // A copy: converting the slice may take over its whole buffer.
+                    whole: payload.to_vec(),
                     valid: 0,
                 };
                 message.validate()?;
                 self.message = Some(message);
-                return Ok(None);
+                return Ok(Incoming::Fragment);
             }
         };
-        match kind {
-            Data::Text => Ok(Some(Incoming::Text(payload))),
-            _ => Ok(Some(Incoming::Binary(payload))),
+        if let Some(most) = self.most_later.take() {
+            self.most = most;
         }
+        Ok(match kind {
+            Data::Text => Incoming::Text(payload),
+            _ => Incoming::Binary(payload),
+        })
     }
+}
+
+/// Whether at least half of these bytes are frames of unfragmented messages.
+///
+/// Only messages are kept, by whoever reads them later, and the inbox counts only their own bytes. A
+/// message that is a slice keeps its whole buffer alive; with this, at most twice what is counted.
+#[inline]
+fn is_half_messages(input: &[u8]) -> bool {
+    let half = input.len() / 2;
+    let mut messages = 0_usize;
+    let mut rest = input;
+    while let [first, second, behind @ ..] = rest {
+        let (head, length) = match (second & 0x7f, behind) {
+            (126, [a, b, ..]) => (4, usize::from(u16::from_be_bytes([*a, *b]))),
+            (127, [a, b, c, d, e, f, g, h, ..]) => {
+                let length = u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+                (10, usize::try_from(length).unwrap_or(usize::MAX))
+            }
+            (126 | 127, _) => break,
+            (short, _) => (2, usize::from(short)),
+        };
+        let Some((frame, behind)) = rest.split_at_checked(length.saturating_add(head)) else {
+            break;
+        };
+        let is_message = match first {
+            0x81 => frame.get(head) == Some(&b'4'),
+            0x82 => true,
+            _ => false,
+        };
+        if is_message {
+            messages = messages.saturating_add(frame.len());
+            if messages >= half {
+                return true;
+            }
+        }
+        rest = behind;
+    }
+    false
 }
 
 fn read_control(control: Control, payload: Bytes) -> Result<Incoming, Error> {

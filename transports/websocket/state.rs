@@ -9,6 +9,7 @@ use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control
 use engineio_client::{Error, ErrorKind, PeerClose};
 
 use super::super::shared::own_error::own_error;
+use super::fault::Fault;
 use super::frames::FrameWriter;
 use super::io::Io;
 use super::reader::FrameReader;
@@ -26,6 +27,8 @@ pub(super) struct State {
     pub(super) reader: Waker,
     /// A send is under way, so that its task is the one to write.
     pub(super) sending: bool,
+    /// The task of a send that waits.
+    pub(super) sender: Waker,
     /// A close frame of ours is on its way.
     said_goodbye: bool,
     /// The server has said goodbye, or gone.
@@ -55,6 +58,7 @@ impl State {
             late_pong: None,
             reader: Waker::noop().clone(),
             sending: false,
+            sender: Waker::noop().clone(),
             said_goodbye: false,
             closed: false,
             peer_close: None,
@@ -99,6 +103,19 @@ impl State {
         self.late_pong = None;
         self.writer
             .control(&mut self.control, Control::Close, &payload);
+    }
+
+    /// Gives the connection up. The server is told why in a close frame, if that can leave now: one that
+    /// has broken the protocol is not waited for.
+    #[cold]
+    pub(super) fn fail(&mut self, fault: Fault) -> Error {
+        if let Some(code) = fault.code {
+            let reason = Utf8Bytes::default();
+            self.goodbye(Some(CloseFrame { code, reason }));
+            self.write_beside();
+        }
+        self.end();
+        fault.error
     }
 
     #[inline]
@@ -149,11 +166,15 @@ impl State {
         }
     }
 
-    /// The same without a send under way: the receiver is woken to go on with it. An error shows
-    /// when something is read or sent.
+    /// The same outside of a send. The sender, where one waits, or else the receiver is woken to go on
+    /// with it. An error shows when something is read or sent.
     pub(super) fn write_beside(&mut self) {
-        let reader = self.reader.clone();
-        let _ = self.poll_write(&mut Context::from_waker(&reader));
+        let waker = if self.sending {
+            self.sender.clone()
+        } else {
+            self.reader.clone()
+        };
+        let _ = self.poll_write(&mut Context::from_waker(&waker));
     }
 }
 

@@ -1,0 +1,69 @@
+//! Why a connection is given up by its receiving half, and what the server is told of it.
+
+use std::error::Error as _;
+use std::str::Utf8Error;
+
+use async_tungstenite::tungstenite;
+use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use engineio_client::{Error, ErrorKind, Limit, Limits};
+
+pub(super) struct Fault {
+    pub(super) error: Error,
+    /// The code of the close frame that the server gets before its connection ends (RFC 6455, 7.1.7).
+    /// `None` where the connection has ended already.
+    pub(super) code: Option<CloseCode>,
+}
+
+impl Fault {
+    /// The connection has ended or failed.
+    pub(super) fn lost(error: Error) -> Self {
+        Self { error, code: None }
+    }
+
+    /// A frame breaks the WebSocket protocol, or is too long.
+    pub(super) fn frame(error: tungstenite::Error, is_first: bool, limits: &Limits) -> Self {
+        let (error, code) = match error {
+            tungstenite::Error::Capacity(_) => (too_long(is_first, limits), CloseCode::Size),
+            tungstenite::Error::Utf8(_) => {
+                let error = Error::new(ErrorKind::Protocol, "a text frame that is not UTF-8");
+                (error, CloseCode::Invalid)
+            }
+            error => {
+                let message = "the server broke the WebSocket protocol";
+                let error = Error::new(ErrorKind::WebSocket, message).with_source(error);
+                (error, CloseCode::Protocol)
+            }
+        };
+        Self {
+            error,
+            code: Some(code),
+        }
+    }
+
+    /// What a frame holds is not a packet, or too long.
+    pub(super) fn packet(error: Error) -> Self {
+        let is_not_text = error
+            .source()
+            .is_some_and(|source| source.is::<Utf8Error>());
+        let code = match error.kind() {
+            ErrorKind::Limit => CloseCode::Size,
+            _ if is_not_text => CloseCode::Invalid,
+            _ => CloseCode::Protocol,
+        };
+        Self {
+            error,
+            code: Some(code),
+        }
+    }
+}
+
+/// The first message may be as long as either limit allows: until it has come, it can be an open packet.
+fn too_long(is_first: bool, limits: &Limits) -> Error {
+    let (what, most, limit) = if is_first && limits.head > limits.message {
+        ("an open packet", limits.head, Limit::HeadSize)
+    } else {
+        ("a message", limits.message, Limit::MessageSize)
+    };
+    let message = format!("{what} of more than {most} bytes");
+    Error::new(ErrorKind::Limit, message).with_limit(limit)
+}
