@@ -626,6 +626,28 @@ fn a_session_is_not_opened_where_the_test_says_so() {
 }
 
 #[test]
+fn m3_each_attempt_of_a_client_is_an_open_of_its_own_and_at_refuses_them_all() {
+    under_both_orders(async |runtime| {
+        let (builder, server) = server(&runtime);
+        let again = builder.try_clone().unwrap();
+        server.once(Step::Open, Act::Fail(refusal()));
+        let client = builder.connect().await.unwrap();
+        assert_eq!(
+            client.transport(),
+            Some("websocket"),
+            "the next in the list"
+        );
+        client.disconnect().await;
+
+        server.at(Step::Open, Act::Fail(refusal()));
+        let refused = again.try_clone().unwrap().connect().await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Status);
+        server.at(Step::Open, Act::Properly);
+        again.connect().await.unwrap().disconnect().await;
+    });
+}
+
+#[test]
 fn what_is_done_once_is_done_once_and_a_late_open_is_an_open() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
