@@ -13,6 +13,8 @@ mod old_traits;
 mod outbox;
 #[path = "client/parity.rs"]
 mod parity;
+#[path = "support/traced.rs"]
+mod traced;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -12,7 +12,8 @@ use engineio_client::runtime::mock::{MemoryStream, Order, duplex};
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::mock::{Call, MockEnd, MockLink, MockTransport};
 use engineio_client::{
-    Activity, Error, ErrorKind, Framing, Link, MockRuntime, OpenRequest, Packet, Runtime, Transport,
+    Activity, Builder, Error, ErrorKind, Framing, Link, MockRuntime, OpenRequest, Packet, Runtime,
+    Transport,
 };
 use futures::future::{BoxFuture, Either, join, join3, select};
 use futures::{AsyncRead, AsyncReadExt, AsyncWriteExt, FutureExt};
@@ -766,6 +767,38 @@ fn nothing_runs_in_circles_while_all_wait() {
         }));
         let text = stuck.unwrap_err().downcast::<String>().unwrap();
         assert!(text.starts_with("deadlock"), "{text}");
+    }
+}
+
+#[test]
+fn m1_a_message_that_no_script_delivers_is_reported_though_the_script_pings() {
+    let test = async |runtime: MockRuntime| {
+        let (transport, mut end) = MockTransport::new("websocket");
+        let builder = Builder::new("http://localhost/", transport, runtime.clone());
+        let mut client = builder.start().unwrap();
+        let link = end.opened().await.accept(Framing::Frames);
+        let open = r#"{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+        link.deliver(vec![Packet::Open(open.into())]);
+        let clock = runtime.clone();
+        runtime.spawn_named("script", async move {
+            let mut link = link;
+            loop {
+                clock.sleep(Duration::from_secs(25)).await;
+                link.deliver(vec![Packet::Ping("".into())]);
+                assert_eq!(link.sent().await, [Packet::Pong("".into())]);
+            }
+        });
+        client.recv().await;
+    };
+    let panic = catch_unwind(AssertUnwindSafe(|| MockRuntime::check(test)));
+    let text = *panic.unwrap_err().downcast::<String>().unwrap();
+    for part in [
+        "not ended within 86400s of virtual time",
+        "\n  the future of block_on, since ",
+        "\n  task \"script\", spawned at tests/mock_kit.rs:",
+        ", since 86400s: waits for a timer at 86425s",
+    ] {
+        assert!(text.contains(part), "{part:?} in {text}");
     }
 }
 

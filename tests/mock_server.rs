@@ -2,6 +2,7 @@
 //! override each step. In virtual time, under both orders.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -623,6 +624,66 @@ fn a_session_is_not_opened_where_the_test_says_so() {
             }
         }
     });
+}
+
+#[test]
+fn m3_each_attempt_of_a_client_is_an_open_of_its_own_and_at_refuses_them_all() {
+    under_both_orders(async |runtime| {
+        let (builder, server) = server(&runtime);
+        let again = builder.try_clone().unwrap();
+        server.once(Step::Open, Act::Fail(refusal()));
+        let client = builder.connect().await.unwrap();
+        assert_eq!(
+            client.transport(),
+            Some("websocket"),
+            "the next in the list"
+        );
+        client.disconnect().await;
+
+        server.at(Step::Open, Act::Fail(refusal()));
+        let refused = again.try_clone().unwrap().connect().await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Status);
+        server.at(Step::Open, Act::Properly);
+        again.connect().await.unwrap().disconnect().await;
+    });
+}
+
+/// The panic of a test that never ends.
+fn hangs(test: impl AsyncFn(MockRuntime)) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(|| MockRuntime::check(test)));
+    *panic.unwrap_err().downcast::<String>().unwrap()
+}
+
+#[test]
+fn m1_a_message_that_never_comes_is_reported_though_heartbeats_go_on() {
+    let client_waits = hangs(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let mut client = builder.connect().await.unwrap();
+        let _session = server.session().await;
+        client.recv().await;
+    });
+    let server_waits = hangs(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let _client = builder.connect().await.unwrap();
+        server.session().await.recv().await;
+    });
+    let both_wait = hangs(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let mut client = builder.connect().await.unwrap();
+        let mut session = server.session().await;
+        join(client.recv(), session.recv()).await;
+    });
+    for text in [client_waits, server_waits, both_wait] {
+        for part in [
+            "not ended within 86400s of virtual time",
+            "\n  the future of block_on, since ",
+            // The client's own task.
+            "\n  task 1, spawned through `dyn Runtime`, since ",
+            ": waits for a timer at ",
+        ] {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
+    }
 }
 
 #[test]

@@ -37,6 +37,8 @@ mod session;
 mod suspension;
 #[path = "transports/tls.rs"]
 mod tls;
+#[path = "support/traced.rs"]
+mod traced;
 #[path = "transports/websocket.rs"]
 mod websocket;
 

@@ -82,6 +82,8 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
         (**self).catch_up()
     }
 
+    // The mock runtime tells where a task was spawned.
+    #[track_caller]
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         (**self).spawn(task);
     }

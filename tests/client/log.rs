@@ -1,51 +1,17 @@
 //! What `tracing` is told.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use engineio_client::Handle;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
-
-/// What was logged, line by line.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use crate::traced::traced;
 
 /// The log of what happens in a test, from this level on.
 fn log_of(level: LevelFilter, test: impl AsyncFnOnce(MockRuntime)) -> String {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(lines.clone())
-        .without_time()
-        .with_max_level(level)
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    traced(level, || {
         let runtime = MockRuntime::new();
         runtime.block_on(test(runtime.clone()));
-    });
-    let lines = lines.0.lock().unwrap().clone();
-    String::from_utf8(lines).unwrap()
+    })
 }
 
 /// A session that says and hears something, and ends.
@@ -68,6 +34,18 @@ async fn a_conversation(
 fn has_line(log: &str, parts: &[&str]) -> bool {
     log.lines()
         .any(|line| parts.iter().all(|part| line.contains(part)))
+}
+
+#[test]
+fn m4_a_call_site_that_a_thread_without_a_subscriber_reached_first_is_logged() {
+    fn call_site() {
+        tracing::info!("reached");
+    }
+    let log = traced(LevelFilter::INFO, || {
+        std::thread::spawn(call_site).join().unwrap();
+        call_site();
+    });
+    assert_eq!(log.matches("reached").count(), 1, "{log}");
 }
 
 #[test]

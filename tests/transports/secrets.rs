@@ -2,8 +2,7 @@
 //! nor in an error.
 
 use std::cell::RefCell;
-use std::io;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::Once;
 
 use engineio_client::transports::Transports;
 use engineio_client::{Builder, Event, MockRuntime};
@@ -13,6 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::open_packet;
 use crate::raw::{CLOSE, FIN, Server, TEXT, frame, response, settle, spawn, switching};
+use crate::traced::traced;
 
 /// Each of them in a place of its own; all hold this word, and its base64 where a header has that.
 const WORD: &str = "hunter2";
@@ -25,21 +25,7 @@ fn holds_a_secret(text: &str) -> bool {
         || text.contains("HexUser")
 }
 
-/// The lines of the test that runs on this thread.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
+// The lines of the test that runs on this thread.
 thread_local! {
     static LOGGED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
@@ -70,18 +56,11 @@ fn logs_of(test: impl AsyncFnOnce(MockRuntime)) -> (String, Vec<String>) {
         log::set_logger(&Logger).unwrap();
         log::set_max_level(log::LevelFilter::Trace);
     });
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_max_level(LevelFilter::TRACE)
-        .finish();
     LOGGED.set(Some(Vec::new()));
-    tracing::subscriber::with_default(subscriber, || {
+    let traced = traced(LevelFilter::TRACE, || {
         let runtime = MockRuntime::new();
         runtime.block_on(test(runtime.clone()));
     });
-    let traced = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     (traced, LOGGED.take().unwrap())
 }
 

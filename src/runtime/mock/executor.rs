@@ -3,7 +3,6 @@
 //! No code of others runs under the lock: tasks and wakers are polled, woken and dropped outside.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Write as _;
 use std::future::Future;
 use std::mem;
 use std::panic::Location;
@@ -17,9 +16,13 @@ use futures::future::BoxFuture;
 
 use super::lock::lock;
 use super::order::Order;
+use super::report::report;
 use super::task::{Body, Name, Task};
+use super::timers::{Deadline, Timer, Timers};
 
 const POLL_LIMIT: u64 = 10_000_000;
+
+const TIME_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Keeps the sequence that decides the order apart from the one that users see.
 const ORDER_SEED: u64 = 0x6f72_6465_7200_0001;
@@ -43,24 +46,16 @@ struct ExecutorState {
     tasks: BTreeMap<u64, Task>,
     /// The tasks that can run, by the time of their waking. Some may have ended meanwhile.
     ready: VecDeque<u64>,
-    /// By the time that the machine was awake.
-    timers: BTreeMap<Deadline, Timer>,
+    timers: Timers,
     running: bool,
     polls: u64,
     poll_limit: u64,
+    /// When the current run began, in time awake.
+    began: Duration,
+    time_limit: Duration,
     random: fastrand::Rng,
     /// Decides what runs next under [`Order::Random`].
     dice: fastrand::Rng,
-}
-
-/// When a timer fires, in time awake; the number, given when it was made, decides between those of
-/// one instant.
-pub(super) type Deadline = (Duration, u64);
-
-struct Timer {
-    waker: Waker,
-    /// Who has set it.
-    task: u64,
 }
 
 impl Executor {
@@ -74,10 +69,12 @@ impl Executor {
                 spawned: 0,
                 tasks: BTreeMap::new(),
                 ready: VecDeque::new(),
-                timers: BTreeMap::new(),
+                timers: Timers::default(),
                 running: false,
                 polls: 0,
                 poll_limit: POLL_LIMIT,
+                began: Duration::ZERO,
+                time_limit: TIME_LIMIT,
                 random: fastrand::Rng::with_seed(0),
                 dice: fastrand::Rng::with_seed(ORDER_SEED),
             }),
@@ -93,6 +90,10 @@ impl Executor {
 
     pub(super) fn set_poll_limit(&self, polls: u64) {
         self.state().poll_limit = polls;
+    }
+
+    pub(super) fn set_time_limit(&self, limit: Duration) {
+        self.state().time_limit = limit;
     }
 
     pub(super) fn random(&self) -> u64 {
@@ -114,10 +115,11 @@ impl Executor {
 
     pub(super) fn spawn(
         self: &Arc<Self>,
-        name: Option<(String, &'static Location<'static>)>,
+        name: Option<String>,
+        at: Option<&'static Location<'static>>,
         future: BoxFuture<'static, ()>,
     ) {
-        self.add(Body::Spawned(future), name);
+        self.add(Body::Spawned(future), name, at);
     }
 
     pub(super) fn abort_tasks(&self) {
@@ -142,7 +144,7 @@ impl Executor {
         let _running = RunGuard::new(self);
         let main = Removal {
             executor: self,
-            task: self.add(Body::Main, None),
+            task: self.add(Body::Main, None, None),
             kept: false,
         };
         loop {
@@ -158,45 +160,59 @@ impl Executor {
                     }
                 }
             }
-            if !self.fire_timer(Duration::MAX) {
-                let (now, spawned) = (self.now(), self.tasks());
-                panic!(
-                    "deadlock at {now:?} of virtual time: nothing can run and no timer is set; \
-                     tasks that wait: {} (the future of block_on and {spawned} spawned){}",
-                    spawned + 1,
-                    self.who_waits(waits()),
-                );
+            let end = self.state().run_end();
+            if !self.fire_timer(end) {
+                let text = self.no_progress(waits());
+                panic!("{text}");
             }
         }
+    }
+
+    /// Why `block_on` does not go on waiting for its future.
+    fn no_progress(&self, waits: Vec<(u64, String)>) -> String {
+        let (now, spawned, limit, deadlock) = {
+            let state = self.state();
+            let deadlock = state.timers.next().is_none();
+            (state.now, state.alive(), state.time_limit, deadlock)
+        };
+        let why = if deadlock {
+            format!("deadlock at {now:?} of virtual time: nothing can run and no timer is set")
+        } else {
+            format!(
+                "block_on has not ended within {limit:?} of virtual time, it is {now:?} now: a test \
+                 that simulates more sets MockRuntime::with_time_limit"
+            )
+        };
+        let (all, lines) = (spawned + 1, self.who_waits(waits));
+        format!(
+            "{why}; tasks that wait: {all} (the future of block_on and {spawned} spawned){lines}"
+        )
     }
 
     /// The tasks that have not ended and what they wait for, a line each.
     pub(super) fn who_waits(&self, mut waits: Vec<(u64, String)>) -> String {
         let state = self.state();
-        let forever = state.timers.range((Duration::MAX, 0)..);
-        waits.extend(forever.map(|(_, timer)| (timer.task, "a sleep without an end".into())));
-        let mut lines = String::new();
-        for (id, task) in &state.tasks {
-            let mut what: Vec<_> = waits
-                .iter()
-                .filter(|(task, _)| task == id)
-                .map(|(_, what)| what.as_str())
-                .collect();
-            if what.is_empty() {
-                what.push("something outside of the mock");
-            }
-            let (name, since, what) = (&task.name, task.ran, what.join("; "));
-            let _ = write!(lines, "\n  {name}, since {since:?}: waits for {what}");
-        }
-        lines
+        waits.extend(state.timers.sleeps().map(|(task, until)| {
+            let what = match until {
+                Duration::MAX => "a sleep without an end".into(),
+                until => format!("a timer at {:?}", until.saturating_add(state.suspended)),
+            };
+            (task, what)
+        }));
+        report(&state.tasks, &waits)
     }
 
-    /// Wakes at this time, once.
+    /// Wakes a task that waits for the network at this time, once.
     pub(super) fn set_timer(&self, at: Duration, waker: Waker) -> Deadline {
         let task = self.current();
         let mut state = self.state();
         let deadline = (state.awake_at(at), state.number());
-        state.timers.insert(deadline, Timer { waker, task });
+        let timer = Timer {
+            waker,
+            task,
+            is_sleep: false,
+        };
+        state.timers.insert(deadline, timer);
         deadline
     }
 
@@ -207,24 +223,22 @@ impl Executor {
         (state.awake_at(at), state.number())
     }
 
-    /// Wakes at this deadline, once.
+    /// Wakes a task that sleeps at this deadline, once.
     pub(super) fn start_timer(&self, deadline: Deadline, waker: Waker) {
-        let task = self.current();
-        self.state().timers.insert(deadline, Timer { waker, task });
+        let timer = Timer {
+            waker,
+            task: self.current(),
+            is_sleep: true,
+        };
+        self.state().timers.insert(deadline, timer);
     }
 
     /// Replaces the waker of a timer. Gives `false` if the timer has fired.
     pub(super) fn set_timer_waker(&self, deadline: &Deadline, mut waker: Waker) -> bool {
-        let task = self.current();
-        let mut state = self.state();
-        let Some(timer) = state.timers.get_mut(deadline) else {
-            return false;
-        };
-        timer.task = task;
         // The replaced waker is dropped with the arguments, and so after the lock: wakers are code of
         // others.
-        mem::swap(&mut timer.waker, &mut waker);
-        true
+        let task = self.current();
+        self.state().timers.hand_over(deadline, task, &mut waker)
     }
 
     /// Takes back a timer, if it has not fired. The caller drops the waker, outside of its locks.
@@ -269,7 +283,8 @@ impl Executor {
     fn add(
         self: &Arc<Self>,
         body: Body,
-        name: Option<(String, &'static Location<'static>)>,
+        name: Option<String>,
+        at: Option<&'static Location<'static>>,
     ) -> u64 {
         let mut state = self.state();
         let id = state.number();
@@ -277,10 +292,11 @@ impl Executor {
             (Body::Main, _) => Name::Main,
             (_, name) => {
                 state.spawned += 1;
-                match name {
-                    Some((name, at)) => Name::Given(name, at),
-                    None => Name::Number(state.spawned),
-                }
+                let name = match name {
+                    Some(name) => format!("{name:?}"),
+                    None => state.spawned.to_string(),
+                };
+                Name::Spawned { name, at }
             }
         };
         let ran = state.now;
@@ -362,17 +378,14 @@ impl Executor {
     fn fire_timer(&self, end: Duration) -> bool {
         let waker = {
             let mut state = self.state();
-            let Some((&(awake, _), _)) = state.timers.first_key_value() else {
+            let Some(awake) = state.timers.next() else {
                 return false;
             };
-            if awake == Duration::MAX {
-                return false;
-            }
             let deadline = awake.saturating_add(state.suspended);
             if deadline > end {
                 return false;
             }
-            let Some((_, timer)) = state.timers.pop_first() else {
+            let Some(timer) = state.timers.pop_next() else {
                 return false;
             };
             // A timer that was polled late may lie in the past.
@@ -396,6 +409,12 @@ impl ExecutorState {
         }
     }
 
+    /// When `block_on` gives up, if the machine is not suspended meanwhile.
+    fn run_end(&self) -> Duration {
+        let end = self.began.saturating_add(self.time_limit);
+        end.saturating_add(self.suspended)
+    }
+
     fn number(&mut self) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -414,8 +433,12 @@ impl<'a> RunGuard<'a> {
     fn new(executor: &'a Executor) -> Self {
         let running = {
             let mut state = executor.state();
-            state.polls = 0;
-            mem::replace(&mut state.running, true)
+            let running = mem::replace(&mut state.running, true);
+            if !running {
+                state.polls = 0;
+                state.began = state.now.saturating_sub(state.suspended);
+            }
+            running
         };
         assert!(
             !running,

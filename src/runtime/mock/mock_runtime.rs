@@ -27,7 +27,8 @@ use crate::runtime::traits::Runtime;
 ///   that wakes runs before the timer after it, even one of the same instant, fires. Timers of the
 ///   same instant fire in the order in which they were made.
 /// - The machine may be [suspended](MockRuntime::suspend): the clock counts that, timers do not.
-/// - Where nothing can run and no timer is set, `block_on` panics instead of hanging.
+/// - Where nothing can run and no timer is set, `block_on` panics instead of hanging, and where it has
+///   not ended within [a day of virtual time](MockRuntime::with_time_limit).
 /// - Wakers may be used by any thread. The order of execution is the same each time only where no
 ///   other thread has a part in it, and nobody waits for another thread's wake: that is a deadlock,
 ///   too.
@@ -127,6 +128,29 @@ impl MockRuntime {
         self
     }
 
+    /// How much virtual time may pass within one call of [`block_on`](MockRuntime::block_on), before
+    /// that counts as a wait without an end, and panics. A day (86,400 s) by default;
+    /// [`Duration::MAX`] is no limit.
+    ///
+    /// Time that the machine is [suspended](MockRuntime::suspend) does not count, nor does
+    /// [`advance`](MockRuntime::advance). A limit that is set while `block_on` runs holds for this
+    /// call, too.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::{MockRuntime, Runtime};
+    ///
+    /// let week = Duration::from_secs(7 * 24 * 3600);
+    /// let runtime = MockRuntime::new().with_time_limit(week);
+    /// runtime.block_on(runtime.sleep(week));
+    /// ```
+    #[must_use]
+    pub fn with_time_limit(self, limit: Duration) -> Self {
+        self.executor.set_time_limit(limit);
+        self
+    }
+
     /// Runs this future, which is a task like the others, and all spawned tasks, until it ends.
     /// Tasks that have not ended by then go on in the next `block_on` or
     /// [`advance`](MockRuntime::advance).
@@ -135,8 +159,9 @@ impl MockRuntime {
     ///
     /// # Panics
     ///
-    /// When nothing can run and no timer is set; when tasks run without an end while time stands
-    /// still; when the runtime is running already; and when a task panics, with its panic.
+    /// When nothing can run and no timer is set; when the future has not ended within
+    /// [a day of virtual time](MockRuntime::with_time_limit); when tasks run without an end while time
+    /// stands still; when the runtime is running already; and when a task panics, with its panic.
     ///
     /// ```
     /// let runtime = engineio_client::MockRuntime::new();
@@ -146,9 +171,9 @@ impl MockRuntime {
         self.executor.block_on(future, || self.network.waits())
     }
 
-    /// Spawns a task under a name: when nothing goes on, the panic calls it by that, and tells where
+    /// Spawns a task under a name: the list of the tasks that wait calls it by that, and tells where
     /// it was spawned. A task that was [spawned](Runtime::spawn) without a name is called by its
-    /// number.
+    /// number, and where it was spawned is known unless that was through `dyn Runtime`.
     ///
     /// ```
     /// let runtime = engineio_client::MockRuntime::new();
@@ -162,8 +187,8 @@ impl MockRuntime {
         name: impl Into<String>,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
-        let name = (name.into(), Location::caller());
-        self.executor.spawn(Some(name), Box::pin(task));
+        let (name, at) = (Some(name.into()), Some(Location::caller()));
+        self.executor.spawn(name, at, Box::pin(task));
     }
 
     /// Moves the clock, and runs the spawned tasks: what can run now, then what each timer on the
@@ -331,8 +356,14 @@ impl Runtime for MockRuntime {
         Box::pin(Sleep::new(&self.executor, duration))
     }
 
+    /// When nothing goes on, a panic tells where the task was spawned, unless it was through
+    /// `dyn Runtime`.
+    #[track_caller]
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.executor.spawn(None, task);
+        // A call through `dyn Runtime` has this method itself as its caller.
+        let caller = Location::caller();
+        let at = (caller.file() != file!()).then_some(caller);
+        self.executor.spawn(None, at, task);
     }
 
     /// The next of a sequence that is the same for each runtime of the same seed.

@@ -108,10 +108,10 @@
 //! [reset](MemoryStream::reset) its own end. [`Network::log`] tells what has happened, a line each,
 //! the same for the same seed.
 //!
-//! # Deadlocks
+//! # Tests that wait for ever
 //!
 //! Where no task can run and no timer is set, nothing will ever happen. `block_on` panics then, and
-//! tells who waits for what, as far as the mock kit knows:
+//! tells which task waits for what, as far as the mock kit knows:
 //!
 //! ```should_panic
 //! # use engineio_client::MockRuntime;
@@ -126,8 +126,33 @@
 //! ```text
 //! deadlock at 0ns of virtual time: nothing can run and no timer is set; tasks that wait: 2 (the future of block_on and 1 spawned)
 //!   task "server", spawned at tests/chat.rs:12:9, since 0ns: waits for a connection to accept on 10.0.0.1:80
-//!   the future of block_on, since 0ns: waits for something outside of the mock
+//!   the future of block_on, since 0ns: waits for something other than a timer or the mock network
 //! ```
+//!
+//! A session sets timers for its heartbeat for as long as it lives, so a test that waits for a message
+//! which never comes is no deadlock. `block_on` panics with the same list when its future has not ended
+//! within a day of virtual time. A test that simulates more sets
+//! [`with_time_limit`](MockRuntime::with_time_limit), or [`Schedules::time_limit`]:
+//!
+//! ```should_panic
+//! use engineio_client::transports::mock::MockServer;
+//! use engineio_client::{Builder, MockRuntime};
+//!
+//! let runtime = MockRuntime::new();
+//! runtime.block_on(async {
+//!     let (transport, server) = MockServer::new(runtime.clone());
+//!     let builder = Builder::new("http://chat.test", transport, runtime.clone());
+//!     let mut client = builder.connect().await.unwrap();
+//!     // The server sends pings, and no message.
+//!     client.recv().await;
+//!     # drop(server);
+//! });
+//! ```
+//!
+//! Where a task was spawned is known of [`spawn_named`](MockRuntime::spawn_named), and of
+//! [`Runtime::spawn`](super::Runtime::spawn) where the compiler knows that the runtime is a
+//! `MockRuntime`. Through `dyn Runtime` it is not known; the tasks that the client itself spawns are
+//! among those.
 //!
 //! A read that was given up counts as waiting until the stream is dropped, or read again.
 
@@ -142,6 +167,7 @@ mod mock_runtime;
 mod network;
 mod order;
 mod pipe;
+mod report;
 mod schedules;
 mod sleep;
 mod stream;
@@ -149,6 +175,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod time;
+mod timers;
 mod waiter;
 mod weak_map;
 

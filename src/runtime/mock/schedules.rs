@@ -33,6 +33,7 @@ pub struct Schedules {
     seeds: Range<u64>,
     grace: Duration,
     leaves_tasks: bool,
+    time_limit: Option<Duration>,
 }
 
 impl Schedules {
@@ -48,6 +49,7 @@ impl Schedules {
             seeds: 0..16,
             grace: Duration::ZERO,
             leaves_tasks: false,
+            time_limit: None,
         }
     }
 
@@ -92,6 +94,23 @@ impl Schedules {
         self
     }
 
+    /// How much virtual time the test may take before that counts as a wait without an end: see
+    /// [`MockRuntime::with_time_limit`]. A day by default.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::Runtime;
+    /// use engineio_client::runtime::mock::Schedules;
+    ///
+    /// let week = Duration::from_secs(7 * 24 * 3600);
+    /// Schedules::new().time_limit(week).run(async |runtime| runtime.sleep(week).await);
+    /// ```
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
     /// Runs the test under each schedule, or under the one that the environment asks for.
     ///
     /// # Panics
@@ -123,6 +142,10 @@ impl Schedules {
             Schedule::Fifo => MockRuntime::new(),
             Schedule::Lifo => MockRuntime::with_order(Order::LastInFirstOut),
             Schedule::Seed(seed) => MockRuntime::seeded(seed),
+        };
+        let runtime = match self.time_limit {
+            Some(limit) => runtime.with_time_limit(limit),
+            None => runtime,
         };
         let told = TellOnPanic(schedule, &runtime);
         runtime.block_on(test(runtime.clone()));

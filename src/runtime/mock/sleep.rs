@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::executor::{Deadline, Executor};
+use super::executor::Executor;
+use super::timers::Deadline;
 
 /// A timer. It is in the executor's list from its first poll until it fires or is dropped.
 pub(super) struct Sleep {

@@ -31,21 +31,25 @@ pub(super) enum Body {
     Taken,
 }
 
-/// What the report of a deadlock calls a task.
+/// What a report calls a task.
 pub(super) enum Name {
     Main,
-    /// How many tasks were spawned up to this one.
-    Number(u64),
-    /// The name that the test gave it, and where it was spawned.
-    Given(String, &'static Location<'static>),
+    Spawned {
+        /// The name that the test gave it, quoted; or how many tasks were spawned up to this one.
+        name: String,
+        /// `None` where the task was spawned through `dyn Runtime`.
+        at: Option<&'static Location<'static>>,
+    },
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Main => write!(f, "the future of block_on"),
-            Self::Number(number) => write!(f, "task {number}"),
-            Self::Given(name, at) => write!(f, "task {name:?}, spawned at {at}"),
+            Self::Spawned { name, at: Some(at) } => write!(f, "task {name}, spawned at {at}"),
+            Self::Spawned { name, at: None } => {
+                write!(f, "task {name}, spawned through `dyn Runtime`")
+            }
         }
     }
 }

@@ -4,8 +4,9 @@ use std::mem;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::executor::{Deadline, Executor};
+use super::executor::Executor;
 use super::time::NEVER;
+use super::timers::Deadline;
 
 /// A task that waits: to read or to write, for a connection to accept, or for an answer to its
 /// connect.

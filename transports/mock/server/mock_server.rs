@@ -86,6 +86,8 @@ impl MockServer {
 
     /// This is done the next time that this step comes. Called again, the time after that.
     ///
+    /// One failed [`Step::Open`] fails no `connect` of a client that has another transport to try.
+    ///
     /// ```
     /// use engineio_client::transports::mock::{Act, MockServer, Step};
     ///

@@ -21,6 +21,34 @@ use engineio_client::{Error, Packet};
 pub enum Step {
     /// A client opens a session: on polling by its first poll, on websocket by connecting. The
     /// server accepts.
+    ///
+    /// Each transport that the client tries is an `Open` of its own. Where the first one fails, a
+    /// client with the default list goes on to the next, and `connect` succeeds. To fail `connect`,
+    /// refuse all attempts with [`MockServer::at`](super::MockServer::at), and accept again with
+    /// [`Act::Properly`]; or give the client a single transport with
+    /// [`Builder::transports`](engineio_client::Builder::transports).
+    ///
+    /// ```
+    /// use engineio_client::transports::mock::{Act, MockServer, Step};
+    /// use engineio_client::{Builder, Error, ErrorKind, MockRuntime};
+    ///
+    /// let runtime = MockRuntime::new();
+    /// runtime.block_on(async {
+    ///     let (transport, server) = MockServer::new(runtime.clone());
+    ///     let connect = || Builder::new("http://chat.test", transport.clone(), runtime.clone()).connect();
+    ///     let refusal = Error::new(ErrorKind::Status, "too many sessions").with_status(503);
+    ///
+    ///     // Polling is refused, and the client opens its session on websocket.
+    ///     server.once(Step::Open, Act::Fail(refusal.clone()));
+    ///     let client = connect().await.unwrap();
+    ///     assert_eq!(client.transport(), Some("websocket"));
+    ///
+    ///     server.at(Step::Open, Act::Fail(refusal));
+    ///     assert_eq!(connect().await.unwrap_err().status(), Some(503));
+    ///     server.at(Step::Open, Act::Properly);
+    ///     connect().await.unwrap();
+    /// });
+    /// ```
     Open,
     /// The session is made. The server sends the open packet.
     Handshake,
@@ -56,7 +84,7 @@ pub enum Step {
 ///
 /// fn make_trouble(server: &MockServer) {
 ///     let refusal = Error::new(ErrorKind::Status, "too many sessions").with_status(503);
-///     server.once(Step::Open, Act::Fail(refusal));
+///     server.at(Step::Open, Act::Fail(refusal));
 ///     server.at(Step::ProbePong, Act::Send(vec![Packet::Pong("wrong".into())]));
 ///     server.at(Step::Post, Act::After(Duration::from_millis(200)));
 /// }

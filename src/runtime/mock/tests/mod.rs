@@ -15,10 +15,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::join;
+use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
-use super::{MockRuntime, Order};
+use super::{Conditions, MockRuntime, Order};
 use crate::runtime::{Address, Runtime};
 
 const ORDERS: [Order; 2] = [Order::FirstInFirstOut, Order::LastInFirstOut];
