@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engineio_client::runtime::mock::{MemoryStream, duplex};
 use engineio_client::runtime::{Address, BoxedStream};
-use engineio_client::transports::WebSocket;
+use engineio_client::transports::{Polling, WebSocket};
 use engineio_client::{
     Activity, Error, ErrorKind, Framing, Limits, Link, Message, MockRuntime, OpenRequest, Packet,
     Runtime, Transport, async_trait,
@@ -338,6 +338,186 @@ fn a_handshake_may_have_many_headers_and_be_written_in_many_ways() {
 }
 
 #[test]
+fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() {
+    under_some_orders(async |runtime| {
+        let wrong = "\r\nSec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let many = "h2c, ".repeat(1000);
+        for (from, to, words) in [
+            (
+                "\r\n\r\n",
+                format!("{wrong}\r\n\r\n"),
+                "more than one Sec-WebSocket-Accept",
+            ),
+            (
+                "\r\nUpgrade",
+                format!("{wrong}\r\nUpgrade"),
+                "more than one Sec-WebSocket-Accept",
+            ),
+            (
+                "Sec-WebSocket-Accept: ",
+                "X: ".into(),
+                "no Sec-WebSocket-Accept",
+            ),
+            (
+                "websocket\r\n",
+                "h2c, websocket\r\n".into(),
+                "Upgrade of the answer is \"h2c, websocket\"",
+            ),
+            (
+                "websocket\r\n",
+                "websocket, h2c\r\n".into(),
+                "Upgrade of the answer is \"websocket, h2c\"",
+            ),
+            (
+                "websocket\r\n",
+                "websocket\r\nUpgrade: h2c\r\n".into(),
+                "\"websocket, h2c\"",
+            ),
+            (
+                "websocket\r\n",
+                "websocket\r\nUpgrade: websocket\r\n".into(),
+                "\"websocket, websocket\"",
+            ),
+            (
+                "websocket\r\n",
+                format!("{many}websocket\r\n"),
+                "Upgrade of the answer is \"h2c, ",
+            ),
+            (
+                "websocket\r\n",
+                "\r\n".into(),
+                "Upgrade of the answer is \"\"",
+            ),
+            (
+                "Connection: Upgrade",
+                "Connection: upgrades, close".into(),
+                "no \"Connection: Upgrade\"",
+            ),
+            (
+                "Connection: Upgrade",
+                "Connection: ".into(),
+                "no \"Connection: Upgrade\"",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Extensions: \r\n\r\n".into(),
+                "extension",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: v9\r\n\r\n".into(),
+                "not asked for",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: V1\r\n\r\n".into(),
+                "not asked for",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: \r\n\r\n".into(),
+                "not asked for",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: v1, v2\r\n\r\n".into(),
+                "not one protocol",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: v1\r\nSec-WebSocket-Protocol: v1\r\n\r\n".into(),
+                "not one protocol",
+            ),
+            // What the protocol allows.
+            (
+                "Connection: Upgrade",
+                "Connection: keep-alive\r\nconnection: x, UPGRADE".into(),
+                "",
+            ),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: v2\r\n\r\n".into(),
+                "",
+            ),
+        ] {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                let answer = switching(&peer.request().await);
+                peer.write(answer.replace(from, &to)).await;
+                peer
+            });
+            let edit = |request: &mut OpenRequest| {
+                let asked = "v1, v2".parse().unwrap();
+                request.headers.append("sec-websocket-protocol", asked);
+            };
+            let opened = open(&runtime, WebSocket::default(), edit).await;
+            script.await;
+            if words.is_empty() {
+                opened.unwrap();
+                continue;
+            }
+            let error = opened.unwrap_err();
+            let report = error.report();
+            assert_eq!(error.kind(), ErrorKind::WebSocket, "{report}");
+            assert!(report.contains(words) && report.len() < 200, "{report}");
+        }
+    });
+}
+
+#[test]
+fn r17_header_names_have_capitals() {
+    under_both_orders(async |runtime| {
+        let edit = |request: &mut OpenRequest| {
+            for name in ["x-api-key", "sec-websocket-protocol", "cookie", "origin"] {
+                request.headers.append(name, "v".parse().unwrap());
+            }
+        };
+        let expected = ["Host", "User-Agent", "X-Api-Key", "Cookie", "Origin"];
+        let of_websocket = [
+            "Connection",
+            "Upgrade",
+            "Sec-WebSocket-Key",
+            "Sec-WebSocket-Version",
+        ];
+        for (is_websocket, posts) in [(true, false), (false, false), (false, true)] {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                String::from_utf8(peer.read_some(4096).await).unwrap()
+            });
+            if is_websocket {
+                drop(open(&runtime, WebSocket::default(), edit).await);
+            } else {
+                let mut link = open(&runtime, Polling::default(), edit).await.unwrap();
+                if posts {
+                    let batch = vec![message("x")].into();
+                    link.sender.send(batch).await.unwrap_err();
+                } else {
+                    link.receiver.recv().await.unwrap_err();
+                }
+            }
+            let head = script.await;
+            let names = head
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.split_once(": "));
+            let names: Vec<&str> = names.map(|(name, _)| name).collect();
+            let of_websocket = of_websocket.iter().filter(|_| is_websocket);
+            for name in expected.iter().chain(of_websocket) {
+                assert!(names.contains(name), "{name} is not in {names:?}");
+            }
+            for word in names.iter().flat_map(|name| name.split('-')) {
+                assert!(
+                    word.starts_with(|c: char| c.is_ascii_uppercase()),
+                    "{names:?}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
 fn a_server_that_refuses_a_websocket_is_quoted() {
     // engine.io-client: socket.js:265
     under_some_orders(async |runtime| {
@@ -393,6 +573,62 @@ fn a_server_that_refuses_a_websocket_is_quoted() {
                     !report.contains("secret") && !report.contains('<'),
                     "{report}"
                 );
+            }
+        }
+    });
+}
+
+#[test]
+fn r5_a_refusal_is_told_as_soon_as_it_is_complete_though_the_connection_stays() {
+    under_some_orders(async |runtime| {
+        for (answer, words) in [
+            (
+                "400 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n",
+                ": no",
+            ),
+            (
+                "400 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "400",
+            ),
+            (
+                "400 No\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: Chunked\r\nContent-Length: 9\r\n\r\n\
+                 2;x=y\r\nno\r\n00;z\r\nTrailer: x\r\n\r\n",
+                ": no",
+            ),
+            (
+                "400 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno!\r\n",
+                "400",
+            ),
+            ("400 No\r\nTransfer-Encoding: chunked\r\n\r\n<html>", "400"),
+            ("400 No\r\nContent-Length: 2\r\n\r\nno", ": no"),
+            (
+                "400 No\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nno",
+                ": no",
+            ),
+            ("400 No\r\nContent-Length: 2\r\n\r\nno, and more", ": no"),
+            ("400 No\r\nContent-Length: 0\r\n\r\n", "400"),
+            ("204 No\r\n\r\n", "204"),
+            ("304 No\r\nContent-Length: 10\r\n\r\n", "304"),
+        ] {
+            for size in [1, 3, usize::MAX] {
+                let mut server = Server::new(&runtime);
+                let before = runtime.now();
+                let script = spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    peer.request().await;
+                    let answer = format!("HTTP/1.1 {answer}");
+                    peer.write_pieces(&answer, size.min(answer.len())).await;
+                    peer
+                });
+                let error = open(&runtime, WebSocket::default(), |_| {})
+                    .await
+                    .unwrap_err();
+                assert_eq!(runtime.now(), before, "{answer:?}");
+                assert_eq!(error.kind(), ErrorKind::Status);
+                let report = error.report();
+                assert!(report.contains(words), "{report}");
+                assert!(!report.contains("more"), "{report}");
+                script.await;
             }
         }
     });

@@ -5,6 +5,8 @@ mod frames;
 mod handshake;
 mod io;
 mod reader;
+mod refusal;
+mod response;
 mod state;
 
 use std::future::poll_fn;

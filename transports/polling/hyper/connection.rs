@@ -51,6 +51,8 @@ impl Connection {
             .max_headers(MOST_HEADERS)
             .max_header_size(exchange.limits.head)
             .max_buf_size(exchange.limits.head.max(LARGEST_BUFFER))
+            // There are servers that know a header in this form alone.
+            .title_case_headers(true)
             .handshake(io)
             .await
             .map_err(|error| http_error(error, exchange))?;

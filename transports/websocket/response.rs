@@ -1,0 +1,213 @@
+//! The response to the request for a websocket: its head, and what it must say.
+
+use async_tungstenite::tungstenite::handshake::derive_accept_key;
+use engineio_client::runtime::BoxedStream;
+use engineio_client::{Error, ErrorKind, OpenRequest};
+use futures::io::AsyncReadExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use super::super::shared::own_error::own_error;
+use super::super::shared::response_head::{MOST_HEADERS, too_large};
+
+/// More bytes than this of a header are not repeated in an error.
+const MOST_QUOTED: usize = 50;
+
+pub(super) struct UpgradeResponse {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+}
+
+impl UpgradeResponse {
+    /// Reads the head of the answer, and what comes with it. Passes over interim answers.
+    pub(super) async fn read(
+        stream: &mut BoxedStream,
+        limit: usize,
+    ) -> Result<(Self, Vec<u8>), Error> {
+        let mut pending = Vec::new();
+        // What can be no end of the head was looked at before.
+        let mut searched = 0_usize;
+        let mut left = limit;
+        let mut piece = [0; 4096];
+        loop {
+            // Empty lines before an answer are passed over, as hyper does it by polling.
+            let empty = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+            let blank = pending.iter().take_while(empty).count();
+            if blank > 0 {
+                pending.drain(..blank);
+                searched = 0;
+                left = left.checked_sub(blank).ok_or_else(|| too_large(limit))?;
+            }
+            if let Some(end) = end_of_head(&pending, searched) {
+                if end > left {
+                    return Err(too_large(limit));
+                }
+                let rest = pending.split_off(end);
+                let answer = Self::parse(&pending)?;
+                if !answer.is_interim() {
+                    return Ok((answer, rest));
+                }
+                left = left.saturating_sub(end);
+                searched = 0;
+                pending = rest;
+                continue;
+            }
+            if pending.len() > left {
+                return Err(too_large(limit));
+            }
+            let start = pending.get(..5).unwrap_or(&pending);
+            if !b"HTTP/".starts_with(start) {
+                return Err(broken("the server's answer is not HTTP"));
+            }
+            searched = pending.len().saturating_sub(2);
+            let count = stream.read(&mut piece).await.map_err(failed)?;
+            if count == 0 {
+                return Err(Error::new(
+                    ErrorKind::Ended,
+                    "the server ended the connection during the websocket handshake",
+                ));
+            }
+            pending.extend_from_slice(piece.get(..count).unwrap_or_default());
+        }
+    }
+
+    fn parse(head: &[u8]) -> Result<Self, Error> {
+        let malformed = |error| broken("the server's answer is not HTTP").with_source(error);
+        let mut headers = vec![httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut parsed = httparse::Response::new(&mut headers);
+        match parsed.parse(head) {
+            Ok(httparse::Status::Complete(_)) => {}
+            Ok(httparse::Status::Partial) => {
+                return Err(broken("the server's answer is not HTTP"));
+            }
+            Err(httparse::Error::TooManyHeaders) => {
+                let message = format!("an HTTP head of more than {MOST_HEADERS} headers");
+                return Err(Error::new(ErrorKind::Limit, message));
+            }
+            Err(error) => return Err(malformed(error)),
+        }
+        let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(|error| {
+            broken("the status of the server's answer is none").with_source(error)
+        })?;
+        if parsed.version != Some(1) && status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(broken("the server's answer is HTTP/1.0"));
+        }
+        let mut headers = HeaderMap::new();
+        for header in parsed.headers.iter() {
+            let name = HeaderName::from_bytes(header.name.as_bytes());
+            let value = HeaderValue::from_bytes(header.value);
+            if let (Ok(name), Ok(value)) = (name, value) {
+                headers.append(name, value);
+            }
+        }
+        Ok(Self { status, headers })
+    }
+
+    fn is_interim(&self) -> bool {
+        self.status.is_informational() && self.status != StatusCode::SWITCHING_PROTOCOLS
+    }
+
+    /// Whether it is the answer to our request, by RFC 6455, 4.1.
+    pub(super) fn check(&self, request: &OpenRequest, key: &str) -> Result<(), Error> {
+        // Nothing else was offered, so that an answer with more to choose from is not for this request.
+        match self.options(&header::UPGRADE).as_slice() {
+            [] => return Err(broken("the answer has no \"Upgrade: websocket\"")),
+            [only] if only.eq_ignore_ascii_case(b"websocket") => {}
+            others => {
+                let others = others.join(&b", "[..]);
+                let others = others.get(..MOST_QUOTED).unwrap_or(&others).escape_ascii();
+                return Err(broken(format_args!(
+                    "the Upgrade of the answer is \"{others}\", not \"websocket\""
+                )));
+            }
+        }
+        let is_upgrade = |option: &&[u8]| option.eq_ignore_ascii_case(b"upgrade");
+        if !self.options(&header::CONNECTION).iter().any(is_upgrade) {
+            return Err(broken("the answer has no \"Connection: Upgrade\""));
+        }
+        self.check_key(key)?;
+        if self.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
+            return Err(broken(
+                "the answer has an extension, of which this client has none",
+            ));
+        }
+        self.check_protocol(request)
+    }
+
+    fn check_key(&self, key: &str) -> Result<(), Error> {
+        let mut accepts = self.headers.get_all(header::SEC_WEBSOCKET_ACCEPT).iter();
+        let Some(accept) = accepts.next() else {
+            return Err(broken("the answer has no Sec-WebSocket-Accept"));
+        };
+        if accepts.next().is_some() {
+            return Err(broken("the answer has more than one Sec-WebSocket-Accept"));
+        }
+        if accept.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes() {
+            return Err(broken(
+                "the Sec-WebSocket-Accept of the answer is not for this request",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The server chooses one of the protocols that the user has asked for, or none.
+    fn check_protocol(&self, request: &OpenRequest) -> Result<(), Error> {
+        let name = header::SEC_WEBSOCKET_PROTOCOL;
+        if !self.headers.contains_key(&name) {
+            return Ok(());
+        }
+        match self.options(&name).as_slice() {
+            [only] if options(&request.headers, &name).any(|asked| asked == *only) => Ok(()),
+            [_] => Err(broken("the answer has a protocol that was not asked for")),
+            _ => Err(broken(
+                "the answer has a Sec-WebSocket-Protocol that is not one protocol",
+            )),
+        }
+    }
+
+    fn options(&self, name: &HeaderName) -> Vec<&[u8]> {
+        options(&self.headers, name).collect()
+    }
+}
+
+/// The parts of a header that is a list.
+pub(super) fn options<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+}
+
+/// Where the head ends, behind its empty line. Some servers leave out the `\r`.
+fn end_of_head(bytes: &[u8], searched: usize) -> Option<usize> {
+    let part = bytes.get(searched..)?;
+    memchr::memchr_iter(b'\n', part).find_map(|at| {
+        let behind = part.get(at.checked_add(1)?..)?;
+        let line = match behind {
+            [b'\n', ..] => 1,
+            [b'\r', b'\n', ..] => 2,
+            _ => return None,
+        };
+        searched.checked_add(at)?.checked_add(1)?.checked_add(line)
+    })
+}
+
+pub(super) fn failed(error: std::io::Error) -> Error {
+    own_error(&error).unwrap_or_else(|| {
+        Error::new(
+            ErrorKind::Ended,
+            "the connection failed during the websocket handshake",
+        )
+        .with_source(error)
+    })
+}
+
+fn broken(why: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::WebSocket,
+        format!("the websocket handshake failed: {why}"),
+    )
+}
