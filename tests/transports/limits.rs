@@ -379,6 +379,71 @@ fn a_head_and_an_open_packet_have_a_limit() {
 }
 
 #[test]
+fn r24_the_open_packet_is_bounded_by_the_limit_of_heads_alone() {
+    under_some_orders(async |runtime| {
+        for transport in ["polling", "websocket"] {
+            for (messages, length, passes) in [
+                (0, 8192, true),
+                (0, 8193, false),
+                (10, 8192, true),
+                (10, 8193, false),
+                (10, 100_000, false),
+                (1_000_000, 8192, true),
+                (1_000_000, 8193, false),
+            ] {
+                let start = r#"0{"sid":""#;
+                let end = r#"","upgrades":[],"pingInterval":1000,"pingTimeout":1000}"#;
+                let sid = "s".repeat(length + 1 - start.len() - end.len());
+                let open = format!("{start}{sid}{end}");
+                let mut server = Server::new(&runtime);
+                let script = spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    if transport == "polling" {
+                        peer.answer(open).await;
+                    } else {
+                        peer.accept_websocket().await;
+                        peer.write(frame(TEXT, open)).await;
+                    }
+                    peer
+                });
+                let connect = builder(&runtime, transport)
+                    .max_head_size(8192)
+                    .max_message_size(messages)
+                    .connect();
+                match connect.await {
+                    Ok(_) => assert!(passes, "{transport} {messages} {length}"),
+                    Err(error) => {
+                        assert!(!passes, "{transport} {messages} {length}: {error:?}");
+                        let words = &["an open packet", "8192 bytes", "max_head_size"];
+                        is_told(&error, ErrorKind::Limit, words);
+                    }
+                }
+                drop(script.await);
+            }
+        }
+    });
+}
+
+#[test]
+fn r24_pings_are_not_bounded_by_the_limit_of_messages() {
+    under_some_orders(async |runtime| {
+        let set: Setting = |builder| builder.max_message_size(10);
+        let ping = format!("2{}", "x".repeat(125));
+        let texts = [&*ping, "40123456789", "4x123456789x"];
+        let answers = [
+            poll_brings(&runtime, set, response(texts.join("\x1e"))).await,
+            socket_brings(&runtime, set, texts.map(|text| frame(TEXT, text)).concat()).await,
+        ];
+        for (mut session, peer) in answers {
+            assert_eq!(session.recv().await, Some(Message::from("0123456789")));
+            let words = &["10 bytes", "max_message_size"];
+            is_told(&failure(&session).await, ErrorKind::Limit, words);
+            drop(peer);
+        }
+    });
+}
+
+#[test]
 fn a_full_outbox_names_itself() {
     under_some_orders(async |runtime| {
         let set: Setting = |builder| {

@@ -28,6 +28,14 @@ async fn websocket(runtime: &MockRuntime) -> (Link, Peer) {
     websocket_with(runtime, |_| {}).await
 }
 
+/// A link that takes over a session, so that its first packet is not the open packet.
+fn behind_the_open_packet(limits: Limits) -> impl FnOnce(&mut OpenRequest) {
+    move |request| {
+        request.sid = Some("s".into());
+        request.limits = limits;
+    }
+}
+
 async fn websocket_with(
     runtime: &MockRuntime,
     edit: impl FnOnce(&mut OpenRequest),
@@ -1236,7 +1244,7 @@ fn r22_a_server_that_breaks_a_protocol_is_told_why_in_a_close_frame() {
         for (bytes, code) in cases {
             for before in [Vec::new(), frame(TEXT, "4good")] {
                 let (mut link, mut peer) =
-                    websocket_with(&runtime, |request| request.limits = limits).await;
+                    websocket_with(&runtime, behind_the_open_packet(limits)).await;
                 peer.write([&before[..], &bytes].concat()).await;
                 let mut recv = async || {
                     let received = link.receiver.recv().now_or_never();
@@ -1334,7 +1342,7 @@ fn a_message_above_its_limit_is_an_error_that_names_it_before_its_bytes_come() {
             ),
         ] {
             let (mut link, mut peer) =
-                websocket_with(&runtime, |request| request.limits = limits).await;
+                websocket_with(&runtime, behind_the_open_packet(limits)).await;
             peer.write(&bytes).await;
             let received = link
                 .receiver

@@ -7,6 +7,8 @@ use async_tungstenite::tungstenite;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use engineio_client::{Error, ErrorKind, Limit, Limits};
 
+use super::reader::FrameReader;
+
 pub(super) struct Fault {
     pub(super) error: Error,
     /// The code of the close frame that the server gets before its connection ends (RFC 6455, 7.1.7).
@@ -16,17 +18,17 @@ pub(super) struct Fault {
 
 impl Fault {
     /// The connection has ended or failed.
+    #[cold]
     pub(super) fn lost(error: Error) -> Self {
         Self { error, code: None }
     }
 
     /// A frame breaks the WebSocket protocol, or is too long.
-    pub(super) fn frame(error: tungstenite::Error, limits: &Limits) -> Self {
+    #[cold]
+    pub(super) fn frame(error: tungstenite::Error, frames: &FrameReader, limits: &Limits) -> Self {
         let (error, code) = match error {
             tungstenite::Error::Capacity(_) => {
-                let message = format!("a message of more than {} bytes", limits.message);
-                let error = Error::new(ErrorKind::Limit, message).with_limit(Limit::MessageSize);
-                (error, CloseCode::Size)
+                (too_long(frames.awaits_first(), limits), CloseCode::Size)
             }
             tungstenite::Error::Utf8(_) => {
                 let error = Error::new(ErrorKind::Protocol, "a text frame that is not UTF-8");
@@ -45,6 +47,7 @@ impl Fault {
     }
 
     /// What a frame holds is not a packet, or too long.
+    #[cold]
     pub(super) fn packet(error: Error) -> Self {
         let is_not_text = error
             .source()
@@ -59,4 +62,15 @@ impl Fault {
             code: Some(code),
         }
     }
+}
+
+/// The first message may be as long as either limit allows: until it has come, it can be an open packet.
+fn too_long(is_first: bool, limits: &Limits) -> Error {
+    let (what, most, limit) = if is_first && limits.head > limits.message {
+        ("an open packet", limits.head, Limit::HeadSize)
+    } else {
+        ("a message", limits.message, Limit::MessageSize)
+    };
+    let message = format!("{what} of more than {most} bytes");
+    Error::new(ErrorKind::Limit, message).with_limit(limit)
 }

@@ -102,7 +102,11 @@ impl Transport for WebSocket {
             .await?;
         let (stream, rest) = handshake::shake_hands(runtime, dialed.stream, &request).await?;
         let limits = request.limits;
-        let mut frames = FrameReader::new(longest_frame(&limits));
+        let longest = longest_frame(&limits);
+        let opens = request.sid.is_none();
+        // The open packet has a limit of its own, and its type takes a byte.
+        let longest_first = opens.then(|| longest.max(limits.head.saturating_add(1)));
+        let mut frames = FrameReader::new(longest, longest_first);
         frames.feed(&rest);
         let state = State::new(
             Io::new(stream, self.read_buffer_size),
@@ -128,13 +132,18 @@ impl Transport for WebSocket {
     }
 }
 
-/// A text frame holds the packet's type, too; base64 in one is longer than what it says.
+/// A text frame holds the packet's type, too; base64 in one is longer than what it says. The limit of
+/// messages does not apply to the protocol's own packets.
 fn longest_frame(limits: &Limits) -> usize {
     limits
         .message
         .saturating_add(limits.message / 3)
         .saturating_add(8)
+        .max(LONGEST_PING)
 }
+
+/// The longest packet of the protocol's own: its type, and the 125 bytes that a ping may have.
+const LONGEST_PING: usize = 126;
 
 /// The half that receives.
 struct Receiver {
@@ -223,11 +232,11 @@ impl Collector {
             let decoded = match state.frames.next() {
                 Ok(Some(Incoming::Text(text))) => {
                     bytes = bytes.saturating_add(text.len());
-                    decode_text_frame(text, &self.limits).map_err(Fault::packet)
+                    decode_text_frame(text, &self.limits)
                 }
                 Ok(Some(Incoming::Binary(data))) => {
                     bytes = bytes.saturating_add(data.len());
-                    decode_binary(data, &self.limits).map_err(Fault::packet)
+                    decode_binary(data, &self.limits)
                 }
                 Ok(Some(Incoming::Ping(data))) => {
                     state.pong(&data);
@@ -246,20 +255,21 @@ impl Collector {
                         emptied = is_little;
                         continue;
                     }
-                    Poll::Ready(Err(error)) => Err(Fault::lost(error)),
+                    Poll::Ready(Err(error)) => {
+                        self.fault = Some(Fault::lost(error));
+                        break;
+                    }
                     Poll::Pending => return (packets, true),
                 },
-                Err(error) => Err(Fault::frame(error, &self.limits)),
+                Err(error) => {
+                    self.fault = Some(Fault::frame(error, &state.frames, &self.limits));
+                    break;
+                }
             };
             match decoded {
-                Ok(packet) => {
-                    if packets.is_empty() {
-                        packets.reserve(self.hint);
-                    }
-                    packets.push(packet);
-                }
-                Err(fault) => {
-                    self.fault = Some(fault);
+                Ok(packet) => self.add(&mut packets, packet),
+                Err(error) => {
+                    self.fault = Some(Fault::packet(error));
                     break;
                 }
             }
@@ -269,6 +279,14 @@ impl Collector {
             }
         }
         (packets, false)
+    }
+
+    #[inline]
+    fn add(&self, packets: &mut Vec<Packet>, packet: Packet) {
+        if packets.is_empty() {
+            packets.reserve(self.hint);
+        }
+        packets.push(packet);
     }
 
     /// The batch grows to what it was last time at once, and slowly forgets.

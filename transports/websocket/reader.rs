@@ -46,6 +46,8 @@ pub(super) struct FrameReader {
     closed: bool,
     /// The most bytes of a message.
     most: usize,
+    /// The same for those behind the first one, when that has not come yet and has another limit.
+    most_later: Option<usize>,
 }
 
 struct Fragments {
@@ -73,16 +75,30 @@ impl Fragments {
 }
 
 impl FrameReader {
-    /// One for messages of so many bytes at most.
-    pub(super) fn new(most: usize) -> Self {
+    /// A reader of messages of so many bytes at most. The first one may have a limit of its own.
+    pub(super) fn new(most: usize, most_first: Option<usize>) -> Self {
         Self {
             input: Bytes::new(),
             copies: false,
             begun: None,
             message: None,
             closed: false,
-            most,
+            most: most_first.unwrap_or(most),
+            most_later: most_first.map(|_| most),
         }
+    }
+
+    /// The first message has come.
+    #[cold]
+    fn pass_first(&mut self) {
+        if let Some(most) = self.most_later.take() {
+            self.most = most;
+        }
+    }
+
+    /// Whether the limit of the first message applies, which has not come yet.
+    pub(super) fn awaits_first(&self) -> bool {
+        self.most_later.is_some()
     }
 
     /// Where the rest of a long frame may be read to at once, instead of being fed.
@@ -232,6 +248,9 @@ impl FrameReader {
                 return Ok(Incoming::Fragment);
             }
         };
+        if self.most_later.is_some() {
+            self.pass_first();
+        }
         Ok(match kind {
             Data::Text => Incoming::Text(payload),
             _ => Incoming::Binary(payload),
