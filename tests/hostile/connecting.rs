@@ -535,7 +535,7 @@ mod a_websocket_handshake {
     fn that_accepts_no_key() -> Case {
         broken(
             |head| head.replace("Sec-WebSocket-Accept", "X-Accept"),
-            "the Sec-WebSocket-Accept of the answer is not for this request",
+            "the Sec-WebSocket-Accept of the answer is not for this request: there is none",
         )
     }
 
@@ -547,7 +547,7 @@ mod a_websocket_handshake {
                     "Upgrade: websocket\r\nSec-WebSocket-Accept: x",
                 )
             },
-            "the Sec-WebSocket-Accept of the answer is not for this request",
+            "the Sec-WebSocket-Accept of the answer is not for this request: there is more than one",
         )
     }
 
@@ -561,7 +561,7 @@ mod a_websocket_handshake {
     fn that_upgrades_to_something_else() -> Case {
         broken(
             |head| head.replace("Upgrade: websocket", "Upgrade: h2c"),
-            "Upgrade: websocket",
+            "the answer has no \"Upgrade: websocket\", but \"h2c\"",
         )
     }
 

@@ -294,7 +294,7 @@ fn kept(body: impl AsRef<[u8]>) -> Vec<u8> {
 #[test]
 fn polls_over_http_are_sent_to_the_proxy_on_connections_that_are_kept() {
     let encodings = match cfg!(feature = "compression") {
-        true => "accept-encoding: gzip, deflate\r\n",
+        true => "Accept-Encoding: gzip, deflate\r\n",
         false => "",
     };
     under_some_orders(async |runtime| {
@@ -302,7 +302,7 @@ fn polls_over_http_are_sent_to_the_proxy_on_connections_that_are_kept() {
             (HTTP, ""),
             (
                 HTTP_WITH_PASSWORD,
-                "proxy-authorization: Basic bWU6czNjcmV0Og==\r\n",
+                "Proxy-Authorization: Basic bWU6czNjcmV0Og==\r\n",
             ),
         ] {
             let mut server = Server::on(&runtime, PORT);
@@ -311,8 +311,8 @@ fn polls_over_http_are_sent_to_the_proxy_on_connections_that_are_kept() {
                 let target = "http://chat.test/engine.io/?EIO=4&transport=polling&sid=s";
                 for number in 0..3 {
                     let expected = format!(
-                        "GET {target} HTTP/1.1\r\naccept: */*\r\nuser-agent: engineio-client/{}\r\n\
-                         {encodings}x-mine: 1\r\nhost: chat.test\r\nconnection: keep-alive\r\n\
+                        "GET {target} HTTP/1.1\r\nAccept: */*\r\nUser-Agent: engineio-client/{}\r\n\
+                         {encodings}X-Mine: 1\r\nHost: chat.test\r\nConnection: keep-alive\r\n\
                          {authorization}\r\n",
                         env!("CARGO_PKG_VERSION")
                     );

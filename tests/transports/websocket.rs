@@ -354,12 +354,12 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
             (
                 "\r\n\r\n",
                 format!("{wrong}\r\n\r\n"),
-                "more than one Sec-WebSocket-Accept",
+                "there is more than one",
             ),
             (
                 "\r\nUpgrade",
                 format!("{wrong}\r\nUpgrade"),
-                "more than one Sec-WebSocket-Accept",
+                "there is more than one",
             ),
             (
                 "Sec-WebSocket-Accept: ",
@@ -369,12 +369,12 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
             (
                 "websocket\r\n",
                 "h2c, websocket\r\n".into(),
-                "Upgrade of the answer is \"h2c, websocket\"",
+                "but \"h2c, websocket\"",
             ),
             (
                 "websocket\r\n",
                 "websocket, h2c\r\n".into(),
-                "Upgrade of the answer is \"websocket, h2c\"",
+                "but \"websocket, h2c\"",
             ),
             (
                 "websocket\r\n",
@@ -389,13 +389,9 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
             (
                 "websocket\r\n",
                 format!("{many}websocket\r\n"),
-                "Upgrade of the answer is \"h2c, ",
+                "but \"h2c, ",
             ),
-            (
-                "websocket\r\n",
-                "\r\n".into(),
-                "Upgrade of the answer is \"\"",
-            ),
+            ("websocket\r\n", "\r\n".into(), "but \"\""),
             (
                 "Connection: Upgrade",
                 "Connection: upgrades, close".into(),

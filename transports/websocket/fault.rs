@@ -7,6 +7,8 @@ use async_tungstenite::tungstenite;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use engineio_client::{Error, ErrorKind, Limit, Limits};
 
+use super::reader::FrameReader;
+
 pub(super) struct Fault {
     pub(super) error: Error,
     /// The code of the close frame that the server gets before its connection ends (RFC 6455, 7.1.7).
@@ -16,14 +18,18 @@ pub(super) struct Fault {
 
 impl Fault {
     /// The connection has ended or failed.
+    #[cold]
     pub(super) fn lost(error: Error) -> Self {
         Self { error, code: None }
     }
 
     /// A frame breaks the WebSocket protocol, or is too long.
-    pub(super) fn frame(error: tungstenite::Error, is_first: bool, limits: &Limits) -> Self {
+    #[cold]
+    pub(super) fn frame(error: tungstenite::Error, frames: &FrameReader, limits: &Limits) -> Self {
         let (error, code) = match error {
-            tungstenite::Error::Capacity(_) => (too_long(is_first, limits), CloseCode::Size),
+            tungstenite::Error::Capacity(_) => {
+                (too_long(frames.awaits_first(), limits), CloseCode::Size)
+            }
             tungstenite::Error::Utf8(_) => {
                 let error = Error::new(ErrorKind::Protocol, "a text frame that is not UTF-8");
                 (error, CloseCode::Invalid)
@@ -41,6 +47,7 @@ impl Fault {
     }
 
     /// What a frame holds is not a packet, or too long.
+    #[cold]
     pub(super) fn packet(error: Error) -> Self {
         let is_not_text = error
             .source()

@@ -232,11 +232,11 @@ impl Collector {
             let decoded = match state.frames.next() {
                 Ok(Some(Incoming::Text(text))) => {
                     bytes = bytes.saturating_add(text.len());
-                    decode_text_frame(text, &self.limits).map_err(Fault::packet)
+                    decode_text_frame(text, &self.limits)
                 }
                 Ok(Some(Incoming::Binary(data))) => {
                     bytes = bytes.saturating_add(data.len());
-                    decode_binary(data, &self.limits).map_err(Fault::packet)
+                    decode_binary(data, &self.limits)
                 }
                 Ok(Some(Incoming::Ping(data))) => {
                     state.pong(&data);
@@ -255,23 +255,21 @@ impl Collector {
                         emptied = is_little;
                         continue;
                     }
-                    Poll::Ready(Err(error)) => Err(Fault::lost(error)),
+                    Poll::Ready(Err(error)) => {
+                        self.fault = Some(Fault::lost(error));
+                        break;
+                    }
                     Poll::Pending => return (packets, true),
                 },
                 Err(error) => {
-                    let first = state.frames.awaits_first();
-                    Err(Fault::frame(error, first, &self.limits))
+                    self.fault = Some(Fault::frame(error, &state.frames, &self.limits));
+                    break;
                 }
             };
             match decoded {
-                Ok(packet) => {
-                    if packets.is_empty() {
-                        packets.reserve(self.hint);
-                    }
-                    packets.push(packet);
-                }
-                Err(fault) => {
-                    self.fault = Some(fault);
+                Ok(packet) => self.add(&mut packets, packet),
+                Err(error) => {
+                    self.fault = Some(Fault::packet(error));
                     break;
                 }
             }
@@ -281,6 +279,14 @@ impl Collector {
             }
         }
         (packets, false)
+    }
+
+    #[inline]
+    fn add(&self, packets: &mut Vec<Packet>, packet: Packet) {
+        if packets.is_empty() {
+            packets.reserve(self.hint);
+        }
+        packets.push(packet);
     }
 
     /// The batch grows to what it was last time at once, and slowly forgets.

@@ -88,6 +88,14 @@ impl FrameReader {
         }
     }
 
+    /// The first message has come.
+    #[cold]
+    fn pass_first(&mut self) {
+        if let Some(most) = self.most_later.take() {
+            self.most = most;
+        }
+    }
+
     /// Whether the limit of the first message applies, which has not come yet.
     pub(super) fn awaits_first(&self) -> bool {
         self.most_later.is_some()
@@ -240,8 +248,8 @@ impl FrameReader {
                 return Ok(Incoming::Fragment);
             }
         };
-        if let Some(most) = self.most_later.take() {
-            self.most = most;
+        if self.most_later.is_some() {
+            self.pass_first();
         }
         Ok(match kind {
             Data::Text => Incoming::Text(payload),

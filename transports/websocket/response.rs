@@ -116,7 +116,7 @@ impl UpgradeResponse {
                 let others = others.join(&b", "[..]);
                 let others = others.get(..MOST_QUOTED).unwrap_or(&others).escape_ascii();
                 return Err(broken(format_args!(
-                    "the Upgrade of the answer is \"{others}\", not \"websocket\""
+                    "the answer has no \"Upgrade: websocket\", but \"{others}\""
                 )));
             }
         }
@@ -136,10 +136,14 @@ impl UpgradeResponse {
     fn check_key(&self, key: &str) -> Result<(), Error> {
         let mut accepts = self.headers.get_all(header::SEC_WEBSOCKET_ACCEPT).iter();
         let Some(accept) = accepts.next() else {
-            return Err(broken("the answer has no Sec-WebSocket-Accept"));
+            return Err(broken(
+                "the Sec-WebSocket-Accept of the answer is not for this request: there is none",
+            ));
         };
         if accepts.next().is_some() {
-            return Err(broken("the answer has more than one Sec-WebSocket-Accept"));
+            return Err(broken(
+                "the Sec-WebSocket-Accept of the answer is not for this request: there is more than one",
+            ));
         }
         if accept.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes() {
             return Err(broken(
