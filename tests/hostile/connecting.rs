@@ -561,7 +561,7 @@ mod a_websocket_handshake {
     fn that_upgrades_to_something_else() -> Case {
         broken(
             |head| head.replace("Upgrade: websocket", "Upgrade: h2c"),
-            "the answer has no \"Upgrade: websocket\", but \"h2c\"",
+            "the answer does not have \"Upgrade: websocket\" but \"h2c\"",
         )
     }
 

@@ -361,11 +361,7 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
                 format!("{wrong}\r\nUpgrade"),
                 "there is more than one",
             ),
-            (
-                "Sec-WebSocket-Accept: ",
-                "X: ".into(),
-                "no Sec-WebSocket-Accept",
-            ),
+            ("Sec-WebSocket-Accept: ", "X: ".into(), "there is none"),
             (
                 "websocket\r\n",
                 "h2c, websocket\r\n".into(),

@@ -116,7 +116,7 @@ impl UpgradeResponse {
                 let others = others.join(&b", "[..]);
                 let others = others.get(..MOST_QUOTED).unwrap_or(&others).escape_ascii();
                 return Err(broken(format_args!(
-                    "the answer has no \"Upgrade: websocket\", but \"{others}\""
+                    "the answer does not have \"Upgrade: websocket\" but \"{others}\""
                 )));
             }
         }
