@@ -1,6 +1,6 @@
 //! `tests/parity.md` is complete and true: it has each case of the lists below, each test that it
 //! names is there and runs, and the first comment of each test names its cases. `tests/defects.md`
-//! names tests that are there and run, too.
+//! and `tests/reports.md` name tests that are there and run, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -365,6 +365,28 @@ fn each_defect_of_another_client_has_a_test_that_tells_it_or_a_reason_why_it_nee
             let test = find(&name).unwrap_or_else(|fault| panic!("{}: {name}: {fault}", row.case));
             assert!(!test.comment.is_empty(), "{name} does not tell the defect");
             assert!(seen.insert(name), "{} shares its test", row.case);
+        }
+    }
+}
+
+#[test]
+fn each_report_of_a_user_has_its_tests_or_is_open_with_a_note() {
+    let rows = rows_of("tests/reports.md");
+    let names: Vec<String> = (1..=24)
+        .map(|number| format!("R{number}"))
+        .chain((1..=4).map(|number| format!("M{number}")))
+        .chain((7..=8).map(|number| format!("N{number}")))
+        .collect();
+    let cases: Vec<&String> = rows.iter().map(|row| &row.case).collect();
+    assert_eq!(cases, names.iter().collect::<Vec<_>>());
+    for row in &rows {
+        if row.here == "open" {
+            assert!(!row.note.is_empty(), "{} needs a note", row.case);
+            continue;
+        }
+        assert!(!row.tests().is_empty(), "{} has no test", row.case);
+        for name in row.tests() {
+            find(&name).unwrap_or_else(|fault| panic!("{}: {name}: {fault}", row.case));
         }
     }
 }
