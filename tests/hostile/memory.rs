@@ -20,8 +20,9 @@ const MOST: u64 = 60 * 1024;
 
 const GIGABYTE: usize = 1_000_000_000;
 
-/// For what has to end: a gigabyte takes seconds, and longer on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(200);
+/// For what has to end: a gigabyte takes 15 s, and minutes on a busy machine. An `eio` that hangs is
+/// noticed earlier, by the timeouts of the script's sockets.
+const DEADLINE: Duration = Duration::from_secs(1200);
 
 /// A running `eio`, ended by its handle.
 struct Eio(Child);
