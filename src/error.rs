@@ -139,6 +139,16 @@ impl Error {
 
     /// The same error, with the URL that was asked. Its user, password, query and fragment, which may be
     /// secret, are left out.
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let asked = "https://user:secret@example.com/engine.io/?token=secret".parse()?;
+    /// let error = Error::new(ErrorKind::Status, "no").with_url(&asked);
+    /// let url = error.url().map(url::Url::as_str);
+    /// assert_eq!(url, Some("https://example.com/engine.io/"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_url(self, url: &Url) -> Self {
         let mut url = url.clone();
@@ -153,6 +163,15 @@ impl Error {
     }
 
     /// The same error, with the time after which the server wants to be asked again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Status, "busy").with_retry_after(Duration::from_secs(30));
+    /// assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+    /// ```
     #[must_use]
     pub fn with_retry_after(self, time: Duration) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);

@@ -148,8 +148,7 @@ impl Limits {
     }
 }
 
-/// A message received. Node's server sends up to what it is given; 64 MiB is what browsers and
-/// tungstenite take.
+/// A message received. Servers send messages of any size; 64 MiB is tungstenite's default as well.
 const MESSAGE_SIZE: usize = 64 * 1024 * 1024;
 
 /// In a body, room for other packets beside the largest message in base64.

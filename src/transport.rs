@@ -91,6 +91,26 @@ pub trait PacketSender: Send + 'static {
 
 /// How it can be known that the other end of a link has taken in what was sent on it. That a batch has
 /// left tells that the system has it, and no more.
+///
+/// ```
+/// use engineio_client::{Batch, Confirms, Error, PacketSender, async_trait};
+///
+/// /// Packets that are handed to a queue, which nobody may ever read.
+/// struct Queued;
+///
+/// #[async_trait]
+/// impl PacketSender for Queued {
+///     async fn send(&mut self, _: Batch) -> Result<(), Error> {
+///         Ok(())
+///     }
+///
+///     async fn close(&mut self) -> Result<(), Error> {
+///         Ok(())
+///     }
+/// }
+///
+/// assert_eq!(Queued.confirms(), Confirms::Never);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Confirms {

@@ -37,6 +37,16 @@ pub trait Runtime: Send + Sync + 'static {
     /// program that holds the runtime's thread up for longer than the server may be silent delays the
     /// client, not the server, whose packets lie in the system meanwhile.
     ///
+    /// A runtime whose reads ask the system each time has nothing to wait for:
+    ///
+    /// ```
+    /// # use futures::future::BoxFuture;
+    /// fn catch_up() -> BoxFuture<'static, ()> {
+    ///     Box::pin(std::future::ready(()))
+    /// }
+    /// # let _ = catch_up;
+    /// ```
+    ///
     /// By default a sleep of no length. That is right where timers fire after sockets were looked at
     /// (tokio), and where each read asks the system (smol and async-std).
     fn catch_up(&self) -> BoxFuture<'static, ()> {

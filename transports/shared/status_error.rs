@@ -8,6 +8,9 @@ use url::{Position, Url};
 /// More than this of a body is not repeated in an error.
 const MOST: usize = 200;
 
+/// The most characters of a page of HTML in which its title or text is looked for.
+const LOOKED_AT: usize = 16 * 1024;
+
 /// The error for a response that is not the one asked for. `what` names the request, which went to
 /// this URL.
 pub(crate) fn status_error(
@@ -94,11 +97,13 @@ fn server_message(body: &[u8]) -> Option<String> {
 
 /// What is outside of tags, or the title where there is one.
 fn text_of_page(page: &str) -> Option<String> {
+    // A page may be as long as a body.
+    let page: String = page.chars().take(LOOKED_AT).collect();
     let lower = page.to_ascii_lowercase();
     let title = lower.find("<title>").zip(lower.find("</title>"));
     let page = title
         .and_then(|(start, end)| page.get(start..end))
-        .unwrap_or(page);
+        .unwrap_or(&page);
     let mut text = String::new();
     let mut in_tag = false;
     for c in page.chars() {
