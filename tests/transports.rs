@@ -19,6 +19,8 @@ mod drops;
 mod handshakes;
 #[path = "transports/http_client.rs"]
 mod http_client;
+#[path = "transports/kept_connections.rs"]
+mod kept_connections;
 #[path = "transports/limits.rs"]
 mod limits;
 #[path = "transports/polling.rs"]

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 
 use super::clock::Clock;
 use super::connection::{Address, BoxedStream};
+use super::socket::Socket;
 use super::traits::Runtime;
 
 /// async-std. It is discontinued upstream (RUSTSEC-2025-0052), and kept here for programs that
@@ -61,7 +62,7 @@ impl Runtime for AsyncStd {
             Address::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
-                Ok(Box::new(stream))
+                Ok(Socket::boxed(stream))
             }
             Address::Unix(path) => connect_to_socket(path).await,
         }

@@ -19,6 +19,13 @@ pub mod mock;
 mod random;
 #[cfg(feature = "smol")]
 mod smol;
+#[cfg(all(target_os = "linux", feature = "__runtime"))]
+mod sock_diag;
+#[cfg(all(not(target_os = "linux"), feature = "__runtime"))]
+#[path = "no_sock_diag.rs"]
+mod sock_diag;
+#[cfg(feature = "__runtime")]
+mod socket;
 #[cfg(feature = "tokio")]
 mod tokio;
 mod traits;

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 
 use super::clock::Clock;
 use super::connection::{Address, BoxedStream};
+use super::socket::Socket;
 use super::traits::Runtime;
 
 /// smol: its global executor, or one of yours.
@@ -100,7 +101,7 @@ impl Runtime for Smol {
             Address::Tcp(address) => {
                 let stream = ::smol::net::TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
-                Ok(Box::new(stream))
+                Ok(Socket::boxed(stream))
             }
             Address::Unix(path) => connect_to_socket(path).await,
         }

@@ -19,6 +19,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 
 use super::clock::Suspension;
 use super::connection::{Address, BoxedStream};
+use super::socket::Socket;
 use super::traits::Runtime;
 
 /// tokio, in either of its flavours, with `enable_all` (or `enable_io` and `enable_time`).
@@ -145,7 +146,7 @@ impl Runtime for Tokio {
             Address::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
-                Ok(Box::new(Compat(stream)))
+                Ok(Socket::boxed(Compat(stream)))
             }
             Address::Unix(path) => connect_to_socket(path).await,
         }
@@ -228,6 +229,13 @@ async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
 
 /// tokio's stream with the traits of `futures`.
 struct Compat<S>(S);
+
+#[cfg(unix)]
+impl<S: std::os::fd::AsFd> std::os::fd::AsFd for Compat<S> {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl<S: ::tokio::io::AsyncRead + Unpin> AsyncRead for Compat<S> {
     fn poll_read(

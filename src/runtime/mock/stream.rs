@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::io::{AsyncRead, AsyncWrite};
 
@@ -60,6 +60,7 @@ pub struct MemoryStream {
     line: Arc<Line>,
     end: usize,
     chunk: usize,
+    written: u64,
     reset: bool,
 }
 
@@ -70,6 +71,7 @@ impl MemoryStream {
             line: Arc::clone(line),
             end,
             chunk: usize::MAX,
+            written: 0,
             reset: false,
         };
         (end(CLIENT), end(SERVER))
@@ -117,6 +119,10 @@ impl MemoryStream {
 
 /// What has arrived at the other end is acknowledged at once, read or not.
 impl Acknowledges for MemoryStream {
+    fn written(&self) -> Option<u64> {
+        Some(self.written)
+    }
+
     fn unacknowledged(&self) -> Option<u64> {
         u64::try_from(self.line.unacknowledged(self.end)).ok()
     }
@@ -135,11 +141,13 @@ impl AsyncRead for MemoryStream {
 
 impl AsyncWrite for MemoryStream {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.line.poll_write(self.end, cx, buf)
+        let bytes = ready!(self.line.poll_write(self.end, cx, buf))?;
+        self.written += u64::try_from(bytes).unwrap_or_default();
+        Poll::Ready(Ok(bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -28,8 +28,8 @@ const LARGEST_BUFFER: usize = 160 * 1024;
 
 /// Why there is no response.
 pub(super) enum ExchangeError {
-    /// The request's bytes never left, and it comes back.
-    NotSent(Box<Request<Full<Bytes>>>, Error),
+    /// The other end has not got a byte of the request, and never will.
+    NotReceived(Error),
     Failed(Error),
 }
 
@@ -41,10 +41,16 @@ pub(super) struct Connection {
     meter: Arc<Meter>,
     /// The other end is this proxy, and not the server.
     forwarded_by: Option<Proxy>,
+    /// Further requests may follow.
+    keeps: bool,
 }
 
 impl Connection {
-    pub(super) async fn new(dialed: Dialed, exchange: &Exchange) -> Result<Self, Error> {
+    pub(super) async fn new(
+        dialed: Dialed,
+        exchange: &Exchange,
+        keeps: bool,
+    ) -> Result<Self, Error> {
         let meter = Arc::new(Meter::default());
         let io = HyperIo::new(dialed.stream, Arc::clone(&meter), exchange.limits.head);
         let (requests, driver) = http1::Builder::new()
@@ -62,6 +68,7 @@ impl Connection {
             over: false,
             meter,
             forwarded_by: dialed.forwarded_by,
+            keeps,
         })
     }
 
@@ -74,9 +81,15 @@ impl Connection {
 
     /// The request as the other end takes it: a server without the origin, which is its own.
     fn address(&self, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+        if !self.keeps {
+            let close = HeaderValue::from_static("close");
+            request.headers_mut().insert(CONNECTION, close);
+        } else if self.forwarded_by.is_some() {
+            let keep = HeaderValue::from_static("keep-alive");
+            request.headers_mut().insert(CONNECTION, keep);
+        }
         if let Some(proxy) = &self.forwarded_by {
             let headers = request.headers_mut();
-            headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
             if let Some(authorization) = proxy.authorization() {
                 headers.insert(PROXY_AUTHORIZATION, authorization.clone());
             }
@@ -92,7 +105,7 @@ impl Connection {
         exchange: &Exchange,
     ) -> Result<Response<Bytes>, ExchangeError> {
         let mut request = self.address(request);
-        self.meter.interim.store(0, Ordering::Relaxed);
+        self.meter.begin();
         let meter = Arc::clone(&self.meter);
         on_informational(&mut request, move |interim| {
             let bytes = u64::try_from(size(interim.headers())).unwrap_or(u64::MAX);
@@ -114,11 +127,12 @@ impl Connection {
         let response = match response {
             Ok(response) => response,
             Err(mut error) => {
-                let back = error.take_message();
+                let not_sent = error.take_message().is_some();
                 let error = http_error(error.into_error(), exchange);
-                return Err(match back {
-                    Some(request) => ExchangeError::NotSent(Box::new(request), error),
-                    None => ExchangeError::Failed(error),
+                return Err(if not_sent || self.meter.not_received() {
+                    ExchangeError::NotReceived(error)
+                } else {
+                    ExchangeError::Failed(error)
                 });
             }
         };
@@ -201,8 +215,9 @@ impl Connection {
             .chain(headers.get_all("proxy-connection"))
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','));
-        self.forwarded_by.is_none()
-            || words.any(|word| word.trim().eq_ignore_ascii_case("keep-alive"))
+        self.keeps
+            && (self.forwarded_by.is_none()
+                || words.any(|word| word.trim().eq_ignore_ascii_case("keep-alive")))
     }
 
     /// Whether another request may follow the one that has ended.

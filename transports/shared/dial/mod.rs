@@ -39,6 +39,7 @@ use self::tls::Tls;
 pub struct Dialer {
     proxies: Proxies,
     tls: Tls,
+    one_request_each: bool,
 }
 
 #[cfg(feature = "rustls")]
@@ -124,6 +125,37 @@ impl Dialer {
     pub fn no_proxy(mut self) -> Self {
         self.proxies = Proxies::default();
         self
+    }
+
+    /// Whether polling uses a connection for several requests, one after the other, as it does by default.
+    ///
+    /// A server may close a connection that it keeps while a request is on the way to it: when it
+    /// restarts, or when the connection has been idle for longer than it likes. Such a request is sent
+    /// again, on a new connection, if it is certain that the server has not got it: on Linux, with the
+    /// built-in runtimes, where the server's system has acknowledged none of it (see
+    /// [`Acknowledges`](engineio_client::runtime::Acknowledges)). Where it is not certain, as after a
+    /// reset, the session ends, since a message might arrive twice.
+    ///
+    /// With `false` each poll and each POST has a connection of its own, says `Connection: close`, and
+    /// meets no such end, as in Node's client. It costs a round trip more for each request, two or three
+    /// with TLS, and a socket each on both sides.
+    ///
+    /// ```
+    /// use engineio_client::transports::Dialer;
+    ///
+    /// // For `Client::builder(url).dialer(dialer)`.
+    /// let dialer = Dialer::default().reuse_connections(false);
+    /// # let _ = dialer;
+    /// ```
+    #[must_use]
+    pub fn reuse_connections(mut self, reuse: bool) -> Self {
+        self.one_request_each = !reuse;
+        self
+    }
+
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    pub(crate) fn reuses_connections(&self) -> bool {
+        !self.one_request_each
     }
 
     /// The proxy that a connection to this URL takes, if it takes one.

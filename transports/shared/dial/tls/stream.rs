@@ -74,6 +74,10 @@ impl TlsStream {
 
 /// Of the bytes below, which are more than those that were written.
 impl Acknowledges for TlsStream {
+    fn written(&self) -> Option<u64> {
+        self.stream.get_ref().0.0.written()
+    }
+
     fn unacknowledged(&self) -> Option<u64> {
         self.stream.get_ref().0.0.unacknowledged()
     }

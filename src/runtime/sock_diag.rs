@@ -1,0 +1,182 @@
+//! How much of what was written to a TCP socket the other end's system has not acknowledged, told by
+//! Linux's socket monitoring, as `ss` uses it: netlink, without privileges and without unsafe code.
+//! See `sock_diag(7)` and `linux/inet_diag.h`.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::fstat;
+use rustix::net::netlink::SOCK_DIAG;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, getpeername, getsockname, recv,
+    send, socket_with,
+};
+
+/// `SOCK_DIAG_BY_FAMILY`, the type of the request and of its answer.
+const BY_FAMILY: u16 = 20;
+/// `NLM_F_REQUEST`.
+const IS_REQUEST: u16 = 1;
+/// `IPPROTO_TCP`.
+const TCP: u8 = 6;
+/// `INET_DIAG_NOCOOKIE`: any socket with these addresses.
+const NO_COOKIE: [u8; 8] = [0xff; 8];
+/// The states of a connection on which it may be written: before the other end's FIN, which TLS
+/// announces a moment earlier, and after it.
+const ESTABLISHED: u8 = 1;
+const CLOSE_WAIT: u8 = 8;
+
+/// A `nlmsghdr` of 16 bytes, and an `inet_diag_req_v2`.
+const REQUEST_SIZE: u32 = 72;
+/// Where the answer's fields are: those of its `nlmsghdr`, then of its `inet_diag_msg`.
+const TYPE_AT: usize = 4;
+const STATE_AT: usize = 17;
+const UNACKNOWLEDGED_AT: usize = 76;
+const INODE_AT: usize = 84;
+
+/// `None` for a socket that is closed or was reset, and where the system does not tell.
+pub(super) fn unacknowledged(socket: &impl AsFd) -> Option<u64> {
+    ask(socket.as_fd()).ok().flatten()
+}
+
+fn ask(socket: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    let local = SocketAddr::try_from(getsockname(socket)?)?;
+    let Some(Ok(peer)) = getpeername(socket)?.map(SocketAddr::try_from) else {
+        return Ok(None);
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (netlink, kind) = (AddressFamily::NETLINK, SocketType::RAW);
+    let monitor = socket_with(netlink, kind, flags, Some(SOCK_DIAG))?;
+    // The kernel answers within the call.
+    send(&monitor, &request(local, peer), SendFlags::empty())?;
+    let mut answer = [0_u8; 1024];
+    let (count, _) = recv(monitor.as_fd(), &mut answer[..], RecvFlags::empty())?;
+    let answer = answer.get(..count).unwrap_or_default();
+    // Another socket may have the same addresses in another network namespace.
+    let inode = fstat(socket)?.st_ino & u64::from(u32::MAX);
+    Ok(read(answer, inode))
+}
+
+fn request(local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
+    let family = match local {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let family = u8::try_from(family.as_raw()).unwrap_or_default();
+    let mut request = Vec::new();
+    request.extend(REQUEST_SIZE.to_ne_bytes());
+    request.extend(BY_FAMILY.to_ne_bytes());
+    request.extend(IS_REQUEST.to_ne_bytes());
+    // A sequence number and a port of ours, which matter to those who have several questions.
+    request.extend([0; 8]);
+    request.extend([family, TCP, 0, 0]);
+    let any_state = u32::MAX;
+    request.extend(any_state.to_ne_bytes());
+    request.extend(local.port().to_be_bytes());
+    request.extend(peer.port().to_be_bytes());
+    for address in [local.ip(), peer.ip()] {
+        match address {
+            IpAddr::V4(address) => {
+                request.extend(address.octets());
+                request.extend([0; 12]);
+            }
+            IpAddr::V6(address) => request.extend(address.octets()),
+        }
+    }
+    let interface = match local {
+        SocketAddr::V6(address) => address.scope_id(),
+        SocketAddr::V4(_) => 0,
+    };
+    request.extend(interface.to_ne_bytes());
+    request.extend(NO_COOKIE);
+    request
+}
+
+/// The number in the kernel's answer about the socket with this inode.
+fn read(answer: &[u8], inode: u64) -> Option<u64> {
+    let number = |at: usize| -> Option<u32> {
+        let bytes = answer.get(at..)?.first_chunk()?;
+        Some(u32::from_ne_bytes(*bytes))
+    };
+    let kind = answer.get(TYPE_AT..)?.first_chunk()?;
+    let state = *answer.get(STATE_AT)?;
+    let is_ours = u16::from_ne_bytes(*kind) == BY_FAMILY
+        && matches!(state, ESTABLISHED | CLOSE_WAIT)
+        && u64::from(number(INODE_AT)?) == inode;
+    is_ours.then(|| number(UNACKNOWLEDGED_AT).map(u64::from))?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// A connection, and its other end.
+    fn connection(address: &str) -> Option<(TcpStream, TcpStream)> {
+        let listener = TcpListener::bind(address).ok()?;
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        Some((client, listener.accept().unwrap().0))
+    }
+
+    /// Lets nothing more come in: what is sent to the socket stays without acknowledgement.
+    fn deafen(socket: &TcpStream) {
+        let nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
+        socket2::SockRef::from(socket)
+            .attach_filter(&[nothing])
+            .unwrap();
+    }
+
+    #[test]
+    fn what_has_not_been_acknowledged_is_told_before_and_after_the_other_ends_fin() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Some((mut client, mut server)) = connection(address) else {
+                assert_ne!(address, "127.0.0.1:0");
+                continue;
+            };
+            client.write_all(b"heard").unwrap();
+            server.read_exact(&mut [0; 5]).unwrap();
+            assert_eq!(unacknowledged(&client), Some(0), "{address}");
+            deafen(&server);
+            client.write_all(b"not heard").unwrap();
+            assert_eq!(unacknowledged(&client), Some(9), "{address}");
+            server.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(client.read(&mut [0; 5]).unwrap(), 0);
+            assert_eq!(unacknowledged(&client), Some(9), "{address}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_connection_that_was_reset_or_ended_by_this_side() {
+        let (client, server) = connection("127.0.0.1:0").unwrap();
+        socket2::SockRef::from(&server)
+            .set_linger(Some(std::time::Duration::ZERO))
+            .unwrap();
+        drop(server);
+        assert!((&client).read(&mut [0; 1]).is_err());
+        assert_eq!(unacknowledged(&client), None);
+
+        let (client, _server) = connection("127.0.0.1:0").unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(unacknowledged(&client), None);
+    }
+
+    #[test]
+    fn an_answer_about_another_socket_or_of_another_kind_or_too_short_tells_nothing() {
+        let mut answer = vec![0_u8; 88];
+        answer[TYPE_AT..TYPE_AT + 2].copy_from_slice(&BY_FAMILY.to_ne_bytes());
+        answer[STATE_AT] = CLOSE_WAIT;
+        answer[UNACKNOWLEDGED_AT] = 9;
+        answer[INODE_AT..INODE_AT + 4].copy_from_slice(&7_u32.to_ne_bytes());
+        let nine = u64::from(u32::from_ne_bytes([9, 0, 0, 0]));
+        assert_eq!(read(&answer, 7), Some(nine));
+        assert_eq!(read(&answer, 8), None);
+        assert_eq!(read(&answer[..87], 7), None);
+        for (at, byte) in [(TYPE_AT, 2), (STATE_AT, 7)] {
+            let mut other = answer.clone();
+            other[at] = byte;
+            assert_eq!(read(&other, 7), None, "{at}");
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! Connections that are kept between requests, and the requests that cross their end: none is lost,
+//! and none is made twice.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use engineio_client::runtime::mock::Conditions;
+use engineio_client::runtime::{Acknowledges, Address, BoxedStream};
+use engineio_client::transports::{Dialer, Polling, Proxy};
+use engineio_client::{
+    Activity, Error, ErrorKind, Link, MockRuntime, OpenRequest, Packet, Runtime, Transport,
+    async_trait,
+};
+use futures::future::BoxFuture;
+use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use crate::raw::{Peer, Request, Server, response, spawn, under_some_orders};
+use crate::{message, open};
+
+/// How long a byte is on its way.
+const LATENCY: Duration = Duration::from_millis(50);
+/// Less: what one side does so much later crosses what the other has sent.
+const A_MOMENT: Duration = Duration::from_millis(20);
+
+fn slow(runtime: &MockRuntime) -> Server {
+    runtime.network().set(Conditions::new().latency(LATENCY));
+    Server::new(runtime)
+}
+
+async fn polling(runtime: &MockRuntime) -> Link {
+    open(runtime, Polling::default(), |_| {}).await.unwrap()
+}
+
+/// A poll, or a message that is posted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ask {
+    Poll,
+    Post,
+}
+
+impl Ask {
+    const BOTH: [Self; 2] = [Self::Poll, Self::Post];
+
+    async fn of(self, link: &mut Link) -> Result<Vec<Packet>, Error> {
+        match self {
+            Self::Poll => link.receiver.recv().await,
+            Self::Post => {
+                link.sender.send(vec![message("m")].into()).await?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn is(self, request: &Request) {
+        let (method, body) = match self {
+            Self::Poll => ("GET", ""),
+            Self::Post => ("POST", "4m"),
+        };
+        assert_eq!(
+            (&*request.method, &*request.body),
+            (method, body.as_bytes())
+        );
+    }
+}
+
+/// A connection on which a poll has been answered.
+async fn used(server: &mut Server) -> Peer {
+    let mut peer = server.accept().await;
+    peer.answer("4first").await;
+    peer
+}
+
+fn ended(result: Result<Vec<Packet>, Error>) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
+}
+
+#[test]
+fn r3_a_request_that_crosses_the_end_of_a_kept_connection_is_sent_again() {
+    under_some_orders(async |runtime| {
+        for ask in Ask::BOTH {
+            let mut server = slow(&runtime);
+            let waits = runtime.clone();
+            let script = spawn(&runtime, async move {
+                let peer = used(&mut server).await;
+                // Its end is on the way when the client asks.
+                waits.sleep(A_MOMENT).await;
+                drop(peer);
+                let mut next = server.accept().await;
+                ask.is(&next.request().await);
+                next.write(response("4second")).await;
+                server
+            });
+            let mut link = polling(&runtime).await;
+            assert_eq!(Ask::Poll.of(&mut link).await.unwrap(), [message("first")]);
+            let received = ask.of(&mut link).await.unwrap();
+            if ask == Ask::Poll {
+                assert_eq!(received, [message("second")]);
+            }
+            assert!(!script.await.has_another(), "once");
+        }
+    });
+}
+
+#[test]
+fn r3_what_has_arrived_is_not_sent_again_whether_it_was_read_or_not() {
+    under_some_orders(async |runtime| {
+        for ask in Ask::BOTH {
+            // Read whole, in part, or not at all.
+            for most in [usize::MAX, 10, 0] {
+                let mut server = slow(&runtime);
+                let waits = runtime.clone();
+                let script = spawn(&runtime, async move {
+                    let mut peer = used(&mut server).await;
+                    // All of it has come by now.
+                    waits.sleep(LATENCY * 2).await;
+                    if most == usize::MAX {
+                        ask.is(&peer.request().await);
+                    } else {
+                        peer.read_some(most).await;
+                    }
+                    peer.finish().await;
+                    waits.sleep(LATENCY * 4).await;
+                    drop(peer);
+                    server
+                });
+                let mut link = polling(&runtime).await;
+                Ask::Poll.of(&mut link).await.unwrap();
+                ended(ask.of(&mut link).await);
+                assert!(!script.await.has_another(), "asked again");
+            }
+        }
+    });
+}
+
+#[test]
+fn r3_a_request_that_has_arrived_in_part_is_not_sent_again() {
+    under_some_orders(async |runtime| {
+        let mut server = slow(&runtime);
+        runtime
+            .network()
+            .set(Conditions::new().latency(LATENCY).bandwidth(100_000));
+        let waits = runtime.clone();
+        let script = spawn(&runtime, async move {
+            let mut peer = used(&mut server).await;
+            // It takes a tenth of a second to come.
+            peer.read_some(10).await;
+            peer.finish().await;
+            waits.sleep(LATENCY * 4).await;
+            drop(peer);
+            server
+        });
+        let mut link = polling(&runtime).await;
+        Ask::Poll.of(&mut link).await.unwrap();
+        let large = vec![message("m".repeat(10_000))].into();
+        ended(link.sender.send(large).await.map(|()| Vec::new()));
+        assert!(!script.await.has_another(), "asked again");
+    });
+}
+
+#[test]
+fn r3_a_reset_proves_nothing_so_what_met_one_is_not_sent_again() {
+    under_some_orders(async |runtime| {
+        for ask in Ask::BOTH {
+            let mut server = slow(&runtime);
+            let waits = runtime.clone();
+            let script = spawn(&runtime, async move {
+                let mut stream = server.accept_stream().await;
+                stream.read(&mut [0; 1000]).await.unwrap();
+                stream.write_all(&response("4first")).await.unwrap();
+                waits.sleep(A_MOMENT).await;
+                stream.reset();
+                server
+            });
+            let mut link = polling(&runtime).await;
+            Ask::Poll.of(&mut link).await.unwrap();
+            ended(ask.of(&mut link).await);
+            assert!(!script.await.has_another(), "asked again");
+        }
+    });
+}
+
+#[test]
+fn r3_what_was_answered_in_part_is_not_sent_again() {
+    under_some_orders(async |runtime| {
+        for ask in Ask::BOTH {
+            let mut server = slow(&runtime);
+            let waits = runtime.clone();
+            let script = spawn(&runtime, async move {
+                let mut peer = used(&mut server).await;
+                // Before the request has come, as servers do that tell of their timeout.
+                waits.sleep(A_MOMENT).await;
+                peer.write("HTTP/1.1 200 OK\r\nContent-Le").await;
+                drop(peer);
+                server
+            });
+            let mut link = polling(&runtime).await;
+            Ask::Poll.of(&mut link).await.unwrap();
+            ended(ask.of(&mut link).await);
+            assert!(!script.await.has_another(), "asked again");
+        }
+    });
+}
+
+#[test]
+fn r3_on_a_new_connection_nothing_is_sent_again_and_on_kept_ones_once_for_each() {
+    under_some_orders(async |runtime| {
+        for kept in [false, true] {
+            let mut server = slow(&runtime);
+            let waits = runtime.clone();
+            let script = spawn(&runtime, async move {
+                if kept {
+                    let peer = used(&mut server).await;
+                    waits.sleep(A_MOMENT).await;
+                    drop(peer);
+                }
+                // It ends before anything has come.
+                drop(server.accept().await);
+                server
+            });
+            let mut link = polling(&runtime).await;
+            if kept {
+                Ask::Poll.of(&mut link).await.unwrap();
+            }
+            ended(Ask::Post.of(&mut link).await);
+            assert!(!script.await.has_another(), "asked again");
+        }
+    });
+}
+
+#[test]
+fn r3_with_a_new_connection_for_each_request_no_request_crosses_an_end() {
+    under_some_orders(async |runtime| {
+        for proxied in [false, true] {
+            let mut server = slow(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peers = Vec::new();
+                for n in 0..4 {
+                    let mut peer = server.accept().await;
+                    let request = peer.request().await;
+                    assert_eq!(request.header("connection"), Some("close"));
+                    Ask::BOTH[n % 2].is(&request);
+                    let keeps =
+                        "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n4x";
+                    peer.write(keeps).await;
+                    peers.push(peer);
+                }
+                for mut peer in peers {
+                    assert_eq!(peer.read_to_end().await, b"");
+                }
+            });
+            let mut dialer = Dialer::default().reuse_connections(false);
+            if proxied {
+                dialer = dialer.proxy(Proxy::new("http://10.0.0.1:80").unwrap());
+            }
+            let mut link = open(&runtime, Polling::default().dialer(dialer), |_| {})
+                .await
+                .unwrap();
+            for n in 0..4 {
+                Ask::BOTH[n % 2].of(&mut link).await.unwrap();
+            }
+            script.await;
+        }
+    });
+}
+
+/// The connections of this runtime differ from those of the mock network.
+#[derive(Clone)]
+struct Odd {
+    inner: MockRuntime,
+    /// What is odd about all connections.
+    fault: Fault,
+    /// How far a failure has come.
+    state: Arc<AtomicU8>,
+}
+
+/// The next write fails, or the flush after it.
+const ARMED: u8 = 1;
+/// The write was taken.
+const WRITTEN: u8 = 2;
+/// The flush has failed, and with it the error is gone.
+const TAKEN: u8 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    /// They do not tell what was acknowledged.
+    Silent,
+    /// They do not count what was written.
+    Uncounted,
+    /// The next write fails, without a byte.
+    Write,
+    /// The next write is taken, the flush after it fails, and the next read says that it is the end, as
+    /// one of a socket does whose error was taken by another call.
+    Flush,
+}
+
+struct OddStream {
+    stream: BoxedStream,
+    fault: Fault,
+    state: Arc<AtomicU8>,
+}
+
+impl OddStream {
+    /// Whether a failure has come so far, and then goes on.
+    fn steps(&self, fault: Fault, from: u8, to: u8) -> bool {
+        let (done, seen) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.fault == fault && self.state.compare_exchange(from, to, done, seen).is_ok()
+    }
+}
+
+impl Acknowledges for OddStream {
+    fn written(&self) -> Option<u64> {
+        (self.fault != Fault::Uncounted).then(|| self.stream.written())?
+    }
+
+    fn unacknowledged(&self) -> Option<u64> {
+        match self.fault {
+            Fault::Silent => None,
+            // As if nothing had arrived.
+            Fault::Flush => Some(u64::MAX),
+            Fault::Uncounted | Fault::Write => self.stream.unacknowledged(),
+        }
+    }
+}
+
+impl AsyncRead for OddStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.steps(Fault::Flush, TAKEN, TAKEN) {
+            return Poll::Ready(Ok(0));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for OddStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.steps(Fault::Write, ARMED, WRITTEN) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        self.steps(Fault::Flush, ARMED, WRITTEN);
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.steps(Fault::Flush, WRITTEN, TAKEN) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+#[async_trait]
+impl Runtime for Odd {
+    fn now(&self) -> Duration {
+        self.inner.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.inner.sleep(duration)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.inner.spawn(task);
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        self.inner.resolve(host, port).await
+    }
+
+    async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
+        let stream = OddStream {
+            stream: self.inner.connect(address).await?,
+            fault: self.fault,
+            state: Arc::clone(&self.state),
+        };
+        Ok(stream.boxed())
+    }
+}
+
+impl Odd {
+    async fn polling(&self) -> Link {
+        let runtime: Arc<dyn Runtime> = Arc::new(self.clone());
+        let activity = Activity::new(Arc::clone(&runtime));
+        let url = "http://10.0.0.1/engine.io/".parse().unwrap();
+        let request = OpenRequest::new("polling", url, activity);
+        Polling::default().open(&runtime, request).await.unwrap()
+    }
+}
+
+#[test]
+fn r3_what_may_have_left_on_a_connection_that_does_not_tell_is_not_sent_again() {
+    under_some_orders(async |runtime| {
+        for fault in [Fault::Silent, Fault::Uncounted, Fault::Flush] {
+            let mut server = slow(&runtime);
+            let waits = runtime.clone();
+            let script = spawn(&runtime, async move {
+                let peer = used(&mut server).await;
+                if fault == Fault::Flush {
+                    return (server, Some(peer));
+                }
+                waits.sleep(A_MOMENT).await;
+                (server, None)
+            });
+            let odd = Odd {
+                inner: runtime.clone(),
+                fault,
+                state: Arc::default(),
+            };
+            let mut link = odd.polling().await;
+            Ask::Poll.of(&mut link).await.unwrap();
+            odd.state.store(ARMED, Ordering::Relaxed);
+            ended(Ask::Post.of(&mut link).await);
+            assert!(!script.await.0.has_another(), "asked again: {fault:?}");
+        }
+    });
+}
+
+#[test]
+fn r3_a_request_of_which_not_a_byte_could_be_written_is_sent_again() {
+    under_some_orders(async |runtime| {
+        let mut server = slow(&runtime);
+        let script = spawn(&runtime, async move {
+            let first = used(&mut server).await;
+            let mut next = server.accept().await;
+            Ask::Post.is(&next.request().await);
+            next.write(response("ok")).await;
+            (server, first)
+        });
+        let odd = Odd {
+            inner: runtime.clone(),
+            fault: Fault::Write,
+            state: Arc::default(),
+        };
+        let mut link = odd.polling().await;
+        Ask::Poll.of(&mut link).await.unwrap();
+        odd.state.store(ARMED, Ordering::Relaxed);
+        Ask::Post.of(&mut link).await.unwrap();
+        assert!(!script.await.0.has_another(), "once");
+    });
+}
