@@ -25,6 +25,9 @@ mod defects;
 #[cfg(target_os = "linux")]
 #[path = "servers/drops.rs"]
 mod drops;
+#[cfg(target_os = "linux")]
+#[path = "servers/kept_connections.rs"]
+mod kept_connections;
 #[path = "servers/runtimes.rs"]
 mod runtimes;
 

@@ -1,0 +1,207 @@
+//! Kept connections on real sockets, the other end of which leaves: what no system has acknowledged is
+//! asked again, and what was read is not.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::pin::pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::Duration;
+
+use engineio_client::transports::Polling;
+use engineio_client::transports::rustls::{ServerConfig, ServerConnection, StreamOwned};
+use engineio_client::{
+    Activity, AsyncStd, Error, ErrorKind, Link, Message, OpenRequest, Packet, Runtime, Smol, Tokio,
+    Transport as _,
+};
+use futures::FutureExt as _;
+use socket2::{SockFilter, SockRef};
+
+use crate::support::session::{DEADLINE, Runs, dialer, within};
+use crate::support::tls::AUTHORITY;
+
+/// How the server leaves the connection on which the second request comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Leave {
+    /// By a FIN, when nothing has come in since the first request.
+    Unheard,
+    /// By a FIN, after it has read the request.
+    Read,
+    /// By a reset, after it has read the request.
+    ReadReset,
+    /// By a reset, when nothing has come in since the first request.
+    UnheardReset,
+}
+
+static CONFIG: LazyLock<Arc<ServerConfig>> =
+    LazyLock::new(|| AUTHORITY.issue(&["127.0.0.1"]).server());
+
+trait Stream: Read + Write + Send {
+    /// Says by TLS that nothing more comes, where it is spoken.
+    fn goodbye(&mut self);
+}
+
+impl Stream for TcpStream {
+    fn goodbye(&mut self) {}
+}
+
+impl Stream for StreamOwned<ServerConnection, TcpStream> {
+    fn goodbye(&mut self) {
+        self.conn.send_close_notify();
+        let _ = self.flush();
+    }
+}
+
+struct Server {
+    listener: TcpListener,
+    tls: bool,
+}
+
+impl Server {
+    fn accept(&self) -> (TcpStream, Box<dyn Stream>) {
+        let (socket, _) = self.listener.accept().expect("the client comes");
+        socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        let stream = socket.try_clone().expect("a second handle");
+        if self.tls {
+            let config = Arc::clone(&CONFIG);
+            let tls = ServerConnection::new(config).expect("it can be spoken");
+            return (socket, Box::new(StreamOwned::new(tls, stream)));
+        }
+        (socket, Box::new(stream))
+    }
+
+    /// Answers one request, leaves the next one alone, and answers that one where it comes again. Gives
+    /// how often the second one was read.
+    fn run(&self, leave: Leave, has_asked: &Receiver<()>) -> usize {
+        let (socket, mut stream) = self.accept();
+        read_request(&mut stream);
+        if matches!(leave, Leave::Unheard | Leave::UnheardReset) {
+            let nothing = SockFilter::new(0x06, 0, 0, 0);
+            SockRef::from(&socket)
+                .attach_filter(&[nothing])
+                .expect("nothing more comes in");
+        }
+        answer(&mut stream, "4first");
+        let mut times = 0;
+        if matches!(leave, Leave::Read | Leave::ReadReset) {
+            read_request(&mut stream);
+            times += 1;
+        }
+        has_asked.recv_timeout(DEADLINE).expect("the client asks");
+        if matches!(leave, Leave::ReadReset | Leave::UnheardReset) {
+            SockRef::from(&socket)
+                .set_linger(Some(Duration::ZERO))
+                .expect("a reset");
+        } else {
+            stream.goodbye();
+            socket.shutdown(Shutdown::Write).expect("it is connected");
+        }
+        drop((socket, stream));
+        if leave == Leave::Unheard {
+            let (_, mut stream) = self.accept();
+            read_request(&mut stream);
+            answer(&mut stream, "4second");
+            times += 1;
+        } else {
+            has_asked.recv_timeout(DEADLINE).expect("it has failed");
+        }
+        self.listener.set_nonblocking(true).expect("a listener");
+        assert!(self.listener.accept().is_err(), "asked once more");
+        times
+    }
+}
+
+/// A head, and a body of two bytes if it is a POST's.
+fn read_request(stream: &mut Box<dyn Stream>) {
+    let mut request = Vec::new();
+    loop {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("a request");
+        request.extend(byte);
+        let is_post = request.starts_with(b"POST");
+        let end: &[u8] = if is_post { b"\r\n\r\n4m" } else { b"\r\n\r\n" };
+        if request.ends_with(end) {
+            return;
+        }
+    }
+}
+
+fn answer(stream: &mut Box<dyn Stream>, body: &str) {
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+    stream.write_all(answer.as_bytes()).expect("an answer");
+    stream.flush().expect("an answer");
+}
+
+async fn ask(link: &mut Link, post: bool) -> Result<Vec<Packet>, Error> {
+    if post {
+        let packet = Packet::Message(Message::from("m"));
+        link.sender.send(vec![packet].into()).await?;
+        return Ok(Vec::new());
+    }
+    link.receiver.recv().await
+}
+
+async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let scheme = if tls { "https" } else { "http" };
+    let address = listener.local_addr().expect("it is bound");
+    let url = format!("{scheme}://{address}/engine.io/");
+    let (tell, told): (Sender<()>, _) = channel();
+    let server = thread::spawn(move || Server { listener, tls }.run(leave, &told));
+
+    let runtime: Arc<dyn Runtime> = Arc::new(R::default());
+    let activity = Activity::new(Arc::clone(&runtime));
+    let request = OpenRequest::new("polling", url.parse().expect("a URL"), activity);
+    let polling = Polling::default().dialer(dialer());
+    let mut link = polling.open(&runtime, request).await.expect("it opens");
+    let first = within(&R::default(), "the first poll", ask(&mut link, false)).await;
+    assert_eq!(first.expect("an answer").len(), 1);
+    let asked = {
+        let mut asking = pin!(ask(&mut link, post));
+        // By this the request is written.
+        let early = asking.as_mut().now_or_never();
+        assert!(early.is_none(), "{early:?}");
+        tell.send(()).expect("the server listens");
+        within(&R::default(), "the second request", asking).await
+    };
+    let about = format!("{leave:?}, tls: {tls}, post: {post}");
+    if leave == Leave::Unheard {
+        let packets = asked.unwrap_or_else(|error| panic!("{about}: {}", error.report()));
+        assert_eq!(packets.len(), usize::from(!post), "{about}");
+    } else {
+        let error = asked.expect_err(&about);
+        assert_eq!(
+            error.kind(),
+            ErrorKind::Ended,
+            "{about}: {}",
+            error.report()
+        );
+        let _ = tell.send(());
+    }
+    let times = server.join().expect("the server's part");
+    assert_eq!(times, usize::from(leave != Leave::UnheardReset), "{about}");
+}
+
+fn all_cases<R: Runs>(leave: Leave) {
+    for (tls, post) in [(false, false), (false, true), (true, false), (true, true)] {
+        R::run(case::<R>(leave, tls, post));
+    }
+}
+
+#[test]
+fn r3_what_no_system_has_acknowledged_is_asked_again_on_each_runtime() {
+    all_cases::<Tokio>(Leave::Unheard);
+    all_cases::<Smol>(Leave::Unheard);
+    all_cases::<AsyncStd>(Leave::Unheard);
+}
+
+#[test]
+fn r3_a_server_that_reads_and_then_closes_or_resets_gets_no_request_twice() {
+    for leave in [Leave::Read, Leave::ReadReset, Leave::UnheardReset] {
+        all_cases::<Tokio>(leave);
+        all_cases::<Smol>(leave);
+        all_cases::<AsyncStd>(leave);
+    }
+}
