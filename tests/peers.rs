@@ -22,6 +22,9 @@ mod support {
 
 #[path = "peers/chaos/mod.rs"]
 mod chaos;
+#[cfg(target_os = "linux")]
+#[path = "peers/keepalive/mod.rs"]
+mod keepalive;
 
 use engineio_client::{AsyncStd, Smol, Tokio};
 #[cfg(feature = "compression")]

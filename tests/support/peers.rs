@@ -144,13 +144,13 @@ fn node() -> Command {
     command
 }
 
-fn source(path: &str) -> PathBuf {
+pub(crate) fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/peers")
         .join(path)
 }
 
-fn installed(peer: &str) -> PathBuf {
+pub(crate) fn installed(peer: &str) -> PathBuf {
     let root = env::var_os("ENGINEIO_PEERS").map_or_else(
         || {
             PathBuf::from(concat!(
@@ -171,7 +171,7 @@ fn installed(peer: &str) -> PathBuf {
 }
 
 /// The port in a line `{"port":N}`.
-fn parse_port(line: &str) -> Option<u16> {
+pub(crate) fn parse_port(line: &str) -> Option<u16> {
     let number = line.trim().strip_prefix("{\"port\":")?.strip_suffix('}')?;
     number.parse().ok()
 }

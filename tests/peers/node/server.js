@@ -5,7 +5,8 @@
 // session 'received SID {"polling":P,"websocket":W}' (see !count) and
 // "disconnect SID REASON". With --cookie NAME the handshake sets a cookie of that
 // name, whose value is the sid, and each request is told as
-// "request METHOD TRANSPORT COOKIES".
+// "request METHOD TRANSPORT COOKIES". With --tell-messages standard error gets
+// "message TEXT" for each text that comes.
 //
 // With --tls it speaks TLS, with the certificate and the key that stand in PEM in
 // the environment variables TLS_CERTIFICATE and TLS_KEY.
@@ -50,6 +51,7 @@ function readArguments() {
     "upgrade-timeout": { type: "string" },
     cookie: { type: "string" },
     tls: { type: "boolean" },
+    "tell-messages": { type: "boolean" },
     "until-stdin-ends": { type: "boolean" },
   };
   try {
@@ -155,6 +157,7 @@ function onConnection(socket) {
   // The socket listens to its current transport only, and has changed it
   // before the first message over the new one: the name is the message's own.
   socket.on("message", (data) => {
+    if (args["tell-messages"]) process.stderr.write(`message ${data}\n`);
     if (typeof data !== "string" || !data.startsWith("!")) {
       session.received[socket.transport.name] += 1;
       numbered?.take(data);

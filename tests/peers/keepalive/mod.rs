@@ -1,0 +1,198 @@
+//! Kept connections that real servers close while messages are on the way: gunicorn after two idle
+//! seconds, nginx, haproxy and apache when they are told to start anew. What becomes of the sessions, and
+//! whether a message is lost or comes twice.
+//!
+//! By default each server is behind a relay of this process, which delays what it says: a short form, with
+//! few sessions. `tests/keepalive` runs the long form, with a delay in both directions of a real network
+//! between two network namespaces.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the programs and the relay know no runtime's clock"
+)]
+
+mod place;
+mod relay;
+mod servers;
+mod sessions;
+
+use std::collections::{HashMap, HashSet};
+use std::env;
+use std::thread;
+use std::time::Duration;
+
+use engineio_client::{AsyncStd, Smol, Tokio};
+
+use self::place::Place;
+use self::servers::{Front, Server};
+use self::sessions::{Outcome, Plan};
+
+/// The sessions of a round, which the three runtimes share.
+fn sessions() -> usize {
+    setting("ENGINEIO_KEEPALIVE_SESSIONS").unwrap_or(12)
+}
+
+struct Case {
+    front: Front,
+    tls: bool,
+    /// Connections are kept, as they are by default.
+    reuse: bool,
+}
+
+/// What the sessions of a case came to.
+#[derive(Debug, Default)]
+struct Tally {
+    sessions: usize,
+    /// Each session that ended by itself, with the reason.
+    ended: Vec<String>,
+    messages: usize,
+    /// Messages that came twice, at the server or back from it.
+    doubled: Vec<String>,
+    /// Messages that neither came nor stand on a list of the session's end.
+    missing: Vec<String>,
+}
+
+impl Case {
+    fn run(&self) {
+        let rounds = setting("ENGINEIO_KEEPALIVE_ROUNDS").unwrap_or(1);
+        let mut tally = Tally::default();
+        for _ in 0..rounds {
+            self.round(&mut tally);
+        }
+        let Tally {
+            sessions,
+            ended,
+            messages,
+            doubled,
+            missing,
+        } = &tally;
+        println!(
+            "keepalive: {}: {sessions} sessions, {} ended, {messages} messages, {} twice, {} missing",
+            self.name(),
+            ended.len(),
+            doubled.len(),
+            missing.len(),
+        );
+        assert!(doubled.is_empty(), "twice: {doubled:?}, {ended:?}");
+        assert!(missing.is_empty(), "missing: {missing:?}, {ended:?}");
+        // Where a reset comes without a FIN before it nothing is certain, and the session ends.
+        let allowed = if self.reuse { sessions.div_ceil(24) } else { 0 };
+        assert!(ended.len() <= allowed, "of {sessions} sessions: {ended:?}");
+    }
+
+    fn name(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        let reuse = if self.reuse { "kept" } else { "new" };
+        format!("{:?} by {scheme}, {reuse} connections", self.front).to_lowercase()
+    }
+
+    fn round(&self, tally: &mut Tally) {
+        let place = Place::new(self.front.round_trip());
+        let server = Server::start(&place, self.front, self.tls);
+        let (url, relay) = place.reach(server.port(), self.tls);
+        let plan = Plan {
+            url,
+            reuse: self.reuse,
+            interval: self.front.interval(),
+            messages: self.front.messages(),
+            sent: 0.into(),
+        };
+        let outcomes = thread::scope(|scope| {
+            let all = sessions();
+            let mine = all / 3;
+            let plan = &plan;
+            let groups = [
+                scope.spawn(move || plan.run::<Tokio>(0..mine)),
+                scope.spawn(move || plan.run::<Smol>(mine..2 * mine)),
+                scope.spawn(move || plan.run::<AsyncStd>(2 * mine..all)),
+            ];
+            if self.front.starts_anew() {
+                plan.wait_until_sent(all * plan.messages / 3);
+                if let Some(relay) = &relay {
+                    relay.hold();
+                }
+                server.start_anew();
+                if let Some(relay) = &relay {
+                    // By now the server has closed what it does not need any more.
+                    thread::sleep(Duration::from_secs(1));
+                    relay.release();
+                }
+            }
+            let groups = groups.into_iter().map(|group| group.join());
+            let outcomes: Vec<_> = groups.map(|group| group.expect("a runtime")).collect();
+            outcomes.concat()
+        });
+        let has_ended = |outcome: &Outcome| outcome.ended.is_some();
+        let arrived = server.stop(outcomes.iter().any(has_ended));
+        tally.add(&outcomes, &arrived);
+    }
+}
+
+impl Tally {
+    fn add(&mut self, outcomes: &[Outcome], arrived: &[String]) {
+        let mut arrivals = HashMap::<&str, usize>::new();
+        for text in arrived {
+            *arrivals.entry(text).or_default() += 1;
+        }
+        for outcome in outcomes {
+            self.sessions += 1;
+            self.messages += outcome.sent.len();
+            if let Some(reason) = &outcome.ended {
+                self.ended.push(reason.clone());
+            }
+            let mut back = HashSet::new();
+            for text in &outcome.received {
+                if !back.insert(text) {
+                    self.doubled.push(format!("{text}, back"));
+                }
+            }
+            for text in &outcome.sent {
+                let times = arrivals.get(&**text).copied().unwrap_or_default();
+                if times > 1 {
+                    self.doubled.push(text.clone());
+                }
+                // On the way back an end may take some with it, of which no list of this side knows.
+                let is_back = back.contains(text) || outcome.ended.is_some();
+                if !(times > 0 && is_back || outcome.listed.contains(text)) {
+                    self.missing.push(text.clone());
+                }
+            }
+        }
+    }
+}
+
+fn setting(name: &str) -> Option<usize> {
+    let value = env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}")))
+}
+
+macro_rules! tests {
+    ($($name:ident: $front:ident $tls:literal $reuse:literal)*) => {
+        $(
+            #[test]
+            #[ignore = "needs the peers that tests/run installs, and web servers"]
+            fn $name() {
+                Case { front: Front::$front, tls: $tls, reuse: $reuse }.run();
+            }
+        )*
+    };
+}
+
+tests! {
+    r3_gunicorn: Gunicorn false true
+    r3_gunicorn_by_tls: Gunicorn true true
+    r3_gunicorn_with_new_connections: Gunicorn false false
+    r3_gunicorn_by_tls_with_new_connections: Gunicorn true false
+    r3_nginx: Nginx false true
+    r3_nginx_by_tls: Nginx true true
+    r3_nginx_with_new_connections: Nginx false false
+    r3_nginx_by_tls_with_new_connections: Nginx true false
+    r3_haproxy: Haproxy false true
+    r3_haproxy_by_tls: Haproxy true true
+    r3_haproxy_with_new_connections: Haproxy false false
+    r3_haproxy_by_tls_with_new_connections: Haproxy true false
+    r3_apache: Apache false true
+    r3_apache_by_tls: Apache true true
+    r3_apache_with_new_connections: Apache false false
+    r3_apache_by_tls_with_new_connections: Apache true false
+}

@@ -1,0 +1,171 @@
+//! A relay to a server, in which what the server says takes a round trip's time to come: as by a network
+//! that is slow in the one direction.
+//!
+//! What a client has sent when the server has ended the connection reaches nobody: in a network it would
+//! come to a connection that is closed. This system must not acknowledge it instead. So from the server's
+//! end on a filter keeps what comes from the client away from the relay's socket, and when a network would
+//! have brought the server's answer to it, the connection is reset.
+//!
+//! The relay hears of the server's end a moment late, and what comes in between is acknowledged. So before
+//! a server is told to start anew the relay is [held](Relay::hold): nothing from the clients comes in, as
+//! if it were all on its way.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::{SockFilter, SockRef};
+
+/// Takes connections until it is dropped. Those that it has go on until one side ends.
+pub(super) struct Relay {
+    port: u16,
+    stop: TcpListener,
+    lines: Lines,
+}
+
+/// The connections that live.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<Arc<Line>>>>);
+
+struct Line {
+    client: TcpStream,
+    /// The server has ended it.
+    over: AtomicBool,
+}
+
+impl Relay {
+    /// To the server on this port.
+    pub(super) fn before(server: u16, delay: Duration) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        let stop = listener.try_clone().expect("a second handle");
+        let lines = Lines::default();
+        let all = lines.clone();
+        thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                let lines = all.clone();
+                thread::spawn(move || {
+                    // Where the server does not listen the client's connection ends.
+                    if let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) {
+                        lines.join(client, server, delay);
+                    }
+                });
+            }
+        });
+        Self { port, stop, lines }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Lets nothing more in on the connections that there are.
+    pub(super) fn hold(&self) {
+        for line in &*self.lines.get() {
+            line.deafen();
+        }
+    }
+
+    /// Lets in again what comes on those that the server has not ended.
+    pub(super) fn release(&self) {
+        for line in &*self.lines.get() {
+            if !line.over.load(Ordering::SeqCst) {
+                let _ = SockRef::from(&line.client).detach_filter();
+            }
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = SockRef::from(&self.stop).shutdown(Shutdown::Both);
+    }
+}
+
+impl Lines {
+    fn get(&self) -> MutexGuard<'_, Vec<Arc<Line>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands on what comes from both sides, until the server ends.
+    fn join(&self, client: TcpStream, server: TcpStream, delay: Duration) {
+        for stream in [&client, &server] {
+            let _ = stream.set_nodelay(true);
+        }
+        let handle = |stream: &TcpStream| stream.try_clone().expect("a second handle");
+        let (from_client, to_server) = (handle(&client), handle(&server));
+        let line = Arc::new(Line {
+            client,
+            over: AtomicBool::new(false),
+        });
+        self.get().push(Arc::clone(&line));
+        let upwards = thread::spawn(move || copy(from_client, to_server));
+        let (give, take) = channel();
+        let downwards = {
+            let line = Arc::clone(&line);
+            thread::spawn(move || line.hand_out(&take, delay))
+        };
+        line.listen(server, |bytes| {
+            let due = Instant::now() + delay;
+            give.send((due, bytes)).is_ok()
+        });
+        let _ = downwards.join();
+        // At which the other thread finds an end as well.
+        let _ = line.client.shutdown(Shutdown::Both);
+        let _ = upwards.join();
+        self.get().retain(|other| !Arc::ptr_eq(other, &line));
+    }
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+impl Line {
+    fn deafen(&self) {
+        let nothing = SockFilter::new(0x06, 0, 0, 0);
+        let _ = SockRef::from(&self.client).attach_filter(&[nothing]);
+    }
+
+    /// Gives away what the server says, and `None` at its end.
+    fn listen(&self, mut server: TcpStream, give: impl Fn(Option<Vec<u8>>) -> bool) {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let count = server.read(&mut buffer).unwrap_or_default();
+            if count == 0 {
+                self.over.store(true, Ordering::SeqCst);
+                self.deafen();
+            }
+            let bytes = (count > 0).then(|| buffer[..count].to_vec());
+            if !give(bytes) || count == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Tells the client each thing at its time.
+    fn hand_out(&self, take: &Receiver<(Instant, Option<Vec<u8>>)>, delay: Duration) {
+        while let Ok((due, bytes)) = take.recv() {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            let Some(bytes) = bytes else {
+                let _ = self.client.shutdown(Shutdown::Write);
+                thread::sleep(delay);
+                let _ = SockRef::from(&self.client).set_linger(Some(Duration::ZERO));
+                return;
+            };
+            if (&self.client).write_all(&bytes).is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Sessions by polling that send and get back numbered messages.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use engineio_client::{Closed, Message, Reason};
+use futures::future::join_all;
+
+use crate::support::session::{DEADLINE, Mode, Runs, builder, dialer, within};
+
+/// What all sessions of a round do.
+pub(super) struct Plan {
+    pub(super) url: String,
+    pub(super) reuse: bool,
+    pub(super) interval: Duration,
+    /// So many messages of each session.
+    pub(super) messages: usize,
+    /// Of all sessions, so far.
+    pub(super) sent: AtomicUsize,
+}
+
+/// What became of one session.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub(super) sent: Vec<String>,
+    pub(super) received: Vec<String>,
+    /// Why it ended before it was told to.
+    pub(super) ended: Option<String>,
+    /// The messages that its end lists as unsent or uncertain.
+    pub(super) listed: Vec<String>,
+}
+
+impl Plan {
+    pub(super) fn run<R: Runs>(&self, numbers: Range<usize>) -> Vec<Outcome> {
+        let (give, take) = std::sync::mpsc::channel();
+        R::run(async move {
+            let outcomes = join_all(numbers.map(|number| self.session::<R>(number))).await;
+            let _ = give.send(outcomes);
+        });
+        take.recv().expect("the runtime has run it")
+    }
+
+    /// Waits until all sessions together have sent so many messages, or has waited for too long.
+    pub(super) fn wait_until_sent(&self, messages: usize) {
+        let deadline = Instant::now() + DEADLINE;
+        while self.sent.load(Ordering::Relaxed) < messages {
+            assert!(Instant::now() < deadline, "the sessions send no more");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    async fn session<R: Runs>(&self, number: usize) -> Outcome {
+        let runtime = R::default();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let writer = Arc::clone(&received);
+        let connecting = builder::<R>(&self.url, Mode::Polling)
+            .dialer(dialer().reuse_connections(self.reuse))
+            .on_message(move |_, message| {
+                writer.lock().expect("nobody panics").push(text(&message));
+            })
+            .connect();
+        let client = within(&runtime, "connecting", connecting).await;
+        let client = client.unwrap_or_else(|error| panic!("{}", error.report()));
+        let mut sent = Vec::new();
+        for message in 0..self.messages {
+            let text = format!("{number}:{message}");
+            if client.send(text.as_str()).await.is_err() {
+                break;
+            }
+            sent.push(text);
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            runtime.sleep(self.interval).await;
+        }
+        let all_are_back = async {
+            while received.lock().expect("nobody panics").len() < sent.len() && !client.is_closed()
+            {
+                runtime.sleep(Duration::from_millis(5)).await;
+            }
+        };
+        within(&runtime, "the last messages", all_are_back).await;
+        let ended = client.is_closed();
+        let closed = within(&runtime, "the end", client.disconnect()).await;
+        let received = received.lock().expect("nobody panics").clone();
+        Outcome {
+            sent,
+            received,
+            ended: ended.then(|| reason(&closed)),
+            listed: listed(&closed),
+        }
+    }
+}
+
+fn text(message: &Message) -> String {
+    message.as_text().expect("texts alone are sent").to_owned()
+}
+
+fn reason(closed: &Closed) -> String {
+    match closed.reason() {
+        Reason::Transport(error) => error.report(),
+        _ => closed.to_string(),
+    }
+}
+
+fn listed(closed: &Closed) -> Vec<String> {
+    let lists = closed.unsent().iter().chain(closed.uncertain());
+    lists.map(text).collect()
+}

@@ -1,0 +1,21 @@
+"""python-engineio for gunicorn with gevent, as a peer for the integration tests.
+
+Messages are echoed. Standard error gets "message TEXT" for each.
+"""
+
+import sys
+
+import engineio
+
+# The sessions of the tests stay on polling.
+server = engineio.Server(async_mode="gevent", transports=["polling"])
+
+
+@server.on("message")
+def on_message(sid, data):
+    sys.stderr.write(f"message {data}\n")
+    sys.stderr.flush()
+    server.send(sid, data)
+
+
+app = engineio.WSGIApp(server)
