@@ -1,6 +1,8 @@
 //! The transports polling and websocket, and the whole client on them, against servers of raw
 //! bytes: on a network in memory, in virtual time, each test under both orders.
 
+#[path = "transports/addresses.rs"]
+mod addresses;
 #[path = "support/tls.rs"]
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod certificates;
@@ -25,6 +27,8 @@ mod limits;
 mod polling;
 #[path = "transports/proxy.rs"]
 mod proxy;
+#[path = "transports/proxy_tls.rs"]
+mod proxy_tls;
 #[path = "support/raw.rs"]
 mod raw;
 #[path = "transports/reports.rs"]

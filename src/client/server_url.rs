@@ -3,10 +3,14 @@
 use base64::Engine as _;
 use http::header::HeaderValue;
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{ParseError, Url};
 
 use crate::error::{Error, ErrorKind};
 use crate::runtime::Address;
+
+/// `http://[fe80::1%25eth0]` is no URL by the URL standard, which other clients follow, too.
+const ZONE: &str = "a URL can't name an IPv6 zone: write a name or the address alone as its host, and \
+                    give transports::Dialer::resolve_to the address with its scope id";
 
 /// Where to connect to, and what each request carries because the URL says so.
 pub(super) struct ServerUrl {
@@ -21,8 +25,14 @@ impl ServerUrl {
     /// `schemes` are those that the transport takes.
     pub(super) fn parse(text: &str, schemes: &[&str]) -> Result<Self, Error> {
         let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
-        let mut url = Url::parse(text)
-            .map_err(|error| invalid("the URL can't be parsed").with_source(error))?;
+        let mut url = Url::parse(text).map_err(|error| {
+            let message = if error == ParseError::InvalidIpv6Address && text.contains('%') {
+                ZONE
+            } else {
+                "the URL can't be parsed"
+            };
+            invalid(message).with_source(error)
+        })?;
         let mut address = None;
         if !schemes.contains(&url.scheme()) {
             let message = format!(
