@@ -41,6 +41,8 @@ mod session;
 mod suspension;
 #[path = "transports/tls.rs"]
 mod tls;
+#[path = "transports/tls_keys.rs"]
+mod tls_keys;
 #[path = "support/traced.rs"]
 mod traced;
 #[path = "transports/websocket.rs"]

@@ -1,6 +1,7 @@
 //! TLS around any stream, by rustls: one path for `https` and `wss`, and for all runtimes.
 
 mod error;
+mod public_key;
 mod stream;
 mod verify;
 
