@@ -61,82 +61,102 @@ async fn talks<R: Runs>(url: &str, dialer: Dialer) {
     assert!(session.disconnect().await.is_clean());
 }
 
-mod on_real_sockets {
-    use super::*;
+/// A case on each runtime.
+macro_rules! on_each {
+    ($case:ident) => {
+        Tokio::run($case::<Tokio>());
+        Smol::run($case::<Smol>());
+        AsyncStd::run($case::<AsyncStd>());
+    };
+}
 
-    pub(super) async fn r18_a_session_comes_from_the_local_address<S, R: Runs>() {
-        let server = Noting::at(loopback());
-        let local: IpAddr = "127.0.0.5".parse().expect("it is one");
+#[test]
+fn r18_a_session_comes_from_the_local_address() {
+    on_each!(comes_from_the_local_address);
+}
+
+async fn comes_from_the_local_address<R: Runs>() {
+    let server = Noting::at(loopback());
+    let local: IpAddr = "127.0.0.5".parse().expect("it is one");
+    let dialer = Dialer::default().local_address(local);
+    let url = format!("http://{}", server.address);
+    for mode in [Mode::Polling, Mode::WebSocket] {
+        let builder = builder(&url, mode).dialer(dialer.clone());
+        let mut session = Session::<R>::connect(builder).await;
+        let long = "x".repeat(50_000);
+        session.echo(format!("m:{long}").as_str()).await;
+        assert!(session.disconnect().await.is_clean());
+    }
+    assert_eq!(server.clients(), [local]);
+}
+
+#[test]
+fn r18_a_refusal_and_an_address_of_another_machine_are_told() {
+    on_each!(tells_why_it_could_not_connect);
+}
+
+async fn tells_why_it_could_not_connect<R: Runs>() {
+    let free = std::net::TcpListener::bind(loopback()).expect("a port is free");
+    let address = free.local_addr().expect("it is bound");
+    drop(free);
+    let url = format!("http://{address}");
+    for (local, words) in [
+        ("127.0.0.5", "refused"),
+        // For documentation alone (RFC 5737).
+        ("192.0.2.1", "is that an address of this machine?"),
+    ] {
+        let local: IpAddr = local.parse().expect("it is one");
         let dialer = Dialer::default().local_address(local);
-        let url = format!("http://{}", server.address);
-        for mode in [Mode::Polling, Mode::WebSocket] {
-            let builder = builder(&url, mode).dialer(dialer.clone());
-            let mut session = Session::<R>::connect(builder).await;
-            let long = "x".repeat(50_000);
-            session.echo(format!("m:{long}").as_str()).await;
-            assert!(session.disconnect().await.is_clean());
-        }
-        assert_eq!(server.clients(), [local]);
-    }
-
-    pub(super) async fn r18_a_refusal_and_an_address_of_another_machine_are_told<S, R: Runs>() {
-        let free = std::net::TcpListener::bind(loopback()).expect("a port is free");
-        let address = free.local_addr().expect("it is bound");
-        drop(free);
-        let url = format!("http://{address}");
-        for (local, words) in [
-            ("127.0.0.5", "refused"),
-            // For documentation alone (RFC 5737).
-            ("192.0.2.1", "is that an address of this machine?"),
-        ] {
-            let local: IpAddr = local.parse().expect("it is one");
-            let dialer = Dialer::default().local_address(local);
-            let builder = builder::<R>(&url, Mode::WebSocket).dialer(dialer);
-            let error = within(&R::default(), "a refusal", builder.connect()).await;
-            let error = error.expect_err("nobody listens");
-            assert_eq!(error.kind(), ErrorKind::Connect);
-            let report = error.report();
-            let start = format!("could not connect to {address} from the local address {local}");
-            assert!(
-                report.contains(&start) && report.contains(words),
-                "{report}"
-            );
-        }
-    }
-
-    pub(super) async fn r18_a_link_local_address_is_reached_by_its_scope<S, R: Runs>() {
-        let Some((ip, scope, interface)) = link_local() else {
-            eprintln!("left out: no interface of this machine has a link-local IPv6 address");
-            return;
-        };
-        let server = Noting::at(SocketAddrV6::new(ip, 0, 0, scope).into());
-        let port = server.address.port();
-        let with_scope = [SocketAddrV6::new(ip, 0, 0, scope).into()];
-        // What the documentation says of the name of an interface.
-        let resolved = (format!("{ip}%{interface}"), port).to_socket_addrs();
-        let resolved: Vec<_> = resolved.expect("the resolver knows interfaces").collect();
-        let literal = format!("http://[{ip}]:{port}");
-        for (url, host, addresses) in [
-            (
-                format!("http://device.test:{port}"),
-                "device.test",
-                &with_scope[..],
-            ),
-            (literal.clone(), &ip.to_string(), &with_scope),
-            ("http://device.test".to_owned(), "device.test", &resolved),
-        ] {
-            let dialer = Dialer::default().resolve_to(host, addresses.iter().copied());
-            let dialer = dialer.expect("it is a host");
-            talks::<R>(&url, dialer.clone()).await;
-            // The local address has the scope of the other one.
-            talks::<R>(&url, dialer.local_address(ip)).await;
-        }
-        assert_eq!(server.clients(), [IpAddr::V6(ip)]);
-        let builder = builder::<R>(&literal, Mode::WebSocket).dialer(Dialer::default());
+        let builder = builder::<R>(&url, Mode::WebSocket).dialer(dialer);
         let error = within(&R::default(), "a refusal", builder.connect()).await;
-        let report = error.expect_err("the interface is missing").report();
-        assert!(report.contains("without an interface"), "{report}");
+        let error = error.expect_err("nobody listens");
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        let report = error.report();
+        let start = format!("could not connect to {address} from the local address {local}");
+        assert!(
+            report.contains(&start) && report.contains(words),
+            "{report}"
+        );
     }
+}
+
+#[test]
+fn r18_a_link_local_address_is_reached_by_its_scope() {
+    on_each!(reaches_a_link_local_address);
+}
+
+async fn reaches_a_link_local_address<R: Runs>() {
+    let Some((ip, scope, interface)) = link_local() else {
+        eprintln!("left out: no interface of this machine has a link-local IPv6 address");
+        return;
+    };
+    let server = Noting::at(SocketAddrV6::new(ip, 0, 0, scope).into());
+    let port = server.address.port();
+    let with_scope = [SocketAddrV6::new(ip, 0, 0, scope).into()];
+    // What the documentation says of the name of an interface.
+    let resolved = (format!("{ip}%{interface}"), port).to_socket_addrs();
+    let resolved: Vec<_> = resolved.expect("the resolver knows interfaces").collect();
+    let literal = format!("http://[{ip}]:{port}");
+    for (url, host, addresses) in [
+        (
+            format!("http://device.test:{port}"),
+            "device.test",
+            &with_scope[..],
+        ),
+        (literal.clone(), &ip.to_string(), &with_scope),
+        ("http://device.test".to_owned(), "device.test", &resolved),
+    ] {
+        let dialer = Dialer::default().resolve_to(host, addresses.iter().copied());
+        let dialer = dialer.expect("it is a host");
+        talks::<R>(&url, dialer.clone()).await;
+        // The local address has the scope of the other one.
+        talks::<R>(&url, dialer.local_address(ip)).await;
+    }
+    assert_eq!(server.clients(), [IpAddr::V6(ip)]);
+    let builder = builder::<R>(&literal, Mode::WebSocket).dialer(Dialer::default());
+    let error = within(&R::default(), "a refusal", builder.connect()).await;
+    let report = error.expect_err("the interface is missing").report();
+    assert!(report.contains("without an interface"), "{report}");
 }
 
 /// A link-local address of this machine, with the index and the name of its interface.
@@ -156,13 +176,6 @@ fn link_local() -> Option<(Ipv6Addr, u32, String)> {
         let index = u32::from_str_radix(index, 16).ok()?;
         Some((Ipv6Addr::from_bits(address), index, name.to_owned()))
     })
-}
-
-on_each_runtime! {
-    [] Oxide:
-    on_real_sockets::r18_a_session_comes_from_the_local_address
-    on_real_sockets::r18_a_refusal_and_an_address_of_another_machine_are_told
-    on_real_sockets::r18_a_link_local_address_is_reached_by_its_scope
 }
 
 #[test]

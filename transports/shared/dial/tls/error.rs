@@ -109,6 +109,7 @@ fn explain_by_kind(problem: &CertificateError) -> &'static str {
         C::UnknownRevocationStatus
         | C::ExpiredRevocationList
         | C::ExpiredRevocationListContext { .. } => "may have been revoked, which can't be told",
+        C::ApplicationVerificationFailure => "was refused by the verifier of the TLS configuration",
         problem if is_of_a_ca(problem) => "is that of a CA, and not trusted itself",
         _ => "was not accepted",
     }

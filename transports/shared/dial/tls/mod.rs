@@ -181,6 +181,9 @@ impl Tls {
     /// [`transports::rustls`](super::super::super::rustls). Nothing is added to it. The only protocol that
     /// may be negotiated by its ALPN is `http/1.1`.
     ///
+    /// With a verifier of your own it trusts a CA without the check of the name, or one certificate that
+    /// is pinned: see `examples/tls_verifier.rs` in the repository.
+    ///
     /// ```no_run
     /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::sync::Arc;
