@@ -196,7 +196,10 @@ fn r11_a_cas_rsa_key_is_said_to_be_too_small_with_its_size() {
     let mut ca = params("large enough");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let [leaf, between] = signed_by(2048, ca);
-    let shown = vec![leaf.der().clone(), between.der().clone()];
+    // Nor is another one to blame that the server shows besides.
+    let other = params("beside").signed_by(&Rsa::of(1024), AUTHORITY.issuer());
+    let other = other.unwrap().der().clone();
+    let shown = vec![leaf.der().clone(), between.der().clone(), other];
     refused(
         server(&TLS13, shown, scheme),
         &AUTHORITY.trusted(),
