@@ -2,12 +2,14 @@
 //! interface, and tells the indices of interfaces in a file.
 
 use std::fs;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use engineio_client::ErrorKind;
 use engineio_client::transports::Dialer;
 use smol::net::TcpListener;
+use socket2::{Domain, Socket, Type};
 
 use super::addresses::Relay;
 use super::*;
@@ -118,6 +120,38 @@ async fn tells_why_it_could_not_connect<R: Runs>() {
             "{report}"
         );
     }
+}
+
+#[test]
+fn r18_an_address_that_does_not_answer_makes_way_for_the_next() {
+    on_each!(passes_a_hole);
+}
+
+async fn passes_a_hole<R: Runs>() {
+    let (hole, _held) = hole();
+    let server = Noting::at(loopback());
+    let local: IpAddr = "127.0.0.5".parse().expect("it is one");
+    let dialer = Dialer::default()
+        .local_address(local)
+        .resolve_to("chat.test", [hole, server.address])
+        .expect("it is a host");
+    talks::<R>("http://chat.test", dialer).await;
+    assert_eq!(server.clients(), [local]);
+}
+
+/// An address that answers nothing while the rest of this is held: its queue is full.
+fn hole() -> (SocketAddr, (std::net::TcpListener, Vec<TcpStream>)) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&loopback().into()).expect("a port is free");
+    socket.listen(0).expect("it listens");
+    let listener = std::net::TcpListener::from(socket);
+    let address = listener.local_addr().expect("it is bound");
+    let mut queue = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        queue.push(stream);
+        assert!(queue.len() < 64, "the queue has an end");
+    }
+    (address, (listener, queue))
 }
 
 #[test]

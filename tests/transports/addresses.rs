@@ -102,6 +102,8 @@ fn r18_only_addresses_of_the_local_addresss_family_are_tried() {
             assert_eq!(error.kind(), ErrorKind::Connect);
             let tried = tried.map(|address| format!("0.000000000 connect {address}: refused"));
             assert_eq!(connects(&runtime), tried);
+            let report = error.report();
+            assert!(!report.contains("of another family"), "{report}");
         }
         let report = fails(&runtime, &from(LOCAL), "http://chat.test/")
             .await
