@@ -33,12 +33,10 @@ struct Rsa(Vec<u8>);
 impl Rsa {
     fn of(bits: usize) -> Self {
         let mut modulus = vec![0xff; bits.div_ceil(8)];
-        modulus[0] >>= (8 - bits % 8) % 8;
-        let mut modulus = element(0x02, &[&[0], &modulus[..]].concat());
-        if bits % 8 != 0 {
-            // Without a zero before it, which is for the sign.
-            modulus = element(0x02, &modulus[modulus.len() - bits.div_ceil(8)..]);
-        }
+        modulus[0] >>= modulus.len() * 8 - bits;
+        // A zero before it keeps the number positive.
+        let sign: &[u8] = if modulus[0] >= 0x80 { &[0] } else { &[] };
+        let modulus = element(0x02, &[sign, &modulus].concat());
         let exponent = element(0x02, &[1, 0, 1]);
         Self(element(0x30, &[modulus, exponent].concat()))
     }
