@@ -221,9 +221,10 @@ impl Tls {
     /// ```
     /// use engineio_client::transports::{Dialer, Tls};
     ///
+    /// // For `https://localhost:8443`, from where a tunnel leads to the server.
     /// let tls = Tls::default().server_name("chat.example")?;
-    /// let builder = engineio_client::tokio::Client::builder("https://localhost:8443").tls(tls);
-    /// # let _ = builder;
+    /// let dialer = Dialer::default().tls(tls);
+    /// # let _ = dialer;
     /// # Ok::<(), engineio_client::Error>(())
     /// ```
     pub fn server_name(mut self, name: &str) -> Result<Self, Error> {
