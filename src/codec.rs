@@ -144,7 +144,7 @@ pub struct Decoded {
     pub error: Option<Error>,
 }
 
-/// Splits a payload into packets. Texts share the body's buffer.
+/// Splits a payload into packets. Texts share the body's buffer, unless they are less than half of it.
 ///
 /// ```
 /// use engineio_client::codec::decode_payload;
@@ -194,7 +194,27 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
         }
         start = end.saturating_add(1);
     }
+    detach_a_small_share(&mut packets, text.len());
     Decoded { packets, error }
+}
+
+/// Each text that is a part of the body keeps the whole of it alive. Where the texts are less than half
+/// of the body, what is counted for them is less than half of what is kept, and they get buffers of their
+/// own: a body may be filled with what is dropped.
+fn detach_a_small_share(packets: &mut [Packet], body: usize) {
+    let texts = |packet: &Packet| match packet {
+        Packet::Message(Message::Text(text)) => text.len(),
+        _ => 0,
+    };
+    let kept: usize = packets.iter().map(texts).sum();
+    if kept == 0 || kept > body / 2 {
+        return;
+    }
+    for packet in packets {
+        if let Packet::Message(Message::Text(text)) = packet {
+            *text = text.detach();
+        }
+    }
 }
 
 /// The packet at this place of a payload.

@@ -1063,3 +1063,25 @@ fn a_failure_names_its_seed_and_the_environment_runs_that_alone() {
         "{text}"
     );
 }
+
+#[test]
+fn r18_a_connection_has_the_local_address_that_was_asked_for_if_it_is_of_the_same_family() {
+    let runtime = MockRuntime::new();
+    let _listener = runtime.listen(address());
+    runtime.network().record();
+    runtime.block_on(async {
+        let local: SocketAddr = "10.0.0.7:0".parse().unwrap();
+        let bound = runtime.connect_from(local, address()).await.unwrap();
+        let other = connect(&runtime).await.unwrap();
+        let connections = runtime.network().connections();
+        let locals: Vec<_> = connections.iter().map(Connection::local_address).collect();
+        assert_eq!(locals, [Some(local.ip()), None]);
+        let error = runtime.connect_from("[::1]:0".parse().unwrap(), address());
+        let error = error.await.err().unwrap();
+        assert_eq!(error.kind(), InvalidInput);
+        drop((bound, other));
+    });
+    let log = runtime.network().log();
+    assert_eq!(log[0], "0.000000000 #1 connect 10.0.0.1:80 from 10.0.0.7");
+    assert_eq!(log[1], "0.000000000 #2 connect 10.0.0.1:80");
+}

@@ -23,6 +23,9 @@ mod blocking;
 #[path = "servers/defects.rs"]
 mod defects;
 #[cfg(target_os = "linux")]
+#[path = "servers/dialing.rs"]
+mod dialing;
+#[cfg(target_os = "linux")]
 #[path = "servers/drops.rs"]
 mod drops;
 #[cfg(target_os = "linux")]

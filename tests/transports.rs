@@ -1,6 +1,8 @@
 //! The transports polling and websocket, and the whole client on them, against servers of raw
 //! bytes: on a network in memory, in virtual time, each test under both orders.
 
+#[path = "transports/addresses.rs"]
+mod addresses;
 #[path = "support/tls.rs"]
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod certificates;
@@ -27,6 +29,8 @@ mod limits;
 mod polling;
 #[path = "transports/proxy.rs"]
 mod proxy;
+#[path = "transports/proxy_tls.rs"]
+mod proxy_tls;
 #[path = "support/raw.rs"]
 mod raw;
 #[path = "transports/reports.rs"]
@@ -39,6 +43,8 @@ mod session;
 mod suspension;
 #[path = "transports/tls.rs"]
 mod tls;
+#[path = "transports/tls_keys.rs"]
+mod tls_keys;
 #[path = "support/traced.rs"]
 mod traced;
 #[path = "transports/websocket.rs"]

@@ -301,6 +301,15 @@ impl Runtime for Background {
         let runtime = self.runtime.as_ref().map_err(Missing::error)?;
         runtime.connect(address).await
     }
+
+    async fn connect_from(
+        &self,
+        local: SocketAddr,
+        address: SocketAddr,
+    ) -> io::Result<BoxedStream> {
+        let runtime = self.runtime.as_ref().map_err(Missing::error)?;
+        runtime.connect_from(local, address).await
+    }
 }
 
 impl fmt::Debug for Background {

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use http::header::HeaderValue;
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{ParseError, Url};
 
 use crate::error::{Error, ErrorKind};
 use crate::runtime::Address;
@@ -21,8 +21,7 @@ impl ServerUrl {
     /// `schemes` are those that the transport takes.
     pub(super) fn parse(text: &str, schemes: &[&str]) -> Result<Self, Error> {
         let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
-        let mut url = Url::parse(text)
-            .map_err(|error| invalid("the URL can't be parsed").with_source(error))?;
+        let mut url = Url::parse(text).map_err(|error| unparsed(text, error))?;
         let mut address = None;
         if !schemes.contains(&url.scheme()) {
             let message = format!(
@@ -117,6 +116,17 @@ impl ServerUrl {
         }
         self.query.push_str(more);
     }
+}
+
+/// The URL standard has no zones, as in `http://[fe80::1%25eth0]` (RFC 6874), nor have browsers.
+fn unparsed(text: &str, error: ParseError) -> Error {
+    let message = if error == ParseError::InvalidIpv6Address && text.contains('%') {
+        "a URL can't name an IPv6 zone: write a name or the address alone as its host, and give \
+         transports::Dialer::resolve_to the address with its scope id"
+    } else {
+        "the URL can't be parsed"
+    };
+    Error::new(ErrorKind::Invalid, message).with_source(error)
 }
 
 /// Whether requests have such a pair of their own. With two of a name, servers find no session.

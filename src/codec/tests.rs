@@ -137,6 +137,24 @@ fn good_packets_before_a_bad_one_are_kept() {
 }
 
 #[test]
+fn r20_texts_share_the_bodys_buffer_unless_they_are_less_than_half_of_it() {
+    for (filling, shares) in [(9_900, true), (10_100, false)] {
+        let long = "x".repeat(5000);
+        let body = Bytes::from(format!("4{long}\x1e6{}\x1e4{long}", "x".repeat(filling)));
+        let range = body.as_ptr_range();
+        let decoded = decode_payload(body, &limits());
+        assert_eq!(decoded.packets.len(), 3);
+        for index in [0, 2] {
+            let Packet::Message(Message::Text(text)) = &decoded.packets[index] else {
+                panic!("{:?}", decoded.packets[index]);
+            };
+            assert_eq!(*text, *long);
+            assert_eq!(range.contains(&text.as_ptr()), shares, "{filling}");
+        }
+    }
+}
+
+#[test]
 fn the_first_body_of_protocol_3_counts_characters() {
     for (body, expected) in [
         (r#"96:0{"sid":"x"}"#, true),

@@ -7,6 +7,7 @@ use ::async_std::net::{TcpStream, ToSocketAddrs};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 
+use super::bound_socket::connect_from;
 use super::clock::Clock;
 use super::connection::{Address, BoxedStream};
 use super::socket::Socket;
@@ -66,6 +67,17 @@ impl Runtime for AsyncStd {
             }
             Address::Unix(path) => connect_to_socket(path).await,
         }
+    }
+
+    async fn connect_from(
+        &self,
+        local: SocketAddr,
+        address: SocketAddr,
+    ) -> io::Result<BoxedStream> {
+        // async-std has streams of its own, over the same reactor.
+        let stream = connect_from(local, address).await?.into_inner()?;
+        stream.set_nodelay(true)?;
+        Ok(Socket::boxed(TcpStream::from(stream)))
     }
 }
 

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "async-std")]
 mod async_std;
+#[cfg(feature = "__bound_socket")]
+mod bound_socket;
 #[cfg(feature = "__runtime")]
 mod clock;
 mod connection;

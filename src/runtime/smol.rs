@@ -8,6 +8,7 @@ use ::smol::Executor;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 
+use super::bound_socket::connect_from;
 use super::clock::Clock;
 use super::connection::{Address, BoxedStream};
 use super::socket::Socket;
@@ -105,6 +106,16 @@ impl Runtime for Smol {
             }
             Address::Unix(path) => connect_to_socket(path).await,
         }
+    }
+
+    async fn connect_from(
+        &self,
+        local: SocketAddr,
+        address: SocketAddr,
+    ) -> io::Result<BoxedStream> {
+        let stream = connect_from(local, address).await?;
+        stream.get_ref().set_nodelay(true)?;
+        Ok(Socket::boxed(::smol::net::TcpStream::from(stream)))
     }
 }
 

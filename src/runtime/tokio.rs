@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ::tokio::io::ReadBuf;
-use ::tokio::net::TcpStream;
+use ::tokio::net::{TcpSocket, TcpStream};
 use ::tokio::runtime::Handle;
 use ::tokio::time::Instant;
 use async_trait::async_trait;
@@ -150,6 +150,21 @@ impl Runtime for Tokio {
             }
             Address::Unix(path) => connect_to_socket(path).await,
         }
+    }
+
+    async fn connect_from(
+        &self,
+        local: SocketAddr,
+        address: SocketAddr,
+    ) -> io::Result<BoxedStream> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.bind(local)?;
+        let stream = socket.connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Socket::boxed(Compat(stream)))
     }
 }
 

@@ -71,6 +71,36 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Connects to an address, with `TCP_NODELAY` set where it applies.
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream>;
+
+    /// Connects by TCP from a local address: the socket is bound to it before it connects. `TCP_NODELAY`
+    /// is set. Port 0 of `local` is any free port, as with `bind`.
+    ///
+    /// The client calls it in place of [`connect`](Self::connect) where
+    /// [`Dialer::local_address`](crate::transports::Dialer::local_address) is set, with addresses of one
+    /// family.
+    ///
+    /// By default it fails with [`Unsupported`](io::ErrorKind::Unsupported).
+    ///
+    /// ```
+    /// use engineio_client::{MockRuntime, Runtime};
+    ///
+    /// let runtime = MockRuntime::new();
+    /// let _listener = runtime.listen("10.0.0.1:80".parse()?);
+    /// let connected = runtime.connect_from("10.0.0.7:0".parse()?, "10.0.0.1:80".parse()?);
+    /// assert!(runtime.block_on(connected).is_ok());
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    async fn connect_from(
+        &self,
+        local: SocketAddr,
+        address: SocketAddr,
+    ) -> io::Result<BoxedStream> {
+        let message = format!(
+            "this runtime can't connect to {address} from {}",
+            local.ip()
+        );
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
+    }
 }
 
 /// A runtime that several clients share, of which type ever it is.
@@ -108,5 +138,13 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
 
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
         (**self).connect(address).await
+    }
+
+    async fn connect_from(
+        &self,
+        local: SocketAddr,
+        address: SocketAddr,
+    ) -> io::Result<BoxedStream> {
+        (**self).connect_from(local, address).await
     }
 }

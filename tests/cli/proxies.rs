@@ -110,6 +110,30 @@ fn talks_through_an_http_proxy() {
 
 #[test]
 #[ignore = "needs the proxies that tests/run installs"]
+fn r18_talks_through_an_http_proxy_that_is_reached_by_tls() {
+    let target = Target::start();
+    let url = target.server.url();
+    let secure = target.front.port();
+    let host = url.strip_prefix("http://").expect("it is http");
+    let identity = AUTHORITY.issue(&["127.0.0.1"]);
+    let behind = Proxy::http(CREDENTIALS);
+    let proxy = Proxy::with_tls(&behind, &(identity.certificate + &identity.key));
+    let through = format!("https://me:secret@{}", proxy.address());
+    talks_through(&through, &target);
+    has_done(&behind, &format!("GET {url}/engine.io/?"));
+    has_done(&behind, &format!("POST {url}/engine.io/?"));
+    has_done(&behind, &format!("CONNECT {host} HTTP/1.1"));
+    has_done(&behind, &format!("CONNECT 127.0.0.1:{secure} HTTP/1.1"));
+    // Without its CA, the proxy itself is refused.
+    let shown = format!("could not connect to the proxy https://{}", proxy.address());
+    for mode in MODES {
+        let words = "the certificate of 127.0.0.1 comes from an issuer that is not trusted here";
+        fails_through(&through, mode, &url, &[&shown, words]);
+    }
+}
+
+#[test]
+#[ignore = "needs the proxies that tests/run installs"]
 fn talks_through_a_socks_proxy() {
     let target = Target::start();
     let url = target.server.url();

@@ -18,13 +18,16 @@ use crate::support::server::{Server, Setup};
 use crate::support::session::Session;
 
 /// A thread that hands on what comes. Dropping it ends it.
-struct Relay {
+pub(crate) struct Relay {
     stop: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Relay {
-    fn start<S>(accept: impl AsyncFn() -> std::io::Result<S> + Send + 'static, server: &str) -> Self
+    pub(crate) fn start<S>(
+        accept: impl AsyncFn() -> std::io::Result<S> + Send + 'static,
+        server: &str,
+    ) -> Self
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {

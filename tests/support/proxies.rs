@@ -1,8 +1,10 @@
-//! Real proxies, each in a process of its own: Debian's tinyproxy for HTTP and microsocks for
-//! SOCKS5.
+//! Real proxies, each in a process of its own: Debian's tinyproxy for HTTP, microsocks for SOCKS5, and
+//! haproxy for the TLS in front of one.
 
+use std::fs;
 use std::io::{BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -26,6 +28,8 @@ pub(crate) struct Proxy {
     port: u16,
     child: Child,
     log: Arc<Log>,
+    /// Removed with it.
+    files: Vec<PathBuf>,
 }
 
 impl Proxy {
@@ -46,7 +50,7 @@ impl Proxy {
             drop(input);
             let log = fill(child.stdout.take().expect("it is piped"));
             let ready = log.wait_for_line("Accepting connections", START_DEADLINE);
-            let proxy = Self { port, child, log };
+            let proxy = Self::new(port, child, log, Vec::new());
             ready.map(|_| proxy)
         })
     }
@@ -61,19 +65,62 @@ impl Proxy {
             }
             let mut child = spawn("microsocks", &arguments);
             let log = fill(child.stderr.take().expect("it is piped"));
-            let mut proxy = Self { port, child, log };
             // It does not say when it is ready.
-            for _ in 0..LOOKS {
-                if proxy.has_ended() {
-                    return None;
-                }
-                if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                    return Some(proxy);
-                }
-                thread::sleep(START_DEADLINE / LOOKS);
-            }
-            None
+            Self::new(port, child, log, Vec::new()).once_it_listens()
         })
+    }
+
+    /// TLS in front of another proxy, with this certificate and key in PEM.
+    pub(crate) fn with_tls(behind: &Self, identity: &str) -> Self {
+        Self::start(|port| {
+            let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+            let name = format!("haproxy-tls-{}-{port}", std::process::id());
+            let [pem, config] = ["pem", "cfg"].map(|end| folder.join(format!("{name}.{end}")));
+            let text = format!(
+                "global\n\
+                 \tnbthread 1\n\
+                 \tnoreuseport\n\
+                 defaults\n\
+                 \tmode tcp\n\
+                 \ttimeout connect 30s\n\
+                 \ttimeout client 60s\n\
+                 \ttimeout server 60s\n\
+                 listen proxy\n\
+                 \tbind 127.0.0.1:{port} ssl crt {}\n\
+                 \tserver behind {}\n",
+                pem.display(),
+                behind.address()
+            );
+            fs::write(&pem, identity).expect("the file can be written");
+            fs::write(&config, text).expect("the file can be written");
+            let path = config.to_str().expect("it is UTF-8");
+            let mut child = spawn("haproxy", &["-db", "-f", path]);
+            let log = fill(child.stderr.take().expect("it is piped"));
+            Self::new(port, child, log, vec![pem, config]).once_it_listens()
+        })
+    }
+
+    fn new(port: u16, child: Child, log: Arc<Log>, files: Vec<PathBuf>) -> Self {
+        Self {
+            port,
+            child,
+            log,
+            files,
+        }
+    }
+
+    /// This proxy, unless it ends before it listens.
+    fn once_it_listens(mut self) -> Option<Self> {
+        for _ in 0..LOOKS {
+            if self.has_ended() {
+                return None;
+            }
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return Some(self);
+            }
+            thread::sleep(START_DEADLINE / LOOKS);
+        }
+        None
     }
 
     fn start(start_on: impl Fn(u16) -> Option<Self>) -> Self {
@@ -101,6 +148,9 @@ impl Drop for Proxy {
         // Fails only for a process that has already been waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for file in &self.files {
+            let _ = fs::remove_file(file);
+        }
     }
 }
 

@@ -60,6 +60,10 @@ impl Authority {
         Self { issuer }
     }
 
+    pub(crate) fn issuer(&self) -> &CertifiedIssuer<'static, KeyPair> {
+        &self.issuer
+    }
+
     pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }

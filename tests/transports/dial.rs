@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use engineio_client::runtime::mock::Conditions;
 use engineio_client::runtime::{Address, BoxedStream};
-use engineio_client::transports::{Transports, WebSocket};
+use engineio_client::transports::{Dialer, Transports, WebSocket};
 use engineio_client::{
     Activity, Builder, Error, ErrorKind, Link, MockRuntime, OpenRequest, Runtime, Transport,
     async_trait,
@@ -277,6 +277,25 @@ impl Runtime for Nowhere {
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
         self.0.connect(address).await
     }
+}
+
+#[test]
+fn r18_a_runtime_of_the_first_version_says_that_it_has_no_local_addresses() {
+    let runtime = MockRuntime::new();
+    let first: Arc<dyn Runtime> = Arc::new(Nowhere(runtime.clone()));
+    let url = "http://10.0.0.1/".parse().unwrap();
+    let request = OpenRequest::new("websocket", url, Activity::new(Arc::clone(&first)));
+    let local: IpAddr = "10.9.9.9".parse().unwrap();
+    let dialer = Dialer::default().local_address(local);
+    let transport = WebSocket::default().dialer(dialer);
+    let error = runtime.block_on(transport.open(&first, request));
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert_eq!(
+        error.report(),
+        "could not connect to 10.0.0.1:80 from the local address 10.9.9.9: \
+         this runtime can't connect to 10.0.0.1:80 from 10.9.9.9"
+    );
 }
 
 #[test]

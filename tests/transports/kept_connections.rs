@@ -171,7 +171,8 @@ fn r3_a_reset_proves_nothing_so_what_met_one_is_not_sent_again() {
             let waits = runtime.clone();
             let script = spawn(&runtime, async move {
                 let mut stream = server.accept_stream().await;
-                stream.read(&mut [0; 1000]).await.unwrap();
+                let some = stream.read(&mut [0; 1000]).await.unwrap();
+                assert!(some > 0);
                 stream.write_all(&response("4first")).await.unwrap();
                 waits.sleep(A_MOMENT).await;
                 stream.reset();

@@ -806,6 +806,10 @@ fn a_proxy_is_what_its_url_says() {
         (" HTTP://Proxy.Test ", "http://proxy.test:80"),
         ("http://me:s3cret@[::1]:3128/", "http://[::1]:3128"),
         ("http://me@bücher.test", "http://xn--bcher-kva.test:80"),
+        ("https://me:s3cret@proxy.test", "https://proxy.test:443"),
+        ("HTTPS://Proxy.Test:80/", "https://proxy.test:80"),
+        ("https://bücher.test", "https://xn--bcher-kva.test:443"),
+        ("https://[::1]", "https://[::1]:443"),
         ("socks5://10.0.0.1", "socks5://10.0.0.1:1080"),
         ("socks5://proxy.test:80", "socks5://proxy.test:80"),
         (
@@ -830,7 +834,8 @@ fn a_url_that_no_proxy_can_have_is_refused_and_not_repeated() {
         "socks5://",
         "socks5://:1080",
         "http://proxy.test:99999",
-        "https://me:s3cret@proxy.test",
+        "https://me:80/s3cret@proxy.test",
+        "https://m%3Ae:s3cret@proxy.test",
         "socks4://me:s3cret@proxy.test",
         "ftp://me:s3cret@proxy.test",
         // Passwords with what must be encoded: the host would be `me`.
@@ -1021,7 +1026,7 @@ fn a_proxy_of_the_environment_that_can_not_be_is_an_error_where_it_would_be_take
     for bad in [
         "ftp://me:s3cret@x",
         "http://me:s3cret@",
-        "https://me:s3cret@x",
+        "https://me:s3cret@x/path",
     ] {
         let dialer = environment(&[("http_proxy", bad), ("no_proxy", "localhost")]);
         let error = dialer.proxy_for(&"ws://chat.test".parse().unwrap());

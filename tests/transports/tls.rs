@@ -37,18 +37,18 @@ use crate::raw::{
 };
 use crate::{message, open, open_packet};
 
-const URL: &str = "https://chat.test/engine.io/";
+pub(crate) const URL: &str = "https://chat.test/engine.io/";
 const BOTH: [&str; 2] = ["polling", "websocket"];
 
 /// What the server at this address has to say in the first moments of a connection.
-fn greeting(request: &Request) -> Vec<u8> {
+pub(crate) fn greeting(request: &Request) -> Vec<u8> {
     if request.header("upgrade").is_none() {
         return response("4hello");
     }
     [switching(request).into_bytes(), frame(TEXT, "4hello")].concat()
 }
 
-async fn accept(
+pub(crate) async fn accept(
     stream: MemoryStream,
     config: &Arc<ServerConfig>,
 ) -> io::Result<TlsStream<MemoryStream>> {
@@ -56,7 +56,7 @@ async fn accept(
 }
 
 /// A server that greets who comes by TLS, wherever it listens, until this is dropped.
-fn serve(
+pub(crate) fn serve(
     runtime: &MockRuntime,
     address: SocketAddr,
     config: Arc<ServerConfig>,
@@ -84,11 +84,16 @@ fn serve(
     serving
 }
 
-fn serve_chat(runtime: &MockRuntime, config: Arc<ServerConfig>) -> oneshot::Sender<()> {
+pub(crate) fn serve_chat(runtime: &MockRuntime, config: Arc<ServerConfig>) -> oneshot::Sender<()> {
     serve(runtime, SocketAddr::new(HOST, 443), config)
 }
 
-async fn link(runtime: &MockRuntime, transport: &str, tls: &Tls, url: &str) -> Result<Link, Error> {
+pub(crate) async fn link(
+    runtime: &MockRuntime,
+    transport: &str,
+    tls: &Tls,
+    url: &str,
+) -> Result<Link, Error> {
     runtime.network().name("chat.test", [HOST]);
     runtime.network().name("xn--bcher-kva.test", [HOST]);
     let dialer = Dialer::default().tls(tls.clone());
@@ -100,7 +105,7 @@ async fn link(runtime: &MockRuntime, transport: &str, tls: &Tls, url: &str) -> R
 }
 
 /// What a server says first, by this transport.
-async fn greeted(
+pub(crate) async fn greeted(
     runtime: &MockRuntime,
     transport: &str,
     tls: &Tls,
@@ -114,11 +119,11 @@ async fn greeted(
 }
 
 /// Tests that no server does what this one does, and that the client says so in these words.
-fn refused(config: Arc<ServerConfig>, tls: &Tls, words: &str) {
+pub(crate) fn refused(config: Arc<ServerConfig>, tls: &Tls, words: &str) {
     refused_for(&config, tls, words, |_| true);
 }
 
-fn refused_for(
+pub(crate) fn refused_for(
     config: &Arc<ServerConfig>,
     tls: &Tls,
     words: &str,

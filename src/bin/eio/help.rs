@@ -23,10 +23,10 @@ Connection:
                             request; may be repeated
   -H, --header 'NAME: VALUE'
                             adds a header to each request; may be repeated
-  --proxy URL               connects through http://, socks5:// or socks5h://
-                            [USER:PASSWORD@]HOST:PORT [default: what http_proxy,
-                            https_proxy, all_proxy and no_proxy in the
-                            environment say]
+  --proxy URL               connects through http://, https://, socks5:// or
+                            socks5h://[USER:PASSWORD@]HOST:PORT [default: what
+                            http_proxy, https_proxy, all_proxy and no_proxy in
+                            the environment say]
   --request-timeout SECONDS
                             how long opening by one transport may take (name,
                             TCP, TLS and handshake), and how long a POST may go

@@ -289,17 +289,22 @@ pub struct Connection {
     line: Arc<Line>,
     number: u64,
     address: SocketAddr,
+    local: Option<SocketAddr>,
 }
 
 impl Connection {
     fn new(line: Arc<Line>) -> Option<Self> {
         let &Route {
-            number, address, ..
+            number,
+            address,
+            local,
+            ..
         } = line.route()?;
         line.is_open().then_some(Self {
             line,
             number,
             address,
+            local,
         })
     }
 
@@ -315,6 +320,25 @@ impl Connection {
     /// See [`Connection`] for an example.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The local address that was asked for, by
+    /// [`connect_from`](crate::Runtime::connect_from): `None` where none was.
+    ///
+    /// ```
+    /// use engineio_client::{MockRuntime, Runtime};
+    ///
+    /// let runtime = MockRuntime::new();
+    /// let _listener = runtime.listen("10.0.0.1:80".parse()?);
+    /// let connecting = runtime.connect_from("10.0.0.7:0".parse()?, "10.0.0.1:80".parse()?);
+    /// let client = runtime.block_on(connecting)?;
+    /// let connection = runtime.network().connections().remove(0);
+    /// assert_eq!(connection.local_address(), Some("10.0.0.7".parse()?));
+    /// # drop(client);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn local_address(&self) -> Option<IpAddr> {
+        self.local.map(|local| local.ip())
     }
 
     /// Whether it was neither reset nor left by both ends.

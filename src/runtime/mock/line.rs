@@ -37,6 +37,8 @@ pub(super) struct Route {
     pub(super) lines: Arc<WeakMap<Line>>,
     pub(super) number: u64,
     pub(super) address: SocketAddr,
+    /// Where it was asked to connect from.
+    pub(super) local: Option<SocketAddr>,
 }
 
 struct LineState {

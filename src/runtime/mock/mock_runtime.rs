@@ -401,4 +401,21 @@ impl Runtime for MockRuntime {
             )),
         }
     }
+
+    /// The same from a local address, of which the network has every one: see
+    /// [`Connection::local_address`](super::Connection::local_address).
+    async fn connect_from(
+        &self,
+        local: SocketAddr,
+        address: SocketAddr,
+    ) -> io::Result<BoxedStream> {
+        if local.is_ipv4() != address.is_ipv4() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{address} is of another family than the local address {local}"),
+            ));
+        }
+        let connected = self.network.connect_from(Some(local), address).await;
+        Ok(connected?.boxed())
+    }
 }

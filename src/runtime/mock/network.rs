@@ -127,6 +127,14 @@ impl Net {
     }
 
     pub(super) async fn connect(&self, address: SocketAddr) -> io::Result<MemoryStream> {
+        self.connect_from(None, address).await
+    }
+
+    pub(super) async fn connect_from(
+        &self,
+        local: Option<SocketAddr>,
+        address: SocketAddr,
+    ) -> io::Result<MemoryStream> {
         let delay = {
             let state = &mut *self.state();
             state.conditions.connect_latency.draw(&mut state.random)
@@ -140,10 +148,14 @@ impl Net {
             number: None,
         };
         attempt.await;
-        self.connect_now(address)
+        self.connect_now(local, address)
     }
 
-    fn connect_now(&self, address: SocketAddr) -> io::Result<MemoryStream> {
+    fn connect_now(
+        &self,
+        local: Option<SocketAddr>,
+        address: SocketAddr,
+    ) -> io::Result<MemoryStream> {
         let refused = |why| {
             self.log.add(|| format!("connect {address}: refused"));
             Err(io::Error::new(
@@ -169,6 +181,7 @@ impl Net {
                 lines: Arc::clone(&self.lines),
                 number: state.last,
                 address,
+                local,
             };
             let seed = state.random.u64(..);
             let line = Line::new(state.conditions.clone(), seed, Some(route));
@@ -178,7 +191,10 @@ impl Net {
             backlog.waiting.push_back(server);
             (client, backlog.accepting.take(), state.last)
         };
-        self.log.add(|| format!("#{number} connect {address}"));
+        self.log.add(|| match local {
+            Some(local) => format!("#{number} connect {address} from {}", local.ip()),
+            None => format!("#{number} connect {address}"),
+        });
         if let Some(waiter) = accepting {
             waiter.wake();
         }

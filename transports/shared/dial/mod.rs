@@ -1,5 +1,6 @@
 //! From a URL to a stream: address, proxy, TCP or Unix socket, TLS.
 
+mod addresses;
 mod proxy;
 mod tcp;
 #[cfg(feature = "rustls")]
@@ -8,6 +9,7 @@ pub(super) mod tls;
 #[path = "no_tls.rs"]
 mod tls;
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +18,10 @@ use engineio_client::{Error, ErrorKind, Limit, Runtime};
 use futures::future::{self, Either};
 use url::Url;
 
+use self::addresses::Addresses;
 use self::proxy::Proxies;
 pub use self::proxy::Proxy;
+use self::tcp::Sockets;
 use self::tls::Tls;
 
 /// How connections are made: one for all transports of a session.
@@ -37,6 +41,7 @@ use self::tls::Tls;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Dialer {
+    addresses: Addresses,
     proxies: Proxies,
     tls: Tls,
     one_request_each: bool,
@@ -74,6 +79,89 @@ pub(crate) struct Dialed {
 }
 
 impl Dialer {
+    /// Connects from this address of the machine: each socket is bound to it, with a free port, before
+    /// it connects, be it to the server or to a proxy. Unix sockets have no local address, and are not
+    /// affected.
+    ///
+    /// Only addresses of its family are tried. [`Ipv4Addr::UNSPECIFIED`](std::net::Ipv4Addr::UNSPECIFIED)
+    /// is IPv4 from any address, and [`Ipv6Addr::UNSPECIFIED`](std::net::Ipv6Addr::UNSPECIFIED) is IPv6.
+    ///
+    /// A bound socket occupies a port of its address, whichever server it connects to. That limits the
+    /// connections from one address, on Linux to about 28,000 by default.
+    ///
+    /// # Errors
+    ///
+    /// Connecting fails with [`ErrorKind::Connect`] where the host has no address of that family, where
+    /// the machine does not have the address, and where the runtime does not implement
+    /// [`Runtime::connect_from`], which those built in do.
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv4Addr};
+    ///
+    /// use engineio_client::transports::Dialer;
+    ///
+    /// let second_interface: IpAddr = "192.0.2.7".parse()?;
+    /// let dialer = Dialer::default().local_address(second_interface);
+    /// let only_ipv4 = Dialer::default().local_address(Ipv4Addr::UNSPECIFIED);
+    /// # let _ = (dialer, only_ipv4);
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    #[must_use]
+    pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
+        self.addresses.local = Some(address.into().to_canonical());
+        self
+    }
+
+    /// Connects to these addresses where a URL has this host, and asks no resolver for it, as curl does
+    /// with `--resolve`. The host is a name or an IP address. Requests, TLS and cookies still go by the
+    /// host of the URL. A port of 0 is the URL's own; any other is connected to in place of it. A second
+    /// call for the same host replaces the first.
+    ///
+    /// - Several addresses are tried as those of a name are.
+    /// - The host of a proxy can be given addresses, too.
+    /// - Through a `socks5` proxy the server's host has these addresses. Proxies of `http`, `https` and
+    ///   `socks5h` resolve it themselves, and are told its name.
+    /// - For a Unix socket there is nothing to resolve.
+    ///
+    /// # IPv6 zones
+    ///
+    /// A URL can't name the interface of a link-local address (`http://[fe80::1%25eth0]/` is refused).
+    /// It is part of an address here, as the scope id of a [`SocketAddrV6`](std::net::SocketAddrV6). The
+    /// system's resolver understands the name of an interface:
+    ///
+    /// ```no_run
+    /// use std::net::ToSocketAddrs;
+    ///
+    /// use engineio_client::transports::Dialer;
+    ///
+    /// let addresses = ("fe80::1%eth0", 3000).to_socket_addrs()?;
+    /// // For `http://device.local:3000`.
+    /// let dialer = Dialer::default().resolve_to("device.local", addresses)?;
+    /// # let _ = dialer;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`], when the host is neither a name nor an address, or there are no addresses.
+    ///
+    /// ```
+    /// use engineio_client::transports::Dialer;
+    ///
+    /// let dialer = Dialer::default().resolve_to("chat.example", ["192.0.2.1:0".parse()?])?;
+    /// # let _ = dialer;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resolve_to(
+        mut self,
+        host: &str,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) -> Result<Self, Error> {
+        let addresses = addresses.into_iter().collect();
+        self.addresses.give(host, addresses)?;
+        Ok(self)
+    }
+
     /// Connects through this proxy, whatever the server and the environment are.
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
@@ -219,14 +307,20 @@ impl Dialer {
             Some(proxy) => tracing::debug!(host, port, %proxy, "connecting"),
             None => tracing::debug!(host, port, "connecting"),
         }
+        let sockets = Sockets {
+            runtime,
+            addresses: &self.addresses,
+        };
         let mut dialed = match (address, proxy) {
-            (Some(address), _) => Dialed::to_server(tcp::connect(runtime, address).await?),
+            (Some(address), _) => Dialed::to_server(sockets.connect(address).await?),
             (None, Some(proxy)) if purpose == Purpose::Requests && proxy.forwards(url) => Dialed {
-                stream: proxy.reach(runtime).await?,
+                stream: proxy.reach(&sockets, &self.tls).await?,
                 forwarded_by: Some(proxy.clone()),
             },
-            (None, Some(proxy)) => Dialed::to_server(proxy.connect(runtime, url).await?),
-            (None, None) => Dialed::to_server(tcp::connect_to_host(runtime, url).await?),
+            (None, Some(proxy)) => {
+                Dialed::to_server(proxy.connect(&sockets, &self.tls, url).await?)
+            }
+            (None, None) => Dialed::to_server(sockets.connect_to_host(url).await?),
         };
         if let Some(tls) = tls {
             dialed.stream = tls.connect(dialed.stream).await?;

@@ -17,7 +17,16 @@ impl Tls {
     pub(super) fn connector(&self, _url: &Url) -> Result<Connector, Error> {
         Err(Error::new(
             ErrorKind::Tls,
-            "this build of the client speaks no TLS, which an https URL needs",
+            "this build of the client speaks no TLS, which an https URL needs: \
+             enable the feature rustls",
+        ))
+    }
+
+    pub(super) fn connector_to_proxy(&self, _proxy: &Url) -> Result<Connector, Error> {
+        Err(Error::new(
+            ErrorKind::Tls,
+            "this build of the client speaks no TLS, which an https proxy needs: \
+             enable the feature rustls",
         ))
     }
 }

@@ -14,6 +14,8 @@ use futures::future::{self, BoxFuture, Either, FutureExt as _};
 use futures::stream::FuturesUnordered;
 use url::{Host, Url};
 
+use super::addresses::Addresses;
+
 /// How long an address may think before the next one is asked beside it: what RFC 8305 recommends.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// So many addresses of a name are tried at most.
@@ -22,49 +24,164 @@ const MOST_ADDRESSES: usize = 32;
 const MOST_TOLD: usize = 8;
 const MOST_CAUSE: usize = 100;
 
-pub(super) async fn connect(
-    runtime: &Arc<dyn Runtime>,
-    address: &Address,
-) -> Result<BoxedStream, Error> {
-    runtime.connect(address).await.map_err(|error| {
-        let message = format!("could not connect to {address}");
+/// Makes connections as the dialer's settings say.
+pub(super) struct Sockets<'a> {
+    pub(super) runtime: &'a Arc<dyn Runtime>,
+    pub(super) addresses: &'a Addresses,
+}
+
+impl Sockets<'_> {
+    pub(super) async fn connect(&self, address: &Address) -> Result<BoxedStream, Error> {
+        self.open(address)
+            .await
+            .map_err(|error| self.failed(address, error))
+    }
+
+    async fn open(&self, address: &Address) -> io::Result<BoxedStream> {
+        if let Address::Tcp(address) = address
+            && let Some(local) = self.addresses.local_for(*address)
+        {
+            return self.runtime.connect_from(local, *address).await;
+        }
+        self.runtime.connect(address).await
+    }
+
+    /// Connects to the host of a URL.
+    pub(super) async fn connect_to_host(&self, url: &Url) -> Result<BoxedStream, Error> {
+        let (host, addresses) = self.locate(url).await?;
+        match *self.reachable(&host, addresses)? {
+            [address] => self.connect(&Address::Tcp(address)).await,
+            ref addresses => self.race(&host, addresses).await,
+        }
+    }
+
+    /// The host of a URL, and its addresses, of which there is one at least.
+    pub(super) async fn locate<'u>(
+        &self,
+        url: &'u Url,
+    ) -> Result<(Host<&'u str>, Vec<SocketAddr>), Error> {
+        let port = url.port_or_known_default().unwrap_or(80);
+        let Some(host) = url.host() else {
+            return Err(Error::new(ErrorKind::Invalid, "the URL has no host"));
+        };
+        let addresses = match (self.addresses.given_for(&host, port), &host) {
+            (Some(given), _) => in_order(given),
+            (None, Host::Ipv4(ip)) => vec![(*ip, port).into()],
+            (None, Host::Ipv6(ip)) => vec![(*ip, port).into()],
+            (None, Host::Domain(name)) => in_order(self.resolve(name, port).await?),
+        };
+        Ok((host, addresses))
+    }
+
+    async fn resolve(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+        let addresses = self.runtime.resolve(name, port).await.map_err(|error| {
+            let message = format!("the name {name} could not be resolved");
+            Error::new(ErrorKind::Resolve, message).with_source(error)
+        })?;
+        if addresses.is_empty() {
+            let message = format!("the name {name} has no address");
+            return Err(Error::new(ErrorKind::Resolve, message));
+        }
+        Ok(addresses)
+    }
+
+    /// Those of the local address's family: a socket that is bound to one can't connect to another.
+    fn reachable(
+        &self,
+        host: &Host<&str>,
+        mut addresses: Vec<SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, Error> {
+        let Some(local) = self.addresses.local else {
+            return Ok(addresses);
+        };
+        addresses.retain(|address| address.is_ipv4() == local.is_ipv4());
+        if addresses.is_empty() {
+            let family = if local.is_ipv4() { "IPv4" } else { "IPv6" };
+            let message = format!(
+                "could not connect to {host} from the local address {local}: \
+                 {host} has no {family} address"
+            );
+            return Err(Error::new(ErrorKind::Connect, message));
+        }
+        Ok(addresses)
+    }
+
+    /// Begins with the first address, and goes on to the next when one has failed, or takes its time.
+    /// The first connection wins, and the other attempts are dropped.
+    async fn race(
+        &self,
+        host: &Host<&str>,
+        addresses: &[SocketAddr],
+    ) -> Result<BoxedStream, Error> {
+        let mut waiting = addresses.iter();
+        let mut attempts = FuturesUnordered::new();
+        let mut failures = Vec::new();
+        loop {
+            if let Some(&address) = waiting.next() {
+                attempts.push(async move {
+                    let connected = self.open(&Address::Tcp(address)).await;
+                    connected.map_err(|error| (address, error))
+                });
+            }
+            let delay: BoxFuture<'_, ()> = if waiting.as_slice().is_empty() {
+                future::pending().boxed()
+            } else {
+                self.runtime.sleep(ATTEMPT_DELAY)
+            };
+            match future::select(attempts.next(), delay).await {
+                Either::Left((Some(Ok(stream)), _)) => return Ok(stream),
+                Either::Left((Some(Err(failure)), _)) => failures.push(failure),
+                // None is left, and none waits: all were tried.
+                Either::Left((None, _)) => return Err(self.all_failed(host, &failures)),
+                Either::Right(((), _)) => {}
+            }
+        }
+    }
+
+    fn failed(&self, address: &Address, error: io::Error) -> Error {
+        let mut message = format!("could not connect to {address}");
+        if let Address::Tcp(address) = address {
+            self.add_local(&mut message);
+            let is_bound = self.addresses.local.is_some();
+            if is_bound && error.kind() == io::ErrorKind::AddrNotAvailable {
+                message.push_str(": is that an address of this machine?");
+            } else if lacks_interface(address) {
+                message.push_str(
+                    ", a link-local address without an interface: \
+                     give Dialer::resolve_to this address with a scope id",
+                );
+            }
+        }
         Error::new(ErrorKind::Connect, message).with_source(error)
-    })
-}
+    }
 
-/// Connects to the host of a URL.
-pub(super) async fn connect_to_host(
-    runtime: &Arc<dyn Runtime>,
-    url: &Url,
-) -> Result<BoxedStream, Error> {
-    let port = url.port_or_known_default().unwrap_or(80);
-    let name = match url.host() {
-        Some(Host::Ipv4(ip)) => return connect(runtime, &Address::Tcp((ip, port).into())).await,
-        Some(Host::Ipv6(ip)) => return connect(runtime, &Address::Tcp((ip, port).into())).await,
-        Some(Host::Domain(name)) => name,
-        None => return Err(Error::new(ErrorKind::Invalid, "the URL has no host")),
-    };
-    match *resolve(runtime, name, port).await? {
-        [address] => connect(runtime, &Address::Tcp(address)).await,
-        ref addresses => race(runtime, name, addresses).await,
+    fn all_failed(&self, host: &Host<&str>, failures: &[(SocketAddr, io::Error)]) -> Error {
+        let mut message = format!("could not connect to {host}");
+        self.add_local(&mut message);
+        let mut separator = " (";
+        for (address, error) in failures.iter().take(MOST_TOLD) {
+            let cause: String = error.to_string().chars().take(MOST_CAUSE).collect();
+            let _ = write!(message, "{separator}{address}: {cause}");
+            separator = "; ";
+        }
+        let more = failures.len().saturating_sub(MOST_TOLD);
+        if more > 0 {
+            let _ = write!(message, "{separator}and {more} more");
+        }
+        message.push(')');
+        Error::new(ErrorKind::Connect, message)
+    }
+
+    fn add_local(&self, message: &mut String) {
+        if let Some(local) = self.addresses.local {
+            let _ = write!(message, " from the local address {local}");
+        }
     }
 }
 
-/// The addresses of a name, of which there is one at least, in the order in which to try them.
-pub(super) async fn resolve(
-    runtime: &Arc<dyn Runtime>,
-    name: &str,
-    port: u16,
-) -> Result<Vec<SocketAddr>, Error> {
-    let addresses = runtime.resolve(name, port).await.map_err(|error| {
-        let message = format!("the name {name} could not be resolved");
-        Error::new(ErrorKind::Resolve, message).with_source(error)
-    })?;
-    if addresses.is_empty() {
-        let message = format!("the name {name} has no address");
-        return Err(Error::new(ErrorKind::Resolve, message));
-    }
-    Ok(in_order(addresses))
+fn lacks_interface(address: &SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(address)
+        if address.ip().is_unicast_link_local() && address.scope_id() == 0)
 }
 
 /// The families take turns, beginning with the first address's: where one of them leads nowhere,
@@ -90,52 +207,4 @@ fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
     ordered.truncate(MOST_ADDRESSES);
     ordered
-}
-
-/// Begins with the first address, and goes on to the next when one has failed, or takes its time.
-/// The first connection wins, and the other attempts are dropped.
-async fn race(
-    runtime: &Arc<dyn Runtime>,
-    name: &str,
-    addresses: &[SocketAddr],
-) -> Result<BoxedStream, Error> {
-    let mut waiting = addresses.iter();
-    let mut attempts = FuturesUnordered::new();
-    let mut failures = Vec::new();
-    loop {
-        if let Some(&address) = waiting.next() {
-            attempts.push(async move {
-                let connected = runtime.connect(&Address::Tcp(address)).await;
-                connected.map_err(|error| (address, error))
-            });
-        }
-        let delay: BoxFuture<'_, ()> = if waiting.as_slice().is_empty() {
-            future::pending().boxed()
-        } else {
-            runtime.sleep(ATTEMPT_DELAY)
-        };
-        match future::select(attempts.next(), delay).await {
-            Either::Left((Some(Ok(stream)), _)) => return Ok(stream),
-            Either::Left((Some(Err(failure)), _)) => failures.push(failure),
-            // None is left, and none waits: all were tried.
-            Either::Left((None, _)) => return Err(all_failed(name, &failures)),
-            Either::Right(((), _)) => {}
-        }
-    }
-}
-
-fn all_failed(name: &str, failures: &[(SocketAddr, io::Error)]) -> Error {
-    let mut message = format!("could not connect to {name}");
-    let mut separator = " (";
-    for (address, error) in failures.iter().take(MOST_TOLD) {
-        let cause: String = error.to_string().chars().take(MOST_CAUSE).collect();
-        let _ = write!(message, "{separator}{address}: {cause}");
-        separator = "; ";
-    }
-    let more = failures.len().saturating_sub(MOST_TOLD);
-    if more > 0 {
-        let _ = write!(message, "{separator}and {more} more");
-    }
-    message.push(')');
-    Error::new(ErrorKind::Connect, message)
 }

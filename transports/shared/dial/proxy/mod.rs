@@ -7,13 +7,15 @@ mod tunnel;
 
 use std::sync::Arc;
 
+use engineio_client::Error;
 use engineio_client::runtime::BoxedStream;
-use engineio_client::{Error, Runtime};
 use url::Url;
 
 use self::environment::Environment;
 use self::proxy_url::Protocol;
 pub use self::proxy_url::Proxy;
+use super::tcp::Sockets;
+use super::tls::Tls;
 
 /// What a dialer was told of proxies.
 #[derive(Clone, Debug, Default)]
@@ -47,23 +49,39 @@ impl Proxy {
         matches!(self.protocol, Protocol::Http { .. }) && url.scheme() == "http"
     }
 
+    /// Connects to the proxy itself, by TLS where its URL says so.
+    pub(super) async fn reach(
+        &self,
+        sockets: &Sockets<'_>,
+        tls: &Tls,
+    ) -> Result<BoxedStream, Error> {
+        if !self.is_reached_by_tls() {
+            return self.reach_by_tcp(sockets).await;
+        }
+        let connector = tls.connector_to_proxy(self.place())?;
+        let stream = self.reach_by_tcp(sockets).await?;
+        let connected = connector.connect(stream).await;
+        connected.map_err(|error| self.unreachable(error))
+    }
+
     /// Connects to the host of a URL through this proxy.
     pub(super) async fn connect(
         &self,
-        runtime: &Arc<dyn Runtime>,
+        sockets: &Sockets<'_>,
+        tls: &Tls,
         url: &Url,
     ) -> Result<BoxedStream, Error> {
         match &self.protocol {
             Protocol::Http { authorization } => {
-                let stream = self.reach(runtime).await?;
+                let stream = self.reach(sockets, tls).await?;
                 tunnel::open(stream, url, self, authorization.as_ref()).await
             }
             Protocol::Socks5 {
                 credentials,
                 resolves,
             } => {
-                let targets = socks::targets(runtime, url, *resolves).await?;
-                socks::connect(runtime, self, credentials.as_ref(), &targets).await
+                let targets = socks::targets(sockets, url, *resolves).await?;
+                socks::connect(sockets, self, credentials.as_ref(), &targets).await
             }
         }
     }

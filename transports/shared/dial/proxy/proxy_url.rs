@@ -2,17 +2,16 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engineio_client::runtime::BoxedStream;
-use engineio_client::{Error, ErrorKind, Runtime};
+use engineio_client::{Error, ErrorKind};
 use http::HeaderValue;
 use percent_encoding::percent_decode_str;
-use url::{Position, Url};
+use url::{ParseError, Position, Url};
 
-use super::super::tcp;
+use super::super::tcp::Sockets;
 
 /// A proxy that connections go through, for [`Dialer::proxy`](super::super::Dialer::proxy).
 ///
@@ -20,12 +19,18 @@ use super::super::tcp;
 ///   connections that are kept where it says that it keeps them; websockets, and everything over
 ///   `https`, go through a tunnel that it is asked for (`CONNECT`). Many proxies make tunnels to
 ///   port 443 alone: through these, a session over `http` stays on polling.
+/// - `https://` is the same inside of TLS, with the [`Tls`](super::super::super::Tls) of the dialer:
+///   its CAs, its client certificate, and its
+///   [`danger_accept_any_certificate`](super::super::super::Tls::danger_accept_any_certificate) hold
+///   for the proxy, too. Its certificate is verified for the proxy's own host. To an `https` server
+///   there is TLS within TLS. Without the feature `rustls`, each connection is an error.
 /// - `socks5://` is a SOCKS5 proxy that is given addresses: names are resolved here.
 /// - `socks5h://` is one that is given names, and resolves them itself.
 ///
 /// A user and a password stand before the host, percent-encoded, as in
 /// `http://user:pass@proxy:3128`; an HTTP proxy gets them as Basic authentication. Neither `Debug`
-/// nor `Display` shows them. Without a port it is 80, or 1080 for SOCKS5.
+/// nor `Display` shows them. Without a port it is 80, 443 for `https`, or
+/// 1080 for SOCKS5.
 ///
 /// ```
 /// use engineio_client::transports::Proxy;
@@ -36,7 +41,8 @@ use super::super::tcp;
 /// ```
 #[derive(Clone)]
 pub struct Proxy {
-    /// Where it is: `http://host:port/`, whatever it speaks.
+    /// Where it is: `https://host:port/` where it is reached by TLS, else `http://host:port/`,
+    /// whatever it speaks.
     place: Url,
     pub(super) protocol: Protocol,
 }
@@ -74,14 +80,22 @@ impl Proxy {
         } else {
             Url::parse(&format!("http://{text}"))
         };
-        let url = url.map_err(|error| invalid("it is no URL").with_source(error))?;
+        let url = url.map_err(|error| {
+            let why = match error {
+                ParseError::InvalidIpv6Address => {
+                    "its IPv6 address is not valid (Dialer::resolve_to takes one with a zone)"
+                }
+                _ => "it is no URL",
+            };
+            invalid(why).with_source(error)
+        })?;
         let (default_port, protocol) = match url.scheme() {
             "http" => (80, Protocol::http(&url)?),
             "socks5" => (1080, Protocol::socks5(&url, false)?),
             "socks5h" => (1080, Protocol::socks5(&url, true)?),
-            "https" => return Err(invalid("TLS to a proxy is not supported")),
+            "https" => (443, Protocol::http(&url)?),
             other => {
-                let message = format!("its scheme is http, socks5 or socks5h, not {other}");
+                let message = format!("its scheme is http, https, socks5 or socks5h, not {other}");
                 return Err(invalid(&message));
             }
         };
@@ -92,7 +106,11 @@ impl Proxy {
         let port = url.port().unwrap_or(default_port);
         // Of a scheme that it does not know, the library leaves the host as it is.
         let host = url.host_str().unwrap_or_default();
-        let place = Url::parse(&format!("http://{host}:{port}/"))
+        let scheme = match url.scheme() {
+            "https" => "https",
+            _ => "http",
+        };
+        let place = Url::parse(&format!("{scheme}://{host}:{port}/"))
             .map_err(|error| invalid("it has no host").with_source(error))?;
         Ok(Self { place, protocol })
     }
@@ -106,14 +124,25 @@ impl Proxy {
         }
     }
 
-    /// Connects to the proxy itself.
-    pub(crate) async fn reach(&self, runtime: &Arc<dyn Runtime>) -> Result<BoxedStream, Error> {
-        tcp::connect_to_host(runtime, &self.place)
-            .await
-            .map_err(|error| {
-                let message = format!("could not connect to the proxy {self}");
-                Error::new(error.kind(), message).with_source(error)
-            })
+    /// Where it is, as `http` or `https`.
+    pub(super) fn place(&self) -> &Url {
+        &self.place
+    }
+
+    /// Whether HTTP is spoken to it inside of TLS.
+    pub(super) fn is_reached_by_tls(&self) -> bool {
+        self.place.scheme() == "https"
+    }
+
+    /// Connects to the proxy itself, without TLS.
+    pub(super) async fn reach_by_tcp(&self, sockets: &Sockets<'_>) -> Result<BoxedStream, Error> {
+        let connected = sockets.connect_to_host(&self.place).await;
+        connected.map_err(|error| self.unreachable(error))
+    }
+
+    pub(super) fn unreachable(&self, error: Error) -> Error {
+        let message = format!("could not connect to the proxy {self}");
+        Error::new(error.kind(), message).with_source(error)
     }
 }
 
@@ -190,7 +219,7 @@ impl FromStr for Proxy {
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match &self.protocol {
-            Protocol::Http { .. } => "http",
+            Protocol::Http { .. } => self.place.scheme(),
             Protocol::Socks5 { resolves: true, .. } => "socks5h",
             Protocol::Socks5 { .. } => "socks5",
         };

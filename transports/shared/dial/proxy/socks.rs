@@ -1,44 +1,38 @@
 //! SOCKS5, by the library tokio-socks, which in spite of its name runs on any stream.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
 use engineio_client::runtime::BoxedStream;
-use engineio_client::{Error, ErrorKind, Runtime};
+use engineio_client::{Error, ErrorKind};
 use tokio_socks::io::Compat;
 use tokio_socks::tcp::Socks5Stream;
 use tokio_socks::{Error as SocksError, IntoTargetAddr as _, TargetAddr};
 use url::{Host, Url};
 
-use super::super::tcp;
+use super::super::tcp::Sockets;
 use super::proxy_url::{Credentials, Proxy};
 
 /// What the proxy may be asked to connect to: a name, or all addresses of one, best first.
 pub(super) async fn targets(
-    runtime: &Arc<dyn Runtime>,
+    sockets: &Sockets<'_>,
     url: &Url,
     proxy_resolves: bool,
 ) -> Result<Vec<TargetAddr<'static>>, Error> {
-    let port = url.port_or_known_default().unwrap_or(80);
-    let addresses: Vec<SocketAddr> = match url.host() {
-        Some(Host::Ipv4(address)) => vec![(address, port).into()],
-        Some(Host::Ipv6(address)) => vec![(address, port).into()],
-        Some(Host::Domain(name)) if proxy_resolves => {
-            let name = (name.to_owned(), port).into_target_addr();
-            let name = name.map_err(|error| {
-                Error::new(ErrorKind::Invalid, "the host is too long for SOCKS5").with_source(error)
-            })?;
-            return Ok(vec![name]);
-        }
-        Some(Host::Domain(name)) => tcp::resolve(runtime, name, port).await?,
-        None => return Err(Error::new(ErrorKind::Invalid, "the URL has no host")),
-    };
+    if let Some(Host::Domain(name)) = url.host()
+        && proxy_resolves
+    {
+        let port = url.port_or_known_default().unwrap_or(80);
+        let name = (name.to_owned(), port).into_target_addr();
+        let name = name.map_err(|error| {
+            Error::new(ErrorKind::Invalid, "the host is too long for SOCKS5").with_source(error)
+        })?;
+        return Ok(vec![name]);
+    }
+    let (_, addresses) = sockets.locate(url).await?;
     Ok(addresses.into_iter().map(TargetAddr::Ip).collect())
 }
 
 /// Has the proxy connect to the first target that it can.
 pub(super) async fn connect(
-    runtime: &Arc<dyn Runtime>,
+    sockets: &Sockets<'_>,
     proxy: &Proxy,
     credentials: Option<&Credentials>,
     targets: &[TargetAddr<'static>],
@@ -46,7 +40,7 @@ pub(super) async fn connect(
     let mut failure = None;
     for target in targets {
         // It ends the connection on which it has refused something.
-        let stream = Compat::new(proxy.reach(runtime).await?);
+        let stream = Compat::new(proxy.reach_by_tcp(sockets).await?);
         let connected = match credentials {
             Some(Credentials { user, password }) => {
                 Socks5Stream::connect_with_password_and_socket(

@@ -5,6 +5,7 @@ use std::io;
 use engineio_client::{Error, ErrorKind};
 use futures_rustls::rustls::{self, AlertDescription, CertificateError};
 
+use super::public_key::{SUPPORTED, UnusableKey};
 use super::verify::is_of_a_ca;
 
 /// The error for a handshake that failed.
@@ -46,8 +47,18 @@ fn cause(error: &io::Error) -> Option<&rustls::Error> {
 fn tls_error(message: String, error: io::Error) -> Error {
     let own = Error::new(ErrorKind::Tls, message);
     match cause(&error) {
-        Some(cause) => own.with_source(cause.clone()),
+        Some(cause) => own.with_source(as_rustls_said(cause).clone()),
         None => own.with_source(error),
+    }
+}
+
+/// The error without our own explanation in it, of which rustls shows the `Debug`.
+fn as_rustls_said(cause: &rustls::Error) -> &rustls::Error {
+    match cause {
+        rustls::Error::InvalidCertificate(problem) => {
+            unusable_key(problem).map_or(cause, |key| &key.error)
+        }
+        _ => cause,
     }
 }
 
@@ -66,7 +77,21 @@ fn explain(host: &str, error: &rustls::Error) -> String {
     }
 }
 
-fn explain_certificate(problem: &CertificateError) -> &'static str {
+fn explain_certificate(problem: &CertificateError) -> String {
+    match unusable_key(problem) {
+        Some(key) => key.to_string(),
+        None => explain_by_kind(problem).to_owned(),
+    }
+}
+
+fn unusable_key(problem: &CertificateError) -> Option<&UnusableKey> {
+    match problem {
+        CertificateError::Other(other) => other.0.downcast_ref(),
+        _ => None,
+    }
+}
+
+fn explain_by_kind(problem: &CertificateError) -> &'static str {
     use CertificateError as C;
     match problem {
         C::NotValidForName | C::NotValidForNameContext { .. } => "is not valid for that name",
@@ -76,10 +101,15 @@ fn explain_certificate(problem: &CertificateError) -> &'static str {
         C::UnknownIssuer => "comes from an issuer that is not trusted here",
         C::BadEncoding => "can't be read",
         C::BadSignature => "has a wrong signature",
+        C::UnsupportedSignatureAlgorithmContext { .. }
+        | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "is signed in a way that the TLS library does not support"
+        }
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => "is not meant for servers",
         C::UnknownRevocationStatus
         | C::ExpiredRevocationList
         | C::ExpiredRevocationListContext { .. } => "may have been revoked, which can't be told",
+        C::ApplicationVerificationFailure => "was refused by the verifier of the TLS configuration",
         problem if is_of_a_ca(problem) => "is that of a CA, and not trusted itself",
         _ => "was not accepted",
     }
@@ -101,6 +131,11 @@ fn explain_alert(host: &str, alert: AlertDescription) -> String {
             format!("{host} and this client have no version or cipher of TLS in common")
         }
         A::UnrecognisedName => format!("the server at {host} does not know that name"),
+        A::HandshakeFailure => format!(
+            "{host} refused the TLS handshake: it may want a client certificate, have no cipher in \
+             common with this client, or have a certificate whose key this client does not support \
+             (it supports {SUPPORTED})"
+        ),
         A::NoApplicationProtocol => format!("{host} does not speak HTTP/1.1"),
         other => format!("{host} ended TLS with the alert {other:?}"),
     }

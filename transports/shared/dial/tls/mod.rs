@@ -1,10 +1,12 @@
 //! TLS around any stream, by rustls: one path for `https` and `wss`, and for all runtimes.
 
 mod error;
+mod public_key;
 mod stream;
 mod verify;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use engineio_client::runtime::{Acknowledges as _, BoxedStream};
@@ -41,7 +43,11 @@ use self::stream::{Raw, TlsStream};
 ///
 /// Clones share what was loaded, and the sessions of TLS that servers let a client resume.
 #[derive(Clone, Default)]
-pub struct Tls(Source);
+pub struct Tls {
+    source: Source,
+    /// In place of the host of the URL.
+    name: Option<ServerName<'static>>,
+}
 
 #[derive(Clone, Default)]
 enum Source {
@@ -94,6 +100,7 @@ impl Tls {
                     Error::new(ErrorKind::Invalid, message).with_source(error)
                 })?;
         }
+        let name = self.name.clone();
         let mut settings = self.into_settings("CAs")?;
         if settings.accepts_any {
             return Err(Error::new(
@@ -102,7 +109,7 @@ impl Tls {
             ));
         }
         settings.authorities.extend(added);
-        Ok(settings.into())
+        Ok(settings.with_name(name))
     }
 
     /// Shows this certificate to servers that ask for one: in PEM, followed by those of the CAs
@@ -145,9 +152,10 @@ impl Tls {
             let message = "the client certificate and its key can't be used together";
             Error::new(ErrorKind::Invalid, message).with_source(error)
         })?;
+        let name = self.name.clone();
         let mut settings = self.into_settings("a client certificate")?;
         settings.identity = Some(Arc::new(identity));
-        Ok(settings.into())
+        Ok(settings.with_name(name))
     }
 
     /// **Verifies nothing**: any certificate of any server is accepted, whoever has made it, and
@@ -166,12 +174,15 @@ impl Tls {
             accepts_any: true,
             ..Settings::default()
         };
-        settings.into()
+        settings.with_name(None)
     }
 
     /// A configuration of your own, of the rustls that is
     /// [`transports::rustls`](super::super::super::rustls). Nothing is added to it. The only protocol that
     /// may be negotiated by its ALPN is `http/1.1`.
+    ///
+    /// With a verifier of your own it trusts a CA without the check of the name, or one certificate that
+    /// is pinned: see `examples/tls_verifier.rs` in the repository.
     ///
     /// ```no_run
     /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -189,11 +200,48 @@ impl Tls {
     /// # }
     /// ```
     pub fn from_config(config: Arc<ClientConfig>) -> Self {
-        Self(Source::Given(config))
+        Self {
+            source: Source::Given(config),
+            name: None,
+        }
+    }
+
+    /// Asks the server for this name, by SNI, and verifies its certificate for it, in place of the host
+    /// of the URL: a name, or an IP address, which has no SNI. Requests still have the URL's host in
+    /// their header `Host`. It does not apply to a proxy that is reached by TLS.
+    ///
+    /// It is for a server that is reached under a name that its certificate does not have, by a tunnel
+    /// of SSH for instance. To connect to another address under the URL's own name, see
+    /// [`Dialer::resolve_to`](super::super::super::Dialer::resolve_to).
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid), when it can't be the name of a server.
+    ///
+    /// ```
+    /// use engineio_client::transports::{Dialer, Tls};
+    ///
+    /// // For `https://localhost:8443`, from where a tunnel leads to the server.
+    /// let tls = Tls::default().server_name("chat.example")?;
+    /// let dialer = Dialer::default().tls(tls);
+    /// # let _ = dialer;
+    /// # Ok::<(), engineio_client::Error>(())
+    /// ```
+    pub fn server_name(mut self, name: &str) -> Result<Self, Error> {
+        let host = match name.parse() {
+            Ok(IpAddr::V4(ip)) => Host::Ipv4(ip),
+            Ok(IpAddr::V6(ip)) => Host::Ipv6(ip),
+            Err(_) => Host::parse(name).map_err(|error| {
+                let message = format!("{name:?} can't be the name of a server in TLS");
+                Error::new(ErrorKind::Invalid, message).with_source(error)
+            })?,
+        };
+        self.name = Some(server_name(host)?);
+        Ok(self)
     }
 
     fn into_settings(self, what: &str) -> Result<Settings, Error> {
-        match self.0 {
+        match self.source {
             Source::System => Ok(Settings::default()),
             Source::Settings(settings) => {
                 let mut settings = Arc::unwrap_or_clone(settings);
@@ -209,24 +257,35 @@ impl Tls {
 
     /// What is needed to speak TLS with the host of a URL.
     pub(super) fn connector(&self, url: &Url) -> Result<Connector, Error> {
-        let invalid = |message| Error::new(ErrorKind::Invalid, message);
-        let name = match url.host() {
-            Some(Host::Ipv4(ip)) => ServerName::IpAddress(ip.into()),
-            Some(Host::Ipv6(ip)) => ServerName::IpAddress(ip.into()),
-            Some(Host::Domain(name)) => ServerName::try_from(name.to_owned()).map_err(|error| {
-                invalid(format!("{name:?} can't be the name of a server in TLS")).with_source(error)
-            })?,
-            None => return Err(invalid("the URL has no host".into())),
+        self.connector_as(url, self.name.clone())
+    }
+
+    /// The same for a proxy, which goes by its own name.
+    pub(super) fn connector_to_proxy(&self, proxy: &Url) -> Result<Connector, Error> {
+        self.connector_as(proxy, None)
+    }
+
+    fn connector_as(
+        &self,
+        url: &Url,
+        name: Option<ServerName<'static>>,
+    ) -> Result<Connector, Error> {
+        let Some(host) = url.host() else {
+            return Err(Error::new(ErrorKind::Invalid, "the URL has no host"));
+        };
+        let (shown, name) = match name {
+            Some(name) => (format!("{host} (as {})", name.to_str()), name),
+            None => (host.to_string(), server_name(host.to_owned())?),
         };
         Ok(Connector {
             config: self.config()?,
             name,
-            host: url.host_str().unwrap_or_default().to_owned(),
+            host: shown,
         })
     }
 
     fn config(&self) -> Result<Arc<ClientConfig>, Error> {
-        match &self.0 {
+        match &self.source {
             Source::System => Settings::default().config_in(&SYSTEM),
             Source::Settings(settings) => settings.config_in(&settings.config),
             Source::Given(config) => Ok(Arc::clone(config)),
@@ -234,16 +293,13 @@ impl Tls {
     }
 }
 
-impl From<Settings> for Tls {
-    fn from(settings: Settings) -> Self {
-        Self(Source::Settings(Arc::new(settings)))
-    }
-}
-
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Tls");
-        match &self.0 {
+        if let Some(name) = &self.name {
+            debug.field("server_name", name);
+        }
+        match &self.source {
             Source::System => debug.finish(),
             Source::Settings(settings) => debug
                 .field("authorities", &settings.authorities.len())
@@ -256,6 +312,13 @@ impl fmt::Debug for Tls {
 }
 
 impl Settings {
+    fn with_name(self, name: Option<ServerName<'static>>) -> Tls {
+        Tls {
+            source: Source::Settings(Arc::new(self)),
+            name,
+        }
+    }
+
     /// What was built before, or is now. What fails is tried again with the next connection.
     fn config_in(&self, place: &OnceLock<Arc<ClientConfig>>) -> Result<Arc<ClientConfig>, Error> {
         if let Some(config) = place.get() {
@@ -292,6 +355,17 @@ impl Settings {
         // proxies ask for the name.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
+    }
+}
+
+fn server_name(host: Host) -> Result<ServerName<'static>, Error> {
+    match host {
+        Host::Ipv4(ip) => Ok(ServerName::IpAddress(ip.into())),
+        Host::Ipv6(ip) => Ok(ServerName::IpAddress(ip.into())),
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|error| {
+            let message = format!("{name:?} can't be the name of a server in TLS");
+            Error::new(ErrorKind::Invalid, message).with_source(error)
+        }),
     }
 }
 

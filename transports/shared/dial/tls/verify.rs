@@ -1,5 +1,6 @@
 //! Who is believed to be the server.
 
+use std::iter;
 use std::sync::Arc;
 
 use futures_rustls::rustls::client::danger::{
@@ -13,6 +14,8 @@ use futures_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use futures_rustls::rustls::server::ParsedCertificate;
 use futures_rustls::rustls::{self, CertificateError, DigitallySignedStruct, SignatureScheme};
 use rustls_platform_verifier::Verifier;
+
+use super::public_key::{explain_chain, explain_signature};
 
 /// The verifier of the operating system, with these CAs besides its own.
 pub(super) fn as_the_system_does(
@@ -89,6 +92,10 @@ impl ServerCertVerifier for Trusting {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
             }
+            Err(error) => {
+                let chain: Vec<_> = iter::once(end_entity).chain(intermediates).collect();
+                Err(explain_chain(error, &chain, &self.authorities))
+            }
             verified => verified,
         }
     }
@@ -99,8 +106,10 @@ impl ServerCertVerifier for Trusting {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier
-            .verify_tls12_signature(message, certificate, signed)
+        let verified = self
+            .verifier
+            .verify_tls12_signature(message, certificate, signed);
+        verified.map_err(|error| explain_signature(error, certificate))
     }
 
     fn verify_tls13_signature(
@@ -109,8 +118,10 @@ impl ServerCertVerifier for Trusting {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier
-            .verify_tls13_signature(message, certificate, signed)
+        let verified = self
+            .verifier
+            .verify_tls13_signature(message, certificate, signed);
+        verified.map_err(|error| explain_signature(error, certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -141,12 +152,8 @@ impl ServerCertVerifier for AcceptAny {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.0.signature_verification_algorithms;
-        where_possible(verify_tls12_signature(
-            message,
-            certificate,
-            signed,
-            algorithms,
-        ))
+        let verified = verify_tls12_signature(message, certificate, signed, algorithms);
+        where_possible(verified).map_err(|error| explain_signature(error, certificate))
     }
 
     fn verify_tls13_signature(
@@ -156,12 +163,8 @@ impl ServerCertVerifier for AcceptAny {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.0.signature_verification_algorithms;
-        where_possible(verify_tls13_signature(
-            message,
-            certificate,
-            signed,
-            algorithms,
-        ))
+        let verified = verify_tls13_signature(message, certificate, signed, algorithms);
+        where_possible(verified).map_err(|error| explain_signature(error, certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
