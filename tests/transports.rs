@@ -27,6 +27,8 @@ mod polling;
 mod proxy;
 #[path = "support/raw.rs"]
 mod raw;
+#[path = "transports/redirects.rs"]
+mod redirects;
 #[path = "transports/reports.rs"]
 mod reports;
 #[path = "transports/secrets.rs"]

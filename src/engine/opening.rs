@@ -48,7 +48,7 @@ impl Engine {
             return self.attempt_failed(now, error);
         }
         if self.redirects >= REDIRECTS {
-            let why = format_args!("it is the one after {REDIRECTS} others");
+            let why = format_args!("{REDIRECTS} others were followed before it");
             return self.attempt_failed(now, error.redirect_not_followed(why));
         }
         self.redirects = self.redirects.saturating_add(1);

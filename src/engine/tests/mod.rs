@@ -8,6 +8,7 @@ mod fall_back;
 mod handshake;
 mod heartbeat;
 mod polling;
+mod redirects;
 mod upgrade;
 
 use super::test_engine::{TestEngine, config, text};
