@@ -37,7 +37,7 @@ const FOR_ANY_ORIGIN: [HeaderName; 7] = [
 pub(super) fn follow(
     request: &OpenRequest,
     location: &str,
-    schemes: &[&'static str],
+    schemes: &[&str],
 ) -> Result<Followed, String> {
     let target = target(request, location)?;
     let same_origin = origin(&request.url) == origin(&target);
@@ -45,13 +45,7 @@ pub(super) fn follow(
         // The server behind the socket is not the one that is meant.
         return Err("the connection is one to a Unix socket, and it leads elsewhere".to_owned());
     }
-    // A server must not make its client connect to a socket of this machine.
-    let schemes: Vec<&str> = schemes
-        .iter()
-        .copied()
-        .filter(|scheme| *scheme != "unix")
-        .collect();
-    let server = ServerUrl::parse(target.as_str(), &schemes).map_err(|error| error.report())?;
+    let server = ServerUrl::parse(target.as_str(), schemes).map_err(|error| error.report())?;
     let mut followed = Followed {
         left_out: Vec::new(),
         request: request.clone(),
@@ -126,4 +120,64 @@ fn without_ours(query: &str, request: &OpenRequest) -> String {
     };
     let pairs: Vec<&str> = query.split('&').filter(is_the_users).collect();
     pairs.join("&")
+}
+
+#[cfg(all(test, feature = "mock"))]
+mod tests {
+    use std::sync::Arc;
+
+    use http::uri::PathAndQuery;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::runtime::Runtime;
+    use crate::runtime::mock::MockRuntime;
+    use crate::transport::Activity;
+
+    const SCHEMES: [&str; 5] = ["http", "https", "ws", "wss", "unix"];
+
+    fn request(url: &str, query: &str) -> OpenRequest {
+        let runtime: Arc<dyn Runtime> = Arc::new(MockRuntime::new());
+        let mut request = OpenRequest::new("x", url.parse().unwrap(), Activity::new(runtime));
+        query.clone_into(&mut request.query);
+        request
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_server_writes_leads_to_a_url_that_can_be_asked_or_to_a_reason(
+            secure in any::<bool>(),
+            query in "(a=1)?",
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    "(https?|HTTP|wss?|ftp|unix|data|file)?:",
+                    "//?|\\\\\\\\?",
+                    "([a-z]{1,3}@|u:p@)?(h\\.test|\\[::1\\]|127\\.1|xn--|%41)(:[0-9]{0,6})?",
+                    "[?#&=]",
+                    "(EIO|t|b64|sid|transport|%74)=[0-9a-z]{0,3}",
+                    "\\PC{0,4}",
+                    ".{0,4}",
+                ],
+                0..8,
+            ),
+        ) {
+            let old = if secure { "https://old.test/a/b" } else { "http://old.test/a/b" };
+            let request = request(old, &query);
+            let Ok(Followed { request: new, .. }) = follow(&request, &parts.concat(), &SCHEMES)
+            else {
+                return Ok(());
+            };
+            prop_assert!(new.url.scheme() == "https" || !secure && new.url.scheme() == "http");
+            prop_assert!(new.url.host_str().is_some_and(|host| !host.is_empty()));
+            prop_assert_eq!(new.url.username(), "");
+            prop_assert_eq!((new.url.password(), new.url.query(), new.url.fragment()), (None, None, None));
+            let target = new.target(None, 1);
+            prop_assert!(PathAndQuery::try_from(target.as_str()).is_ok(), "{}", target);
+            let (_, query) = target.split_once('?').unwrap();
+            for name in ["EIO=", "transport=", "t="] {
+                let pairs = query.split('&');
+                prop_assert_eq!(pairs.filter(|pair| pair.starts_with(name)).count(), 1);
+            }
+        }
+    }
 }

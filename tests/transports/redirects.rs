@@ -184,6 +184,11 @@ fn where_it_is_off_a_redirect_is_an_error_that_names_status_target_and_setting()
             let (error, _) = refused(&runtime, builder, vec![long]).await;
             assert!(error.report().len() < 500, "{error}");
         }
+        // Where both transports were tried, the last one's is told to a program, too.
+        let builder = builder(&runtime, "polling").follow_redirects(false);
+        let answers = vec![moved("/a/"), moved("/b/")];
+        let (error, _) = refused(&runtime, builder.transports(BOTH), answers).await;
+        assert_eq!(error.redirect(), Some("/b/"));
     });
 }
 
