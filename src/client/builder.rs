@@ -281,6 +281,10 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     ///   behind, as do user and password of the URL. The log names them.
     /// - cookies that servers have set go where they belong by their own rules.
     /// - user and password in the `Location` are used there, if no `Authorization` is set.
+    /// - a client certificate of the TLS settings is shown to the new server, too.
+    ///
+    /// The log has a line `redirected` with both places, and [`Error::url`] names the new one. A redirect may
+    /// lead to any address that this machine can reach: leave this off for a server that must not choose.
     ///
     /// # Errors
     ///

@@ -1,8 +1,10 @@
 //! Redirects of the handshake that a transport tells, whichever it is: where they lead to, which are
 //! refused, and what goes along.
 
-use engineio_client::OpenRequest;
+use std::sync::Arc;
+
 use engineio_client::runtime::Address;
+use engineio_client::{Link, OpenRequest, Transport, async_trait};
 use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderValue};
 
@@ -285,5 +287,40 @@ fn an_attempt_that_fails_at_the_new_place_names_it() {
         let url = error.url().map(url::Url::as_str);
         assert_eq!(url, Some("http://new.test/c/"));
         assert!(open.is_dropped());
+    });
+}
+
+/// Takes `http` alone.
+struct Plain(MockTransport);
+
+#[async_trait]
+impl Transport for Plain {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn schemes(&self) -> Vec<&'static str> {
+        vec!["http"]
+    }
+
+    async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
+        self.0.open(runtime, request).await
+    }
+}
+
+#[test]
+fn a_scheme_that_the_transport_does_not_take_is_refused() {
+    under_some_orders(async |runtime| {
+        let (plain, mut server) = MockTransport::new("plain");
+        let builder = Builder::new("http://old.test/", Plain(plain), runtime.clone());
+        let client = builder.follow_redirects(true).start().unwrap();
+        let moved = Error::new(ErrorKind::Status, "moved").with_redirect("https://old.test/");
+        server.opened().await.refuse(moved);
+        let error = client.opened().await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("none of those that the transport takes: http"),
+            "{text}"
+        );
     });
 }
