@@ -318,17 +318,21 @@ fn a_redirect_that_a_client_gives_back_is_followed() {
         let location = HeaderValue::from_static("https://new.test/c/?b=2");
         moved.headers_mut().insert("location", location);
         let opened = Response::new(Bytes::from(open_packet(25_000, 20_000)));
-        let client = Fake::new([Ok(moved), Ok(opened)]);
+        let client = Fake::new([Ok(moved), Ok(opened), Ok(refused(400, ""))]);
         let polling = Polling::with_client(Arc::<Fake>::clone(&client));
         let transports = Transports::new().with(polling);
-        let _session = Builder::new("http://old.test", transports, runtime.clone())
+        let session = Builder::new("http://old.test", transports, runtime.clone())
             .follow_redirects(true)
             .connect()
             .await
             .unwrap();
+        session.wait().await;
         let requests = client.take();
+        assert_eq!(requests.len(), 3);
         let asked = |at: usize| requests[at].uri().to_string();
         assert!(asked(0).starts_with("http://old.test/engine.io/?EIO=4&"));
-        assert!(asked(1).starts_with("https://new.test/c/?b=2&EIO=4&"));
+        for poll in [1, 2] {
+            assert!(asked(poll).starts_with("https://new.test/c/?b=2&EIO=4&"));
+        }
     });
 }
