@@ -37,6 +37,8 @@ struct Inner {
     /// Without user, password, query and fragment.
     url: Option<Url>,
     retry_after: Option<Duration>,
+    /// As the server sent it: it may hold secrets, so nothing prints it.
+    redirect: Option<Arc<str>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -107,6 +109,7 @@ impl Error {
             limit: None,
             url: None,
             retry_after: None,
+            redirect: None,
             source: None,
         }))
     }
@@ -179,6 +182,35 @@ impl Error {
         Self(Arc::new(inner))
     }
 
+    /// The same error, with the place that the server names instead: the value of `Location`, as it came. A
+    /// relative one is relative to the URL that was asked.
+    ///
+    /// A transport tells a redirect by this. Where the answer was one to the handshake, the client opens the
+    /// session there, if [`Builder::follow_redirects`](crate::Builder::follow_redirects) is on. The message
+    /// of the error should name the place, without user, password and query.
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Status, "302 Found, a redirect to /engine.io/")
+    ///     .with_status(302)
+    ///     .with_redirect("/engine.io/?EIO=4&transport=polling");
+    /// assert_eq!(error.redirect(), Some("/engine.io/?EIO=4&transport=polling"));
+    /// ```
+    #[must_use]
+    pub fn with_redirect(self, location: impl AsRef<str>) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.redirect = Some(location.as_ref().into());
+        Self(Arc::new(inner))
+    }
+
+    /// The same error, which says from now on why its redirect is not followed.
+    pub(crate) fn redirect_not_followed(self, why: impl fmt::Display) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.message = format!("{}; the redirect is not followed: {why}", inner.message).into();
+        Self(Arc::new(inner))
+    }
+
     /// The same error, with what a program may ask of the other one, which this one tells anew.
     pub(crate) fn with_facts_of(self, other: &Self) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
@@ -187,6 +219,7 @@ impl Error {
         inner.limit = other.0.limit;
         inner.url.clone_from(&other.0.url);
         inner.retry_after = other.0.retry_after;
+        inner.redirect.clone_from(&other.0.redirect);
         Self(Arc::new(inner))
     }
 
@@ -219,6 +252,13 @@ impl Error {
     /// For how long the server wants not to be asked again: its `Retry-After`, a day at most.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// Where the server wants to be asked instead: the `Location` of its redirect, as it came, where the
+    /// redirect was not followed. It may be relative, and may hold secrets (a query, a password), which
+    /// `Display` and `Debug` leave out. A program that goes there should decide whether it may.
+    pub fn redirect(&self) -> Option<&str> {
+        self.0.redirect.as_deref()
     }
 
     /// Whether a new attempt to connect, with nothing changed, may succeed later. Not after what does not

@@ -23,7 +23,8 @@ use crate::transport::{Activity, Limits};
 /// A server of Engine.IO takes messages out of its queue to answer a poll with them, and ends a
 /// session that asks twice at once. So much of what is a help elsewhere does harm here:
 ///
-/// - **One call is one request.** No redirect is followed, and nothing is repeated of which a byte
+/// - **One call is one request.** No redirect is followed (the client does that, where
+///   [the user wants it](crate::Builder::follow_redirects)), and nothing is repeated of which a byte
 ///   may have left (libraries do so, without a word, when a connection that they kept turns out to
 ///   be closed: look for their setting).
 /// - **No time limit of yours covers a poll**, which takes as long as the server likes. What must not

@@ -164,6 +164,13 @@ const PAYLOAD_PACKETS: usize = 131_072;
 /// An HTTP head. Servers and proxies limit those that they receive to 8 to 64 KiB.
 const HEAD_SIZE: usize = 64 * 1024;
 
+/// Redirects of one attempt. Browsers follow 20, other clients 5 to 30; a server that has moved needs one
+/// or two (to https, and to its new name).
+pub(crate) const REDIRECTS: u32 = 5;
+
+/// Bytes of a redirect's `Location`: as long as servers take a request line.
+pub(crate) const LOCATION: usize = 8 * 1024;
+
 /// From the name to the open packet, by one transport. Two lost SYNs take 3 s, three 7 s.
 pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -64,6 +64,8 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     ///
     /// Any; the kind decides whether another transport may be tried: see [`ErrorKind`](crate::ErrorKind).
+    /// A redirect is told by [`Error::with_redirect`], here or by the first `recv`: the client calls `open`
+    /// again for the new place, where [the user wants it](crate::Builder::follow_redirects).
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error>;
 }
 

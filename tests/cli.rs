@@ -8,6 +8,7 @@ mod support {
     pub(crate) mod oxide;
     pub(crate) mod peers;
     pub(crate) mod proxies;
+    pub(crate) mod redirects;
     pub(crate) mod server;
     pub(crate) mod session;
     #[allow(dead_code, reason = "each test program uses a part of it")]

@@ -13,6 +13,8 @@ mod old_traits;
 mod outbox;
 #[path = "client/parity.rs"]
 mod parity;
+#[path = "client/redirects.rs"]
+mod redirects;
 #[path = "support/traced.rs"]
 mod traced;
 

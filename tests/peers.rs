@@ -14,6 +14,8 @@ mod support {
     #[macro_use]
     pub(crate) mod matrix;
     pub(crate) mod peers;
+    #[allow(dead_code, reason = "each test program uses a part of it")]
+    pub(crate) mod redirects;
     pub(crate) mod server;
     pub(crate) mod session;
     #[allow(dead_code, reason = "each test program uses a part of it")]
@@ -32,7 +34,7 @@ use support::compression;
 use support::foreign::{Aiohttp, Node, NodeWithTls, Uvicorn};
 use support::server::Secure;
 use support::session::{Mode, Runs as _};
-use support::{cases, cookies, foreign};
+use support::{cases, cookies, foreign, redirects};
 
 macro_rules! tests {
     ($module:ident $peer:ident) => {
@@ -49,6 +51,7 @@ macro_rules! tests {
                 cases::disconnect_flushes_first
                 cases::an_idle_session_disconnects_at_once
                 cases::handlers_see_everything_in_order
+                redirects::a_session_lives_at_the_new_address
             }
 
             on_each_runtime! {

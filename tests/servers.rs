@@ -9,6 +9,7 @@ mod support {
     #[macro_use]
     pub(crate) mod matrix;
     pub(crate) mod oxide;
+    pub(crate) mod redirects;
     pub(crate) mod server;
     pub(crate) mod session;
     #[allow(dead_code, reason = "each test program uses a part of it")]
@@ -37,6 +38,7 @@ mod runtimes;
 use engineio_client::{AsyncStd, Smol, Tokio};
 use support::cases;
 use support::oxide::Oxide;
+use support::redirects;
 use support::server::Secure;
 use support::session::{Mode, Runs as _, builder};
 
@@ -50,6 +52,7 @@ in_each_mode! {
     cases::disconnect_flushes_first
     cases::an_idle_session_disconnects_at_once
     cases::handlers_see_everything_in_order
+    redirects::a_session_lives_at_the_new_address
 }
 
 on_each_runtime! {
@@ -74,6 +77,7 @@ mod by_tls {
         cases::a_close_by_the_server_is_told
         cases::disconnect_flushes_first
         cases::an_idle_session_disconnects_at_once
+        redirects::a_session_lives_at_the_new_address
     }
 
     on_each_runtime! {

@@ -33,6 +33,8 @@ mod proxy;
 mod proxy_tls;
 #[path = "support/raw.rs"]
 mod raw;
+#[path = "transports/redirects.rs"]
+mod redirects;
 #[path = "transports/reports.rs"]
 mod reports;
 #[path = "transports/secrets.rs"]

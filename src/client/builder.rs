@@ -43,6 +43,7 @@ use crate::transport::{Transport, add_query};
 /// | what | setter | default |
 /// |---|---|---|
 /// | opening, by each transport: name, TCP, TLS and handshake together | [`open_timeout`](Builder::open_timeout) | 10 s |
+/// | redirects of the handshake, by each transport, where they are [followed](Builder::follow_redirects) | | 5, with 8 KiB of `Location` each |
 /// | a POST, without progress | [`send_timeout`](Builder::send_timeout) | 10 s |
 /// | a websocket write, without progress; the server's silence, a poll included | told by the server: `pingInterval + pingTimeout` | |
 /// | an upgrade, from opening the probe to going over | [`upgrade_timeout`](Builder::upgrade_timeout) | 7 s |
@@ -258,6 +259,50 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// Whether the next transport is tried when one can't be opened. On by default.
     pub fn fall_back(mut self, fall_back: bool) -> Self {
         self.settings.config.fall_back = fall_back;
+        self
+    }
+
+    /// Whether a redirect of the handshake (301, 302, 303, 307 or 308) is followed. Off by default: then it
+    /// is a failed attempt, whose [`Error::redirect`] tells a program where it leads to.
+    ///
+    /// The session is opened at the new place and lives there: its polls, POSTs and the upgrade go there,
+    /// and so does the next transport of the list. All redirects of one attempt share its
+    /// [`open_timeout`](Builder::open_timeout), and there are five of them at most. Redirects of a session
+    /// that is open, and of its upgrade, are errors in any case. It is safe to drop a `connect` meanwhile,
+    /// as at any other time.
+    ///
+    /// The path and the query are those of the `Location`, without what the protocol adds itself: a query
+    /// that the server leaves out does not come along, as in a browser. On another origin (scheme, host and
+    /// port; https instead of http is another one, too):
+    ///
+    /// - of the headers that were set only `Accept`, `Accept-Encoding`, `Accept-Language`, `Cache-Control`,
+    ///   `Origin`, `Pragma` and `User-Agent` go along, and none whose value is marked as
+    ///   [sensitive](HeaderValue::is_sensitive). `Authorization`, `Cookie`, `Host` and all others stay
+    ///   behind, as do user and password of the URL. The log names them.
+    /// - cookies that servers have set go where they belong by their own rules.
+    /// - user and password in the `Location` are used there, if no `Authorization` is set.
+    /// - a client certificate of the TLS settings is shown to the new server, too.
+    ///
+    /// The log has a line `redirected` with both places, and [`Error::url`] names the new one. A redirect may
+    /// lead to any address that this machine can reach: leave this off for a server that must not choose.
+    ///
+    /// # Errors
+    ///
+    /// Each of these fails the attempt, with an error that has the status of the redirect and says why: the
+    /// sixth redirect, one from https to http, one to a scheme other than http, https, ws and wss, a
+    /// `Location` that is empty, not a URL or longer than 8 KiB, and one that leads from a Unix socket to
+    /// another host. The message names the target, without user, password and query.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "tokio", feature = "websocket"))] {
+    /// // The server may have moved: its old address answers with the new one.
+    /// let builder = engineio_client::tokio::Client::builder("http://example.com")
+    ///     .follow_redirects(true);
+    /// # let _ = builder;
+    /// # }
+    /// ```
+    pub fn follow_redirects(mut self, follow: bool) -> Self {
+        self.settings.config.follow_redirects = follow;
         self
     }
 

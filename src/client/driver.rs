@@ -1,6 +1,8 @@
 //! The one task of a connection: it makes the calls that the engine wants, and tells the engine
 //! how they ended.
 
+mod opening;
+
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +23,7 @@ use crate::error::Error;
 use crate::event::{Event, Reason};
 use crate::packet::{Message, Packet};
 use crate::runtime::Runtime;
-use crate::transport::{Activity, OpenRequest, Transport};
+use crate::transport::{OpenRequest, Transport};
 
 /// After so many turns without a pause other tasks get theirs.
 const TURNS: u32 = 32;
@@ -226,7 +228,13 @@ impl Driver {
                     link,
                     transport,
                     sid,
-                } => self.open(link, transport, sid.map(|handshake| handshake.sid.clone())),
+                    redirect,
+                } => {
+                    let sid = sid.map(|handshake| handshake.sid.clone());
+                    if let Some(input) = self.open(link, transport, sid, redirect) {
+                        self.engine.handle(now, input);
+                    }
+                }
                 Output::Receive { link } => {
                     if let Some(link) = self.link(link) {
                         link.receive();
@@ -252,33 +260,10 @@ impl Driver {
                     self.recycle(packets);
                 }
                 Output::UpgradeIsOver(error) => self.upgrade_is_over(error),
-                Output::Tell(events) => {
-                    self.tell(events);
-                    // This input comes before the outputs are at their end, since it follows from one
-                    // of them, and the next might be to receive more: see the test
-                    // `a_full_inbox_stops_the_receiving_and_reading_resumes_it`.
-                    if let Some(input) = self.news_of_room() {
-                        self.engine.handle(now, input);
-                    }
-                }
+                Output::Tell(events) => self.tell(now, events),
             }
             busy = true;
         }
-    }
-
-    fn open(&mut self, link: LinkId, transport: &'static str, sid: Option<String>) {
-        self.log.opens(transport, sid.is_some());
-        let mut request = self.request.clone();
-        let activity = Activity::new(Arc::clone(&self.runtime));
-        request.transport = transport.to_owned();
-        request.sid = sid;
-        request.activity = activity.clone();
-        let transports = Arc::clone(&self.transport);
-        let runtime = Arc::clone(&self.runtime);
-        let open = Box::pin(async move { transports.open(&runtime, request).await });
-        let driver = &self.shared.driver;
-        self.links
-            .push(LinkCalls::open(link, transport, activity, driver, open));
     }
 
     /// Drops links. A transport that panics in its destructor must not prevent the driver from
@@ -338,7 +323,7 @@ impl Driver {
         self.handle(now, Input::Drained { link })
     }
 
-    fn tell(&mut self, events: Vec<Event>) {
+    fn tell(&mut self, now: Duration, events: Vec<Event>) {
         // The engine tells such news apart from messages, one at a time.
         match events.first() {
             Some(Event::Connected(connected)) => {
@@ -362,6 +347,12 @@ impl Driver {
             Some(Event::Message(_) | Event::Closed(_)) | None => {}
         }
         self.shared.inboxes.put(events);
+        // This input comes before the outputs are at their end, since it follows from one of them, and
+        // the next might be to receive more: see the test
+        // `a_full_inbox_stops_the_receiving_and_reading_resumes_it`.
+        if let Some(input) = self.news_of_room() {
+            self.engine.handle(now, input);
+        }
     }
 
     fn upgrade_is_over(&self, error: Option<Error>) {

@@ -2,8 +2,10 @@
 //! header, cookie, password or query value, and of messages their types and lengths, unless the user
 //! asks for more.
 
+use http::HeaderName;
 use tracing::field::{Empty, display};
 use tracing::{Level, Span};
+use url::Url;
 
 use crate::batch::Batch;
 use crate::error::Error;
@@ -74,6 +76,12 @@ impl Log {
 
     pub(super) fn open_failed(&self, transport: &str, error: &Error) {
         tracing::debug!(target: TARGET, transport, error = %error.report(), "could not be opened");
+    }
+
+    /// `left_out` names the headers that are not for the new origin.
+    pub(super) fn redirected(&self, from: &Url, to: &Url, left_out: &[HeaderName]) {
+        self.span.record("url", to.as_str());
+        tracing::info!(target: TARGET, from = from.as_str(), to = to.as_str(), ?left_out, "redirected");
     }
 
     pub(super) fn goodbye_failed(&self, error: &Error) {

@@ -12,6 +12,7 @@ mod lock;
 mod log;
 mod outbox;
 mod panic_text;
+mod redirect;
 mod send_error;
 mod server_url;
 mod session;

@@ -50,8 +50,10 @@ use parse::{Lifetime, SetCookie, is_secure};
 ///
 /// # What it does
 ///
-/// It keeps what one server sets and gives it back to that server alone, so `Domain` only decides
-/// whether a cookie is taken at all. `Path`, `Secure`, `Expires`, `Max-Age` and the prefixes
+/// A cookie goes to the host that has set it, on any port, and where it has a `Domain` also to hosts
+/// below that one: a session that follows a redirect may talk to more than one. A `Domain` without a dot
+/// (`com`) widens nothing; there is no list of the others under which anybody can have a name (`co.uk`),
+/// but a jar has only what the servers of one session have set. `Path`, `Secure`, `Expires`, `Max-Age` and the prefixes
 /// `__Secure-` and `__Host-` have their meaning; `HttpOnly` and `SameSite` have none outside of a
 /// browser. Values are kept byte by byte, quotes included.
 ///
@@ -80,6 +82,8 @@ struct Cookie {
     name: Vec<u8>,
     value: Vec<u8>,
     domain: Vec<u8>,
+    /// Whether it is for hosts below the domain, too.
+    below: bool,
     path: Vec<u8>,
     secure: bool,
     /// On the caller's clock.
@@ -94,6 +98,12 @@ impl Cookie {
         [&self.name, &self.value, &self.domain, &self.path]
             .iter()
             .fold(0, |size, part| size.saturating_add(part.len()))
+    }
+
+    fn is_for(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default().as_bytes();
+        host.eq_ignore_ascii_case(&self.domain)
+            || self.below && parse::domain_matches(url, &self.domain)
     }
 
     fn is_over(&self, now: Duration) -> bool {
@@ -160,7 +170,9 @@ impl Jar {
         let secure = is_secure(url);
         let path = url.path().as_bytes();
         let ours = || {
-            let mine = |cookie: &&Cookie| (secure || !cookie.secure) && matches(path, &cookie.path);
+            let mine = |cookie: &&Cookie| {
+                cookie.is_for(url) && (secure || !cookie.secure) && matches(path, &cookie.path)
+            };
             state.cookies.iter().filter(mine)
         };
         let users: Vec<&HeaderValue> = request.get_all(COOKIE).iter().collect();
@@ -225,10 +237,12 @@ impl State {
         };
         let lifetime = lifetime.map(|lifetime| lifetime.min(LONGEST));
         self.count = self.count.saturating_add(1);
+        let (domain, below) = cookie.domain(url);
         let mut new = Cookie {
             name: cookie.name.to_vec(),
             value: cookie.value.to_vec(),
-            domain: cookie.domain(url),
+            domain,
+            below,
             path: cookie.path(url).to_vec(),
             secure: cookie.secure,
             until: lifetime.map(|lifetime| now.saturating_add(lifetime)),

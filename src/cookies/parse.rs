@@ -135,10 +135,14 @@ impl SetCookie<'_> {
         true
     }
 
-    /// In lower case.
-    pub(super) fn domain(&self, url: &Url) -> Vec<u8> {
-        let host = || url.host_str().unwrap_or_default().as_bytes();
-        self.domain.unwrap_or_else(host).to_ascii_lowercase()
+    /// In lower case, and whether hosts below it have the cookie, too.
+    pub(super) fn domain(&self, url: &Url) -> (Vec<u8>, bool) {
+        let host = url.host_str().unwrap_or_default().as_bytes();
+        match self.domain {
+            // Without a dot it is a host, or belongs to everybody, as `com` does.
+            Some(domain) if domain.contains(&b'.') => (domain.to_ascii_lowercase(), true),
+            _ => (host.to_ascii_lowercase(), false),
+        }
     }
 
     /// Its own, or the directory of the request's.
@@ -157,7 +161,7 @@ fn starts_with(text: &[u8], prefix: &[u8]) -> bool {
 }
 
 /// Whether the host is this domain, or below it, as an address never is.
-fn domain_matches(url: &Url, domain: &[u8]) -> bool {
+pub(super) fn domain_matches(url: &Url, domain: &[u8]) -> bool {
     let host = url.host_str().unwrap_or_default().as_bytes();
     let Some(above) = host.len().checked_sub(domain.len()) else {
         return false;

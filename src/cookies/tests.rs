@@ -283,6 +283,30 @@ fn the_domain_of_another_host_is_refused() {
 }
 
 #[test]
+fn another_host_has_the_cookies_of_a_domain_above_both_alone() {
+    for (domain, other, is_sent) in [
+        ("", "app.example.com", true),
+        ("", "app.example.com:81", true),
+        ("", "other.example.com", false),
+        ("", "x.app.example.com", false),
+        ("", "example.com", false),
+        ("; Domain=example.com", "other.example.com", true),
+        ("; Domain=example.com", "example.com", true),
+        ("; Domain=.Example.com", "x.other.example.COM", true),
+        ("; Domain=example.com", "example.org", false),
+        ("; Domain=example.com", "ownexample.com", false),
+        ("; Domain=com", "app.example.com", true),
+        ("; Domain=com", "other.com", false),
+        ("; Domain=com", "com", false),
+    ] {
+        let jar = Jar::default();
+        set(&jar, HTTP, 0, &[&format!("a=1{domain}; Path=/")]);
+        let sent = sent(&jar, &format!("http://{other}/"), 0);
+        assert_eq!(sent == "a=1", is_sent, "{domain} {other}");
+    }
+}
+
+#[test]
 fn secure_cookies_are_for_tls_alone() {
     assert_eq!(kept(HTTP, &["a=1; secure"]), "");
     assert_eq!(kept(HTTPS, &["a=1; Secure"]), "a=1");

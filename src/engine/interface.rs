@@ -18,6 +18,8 @@ pub(crate) struct Config {
     pub(crate) transports: Vec<&'static str>,
     /// Whether the next transport is tried when one can't be opened.
     pub(crate) fall_back: bool,
+    /// Whether a redirect of the handshake is followed.
+    pub(crate) follow_redirects: bool,
     /// Whether the session may go over to a better transport.
     pub(crate) upgrade: bool,
     pub(crate) open_timeout: Duration,
@@ -38,6 +40,7 @@ impl Default for Config {
         Self {
             transports: Vec::new(),
             fall_back: true,
+            follow_redirects: false,
             upgrade: true,
             open_timeout: limits::OPEN_TIMEOUT,
             send_timeout: limits::SEND_TIMEOUT,
@@ -60,6 +63,8 @@ pub(crate) enum Call {
     Open,
     Receive,
     Send,
+    /// No call of the link: the redirect that [`Output::Open`] named can't be followed.
+    Redirect,
 }
 
 /// What has happened.
@@ -108,6 +113,8 @@ pub(crate) enum Output {
         link: LinkId,
         transport: &'static str,
         sid: Option<Arc<Handshake>>,
+        /// The error with the redirect that is to be followed first, from then on.
+        redirect: Option<Error>,
     },
     /// Call the link's `recv`.
     Receive { link: LinkId },

@@ -33,6 +33,7 @@ pub(crate) use send_queue::{Acceptance, Outgoing};
 use close::Closing;
 use delivery::Delivery;
 use heartbeat::Heartbeat;
+use opening::only_of_the_handshake;
 use poll_spacing::PollSpacing;
 use send_queue::{SendQueue, messages};
 use upgrade::Probe;
@@ -53,6 +54,8 @@ pub(crate) struct Engine {
     next_link: u64,
     /// Why each transport so far could not be opened.
     attempts: Vec<(&'static str, Error)>,
+    /// How many redirects this attempt has followed.
+    redirects: u32,
     handshake: Option<Arc<Handshake>>,
     probe: Option<Probe>,
     /// The link of a probe that is not wanted any more, until the end.
@@ -146,6 +149,7 @@ impl Engine {
             current: Link::new(LinkId(0), 0),
             next_link: 0,
             attempts: Vec::new(),
+            redirects: 0,
             handshake: None,
             probe: None,
             abandoned: None,
@@ -356,7 +360,7 @@ impl Engine {
 
     fn failed(&mut self, now: Duration, link: LinkId, call: Call, error: Error) {
         if self.is_probe(link) {
-            return self.probe_failed(now, error);
+            return self.probe_failed(now, only_of_the_handshake(error));
         }
         if link != self.current.id {
             return;
@@ -369,13 +373,17 @@ impl Engine {
                 let closed = self.closed_instead().with_source(error);
                 self.attempt_failed(now, closed);
             }
-            (Phase::Opening { .. }, _) => self.attempt_failed(now, error),
-            (Phase::Open | Phase::Closing(_), Call::Send) => self.send_failed(error),
+            (Phase::Opening { .. }, _) => self.opening_failed(now, call, error),
+            (Phase::Open | Phase::Closing(_), Call::Send) => {
+                self.send_failed(only_of_the_handshake(error));
+            }
             (Phase::Closing(closing), _) if closing.said_goodbye() => self.ended_after_goodbye(),
             (Phase::Open | Phase::Closing(_), Call::Receive) if self.peer_close.is_some() => {
                 self.closed_by_server();
             }
-            (Phase::Open | Phase::Closing(_), _) => self.end(Reason::Transport(error)),
+            (Phase::Open | Phase::Closing(_), _) => {
+                self.end(Reason::Transport(only_of_the_handshake(error)));
+            }
             (Phase::Draining { .. }, _) => self.drained(link),
             (Phase::Closed, _) => {}
         }

@@ -4,30 +4,58 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::heartbeat::Heartbeat;
-use super::interface::Output;
+use super::interface::{Call, Output};
 use super::poll_spacing::PollSpacing;
 use super::send_queue::Acceptance;
 use super::{Engine, Phase, Upgrades};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Connected, Event, PeerClose, Reason};
-use crate::limits::Limit;
+use crate::limits::{Limit, REDIRECTS};
 use crate::packet::{Handshake, Packet};
 use crate::transport::Framing;
 
 impl Engine {
     pub(super) fn open(&mut self, now: Duration, transport: usize) {
-        let link = self.new_link(transport);
-        let id = link.id;
-        self.current = link;
         self.phase = Phase::Opening {
             deadline: now.saturating_add(self.config.open_timeout),
             closing: None,
         };
+        self.redirects = 0;
+        self.open_link(transport, None);
+    }
+
+    fn open_link(&mut self, transport: usize, redirect: Option<Error>) {
+        let link = self.new_link(transport);
+        let id = link.id;
+        self.current = link;
         self.outputs.push_back(Output::Open {
             link: id,
             transport: self.name_of(transport),
             sid: None,
+            redirect,
         });
+    }
+
+    /// A call of the attempt has failed. Where the server has redirected the handshake, the attempt goes on
+    /// at the new place, with what is left of its time.
+    pub(super) fn opening_failed(&mut self, now: Duration, call: Call, error: Error) {
+        let closing = self.is_closing_before_it_opened();
+        if error.redirect().is_none() || closing || call == Call::Redirect {
+            return self.attempt_failed(now, error);
+        }
+        if !self.config.follow_redirects {
+            let error = error.redirect_not_followed("Builder::follow_redirects(true) follows it");
+            return self.attempt_failed(now, error);
+        }
+        if self.redirects >= REDIRECTS {
+            let why = format_args!("{REDIRECTS} others were followed before it");
+            return self.attempt_failed(now, error.redirect_not_followed(why));
+        }
+        self.redirects = self.redirects.saturating_add(1);
+        self.outputs.push_back(Output::Drop {
+            link: self.current.id,
+        });
+        self.open_link(self.current.transport, Some(error));
     }
 
     pub(super) fn opening_received(&mut self, now: Duration, packets: Vec<Packet>) {
@@ -104,16 +132,19 @@ impl Engine {
         self.outputs.push_back(Output::Accept(acceptance));
     }
 
-    /// The next transport, or the end.
-    pub(super) fn attempt_failed(&mut self, now: Duration, error: Error) {
-        let closing = matches!(
+    fn is_closing_before_it_opened(&self) -> bool {
+        matches!(
             self.phase,
             Phase::Opening {
                 closing: Some(_),
                 ..
             }
-        );
-        if closing {
+        )
+    }
+
+    /// The next transport, or the end.
+    pub(super) fn attempt_failed(&mut self, now: Duration, error: Error) {
+        if self.is_closing_before_it_opened() {
             return self.end(Reason::Client);
         }
         let transport = self.current.transport;
@@ -128,6 +159,14 @@ impl Engine {
         }
         let error = all_attempts(std::mem::take(&mut self.attempts));
         self.end(Reason::Transport(error));
+    }
+}
+
+/// The error of a call that is not the handshake, with a word about its redirect if it has one.
+pub(super) fn only_of_the_handshake(error: Error) -> Error {
+    match error.redirect() {
+        Some(_) => error.redirect_not_followed("only those of the handshake are"),
+        None => error,
     }
 }
 

@@ -48,6 +48,7 @@ impl Engine {
             link: link.id,
             transport: self.name_of(transport),
             sid: self.handshake.clone(),
+            redirect: None,
         };
         self.outputs.push_back(output);
         let deadline = now.saturating_add(self.config.upgrade_timeout);

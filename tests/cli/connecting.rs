@@ -3,6 +3,7 @@
 use super::raw_server::RawServer;
 use super::support::oxide::Oxide;
 use super::support::proxies::free_port;
+use super::support::redirects::Moved;
 use super::support::server::{Server as _, Setup};
 use super::{MODES, RUNTIMES, run};
 
@@ -55,5 +56,24 @@ fn r8_the_end_of_the_input_waits_until_connecting_has_succeeded() {
             let disconnects = lines.last().is_some_and(|line| line == disconnect);
             assert!(connect && disconnects, "{case}: {lines:?}");
         }
+    }
+}
+
+#[test]
+fn a_redirect_is_followed_where_the_user_says_so() {
+    let server = Oxide::start(Setup::Default);
+    for mode in MODES {
+        let moved = Moved::to(&server.url());
+        let options = ["--json", "--transport", mode.option(), &moved.url];
+        let follow = [&["--follow-redirects"][..], &options].concat();
+        let (lines, status, errors) = run(&follow, b"hello\n");
+        assert_eq!((status, errors.as_str()), (0, ""), "{mode:?}");
+        assert!(lines[0].contains("connect"), "{mode:?}: {lines:?}");
+        moved.was_asked();
+        let moved = Moved::to(&server.url());
+        let (_, status, errors) = run(&["--transport", mode.first_transport(), &moved.url], b"");
+        assert_eq!(status, 1, "{mode:?}: {errors}");
+        assert!(errors.contains("a redirect to"), "{mode:?}: {errors}");
+        moved.was_asked();
     }
 }

@@ -134,6 +134,7 @@ fn n7_the_help_names_each_option_each_event_and_each_status() {
         "--json",
         "--binary-input",
         "--linger SECONDS",
+        "--follow-redirects",
         "--proxy URL",
         "--request-timeout SECONDS",
         "--max-message-size BYTES",

@@ -265,7 +265,7 @@ fn a_close_that_a_transport_reports_as_an_error_is_the_servers_all_the_same() {
 }
 
 /// A transport for URLs of its own.
-struct Pigeons(MockTransport);
+pub(super) struct Pigeons(pub(super) MockTransport);
 
 #[engineio_client::async_trait]
 impl engineio_client::Transport for Pigeons {

@@ -14,6 +14,7 @@ use engineio_client::{
 use http::{Request, Response};
 
 use crate::support::oxide::Oxide;
+use crate::support::redirects::Moved;
 use crate::support::server::{Server as _, Setup};
 use crate::support::session::{DEADLINE, Mode};
 
@@ -83,6 +84,34 @@ fn talk(url: &str, background: &Background, mode: Mode) {
         client.send("late").expect_err("it is closed").kind(),
         ErrorKind::Closed
     );
+}
+
+#[test]
+fn a_redirect_is_followed_where_the_builder_says_so() {
+    let server = Oxide::start(Setup::Default);
+    for mode in Mode::ALL {
+        let server = server.url();
+        within(&format!("{mode:?}"), move || {
+            let connect = |url: &str, follow| {
+                Client::builder(url)
+                    .transports(mode.transports().iter().copied())
+                    .fall_back(false)
+                    .follow_redirects(follow)
+                    .connect()
+            };
+            let moved = Moved::to(&server);
+            let error = connect(&moved.url, false).expect_err("it is off");
+            assert_eq!(error.status(), Some(308));
+            assert!(error.redirect().is_some());
+            moved.was_asked();
+            let moved = Moved::to(&server);
+            let mut client = connect(&moved.url, true).expect("it connects");
+            client.send("x").expect("it is open");
+            assert_eq!(client.recv().expect("an echo").as_text(), Some("x"));
+            assert!(client.disconnect().is_clean());
+            moved.was_asked();
+        });
+    }
 }
 
 #[test]

@@ -310,3 +310,29 @@ fn a_session_by_the_builders_http_client_drops_its_poll_when_it_closes() {
         );
     });
 }
+
+#[test]
+fn a_redirect_that_a_client_gives_back_is_followed() {
+    under_some_orders(async |runtime| {
+        let mut moved = refused(302, "");
+        let location = HeaderValue::from_static("https://new.test/c/?b=2");
+        moved.headers_mut().insert("location", location);
+        let opened = Response::new(Bytes::from(open_packet(25_000, 20_000)));
+        let client = Fake::new([Ok(moved), Ok(opened), Ok(refused(400, ""))]);
+        let polling = Polling::with_client(Arc::<Fake>::clone(&client));
+        let transports = Transports::new().with(polling);
+        let session = Builder::new("http://old.test", transports, runtime.clone())
+            .follow_redirects(true)
+            .connect()
+            .await
+            .unwrap();
+        session.wait().await;
+        let requests = client.take();
+        assert_eq!(requests.len(), 3);
+        let asked = |at: usize| requests[at].uri().to_string();
+        assert!(asked(0).starts_with("http://old.test/engine.io/?EIO=4&"));
+        for poll in [1, 2] {
+            assert!(asked(poll).starts_with("https://new.test/c/?b=2&EIO=4&"));
+        }
+    });
+}

@@ -22,27 +22,63 @@ pub(crate) fn status_error(
 ) -> Error {
     let asked = address(url);
     let mut message = format!("{asked}: the server answered {what} with {status}");
-    if let Some(location) = headers
-        .get(header::LOCATION)
-        .and_then(|value| value.to_str().ok())
+    let redirect = redirect(status, headers);
+    match redirect {
+        Some(Ok(location)) => {
+            message.push_str(&format!(", a redirect to {}", place(url, location)));
+        }
+        Some(Err(without)) => message.push_str(&format!(", a redirect {without}")),
+        None => {}
+    }
+    if !matches!(redirect, Some(Ok(_)))
+        && let Some(said) = server_message(body)
     {
-        message.push_str(&format!(
-            ", a redirect to {}, which is not followed",
-            cut(&without_secrets(location))
-        ));
-    } else if let Some(said) = server_message(body) {
         message.push_str(": ");
         message.push_str(&cut(&said));
     }
     if status == StatusCode::NOT_FOUND {
         message.push_str("; is the path right?");
     }
-    let error = Error::new(ErrorKind::Status, message)
+    let mut error = Error::new(ErrorKind::Status, message)
         .with_status(status.as_u16())
         .with_url(url);
+    if let Some(Ok(location)) = redirect {
+        error = error.with_redirect(location);
+    }
     match retry_after(headers) {
         Some(time) => error.with_retry_after(time),
         None => error,
+    }
+}
+
+/// Where a response redirects to, as it stands there, or what is wrong with its `Location`; `None` for a
+/// response that is no redirect.
+pub(crate) fn redirect(
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Option<Result<&str, &'static str>> {
+    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let mut locations = headers.get_all(header::LOCATION).iter();
+    let Some(first) = locations.next() else {
+        return Some(Err("without a Location"));
+    };
+    // One of them may be an attacker's, who has made the server write a line break.
+    if locations.any(|other| other != first) {
+        return Some(Err("with more than one Location"));
+    }
+    // Servers write others than ASCII, too.
+    let text = std::str::from_utf8(first.as_bytes());
+    Some(text.map_err(|_| "with a Location that is not UTF-8"))
+}
+
+/// The target of a redirect, as an error names it: whole, and without what may be secret.
+fn place(asked: &Url, location: &str) -> String {
+    match asked.join(location) {
+        Ok(target) if target.cannot_be_a_base() => format!("a {}: URL", cut(target.scheme())),
+        Ok(target) => cut(&address(&target)),
+        Err(error) => format!("what is not a URL ({error})"),
     }
 }
 

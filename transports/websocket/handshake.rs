@@ -14,7 +14,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Position;
 
-use super::super::shared::status_error::status_error;
+use super::super::shared::status_error::{redirect, status_error};
 use super::super::shared::user_agent::USER_AGENT;
 use super::refusal::read_body;
 use super::response::{UpgradeResponse, failed};
@@ -37,7 +37,11 @@ pub(super) async fn shake_hands(
     }
     tracing::debug!(status = answer.status.as_u16(), "websocket response");
     if answer.status != StatusCode::SWITCHING_PROTOCOLS {
-        let body = read_body(runtime, &mut stream, rest, answer.status, &answer.headers).await;
+        // Of a redirect the target is what counts.
+        let body = match redirect(answer.status, &answer.headers) {
+            Some(Ok(_)) => Vec::new(),
+            _ => read_body(runtime, &mut stream, rest, answer.status, &answer.headers).await,
+        };
         return Err(status_error(
             "the websocket request",
             &request.url,

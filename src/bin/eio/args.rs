@@ -17,6 +17,7 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     pub(crate) binary_input: bool,
     pub(crate) linger: Duration,
+    pub(crate) follow_redirects: bool,
     pub(crate) proxy: Option<String>,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) max_message_size: Option<usize>,
@@ -68,6 +69,7 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             Long("json") => options.json = true,
             Long("binary-input") => options.binary_input = true,
             Long("linger") => options.linger = seconds("--linger", &parser.value()?.string()?)?,
+            Long("follow-redirects") => options.follow_redirects = true,
             Long("proxy") => options.proxy = Some(parser.value()?.string()?),
             Long("request-timeout") => {
                 options.request_timeout =

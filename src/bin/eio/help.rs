@@ -23,6 +23,10 @@ Connection:
                             request; may be repeated
   -H, --header 'NAME: VALUE'
                             adds a header to each request; may be repeated
+  --follow-redirects        opens the session where the server redirects the
+                            handshake to (five times at most, and never from
+                            https to http); headers of -H that may be secret
+                            stay with the first server
   --proxy URL               connects through http://, https://, socks5:// or
                             socks5h://[USER:PASSWORD@]HOST:PORT [default: what
                             http_proxy, https_proxy, all_proxy and no_proxy in

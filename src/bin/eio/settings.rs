@@ -11,7 +11,9 @@ pub(crate) fn builder<R: Runtime + Default>(
     options: &Options,
 ) -> Result<Builder<Transports, R>, String> {
     let mut builder = Client::<Transports, R>::builder(&options.url);
-    builder = builder.log_contents(options.verbosity >= log::CONTENTS);
+    builder = builder
+        .log_contents(options.verbosity >= log::CONTENTS)
+        .follow_redirects(options.follow_redirects);
     if !options.transports.is_empty() {
         builder = builder.transports(options.transports.clone());
     }

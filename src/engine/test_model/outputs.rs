@@ -12,6 +12,7 @@ impl Model {
                     link,
                     transport,
                     sid,
+                    redirect: _,
                 } => self.call_open(link, transport, sid.is_some()),
                 Output::Receive { link } => self.call_receive(link),
                 Output::Send { link, batch } => self.call_send(link, batch.to_vec()),

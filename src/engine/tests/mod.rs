@@ -8,6 +8,7 @@ mod fall_back;
 mod handshake;
 mod heartbeat;
 mod polling;
+mod redirects;
 mod upgrade;
 
 use super::test_engine::{TestEngine, config, text};
@@ -71,11 +72,14 @@ fn show(output: &Output) -> String {
             link,
             transport,
             sid,
+            redirect,
         } => {
             let sid = sid
                 .as_ref()
                 .map_or(String::new(), |handshake| format!(" sid {}", handshake.sid));
-            format!("open {} {transport}{sid}", link.0)
+            let redirect = redirect.as_ref().and_then(Error::redirect);
+            let at = redirect.map_or(String::new(), |location| format!(" at {location}"));
+            format!("open {} {transport}{sid}{at}", link.0)
         }
         Output::Receive { link } => format!("recv {}", link.0),
         Output::Send { link, batch } => format!("send {} {}", link.0, wire(&batch.to_vec())),

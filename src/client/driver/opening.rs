@@ -1,0 +1,57 @@
+//! Opening links, at the place to which the server has redirected the handshake.
+
+use std::sync::Arc;
+
+use super::super::link_calls::LinkCalls;
+use super::super::redirect::follow;
+use super::Driver;
+use crate::engine::{Call, Input, LinkId};
+use crate::error::Error;
+use crate::transport::Activity;
+
+impl Driver {
+    /// Begins to open a link, after following the redirect of this error. If the redirect can't be
+    /// followed, that is the result of the call.
+    pub(super) fn open(
+        &mut self,
+        link: LinkId,
+        transport: &'static str,
+        sid: Option<String>,
+        redirect: Option<Error>,
+    ) -> Option<Input> {
+        if let Some(error) = redirect
+            && let Err(error) = self.follow(error)
+        {
+            let call = Call::Redirect;
+            return Some(Input::Failed { link, call, error });
+        }
+        self.log.opens(transport, sid.is_some());
+        let mut request = self.request.clone();
+        let activity = Activity::new(Arc::clone(&self.runtime));
+        request.transport = transport.to_owned();
+        request.sid = sid;
+        request.activity = activity.clone();
+        let transports = Arc::clone(&self.transport);
+        let runtime = Arc::clone(&self.runtime);
+        let open = Box::pin(async move { transports.open(&runtime, request).await });
+        let driver = &self.shared.driver;
+        self.links
+            .push(LinkCalls::open(link, transport, activity, driver, open));
+        None
+    }
+
+    /// Moves the session to where this error redirects to.
+    fn follow(&mut self, error: Error) -> Result<(), Error> {
+        let location = error.redirect().unwrap_or_default();
+        match follow(&self.request, location, &self.transport.schemes()) {
+            Ok(followed) => {
+                let from = &self.request.url;
+                self.log
+                    .redirected(from, &followed.request.url, &followed.left_out);
+                self.request = followed.request;
+                Ok(())
+            }
+            Err(why) => Err(error.redirect_not_followed(why)),
+        }
+    }
+}

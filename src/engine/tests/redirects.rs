@@ -1,0 +1,132 @@
+//! Redirects of the handshake: how often, for how long, and which not.
+
+use super::*;
+
+fn follows(transports: &[&'static str]) -> TestEngine {
+    TestEngine::new(Config {
+        follow_redirects: true,
+        ..config(transports)
+    })
+}
+
+impl TestEngine {
+    fn redirects(&mut self, link: u64, call: Call) -> Vec<String> {
+        let error = Error::new(ErrorKind::Status, "302").with_redirect(format!("/{link}"));
+        self.on(Input::Failed {
+            link: LinkId(link),
+            call,
+            error,
+        })
+    }
+}
+
+#[test]
+fn an_attempt_goes_on_where_the_redirect_leads_with_what_is_left_of_its_time() {
+    for (call, framing) in [
+        (Call::Open, None),
+        (Call::Receive, Some(Framing::Payloads)),
+        (Call::Receive, Some(Framing::Frames)),
+    ] {
+        let mut engine = follows(&["polling", "websocket"]);
+        engine.todo();
+        for hop in 0..2 {
+            if let Some(framing) = framing {
+                assert_eq!(engine.opened(hop, framing), [format!("recv {hop}")]);
+            }
+            engine.now = (hop as u32 + 1) * 4 * SECOND;
+            let next = hop + 1;
+            assert_eq!(
+                engine.redirects(hop, call),
+                [
+                    format!("drop {hop}"),
+                    format!("open {next} polling at /{hop}")
+                ]
+            );
+            assert_eq!(engine.wait, Some(10 * SECOND));
+        }
+        // What the link of before still says counts no more.
+        assert!(engine.redirects(1, Call::Receive).is_empty());
+        let todo = engine.at(10 * SECOND);
+        assert_eq!(todo, ["drop 2", "open 3 websocket"]);
+        assert_eq!(engine.wait, Some(20 * SECOND));
+    }
+}
+
+#[test]
+fn each_attempt_follows_five_redirects() {
+    let mut engine = follows(&["polling", "websocket"]);
+    engine.todo();
+    let mut link = 0;
+    for transport in ["polling", "websocket"] {
+        for _ in 0..5 {
+            let next = link + 1;
+            assert_eq!(
+                engine.redirects(link, Call::Open),
+                [
+                    format!("drop {link}"),
+                    format!("open {next} {transport} at /{link}")
+                ]
+            );
+            link = next;
+        }
+        let todo = engine.redirects(link, Call::Open);
+        assert_eq!(todo[0], format!("drop {link}"));
+        link += 1;
+        match transport {
+            "polling" => assert_eq!(todo[1], format!("open {link} websocket")),
+            _ => assert_eq!(
+                todo[1],
+                "closed Transport(Status: no transport could be opened \
+                 (polling: 302; the redirect is not followed: 5 others were followed before it; \
+                 websocket: the same)) uncertain [] unsent []"
+            ),
+        }
+    }
+    assert!(engine.is_over());
+}
+
+#[test]
+fn a_redirect_that_can_not_be_followed_fails_the_attempt() {
+    let mut engine = follows(&["polling"]);
+    engine.todo();
+    engine.redirects(0, Call::Open);
+    assert_eq!(
+        engine.redirects(1, Call::Redirect),
+        [
+            "drop 1",
+            "closed Transport(Status: 302) uncertain [] unsent []"
+        ]
+    );
+}
+
+#[test]
+fn a_user_who_has_closed_is_not_sent_elsewhere() {
+    let mut engine = follows(&["polling"]);
+    engine.todo();
+    engine.opened(0, Framing::Payloads);
+    assert!(engine.on(Input::Close).is_empty());
+    assert_eq!(
+        engine.redirects(0, Call::Receive),
+        ["drop 0", "closed Client uncertain [] unsent []"]
+    );
+}
+
+#[test]
+fn redirects_of_an_open_session_and_of_its_upgrade_are_errors() {
+    let mut engine = follows(&["polling", "websocket"]);
+    engine.todo();
+    engine.opened(0, Framing::Payloads);
+    engine.brings(0, &[&format!("0{OPEN}")]);
+    let why = "302; the redirect is not followed: only those of the handshake are";
+    assert_eq!(
+        engine.redirects(1, Call::Open),
+        [
+            "drop 1".to_owned(),
+            format!("tell not upgraded websocket: {why}")
+        ]
+    );
+    assert_eq!(
+        engine.redirects(0, Call::Receive)[1],
+        format!("closed Transport(Status: {why}) uncertain [] unsent []")
+    );
+}

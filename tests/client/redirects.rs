@@ -1,0 +1,326 @@
+//! Redirects of the handshake that a transport tells, whichever it is: where they lead to, which are
+//! refused, and what goes along.
+
+use std::sync::Arc;
+
+use engineio_client::runtime::Address;
+use engineio_client::{Link, OpenRequest, Transport, async_trait};
+use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::{HeaderMap, HeaderValue};
+
+use super::*;
+
+type MockBuilder = Builder<Transports, MockRuntime>;
+
+/// What the websocket is opened with after a redirect from `url` to `location`, or why it is not.
+async fn followed(
+    runtime: &MockRuntime,
+    url: &str,
+    location: &str,
+    set: impl FnOnce(MockBuilder) -> MockBuilder,
+) -> Result<OpenRequest, Error> {
+    let (websocket, mut server) = MockTransport::new("websocket");
+    let transports = Transports::new().with(websocket);
+    let builder = Builder::new(url, transports, runtime.clone()).follow_redirects(true);
+    let client = set(builder).start().unwrap();
+    let moved = Error::new(ErrorKind::Status, "moved")
+        .with_status(308)
+        .with_redirect(location);
+    server.opened().await.refuse(moved);
+    let mut opened = Box::pin(server.opened());
+    let mut ended = Box::pin(client.opened());
+    match select(&mut opened, &mut ended).await {
+        Either::Left((open, _)) => {
+            let request = open.request.clone();
+            open.refuse(Error::new(ErrorKind::Other, "enough"));
+            assert_eq!(ended.await.unwrap_err().kind(), ErrorKind::Other);
+            Ok(request)
+        }
+        Either::Right((connected, _)) => Err(connected.unwrap_err()),
+    }
+}
+
+fn under_some_orders(test: impl AsyncFn(MockRuntime)) {
+    Schedules::new().seeds(0..4).run(test);
+}
+
+fn names(headers: &HeaderMap) -> Vec<&str> {
+    let mut names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn a_location_is_resolved_against_the_url_that_was_asked() {
+    under_some_orders(async |runtime| {
+        let url = "https://old.test:8443/a/b/?x=1";
+        for (location, expected, query) in [
+            ("https://new.test/", "https://new.test/", ""),
+            ("wss://new.test/c/", "https://new.test/c/", ""),
+            ("HTTPS://NEW.test:443", "https://new.test/", ""),
+            ("//new.test:1/c", "https://new.test:1/c", ""),
+            ("/c/", "https://old.test:8443/c/", ""),
+            ("c/?y=2", "https://old.test:8443/a/b/c/", "y=2"),
+            ("../c/", "https://old.test:8443/a/c/", ""),
+            ("../../../../c", "https://old.test:8443/c", ""),
+            ("?y=2", "https://old.test:8443/a/b/", "y=2"),
+            ("#part", "https://old.test:8443/a/b/", "x=1"),
+            (" /c d/#part ", "https://old.test:8443/c%20d/", ""),
+            ("/ü/?ü", "https://old.test:8443/%C3%BC/", "%C3%BC"),
+            ("\\\\new.test\\c", "https://new.test/c", ""),
+        ] {
+            let request = followed(&runtime, url, location, |builder| builder).await;
+            let request = request.unwrap();
+            assert_eq!(request.url.as_str(), expected, "{location}");
+            assert_eq!(request.query, query, "{location}");
+            assert_eq!(request.transport, "websocket");
+            assert_eq!(request.sid, None);
+        }
+    });
+}
+
+#[test]
+fn a_scheme_of_the_transports_own_is_followed_within_itself() {
+    use super::calls::Pigeons;
+    under_some_orders(async |runtime| {
+        for (location, expected) in [
+            ("pigeon://roof/b", Some("pigeon://roof/b")),
+            ("c/", Some("pigeon://loft:7/a/c/")),
+            ("https://roof/", None),
+        ] {
+            let (pigeons, mut server) = MockTransport::new("pigeons");
+            let builder = Builder::new("pigeon://loft:7/a", Pigeons(pigeons), runtime.clone());
+            let client = builder.follow_redirects(true).start().unwrap();
+            let moved = Error::new(ErrorKind::Other, "moved").with_redirect(location);
+            server.opened().await.refuse(moved);
+            if let Some(expected) = expected {
+                assert_eq!(server.opened().await.request.url.as_str(), expected);
+            } else {
+                let error = client.opened().await.unwrap_err();
+                assert!(error.to_string().contains("neither http nor"), "{error}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_query_is_the_locations_without_what_the_protocol_adds() {
+    under_some_orders(async |runtime| {
+        for (asked, location, expected) in [
+            // The user's own query goes along where the server copies it, and not otherwise.
+            ("a=1", "a=1&EIO=4&transport=websocket&t=0abcdefg", "a=1"),
+            ("a=1", "EIO=4&transport=polling&t=0abcdefg", ""),
+            ("a=1", "", ""),
+            ("", "EIO=4&b=%20&transport=polling&b64=1&sid=x", "b=%20"),
+            ("", "%45IO=3&%74=1&b=2", "b=2"),
+            // A user's own, beside ours.
+            ("t=1&b64=1", "t=1&b64=1&EIO=4&t=0abcdefg", "t=1&b64=1"),
+            ("t=1", "t=2", ""),
+        ] {
+            let url = format!("http://old.test/?{asked}");
+            let location = format!("/?{location}");
+            let request = followed(&runtime, &url, &location, |builder| builder).await;
+            assert_eq!(request.unwrap().query, expected, "{asked} {location}");
+        }
+        // Without timestamps a `t` is the server's.
+        let unstamped = |builder: MockBuilder| builder.timestamps(false);
+        let request = followed(&runtime, "http://old.test/", "/?t=1", unstamped).await;
+        assert_eq!(request.unwrap().query, "t=1");
+    });
+}
+
+#[test]
+fn a_redirect_that_is_refused_says_why() {
+    under_some_orders(async |runtime| {
+        let long = format!("/{}", "x".repeat(8 * 1024));
+        let insecure = "from https to http";
+        let no_http = "neither http nor https";
+        let no_url = "is not a URL";
+        for (url, location, why) in [
+            ("https://old.test/", "http://old.test/", insecure),
+            ("wss://old.test/", "ws://old.test/", insecure),
+            ("https://old.test/", "http://new.test:443/", insecure),
+            ("http://old.test/", "ftp://new.test/", no_http),
+            ("http://old.test/", "unix:///run/x.sock", no_http),
+            ("http://old.test/", "file:///etc/passwd", no_http),
+            ("http://old.test/", "data:,x", no_http),
+            ("https://old.test/", "javascript:x", no_http),
+            ("http://old.test/", "http://", no_url),
+            ("http://old.test/", "http://[::1", no_url),
+            ("http://old.test/", "//new.test:99999/", no_url),
+            ("http://old.test/", "", "Location is empty"),
+            ("http://old.test/", " \t", "Location is empty"),
+            ("http://old.test/", &long, "more than 8192 bytes"),
+            ("unix:///run/x.sock", "http://new.test/", "Unix socket"),
+            ("unix:///run/x.sock", "http://localhost:1/", "Unix socket"),
+            ("unix:///run/x.sock", "unix:///run/y.sock", no_http),
+        ] {
+            let result = followed(&runtime, url, location, |builder| builder).await;
+            let error = result.unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(why), "{url} {location}: {text}");
+            assert!(text.starts_with("moved; the redirect is not"), "{text}");
+            assert_eq!(error.kind(), ErrorKind::Status);
+            assert_eq!(error.status(), Some(308));
+            assert_eq!(error.redirect(), Some(location));
+            assert!(!error.is_retryable());
+        }
+        // As long as it may be.
+        let most = followed(&runtime, "http://old.test/", &long[..8192], |builder| {
+            builder
+        });
+        assert_eq!(most.await.unwrap().url.path().len(), 8192);
+    });
+}
+
+#[test]
+fn behind_a_unix_socket_a_redirect_is_followed_within_its_host() {
+    under_some_orders(async |runtime| {
+        for location in ["/c/", "http://localhost/c/", "ws://localhost:80/c/"] {
+            let url = "unix:///run/x.sock";
+            let request = followed(&runtime, url, location, |builder| builder).await;
+            let request = request.unwrap();
+            assert_eq!(request.url.as_str(), "http://localhost/c/");
+            let socket = Address::Unix("/run/x.sock".into());
+            assert_eq!(request.address, Some(socket));
+        }
+    });
+}
+
+#[test]
+fn what_may_be_secret_goes_to_the_same_origin_alone() {
+    under_some_orders(async |runtime| {
+        let url = "http://user:password@old.test/?token=secret";
+        let mut marked = HeaderMap::new();
+        let mut value = HeaderValue::from_static("secret");
+        value.set_sensitive(true);
+        marked.insert("pragma", value);
+        let set = |builder: MockBuilder| {
+            builder
+                .header("Cookie", "a=secret")
+                .header("Proxy-Authorization", "Basic secret")
+                .header("X-Api-Key", "secret")
+                .header("Host", "virtual.test")
+                .header("Origin", "http://page.test")
+                .header("User-Agent", "mine")
+                .header("Accept-Language", "fi")
+                .headers(marked.clone())
+        };
+        for location in ["/c/", "http://old.test:80/c/", "ws://other:one@old.test/"] {
+            let request = followed(&runtime, url, location, &set).await.unwrap();
+            assert_eq!(
+                request.headers[AUTHORIZATION], "Basic dXNlcjpwYXNzd29yZA==",
+                "{location}"
+            );
+            assert_eq!(request.headers[HOST], "virtual.test");
+            assert_eq!(request.headers.len(), 9, "{location}");
+        }
+        for location in [
+            "https://old.test/",
+            "http://old.test:81/",
+            "http://new.test/",
+            "http://www.old.test/",
+            "//old.test.test/",
+        ] {
+            let request = followed(&runtime, url, location, &set).await.unwrap();
+            let left = ["accept-language", "origin", "user-agent"];
+            assert_eq!(names(&request.headers), left, "{location}");
+            assert_eq!(request.headers["origin"], "http://page.test");
+            assert_eq!(request.query, "");
+        }
+        // What the server gives for the new place is used there.
+        let location = "http://other:one@new.test/";
+        let request = followed(&runtime, url, location, &set).await.unwrap();
+        assert_eq!(request.headers[AUTHORIZATION], "Basic b3RoZXI6b25l");
+        assert!(request.headers[AUTHORIZATION].is_sensitive());
+        assert!(!request.headers.contains_key(COOKIE));
+        assert_eq!(request.url.as_str(), "http://new.test/");
+    });
+}
+
+#[test]
+fn the_log_tells_of_the_new_place_and_of_no_secret() {
+    use tracing_subscriber::filter::LevelFilter;
+    let log = traced::traced(LevelFilter::TRACE, || {
+        let runtime = MockRuntime::new();
+        runtime.block_on(async {
+            let location = "http://u:hunter2@new.test/c/?token=hunter2";
+            let set = |builder: MockBuilder| builder.header("X-Api-Key", "hunter2");
+            let url = "http://u:hunter2@old.test/?token=hunter2";
+            let request = followed(&runtime, url, location, set).await.unwrap();
+            assert!(request.query.contains("hunter2"));
+            let refused = "ftp://u:hunter2@new.test/c/?token=hunter2";
+            let error = followed(&runtime, url, refused, set).await.unwrap_err();
+            let shown = format!("{error:?} {error:#?} {error} {}", error.report());
+            assert!(!shown.contains("hunter2"), "{shown}");
+        });
+    });
+    let line = r#"redirected from="http://old.test/engine.io/" to="http://new.test/c/" left_out=["#;
+    assert!(log.contains(line), "{log}");
+    let headers = [r#""x-api-key""#, r#""authorization""#];
+    let redirected = log.lines().find(|text| text.contains(line)).unwrap();
+    for name in headers {
+        assert!(redirected.contains(name), "{redirected}");
+    }
+    assert!(log.contains(r#"url="http://new.test/c/""#), "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[test]
+fn an_attempt_that_fails_at_the_new_place_names_it() {
+    under_some_orders(async |runtime| {
+        let (websocket, mut server) = MockTransport::new("websocket");
+        let transports = Transports::new().with(websocket);
+        let builder = Builder::new("http://old.test/", transports, runtime.clone())
+            .follow_redirects(true)
+            .open_timeout(Duration::from_secs(3));
+        let client = builder.start().unwrap();
+        let before = runtime.now();
+        let moved = Error::new(ErrorKind::Status, "moved").with_redirect("http://new.test/c/");
+        let open = server.opened().await;
+        runtime.sleep(Duration::from_secs(2)).await;
+        open.refuse(moved);
+        let open = server.opened().await;
+        let error = client.opened().await.unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        assert_eq!(runtime.now() - before, Duration::from_secs(3));
+        let url = error.url().map(url::Url::as_str);
+        assert_eq!(url, Some("http://new.test/c/"));
+        assert!(open.is_dropped());
+    });
+}
+
+/// Takes `http` alone.
+struct Plain(MockTransport);
+
+#[async_trait]
+impl Transport for Plain {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn schemes(&self) -> Vec<&'static str> {
+        vec!["http"]
+    }
+
+    async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
+        self.0.open(runtime, request).await
+    }
+}
+
+#[test]
+fn a_scheme_that_the_transport_does_not_take_is_refused() {
+    under_some_orders(async |runtime| {
+        let (plain, mut server) = MockTransport::new("plain");
+        let builder = Builder::new("http://old.test/", Plain(plain), runtime.clone());
+        let client = builder.follow_redirects(true).start().unwrap();
+        let moved = Error::new(ErrorKind::Status, "moved").with_redirect("https://old.test/");
+        server.opened().await.refuse(moved);
+        let error = client.opened().await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("none of those that the transport takes: http"),
+            "{text}"
+        );
+    });
+}

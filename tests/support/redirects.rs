@@ -1,0 +1,75 @@
+//! Servers that have moved: another one stands at their old address, and says where they are.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
+
+use engineio_client::Event;
+
+use super::server::{Server, Setup};
+use super::session::{Mode, Runs, Session, builder};
+
+/// Redirects one request to another server, with the path and query that were asked, and then listens no
+/// more.
+pub(crate) struct Moved {
+    pub(crate) url: String,
+    thread: JoinHandle<()>,
+}
+
+impl Moved {
+    pub(crate) fn to(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let server = server.to_owned();
+        let thread = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("the client comes");
+            drop(listener);
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") {
+                stream.read_exact(&mut byte).expect("a request");
+                head.extend(byte);
+            }
+            let head = String::from_utf8(head).expect("it is text");
+            let target = head.split(' ').nth(1).expect("a target");
+            let answer = format!(
+                "HTTP/1.1 308 Permanent Redirect\r\nLocation: {server}{target}\r\n\
+                 Connection: close\r\nContent-Length: 0\r\n\r\n"
+            );
+            stream
+                .write_all(answer.as_bytes())
+                .expect("the client waits");
+            // Until the client has read it.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        Self {
+            url: format!("http://{address}"),
+            thread,
+        }
+    }
+
+    /// It was asked, once.
+    pub(crate) fn was_asked(self) {
+        self.thread.join().expect("one request came");
+    }
+}
+
+/// A session that is opened at the old address has its polls, its POSTs and its websocket at the new one.
+pub(crate) async fn a_session_lives_at_the_new_address<S: Server, R: Runs>(mode: Mode) {
+    let server = S::start(Setup::Default);
+    let moved = Moved::to(&server.url());
+    let builder = builder::<R>(&moved.url, mode).follow_redirects(true);
+    let mut session = Session::connect(builder).await;
+    if mode == Mode::Upgraded {
+        match session.event().await {
+            Event::Upgraded { transport, .. } => assert_eq!(transport, mode.transport()),
+            other => panic!("{other:?} instead of the upgrade"),
+        }
+    }
+    for text in ["a", "b", "c"] {
+        session.echo(text).await;
+    }
+    session.echo(vec![0, 255]).await;
+    assert!(session.disconnect().await.is_clean());
+    moved.was_asked();
+}
