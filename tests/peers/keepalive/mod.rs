@@ -21,9 +21,8 @@ use std::env;
 use std::thread;
 use std::time::Duration;
 
-use engineio_client::{AsyncStd, Smol, Tokio};
-
 use self::place::Place;
+use self::relay::Relay;
 use self::servers::{Front, Server};
 use self::sessions::{Outcome, Plan};
 
@@ -35,8 +34,17 @@ fn sessions() -> usize {
 struct Case {
     front: Front,
     tls: bool,
-    /// Connections are kept, as they are by default.
-    reuse: bool,
+    client: Client,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Client {
+    /// Ours, which keeps connections by default.
+    Kept,
+    /// Ours with a new connection for each request.
+    New,
+    /// Node's, which has no other way. What it does shows what the servers do.
+    Node,
 }
 
 /// What the sessions of a case came to.
@@ -76,14 +84,19 @@ impl Case {
         assert!(doubled.is_empty(), "twice: {doubled:?}, {ended:?}");
         assert!(missing.is_empty(), "missing: {missing:?}, {ended:?}");
         // Where a reset comes without a FIN before it nothing is certain, and the session ends.
-        let allowed = if self.reuse { sessions.div_ceil(24) } else { 0 };
+        let kept = self.client == Client::Kept;
+        let allowed = if kept { sessions.div_ceil(24) } else { 0 };
         assert!(ended.len() <= allowed, "of {sessions} sessions: {ended:?}");
     }
 
     fn name(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        let reuse = if self.reuse { "kept" } else { "new" };
-        format!("{:?} by {scheme}, {reuse} connections", self.front).to_lowercase()
+        let client = match self.client {
+            Client::Kept => "kept connections",
+            Client::New => "new connections",
+            Client::Node => "Node's client",
+        };
+        format!("{:?} by {scheme}, {client}", self.front)
     }
 
     fn round(&self, tally: &mut Tally) {
@@ -92,39 +105,38 @@ impl Case {
         let (url, relay) = place.reach(server.port(), self.tls);
         let plan = Plan {
             url,
-            reuse: self.reuse,
+            reuse: self.client == Client::Kept,
             interval: self.front.interval(),
             messages: self.front.messages(),
             sent: 0.into(),
         };
         let outcomes = thread::scope(|scope| {
-            let all = sessions();
-            let mine = all / 3;
-            let plan = &plan;
-            let groups = [
-                scope.spawn(move || plan.run::<Tokio>(0..mine)),
-                scope.spawn(move || plan.run::<Smol>(mine..2 * mine)),
-                scope.spawn(move || plan.run::<AsyncStd>(2 * mine..all)),
-            ];
+            let (plan, authority) = (&plan, server.authority());
+            let talking = scope.spawn(move || match self.client {
+                Client::Node => plan.run_by_node(sessions(), &authority),
+                Client::Kept | Client::New => plan.run_on_each_runtime(sessions()),
+            });
             if self.front.starts_anew() {
-                plan.wait_until_sent(all * plan.messages / 3);
-                if let Some(relay) = &relay {
-                    relay.hold();
-                }
-                server.start_anew();
-                if let Some(relay) = &relay {
-                    // By now the server has closed what it does not need any more.
-                    thread::sleep(Duration::from_secs(1));
-                    relay.release();
-                }
+                plan.wait_until_sent(sessions() * plan.messages / 3);
+                start_anew(&server, relay.as_ref());
             }
-            let groups = groups.into_iter().map(|group| group.join());
-            let outcomes: Vec<_> = groups.map(|group| group.expect("a runtime")).collect();
-            outcomes.concat()
+            talking.join().expect("the sessions")
         });
         let has_ended = |outcome: &Outcome| outcome.ended.is_some();
         let arrived = server.stop(outcomes.iter().any(has_ended));
         tally.add(&outcomes, &arrived);
+    }
+}
+
+fn start_anew(server: &Server, relay: Option<&Relay>) {
+    if let Some(relay) = relay {
+        relay.hold();
+    }
+    server.start_anew();
+    if let Some(relay) = relay {
+        // By now the server has closed what it does not need any more.
+        thread::sleep(Duration::from_secs(1));
+        relay.release();
     }
 }
 
@@ -167,32 +179,39 @@ fn setting(name: &str) -> Option<usize> {
 }
 
 macro_rules! tests {
-    ($($name:ident: $front:ident $tls:literal $reuse:literal)*) => {
+    ($($name:ident: $front:ident $tls:literal $client:ident)*) => {
         $(
             #[test]
             #[ignore = "needs the peers that tests/run installs, and web servers"]
             fn $name() {
-                Case { front: Front::$front, tls: $tls, reuse: $reuse }.run();
+                Case { front: Front::$front, tls: $tls, client: Client::$client }.run();
             }
         )*
     };
 }
 
 tests! {
-    r3_gunicorn: Gunicorn false true
-    r3_gunicorn_by_tls: Gunicorn true true
-    r3_gunicorn_with_new_connections: Gunicorn false false
-    r3_gunicorn_by_tls_with_new_connections: Gunicorn true false
-    r3_nginx: Nginx false true
-    r3_nginx_by_tls: Nginx true true
-    r3_nginx_with_new_connections: Nginx false false
-    r3_nginx_by_tls_with_new_connections: Nginx true false
-    r3_haproxy: Haproxy false true
-    r3_haproxy_by_tls: Haproxy true true
-    r3_haproxy_with_new_connections: Haproxy false false
-    r3_haproxy_by_tls_with_new_connections: Haproxy true false
-    r3_apache: Apache false true
-    r3_apache_by_tls: Apache true true
-    r3_apache_with_new_connections: Apache false false
-    r3_apache_by_tls_with_new_connections: Apache true false
+    r3_gunicorn: Gunicorn false Kept
+    r3_gunicorn_by_tls: Gunicorn true Kept
+    r3_gunicorn_with_new_connections: Gunicorn false New
+    r3_gunicorn_by_tls_with_new_connections: Gunicorn true New
+    r3_gunicorn_and_nodes_client: Gunicorn false Node
+    r3_nginx: Nginx false Kept
+    r3_nginx_by_tls: Nginx true Kept
+    r3_nginx_with_new_connections: Nginx false New
+    r3_nginx_by_tls_with_new_connections: Nginx true New
+    r3_nginx_and_nodes_client: Nginx false Node
+    r3_nginx_by_tls_and_nodes_client: Nginx true Node
+    r3_haproxy: Haproxy false Kept
+    r3_haproxy_by_tls: Haproxy true Kept
+    r3_haproxy_with_new_connections: Haproxy false New
+    r3_haproxy_by_tls_with_new_connections: Haproxy true New
+    r3_haproxy_and_nodes_client: Haproxy false Node
+    r3_haproxy_by_tls_and_nodes_client: Haproxy true Node
+    r3_apache: Apache false Kept
+    r3_apache_by_tls: Apache true Kept
+    r3_apache_with_new_connections: Apache false New
+    r3_apache_by_tls_with_new_connections: Apache true New
+    r3_apache_and_nodes_client: Apache false Node
+    r3_apache_by_tls_and_nodes_client: Apache true Node
 }

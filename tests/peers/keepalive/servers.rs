@@ -81,6 +81,7 @@ impl Server {
         for (file, text) in [
             ("certificate.pem", identity.certificate.clone()),
             ("key.pem", identity.key.clone()),
+            ("ca.pem", AUTHORITY.pem()),
             ("both.pem", identity.certificate + &identity.key),
         ] {
             fs::write(folder.join(file), text).expect("the file can be written");
@@ -113,6 +114,11 @@ impl Server {
 
     pub(super) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The CA of its certificate.
+    pub(super) fn authority(&self) -> PathBuf {
+        self.folder.join("ca.pem")
     }
 
     pub(super) fn start_anew(&self) {

@@ -1,14 +1,19 @@
 //! Sessions by polling that send and get back numbered messages.
 
+use std::io::{BufRead as _, BufReader};
 use std::ops::Range;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engineio_client::{Closed, Message, Reason};
+use engineio_client::{AsyncStd, Closed, Message, Reason, Smol, Tokio};
 use futures::future::join_all;
+use serde_json::Value;
 
+use crate::support::peers;
 use crate::support::session::{DEADLINE, Mode, Runs, builder, dialer, within};
 
 /// What all sessions of a round do.
@@ -34,13 +39,53 @@ pub(super) struct Outcome {
 }
 
 impl Plan {
-    pub(super) fn run<R: Runs>(&self, numbers: Range<usize>) -> Vec<Outcome> {
+    /// These sessions, which the three runtimes share.
+    pub(super) fn run_on_each_runtime(&self, sessions: usize) -> Vec<Outcome> {
+        let share = sessions / 3;
+        thread::scope(|scope| {
+            let groups = [
+                scope.spawn(|| self.run::<Tokio>(0..share)),
+                scope.spawn(|| self.run::<Smol>(share..2 * share)),
+                scope.spawn(|| self.run::<AsyncStd>(2 * share..sessions)),
+            ];
+            let outcomes = groups.map(|group| group.join().expect("a runtime"));
+            outcomes.concat()
+        })
+    }
+
+    fn run<R: Runs>(&self, numbers: Range<usize>) -> Vec<Outcome> {
         let (give, take) = std::sync::mpsc::channel();
         R::run(async move {
             let outcomes = join_all(numbers.map(|number| self.session::<R>(number))).await;
             let _ = give.send(outcomes);
         });
         take.recv().expect("the runtime has run it")
+    }
+
+    /// The same by Node's client, which trusts the CA in this file.
+    pub(super) fn run_by_node(&self, sessions: usize, authority: &Path) -> Vec<Outcome> {
+        let mut node = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "node"])
+            .arg(peers::source("node/keepalive_client.js"))
+            .args([&self.url, &sessions.to_string()])
+            .arg(self.interval.as_millis().to_string())
+            .arg(self.messages.to_string())
+            .env("NODE_PATH", peers::installed("node").join("node_modules"))
+            .env("NODE_EXTRA_CA_CERTS", authority)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Node starts");
+        let mut outcomes = Vec::new();
+        for line in BufReader::new(node.stdout.take().expect("it is piped")).lines() {
+            let line = line.expect("it writes UTF-8");
+            if line == "sent" {
+                self.sent.fetch_add(1, Ordering::Relaxed);
+            } else {
+                outcomes.push(outcome_of_node(&line));
+            }
+        }
+        let _ = node.wait();
+        outcomes
     }
 
     /// Waits until all sessions together have sent so many messages, or has waited for too long.
@@ -90,6 +135,21 @@ impl Plan {
             ended: ended.then(|| reason(&closed)),
             listed: listed(&closed),
         }
+    }
+}
+
+/// Node's client has no lists of what it could not send.
+fn outcome_of_node(line: &str) -> Outcome {
+    let outcome: Value = serde_json::from_str(line).expect("an outcome");
+    let texts = |name: &str| {
+        let texts = outcome[name].as_array().into_iter().flatten();
+        texts.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    Outcome {
+        sent: texts("sent"),
+        received: texts("received"),
+        ended: outcome["ended"].as_str().map(str::to_owned),
+        listed: Vec::new(),
     }
 }
 

@@ -161,7 +161,9 @@ impl Tls {
     /// **Verifies nothing**: any certificate of any server is accepted, whoever has made it, and
     /// whoever may read and change what is said. For tests alone.
     ///
-    /// That the server has the key of the certificate that it shows is still checked.
+    /// That the server has the key of the certificate that it shows is still checked, where the TLS library
+    /// can read the certificate and knows the key's kind: it can't those of X.509 version 1, which home-made
+    /// ones are at times.
     ///
     /// ```
     /// use engineio_client::transports::{Dialer, Tls};
