@@ -164,13 +164,13 @@ impl Eio {
         (lines, status.code().unwrap_or(-1), self.errors())
     }
 
-    /// Sends it a signal: `-INT`, `-TERM`.
+    /// Sends it a signal: `-INT`, `-TERM`. Each shell has `kill`, while the program is not installed everywhere.
     fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill")
-            .args([signal, &id])
+        let status = Command::new("sh")
+            .args(["-c", r#"kill "$1" "$2""#, "sh", signal, &id])
             .status()
-            .expect("there is kill");
+            .expect("there is a shell");
         assert!(status.success());
     }
 }
