@@ -510,7 +510,10 @@ fn bad_usage_is_told_and_exits_with_2() {
             &["--request-timeout", "soon", "http://localhost"],
             "--request-timeout",
         ),
-        (&["--max-message-size", "-1", "http://localhost"], "-1"),
+        (
+            &["--max-message-size", "1k", "http://localhost"],
+            "--max-message-size is a number of bytes, not \"1k\"",
+        ),
         (&["--ca"], "--ca"),
         (&["--key", "key.pem", "http://localhost"], "--cert"),
         (&["--insecure=yes", "http://localhost"], "--insecure"),
