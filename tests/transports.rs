@@ -25,6 +25,8 @@ mod limits;
 mod polling;
 #[path = "transports/proxy.rs"]
 mod proxy;
+#[path = "transports/public_reports.rs"]
+mod public_reports;
 #[path = "support/raw.rs"]
 mod raw;
 #[path = "transports/reports.rs"]
