@@ -207,7 +207,7 @@ impl Error {
     /// The same error, which says from now on why its redirect is not followed.
     pub(crate) fn redirect_not_followed(self, why: impl fmt::Display) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
-        inner.message = format!("{}; the redirect is not followed: {why}", inner.message).into();
+        inner.message = format!("{}, which is not followed: {why}", inner.message).into();
         Self(Arc::new(inner))
     }
 

@@ -31,6 +31,8 @@ mod polling;
 mod proxy;
 #[path = "transports/proxy_tls.rs"]
 mod proxy_tls;
+#[path = "transports/public_reports.rs"]
+mod public_reports;
 #[path = "support/raw.rs"]
 mod raw;
 #[path = "transports/redirects.rs"]

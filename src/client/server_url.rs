@@ -276,6 +276,13 @@ mod tests {
     }
 
     #[test]
+    fn t14_a_value_given_for_the_query_arrives_as_it_is() {
+        let mut query = String::new();
+        add_query(&mut query, "token", "a+b==&c d/ü%41#?");
+        assert_eq!(query, "token=a%2Bb%3D%3D%26c%20d%2F%C3%BC%2541%23%3F");
+    }
+
+    #[test]
     fn a_user_in_the_url_becomes_basic_authentication_and_leaves_the_url() {
         // engine.io-client: parseuri.js:7; python-engineio: test_websocket_connection_with_auth
         let server = parse("http://foo:b%40r@h/", None, true);

@@ -24,8 +24,16 @@ use super::traits::Runtime;
 
 /// tokio, in either of its flavours, with `enable_all` (or `enable_io` and `enable_time`).
 ///
-/// Its clock is tokio's own, so that tokio's paused time works, and counts on Linux the time
-/// during which the machine was suspended, too.
+/// Its clock is tokio's own, and counts on Linux the time during which the machine was suspended, too.
+///
+/// # Paused time
+///
+/// While tokio's time is paused, it jumps to the next deadline as soon as every task waits, and waiting
+/// for a socket counts as that: with a server behind a socket, `connect` fails at once with its open
+/// timeout. tokio's time stands still as long as a task of
+/// [`spawn_blocking`](::tokio::task::spawn_blocking) runs, so that a test which has one that waits for
+/// its end can use a real server. Tests without a real server use the feature `mock`, whose clock knows
+/// its network.
 ///
 /// # Names, and the end of the runtime
 ///

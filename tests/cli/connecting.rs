@@ -5,7 +5,7 @@ use super::support::oxide::Oxide;
 use super::support::proxies::free_port;
 use super::support::redirects::Moved;
 use super::support::server::{Server as _, Setup};
-use super::{MODES, RUNTIMES, run};
+use super::{Eio, MODES, RUNTIMES, run};
 
 #[test]
 fn r8_an_input_that_is_empty_does_not_hide_that_connecting_failed() {
@@ -75,5 +75,26 @@ fn a_redirect_is_followed_where_the_user_says_so() {
         assert_eq!(status, 1, "{mode:?}: {errors}");
         assert!(errors.contains("a redirect to"), "{mode:?}: {errors}");
         moved.was_asked();
+    }
+}
+
+#[test]
+fn t12_the_path_has_a_slash_at_its_end_unless_the_user_wants_none() {
+    for (options, expected) in [
+        (&[][..], "/chat/?"),
+        (&["--no-trailing-slash"], "/chat?"),
+        (&["--no-trailing-slash", "--path", "/a/b/"], "/a/b?"),
+    ] {
+        for transport in ["polling", "websocket"] {
+            let server = RawServer::start();
+            let url = format!("{}/chat", server.url());
+            let eio = Eio::start(&[options, &["--transport", transport, &url]].concat());
+            let mut request = server.request();
+            let target = request.head.strip_prefix("GET ");
+            let found = target.is_some_and(|target| target.starts_with(expected));
+            assert!(found, "{options:?}, {transport}: {}", request.head);
+            request.answer("404 Not Found", "");
+            assert_eq!(eio.finish().1, 1);
+        }
     }
 }

@@ -131,6 +131,7 @@ fn n7_the_help_names_each_option_each_event_and_each_status() {
         "-H, --header",
         "--query NAME=VALUE",
         "--path PATH",
+        "--no-trailing-slash",
         "--json",
         "--binary-input",
         "--linger SECONDS",

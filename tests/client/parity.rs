@@ -376,10 +376,17 @@ fn each_report_of_a_user_has_its_tests_or_is_open_with_a_note() {
         .map(|number| format!("R{number}"))
         .chain((1..=4).map(|number| format!("M{number}")))
         .chain((7..=8).map(|number| format!("N{number}")))
+        .chain((1..=23).map(|number| format!("T{number}")))
         .collect();
     let cases: Vec<&String> = rows.iter().map(|row| &row.case).collect();
     assert_eq!(cases, names.iter().collect::<Vec<_>>());
     for row in &rows {
+        if row.case.starts_with('T') {
+            let (issue, _) = row.words.split_once(": ").expect(&row.words);
+            let (repository, number) = issue.split_once('#').expect(issue);
+            assert_eq!(repository.split('/').count(), 2, "{issue}");
+            assert!(number.parse::<u32>().is_ok(), "{issue}");
+        }
         if row.here == "open" {
             assert!(!row.note.is_empty(), "{} needs a note", row.case);
             continue;

@@ -159,7 +159,7 @@ fn a_redirect_that_is_refused_says_why() {
             let error = result.unwrap_err();
             let text = error.to_string();
             assert!(text.contains(why), "{url} {location}: {text}");
-            assert!(text.starts_with("moved; the redirect is not"), "{text}");
+            assert!(text.starts_with("moved, which is not followed: "), "{text}");
             assert_eq!(error.kind(), ErrorKind::Status);
             assert_eq!(error.status(), Some(308));
             assert_eq!(error.redirect(), Some(location));

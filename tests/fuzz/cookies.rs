@@ -9,13 +9,15 @@ use url::{Host, Url};
 
 use super::input::Input;
 
-const URLS: [&str; 6] = [
+const URLS: [&str; 8] = [
     "http://app.example.com/engine.io/",
     "https://app.example.com/engine.io/",
     "https://app.example.com/engine.io/a/b",
     "http://app.example.com/",
     "http://app.example.com/engine.iox",
     "https://192.0.2.1/engine.io/",
+    "https://www.example.com/engine.io/",
+    "http://example.com/engine.io/",
 ];
 
 /// The limits of a jar, and steps: the seconds until it, an address, and a line. The line is what a
@@ -97,6 +99,8 @@ struct Cookie {
     name: Vec<u8>,
     value: Vec<u8>,
     domain: Vec<u8>,
+    /// It is for hosts below the domain, too.
+    below: bool,
     path: Vec<u8>,
     secure: bool,
     until: Option<Duration>,
@@ -236,10 +240,13 @@ impl Model {
         } else {
             directory
         };
+        // Without a dot it is everybody's, and widens nothing.
+        let wide = domain.filter(|domain| domain.contains(&b'.'));
         Some(Cookie {
             name,
             value,
-            domain: domain.unwrap_or(host).to_ascii_lowercase(),
+            below: wide.is_some(),
+            domain: wide.unwrap_or(host).to_ascii_lowercase(),
             path: path.unwrap_or_else(|| directory.to_vec()),
             secure,
             until: age.map(|age| now + Duration::from_secs(age.min(400 * 24 * 60 * 60))),
@@ -259,6 +266,12 @@ impl Model {
             path == cookie.path || below || path.starts_with(&directory)
         });
         ours.retain(|cookie| !cookie.secure || url.scheme() == "https");
+        let host = url.host_str().unwrap().as_bytes();
+        let is_name = matches!(url.host(), Some(Host::Domain(_)));
+        ours.retain(|cookie| {
+            let above = [b".", cookie.domain.as_slice()].concat();
+            host == cookie.domain || cookie.below && is_name && host.ends_with(&above)
+        });
         ours.sort_by_key(|cookie| (usize::MAX - cookie.path.len(), cookie.created));
         if ours.is_empty() {
             return users.map(<[u8]>::to_vec);

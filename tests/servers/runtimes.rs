@@ -35,6 +35,32 @@ fn s13_a_tokio_runtime_without_sockets_or_timers_is_told_as_such() {
     }
 }
 
+/// Where tokio's time is paused, it is the next deadline as soon as all tasks wait for sockets, unless a
+/// blocking task runs: the documentation of `Tokio` says so.
+#[test]
+fn t7_a_blocking_task_keeps_paused_time_from_passing_while_a_server_answers() {
+    let server = Oxide::start(Setup::Default);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("tokio starts");
+    runtime.block_on(async {
+        let began = tokio::time::Instant::now();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let blocking = tokio::task::spawn_blocking(move || ended.recv().is_err());
+        let connecting = engineio_client::tokio::connect(server.url());
+        let mut client = connecting.await.expect("no limit has passed");
+        client.send("still").await.expect("it is open");
+        let echo = client.recv().await.expect("an answer");
+        assert_eq!(echo.as_text(), Some("still"));
+        assert!(client.disconnect().await.is_clean());
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        drop(end);
+        assert!(blocking.await.expect("it returns"));
+    });
+}
+
 #[test]
 fn s12_a_sleep_whose_runtime_is_gone_does_not_panic() {
     let runtime = tokio::runtime::Runtime::new().expect("tokio starts");

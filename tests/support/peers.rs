@@ -117,8 +117,14 @@ impl Peer {
 
     /// Stops the process where it is: its connections stay open, and it says nothing more.
     pub(crate) fn silence(&self) {
-        let status = Command::new("kill")
-            .args(["-STOP", &self.child.id().to_string()])
+        // Each shell has it, while the program is not installed everywhere.
+        let status = Command::new("sh")
+            .args([
+                "-c",
+                r#"kill -STOP "$1""#,
+                "sh",
+                &self.child.id().to_string(),
+            ])
             .status();
         assert!(
             status.as_ref().is_ok_and(|status| status.success()),

@@ -73,9 +73,13 @@ pub(crate) fn redirect(
     Some(text.map_err(|_| "with a Location that is not UTF-8"))
 }
 
-/// The target of a redirect, as an error names it: whole, and without what may be secret.
+/// The target of a redirect, as an error names it: whole, or a path on the same server, and without what
+/// may be secret.
 fn place(asked: &Url, location: &str) -> String {
     match asked.join(location) {
+        Ok(target) if location.starts_with('/') && target.origin() == asked.origin() => {
+            cut(target.path())
+        }
         Ok(target) if target.cannot_be_a_base() => format!("a {}: URL", cut(target.scheme())),
         Ok(target) => cut(&address(&target)),
         Err(error) => format!("what is not a URL ({error})"),

@@ -14,6 +14,7 @@ pub(crate) struct Options {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) path: Option<String>,
+    pub(crate) no_trailing_slash: bool,
     pub(crate) json: bool,
     pub(crate) binary_input: bool,
     pub(crate) linger: Duration,
@@ -66,6 +67,7 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
                 options.query.push((name.to_owned(), value.to_owned()));
             }
             Long("path") => options.path = Some(parser.value()?.string()?),
+            Long("no-trailing-slash") => options.no_trailing_slash = true,
             Long("json") => options.json = true,
             Long("binary-input") => options.binary_input = true,
             Long("linger") => options.linger = seconds("--linger", &parser.value()?.string()?)?,
@@ -75,7 +77,10 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
                 options.request_timeout =
                     Some(seconds("--request-timeout", &parser.value()?.string()?)?);
             }
-            Long("max-message-size") => options.max_message_size = Some(parser.value()?.parse()?),
+            Long("max-message-size") => {
+                let text = parser.value()?.string()?;
+                options.max_message_size = Some(bytes("--max-message-size", &text)?);
+            }
             Short('v') => options.verbosity = options.verbosity.saturating_add(1),
             Long("ca") => options.ca.push(parser.value()?.into()),
             Long("cert") => options.cert = Some(parser.value()?.into()),
@@ -111,4 +116,9 @@ fn seconds(option: &str, text: &str) -> Result<Duration, lexopt::Error> {
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds
         .ok_or_else(|| format!("the value of {option} is a number of seconds, not {text:?}").into())
+}
+
+fn bytes(option: &str, text: &str) -> Result<usize, lexopt::Error> {
+    let bytes = text.parse().ok();
+    bytes.ok_or_else(|| format!("the value of {option} is a number of bytes, not {text:?}").into())
 }

@@ -19,6 +19,8 @@ Connection:
                             websocket where the server offers it]
   --path PATH               the Engine.IO path on the server [default: the path
                             of URL, or else /engine.io/]
+  --no-trailing-slash       asks for the path without a slash at its end, which
+                            it gets otherwise
   --query NAME=VALUE        adds a parameter to the query string of each
                             request; may be repeated
   -H, --header 'NAME: VALUE'

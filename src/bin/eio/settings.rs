@@ -26,6 +26,7 @@ pub(crate) fn builder<R: Runtime + Default>(
     if let Some(path) = &options.path {
         builder = builder.path(path);
     }
+    builder = builder.trailing_slash(!options.no_trailing_slash);
     builder = with_proxies(builder, options.proxy.as_deref());
     if let Some(timeout) = options.request_timeout {
         builder = builder.open_timeout(timeout).send_timeout(timeout);

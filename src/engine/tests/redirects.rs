@@ -77,7 +77,7 @@ fn each_attempt_follows_five_redirects() {
             _ => assert_eq!(
                 todo[1],
                 "closed Transport(Status: no transport could be opened \
-                 (polling: 302; the redirect is not followed: 5 others were followed before it; \
+                 (polling: 302, which is not followed: 5 others were followed before it; \
                  websocket: the same)) uncertain [] unsent []"
             ),
         }
@@ -117,7 +117,7 @@ fn redirects_of_an_open_session_and_of_its_upgrade_are_errors() {
     engine.todo();
     engine.opened(0, Framing::Payloads);
     engine.brings(0, &[&format!("0{OPEN}")]);
-    let why = "302; the redirect is not followed: only those of the handshake are";
+    let why = "302, which is not followed: only those of the handshake are";
     assert_eq!(
         engine.redirects(1, Call::Open),
         [
