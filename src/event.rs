@@ -47,14 +47,20 @@ pub struct Connected {
 /// to have left.
 ///
 /// Everything accepted is what has left, then [`uncertain`](Closed::uncertain), then
-/// [`unsent`](Closed::unsent), in order. Clones share it.
+/// [`unsent`](Closed::unsent), in order. What has left is in the hands of this system, and the server may
+/// never have read it: of an end that is not [clean](Closed::is_clean) nobody knows how much of it. Clones
+/// share it.
 #[derive(Clone)]
-pub struct Closed(Arc<Inner>);
+pub struct Closed(Arc<Ended>);
 
-struct Inner {
-    reason: Reason,
-    uncertain: Vec<Message>,
-    unsent: Vec<Message>,
+/// What a [`Closed`] tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub(crate) reason: Reason,
+    /// This side has said goodbye, and the server has answered; or there was nobody to say it to.
+    pub(crate) answered: bool,
+    pub(crate) uncertain: Vec<Message>,
+    pub(crate) unsent: Vec<Message>,
 }
 
 /// Why a session ended.
@@ -137,12 +143,8 @@ impl fmt::Display for PeerClose {
 const MOST_WORDS: usize = 123;
 
 impl Closed {
-    pub(crate) fn new(reason: Reason, uncertain: Vec<Message>, unsent: Vec<Message>) -> Self {
-        Self(Arc::new(Inner {
-            reason,
-            uncertain,
-            unsent,
-        }))
+    pub(crate) fn new(ended: Ended) -> Self {
+        Self(Arc::new(ended))
     }
 
     /// Why the session ended.
@@ -160,7 +162,22 @@ impl Closed {
         &self.0.unsent
     }
 
-    /// Whether this side ended the session, and everything accepted had left.
+    /// Whether this side ended the session, and the server has answered its goodbye: by a close frame or the
+    /// end of the connection behind ours, or by a 2xx for the close packet of polling. Where there was no
+    /// session yet nobody had to answer.
+    ///
+    /// Without an answer, within the [`close_timeout`](crate::Builder::close_timeout) or before the
+    /// connection failed, everything that had left may be lost, though neither list names it: a server that
+    /// has gone silently reads nothing, and this machine's buffers hold megabytes.
+    ///
+    /// An answer does not prove that everything was handled: Node's server, where a handler there has called
+    /// `close()` a moment before, throws away what comes meanwhile, and answers all the same.
+    pub fn is_answered(&self) -> bool {
+        self.0.answered
+    }
+
+    /// Whether this side ended the session, everything accepted had left, and the server has
+    /// [answered](Closed::is_answered) the goodbye.
     ///
     /// A close by the server is never clean here, whatever its code: the server may have thrown away
     /// what it was sent. [`Reason::Server`] has the code, which tells more: 1000 and 1001 are an
@@ -170,6 +187,7 @@ impl Closed {
         matches!(self.0.reason, Reason::Client)
             && self.0.uncertain.is_empty()
             && self.0.unsent.is_empty()
+            && self.0.answered
     }
 }
 
@@ -179,6 +197,7 @@ impl fmt::Debug for Closed {
             .field("reason", self.reason())
             .field("uncertain", &self.uncertain().len())
             .field("unsent", &self.unsent().len())
+            .field("answered", &self.is_answered())
             .finish()
     }
 }
@@ -186,7 +205,10 @@ impl fmt::Debug for Closed {
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason() {
-            Reason::Client => f.write_str("closed by this client"),
+            Reason::Client if self.is_answered() => f.write_str("closed by this client"),
+            Reason::Client => {
+                f.write_str("closed by this client, whose goodbye the server did not answer")
+            }
             Reason::Server { close } => {
                 write!(
                     f,

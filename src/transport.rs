@@ -82,6 +82,11 @@ pub trait PacketSender: Send + 'static {
 
     /// Says goodbye in the transport's own way (a close packet, a close frame), and returns when
     /// the server has answered. The other half's `recv` goes on while this runs.
+    ///
+    /// # Errors
+    ///
+    /// When the server can't answer any more, because the connection has failed, or refuses: then the end
+    /// is not a clean one. See [`Closed::is_answered`](crate::Closed::is_answered).
     async fn close(&mut self) -> Result<(), Error>;
 
     /// What this link can confirm of what it has sent: asked once, when the link is open. By default

@@ -17,6 +17,8 @@ mod support {
 
 #[path = "cli/connecting.rs"]
 mod connecting;
+#[path = "cli/goodbyes.rs"]
+mod goodbyes;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/raw_server.rs"]

@@ -17,6 +17,8 @@ mod defects;
 mod dial;
 #[path = "transports/drops.rs"]
 mod drops;
+#[path = "transports/goodbyes.rs"]
+mod goodbyes;
 #[path = "transports/handshakes.rs"]
 mod handshakes;
 #[path = "transports/http_client.rs"]

@@ -20,8 +20,8 @@ use super::shared::{Shared, Upgrade};
 use super::upgrade_memory;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
 use crate::error::Error;
-use crate::event::{Event, Reason};
-use crate::packet::{Message, Packet};
+use crate::event::{Ended, Event, Reason};
+use crate::packet::Packet;
 use crate::runtime::Runtime;
 use crate::transport::{OpenRequest, Transport};
 
@@ -216,12 +216,8 @@ impl Driver {
                     self.deadline = deadline;
                     return Flow::Continue(busy);
                 }
-                Output::Closed {
-                    reason,
-                    uncertain,
-                    unsent,
-                } => {
-                    self.close(reason, uncertain, unsent);
+                Output::Closed(ended) => {
+                    self.close(ended);
                     return Flow::Break(());
                 }
                 Output::Open {
@@ -421,16 +417,16 @@ impl Driver {
         self.handle(now, Input::Timeout)
     }
 
-    fn close(&mut self, reason: Reason, uncertain: Vec<Message>, unsent: Vec<Message>) {
+    fn close(&mut self, mut ended: Ended) {
         self.drop_links(|_| true);
-        let reason = match reason {
+        ended.reason = match ended.reason {
             // Of a transport that named no URL, such as one that could not connect.
             Reason::Transport(error) if error.url().is_none() => {
                 Reason::Transport(error.with_url(&self.request.url))
             }
             reason => reason,
         };
-        if let Some(closed) = self.shared.end(reason, uncertain, unsent) {
+        if let Some(closed) = self.shared.end(ended) {
             self.log.closed(&closed);
         }
         self.timer = None;
@@ -468,13 +464,8 @@ impl Drop for Driver {
             return;
         }
         for output in self.engine.abort() {
-            if let Output::Closed {
-                reason,
-                uncertain,
-                unsent,
-            } = output
-            {
-                self.close(reason, uncertain, unsent);
+            if let Output::Closed(ended) = output {
+                self.close(ended);
             }
         }
     }

@@ -112,10 +112,11 @@ impl LinkCalls {
                 error,
             },
             Sent::Goodbye(said) => {
-                if let Err(error) = said {
-                    log.goodbye_failed(&error);
+                if let Err(error) = &said {
+                    log.goodbye_failed(error);
                 }
-                Input::SaidGoodbye { link }
+                let answered = said.is_ok();
+                Input::SaidGoodbye { link, answered }
             }
         })
     }

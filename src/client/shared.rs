@@ -15,8 +15,8 @@ use super::lock::{lock, wake};
 use super::outbox::{Outbox, Parcel, Refusal};
 use crate::engine::Acceptance;
 use crate::error::Error;
-use crate::event::{Closed, Connected, Event, Reason};
-use crate::packet::{Message, Packet};
+use crate::event::{Closed, Connected, Ended, Event};
+use crate::packet::Packet;
 use crate::runtime::Runtime;
 
 pub(crate) struct Shared {
@@ -220,13 +220,8 @@ impl Shared {
     }
 
     /// The session has ended, with what the engine gives back.
-    pub(crate) fn end(
-        &self,
-        reason: Reason,
-        uncertain: Vec<Message>,
-        unsent: Vec<Message>,
-    ) -> Option<Closed> {
-        let closed = self.outbox(|outbox| outbox.end(reason, uncertain, unsent))?;
+    pub(crate) fn end(&self, ended: Ended) -> Option<Closed> {
+        let closed = self.outbox(|outbox| outbox.end(ended))?;
         self.inboxes.put(vec![Event::Closed(closed.clone())]);
         self.inboxes.finish();
         self.turn(|_| {});

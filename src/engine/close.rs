@@ -1,9 +1,11 @@
 //! The ends of a session: ours, with a goodbye, and the draining before any end. Which messages are still
 //! delivered then is in `delivery.rs`.
 
+use std::io;
 use std::time::Duration;
 
 use super::{Engine, Output, Phase, Reason};
+use crate::error::{Error, ErrorKind};
 use crate::packet::Packet;
 use crate::transport::Framing;
 
@@ -32,6 +34,19 @@ impl Closing {
     pub(super) fn said_goodbye(&self) -> bool {
         self.said_goodbye
     }
+}
+
+/// Whether a connection has ended by the other side's FIN: what was written before is read, or was. One
+/// that was reset may have thrown it away.
+fn is_an_end_of_the_stream(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.kind() == io::ErrorKind::UnexpectedEof;
+        }
+        cause = error.source();
+    }
+    error.kind() == ErrorKind::Ended
 }
 
 /// A server that never stops talking can't keep the end from coming.
@@ -77,24 +92,32 @@ impl Engine {
         }
     }
 
-    pub(super) fn said_goodbye(&mut self, link: super::LinkId) {
+    pub(super) fn said_goodbye(&mut self, link: super::LinkId, answered: bool) {
         if link == self.current.id && matches!(self.phase, Phase::Closing(_)) {
-            self.drain(Reason::Client);
+            self.drain_with(Reason::Client, answered);
         }
     }
 
     /// The connection ended after our goodbye was handed over.
-    pub(super) fn ended_after_goodbye(&mut self) {
+    pub(super) fn ended_after_goodbye(&mut self, error: &Error) {
         // On polling it was the GET, whose session is gone: the goodbye is still under way.
         if self.current.framing == Some(Framing::Frames) {
-            self.end(Reason::Client);
+            self.end_with(Reason::Client, is_an_end_of_the_stream(error));
         }
     }
 
     /// The end is near: takes in what has arrived already, and waits for nothing.
     pub(super) fn drain(&mut self, reason: Reason) {
+        self.drain_with(reason, true);
+    }
+
+    fn drain_with(&mut self, reason: Reason, answered: bool) {
         self.abandon_probe();
-        self.phase = Phase::Draining { reason, rounds: 0 };
+        self.phase = Phase::Draining {
+            reason,
+            answered,
+            rounds: 0,
+        };
         self.drain_round();
     }
 
@@ -127,9 +150,12 @@ impl Engine {
         if link != self.current.id {
             return;
         }
-        if let Phase::Draining { reason, .. } = &self.phase {
-            let reason = reason.clone();
-            self.end(reason);
+        if let Phase::Draining {
+            reason, answered, ..
+        } = &self.phase
+        {
+            let (reason, answered) = (reason.clone(), *answered);
+            self.end_with(reason, answered);
         }
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::send_queue::{Acceptance, Outgoing};
 use crate::batch::Batch;
 use crate::error::Error;
-use crate::event::{Event, PeerClose, Reason};
+use crate::event::{Ended, Event, PeerClose};
 use crate::limits;
-use crate::packet::{Handshake, Message, Packet};
+use crate::packet::{Handshake, Packet};
 use crate::transport::Framing;
 
 /// What the engine is told to keep to.
@@ -85,8 +85,8 @@ pub(crate) enum Input {
     },
     /// A `send` has returned: the batch has left.
     Sent { link: LinkId },
-    /// A `close` has returned, well or not.
-    SaidGoodbye { link: LinkId },
+    /// A `close` has returned: the server has answered, or it failed.
+    SaidGoodbye { link: LinkId, answered: bool },
     /// A call has failed.
     Failed {
         link: LinkId,
@@ -136,11 +136,7 @@ pub(crate) enum Output {
     /// to, if it could not. Comes once, unless the session ends before.
     UpgradeIsOver(Option<Error>),
     /// The session has ended. The last output.
-    Closed {
-        reason: Reason,
-        uncertain: Vec<Message>,
-        unsent: Vec<Message>,
-    },
+    Closed(Ended),
     /// Nothing more to do before this time, or the next input.
     Wait(Option<Duration>),
 }

@@ -40,7 +40,7 @@ use upgrade::Probe;
 
 use crate::batch::Batch;
 use crate::error::Error;
-use crate::event::{PeerClose, Reason};
+use crate::event::{Ended, PeerClose, Reason};
 use crate::limits::Limit;
 use crate::packet::{Handshake, Message, Packet};
 use crate::transport::Framing;
@@ -89,6 +89,7 @@ enum Phase {
     /// The end is decided; what has arrived already is taken in first.
     Draining {
         reason: Reason,
+        answered: bool,
         rounds: u32,
     },
     Closed,
@@ -190,7 +191,7 @@ impl Engine {
                 sent,
             } => self.active(link, received, sent),
             Input::Sent { link } => self.sent(now, link),
-            Input::SaidGoodbye { link } => self.said_goodbye(link),
+            Input::SaidGoodbye { link, answered } => self.said_goodbye(link, answered),
             Input::Failed { link, call, error } => self.failed(now, link, call, error),
             Input::Drained { link } => self.drained(link),
             Input::Send(outgoing) => self.send_queue.push(outgoing),
@@ -258,14 +259,14 @@ impl Engine {
                 closing: Some(closing),
                 ..
             } if now >= self.close_deadline(closing) => {
-                return self.end(Reason::Client);
+                return self.end_with(Reason::Client, false);
             }
             Phase::Opening { deadline, .. } if now >= *deadline => {
                 let error = Error::timeout(Limit::OpenTimeout, self.config.open_timeout);
                 return self.attempt_failed(now, error);
             }
             Phase::Closing(closing) if now >= self.close_deadline(closing) => {
-                return self.end(Reason::Client);
+                return self.end_with(Reason::Client, false);
             }
             Phase::Draining { .. } => return,
             _ => {}
@@ -377,7 +378,9 @@ impl Engine {
             (Phase::Open | Phase::Closing(_), Call::Send) => {
                 self.send_failed(only_of_the_handshake(error));
             }
-            (Phase::Closing(closing), _) if closing.said_goodbye() => self.ended_after_goodbye(),
+            (Phase::Closing(closing), _) if closing.said_goodbye() => {
+                self.ended_after_goodbye(&error);
+            }
             (Phase::Open | Phase::Closing(_), Call::Receive) if self.peer_close.is_some() => {
                 self.closed_by_server();
             }
@@ -389,8 +392,14 @@ impl Engine {
         }
     }
 
-    /// Ends the session: drops its links, and tells what became of every message.
+    /// Ends the session. If it is this side that ends it, the server has heard of it as far as it can be
+    /// told.
     fn end(&mut self, reason: Reason) {
+        self.end_with(reason, true);
+    }
+
+    /// Drops the links, and tells what became of every message.
+    fn end_with(&mut self, reason: Reason, answered: bool) {
         self.abandon_probe();
         if let Some(link) = self.abandoned.take() {
             self.outputs.push_back(Output::Drop { link });
@@ -399,11 +408,12 @@ impl Engine {
             link: self.current.id,
         });
         let (uncertain, unsent) = self.abandon();
-        self.outputs.push_back(Output::Closed {
+        self.outputs.push_back(Output::Closed(Ended {
+            answered: answered && matches!(reason, Reason::Client),
             reason,
             uncertain,
             unsent,
-        });
+        }));
     }
 
     /// Ends the session here and now, whatever it was about to do. Gives what it had still to say, the

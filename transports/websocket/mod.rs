@@ -319,13 +319,12 @@ impl PacketSender for Sender {
         poll_fn(|cx| {
             let mut state = lock(&self.shared);
             if state.closed {
-                return Poll::Ready(());
+                return Poll::Ready(state.answer_to_goodbye());
             }
             state.closer = Some(cx.waker().clone());
             Poll::Pending
         })
-        .await;
-        Ok(())
+        .await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The connection of a websocket, on which both halves read and write.
 
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -33,6 +34,8 @@ pub(super) struct State {
     said_goodbye: bool,
     /// The server has said goodbye, or gone.
     pub(super) closed: bool,
+    /// It has failed, and did not just end.
+    pub(super) failed: bool,
     /// What it said.
     pub(super) peer_close: Option<PeerClose>,
     /// Who waits for that.
@@ -61,6 +64,7 @@ impl State {
             sender: Waker::noop().clone(),
             said_goodbye: false,
             closed: false,
+            failed: false,
             peer_close: None,
             closer: None,
         }
@@ -71,6 +75,16 @@ impl State {
         if let Some(waker) = self.closer.take() {
             waker.wake();
         }
+    }
+
+    /// Once it has ended: the end of the stream is an answer to a close frame, too, but what was sent before
+    /// a failure may be lost.
+    pub(super) fn answer_to_goodbye(&self) -> Result<(), Error> {
+        if self.failed {
+            let message = "the connection failed before the server answered the close frame";
+            return Err(Error::new(ErrorKind::Ended, message));
+        }
+        Ok(())
     }
 
     pub(super) fn pong(&mut self, data: &[u8]) {
@@ -145,9 +159,12 @@ impl State {
                 ErrorKind::Ended,
                 "the server ended the connection without a close frame",
             ),
-            Err(error) => own_error(&error).unwrap_or_else(|| {
-                Error::new(ErrorKind::Ended, "the connection failed").with_source(error)
-            }),
+            Err(error) => {
+                self.failed = error.kind() != io::ErrorKind::UnexpectedEof;
+                own_error(&error).unwrap_or_else(|| {
+                    Error::new(ErrorKind::Ended, "the connection failed").with_source(error)
+                })
+            }
         };
         self.end();
         Poll::Ready(Err(error))
@@ -155,7 +172,7 @@ impl State {
 
     /// Writes what there is, and then control frames, where they cut none of ours. They wait behind
     /// output that waits itself: so there are never more of them than fit their buffer.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.io.poll_write_all(cx))?;
             if self.writer.is_within_a_frame() || self.control.is_empty() {

@@ -97,8 +97,9 @@ Exit status:
   0  eio ended the session (end of input, or a signal), and had sent every line
      that it had read
   1  connecting failed, the session ended any other way, lines were not
-     delivered or may not have been (standard error says how many), or standard
-     input or output failed
+     delivered or may not have been (standard error says how many; all of them,
+     where the server did not answer the goodbye), or standard input or output
+     failed
   2  bad usage: an option, a URL or a file that can't be used
 
 Examples:

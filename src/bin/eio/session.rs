@@ -226,7 +226,17 @@ fn report(handle: &Handle, end: &End, account: &Account, input: &mut Input) -> i
             if !ours {
                 tell_failure(handle.sid().is_some(), closed);
             }
-            (ours, closed.uncertain().len(), closed.unsent().len())
+            let unsent = closed.unsent().len();
+            let uncertain = if ours && !closed.is_answered() {
+                // All that had left: the server may have read none of it.
+                accepted.saturating_sub(unsent)
+            } else {
+                closed.uncertain().len()
+            };
+            if ours && uncertain > 0 && !closed.is_answered() {
+                eprintln!("eio: the server did not answer the goodbye");
+            }
+            (ours, uncertain, unsent)
         }
         End::GivenUp => {
             let seconds = ANSWER_TIMEOUT.as_secs();

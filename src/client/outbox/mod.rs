@@ -38,7 +38,7 @@ use room::{PROMISED, Room};
 use super::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
 use crate::error::ErrorKind;
-use crate::event::{Closed, Reason};
+use crate::event::{Closed, Ended};
 use crate::packet::{Message, Packet};
 
 #[derive(Debug)]
@@ -353,23 +353,19 @@ impl<W: Clone> Outbox<W> {
 
     /// The session has ended. The engine gives back the messages that it had: those that may have
     /// arrived, and those that were not sent. Only the first end counts.
-    pub(crate) fn end(
-        &mut self,
-        reason: Reason,
-        uncertain: Vec<Message>,
-        mut unsent: Vec<Message>,
-    ) -> Option<Closed> {
+    pub(crate) fn end(&mut self, mut ended: Ended) -> Option<Closed> {
         if self.closed().is_some() {
             return None;
         }
-        unsent.extend(std::mem::take(&mut self.queue).into_messages());
+        let queue = std::mem::take(&mut self.queue);
+        ended.unsent.extend(queue.into_messages());
         debug_assert_eq!(
-            uncertain.len().saturating_add(unsent.len()),
+            ended.uncertain.len().saturating_add(ended.unsent.len()),
             self.room.pending().messages,
             "accepted = left ++ uncertain ++ unsent"
         );
         self.room.free_all();
-        let closed = Closed::new(reason, uncertain, unsent);
+        let closed = Closed::new(ended);
         self.stage = Stage::Closed(closed.clone());
         self.room.dismiss(&mut self.woken);
         self.flushes.dismiss(&mut self.woken);

@@ -27,12 +27,8 @@ impl Model {
                 Output::UpgradeIsOver(_) => self.end_upgrades(),
                 Output::Left(batch) => self.left.extend(batch_labels(&batch.into_packets())),
                 Output::Tell(events) => events.into_iter().for_each(|event| self.hear(event)),
-                Output::Closed {
-                    reason,
-                    uncertain,
-                    unsent,
-                } => {
-                    self.end = Some((reason, uncertain, unsent));
+                Output::Closed(ended) => {
+                    self.end = Some((ended.reason, ended.uncertain, ended.unsent));
                 }
                 Output::Wait(_) => unreachable!(),
             }

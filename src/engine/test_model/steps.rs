@@ -21,7 +21,10 @@ impl Model {
             6..=8 if calls.sending.is_some() => self.end_send(link, detail < 15),
             6..=8 if calls.closing => {
                 self.link(link).closing = false;
-                self.tell(Input::SaidGoodbye { link });
+                self.tell(Input::SaidGoodbye {
+                    link,
+                    answered: true,
+                });
             }
             9..=11 if self.open && !self.closing => self.send_messages(detail % 5 + 1),
             12 if detail == 0 && !self.closing => {
@@ -167,7 +170,10 @@ impl Model {
                 framing: Framing::Frames,
             },
             2 => Input::Sent { link },
-            3 => Input::SaidGoodbye { link },
+            3 => Input::SaidGoodbye {
+                link,
+                answered: true,
+            },
             4 => Input::Drained { link },
             5 => failed(Call::Open),
             6 => failed(Call::Receive),

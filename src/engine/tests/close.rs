@@ -1,5 +1,7 @@
 //! A close by the user: flush, goodbye, and the time limits of both.
 
+use std::io;
+
 use super::*;
 
 #[test]
@@ -34,7 +36,7 @@ fn a_close_during_the_first_poll_learns_the_sid_and_says_goodbye() {
     assert_eq!(engine.wait, Some(5 * SECOND));
     assert_eq!(engine.brings(0, &[&format!("0{OPEN}"), "4a"]), ["close 0"]);
     assert_eq!(
-        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
+        engine.on(said_goodbye(LinkId(0))),
         ["drop 0", "closed Client uncertain [] unsent []"]
     );
 }
@@ -48,7 +50,10 @@ fn a_close_during_a_first_poll_that_never_ends_is_over_in_time() {
     assert!(engine.at(ms(4_999)).is_empty());
     assert_eq!(
         engine.at(5 * SECOND),
-        ["drop 0", "closed Client uncertain [] unsent []"]
+        [
+            "drop 0",
+            "closed Client without an answer uncertain [] unsent []"
+        ]
     );
     let mut engine = TestEngine::new(config(&["polling", "websocket"]));
     engine.todo();
@@ -76,10 +81,7 @@ fn a_close_flushes_and_then_says_goodbye_on_polling() {
     assert_eq!(engine.sent(0), ["left 1", "close 0"]);
     assert!(engine.on(Input::Close).is_empty(), "twice is once");
     // The server answers the goodbye and holds the poll, as python-engineio does.
-    assert_eq!(
-        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
-        ["drain 0"]
-    );
+    assert_eq!(engine.on(said_goodbye(LinkId(0))), ["drain 0"]);
     assert_eq!(
         engine.on(Input::Drained { link: LinkId(0) }),
         ["drop 0", "closed Client uncertain [] unsent []"]
@@ -93,7 +95,7 @@ fn an_idle_close_on_polling_starts_no_other_poll() {
     assert_eq!(engine.on(Input::Close), ["close 0"]);
     assert!(engine.brings(0, &["6"]).is_empty());
     assert_eq!(
-        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
+        engine.on(said_goodbye(LinkId(0))),
         ["drop 0", "closed Client uncertain [] unsent []"]
     );
 }
@@ -104,7 +106,7 @@ fn a_poll_that_fails_after_the_goodbye_does_not_spoil_it() {
     engine.on(Input::Close);
     assert!(engine.fails(0, Call::Receive).is_empty());
     assert_eq!(
-        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
+        engine.on(said_goodbye(LinkId(0))),
         ["drop 0", "closed Client uncertain [] unsent []"]
     );
 }
@@ -127,9 +129,9 @@ fn a_poll_that_fails_before_the_goodbye_is_the_transports_end() {
 #[test]
 fn a_goodbye_of_another_link_or_before_its_time_is_nothing() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    assert!(engine.on(Input::SaidGoodbye { link: LinkId(0) }).is_empty());
+    assert!(engine.on(said_goodbye(LinkId(0))).is_empty());
     engine.on(Input::Close);
-    assert!(engine.on(Input::SaidGoodbye { link: LinkId(7) }).is_empty());
+    assert!(engine.on(said_goodbye(LinkId(7))).is_empty());
     assert!(engine.on(Input::Drained { link: LinkId(7) }).is_empty());
     assert!(!engine.is_over());
 }
@@ -139,10 +141,7 @@ fn a_close_on_websocket_takes_in_what_had_come() {
     let mut engine = TestEngine::websocket();
     assert_eq!(engine.on(Input::Close), ["close 0"]);
     assert_eq!(engine.brings(0, &["4a"]), ["tell message a", "recv 0"]);
-    assert_eq!(
-        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
-        ["drain 0"]
-    );
+    assert_eq!(engine.on(said_goodbye(LinkId(0))), ["drain 0"]);
     assert_eq!(
         engine.brings(0, &["4b"]),
         ["tell message b", "recv 0", "drain 0"]
@@ -174,6 +173,50 @@ fn the_servers_answer_to_our_goodbye_is_our_end() {
 }
 
 #[test]
+fn r9_a_connection_that_fails_behind_the_goodbye_is_no_answer() {
+    let failed = |kind: io::ErrorKind| {
+        Error::new(ErrorKind::Ended, "it failed").with_source(io::Error::from(kind))
+    };
+    for (error, answer) in [
+        (Error::new(ErrorKind::Ended, "it ended"), ""),
+        (failed(io::ErrorKind::UnexpectedEof), ""),
+        (failed(io::ErrorKind::ConnectionReset), " without an answer"),
+        (failed(io::ErrorKind::BrokenPipe), " without an answer"),
+        (
+            Error::new(ErrorKind::Protocol, "nonsense"),
+            " without an answer",
+        ),
+    ] {
+        let mut engine = TestEngine::websocket();
+        engine.on(Input::Close);
+        let todo = engine.on(Input::Failed {
+            link: LinkId(0),
+            call: Call::Receive,
+            error: error.clone(),
+        });
+        let end = format!("closed Client{answer} uncertain [] unsent []");
+        assert_eq!(todo, ["drop 0".to_owned(), end], "{error:?}");
+    }
+    for mut engine in [
+        TestEngine::websocket(),
+        TestEngine::polling(&["polling"], OPEN),
+    ] {
+        engine.on(Input::Close);
+        engine.on(Input::SaidGoodbye {
+            link: LinkId(0),
+            answered: false,
+        });
+        assert_eq!(
+            engine.on(Input::Drained { link: LinkId(0) }),
+            [
+                "drop 0",
+                "closed Client without an answer uncertain [] unsent []"
+            ]
+        );
+    }
+}
+
+#[test]
 fn a_servers_end_while_we_flush_is_the_servers() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
     engine.says(&["a"]);
@@ -197,10 +240,7 @@ fn a_close_during_an_upgrade_goes_back_to_polling_and_keeps_the_probe_to_the_end
     );
     assert_eq!(engine.sent(0), ["left 1", "close 0"]);
     assert!(engine.fails(1, Call::Receive).is_empty());
-    assert_eq!(
-        engine.on(Input::SaidGoodbye { link: LinkId(0) }),
-        ["drain 0"]
-    );
+    assert_eq!(engine.on(said_goodbye(LinkId(0))), ["drain 0"]);
     assert_eq!(
         engine.on(Input::Drained { link: LinkId(0) }),
         ["drop 1", "drop 0", "closed Client uncertain [] unsent []"]
@@ -239,7 +279,7 @@ fn the_close_timeout_counts_time_without_progress_and_has_a_limit() {
     assert_eq!(engine.wait, Some(60 * SECOND));
     let todo = engine.at(60 * SECOND);
     assert!(
-        todo[1].starts_with("closed Client uncertain [xxx"),
+        todo[1].starts_with("closed Client without an answer uncertain [xxx"),
         "{}",
         todo[1].len()
     );
@@ -256,7 +296,10 @@ fn the_close_timeout_counts_time_without_progress_and_has_a_limit() {
     );
     assert_eq!(
         engine.at(6 * SECOND),
-        ["drop 0", "closed Client uncertain [a] unsent [b]"]
+        [
+            "drop 0",
+            "closed Client without an answer uncertain [a] unsent [b]"
+        ]
     );
 }
 

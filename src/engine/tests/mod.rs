@@ -14,7 +14,7 @@ mod upgrade;
 use super::test_engine::{TestEngine, config, text};
 use super::*;
 use crate::error::ErrorKind;
-use crate::event::Event;
+use crate::event::{Ended, Event};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -92,12 +92,14 @@ fn show(output: &Output) -> String {
             let events: Vec<String> = events.iter().map(show_event).collect();
             format!("tell {}", events.join(", "))
         }
-        Output::Closed {
+        Output::Closed(Ended {
             reason,
+            answered,
             uncertain,
             unsent,
-        } => {
+        }) => {
             let reason = match reason {
+                Reason::Client if !answered => "Client without an answer".to_owned(),
                 Reason::Transport(error) => {
                     format!("Transport({:?}: {})", error.kind(), error.report())
                 }
@@ -112,6 +114,14 @@ fn show(output: &Output) -> String {
             )
         }
         Output::Wait(_) | Output::UpgradeIsOver(_) => unreachable!("`outputs` ends there"),
+    }
+}
+
+/// A goodbye that the server has answered.
+fn said_goodbye(link: LinkId) -> Input {
+    Input::SaidGoodbye {
+        link,
+        answered: true,
     }
 }
 

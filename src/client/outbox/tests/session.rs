@@ -1,6 +1,7 @@
 //! The driver, flushes, and the end of the session.
 
 use super::*;
+use crate::event::Reason;
 
 #[test]
 fn the_driver_is_called_for_the_first_message_of_a_queue_and_for_a_close() {
@@ -101,11 +102,12 @@ fn the_end_accounts_for_everything_once() {
     outbox.queue_up(amount(30), "waits");
     let mut flush = None;
     assert!(outbox.is_flushed(&mut flush, &"flushes").is_none());
-    let closed = outbox.end(
-        Reason::Server { close: None },
-        vec![message(5)],
-        vec![message(5)],
-    );
+    let closed = outbox.end(Ended {
+        reason: Reason::Server { close: None },
+        answered: false,
+        uncertain: vec![message(5)],
+        unsent: vec![message(5)],
+    });
     let closed = closed.expect("the first end");
     assert_eq!(closed.uncertain(), [message(5)]);
     assert_eq!(closed.unsent(), [message(5), message(7)]);
@@ -114,7 +116,13 @@ fn the_end_accounts_for_everything_once() {
         outbox.is_flushed(&mut flush, &"late"),
         Some(Err(_))
     ));
-    assert!(outbox.end(Reason::Client, Vec::new(), Vec::new()).is_none());
+    let again = Ended {
+        reason: Reason::Client,
+        answered: true,
+        uncertain: Vec::new(),
+        unsent: Vec::new(),
+    };
+    assert!(outbox.end(again).is_none());
     let reason = outbox.closed().expect("it has ended").reason();
     assert!(matches!(reason, Reason::Server { .. }));
     outbox.close();

@@ -1,0 +1,48 @@
+//! What `eio` says of lines that have left, when nobody answers its goodbye.
+
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use async_tungstenite::tungstenite::{self, WebSocket};
+
+use super::{Eio, RUNTIMES, run};
+
+/// The URL of a server that opens one session by websocket, and reads nothing of it.
+fn silent() -> (String, thread::JoinHandle<WebSocket<TcpStream>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("eio comes");
+        let mut socket = tungstenite::accept(stream).expect("it wants a websocket");
+        let open = r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000}"#;
+        socket.send(open.into()).expect("it listens");
+        socket
+    });
+    (url, server)
+}
+
+#[test]
+fn r9_lines_that_a_silent_server_may_not_have_read_are_told_and_make_a_failure() {
+    for runtime in RUNTIMES {
+        let (url, server) = silent();
+        let options = ["--runtime", runtime, "--transport", "websocket", &url];
+        let (_, status, errors) = run(&options, b"one\ntwo\n");
+        assert_eq!(status, 1, "{errors}");
+        assert!(errors.contains("did not answer the goodbye"), "{errors}");
+        assert!(
+            errors.contains("2 lines may not have been delivered"),
+            "{errors}"
+        );
+        drop(server.join().expect("the server's part"));
+    }
+}
+
+#[test]
+fn r9_a_session_without_a_line_is_left_without_a_failure() {
+    let (url, server) = silent();
+    let mut eio = Eio::start(&["--json", "--transport", "websocket", &url]);
+    assert_eq!(eio.event()["event"], "connect");
+    let (_, status, errors) = eio.finish();
+    assert_eq!(status, 0, "{errors}");
+    drop(server.join().expect("the server's part"));
+}
