@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use engineio_client::transports::Transports;
+use engineio_client::transports::{Transports, WebSocket};
 use engineio_client::{Builder, Closed, MockRuntime, Reason};
 use futures::future::{BoxFuture, join};
 
-use crate::open_packet;
 use crate::raw::{CLOSE, Peer, Server, TEXT, frame, response, spawn, under_some_orders};
+use crate::{open, open_packet};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -123,6 +123,29 @@ fn r9_a_goodbye_without_an_answer_makes_no_clean_end() {
             let text = closed.to_string();
             assert!(text.contains("did not answer"), "{text}");
             assert_eq!(after, wait, "{transport}: {takes:?}");
+        }
+    });
+}
+
+#[test]
+fn r9_a_websocket_that_fails_behind_its_close_frame_says_so_to_its_sender_too() {
+    under_some_orders(async |runtime| {
+        for resets in [false, true] {
+            let mut server = Server::new(&runtime);
+            let network = runtime.network();
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                peer.accept_websocket().await;
+                peer.frame().await;
+                if resets {
+                    network.reset_all();
+                }
+            });
+            let mut link = open(&runtime, WebSocket::default(), |_| {}).await.unwrap();
+            let (received, closed) = join(link.receiver.recv(), link.sender.close()).await;
+            received.unwrap_err();
+            assert_eq!(closed.is_err(), resets, "{closed:?}");
+            script.await;
         }
     });
 }
