@@ -8,6 +8,7 @@ mod inflate;
 #[path = "no_inflate.rs"]
 mod inflate;
 mod invalid_url;
+mod not_received;
 #[cfg(feature = "surf")]
 mod surf;
 
@@ -30,6 +31,7 @@ use self::encoding::decode;
 use self::hyper::Hyper;
 use self::inflate::ACCEPTED;
 use self::invalid_url::invalid_url_because;
+use self::not_received::is_not_received;
 #[cfg(feature = "surf")]
 pub use self::surf::SurfClient;
 use super::built_in_settings::BuiltInSettings;
@@ -186,6 +188,27 @@ impl Requests {
     }
 
     async fn send(&self, method: Method, body: Bytes) -> Result<Response<Bytes>, Error> {
+        let response = loop {
+            let request = self.request(method.clone(), body.clone())?;
+            tracing::debug!(%method, bytes = body.len(), "request");
+            match self.client.send(request, &self.exchange).await {
+                Err(error) if is_not_received(&error) => {
+                    tracing::debug!(%method, "a kept connection ended before the request arrived");
+                }
+                sent => break sent?,
+            }
+        };
+        let status = response.status().as_u16();
+        tracing::debug!(%method, status, bytes = response.body().len(), "response");
+        // A refusal may set some, too: a load balancer's other choice, say.
+        if let Some(cookies) = &self.request.cookies {
+            let now = self.exchange.runtime.now();
+            cookies.store(response.headers(), &self.request.url, now);
+        }
+        Ok(response)
+    }
+
+    fn request(&self, method: Method, body: Bytes) -> Result<Request<Bytes>, Error> {
         let mut request = Request::new(body);
         *request.uri_mut() = self.uri()?;
         let headers = request.headers_mut();
@@ -194,20 +217,12 @@ impl Requests {
         } else {
             self.poll.clone()
         };
-        let now = || self.exchange.runtime.now();
         if let Some(cookies) = &self.request.cookies {
-            cookies.add_to(headers, &self.request.url, now());
+            let now = self.exchange.runtime.now();
+            cookies.add_to(headers, &self.request.url, now);
         }
-        tracing::debug!(%method, bytes = request.body().len(), "request");
-        *request.method_mut() = method.clone();
-        let response = self.client.send(request, &self.exchange).await?;
-        let status = response.status().as_u16();
-        tracing::debug!(%method, status, bytes = response.body().len(), "response");
-        // A refusal may set some, too: a load balancer's other choice, say.
-        if let Some(cookies) = &self.request.cookies {
-            cookies.store(response.headers(), &self.request.url, now());
-        }
-        Ok(response)
+        *request.method_mut() = method;
+        Ok(request)
     }
 
     async fn post(&self, body: Bytes) -> Result<(), Error> {

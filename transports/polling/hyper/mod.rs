@@ -19,6 +19,7 @@ use url::Url;
 use self::connection::{Connection, ExchangeError};
 use super::super::shared::dial::{Dialer, Purpose};
 use super::invalid_url::{invalid_url, invalid_url_because};
+use super::not_received::not_received;
 
 /// Keeps the connections that are idle: one that served polls, and one that served posts.
 pub(super) struct Hyper {
@@ -49,29 +50,25 @@ impl HttpClient for Hyper {
         exchange: &Exchange,
     ) -> Result<Response<Bytes>, Error> {
         let origin = request.uri().clone();
-        let mut request = with_host(request)?;
-        let mut reuse = self.take(exchange.runtime.now());
-        loop {
-            let (mut connection, again) = match reuse.take() {
-                Some(connection) => (connection, Some(request.clone())),
-                None => (self.dial(&origin, exchange).await?, None),
-            };
-            match connection.exchange(request, exchange).await {
-                Ok(response) => {
-                    if connection.may_be_kept(&response) && connection.is_reusable() {
-                        let until = exchange.runtime.now().saturating_add(keep_alive(&response));
-                        self.keep(Idle { connection, until });
-                    }
-                    return Ok(response);
+        let request = with_host(request)?;
+        let kept = self.take(exchange.runtime.now());
+        let was_kept = kept.is_some();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => self.dial(&origin, exchange).await?,
+        };
+        match connection.exchange(request, exchange).await {
+            Ok(response) => {
+                if connection.may_be_kept(&response) && connection.is_reusable() {
+                    let until = exchange.runtime.now().saturating_add(keep_alive(&response));
+                    self.keep(Idle { connection, until });
                 }
-                Err(ExchangeError::Failed(error)) => return Err(error),
-                // The server has closed a connection that was kept: nothing is done twice. What may
-                // have arrived is never repeated: a poll may have taken messages with it.
-                Err(ExchangeError::NotReceived(error)) => {
-                    request = again.ok_or(error)?;
-                    tracing::debug!("a kept connection ended before the request arrived: again");
-                }
+                Ok(response)
             }
+            // The server has closed a connection that was kept: nothing is done twice. What may have arrived
+            // is never repeated: a poll may have taken messages with it.
+            Err(ExchangeError::NotReceived(_)) if was_kept => Err(not_received()),
+            Err(ExchangeError::NotReceived(error) | ExchangeError::Failed(error)) => Err(error),
         }
     }
 }

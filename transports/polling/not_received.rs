@@ -1,0 +1,29 @@
+//! A request that may be made again, since it was not received.
+
+use std::error::Error as _;
+use std::fmt;
+
+use engineio_client::{Error, ErrorKind};
+
+/// The cause of an error of the built-in HTTP client: the server had closed a connection that was kept, and
+/// has not got a byte of the request. Each such error uses up a kept connection, so they have an end.
+#[derive(Debug)]
+struct NotReceived;
+
+impl fmt::Display for NotReceived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a kept connection ended before the request arrived")
+    }
+}
+
+impl std::error::Error for NotReceived {}
+
+pub(super) fn not_received() -> Error {
+    Error::new(ErrorKind::Ended, "the request was not received").with_source(NotReceived)
+}
+
+pub(super) fn is_not_received(error: &Error) -> bool {
+    error
+        .source()
+        .is_some_and(|cause| cause.is::<NotReceived>())
+}
