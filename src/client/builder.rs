@@ -327,7 +327,9 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         self
     }
 
-    /// The time that a close may go without progress in flushing. 5 s by default.
+    /// The time that a close may go without progress in flushing, and without an answer to the goodbye. 5 s by
+    /// default. Then the session is over all the same, and its end is not
+    /// [clean](crate::Closed::is_clean).
     pub fn close_timeout(mut self, without_progress: Duration) -> Self {
         self.settings.config.close_timeout = without_progress;
         self
