@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use engineio_client::transports::Transports;
 use engineio_client::{Client, Closed, ErrorKind, Event, Handle, Message, Reason, Runtime};
 use futures::StreamExt as _;
+use futures::channel::mpsc::Receiver;
 use futures::future::{self, Either};
 
 use super::args::Options;
@@ -25,6 +26,8 @@ pub(crate) async fn run<R: Runtime + Default>(options: Options, mut output: Outp
             return BAD_USAGE;
         }
     };
+    // Before the session, which may run on another thread from the first moment.
+    let interrupts = signals::interrupts();
     let client = match builder.start() {
         Ok(client) => client,
         Err(error) => {
@@ -39,7 +42,7 @@ pub(crate) async fn run<R: Runtime + Default>(options: Options, mut output: Outp
             return FAILED;
         }
     };
-    converse(client, &options, output).await
+    converse(client, &options, output, interrupts).await
 }
 
 /// What became of the input.
@@ -66,12 +69,12 @@ async fn converse<R: Runtime>(
     mut client: Client<Transports, R>,
     options: &Options,
     output: Output,
+    mut interrupts: Receiver<()>,
 ) -> i32 {
     let handle = client.handle();
     let runtime = client.runtime().clone();
     let account = Account::default();
     let mut input = stdio::input();
-    let mut interrupts = signals::interrupts();
 
     let feed = async {
         feed(&mut input, &handle, &account, options.binary_input).await;
