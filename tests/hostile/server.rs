@@ -321,6 +321,22 @@ impl Peer {
         }
     }
 
+    /// Answers each request with these bytes, until none has come for so long.
+    pub(crate) fn answer_until_stalled(
+        &mut self,
+        bytes: impl AsRef<[u8]>,
+        patience: Duration,
+    ) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(patience))?;
+        loop {
+            match self.answer_with(&bytes) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Writes a byte at a time, each a segment of its own.
     pub(crate) fn trickle(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.trickle_every(bytes, Duration::from_micros(200))
