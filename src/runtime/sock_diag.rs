@@ -120,12 +120,17 @@ mod tests {
         Some((client, listener.accept().unwrap().0))
     }
 
-    /// Lets nothing more come in: what is sent to the socket stays without acknowledgement.
-    fn deafen(socket: &TcpStream) {
+    /// Lets nothing more come in: what is sent to the socket stays without acknowledgement. There are
+    /// systems on which root alone may.
+    fn deafen(socket: &TcpStream) -> bool {
         let nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
-        socket2::SockRef::from(socket)
-            .attach_filter(&[nothing])
-            .unwrap();
+        match socket2::SockRef::from(socket).attach_filter(&[nothing]) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                println!("left out: {error}");
+                false
+            }
+            attached => attached.map(|()| true).unwrap(),
+        }
     }
 
     #[test]
@@ -138,7 +143,9 @@ mod tests {
             client.write_all(b"heard").unwrap();
             server.read_exact(&mut [0; 5]).unwrap();
             assert_eq!(unacknowledged(&client), Some(0), "{address}");
-            deafen(&server);
+            if !deafen(&server) {
+                return;
+            }
             client.write_all(b"not heard").unwrap();
             assert_eq!(unacknowledged(&client), Some(9), "{address}");
             server.shutdown(std::net::Shutdown::Write).unwrap();

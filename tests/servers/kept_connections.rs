@@ -1,7 +1,7 @@
 //! Kept connections on real sockets, the other end of which leaves: what no system has acknowledged is
 //! asked again, and what was read is not.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::pin::pin;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -36,6 +36,23 @@ enum Leave {
 
 static CONFIG: LazyLock<Arc<ServerConfig>> =
     LazyLock::new(|| AUTHORITY.issue(&["127.0.0.1"]).server());
+
+/// Lets nothing more come in.
+fn deafen(socket: &TcpStream) -> io::Result<()> {
+    let nothing = SockFilter::new(0x06, 0, 0, 0);
+    SockRef::from(socket).attach_filter(&[nothing])
+}
+
+/// There are systems on which root alone may do that.
+fn can_deafen() -> bool {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let tried = deafen(&TcpStream::connect(address).expect("it listens"));
+    if let Err(error) = &tried {
+        println!("left out: a server that hears nothing: {error}");
+    }
+    tried.is_ok()
+}
 
 trait Stream: Read + Write + Send {
     /// Says by TLS that nothing more comes, where it is spoken.
@@ -77,10 +94,7 @@ impl Server {
         let (socket, mut stream) = self.accept();
         read_request(&mut stream);
         if matches!(leave, Leave::Unheard | Leave::UnheardReset) {
-            let nothing = SockFilter::new(0x06, 0, 0, 0);
-            SockRef::from(&socket)
-                .attach_filter(&[nothing])
-                .expect("nothing more comes in");
+            deafen(&socket).expect("nothing more comes in");
         }
         answer(&mut stream, "4first");
         let mut times = 0;
@@ -184,24 +198,29 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     assert_eq!(times, usize::from(leave != Leave::UnheardReset), "{about}");
 }
 
-fn all_cases<R: Runs>(leave: Leave) {
-    for (tls, post) in [(false, false), (false, true), (true, false), (true, true)] {
-        R::run(case::<R>(leave, tls, post));
-    }
+/// All at once, since a request that nobody answers, not even by a reset, is waited for.
+fn all_cases(leave: Leave) {
+    thread::scope(|scope| {
+        for (tls, post) in [(false, false), (false, true), (true, false), (true, true)] {
+            scope.spawn(move || Tokio::run(case::<Tokio>(leave, tls, post)));
+            scope.spawn(move || Smol::run(case::<Smol>(leave, tls, post)));
+            scope.spawn(move || AsyncStd::run(case::<AsyncStd>(leave, tls, post)));
+        }
+    });
 }
 
 #[test]
 fn r3_what_no_system_has_acknowledged_is_asked_again_on_each_runtime() {
-    all_cases::<Tokio>(Leave::Unheard);
-    all_cases::<Smol>(Leave::Unheard);
-    all_cases::<AsyncStd>(Leave::Unheard);
+    if can_deafen() {
+        all_cases(Leave::Unheard);
+    }
 }
 
 #[test]
 fn r3_a_server_that_reads_and_then_closes_or_resets_gets_no_request_twice() {
-    for leave in [Leave::Read, Leave::ReadReset, Leave::UnheardReset] {
-        all_cases::<Tokio>(leave);
-        all_cases::<Smol>(leave);
-        all_cases::<AsyncStd>(leave);
+    all_cases(Leave::Read);
+    all_cases(Leave::ReadReset);
+    if can_deafen() {
+        all_cases(Leave::UnheardReset);
     }
 }

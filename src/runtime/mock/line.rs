@@ -390,12 +390,15 @@ impl Line {
         self.state().pipes[end].buffer.len()
     }
 
-    /// Bytes that were written by this end and have not arrived.
-    pub(super) fn unacknowledged(&self, end: usize) -> usize {
-        let now = self.now();
-        let pipe = &mut self.state().pipes[end];
+    /// Bytes that were written by this end and have not arrived, unless it has been reset.
+    pub(super) fn unacknowledged(&self, end: usize) -> Option<usize> {
+        let (now, mut state) = (self.now(), self.state());
+        if state.is_reset(end, now) {
+            return None;
+        }
+        let pipe = &mut state.pipes[end];
         pipe.settle(now);
-        pipe.buffer.len() - pipe.arrived + pipe.lost + pipe.refused
+        Some(pipe.buffer.len() - pipe.arrived + pipe.lost + pipe.refused)
     }
 
     /// Whether neither reset nor left by both ends.

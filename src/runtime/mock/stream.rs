@@ -117,14 +117,15 @@ impl MemoryStream {
     }
 }
 
-/// What has arrived at the other end is acknowledged at once, read or not.
+/// What has arrived at the other end is acknowledged at once, read or not. Nothing is known any more when a
+/// reset has come.
 impl Acknowledges for MemoryStream {
     fn written(&self) -> Option<u64> {
         Some(self.written)
     }
 
     fn unacknowledged(&self) -> Option<u64> {
-        u64::try_from(self.line.unacknowledged(self.end)).ok()
+        u64::try_from(self.line.unacknowledged(self.end)?).ok()
     }
 }
 

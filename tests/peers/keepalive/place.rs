@@ -5,11 +5,16 @@ use std::env;
 use std::process::Command;
 use std::time::Duration;
 
-use super::relay::Relay;
+use super::relay::{self, Relay};
 
 /// The servers' namespace, and their address in it.
 const NAMESPACE: &str = "ENGINEIO_KEEPALIVE_NAMESPACE";
 const HOST: &str = "ENGINEIO_KEEPALIVE_HOST";
+
+/// Whether what a client sends to a connection that the server has closed stays without acknowledgement.
+pub(super) fn is_exact() -> bool {
+    env::var_os(NAMESPACE).is_some() || relay::is_exact()
+}
 
 pub(super) struct Place {
     /// `None` on this machine's loopback.

@@ -131,6 +131,15 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
+/// Whether filters may be attached: there are systems on which root alone may.
+pub(super) fn is_exact() -> bool {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let client = TcpStream::connect(listener.local_addr().expect("it is bound"));
+    let nothing = SockFilter::new(0x06, 0, 0, 0);
+    let attached = SockRef::from(&client.expect("it listens")).attach_filter(&[nothing]);
+    attached.is_ok()
+}
+
 impl Line {
     fn deafen(&self) {
         let nothing = SockFilter::new(0x06, 0, 0, 0);
