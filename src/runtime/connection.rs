@@ -61,9 +61,8 @@ impl dyn ByteStream {
 ///
 /// Polling asks when the other end has closed a connection that was kept: a request of which nothing
 /// was acknowledged is sent again, on a new connection, instead of ending the session. It asks within
-/// the read that tells the end, and then every 10 ms until a reset has come, for ten seconds at most; and
-/// it needs both counts, of the same bytes. The streams of the built-in runtimes answer on Linux, and those
-/// of the mock network do.
+/// the read that tells the end, and it needs both counts, of the same bytes. The streams of the built-in
+/// runtimes answer on Linux, and those of the mock network do.
 ///
 /// ```
 /// use std::pin::Pin;

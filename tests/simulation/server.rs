@@ -148,6 +148,10 @@ impl Server {
                 self.websocket(stream, request).await;
                 return;
             }
+            // A server that has ended its side throws away what still comes, as apache does.
+            if stream.write(&[]).await.is_err() {
+                return;
+            }
             let Some(answer) = self.answer(&request, &mut stream).await else {
                 return;
             };

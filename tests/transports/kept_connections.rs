@@ -187,60 +187,6 @@ fn r3_a_reset_proves_nothing_so_what_met_one_is_not_sent_again() {
 }
 
 #[test]
-fn r3_a_server_that_ends_its_own_side_alone_and_reads_on_gets_no_request_twice() {
-    under_some_orders(async |runtime| {
-        for ask in Ask::BOTH {
-            let mut server = slow(&runtime);
-            let waits = runtime.clone();
-            let script = spawn(&runtime, async move {
-                let mut peer = used(&mut server).await;
-                waits.sleep(A_MOMENT).await;
-                peer.finish().await;
-                // It comes after that, as crossing ones do.
-                ask.is(&peer.request().await);
-                waits.sleep(LATENCY * 4).await;
-                drop(peer);
-                server
-            });
-            let mut link = polling(&runtime).await;
-            Ask::Poll.of(&mut link).await.unwrap();
-            ended(ask.of(&mut link).await);
-            assert!(!script.await.has_another(), "asked again");
-        }
-    });
-}
-
-#[test]
-fn r3_a_request_that_meets_silence_behind_the_end_is_sent_again_after_ten_seconds() {
-    under_some_orders(async |runtime| {
-        for ask in Ask::BOTH {
-            let mut server = slow(&runtime);
-            let waits = runtime.clone();
-            let script = spawn(&runtime, async move {
-                let mut peer = used(&mut server).await;
-                waits.sleep(A_MOMENT).await;
-                peer.finish().await;
-                // The end has arrived, and the request not yet.
-                waits.sleep(Duration::from_millis(60)).await;
-                waits.network().connections()[0].black_hole();
-                let mut next = server.accept().await;
-                ask.is(&next.request().await);
-                next.write(response("4second")).await;
-                (server, peer)
-            });
-            let mut link = polling(&runtime).await;
-            Ask::Poll.of(&mut link).await.unwrap();
-            let began = runtime.now();
-            ask.of(&mut link).await.unwrap();
-            let passed = runtime.now().saturating_sub(began);
-            let (least, most) = (Duration::from_secs(10), Duration::from_secs(11));
-            assert!(least <= passed && passed < most, "{passed:?}");
-            assert!(!script.await.0.has_another(), "once");
-        }
-    });
-}
-
-#[test]
 fn r3_what_was_answered_in_part_is_not_sent_again() {
     under_some_orders(async |runtime| {
         for ask in Ask::BOTH {

@@ -52,9 +52,7 @@ impl Connection {
         keeps: bool,
     ) -> Result<Self, Error> {
         let meter = Arc::new(Meter::default());
-        let runtime = Arc::clone(&exchange.runtime);
-        let head = exchange.limits.head;
-        let io = HyperIo::new(dialed.stream, runtime, Arc::clone(&meter), head);
+        let io = HyperIo::new(dialed.stream, Arc::clone(&meter), exchange.limits.head);
         let (requests, driver) = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_header_size(exchange.limits.head)

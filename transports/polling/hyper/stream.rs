@@ -5,12 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use ::hyper::rt::ReadBufCursor;
-use engineio_client::Runtime;
 use engineio_client::runtime::BoxedStream;
-use futures::future::BoxFuture;
 use futures::io::{AsyncRead, AsyncWrite};
 
 use super::super::super::shared::read_buffer;
@@ -43,12 +40,10 @@ impl Meter {
     /// It is where not a byte could be written, and in one more case. A FIN carries the acknowledgement
     /// of all that had come in order by then. So if the stream has ended by a FIN (or by TLS's word for
     /// it), without a byte of an answer, and the system tells that none of the bytes of the request were
-    /// acknowledged, then the other end had ended its side before the first of them came. A server that
-    /// reads a request and then closes acknowledges it by that. A reset alone proves nothing, since the
-    /// acknowledgement of what was read may have been on its way.
-    ///
-    /// An end that has closed its side alone may still read. It acknowledges what comes, and one that has
-    /// closed the connection answers it by a reset: that is waited for, see [`Doubt`].
+    /// acknowledged, then the other end had ended its side before the first of them came: it can't answer
+    /// any more, and after `close` not read either. A server that reads a request and then closes
+    /// acknowledges it by that. A reset proves nothing, since the acknowledgement of what was read may
+    /// have been on its way.
     pub(super) fn not_received(&self) -> bool {
         self.not_received.load(Ordering::Relaxed)
     }
@@ -61,7 +56,6 @@ const BUFFER: usize = 64 * 1024;
 /// A stream of ours with the traits of hyper.
 pub(super) struct HyperIo {
     stream: BoxedStream,
-    runtime: Arc<dyn Runtime>,
     meter: Arc<Meter>,
     /// The most bytes of interim responses.
     head: usize,
@@ -71,21 +65,7 @@ pub(super) struct HyperIo {
     answered: bool,
     /// The stream has ended, in one way or another: only the first look at its end counts.
     ended: bool,
-    doubt: Option<Doubt>,
 }
-
-/// The end of a stream that is not told yet: the other end had not got the request by then, and may still
-/// get it.
-struct Doubt {
-    until: Duration,
-    next_look: BoxFuture<'static, ()>,
-}
-
-/// How often the system is asked, while a stream's end is in doubt.
-const LOOK: Duration = Duration::from_millis(10);
-
-/// What is neither acknowledged nor answered by a reset in this time does not arrive any more.
-const MOST_DOUBT: Duration = Duration::from_secs(10);
 
 /// How a stream ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,21 +76,14 @@ enum End {
 }
 
 impl HyperIo {
-    pub(super) fn new(
-        stream: BoxedStream,
-        runtime: Arc<dyn Runtime>,
-        meter: Arc<Meter>,
-        head: usize,
-    ) -> Self {
+    pub(super) fn new(stream: BoxedStream, meter: Arc<Meter>, head: usize) -> Self {
         Self {
             stream,
-            runtime,
             meter,
             head,
             start: None,
             answered: false,
             ended: false,
-            doubt: None,
         }
     }
 
@@ -128,42 +101,24 @@ impl HyperIo {
             return;
         }
         self.ended = true;
-        if self.meter.begins.load(Ordering::Relaxed) || self.sent() == Some(0) {
-            self.meter.not_received.store(true, Ordering::Relaxed);
-        } else if end == End::Regular && !self.answered && self.is_unheard() == Some(true) {
-            self.doubt = Some(Doubt {
-                until: self.runtime.now().saturating_add(MOST_DOUBT),
-                next_look: self.runtime.sleep(LOOK),
-            });
-        }
+        let not_received = self.meter.begins.load(Ordering::Relaxed) || self.is_lost(end);
+        self.meter
+            .not_received
+            .store(not_received, Ordering::Relaxed);
     }
 
-    /// The bytes of the request that runs which were written to the connection below.
-    fn sent(&self) -> Option<u64> {
-        Some(self.stream.written()?.saturating_sub(self.start?))
-    }
-
-    /// Whether none of them were acknowledged, if that is known.
-    fn is_unheard(&self) -> Option<bool> {
-        Some(self.stream.unacknowledged()? >= self.sent()?)
-    }
-
-    /// Waits until the end of the stream is no longer in doubt.
-    fn poll_doubt(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(doubt) = &mut self.doubt {
-            ready!(doubt.next_look.as_mut().poll(cx));
-            let is_over = self.runtime.now() >= doubt.until;
-            doubt.next_look = self.runtime.sleep(LOOK);
-            match self.is_unheard() {
-                Some(true) if !is_over => continue,
-                // It has got the request after all.
-                Some(false) => {}
-                // Nothing comes, or it was reset meanwhile: nobody has got it.
-                Some(true) | None => self.meter.not_received.store(true, Ordering::Relaxed),
-            }
-            self.doubt = None;
-        }
-        Poll::Ready(())
+    fn is_lost(&self, end: End) -> bool {
+        let (Some(start), Some(written)) = (self.start, self.stream.written()) else {
+            return false;
+        };
+        let sent = written.saturating_sub(start);
+        sent == 0
+            || end == End::Regular
+                && !self.answered
+                && self
+                    .stream
+                    .unacknowledged()
+                    .is_some_and(|unacknowledged| unacknowledged >= sent)
     }
 
     fn written(&mut self, result: io::Result<usize>) -> Poll<io::Result<usize>> {
@@ -191,10 +146,7 @@ impl ::hyper::rt::Read for HyperIo {
             let error = response_head::too_large(self.head);
             return Poll::Ready(Err(io::Error::other(error)));
         }
-        if self.doubt.is_some() {
-            return self.poll_doubt(cx).map(Ok);
-        }
-        let read = read_buffer::with(cursor.remaining().min(BUFFER), |part| {
+        read_buffer::with(cursor.remaining().min(BUFFER), |part| {
             let empty = part.is_empty();
             let read = ready!(Pin::new(&mut self.stream).poll_read(cx, part));
             match &read {
@@ -212,11 +164,7 @@ impl ::hyper::rt::Read for HyperIo {
             }
             cursor.put_slice(part.get(..read?).unwrap_or_default());
             Poll::Ready(Ok(()))
-        });
-        if self.doubt.is_some() {
-            return self.poll_doubt(cx).map(Ok);
-        }
-        read
+        })
     }
 }
 

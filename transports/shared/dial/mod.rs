@@ -220,10 +220,9 @@ impl Dialer {
     /// A server may close a connection that it keeps while a request is on the way to it: when it
     /// restarts, or when the connection has been idle for longer than it likes. Such a request is sent
     /// again, on a new connection, if it is certain that the server has not got it: on Linux, with the
-    /// built-in runtimes, where the server's system has ended the connection, acknowledged none of the
-    /// request by then, and answers it by a reset, or with ten seconds of silence (see
+    /// built-in runtimes, where the server's system has acknowledged none of it (see
     /// [`Acknowledges`](engineio_client::runtime::Acknowledges)). Where it is not certain, as after a
-    /// reset alone, the session ends, since a message might arrive twice.
+    /// reset, the session ends, since a message might arrive twice.
     ///
     /// With `false` each poll and each POST has a connection of its own, says `Connection: close`, and
     /// meets no such end, as in Node's client. It costs a round trip more for each request, two or three
