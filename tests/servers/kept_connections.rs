@@ -198,7 +198,7 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     assert_eq!(times, usize::from(leave != Leave::UnheardReset), "{about}");
 }
 
-/// All at once, since a request that nobody answers, not even by a reset, is waited for.
+/// On each runtime, by both schemes, polls and posts: all at once, each with a server of its own.
 fn all_cases(leave: Leave) {
     thread::scope(|scope| {
         for (tls, post) in [(false, false), (false, true), (true, false), (true, true)] {

@@ -35,7 +35,7 @@ pub(super) struct State {
     /// The server has said goodbye, or gone.
     pub(super) closed: bool,
     /// It has failed, and did not just end.
-    pub(super) failed: bool,
+    failed: bool,
     /// What it said.
     pub(super) peer_close: Option<PeerClose>,
     /// Who waits for that.

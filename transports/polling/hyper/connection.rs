@@ -28,7 +28,7 @@ const LARGEST_BUFFER: usize = 160 * 1024;
 
 /// Why there is no response.
 pub(super) enum ExchangeError {
-    /// The other end has not got a byte of the request, and never will.
+    /// The request may be made again: see [`Meter::not_received`].
     NotReceived(Error),
     Failed(Error),
 }

@@ -34,14 +34,15 @@ impl Meter {
         self.begins.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it is certain that the other end has not got a byte of the request that has failed, and
-    /// never will.
+    /// Whether the request that has failed may be made again, since the other end has not got a byte of it,
+    /// or gets it only to throw it away.
     ///
     /// It is where not a byte could be written, and in one more case. A FIN carries the acknowledgement
     /// of all that had come in order by then. So if the stream has ended by a FIN (or by TLS's word for
     /// it), without a byte of an answer, and the system tells that none of the bytes of the request were
-    /// acknowledged, then the other end had ended its side before the first of them came: it can't answer
-    /// any more, and after `close` not read either. A server that reads a request and then closes
+    /// acknowledged, then the other end had ended its side before the first of them came. After `close` it
+    /// can't read them; after `shutdown` it can't answer, and reads on to throw away, as apache does. (So an
+    /// acknowledgement that comes behind the FIN says nothing.) A server that reads a request and then closes
     /// acknowledges it by that. A reset proves nothing, since the acknowledgement of what was read may
     /// have been on its way.
     pub(super) fn not_received(&self) -> bool {
