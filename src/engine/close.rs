@@ -36,6 +36,30 @@ impl Closing {
     }
 }
 
+/// An end that is decided, while what has arrived already is taken in.
+#[derive(Debug)]
+pub(super) struct Draining {
+    reason: Reason,
+    answered: bool,
+    rounds: u32,
+    /// Until when the poll that runs is awaited, where it may tell why.
+    deadline: Option<Duration>,
+}
+
+impl Draining {
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self.reason, Reason::Client)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+}
+
+/// So long the poll is awaited when a POST was refused: an answer on one of the two connections is not
+/// later than one on the other by more than this.
+const REFUSAL_BEFORE_CLOSE: Duration = Duration::from_secs(1);
+
 /// Whether a connection has ended by the other side's FIN: what was written before is read, or was. One
 /// that was reset may have thrown it away.
 fn is_an_end_of_the_stream(error: &Error) -> bool {
@@ -76,7 +100,7 @@ impl Engine {
                 self.poll_spacing.end_pause();
                 self.abandon_probe();
             }
-            Phase::Opening { .. } | Phase::Closing(_) | Phase::Draining { .. } | Phase::Closed => {}
+            Phase::Opening { .. } | Phase::Closing(_) | Phase::Draining(_) | Phase::Closed => {}
         }
     }
 
@@ -113,21 +137,46 @@ impl Engine {
 
     fn drain_with(&mut self, reason: Reason, answered: bool) {
         self.abandon_probe();
-        self.phase = Phase::Draining {
+        self.phase = Phase::Draining(Draining {
             reason,
             answered,
             rounds: 0,
-        };
+            deadline: None,
+        });
         self.drain_round();
     }
 
+    /// The end is near; the poll that runs may tell its reason, and is awaited for a moment.
+    pub(super) fn await_the_poll(&mut self, now: Duration, reason: Reason) {
+        let mut deadline = now.saturating_add(REFUSAL_BEFORE_CLOSE);
+        if let Phase::Closing(closing) = &self.phase {
+            deadline = deadline.min(self.close_deadline(closing));
+        }
+        self.abandon_probe();
+        self.phase = Phase::Draining(Draining {
+            reason,
+            answered: false,
+            rounds: 0,
+            deadline: Some(deadline),
+        });
+    }
+
+    pub(super) fn drain_timeout(&mut self, now: Duration) {
+        if let Phase::Draining(draining) = &mut self.phase
+            && draining.deadline.is_some_and(|deadline| now >= deadline)
+        {
+            draining.deadline = None;
+            self.drain_round();
+        }
+    }
+
     fn drain_round(&mut self) {
-        let Phase::Draining { rounds, .. } = &mut self.phase else {
+        let Phase::Draining(draining) = &mut self.phase else {
             return;
         };
-        *rounds = rounds.saturating_add(1);
+        draining.rounds = draining.rounds.saturating_add(1);
         let link = self.current.id;
-        if *rounds <= MAX_DRAIN_ROUNDS {
+        if draining.rounds <= MAX_DRAIN_ROUNDS {
             // A frame may wait behind the last one; a further poll would be a new request.
             if !self.current.receiving && self.current.framing == Some(Framing::Frames) {
                 self.current.receiving = true;
@@ -150,11 +199,8 @@ impl Engine {
         if link != self.current.id {
             return;
         }
-        if let Phase::Draining {
-            reason, answered, ..
-        } = &self.phase
-        {
-            let (reason, answered) = (reason.clone(), *answered);
+        if let Phase::Draining(draining) = &self.phase {
+            let (reason, answered) = (draining.reason.clone(), draining.answered);
             self.end_with(reason, answered);
         }
     }

@@ -30,7 +30,7 @@ use std::time::Duration;
 pub(crate) use interface::{Call, Config, Input, LinkId, Output};
 pub(crate) use send_queue::{Acceptance, Outgoing};
 
-use close::Closing;
+use close::{Closing, Draining};
 use delivery::Delivery;
 use heartbeat::Heartbeat;
 use opening::only_of_the_handshake;
@@ -87,11 +87,7 @@ enum Phase {
     /// The user has closed: flush, say goodbye.
     Closing(Closing),
     /// The end is decided; what has arrived already is taken in first.
-    Draining {
-        reason: Reason,
-        answered: bool,
-        rounds: u32,
-    },
+    Draining(Draining),
     Closed,
 }
 
@@ -241,8 +237,9 @@ impl Engine {
             } => Some((*deadline).min(self.close_deadline(closing))),
             Phase::Closing(closing) => Some(self.close_deadline(closing)),
             Phase::Open => None,
-            // An answer is coming at once, and nothing else counts.
-            Phase::Draining { .. } | Phase::Closed => return None,
+            // Nothing else counts.
+            Phase::Draining(draining) => return draining.deadline(),
+            Phase::Closed => return None,
         };
         let probe = self.probe.as_ref().map(Probe::deadline);
         let sending = self.send_deadline();
@@ -268,14 +265,14 @@ impl Engine {
             Phase::Closing(closing) if now >= self.close_deadline(closing) => {
                 return self.end_with(Reason::Client, false);
             }
-            Phase::Draining { .. } => return,
+            Phase::Draining(_) => return self.drain_timeout(now),
             _ => {}
         }
         if self.heartbeat.expired(now) {
             return self.end(Reason::PingTimeout);
         }
         if self.send_deadline().is_some_and(|deadline| now >= deadline) {
-            return self.send_failed(self.send_timeout());
+            return self.send_failed(now, self.send_timeout());
         }
         self.upgrade_timeout(now);
     }
@@ -322,7 +319,7 @@ impl Engine {
         match self.phase {
             Phase::Opening { .. } => self.opening_received(now, packets),
             Phase::Open | Phase::Closing(_) => self.session_received(now, packets),
-            Phase::Draining { .. } => self.drain_received(packets),
+            Phase::Draining(_) => self.drain_received(packets),
             Phase::Closed => {}
         }
     }
@@ -376,7 +373,7 @@ impl Engine {
             }
             (Phase::Opening { .. }, _) => self.opening_failed(now, call, error),
             (Phase::Open | Phase::Closing(_), Call::Send) => {
-                self.send_failed(only_of_the_handshake(error));
+                self.send_failed(now, only_of_the_handshake(error));
             }
             (Phase::Closing(closing), _) if closing.said_goodbye() => {
                 self.ended_after_goodbye(&error);
@@ -387,7 +384,7 @@ impl Engine {
             (Phase::Open | Phase::Closing(_), _) => {
                 self.end(Reason::Transport(only_of_the_handshake(error)));
             }
-            (Phase::Draining { .. }, _) => self.drained(link),
+            (Phase::Draining(_), _) => self.drained(link),
             (Phase::Closed, _) => {}
         }
     }

@@ -157,17 +157,27 @@ impl Engine {
 
     /// A batch did not leave, or not as a whole. What the server said before is still taken in: it
     /// may tell why.
-    pub(super) fn send_failed(&mut self, error: Error) {
+    pub(super) fn send_failed(&mut self, now: Duration, error: Error) {
         if let Some(sending) = self.current.sending.take() {
             self.uncertain = super::send_queue::messages(sending.batch.into_packets()).collect();
         }
-        self.drain(Reason::Transport(error));
+        // A server that has just closed the session refuses the POST, and says by the poll that it has
+        // closed. On two connections the refusal may come first.
+        let refused = error.kind() == ErrorKind::Status
+            && self.current.framing == Some(Framing::Payloads)
+            && self.current.receiving;
+        let reason = Reason::Transport(error);
+        if refused {
+            self.await_the_poll(now, reason);
+        } else {
+            self.drain(reason);
+        }
     }
 
     pub(super) fn closed_by_server(&mut self) {
         let ours = match &self.phase {
             Phase::Closing(closing) => closing.said_goodbye(),
-            Phase::Draining { reason, .. } => matches!(reason, Reason::Client),
+            Phase::Draining(draining) => draining.is_ours(),
             _ => false,
         };
         let close = self.peer_close.take();

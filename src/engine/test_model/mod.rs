@@ -177,7 +177,7 @@ pub(crate) fn check(bytes: &[u8]) {
         let mut rounds = VecDeque::from([(); 200]);
         while model.end.is_none() {
             rounds.pop_front().expect("no end");
-            if matches!(model.engine.inner.phase, Phase::Draining { .. }) {
+            if matches!(model.engine.inner.phase, Phase::Draining(_)) {
                 let link = model.session;
                 model.tell(Input::Drained { link });
             } else if let Some(wait) = model.engine.wait {

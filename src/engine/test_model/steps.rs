@@ -6,7 +6,7 @@ impl Model {
     /// One step. `choice` selects it among those that are possible now; where what it selects is not
     /// possible, nothing happens.
     pub(super) fn step(&mut self, choice: u32) {
-        let draining = matches!(self.engine.inner.phase, Phase::Draining { .. });
+        let draining = matches!(self.engine.inner.phase, Phase::Draining(_));
         let link = *self
             .links
             .keys()

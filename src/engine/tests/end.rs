@@ -169,3 +169,71 @@ fn what_the_server_said_as_it_closed_is_told_with_its_end() {
     let told = "closed Server uncertain [] unsent []";
     assert_eq!(engine.brings(0, &["1"]), ["drop 0", told]);
 }
+
+fn refused() -> Input {
+    Input::Failed {
+        link: LinkId(0),
+        call: Call::Send,
+        error: Error::new(ErrorKind::Status, "400").with_status(400),
+    }
+}
+
+#[test]
+fn a_refused_post_waits_for_the_poll_which_tells_of_the_servers_close() {
+    // engineioxide closes in the handler of a POST, and refuses that POST.
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.says(&["a"]);
+    assert!(engine.on(refused()).is_empty());
+    assert_eq!(engine.wait, Some(SECOND));
+    assert_eq!(
+        engine.brings(0, &["4x", "1"]),
+        [
+            "tell message x",
+            "drop 0",
+            "closed Server uncertain [a] unsent []"
+        ]
+    );
+}
+
+#[test]
+fn a_refused_post_waits_for_no_more_than_a_second() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.says(&["a"]);
+    engine.says(&["b"]);
+    engine.on(refused());
+    assert!(engine.at(ms(999)).is_empty());
+    assert_eq!(engine.at(SECOND), ["drain 0"]);
+    assert_eq!(
+        engine.on(Input::Drained { link: LinkId(0) }),
+        [
+            "drop 0",
+            "closed Transport(Status: 400) uncertain [a] unsent [b]"
+        ]
+    );
+}
+
+#[test]
+fn a_refused_post_waits_for_no_poll_where_none_runs_and_for_no_second_one() {
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.says(&["a"]);
+    engine.on(refused());
+    assert_eq!(
+        engine.brings(0, &["4x"]),
+        [
+            "tell message x",
+            "drop 0",
+            "closed Transport(Status: 400) uncertain [a] unsent []"
+        ]
+    );
+    let mut engine = TestEngine::polling(&["polling"], OPEN);
+    engine.says(&["a"]);
+    engine.on(Input::Room(false));
+    engine.brings(0, &["6"]);
+    assert_eq!(
+        engine.on(refused()),
+        [
+            "drop 0",
+            "closed Transport(Status: 400) uncertain [a] unsent []"
+        ]
+    );
+}

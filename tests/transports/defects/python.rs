@@ -255,7 +255,9 @@ fn p10_the_servers_close_on_polling_ends_the_wait_at_once() {
             builder.on_disconnect(move |_, _| *note.lock().unwrap() += 1)
         })
         .await;
-        polls.answer("1").await;
+        polls
+            .write("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
+            .await;
         let closed = client.wait().await;
         assert!(matches!(closed.reason(), Reason::Server { .. }), "{closed}");
         assert_eq!(*told.lock().unwrap(), 1);
@@ -471,7 +473,30 @@ fn p17_a_post_that_fails_is_noticed_while_the_poll_waits() {
         let closed = client.wait().await;
         failed_with(closed.reason(), ErrorKind::Status);
         assert_eq!(closed.uncertain(), ["x".into()]);
-        assert_eq!(runtime.now(), Duration::ZERO);
+        // The poll may bring the reason, and is awaited so long.
+        assert_eq!(runtime.now(), Duration::from_secs(1));
+    });
+}
+
+#[test]
+fn a_post_that_is_refused_before_the_poll_brings_the_servers_close_is_the_servers_end() {
+    under_some_orders(async |runtime| {
+        let (client, mut server, mut polls) = on_polling(&runtime, LONG, |b| b).await;
+        polls.request().await;
+        client.send("x").await.unwrap();
+        let mut posts = server.accept().await;
+        posts.request().await;
+        posts
+            .write("HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n")
+            .await;
+        runtime.sleep(Duration::from_millis(300)).await;
+        polls
+            .write("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
+            .await;
+        let closed = client.wait().await;
+        assert!(matches!(closed.reason(), Reason::Server { .. }), "{closed}");
+        assert_eq!(closed.uncertain(), ["x".into()]);
+        assert_eq!(runtime.now(), Duration::from_millis(300));
     });
 }
 
