@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::codec::{Frame, Packets, frame};
+use crate::fence::Fence;
 use crate::packet::Packet;
 
-/// The packets of one exchange: at least one, in order. Clones share them.
+/// The packets of one exchange, in order: at least one, unless there is a [fence](Batch::fence). Clones
+/// share them.
 ///
 /// How it holds them is its own affair. A transport with a frame for each packet writes its
 /// [`frames`](Batch::frames), which borrow; one of payloads writes
@@ -27,49 +29,70 @@ use crate::packet::Packet;
 /// }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Batch(Arc<Vec<Packet>>);
+pub struct Batch {
+    packets: Arc<Vec<Packet>>,
+    fence: Option<Fence>,
+}
 
 impl Batch {
     /// How many packets it holds.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.packets.len()
     }
 
-    /// Whether it holds none, which no batch from the client does.
+    /// Whether it holds none, as where a [fence](Batch::fence) goes alone.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.packets.is_empty()
+    }
+
+    /// The fence behind its last packet, on a link that [confirms by fences](crate::Confirms::ByFence):
+    /// it is written when all bytes before it have been, and overtakes none.
+    pub fn fence(&self) -> Option<&Fence> {
+        self.fence.as_ref()
+    }
+
+    /// The same packets with a fence behind them.
+    #[must_use]
+    pub fn with_fence(self, fence: Fence) -> Self {
+        Self {
+            fence: Some(fence),
+            ..self
+        }
     }
 
     /// Its packets, by value.
     pub fn iter(&self) -> BatchIter<'_> {
-        BatchIter(self.0.iter())
+        BatchIter(self.packets.iter())
     }
 
     /// Its packets as frames, borrowed from the batch.
     pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> + Clone {
-        self.0.iter().map(frame)
+        self.packets.iter().map(frame)
     }
 
     /// The frame of one packet, counted from 0: for a transport that writes a batch in several steps.
     #[inline]
     pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
-        self.0.get(index).map(frame)
+        self.packets.get(index).map(frame)
     }
 
     /// Its packets, as a copy of the list.
     pub fn to_vec(&self) -> Vec<Packet> {
-        self.0.to_vec()
+        self.packets.to_vec()
     }
 
     /// Its packets. Nothing is copied unless there is a clone of the batch.
     pub fn into_packets(self) -> Vec<Packet> {
-        Arc::unwrap_or_clone(self.0)
+        Arc::unwrap_or_clone(self.packets)
     }
 }
 
 impl From<Vec<Packet>> for Batch {
     fn from(packets: Vec<Packet>) -> Self {
-        Self(Arc::new(packets))
+        Self {
+            packets: Arc::new(packets),
+            fence: None,
+        }
     }
 }
 
@@ -81,25 +104,30 @@ impl FromIterator<Packet> for Batch {
 
 impl PartialEq<[Packet]> for Batch {
     fn eq(&self, packets: &[Packet]) -> bool {
-        *self.0 == packets
+        *self.packets == packets
     }
 }
 
 impl<const N: usize> PartialEq<[Packet; N]> for Batch {
     fn eq(&self, packets: &[Packet; N]) -> bool {
-        *self.0 == packets
+        *self.packets == packets
     }
 }
 
 impl PartialEq<Vec<Packet>> for Batch {
     fn eq(&self, packets: &Vec<Packet>) -> bool {
-        *self.0 == *packets
+        *self.packets == *packets
     }
 }
 
 impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter()).finish()
+        let mut list = f.debug_list();
+        list.entries(self.packets.iter());
+        if let Some(fence) = &self.fence {
+            list.entry(fence);
+        }
+        list.finish()
     }
 }
 

@@ -72,6 +72,7 @@ pub mod cookies;
 mod engine;
 mod error;
 mod event;
+mod fence;
 mod front;
 pub mod http;
 #[expect(
@@ -95,6 +96,7 @@ pub use client::{
 };
 pub use error::{Error, ErrorKind};
 pub use event::{Closed, Connected, Event, PeerClose, Reason};
+pub use fence::Fence;
 #[cfg(feature = "async-std")]
 pub use front::async_std;
 #[cfg(feature = "smol")]

@@ -19,6 +19,7 @@ use crate::batch::Batch;
 use crate::cookies::Jar;
 use crate::error::Error;
 use crate::event::PeerClose;
+use crate::fence::Fence;
 pub use crate::limits::Limits;
 use crate::limits::OPEN_TIMEOUT;
 use crate::packet::Packet;
@@ -127,12 +128,16 @@ pub enum Confirms {
     /// By polling: a POST was answered, and a poll stays unanswered after that. A server that is closing
     /// answers polls at once, and may have discarded the POST.
     ByPoll,
+    /// By fences: the sender takes a batch with a [fence](Batch::fence), and the receiver tells when the
+    /// other end has [answered](PacketReceiver::answered_fence) it, as a websocket answers a ping. An
+    /// answer says that all before the fence was read.
+    ByFence,
 }
 
 /// The half of a link that receives.
 #[async_trait]
 pub trait PacketReceiver: Send + 'static {
-    /// Waits for packets: at least one, and those that came with it, but at most 256 of them or
+    /// Waits for packets: at least one (but see [`answered_fence`](PacketReceiver::answered_fence)), and those that came with it, but at most 256 of them or
     /// 64 KiB beyond the first (a payload is one batch, whatever it holds).
     ///
     /// Packets that were read before an error are returned first, and the error by the next call.
@@ -146,6 +151,16 @@ pub trait PacketReceiver: Send + 'static {
     /// [`Reason::Server`](crate::Reason::Server): with an error, too, for a library that reports a
     /// close as one. `None` by default.
     fn peer_close(&self) -> Option<PeerClose> {
+        None
+    }
+
+    /// The fence that the other end has answered, where this link [confirms by
+    /// fences](Confirms::ByFence): the newest, as an answer counts for all fences before. It is asked after
+    /// each `recv`, which may return without a packet when one was answered, and is not told again. `None`
+    /// by default.
+    ///
+    /// An answer that came behind a close of the server's is not told.
+    fn answered_fence(&mut self) -> Option<Fence> {
         None
     }
 }
@@ -317,6 +332,7 @@ struct Marks {
     /// Nanoseconds of [`Runtime::now`], plus one; zero is never.
     received: AtomicU64,
     sent: AtomicU64,
+    asked: AtomicU64,
 }
 
 impl Activity {
@@ -338,6 +354,14 @@ impl Activity {
         self.marks.sent.store(self.stamp(), Ordering::Relaxed);
     }
 
+    /// A poll has left: the request by which a `recv` waits for packets, on a link that confirms [by
+    /// polls](Confirms::ByPoll). A server that is silent from then on has not closed the session. Of a
+    /// transport that never calls this, a poll counts from the call of `recv`, though it may still be
+    /// connecting.
+    pub fn mark_asked(&self) {
+        self.marks.asked.store(self.stamp(), Ordering::Relaxed);
+    }
+
     fn stamp(&self) -> u64 {
         u64::try_from(self.runtime.now().as_nanos())
             .unwrap_or(u64::MAX - 1)
@@ -353,6 +377,11 @@ impl Activity {
     pub(crate) fn sent(&self) -> Option<Duration> {
         at(&self.marks.sent)
     }
+
+    /// When a poll left last, on the runtime's clock.
+    pub(crate) fn asked(&self) -> Option<Duration> {
+        at(&self.marks.asked)
+    }
 }
 
 fn at(mark: &AtomicU64) -> Option<Duration> {
@@ -366,6 +395,7 @@ impl fmt::Debug for Activity {
         f.debug_struct("Activity")
             .field("received", &self.received())
             .field("sent", &self.sent())
+            .field("asked", &self.asked())
             .finish()
     }
 }
