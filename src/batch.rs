@@ -81,6 +81,15 @@ impl Batch {
         self.packets.to_vec()
     }
 
+    pub(crate) fn packets(&self) -> &[Packet] {
+        &self.packets
+    }
+
+    /// Its packets, unless there is a clone of the batch.
+    pub(crate) fn try_into_packets(self) -> Option<Vec<Packet>> {
+        Arc::try_unwrap(self.packets).ok()
+    }
+
     /// Its packets. Nothing is copied unless there is a clone of the batch.
     pub fn into_packets(self) -> Vec<Packet> {
         Arc::unwrap_or_clone(self.packets)

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::Framing;
 use crate::engine::{Config, Input, LinkId, Output};
 use crate::event::Event;
 use crate::packet::Packet;
+use crate::{Confirms, Framing};
 
 /// An engine in an open session, whose calls all end at once.
 #[derive(Debug)]
@@ -32,7 +32,12 @@ impl Engine {
             engine: crate::engine::Engine::new(config, NOW),
             link,
         };
-        driver.handle(Input::Opened { link, framing });
+        driver.handle(Input::Opened {
+            link,
+            framing,
+            confirms: Confirms::Never,
+            key: 0,
+        });
         let open = r#"{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
         driver.receive(vec![Packet::Open(open.into())]);
         driver

@@ -92,6 +92,10 @@ pub enum ErrorKind {
     /// The text holds the separator of payloads, `\x1e`, which only a transport of frames can
     /// carry: any server would split it on polling.
     NeedsFrames,
+    /// What was sent may not have arrived (from [`confirm`](crate::Handle::confirm) alone).
+    Unconfirmed,
+    /// It can't be had here: receipts from a server or a transport that confirms nothing.
+    Unsupported,
     /// The task that drives the connection was dropped, or panicked.
     Aborted,
     /// Anything else, from a custom transport or runtime.
@@ -301,7 +305,9 @@ impl Error {
             | ErrorKind::Limit
             | ErrorKind::Closed
             | ErrorKind::TooLarge
-            | ErrorKind::NeedsFrames => false,
+            | ErrorKind::NeedsFrames
+            | ErrorKind::Unsupported
+            | ErrorKind::Unconfirmed => false,
         }
     }
 

@@ -29,6 +29,12 @@ pub enum Event {
         /// Why it failed.
         error: Error,
     },
+    /// There are no [receipts](crate::Receipts) from now on: the link or the server can't confirm.
+    #[non_exhaustive]
+    NoReceipts {
+        /// Why.
+        error: Error,
+    },
     /// The session has ended; always the last.
     Closed(Closed),
 }
@@ -43,13 +49,22 @@ pub struct Connected {
     pub transport: &'static str,
 }
 
-/// How a session ended, and what became of the messages that had been accepted but were not known
-/// to have left.
+/// How a session ended, and what became of the messages that had been accepted.
 ///
-/// Everything accepted is what has left, then [`uncertain`](Closed::uncertain), then
-/// [`unsent`](Closed::unsent), in order. What has left is in the hands of this system, and the server may
-/// never have read it: of an end that is not [clean](Closed::is_clean) nobody knows how much of it. Clones
-/// share it.
+/// In order they are
+///
+/// 1. [`confirmed`](Closed::confirmed): taken in by the server's endpoint while the session was open. A
+///    number;
+/// 2. [`unconfirmed_count`](Closed::unconfirmed_count): they had left, and what became of them nobody knows.
+///    A number, and with [receipts](crate::Receipts) [they themselves](Closed::unconfirmed);
+/// 3. [`uncertain`](Closed::uncertain): their sending was under way;
+/// 4. [`unsent`](Closed::unsent): they never left.
+///
+/// What may be lost is what stands in 2 and 3, unless the end is [clean](Closed::is_clean). What the server
+/// had for this client and had not sent is the server's to know.
+///
+/// Without receipts little is confirmed, and only by websocket: what stood before the last [fence but
+/// one](crate::Builder::fences). Clones share it.
 #[derive(Clone)]
 pub struct Closed(Arc<Ended>);
 
@@ -59,8 +74,29 @@ pub(crate) struct Ended {
     pub(crate) reason: Reason,
     /// This side has said goodbye, and the server has answered; or there was nobody to say it to.
     pub(crate) answered: bool,
+    /// How many messages are confirmed.
+    pub(crate) confirmed: u64,
+    /// How many have left and are not confirmed, and they themselves where they were kept.
+    pub(crate) unconfirmed_count: u64,
+    pub(crate) unconfirmed: Vec<Message>,
     pub(crate) uncertain: Vec<Message>,
     pub(crate) unsent: Vec<Message>,
+}
+
+impl Ended {
+    /// The end of a session in which nothing was accepted.
+    #[cfg(test)]
+    pub(crate) fn without_messages(reason: Reason, answered: bool) -> Self {
+        Self {
+            reason,
+            answered,
+            confirmed: 0,
+            unconfirmed_count: 0,
+            unconfirmed: Vec::new(),
+            uncertain: Vec::new(),
+            unsent: Vec::new(),
+        }
+    }
 }
 
 /// Why a session ended.
@@ -152,6 +188,22 @@ impl Closed {
         &self.0.reason
     }
 
+    /// How many messages are confirmed: the first ones that were accepted. See
+    /// [`Receipts`](crate::Receipts) for what that means.
+    pub fn confirmed(&self) -> u64 {
+        self.0.confirmed
+    }
+
+    /// How many messages behind the confirmed ones had left. They may have arrived.
+    pub fn unconfirmed_count(&self) -> u64 {
+        self.0.unconfirmed_count
+    }
+
+    /// Those messages, where they were kept: with [receipts](crate::Receipts). Empty without.
+    pub fn unconfirmed(&self) -> &[Message] {
+        &self.0.unconfirmed
+    }
+
     /// The messages whose sending was under way: they may have arrived.
     pub fn uncertain(&self) -> &[Message] {
         &self.0.uncertain
@@ -195,6 +247,8 @@ impl fmt::Debug for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Closed")
             .field("reason", self.reason())
+            .field("confirmed", &self.confirmed())
+            .field("unconfirmed", &self.unconfirmed_count())
             .field("uncertain", &self.uncertain().len())
             .field("unsent", &self.unsent().len())
             .field("answered", &self.is_answered())

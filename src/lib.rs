@@ -62,6 +62,7 @@
 // a stranger does.
 extern crate self as engineio_client;
 
+mod amount;
 mod batch;
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -82,6 +83,7 @@ pub mod http;
 mod http_date;
 mod limits;
 mod packet;
+mod receipts;
 pub mod runtime;
 mod text;
 pub mod transport;
@@ -105,6 +107,7 @@ pub use front::smol;
 pub use front::tokio;
 pub use limits::{Capacity, Limit, Limits};
 pub use packet::{Handshake, Message, Packet, Text};
+pub use receipts::Receipts;
 #[cfg(feature = "async-std")]
 pub use runtime::AsyncStd;
 pub use runtime::Runtime;

@@ -79,6 +79,13 @@ pub struct Capacity {
     pub bytes: usize,
 }
 
+impl Capacity {
+    /// So many messages or bytes, whichever comes first.
+    pub const fn new(messages: usize, bytes: usize) -> Self {
+        Self { messages, bytes }
+    }
+}
+
 /// What a transport may receive at most.
 ///
 /// ```
@@ -204,6 +211,12 @@ pub(crate) const HANDSHAKE_SIZE: usize = HEAD_SIZE;
 pub(crate) const OUTBOX: Capacity = Capacity {
     messages: 2048,
     bytes: 2 * 1024 * 1024,
+};
+
+/// Left and not confirmed, with receipts.
+pub(crate) const RECEIPT_WINDOW: Capacity = Capacity {
+    messages: 16_384,
+    bytes: 8 * 1024 * 1024,
 };
 
 /// Come and not read. While large messages wait, their buffers can't be used again: 64 MiB here made

@@ -115,6 +115,15 @@ impl Handle {
         block_on(self.inner.flush())
     }
 
+    /// Waits until all that was accepted before is confirmed: see [`Receipts`](crate::Receipts).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Handle::confirm`](crate::Handle::confirm).
+    pub fn confirm(&self) -> Result<(), Error> {
+        block_on(self.inner.confirm())
+    }
+
     /// Closes the session and waits for its end. What was accepted is flushed first. The disconnect
     /// handler may still be to come, so that handlers may call this.
     pub fn disconnect(&self) -> Closed {

@@ -231,6 +231,15 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.flush()
     }
 
+    /// Waits until all that was accepted before is confirmed: see [`Receipts`](crate::Receipts).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Handle::confirm`](crate::Handle::confirm).
+    pub fn confirm(&self) -> Result<(), Error> {
+        self.handle.confirm()
+    }
+
     /// Closes the session, and waits for its end as [`wait`](Client::wait) does. What was accepted
     /// is flushed first.
     pub fn disconnect(&self) -> Closed {

@@ -1,5 +1,7 @@
 //! The settings of a connection, for both kinds of client.
 
+mod lasting;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -7,11 +9,11 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
-use super::amount::Amount;
 use super::handlers::Handlers;
 use super::server_url::is_of_the_protocol;
 use super::settings::Settings;
 use super::start::{Started, start};
+use crate::amount::Amount;
 use crate::client_kind::Async;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Capacity;
@@ -55,6 +57,7 @@ use crate::transport::{Transport, add_query};
 /// | an HTTP head, and the open packet | [`max_head_size`](Builder::max_head_size) | 64 KiB, and 1024 headers |
 /// | cookies of a session | [`max_cookies`](Builder::max_cookies), [`max_cookie_bytes`](Builder::max_cookie_bytes) | 64, and 16 KiB in all |
 /// | what is accepted and has not left | [`outbox`](Builder::outbox) | 2048 messages, or 2 MiB |
+/// | what has left and is not confirmed, with [receipts](Builder::receipts) | [`Receipts::window`](crate::Receipts::window) | 16,384 messages, or 8 MiB |
 /// | what came and is not read | [`inbox`](Builder::inbox) | 1024 messages, or 128 KiB |
 /// | packets in a POST | [`packets_per_post`](Builder::packets_per_post) | 16 |
 /// | buffers of each thread that drives sessions | `WebSocket::read_buffer_size`, `write_buffer_size` | 64 KiB, 1 MiB |

@@ -178,10 +178,15 @@ impl Driver {
     fn poll_receivers(&mut self, now: Duration) -> Flow {
         let mut busy = false;
         for at in (0..self.links.len()).rev() {
+            let runtime = &self.runtime;
             if let Some(link) = self.links.get_mut(at)
-                && let Some(input) = link.poll_receiver(&self.log)
+                && let Some(input) = link.poll_receiver(&self.log, || runtime.random())
             {
-                let (link, close) = (link.id, link.closed_by(&input));
+                let (fence, close) = (link.answered_fence(&input), link.closed_by(&input));
+                let link = link.id;
+                if let Some(fence) = fence {
+                    self.handle(now, Input::FenceAnswered { link, fence })?;
+                }
                 if let Some(close) = close {
                     self.handle(now, Input::PeerClose { link, close })?;
                 }
@@ -251,10 +256,13 @@ impl Driver {
                 Output::Drop { link } => self.drop_links(|known| known.id == link),
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
-                    let packets = batch.into_packets();
-                    self.shared.batch_left(&packets);
-                    self.recycle(packets);
+                    self.shared.batch_left(batch.packets());
+                    if let Some(packets) = batch.try_into_packets() {
+                        self.recycle(packets);
+                    }
                 }
+                Output::Confirmed(count) => self.shared.confirmed(count),
+                Output::NoReceipts(error) => self.no_receipts(error),
                 Output::UpgradeIsOver(error) => self.upgrade_is_over(error),
                 Output::Tell(events) => self.tell(now, events),
             }
@@ -340,7 +348,7 @@ impl Driver {
                 self.remember(None);
             }
             // The end is told by `close`.
-            Some(Event::Message(_) | Event::Closed(_)) | None => {}
+            Some(Event::Message(_) | Event::NoReceipts { .. } | Event::Closed(_)) | None => {}
         }
         self.shared.inboxes.put(events);
         // This input comes before the outputs are at their end, since it follows from one of them, and
@@ -349,6 +357,11 @@ impl Driver {
         if let Some(input) = self.news_of_room() {
             self.engine.handle(now, input);
         }
+    }
+
+    fn no_receipts(&self, error: Error) {
+        self.log.no_receipts(&error);
+        self.shared.no_receipts(error);
     }
 
     fn upgrade_is_over(&self, error: Option<Error>) {

@@ -16,7 +16,7 @@ use super::send_error::{SendAllError, SendError, SendJsonError};
 use super::shared::{Shared, State, Upgrade};
 use super::sink::{SinkError, SinkState};
 use super::task::Task;
-use super::waiting::{Flushing, Sending, Turning};
+use super::waiting::{Confirming, Flushing, Sending, Turning};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Closed, Connected, Reason};
 use crate::packet::Message;
@@ -203,6 +203,22 @@ impl Handle {
     pub async fn flush(&self) -> Result<(), Error> {
         self.used_otherwise();
         Flushing::new(&self.shared).await
+    }
+
+    /// Waits until all that was accepted before is confirmed: see [`Receipts`](crate::Receipts).
+    ///
+    /// # Errors
+    ///
+    /// [`Unconfirmed`](crate::ErrorKind::Unconfirmed) when something of it may not have arrived: the error
+    /// says how many messages, and [`Closed`] has them. Each loss is told by the next call that covers it,
+    /// and by those under way. [`Unsupported`](crate::ErrorKind::Unsupported) without receipts.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn confirm(&self) -> Result<(), Error> {
+        self.used_otherwise();
+        Confirming::new(&self.shared).await
     }
 
     /// Begins to close the session, as [`disconnect`](Handle::disconnect) does, and does not wait for

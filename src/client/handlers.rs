@@ -241,7 +241,7 @@ impl Handlers {
                 let handler = self.upgrade.as_mut()?;
                 call("upgrade", || handler(handle.clone(), transport))
             }
-            Event::UpgradeFailed { .. } => None,
+            Event::UpgradeFailed { .. } | Event::NoReceipts { .. } => None,
             Event::Closed(closed) => {
                 let handler = self.disconnect.as_mut().filter(|_| connected)?;
                 call("disconnect", || handler(handle.clone(), closed))

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use futures::task::AtomicWaker;
 
-use super::amount::Amount;
 use super::lock::{lock, wake as wake_task};
+use crate::amount::Amount;
 use crate::event::Event;
 use crate::packet::Message;
 

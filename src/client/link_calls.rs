@@ -13,6 +13,7 @@ use crate::batch::Batch;
 use crate::engine::{Call, Input, LinkId};
 use crate::error::Error;
 use crate::event::PeerClose;
+use crate::fence::Fence;
 use crate::packet::Packet;
 use crate::transport::{Activity, Link, PacketReceiver, PacketSender};
 
@@ -97,6 +98,7 @@ impl LinkCalls {
             link: self.id,
             received: self.activity.received().map(since),
             sent: self.activity.sent().map(since),
+            asked: self.activity.asked().map(since),
         }
     }
 
@@ -121,17 +123,26 @@ impl LinkCalls {
         })
     }
 
-    pub(super) fn poll_receiver(&mut self, log: &Log) -> Option<Input> {
+    /// `random` gives the key of a new link's fences.
+    pub(super) fn poll_receiver(
+        &mut self,
+        log: &Log,
+        random: impl FnOnce() -> u64,
+    ) -> Option<Input> {
         let link = self.id;
         if let Some(opened) = self.open.poll() {
             return Some(match opened {
                 Ok(opened) => {
-                    log.opened(self.transport, opened.sender.confirms());
+                    let confirms = opened.sender.confirms();
+                    log.opened(self.transport, confirms);
+                    let key = random();
                     self.sender.idle = Some(opened.sender);
                     self.receiver.idle = Some(opened.receiver);
                     Input::Opened {
                         link,
                         framing: opened.framing,
+                        confirms,
+                        key,
                     }
                 }
                 Err(error) => {
@@ -157,6 +168,13 @@ impl LinkCalls {
                 error,
             },
         })
+    }
+
+    /// The fence that was answered with what this input brings, if one was.
+    pub(super) fn answered_fence(&mut self, input: &Input) -> Option<Fence> {
+        let received = matches!(input, Input::Received { .. });
+        let receiver = self.receiver.idle.as_mut().filter(|_| received)?;
+        receiver.answered_fence()
     }
 
     /// What the server has said, if this is what comes of its having closed the connection.

@@ -57,6 +57,10 @@ impl Log {
         );
     }
 
+    pub(super) fn no_receipts(&self, error: &Error) {
+        tracing::warn!(target: TARGET, error = %error.report(), "no receipts");
+    }
+
     pub(super) fn upgraded(&self, transport: &'static str) {
         self.span.record("transport", transport);
         tracing::info!(target: TARGET, transport, "upgraded");

@@ -1,6 +1,5 @@
 //! The client: one session, from its user's calls to those of its transport.
 
-mod amount;
 mod async_builder;
 mod builder;
 mod driver;

@@ -247,6 +247,19 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.flush().await
     }
 
+    /// Waits until all that was accepted before is confirmed: see [`Receipts`](crate::Receipts).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Handle::confirm`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn confirm(&self) -> Result<(), Error> {
+        self.handle.confirm().await
+    }
+
     /// Closes the session, and waits for its end as [`wait`](Client::wait) does. What was accepted
     /// is flushed first; nothing more is accepted. That takes no longer than the close timeouts of
     /// [`Builder`](crate::Builder) allow; what [handlers](crate::handlers) have left to do comes behind it. What comes

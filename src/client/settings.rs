@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::amount::Amount;
+use crate::amount::Amount;
 use crate::engine::Config;
 use crate::error::Error;
 use crate::limits::{self, Limits};

@@ -9,10 +9,10 @@ use std::task::{Context, Poll, Waker};
 
 use futures::task::AtomicWaker;
 
-use super::amount::Amount;
 use super::inbox::{Audience, Inboxes};
 use super::lock::{lock, wake};
 use super::outbox::{Outbox, Parcel, Refusal};
+use crate::amount::Amount;
 use crate::engine::Acceptance;
 use crate::error::Error;
 use crate::event::{Closed, Connected, Ended, Event};
@@ -217,6 +217,16 @@ impl Shared {
 
     pub(crate) fn batch_left(&self, packets: &[Packet]) {
         self.outbox(|outbox| outbox.batch_left(packets));
+    }
+
+    pub(crate) fn confirmed(&self, count: u64) {
+        self.outbox(|outbox| outbox.confirmed(count));
+    }
+
+    /// There are no receipts any more.
+    pub(crate) fn no_receipts(&self, error: Error) {
+        self.outbox(|outbox| outbox.no_receipts(error.clone()));
+        self.inboxes.put(vec![Event::NoReceipts { error }]);
     }
 
     /// The session has ended, with what the engine gives back.

@@ -9,6 +9,7 @@ use super::driver::Driver;
 use super::handlers::{HandlerTask, Handlers};
 use super::inbox::{Audience, Reader, Side};
 use super::log::{self, Log};
+use super::outbox::Outbox;
 use super::server_url::ServerUrl;
 use super::session::Client;
 use super::settings::Settings;
@@ -16,7 +17,7 @@ use super::shared::Shared;
 use super::upgrade_memory::prefer_remembered;
 use crate::cookies::Jar;
 use crate::error::{Error, ErrorKind};
-use crate::limits::Limits;
+use crate::limits::{Limits, PACKETS_PER_POST};
 use crate::runtime::Runtime;
 use crate::transport::{Activity, OpenRequest, Transport};
 
@@ -64,6 +65,11 @@ pub(super) fn start<T: Transport, R: Runtime>(
         audience,
         handlers.hear_of_the_end(),
     ));
+    if settings.config.receipts.is_some() {
+        shared.outbox(Outbox::begin_receipts);
+        let most = &mut settings.config.packets_per_post;
+        *most = (*most).min(PACKETS_PER_POST);
+    }
     let span = log::span(&request);
     let driver = Driver::new(
         Arc::clone(&shared),

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::outbox::{FlushTicket, Parcel, Refusal, Ticket, closed_error};
+use super::outbox::{ConfirmTicket, FlushTicket, Parcel, Refusal, Ticket, closed_error};
 use super::shared::{Shared, State, TurnTicket};
 use crate::error::Error;
 
@@ -117,6 +117,44 @@ impl Drop for Flushing<'_> {
         if self.ticket.is_some() {
             let ticket = &mut self.ticket;
             self.shared.outbox(|outbox| outbox.cancel_flush(ticket));
+        }
+    }
+}
+
+/// Waits until all that was accepted before its first poll is confirmed.
+#[derive(Debug)]
+pub(super) struct Confirming<'a> {
+    shared: &'a Arc<Shared>,
+    ticket: Option<ConfirmTicket>,
+}
+
+impl<'a> Confirming<'a> {
+    pub(super) fn new(shared: &'a Arc<Shared>) -> Self {
+        Self {
+            shared,
+            ticket: None,
+        }
+    }
+}
+
+impl Future for Confirming<'_> {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let ticket = &mut this.ticket;
+        let confirmed = this
+            .shared
+            .outbox(|outbox| outbox.is_confirmed(ticket, cx.waker()));
+        confirmed.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Drop for Confirming<'_> {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            let ticket = &mut self.ticket;
+            self.shared.outbox(|outbox| outbox.cancel_confirm(ticket));
         }
     }
 }

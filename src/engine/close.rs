@@ -15,6 +15,10 @@ pub(super) struct Closing {
     started: Duration,
     progress: Duration,
     said_goodbye: bool,
+    /// The fence that goes along with the goodbye was sent, or there is none.
+    fenced: bool,
+    /// The goodbye waits no longer for what is not confirmed.
+    waited: bool,
 }
 
 impl Closing {
@@ -23,6 +27,8 @@ impl Closing {
             started: now,
             progress: now,
             said_goodbye: false,
+            fenced: false,
+            waited: false,
         }
     }
 
@@ -73,6 +79,9 @@ fn is_an_end_of_the_stream(error: &Error) -> bool {
     error.kind() == ErrorKind::Ended
 }
 
+/// This part of the close timeout is the goodbye's.
+const GOODBYE_PART: u32 = 5;
+
 /// A server that never stops talking can't keep the end from coming.
 const MAX_DRAIN_ROUNDS: u32 = 1024;
 
@@ -104,15 +113,53 @@ impl Engine {
         }
     }
 
-    pub(super) fn pump_goodbye(&mut self) {
+    pub(super) fn pump_goodbye(&mut self, now: Duration) {
+        let waits = self.settle_deadline().is_some();
         let Phase::Closing(closing) = &mut self.phase else {
             return;
         };
-        if !closing.said_goodbye && self.current.sending.is_none() && self.send_queue.is_empty() {
+        if closing.said_goodbye
+            || waits
+            || self.current.sending.is_some()
+            || !self.send_queue.is_empty()
+        {
+            return;
+        }
+        if !std::mem::replace(&mut closing.fenced, true) {
+            self.send_fence(now, true);
+            if self.current.sending.is_some() {
+                return;
+            }
+        }
+        if let Phase::Closing(closing) = &mut self.phase {
             closing.said_goodbye = true;
-            self.outputs.push_back(Output::Close {
-                link: self.current.id,
-            });
+        }
+        self.outputs.push_back(Output::Close {
+            link: self.current.id,
+        });
+    }
+
+    pub(super) fn settle_timeout(&mut self, now: Duration) {
+        let passed = self
+            .settle_deadline()
+            .is_some_and(|deadline| now >= deadline);
+        if let Phase::Closing(closing) = &mut self.phase {
+            closing.waited |= passed;
+        }
+    }
+
+    /// Until when the goodbye waits for what has left to be confirmed: some of the close timeout is left
+    /// for the goodbye itself.
+    pub(super) fn settle_deadline(&self) -> Option<Duration> {
+        match &self.phase {
+            Phase::Closing(closing)
+                if !closing.said_goodbye && !closing.waited && self.is_unsettled() =>
+            {
+                let timeout = self.config.close_timeout;
+                let goodbye = timeout.checked_div(GOODBYE_PART).unwrap_or_default();
+                Some(self.close_deadline(closing).saturating_sub(goodbye))
+            }
+            _ => None,
         }
     }
 

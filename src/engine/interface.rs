@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::send_queue::{Acceptance, Outgoing};
+use crate::amount::Amount;
 use crate::batch::Batch;
 use crate::error::Error;
 use crate::event::{Ended, Event, PeerClose};
+use crate::fence::Fence;
 use crate::limits;
 use crate::packet::{Handshake, Packet};
-use crate::transport::Framing;
+use crate::transport::{Confirms, Framing};
 
 /// What the engine is told to keep to.
 #[derive(Clone, Debug)]
@@ -33,6 +35,19 @@ pub(crate) struct Config {
     pub(crate) packets_per_post: usize,
     /// The most bytes of an open packet.
     pub(crate) handshake_size: usize,
+    /// Whether it is to be found out which messages have arrived, and how.
+    pub(crate) receipts: Option<ReceiptsConfig>,
+    /// Without receipts: whether fences ride along with the answers to pings and with the goodbye.
+    pub(crate) fences: bool,
+}
+
+/// How receipts are to be had.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReceiptsConfig {
+    /// The most that is handed to links and not confirmed.
+    pub(crate) window: Amount,
+    /// The session is not to live by a link that can't confirm.
+    pub(crate) required: bool,
 }
 
 impl Default for Config {
@@ -49,6 +64,8 @@ impl Default for Config {
             close_limit: limits::CLOSE_LIMIT,
             packets_per_post: limits::PACKETS_PER_POST,
             handshake_size: limits::HANDSHAKE_SIZE,
+            receipts: None,
+            fences: true,
         }
     }
 }
@@ -70,10 +87,17 @@ pub(crate) enum Call {
 /// What has happened.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
-    /// An `open` has returned a link.
-    Opened { link: LinkId, framing: Framing },
+    /// An `open` has returned a link, with what it can confirm. `key` is a random number, for its fences.
+    Opened {
+        link: LinkId,
+        framing: Framing,
+        confirms: Confirms,
+        key: u64,
+    },
     /// A `recv` has returned.
     Received { link: LinkId, packets: Vec<Packet> },
+    /// The other end has answered this fence. What was received with the answer follows.
+    FenceAnswered { link: LinkId, fence: Fence },
     /// The server has closed the connection, and said this. What came with it follows: packets with a
     /// close, or an error.
     PeerClose { link: LinkId, close: PeerClose },
@@ -82,6 +106,8 @@ pub(crate) enum Input {
         link: LinkId,
         received: Option<Duration>,
         sent: Option<Duration>,
+        /// When a poll left last.
+        asked: Option<Duration>,
     },
     /// A `send` has returned: the batch has left.
     Sent { link: LinkId },
@@ -130,6 +156,10 @@ pub(crate) enum Output {
     Accept(Acceptance),
     /// The batch has left: there is room for other messages.
     Left(Batch),
+    /// The next so many messages are confirmed.
+    Confirmed(u64),
+    /// There are no receipts any more, since this link can't confirm.
+    NoReceipts(Error),
     /// Tell the user.
     Tell(Vec<Event>),
     /// No further transport will be tried in this session, and this is why the last could not be gone over

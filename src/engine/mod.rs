@@ -5,11 +5,13 @@
 //! run is a list of inputs that can be printed and replayed.
 
 mod close;
+mod confirming;
 mod delivery;
 mod heartbeat;
 mod interface;
 mod opening;
 mod poll_spacing;
+mod receipts;
 mod send_queue;
 mod session;
 mod upgrade;
@@ -27,7 +29,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use interface::{Call, Config, Input, LinkId, Output};
+pub(crate) use interface::{Call, Config, Input, LinkId, Output, ReceiptsConfig};
 pub(crate) use send_queue::{Acceptance, Outgoing};
 
 use close::{Closing, Draining};
@@ -35,6 +37,7 @@ use delivery::Delivery;
 use heartbeat::Heartbeat;
 use opening::only_of_the_handshake;
 use poll_spacing::PollSpacing;
+use receipts::Receipts;
 use send_queue::{SendQueue, messages};
 use upgrade::Probe;
 
@@ -43,7 +46,7 @@ use crate::error::Error;
 use crate::event::{Ended, PeerClose, Reason};
 use crate::limits::Limit;
 use crate::packet::{Handshake, Message, Packet};
-use crate::transport::Framing;
+use crate::transport::{Confirms, Framing};
 
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -63,6 +66,7 @@ pub(crate) struct Engine {
     /// The transports still to be probed, as indices of `config.transports`.
     candidates: VecDeque<usize>,
     send_queue: SendQueue,
+    receipts: Receipts,
     /// What the server said when it closed the connection of the session's link.
     peer_close: Option<PeerClose>,
     /// What was in the batch whose call failed.
@@ -109,13 +113,19 @@ struct Link {
     transport: usize,
     /// `None` while `open` runs.
     framing: Option<Framing>,
+    confirms: Confirms,
+    /// For its fences.
+    key: u64,
     receiving: bool,
     sending: Option<Sending>,
+    /// A fence was answered, so that the `recv` may have brought no packet.
+    answered_fence: bool,
 }
 
 #[derive(Debug)]
 struct Sending {
     batch: Batch,
+    begun: Duration,
     /// When something of it left last.
     progress: Duration,
 }
@@ -126,8 +136,11 @@ impl Link {
             id,
             transport,
             framing: None,
+            confirms: Confirms::Never,
+            key: 0,
             receiving: false,
             sending: None,
+            answered_fence: false,
         }
     }
 
@@ -141,6 +154,7 @@ impl Engine {
     pub(crate) fn new(config: Config, now: Duration) -> Self {
         let mut engine = Self {
             send_queue: SendQueue::new(config.packets_per_post),
+            receipts: Receipts::new(config.receipts, config.fences),
             config,
             phase: Phase::Closed,
             current: Link::new(LinkId(0), 0),
@@ -174,8 +188,14 @@ impl Engine {
             return;
         }
         match input {
-            Input::Opened { link, framing } => self.opened(link, framing, now),
+            Input::Opened {
+                link,
+                framing,
+                confirms,
+                key,
+            } => self.opened(now, link, framing, confirms, key),
             Input::Received { link, packets } => self.received(now, link, packets),
+            Input::FenceAnswered { link, fence } => self.fence_answered(now, link, fence),
             Input::PeerClose { link, close } => {
                 if link == self.current.id {
                     self.peer_close = Some(close);
@@ -185,7 +205,13 @@ impl Engine {
                 link,
                 received,
                 sent,
-            } => self.active(link, received, sent),
+                asked,
+            } => {
+                if let Some(at) = asked.filter(|_| link == self.current.id) {
+                    self.receipts.poll_left(at);
+                }
+                self.active(link, received, sent);
+            }
             Input::Sent { link } => self.sent(now, link),
             Input::SaidGoodbye { link, answered } => self.said_goodbye(link, answered),
             Input::Failed { link, call, error } => self.failed(now, link, call, error),
@@ -221,7 +247,7 @@ impl Engine {
         self.pump_send(now);
         self.pump_upgrade(now);
         self.pump_receive(now);
-        self.pump_goodbye();
+        self.pump_goodbye(now);
     }
 
     /// The earliest time at which something is due.
@@ -244,7 +270,10 @@ impl Engine {
         let probe = self.probe.as_ref().map(Probe::deadline);
         let sending = self.send_deadline();
         let poll = self.poll_due();
-        [phase, self.heartbeat.deadline(), probe, sending, poll]
+        let settled = self.receipts.deadline();
+        let goodbye = self.settle_deadline();
+        let heartbeat = self.heartbeat.deadline();
+        [phase, heartbeat, probe, sending, poll, settled, goodbye]
             .into_iter()
             .flatten()
             .min()
@@ -274,6 +303,9 @@ impl Engine {
         if self.send_deadline().is_some_and(|deadline| now >= deadline) {
             return self.send_failed(now, self.send_timeout());
         }
+        let confirmed = self.receipts.settle(now);
+        self.confirmed(confirmed);
+        self.settle_timeout(now);
         self.upgrade_timeout(now);
     }
 
@@ -291,15 +323,27 @@ impl Engine {
             .unwrap_or_default()
     }
 
-    fn opened(&mut self, link: LinkId, framing: Framing, now: Duration) {
+    fn opened(
+        &mut self,
+        now: Duration,
+        link: LinkId,
+        framing: Framing,
+        confirms: Confirms,
+        key: u64,
+    ) {
         if self.is_probe(link) {
-            return self.probe_opened(now, framing);
+            return self.probe_opened(now, framing, confirms, key);
         }
         if link == self.current.id
             && matches!(self.phase, Phase::Opening { .. })
             && self.current.framing.is_none()
         {
+            if confirms == Confirms::Never && self.receipts.are_required() {
+                let error = self.unsupported(self.current.transport);
+                return self.opening_failed(now, Call::Open, error);
+            }
             self.current.framing = Some(framing);
+            (self.current.confirms, self.current.key) = (confirms, key);
             self.current.receiving = true;
             self.outputs.push_back(Output::Receive { link });
         }
@@ -316,6 +360,10 @@ impl Engine {
             return;
         }
         self.current.receiving = false;
+        if packets.is_empty() && self.current.answered_fence {
+            return self.current.answered_fence = false;
+        }
+        self.current.answered_fence = false;
         match self.phase {
             Phase::Opening { .. } => self.opening_received(now, packets),
             Phase::Open | Phase::Closing(_) => self.session_received(now, packets),
@@ -349,6 +397,9 @@ impl Engine {
             return;
         }
         if let Some(sending) = self.current.sending.take() {
+            let covers = self.send_queue.handed_whole();
+            self.receipts
+                .left(now, sending.begun, &sending.batch, covers);
             self.outputs.push_back(Output::Left(sending.batch));
         }
         if let Phase::Closing(closing) = &mut self.phase {
@@ -404,13 +455,9 @@ impl Engine {
         self.outputs.push_back(Output::Drop {
             link: self.current.id,
         });
-        let (uncertain, unsent) = self.abandon();
-        self.outputs.push_back(Output::Closed(Ended {
-            answered: answered && matches!(reason, Reason::Client),
-            reason,
-            uncertain,
-            unsent,
-        }));
+        let answered = answered && matches!(reason, Reason::Client);
+        let ended = self.account(reason, answered);
+        self.outputs.push_back(Output::Closed(ended));
     }
 
     /// Ends the session here and now, whatever it was about to do. Gives what it had still to say, the
@@ -422,13 +469,24 @@ impl Engine {
         std::mem::take(&mut self.outputs)
     }
 
-    /// Which messages may have arrived, and which have not left.
-    fn abandon(&mut self) -> (Vec<Message>, Vec<Message>) {
+    /// What has become of every message.
+    fn account(&mut self, reason: Reason, answered: bool) -> Ended {
         self.phase = Phase::Closed;
         let mut uncertain = std::mem::take(&mut self.uncertain);
         if let Some(sending) = self.current.sending.take() {
             uncertain.extend(messages(sending.batch.into_packets()));
         }
-        (uncertain, messages(self.send_queue.take()).collect())
+        let confirmed = self.receipts.confirmed();
+        let under_way = u64::try_from(uncertain.len()).unwrap_or(u64::MAX);
+        let left = self.send_queue.handed().saturating_sub(under_way);
+        Ended {
+            answered,
+            reason,
+            confirmed,
+            unconfirmed_count: left.saturating_sub(confirmed),
+            unconfirmed: self.receipts.take_kept(),
+            uncertain,
+            unsent: messages(self.send_queue.take()).collect(),
+        }
     }
 }

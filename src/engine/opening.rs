@@ -93,6 +93,7 @@ impl Engine {
                 transport,
             })]));
         self.upgrades = Upgrades::Tried(None);
+        self.use_link();
         if packets.len() > 0 {
             self.take_in(packets.collect());
         }

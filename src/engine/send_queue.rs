@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use crate::amount::Amount;
 use crate::codec::{SEPARATOR, payload_len};
 use crate::error::{Error, ErrorKind};
 use crate::limits::UNTOLD_MAX_PAYLOAD;
@@ -114,10 +115,18 @@ impl FromIterator<Packet> for Outgoing {
     }
 }
 
+/// How much the next batch may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) left: Amount,
+    /// There is as much room as there ever is, so that a single message or group that is longer passes.
+    pub(super) is_whole: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct SendQueue {
     queue: VecDeque<Packet>,
-    /// The groups of which something is in the queue. Places count all messages there ever were.
+    /// The groups, until [`forget_groups`](Self::forget_groups). Places count all messages there ever were.
     groups: VecDeque<Range<u64>>,
     /// The place of the first message in the queue.
     first: u64,
@@ -178,12 +187,47 @@ impl SendQueue {
 
     /// All messages, which will not be sent.
     pub(super) fn take(&mut self) -> VecDeque<Packet> {
-        self.groups.clear();
         std::mem::take(&mut self.queue)
     }
 
+    /// How many messages were handed over.
+    #[inline]
+    pub(super) fn handed(&self) -> u64 {
+        self.first
+    }
+
+    /// The same without the beginning of a group whose end waits.
+    pub(super) fn handed_whole(&self) -> u64 {
+        self.group_around(self.first)
+            .map_or(self.first, |group| group.start)
+    }
+
+    /// The groups that were not forgotten, by their places.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &Range<u64>> {
+        self.groups.iter()
+    }
+
+    /// Forgets the groups that end before this place.
+    pub(super) fn forget_groups(&mut self, place: u64) {
+        while self.groups.front().is_some_and(|group| group.end <= place) {
+            self.groups.pop_front();
+        }
+    }
+
+    /// The first group that ends behind this place.
+    fn group_behind(&self, place: u64) -> Option<&Range<u64>> {
+        let index = self.groups.partition_point(|group| group.end <= place);
+        self.groups.get(index)
+    }
+
+    /// The group that would be cut here.
+    fn group_around(&self, place: u64) -> Option<&Range<u64>> {
+        self.group_behind(place)
+            .filter(|group| group.start < place && place < group.end)
+    }
+
     /// The packets of the next exchange: the pong first, then as many messages as fit.
-    pub(super) fn next_batch(&mut self) -> Option<Vec<Packet>> {
+    pub(super) fn next_batch(&mut self, room: Option<Room>) -> Option<Vec<Packet>> {
         let pong = self.pong.take();
         let pongs = usize::from(pong.is_some());
         if let Some(data) = pong {
@@ -193,10 +237,13 @@ impl SendQueue {
             Framing::Payloads => self.count_payload(),
             Framing::Frames => self.count_frames(),
         };
-        if length == 0 {
+        let mut messages = length.saturating_sub(pongs);
+        if let Some(room) = room {
+            messages = self.count_within(room, messages, pongs);
+        }
+        if messages == 0 && pongs == 0 {
             return None;
         }
-        let mut messages = length.saturating_sub(pongs);
         if !self.groups.is_empty() {
             messages = self.keep_together(messages);
         }
@@ -210,24 +257,45 @@ impl SendQueue {
     }
 
     /// Of so many messages that would make the next batch, those before a group that would be cut. A
-    /// group that is the first of a batch and too long for it is cut all the same. Forgets the groups
-    /// that are gone with this batch.
-    fn keep_together(&mut self, messages: usize) -> usize {
-        let mut end = self.first.saturating_add(count(messages));
-        if self.acceptance.framing == Framing::Frames
-            && let Some(cut) = self
-                .groups
-                .iter()
-                .take_while(|group| group.start < end)
-                .find(|group| end < group.end)
-            && self.first < cut.start
-        {
-            end = cut.start;
+    /// group that is the first of a batch and too long for it is cut all the same.
+    fn keep_together(&self, messages: usize) -> usize {
+        let end = self.first.saturating_add(count(messages));
+        match self.group_around(end) {
+            Some(cut) if self.acceptance.framing == Framing::Frames && self.first < cut.start => {
+                usize::try_from(cut.start.saturating_sub(self.first)).unwrap_or(messages)
+            }
+            _ => messages,
         }
-        while self.groups.front().is_some_and(|group| group.end <= end) {
-            self.groups.pop_front();
+    }
+
+    /// Of so many messages behind the pong, those for which there is room. A group that has begun goes on,
+    /// since nothing of it is confirmed before all of it is; one that has not begins where there is room
+    /// for all of it.
+    fn count_within(&self, room: Room, messages: usize, pongs: usize) -> usize {
+        let mut used = Amount::default();
+        let mut taken = 0_usize;
+        while taken < messages {
+            let place = self.first.saturating_add(count(taken));
+            let group = self
+                .group_behind(place)
+                .filter(|group| group.start <= place);
+            let rest = group.map_or(1, |group| {
+                usize::try_from(group.end.saturating_sub(place)).unwrap_or(usize::MAX)
+            });
+            let has_begun = group.is_some_and(|group| group.start < place);
+            if !has_begun {
+                let at = taken.saturating_add(pongs);
+                for packet in self.queue.iter().skip(at).take(rest) {
+                    used = used.plus(size(packet));
+                }
+                let alone = taken == 0 && room.is_whole;
+                if !(alone || used.fits_in(room.left)) {
+                    break;
+                }
+            }
+            taken = taken.saturating_add(rest);
         }
-        usize::try_from(end.saturating_sub(self.first)).unwrap_or(messages)
+        taken.min(messages)
     }
 
     /// How many packets fit in one payload, by exact size, and at least one: a message that can't
@@ -265,6 +333,17 @@ impl SendQueue {
             count = count.saturating_add(1);
         }
         count
+    }
+}
+
+/// How much of the user's a packet holds.
+pub(super) fn size(packet: &Packet) -> Amount {
+    match packet {
+        Packet::Message(message) => Amount {
+            messages: 1,
+            bytes: message.len(),
+        },
+        _ => Amount::default(),
     }
 }
 

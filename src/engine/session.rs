@@ -16,6 +16,22 @@ const MAX_PING: usize = 125;
 impl Engine {
     pub(super) fn session_received(&mut self, now: Duration, packets: Vec<Packet>) {
         self.heartbeat.life(now);
+        let confirmed = self.receipts.poll_ended(&packets);
+        self.confirmed(confirmed);
+        if self.receipts.fences_are_ignored(now, self.ping_timeout()) {
+            let error = Error::new(
+                ErrorKind::Unsupported,
+                "the server does not answer websocket pings, so nothing can be confirmed",
+            );
+            if self.receipts.are_required() {
+                self.take_in(packets);
+                if !matches!(self.phase, Phase::Closed) {
+                    self.end(Reason::Transport(error));
+                }
+                return;
+            }
+            self.no_receipts(error);
+        }
         let only_noops = packets.iter().all(|packet| *packet == Packet::Noop);
         self.poll_spacing.polled(
             now,
@@ -71,6 +87,7 @@ impl Engine {
         }
         if self.may_receive() && self.poll_spacing.is_due(now) {
             self.current.receiving = true;
+            self.receipts.poll_begins(now);
             self.heartbeat.resume(now);
             self.outputs.push_back(Output::Receive {
                 link: self.current.id,
@@ -88,7 +105,7 @@ impl Engine {
             // A close reads on, so that the server is not stopped by a full pipe. On polling a GET
             // serves only to keep the session alive while there is something to flush.
             Phase::Closing(closing) if payloads => {
-                !closing.said_goodbye() && self.current.sending.is_some()
+                !closing.said_goodbye() && (self.current.sending.is_some() || self.is_unsettled())
             }
             Phase::Closing(_) => true,
             _ => false,
@@ -113,17 +130,48 @@ impl Engine {
         {
             return;
         }
-        if let Some(packets) = self.send_queue.next_batch() {
+        let batch = self.send_queue.next_batch(self.receipts.room());
+        let handed = self.send_queue.handed();
+        if let Some(packets) = batch {
+            if self.receipts.are_on() {
+                self.receipts.hand_over(&packets);
+            } else {
+                self.send_queue.forget_groups(handed);
+            }
             // The answer comes by the poll.
             self.poll_spacing.end_pause();
-            self.send_on_current(now, Batch::from(packets));
+            let rides = matches!(packets.first(), Some(Packet::Pong(_)));
+            let batch = Batch::from(packets);
+            self.send_with_fence(now, batch, rides);
+        } else if self.receipts.are_on() {
+            self.send_fence(now, false);
         }
+    }
+
+    /// Sends a fence alone, if one is due. No message waits, or none that the window lets pass.
+    pub(super) fn send_fence(&mut self, now: Duration, rides: bool) {
+        let covers = self.send_queue.handed_whole();
+        if let Some(fence) = self.receipts.fence(covers, true, rides) {
+            self.send_on_current(now, Batch::from(Vec::new()).with_fence(fence));
+        }
+    }
+
+    /// Sends a batch, with a fence behind it if one is due.
+    pub(super) fn send_with_fence(&mut self, now: Duration, batch: Batch, rides: bool) {
+        let idle = self.send_queue.is_empty();
+        let covers = self.send_queue.handed_whole();
+        let batch = match self.receipts.fence(covers, idle, rides) {
+            Some(fence) => batch.with_fence(fence),
+            None => batch,
+        };
+        self.send_on_current(now, batch);
     }
 
     pub(super) fn send_on_current(&mut self, now: Duration, batch: Batch) {
         let link = self.current.id;
         self.current.sending = Some(Sending {
             batch: batch.clone(),
+            begun: now,
             progress: now,
         });
         self.outputs.push_back(Output::Send { link, batch });

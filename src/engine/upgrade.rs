@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::limits::Limit;
 use crate::packet::{Packet, Text};
-use crate::transport::Framing;
+use crate::transport::{Confirms, Framing};
 
 #[derive(Debug)]
 pub(super) struct Probe {
@@ -70,17 +70,29 @@ impl Engine {
         self.probe.as_ref().is_some_and(|probe| probe.answered)
     }
 
-    pub(super) fn probe_opened(&mut self, now: Duration, framing: Framing) {
+    pub(super) fn probe_opened(
+        &mut self,
+        now: Duration,
+        framing: Framing,
+        confirms: Confirms,
+        key: u64,
+    ) {
         let Some(probe) = &mut self.probe else { return };
         if probe.link.framing.is_some() {
             return;
         }
+        if confirms == Confirms::Never && self.receipts.are_required() {
+            let transport = probe.link.transport;
+            return self.probe_failed(now, self.unsupported(transport));
+        }
+        (probe.link.confirms, probe.link.key) = (confirms, key);
         let link = probe.link.id;
         let batch = Batch::from(vec![Packet::Ping(Text::from_static("probe"))]);
         probe.link.framing = Some(framing);
         probe.link.receiving = true;
         probe.link.sending = Some(Sending {
             batch: batch.clone(),
+            begun: now,
             progress: now,
         });
         self.outputs.push_back(Output::Send { link, batch });
@@ -199,7 +211,8 @@ impl Engine {
             .as_ref()
             .and_then(|handshake| handshake.max_payload);
         let framing = self.current.framing.unwrap_or(Framing::Frames);
-        self.send_on_current(now, Batch::from(vec![Packet::Upgrade]));
+        self.use_link();
+        self.send_with_fence(now, Batch::from(vec![Packet::Upgrade]), false);
         // Its goodbye would end the session.
         self.outputs.push_back(Output::Drop { link: old.id });
         self.accept(Acceptance::new(framing, max_payload));

@@ -102,7 +102,6 @@ impl<W> Flushes<W> {
         woken.extend(std::mem::take(&mut self.waiting).into_values());
     }
 
-    #[cfg(any(test, fuzzing))]
     pub(super) fn accepted(&self) -> u64 {
         self.accepted
     }

@@ -20,6 +20,7 @@
 //! - The outbox therefore holds at most its capacity (or a single larger message or group, which is
 //!   let in alone), plus one message for each sink that was told it is ready.
 
+mod confirmations;
 mod flushes;
 mod parcel;
 mod refusal;
@@ -27,17 +28,19 @@ mod room;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use confirmations::ConfirmTicket;
 pub(crate) use flushes::{FlushTicket, SinkFlush};
 pub(crate) use parcel::Parcel;
 pub(crate) use refusal::{Refusal, closed_error};
 pub(crate) use room::{Seat, Ticket};
 
+use confirmations::Confirmations;
 use flushes::Flushes;
 use room::{PROMISED, Room};
 
-use super::amount::Amount;
+use crate::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::event::{Closed, Ended};
 use crate::packet::{Message, Packet};
 
@@ -50,6 +53,7 @@ pub(crate) struct Outbox<W> {
     queue: Outgoing,
     room: Room<W>,
     flushes: Flushes<W>,
+    confirmations: Confirmations<W>,
     /// Tasks to wake once the lock is released.
     woken: Vec<W>,
     /// Wakers that are no longer needed, to drop once the lock is released.
@@ -73,6 +77,7 @@ impl<W: Clone> Outbox<W> {
             queue: Outgoing::default(),
             room: Room::new(capacity),
             flushes: Flushes::new(),
+            confirmations: Confirmations::new(),
             woken: Vec::new(),
             retired: Vec::new(),
             wants_driver: false,
@@ -293,6 +298,42 @@ impl<W: Clone> Outbox<W> {
         self.cancel_flush(&mut flush.ticket);
     }
 
+    // Receipts.
+
+    /// There are receipts, until [`no_receipts`](Self::no_receipts).
+    pub(crate) fn begin_receipts(&mut self) {
+        self.confirmations.begin();
+    }
+
+    pub(crate) fn no_receipts(&mut self, error: Error) {
+        self.confirmations.end(error, &mut self.woken);
+    }
+
+    /// The next so many messages are confirmed.
+    pub(crate) fn confirmed(&mut self, count: u64) {
+        self.confirmations.confirm(count, &mut self.woken);
+    }
+
+    /// Whether every message that was accepted before the call began is confirmed, or why it is not.
+    /// `None` if neither is known yet; the waker is called when it is.
+    pub(crate) fn is_confirmed(
+        &mut self,
+        ticket: &mut Option<ConfirmTicket>,
+        waker: &W,
+    ) -> Option<Result<(), Error>> {
+        let accepted = self.flushes.accepted();
+        let is_closed = self.closed().is_some();
+        let (outcome, last) =
+            self.confirmations
+                .is_confirmed(ticket, accepted, is_closed, waker.clone());
+        self.retired.extend(last);
+        outcome
+    }
+
+    pub(crate) fn cancel_confirm(&mut self, ticket: &mut Option<ConfirmTicket>) {
+        self.retired.extend(self.confirmations.cancel(ticket));
+    }
+
     // The session.
 
     /// From now on nothing is accepted. What was accepted is still sent.
@@ -369,6 +410,7 @@ impl<W: Clone> Outbox<W> {
         self.stage = Stage::Closed(closed.clone());
         self.room.dismiss(&mut self.woken);
         self.flushes.dismiss(&mut self.woken);
+        self.confirmations.dismiss(&mut self.woken);
         Some(closed)
     }
 

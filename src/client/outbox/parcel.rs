@@ -1,6 +1,6 @@
 //! What a sender hands to the outbox: a message or a group of messages.
 
-use crate::client::amount::Amount;
+use crate::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
 use crate::error::Error;
 use crate::packet::Message;

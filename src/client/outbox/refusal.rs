@@ -1,6 +1,6 @@
 //! Why the outbox did not accept a message, and the errors that tell it to the user.
 
-use crate::client::amount::Amount;
+use crate::amount::Amount;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Closed, PeerClose, Reason};
 use crate::limits::Limit;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::client::amount::Amount;
+use crate::amount::Amount;
 
 #[derive(Debug)]
 pub(super) struct Room<W> {

@@ -45,11 +45,11 @@ use transport::{Call, ModelTransport, Planned};
 use users::User;
 use waker::Flag;
 
-use super::amount::Amount;
 use super::builder::Builder;
 use super::handle::Handle;
 use super::outbox::Audit;
 use super::session::Client;
+use crate::amount::Amount;
 use crate::limits::Capacity;
 use crate::packet::Message;
 

@@ -18,12 +18,20 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::test_engine::{TestEngine, config, text};
 use super::*;
+use crate::amount::Amount;
 use crate::codec::payload_len;
 use crate::error::ErrorKind;
 use crate::event::Event;
+use crate::fence::Fence;
 use crate::packet::Text;
 
 const MAX_PAYLOAD: usize = 60;
+
+/// That of receipts.
+const WINDOW: Amount = Amount {
+    messages: 12,
+    bytes: 60,
+};
 
 /// The calls that run on one link.
 #[derive(Debug, Default)]
@@ -34,9 +42,19 @@ struct Calls {
     closing: bool,
     transport: &'static str,
     framing: Option<Framing>,
+    /// The fences that were sent and not answered.
+    fences: VecDeque<Fence>,
 }
 
 impl Calls {
+    fn confirms(&self) -> Confirms {
+        match self.transport {
+            "polling" => Confirms::ByPoll,
+            "websocket" => Confirms::ByFence,
+            _ => Confirms::Never,
+        }
+    }
+
     /// How the link will carry packets: only polling makes payloads.
     fn framing_to_be(&self) -> Framing {
         match self.transport {
@@ -64,7 +82,9 @@ struct Model {
     /// What came on the session's link while it was that, and is to be delivered.
     arrived: Vec<String>,
     delivered: Vec<String>,
-    end: Option<(Reason, Vec<Message>, Vec<Message>)>,
+    confirmed: usize,
+    no_receipts: bool,
+    end: Option<Ended>,
     acceptance: Option<Acceptance>,
     numbers: u32,
     upgrades_over: bool,
@@ -100,6 +120,11 @@ impl Model {
         let config = Config {
             upgrade: choice & 4 == 0,
             fall_back: choice & 8 == 0,
+            receipts: (choice & 32 != 0).then_some(ReceiptsConfig {
+                window: WINDOW,
+                required: choice & 64 != 0,
+            }),
+            fences: choice & 64 == 0,
             ..config(transports)
         };
         let mut model = Self {
@@ -115,6 +140,8 @@ impl Model {
             left: Vec::new(),
             arrived: Vec::new(),
             delivered: Vec::new(),
+            confirmed: 0,
+            no_receipts: false,
             end: None,
             acceptance: None,
             numbers: 0,
@@ -143,14 +170,21 @@ impl Model {
     }
 
     fn check_the_end(&self) {
-        let Some((_, uncertain, unsent)) = &self.end else {
+        let Some(ended) = &self.end else {
             return;
         };
         assert!(self.links.is_empty(), "links are left behind");
         let mut all = self.left.clone();
-        all.extend(labels(uncertain));
-        all.extend(labels(unsent));
+        all.extend(labels(&ended.uncertain));
+        all.extend(labels(&ended.unsent));
         assert_eq!(all, self.accepted, "accepted = left ++ uncertain ++ unsent");
+        let confirmed = usize::try_from(ended.confirmed).unwrap();
+        let unconfirmed = usize::try_from(ended.unconfirmed_count).unwrap();
+        assert_eq!(confirmed + unconfirmed, self.left.len());
+        if self.engine.inner.config.receipts.is_some() && !self.no_receipts {
+            assert_eq!(confirmed, self.confirmed, "each is told");
+            assert_eq!(labels(&ended.unconfirmed), self.left[confirmed..]);
+        }
         assert_eq!(self.delivered, self.arrived, "delivered = arrived");
         assert!(self.engine.wait.is_none());
     }

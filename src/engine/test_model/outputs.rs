@@ -15,7 +15,10 @@ impl Model {
                     redirect: _,
                 } => self.call_open(link, transport, sid.is_some()),
                 Output::Receive { link } => self.call_receive(link),
-                Output::Send { link, batch } => self.call_send(link, batch.to_vec()),
+                Output::Send { link, batch } => {
+                    self.call_send(link, &batch);
+                    self.check_window();
+                }
                 Output::Close { link } => self.call_close(link),
                 Output::Drain { link } => assert!(self.link(link).receiving),
                 Output::Drop { link } => {
@@ -27,9 +30,12 @@ impl Model {
                 Output::UpgradeIsOver(_) => self.end_upgrades(),
                 Output::Left(batch) => self.left.extend(batch_labels(&batch.into_packets())),
                 Output::Tell(events) => events.into_iter().for_each(|event| self.hear(event)),
-                Output::Closed(ended) => {
-                    self.end = Some((ended.reason, ended.uncertain, ended.unsent));
+                Output::Confirmed(count) => self.confirmed += usize::try_from(count).unwrap(),
+                Output::NoReceipts(_) => {
+                    assert!(!self.no_receipts, "it comes once");
+                    self.no_receipts = true;
                 }
+                Output::Closed(ended) => self.end = Some(ended),
                 Output::Wait(_) => unreachable!(),
             }
         }
@@ -68,13 +74,37 @@ impl Model {
         calls.receiving = true;
     }
 
-    fn call_send(&mut self, link: LinkId, packets: Vec<Packet>) {
+    /// No more is under way than the window holds, or a single message.
+    fn check_window(&self) {
+        if self.engine.inner.config.receipts.is_none() || self.no_receipts {
+            return;
+        }
+        let mut under_way = self.left.clone();
+        if let Some(packets) = &self.links[&self.session].sending {
+            under_way.extend(batch_labels(packets));
+        }
+        let under_way = &under_way[self.confirmed..];
+        let bytes = under_way.iter().map(String::len).sum::<usize>();
+        assert!(
+            under_way.len() <= 1 || (under_way.len() <= WINDOW.messages && bytes <= WINDOW.bytes)
+        );
+    }
+
+    fn call_send(&mut self, link: LinkId, batch: &Batch) {
+        let packets = batch.to_vec();
         let calls = self.link(link);
         assert!(
             !calls.opening && calls.sending.is_none() && !calls.closing,
             "two send calls on {link:?}"
         );
-        assert!(!packets.is_empty());
+        assert!(!batch.is_empty() || batch.fence().is_some());
+        if let Some(fence) = batch.fence() {
+            let calls = self.link(link);
+            assert_eq!(calls.confirms(), Confirms::ByFence);
+            calls.fences.push_back(*fence);
+            assert!(calls.fences.len() <= 8);
+        }
+        let calls = self.link(link);
         if calls.framing == Some(Framing::Payloads) {
             self.check_payload(&packets);
         }

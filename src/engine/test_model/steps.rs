@@ -17,6 +17,9 @@ impl Model {
         match choice % 16 {
             _ if draining => self.drain(detail < 8),
             0..=2 if calls.opening => self.end_open(link, detail < 14),
+            0..=1 if calls.receiving && !calls.fences.is_empty() => {
+                self.answer_fence(link, detail);
+            }
             0..=5 if calls.receiving => self.end_receive(link, choice),
             6..=8 if calls.sending.is_some() => self.end_send(link, detail < 15),
             6..=8 if calls.closing => {
@@ -80,10 +83,29 @@ impl Model {
         calls.opening = false;
         if well {
             let framing = calls.framing_to_be();
+            let confirms = calls.confirms();
             calls.framing = Some(framing);
-            self.tell(Input::Opened { link, framing });
+            self.tell(Input::Opened {
+                link,
+                framing,
+                confirms,
+                key: link.0,
+            });
         } else {
             self.fail(link, Call::Open);
+        }
+    }
+
+    /// The other end answers one of the fences, and thereby those before it.
+    fn answer_fence(&mut self, link: LinkId, detail: u32) {
+        let calls = self.link(link);
+        let at = detail as usize % calls.fences.len();
+        let fence = calls.fences.drain(..=at).next_back().unwrap();
+        calls.receiving = false;
+        self.tell(Input::FenceAnswered { link, fence });
+        if self.end.is_none() {
+            let packets = Vec::new();
+            self.tell(Input::Received { link, packets });
         }
     }
 
@@ -131,6 +153,7 @@ impl Model {
         let at = self.engine.now.saturating_sub(earlier);
         self.tell(Input::Active {
             link,
+            asked: None,
             received: detail.is_multiple_of(2).then_some(at),
             sent: (detail % 4 < 2).then_some(at),
         });
@@ -168,6 +191,8 @@ impl Model {
             1 => Input::Opened {
                 link,
                 framing: Framing::Frames,
+                confirms: Confirms::Never,
+                key: 0,
             },
             2 => Input::Sent { link },
             3 => Input::SaidGoodbye {

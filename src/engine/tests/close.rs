@@ -311,6 +311,7 @@ fn bytes_that_leave_are_progress_of_a_close() {
     engine.now = 4 * SECOND;
     engine.on(Input::Active {
         link: LinkId(0),
+        asked: None,
         received: None,
         sent: Some(4 * SECOND),
     });

@@ -24,6 +24,7 @@ fn every_packet_is_life_and_so_are_bytes_by_the_time_they_came() {
     engine.now = 50 * SECOND;
     engine.on(Input::Active {
         link: LinkId(0),
+        asked: None,
         received: Some(20 * SECOND),
         sent: None,
     });
@@ -34,6 +35,7 @@ fn every_packet_is_life_and_so_are_bytes_by_the_time_they_came() {
     );
     engine.on(Input::Active {
         link: LinkId(0),
+        asked: None,
         received: Some(15 * SECOND),
         sent: None,
     });
@@ -72,6 +74,7 @@ fn a_batch_without_progress_fails() {
     engine.now = 9 * SECOND;
     engine.on(Input::Active {
         link: LinkId(0),
+        asked: None,
         received: None,
         sent: Some(8 * SECOND),
     });

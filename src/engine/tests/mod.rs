@@ -8,6 +8,7 @@ mod fall_back;
 mod handshake;
 mod heartbeat;
 mod polling;
+mod receipts;
 mod redirects;
 mod upgrade;
 
@@ -62,6 +63,7 @@ fn show_event(event: &Event) -> String {
         Event::UpgradeFailed { transport, error } => {
             format!("not upgraded {transport}: {}", error.report())
         }
+        Event::NoReceipts { .. } => unreachable!("the engine tells it as an output"),
         Event::Closed(closed) => format!("{closed:?}"),
     }
 }
@@ -82,7 +84,20 @@ fn show(output: &Output) -> String {
             format!("open {} {transport}{sid}{at}", link.0)
         }
         Output::Receive { link } => format!("recv {}", link.0),
-        Output::Send { link, batch } => format!("send {} {}", link.0, wire(&batch.to_vec())),
+        Output::Send { link, batch } => {
+            let fence = batch
+                .fence()
+                .map_or(String::new(), |fence| format!("{fence:?}"));
+            let packets = wire(&batch.to_vec());
+            let space = if packets.is_empty() || fence.is_empty() {
+                ""
+            } else {
+                " "
+            };
+            format!("send {} {packets}{space}{fence}", link.0)
+        }
+        Output::Confirmed(count) => format!("confirmed {count}"),
+        Output::NoReceipts(error) => format!("no receipts: {}", error.report()),
         Output::Close { link } => format!("close {}", link.0),
         Output::Drain { link } => format!("drain {}", link.0),
         Output::Drop { link } => format!("drop {}", link.0),
@@ -95,9 +110,22 @@ fn show(output: &Output) -> String {
         Output::Closed(Ended {
             reason,
             answered,
+            confirmed,
+            unconfirmed_count,
+            unconfirmed,
             uncertain,
             unsent,
         }) => {
+            // Named where there are receipts or fences alone.
+            let kept = match (confirmed, unconfirmed.is_empty()) {
+                (0, true) => String::new(),
+                (confirmed, true) => {
+                    format!("confirmed {confirmed} unconfirmed {unconfirmed_count} ")
+                }
+                (confirmed, false) => {
+                    format!("confirmed {confirmed} unconfirmed {} ", list(unconfirmed))
+                }
+            };
             let reason = match reason {
                 Reason::Client if !answered => "Client without an answer".to_owned(),
                 Reason::Transport(error) => {
@@ -108,7 +136,7 @@ fn show(output: &Output) -> String {
                 other => format!("{other:?}"),
             };
             format!(
-                "closed {reason} uncertain {} unsent {}",
+                "closed {reason} {kept}uncertain {} unsent {}",
                 list(uncertain),
                 list(unsent)
             )
@@ -142,9 +170,16 @@ impl TestEngine {
     }
 
     fn opened(&mut self, link: u64, framing: Framing) -> Vec<String> {
+        self.opened_as(link, framing, Confirms::Never)
+    }
+
+    /// A link that confirms like this; its fences have the key 7.
+    fn opened_as(&mut self, link: u64, framing: Framing, confirms: Confirms) -> Vec<String> {
         self.on(Input::Opened {
             link: LinkId(link),
             framing,
+            confirms,
+            key: 7,
         })
     }
 

@@ -103,10 +103,9 @@ fn the_end_accounts_for_everything_once() {
     let mut flush = None;
     assert!(outbox.is_flushed(&mut flush, &"flushes").is_none());
     let closed = outbox.end(Ended {
-        reason: Reason::Server { close: None },
-        answered: false,
         uncertain: vec![message(5)],
         unsent: vec![message(5)],
+        ..Ended::without_messages(Reason::Server { close: None }, false)
     });
     let closed = closed.expect("the first end");
     assert_eq!(closed.uncertain(), [message(5)]);
@@ -116,12 +115,7 @@ fn the_end_accounts_for_everything_once() {
         outbox.is_flushed(&mut flush, &"late"),
         Some(Err(_))
     ));
-    let again = Ended {
-        reason: Reason::Client,
-        answered: true,
-        uncertain: Vec::new(),
-        unsent: Vec::new(),
-    };
+    let again = Ended::without_messages(Reason::Client, true);
     assert!(outbox.end(again).is_none());
     let reason = outbox.closed().expect("it has ended").reason();
     assert!(matches!(reason, Reason::Server { .. }));

@@ -16,21 +16,21 @@ impl From<Capacity> for Amount {
 }
 
 impl Amount {
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             messages: self.messages.saturating_add(other.messages),
             bytes: self.bytes.saturating_add(other.bytes),
         }
     }
 
-    pub(super) fn minus(self, other: Self) -> Self {
+    pub(crate) fn minus(self, other: Self) -> Self {
         Self {
             messages: self.messages.saturating_sub(other.messages),
             bytes: self.bytes.saturating_sub(other.bytes),
         }
     }
 
-    pub(super) fn fits_in(self, limit: Self) -> bool {
+    pub(crate) fn fits_in(self, limit: Self) -> bool {
         self.messages <= limit.messages && self.bytes <= limit.bytes
     }
 }

@@ -1,0 +1,64 @@
+//! What the session does about receipts. What proves a message's arrival is in `receipts/`.
+
+use std::time::Duration;
+
+use super::{Engine, Link, LinkId, Output, Phase};
+use crate::error::{Error, ErrorKind};
+use crate::fence::Fence;
+use crate::transport::Confirms;
+
+impl Engine {
+    /// The session goes on by the current link, as it confirms.
+    pub(super) fn use_link(&mut self) {
+        let Link { confirms, key, .. } = self.current;
+        self.receipts.use_link(confirms, key);
+        if confirms == Confirms::Never && self.receipts.are_on() {
+            let error = self.unsupported(self.current.transport);
+            self.no_receipts(error);
+        }
+    }
+
+    pub(super) fn unsupported(&self, transport: usize) -> Error {
+        let name = self.name_of(transport);
+        let message = format!("the transport {name} can't confirm what was sent by it");
+        Error::new(ErrorKind::Unsupported, message)
+    }
+
+    pub(super) fn no_receipts(&mut self, error: Error) {
+        self.receipts.give_up();
+        self.outputs.push_back(Output::NoReceipts(error));
+    }
+
+    pub(super) fn fence_answered(&mut self, now: Duration, link: LinkId, fence: Fence) {
+        if link != self.current.id {
+            return;
+        }
+        self.current.answered_fence = true;
+        let confirmed = self.receipts.fence_answered(fence);
+        self.confirmed(confirmed);
+        if let Phase::Closing(closing) = &mut self.phase
+            && confirmed > 0
+        {
+            closing.progress(now);
+        }
+    }
+
+    /// The next so many messages are confirmed.
+    pub(super) fn confirmed(&mut self, count: u64) {
+        if count > 0 && self.receipts.are_on() {
+            self.send_queue.forget_groups(self.receipts.confirmed());
+            self.outputs.push_back(Output::Confirmed(count));
+        }
+    }
+
+    /// Whether receipts are wanted, and something that has left is not confirmed.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.receipts.are_on() && self.receipts.confirmed() < self.send_queue.handed()
+    }
+
+    /// The server's patience with a pong, which is ours with a fence.
+    pub(super) fn ping_timeout(&self) -> Duration {
+        let handshake = self.handshake.as_ref();
+        handshake.map_or(Duration::MAX, |handshake| handshake.ping_timeout)
+    }
+}
