@@ -1,6 +1,7 @@
 //! What a session tells its user.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Error;
@@ -81,11 +82,15 @@ pub(crate) struct Ended {
     pub(crate) unconfirmed: Vec<Message>,
     pub(crate) uncertain: Vec<Message>,
     pub(crate) unsent: Vec<Message>,
+    /// The messages that belong together, by their places in all that is not confirmed: what has left,
+    /// `uncertain` and `unsent`, in order.
+    pub(crate) groups: Vec<Range<usize>>,
+    /// A fence was sent, and none was answered.
+    pub(crate) fences_unanswered: bool,
 }
 
 impl Ended {
     /// The end of a session in which nothing was accepted.
-    #[cfg(test)]
     pub(crate) fn without_messages(reason: Reason, answered: bool) -> Self {
         Self {
             reason,
@@ -95,6 +100,8 @@ impl Ended {
             unconfirmed: Vec::new(),
             uncertain: Vec::new(),
             unsent: Vec::new(),
+            groups: Vec::new(),
+            fences_unanswered: false,
         }
     }
 }

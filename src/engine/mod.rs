@@ -479,7 +479,13 @@ impl Engine {
         let confirmed = self.receipts.confirmed();
         let under_way = u64::try_from(uncertain.len()).unwrap_or(u64::MAX);
         let left = self.send_queue.handed().saturating_sub(under_way);
+        let index = |place: u64| usize::try_from(place.saturating_sub(confirmed)).unwrap_or(0);
+        let groups = self.send_queue.groups();
         Ended {
+            groups: groups
+                .map(|group| index(group.start)..index(group.end))
+                .collect(),
+            fences_unanswered: self.receipts.fences_are_unanswered(),
             answered,
             reason,
             confirmed,

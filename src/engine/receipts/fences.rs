@@ -146,6 +146,10 @@ impl Fences {
         proved
     }
 
+    pub(super) fn are_unanswered(&self) -> bool {
+        matches!(self.first, First::Sending | First::Sent(_))
+    }
+
     /// Whether the other end answers no fence: later packets have come, and the first is not answered after
     /// this time.
     pub(super) fn are_ignored(&self, now: Duration, patience: Duration) -> bool {

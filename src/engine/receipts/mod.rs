@@ -202,6 +202,11 @@ impl Receipts {
         }
     }
 
+    /// Whether a fence was sent, and none was answered.
+    pub(super) fn fences_are_unanswered(&self) -> bool {
+        matches!(&self.evidence, Evidence::Fences(fences) if fences.are_unanswered())
+    }
+
     pub(super) fn poll_begins(&mut self, now: Duration) {
         if let Evidence::Polls(polls) = &mut self.evidence {
             polls.begins(now);

@@ -115,6 +115,8 @@ fn show(output: &Output) -> String {
             unconfirmed,
             uncertain,
             unsent,
+            groups: _,
+            fences_unanswered: _,
         }) => {
             // Named where there are receipts or fences alone.
             let kept = match (confirmed, unconfirmed.is_empty()) {
