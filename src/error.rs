@@ -42,6 +42,9 @@ struct Inner {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
+/// What a handler may fail with: anything, by the operator `?`.
+pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The kinds of [`Error`], by who or what is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
