@@ -81,6 +81,7 @@ pub mod http;
 mod http_date;
 mod limits;
 mod packet;
+mod reconnect;
 pub mod runtime;
 mod text;
 pub mod transport;
@@ -103,6 +104,7 @@ pub use front::smol;
 pub use front::tokio;
 pub use limits::{Capacity, Limit, Limits};
 pub use packet::{Handshake, Message, Packet, Text};
+pub use reconnect::{ConnectTo, Lost, Reconnect, Resend, Retry};
 #[cfg(feature = "async-std")]
 pub use runtime::AsyncStd;
 pub use runtime::Runtime;
