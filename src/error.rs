@@ -125,6 +125,13 @@ impl Error {
         Self(Arc::new(inner))
     }
 
+    /// The same error, with what a function of the user's failed with as its cause.
+    pub(crate) fn with_handler_error(self, source: HandlerError) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.source = Some(source.into());
+        Self(Arc::new(inner))
+    }
+
     /// The same error, with the HTTP status that the server or the proxy answered.
     #[must_use]
     pub fn with_status(self, status: u16) -> Self {

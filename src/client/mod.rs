@@ -6,6 +6,11 @@ mod builder;
 mod driver;
 mod handle;
 pub mod handlers;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the driver does not call the user's hooks yet")
+)]
+mod hooks;
 mod inbox;
 mod link_calls;
 mod lock;
