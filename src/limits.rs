@@ -196,6 +196,10 @@ pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 pub(crate) const RECONNECT_MAX_DELAY: Duration = Duration::from_secs(5);
 
+/// The longest `Retry-After` that is obeyed. A longer one is more often a mistake of the server than a
+/// wish, and a client that waits for a day looks as if it hung.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(3600);
+
 /// A hook of the user's: long enough to fetch a token from a slow server.
 pub(crate) const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
 

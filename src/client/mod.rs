@@ -25,6 +25,11 @@ mod settings;
 mod shared;
 mod sink;
 mod start;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the driver does not ask it yet")
+)]
+mod supervisor;
 mod task;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod test_model;
