@@ -10,6 +10,8 @@ mod interface;
 mod policy;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
