@@ -42,6 +42,9 @@ struct Inner {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
+/// What a handler may fail with: anything, by the operator `?`.
+pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The kinds of [`Error`], by who or what is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -123,6 +126,13 @@ impl Error {
     pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
         inner.source = Some(Arc::new(source));
+        Self(Arc::new(inner))
+    }
+
+    /// The same error, with what a function of the user's failed with as its cause.
+    pub(crate) fn with_handler_error(self, source: HandlerError) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.source = Some(source.into());
         Self(Arc::new(inner))
     }
 

@@ -84,6 +84,7 @@ mod http_date;
 mod limits;
 mod packet;
 mod receipts;
+mod reconnect;
 pub mod runtime;
 mod text;
 pub mod transport;
@@ -108,6 +109,7 @@ pub use front::tokio;
 pub use limits::{Capacity, Limit, Limits};
 pub use packet::{Handshake, Message, Packet, Text};
 pub use receipts::Receipts;
+pub use reconnect::{ConnectTo, Lost, Reconnect, Resend, Retry};
 #[cfg(feature = "async-std")]
 pub use runtime::AsyncStd;
 pub use runtime::Runtime;

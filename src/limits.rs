@@ -5,8 +5,7 @@ use std::time::Duration;
 
 /// A limit that an error says was reached: see [`Error::limit`](crate::Error::limit).
 ///
-/// `Display` gives the name of the setter of [`Builder`](crate::Builder), as it stands in the error's
-/// message.
+/// `Display` gives the name of its [`setter`](Limit::setter), as it stands in the error's message.
 ///
 /// ```
 /// use engineio_client::{Error, ErrorKind, Limit};
@@ -35,10 +34,14 @@ pub enum Limit {
     SendTimeout,
     /// The time for an upgrade: [`upgrade_timeout`](crate::Builder::upgrade_timeout).
     UpgradeTimeout,
+    /// The time for the hook before a connection, and for the greeting of a session:
+    /// [`hook_timeout`](crate::Reconnect::hook_timeout).
+    HookTimeout,
 }
 
 impl Limit {
-    /// The method of [`Builder`](crate::Builder) that sets it.
+    /// The method of [`Builder`](crate::Builder) that sets it, or for
+    /// [`HookTimeout`](Limit::HookTimeout) that of [`Reconnect`](crate::Reconnect).
     pub fn setter(self) -> &'static str {
         match self {
             Self::MessageSize => "max_message_size",
@@ -49,6 +52,7 @@ impl Limit {
             Self::OpenTimeout => "open_timeout",
             Self::SendTimeout => "send_timeout",
             Self::UpgradeTimeout => "upgrade_timeout",
+            Self::HookTimeout => "hook_timeout",
         }
     }
 }
@@ -194,6 +198,17 @@ pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A close in all, with progress: what a full outbox takes on a slow line.
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Before the first attempt to reconnect, and what the delay grows to: the defaults of Socket.IO.
+pub(crate) const RECONNECT_DELAY: Duration = Duration::from_secs(1);
+pub(crate) const RECONNECT_MAX_DELAY: Duration = Duration::from_secs(5);
+
+/// The longest `Retry-After` that is obeyed. A longer one is more often a mistake of the server than a
+/// wish, and a client that waits for a day looks as if it hung.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// A hook of the user's: long enough to fetch a token from a slow server.
+pub(crate) const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Packets in one POST. python-engineio discards a POST of more than 16, and answers 200.
 pub(crate) const PACKETS_PER_POST: usize = 16;

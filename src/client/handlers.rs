@@ -75,8 +75,7 @@ use super::shared::Shared;
 use crate::event::{Closed, Event};
 use crate::packet::Message;
 
-/// What a handler may fail with: anything, by the operator `?`.
-pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
+pub use crate::error::HandlerError;
 
 /// What a handler may return: nothing, a `Result<(), HandlerError>`, or a future of either.
 ///

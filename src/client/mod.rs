@@ -5,6 +5,11 @@ mod builder;
 mod driver;
 mod handle;
 pub mod handlers;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the driver does not call the user's hooks yet")
+)]
+mod hooks;
 mod inbox;
 mod link_calls;
 mod lock;
@@ -19,6 +24,11 @@ mod settings;
 mod shared;
 mod sink;
 mod start;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the driver does not ask it yet")
+)]
+mod supervisor;
 mod task;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod test_model;

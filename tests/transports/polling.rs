@@ -715,6 +715,8 @@ fn a_server_of_protocol_3_is_named_and_a_message_that_looks_like_one_is_a_messag
         let first = polled(&runtime, response("96:0{\"sid\":\"x\"}")).await;
         let error = first.unwrap_err();
         assert!(error.to_string().contains("EIO=3"), "{error}");
+        // Reconnecting recognises such a server by the kind.
+        assert_eq!(error.kind(), ErrorKind::Protocol);
     });
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);

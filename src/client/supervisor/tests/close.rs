@@ -1,0 +1,117 @@
+//! The end of it all.
+
+use super::*;
+
+const OVER: [&str; 2] = ["over: client", "wait"];
+
+/// Nothing comes out any more, whatever is said.
+#[track_caller]
+fn is_over(mut script: Script) {
+    for input in [
+        Input::Timeout,
+        Input::ReconnectNow,
+        Input::Opened,
+        Input::Prepared {
+            call: 0,
+            result: Ok(()),
+        },
+        Input::Greeted {
+            session: 1,
+            result: Ok(()),
+        },
+        closed_by_server(),
+        ended(Reason::Client),
+        Input::Close,
+    ] {
+        script.at(1_000_000, input, &["wait"]);
+    }
+}
+
+#[test]
+fn closing_while_the_hook_runs_is_the_end() {
+    let reconnect = exact().before_connect(async |to| Ok(to));
+    let mut script = Script::new(
+        &reconnect,
+        &["prepare call 0 attempt 0 session 1", "wait 10000"],
+    );
+    script.at(10, Input::Close, &OVER);
+    is_over(script);
+}
+
+#[test]
+fn closing_while_waiting_is_the_end() {
+    let mut script = Script::open(&exact());
+    script.at(
+        10,
+        closed_by_server(),
+        &["attempt 1 in 1000 ms: server", "wait 1010"],
+    );
+    script.at(20, Input::Close, &OVER);
+    is_over(script);
+}
+
+#[test]
+fn closing_while_a_session_opens_waits_for_its_end() {
+    let mut script = Script::new(&exact(), &["open 1", "wait"]);
+    script.at(10, Input::Close, &["wait"]);
+    script.at(11, Input::Opened, &["wait"]);
+    script.at(12, Input::ReconnectNow, &["wait"]);
+    script.at(13, ended(Reason::Client), &OVER);
+    is_over(script);
+}
+
+#[test]
+fn closing_an_open_session_waits_for_its_end_whatever_that_is() {
+    for (reason, expected) in [
+        (Reason::Client, "over: client"),
+        (Reason::Server { close: None }, "over: server"),
+        (Reason::PingTimeout, "over: silence"),
+    ] {
+        // Not even by the user's own decision another attempt follows.
+        let reconnect = exact().decide(|_| panic!("it was asked"));
+        let mut script = Script::open(&reconnect);
+        script.at(10, Input::Close, &["wait"]);
+        script.at(20, Input::Close, &["wait"]);
+        script.at(30, ended(reason), &[expected, "wait"]);
+        is_over(script);
+    }
+}
+
+#[test]
+fn closing_in_the_greeting_lets_no_message_leave() {
+    let reconnect = exact().greeting(async |_| Vec::new());
+    let mut script = Script::new(&reconnect, &["open 1", "wait"]);
+    script.at(0, Input::Opened, &["greet 1", "wait 10000"]);
+    script.at(10, Input::Close, &["wait"]);
+    let result = Ok(());
+    script.at(20, Input::Greeted { session: 1, result }, &["wait"]);
+    script.at(30, ended(Reason::Client), &OVER);
+    is_over(script);
+}
+
+#[test]
+fn closing_while_a_session_is_ended_waits_for_its_end() {
+    let reconnect = exact()
+        .greeting(async |_| Vec::new())
+        .hook_timeout(ms(1000));
+    let mut script = Script::new(&reconnect, &["open 1", "wait"]);
+    script.at(0, Input::Opened, &["greet 1", "wait 1000"]);
+    let end = "end session: the greeting took longer than 1 s (limit hook_timeout)";
+    script.at(1000, Input::Timeout, &[end, "wait"]);
+    script.at(1001, Input::Close, &["wait"]);
+    script.at(1002, ended(Reason::Aborted), &OVER);
+    is_over(script);
+}
+
+#[test]
+fn a_session_that_this_side_ended_is_the_last() {
+    for (reason, expected) in [
+        (Reason::Client, "over: client"),
+        (Reason::Aborted, "over: aborted"),
+    ] {
+        let reconnect = exact().decide(|_| panic!("it was asked"));
+        let mut script = Script::open(&reconnect);
+        script.at(9000, ended(reason), &[expected, "wait"]);
+        is_over(script);
+    }
+}

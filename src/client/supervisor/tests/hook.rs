@@ -1,0 +1,128 @@
+//! The hook before a connection.
+
+use super::*;
+
+fn with_hook() -> Reconnect {
+    exact().before_connect(async |to| Ok(to))
+}
+
+fn prepared(call: u64) -> Input {
+    let result = Ok(());
+    Input::Prepared { call, result }
+}
+
+const FIRST: [&str; 2] = ["prepare call 0 attempt 0 session 1", "wait 10000"];
+
+#[test]
+fn the_hook_runs_before_each_connection_and_after_the_delay() {
+    let mut script = Script::new(&with_hook(), &FIRST);
+    script.at(20, prepared(0), &["open 1", "wait"]);
+    script.at(
+        30,
+        refused(),
+        &["attempt 1 in 1000 ms: refused", "wait 1030"],
+    );
+    let second = ["prepare call 1 attempt 1 session 1", "wait 11030"];
+    script.at(1030, Input::Timeout, &second);
+    script.at(1040, prepared(1), &["open 1", "wait"]);
+    script.at(1050, Input::Opened, &["release", "wait"]);
+    script.at(
+        9000,
+        closed_by_server(),
+        &["attempt 1 in 1000 ms: server", "wait 10000"],
+    );
+    let third = ["prepare call 2 attempt 1 session 2", "wait 20000"];
+    script.at(10_000, Input::Timeout, &third);
+}
+
+#[test]
+fn the_hook_runs_when_a_delay_is_skipped() {
+    let mut script = Script::new(&with_hook(), &FIRST);
+    script.at(0, prepared(0), &["open 1", "wait"]);
+    script.at(
+        0,
+        refused(),
+        &["attempt 1 in 1000 ms: refused", "wait 1000"],
+    );
+    let second = ["prepare call 1 attempt 1 session 1", "wait 10500"];
+    script.at(500, Input::ReconnectNow, &second);
+    // Nothing skips the hook.
+    script.at(600, Input::ReconnectNow, &["wait 10500"]);
+}
+
+#[test]
+fn a_hook_that_fails_is_a_failed_attempt() {
+    let mut script = Script::new(&with_hook().attempts(1), &FIRST);
+    let failed = |call| Input::Prepared {
+        call,
+        result: Err(error(ErrorKind::Other, "the hook before connecting failed")),
+    };
+    script.at(
+        5,
+        failed(0),
+        &[
+            "attempt 1 in 1000 ms: the hook before connecting failed",
+            "wait 1005",
+        ],
+    );
+    let second = ["prepare call 1 attempt 1 session 1", "wait 11005"];
+    script.at(1005, Input::Timeout, &second);
+    script.at(
+        1006,
+        failed(1),
+        &["over: the hook before connecting failed", "wait"],
+    );
+}
+
+#[test]
+fn what_a_hook_returns_that_can_not_be_used_rarely_mends_itself() {
+    let mut script = Script::new(&with_hook().delay(ms(0)), &FIRST);
+    for call in 0..3 {
+        let result = Err(error(ErrorKind::Invalid, "no URL"));
+        script
+            .supervisor
+            .handle(ms(0), Input::Prepared { call, result });
+        let outputs = script.outputs();
+        if call < 2 {
+            let told = format!("attempt {} in 0 ms: no URL", call + 1);
+            assert_eq!(outputs, [told.as_str(), "wait 0"]);
+            script.supervisor.handle(ms(0), Input::Timeout);
+            script.outputs();
+        } else {
+            assert_eq!(outputs, ["over: no URL", "wait"]);
+        }
+    }
+}
+
+#[test]
+fn a_hook_that_takes_too_long_is_a_failed_attempt_and_its_answer_comes_too_late() {
+    let late = "the hook before connecting took longer than 10 s (limit hook_timeout)";
+    let mut script = Script::new(&with_hook(), &FIRST);
+    script.at(9999, Input::Timeout, &["wait 10000"]);
+    let told = format!("attempt 1 in 1000 ms: {late}");
+    script.at(10_000, Input::Timeout, &["drop hook", &told, "wait 11000"]);
+    script.at(10_500, prepared(0), &["wait 11000"]);
+    let second = ["prepare call 1 attempt 1 session 1", "wait 21000"];
+    script.at(11_000, Input::Timeout, &second);
+    // Nor is it taken for the answer of the next call.
+    script.at(11_001, prepared(0), &["wait 21000"]);
+    script.at(11_002, prepared(1), &["open 1", "wait"]);
+}
+
+#[test]
+fn the_error_of_a_hook_that_takes_too_long_is_a_timeout_that_names_its_limit() {
+    let reconnect = with_hook().hook_timeout(ms(1500));
+    let mut supervisor = Supervisor::new(Policy::from(&reconnect), 0, ms(0));
+    while !matches!(supervisor.poll(), Output::Wait(_)) {}
+    supervisor.handle(ms(1500), Input::Timeout);
+    assert!(matches!(supervisor.poll(), Output::DropHook));
+    let Output::Tell(told) = supervisor.poll() else {
+        panic!("no attempt");
+    };
+    let Reason::Transport(error) = told.reason else {
+        panic!("{:?}", told.reason);
+    };
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.limit(), Some(Limit::HookTimeout));
+    assert!(error.to_string().contains("1.5 s"), "{error}");
+}
