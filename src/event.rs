@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::packet::{Handshake, Message};
@@ -30,6 +31,13 @@ pub enum Event {
         /// Why it failed.
         error: Error,
     },
+    /// A session has ended that was open, and another may follow: where the client
+    /// [reconnects](crate::Builder::reconnect).
+    Disconnected(Box<Disconnected>),
+    /// Another session will be opened after a delay.
+    Reconnecting(Box<Reconnecting>),
+    /// A message, or a group, will never be sent, though the client goes on.
+    GivenUp(Box<GivenUp>),
     /// There are no [receipts](crate::Receipts) from now on: the link or the server can't confirm.
     #[non_exhaustive]
     NoReceipts {
@@ -40,6 +48,85 @@ pub enum Event {
     Closed(Closed),
 }
 
+/// How a session ended that another may follow, and what became of the messages: see
+/// [`Closed`] for the four parts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Disconnected {
+    /// The number of the session, from 1.
+    pub session: u64,
+    /// Why it ended.
+    pub reason: Reason,
+    /// How many messages were confirmed in it.
+    pub confirmed: u64,
+    /// How many had left in it and are not confirmed.
+    pub unconfirmed: u64,
+    /// How many were under way.
+    pub uncertain: u64,
+    /// How many it was given that have not left. The next session sends them.
+    pub unsent: u64,
+    /// The messages that may be lost and that no session sends again, where they were kept: by
+    /// [`Resend::Unsent`](crate::Resend::Unsent) those that were under way, and with
+    /// [receipts](crate::Receipts) those that had left. Those of groups of which something was handed over
+    /// are among them.
+    pub lost: Vec<Message>,
+    may_be_lost: u64,
+}
+
+impl Disconnected {
+    pub(crate) fn new(session: u64, ended: &Ended) -> Self {
+        let count = |list: &[Message]| u64::try_from(list.len()).unwrap_or(u64::MAX);
+        Self {
+            session,
+            reason: ended.reason.clone(),
+            confirmed: ended.confirmed,
+            unconfirmed: ended.unconfirmed_count,
+            uncertain: count(&ended.uncertain),
+            unsent: count(&ended.unsent),
+            lost: Vec::new(),
+            may_be_lost: 0,
+        }
+    }
+
+    /// With what no session sends again.
+    pub(crate) fn with_lost(self, count: u64, lost: Vec<Message>) -> Self {
+        Self {
+            lost,
+            may_be_lost: count,
+            ..self
+        }
+    }
+
+    /// How many messages may be lost: those that may not have arrived and that no session sends again.
+    pub fn may_be_lost(&self) -> u64 {
+        self.may_be_lost
+    }
+}
+
+/// An attempt to open another session, which follows after a delay.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Reconnecting {
+    /// Its number in the row: 1 after a session that has lasted.
+    pub attempt: u32,
+    /// The time until then.
+    pub delay: Duration,
+    /// How the session ended, or why it could not be opened.
+    pub reason: Reason,
+}
+
+/// What will never be sent, though the client goes on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GivenUp {
+    /// One message, or a group.
+    pub messages: Vec<Message>,
+    /// Why: the session can't carry it ([`TooLarge`](crate::ErrorKind::TooLarge),
+    /// [`NeedsFrames`](crate::ErrorKind::NeedsFrames)), or it seems to be what ends the sessions
+    /// ([`Unconfirmed`](crate::ErrorKind::Unconfirmed)).
+    pub error: Error,
+}
+
 /// A session that was opened.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -48,6 +135,8 @@ pub struct Connected {
     pub handshake: Arc<Handshake>,
     /// The transport that opened it.
     pub transport: &'static str,
+    /// Its number, from 1: others follow where the client [reconnects](crate::Builder::reconnect).
+    pub session: u64,
 }
 
 /// How a session ended, and what became of the messages that had been accepted.
@@ -266,20 +355,28 @@ impl fmt::Debug for Closed {
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason() {
-            Reason::Client if self.is_answered() => f.write_str("closed by this client"),
-            Reason::Client => {
+            Reason::Client if !self.is_answered() => {
                 f.write_str("closed by this client, whose goodbye the server did not answer")
             }
-            Reason::Server { close } => {
+            reason => reason.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client => f.write_str("closed by this client"),
+            Self::Server { close } => {
                 write!(
                     f,
                     "closed by the server{}",
                     PeerClose::suffix(close.as_ref())
                 )
             }
-            Reason::PingTimeout => f.write_str("the server was silent for too long"),
-            Reason::Transport(error) => write!(f, "the transport failed: {}", error.report()),
-            Reason::Aborted => f.write_str("the task that drives the connection ended early"),
+            Self::PingTimeout => f.write_str("the server was silent for too long"),
+            Self::Transport(error) => write!(f, "the transport failed: {}", error.report()),
+            Self::Aborted => f.write_str("the task that drives the connection ended early"),
         }
     }
 }

@@ -98,7 +98,7 @@ pub use client::{
     Backlog, Builder, Client, Handle, SendAllError, SendError, SendJsonError, SinkError, Task,
 };
 pub use error::{Error, ErrorKind};
-pub use event::{Closed, Connected, Event, PeerClose, Reason};
+pub use event::{Closed, Connected, Disconnected, Event, GivenUp, PeerClose, Reason, Reconnecting};
 pub use fence::Fence;
 #[cfg(feature = "async-std")]
 pub use front::async_std;

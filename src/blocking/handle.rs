@@ -124,6 +124,11 @@ impl Handle {
         block_on(self.inner.confirm())
     }
 
+    /// The same as [`Handle::reconnect_now`](crate::Handle::reconnect_now).
+    pub fn reconnect_now(&self) {
+        self.inner.reconnect_now();
+    }
+
     /// Closes the session and waits for its end. What was accepted is flushed first. The disconnect
     /// handler may still be to come, so that handlers may call this.
     pub fn disconnect(&self) -> Closed {

@@ -21,11 +21,12 @@
 
 mod background;
 mod block_on;
+mod builder;
 mod handle;
 
 use std::fmt;
 use std::pin::pin;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures::future::{self, Either};
@@ -35,11 +36,8 @@ use serde::Serialize;
 pub use background::Background;
 pub use handle::Handle;
 
-use handle::no_thread;
-
 use block_on::block_on;
 
-use crate::client::handlers::{Outcome, PlainHandler};
 use crate::client::{Backlog, Builder};
 use crate::client::{SendAllError, SendError, SendJsonError};
 use crate::client_kind::Blocking;
@@ -240,6 +238,11 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.confirm()
     }
 
+    /// The same as [`Handle::reconnect_now`](crate::Handle::reconnect_now).
+    pub fn reconnect_now(&self) {
+        self.handle.reconnect_now();
+    }
+
     /// Closes the session, and waits for its end as [`wait`](Client::wait) does. What was accepted
     /// is flushed first.
     pub fn disconnect(&self) -> Closed {
@@ -344,91 +347,5 @@ impl<'a, T: Transport, R: Runtime> IntoIterator for &'a mut Client<T, R> {
 
     fn into_iter(self) -> Messages<'a, T, R> {
         self.iter()
-    }
-}
-
-/// What differs for threads.
-impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
-    /// Starts to connect, and gives the client at once: [`Client::opened`] waits for the session.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the settings ([`Invalid`](ErrorKind::Invalid)), or with the runtime
-    /// ([`Runtime`](ErrorKind::Runtime)); the latter also when there can be no thread for the
-    /// handlers.
-    pub fn start(self) -> Result<Client<T, R>, Error> {
-        if let Some(background) = self.runtime_as_any().downcast_ref::<Background>() {
-            background.check_thread().map_err(|error| {
-                Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
-            })?;
-        }
-        let started = self.begin()?;
-        if let Some(handlers) = started.handlers {
-            let handlers = handlers.on_thread();
-            let span = started.span;
-            thread::Builder::new()
-                .name("engineio-handlers".to_owned())
-                .spawn(move || span.in_scope(|| block_on(handlers)))
-                .map_err(no_thread)?;
-        }
-        Ok(Client::new(started.client))
-    }
-
-    /// Connects, and waits until the session is open.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`start`](Builder::start) and of [`Client::opened`].
-    pub fn connect(self) -> Result<Client<T, R>, Error> {
-        let client = self.start()?;
-        client.opened()?;
-        Ok(client)
-    }
-
-    /// What is called when the session is open. See [`handlers`](crate::handlers). A second one
-    /// replaces the first, and so for the others.
-    pub fn on_connect<F, O>(mut self, mut handler: F) -> Self
-    where
-        F: FnMut(Handle) -> O + Send + 'static,
-        O: Outcome<PlainHandler>,
-    {
-        self.handlers()
-            .on_connect(move |handle| handler(Handle::new(handle)));
-        self
-    }
-
-    /// What is called with each message. See [`handlers`](crate::handlers).
-    pub fn on_message<F, O>(mut self, mut handler: F) -> Self
-    where
-        F: FnMut(Handle, Message) -> O + Send + 'static,
-        O: Outcome<PlainHandler>,
-    {
-        self.handlers()
-            .on_message(move |handle, message| handler(Handle::new(handle), message));
-        self
-    }
-
-    /// What is called when the session has gone over to a better transport, with its name. See
-    /// [`handlers`](crate::handlers).
-    pub fn on_upgrade<F, O>(mut self, mut handler: F) -> Self
-    where
-        F: FnMut(Handle, &'static str) -> O + Send + 'static,
-        O: Outcome<PlainHandler>,
-    {
-        self.handlers()
-            .on_upgrade(move |handle, transport| handler(Handle::new(handle), transport));
-        self
-    }
-
-    /// What is called when a session that was open has ended, with the reason, after all messages
-    /// that came before have been handled. See [`handlers`](crate::handlers).
-    pub fn on_disconnect<F, O>(mut self, mut handler: F) -> Self
-    where
-        F: FnMut(Handle, Closed) -> O + Send + 'static,
-        O: Outcome<PlainHandler>,
-    {
-        self.handlers()
-            .on_disconnect(move |handle, closed| handler(Handle::new(handle), closed));
-        self
     }
 }

@@ -11,7 +11,7 @@ use super::handlers::Outcome;
 use super::session::Client;
 use super::start::Started;
 use crate::error::Error;
-use crate::event::Closed;
+use crate::event::{Closed, Disconnected, GivenUp, Reconnecting};
 use crate::packet::Message;
 use crate::runtime::Runtime;
 use crate::transport::Transport;
@@ -98,7 +98,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// Dropped before it returns, it closes what it has begun.
     pub async fn connect(self) -> Result<Client<T, R>, Error> {
         let client = self.start()?;
-        client.opened().await?;
+        client.handle_ref().first_opened().await?;
         Ok(client)
     }
 
@@ -184,6 +184,73 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         O: Outcome<K>,
     {
         self.on_upgrade(move |handle, transport| handler(state.clone(), handle, transport))
+    }
+
+    /// What is called when a session has ended and another may follow, where the client
+    /// [reconnects](Builder::reconnect). The end of it all is told to
+    /// [`on_disconnect`](Builder::on_disconnect). Reconnecting does not wait for the handler.
+    pub fn on_connection_lost<F, O, K>(mut self, handler: F) -> Self
+    where
+        F: FnMut(Handle, Disconnected) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.handlers().on_connection_lost(handler);
+        self
+    }
+
+    /// [`on_connection_lost`](Builder::on_connection_lost) with something that the handler works with: each call gets a clone of it,
+    /// such as an `Arc`. So an async closure need not capture it, which it could not lend to its future.
+    pub fn on_connection_lost_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
+    where
+        S: Clone + Send + 'static,
+        F: FnMut(S, Handle, Disconnected) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.on_connection_lost(move |handle, end| handler(state.clone(), handle, end))
+    }
+
+    /// What is called before the delay of an attempt to [reconnect](Builder::reconnect). (Socket.IO's
+    /// `reconnect_attempt` comes behind the delay.)
+    pub fn on_reconnecting<F, O, K>(mut self, handler: F) -> Self
+    where
+        F: FnMut(Handle, Reconnecting) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.handlers().on_reconnecting(handler);
+        self
+    }
+
+    /// [`on_reconnecting`](Builder::on_reconnecting) with something that the handler works with: each call gets a clone of it,
+    /// such as an `Arc`. So an async closure need not capture it, which it could not lend to its future.
+    pub fn on_reconnecting_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
+    where
+        S: Clone + Send + 'static,
+        F: FnMut(S, Handle, Reconnecting) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.on_reconnecting(move |handle, next| handler(state.clone(), handle, next))
+    }
+
+    /// What is called with a message or a group that a client which [reconnects](Builder::reconnect) will
+    /// never send.
+    pub fn on_given_up<F, O, K>(mut self, handler: F) -> Self
+    where
+        F: FnMut(Handle, GivenUp) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.handlers().on_given_up(handler);
+        self
+    }
+
+    /// [`on_given_up`](Builder::on_given_up) with something that the handler works with: each call gets a clone of it,
+    /// such as an `Arc`. So an async closure need not capture it, which it could not lend to its future.
+    pub fn on_given_up_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
+    where
+        S: Clone + Send + 'static,
+        F: FnMut(S, Handle, GivenUp) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.on_given_up(move |handle, given_up| handler(state.clone(), handle, given_up))
     }
 
     /// What is called when a session that was open has ended, with the reason, after all messages

@@ -51,6 +51,10 @@ pub(crate) struct Driver {
     spare: Vec<Packet>,
     /// The origin for which the success of an upgrade is to be remembered.
     remember: Option<String>,
+    is_open: bool,
+    /// Whether the client outlives the session, and its end, which is then somebody else's to tell.
+    is_outlived: bool,
+    ended: Option<Ended>,
     log: Log,
 }
 
@@ -96,8 +100,34 @@ impl Driver {
             closing: false,
             spare: Vec::new(),
             remember,
+            is_open: false,
+            is_outlived: false,
+            ended: None,
             log,
         }
+    }
+
+    /// The same for a client that outlives the session: [`end_now`](Self::end_now) or the end of this
+    /// future gives the session's.
+    pub(super) fn outlived(mut self) -> Self {
+        self.is_outlived = true;
+        self
+    }
+
+    /// Whether the session has been open.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// How the session has ended, or ends now, for this reason.
+    pub(super) fn end_now(&mut self, reason: Reason) -> Ended {
+        for output in self.engine.end_now(reason.clone()) {
+            if let Output::Closed(ended) = output {
+                self.close(ended);
+            }
+        }
+        let ended = self.ended.take();
+        ended.unwrap_or_else(|| Ended::without_messages(reason, false))
     }
 
     fn now(&self) -> Duration {
@@ -331,6 +361,7 @@ impl Driver {
         // The engine tells such news apart from messages, one at a time.
         match events.first() {
             Some(Event::Connected(connected)) => {
+                self.is_open = true;
                 self.log.connected(connected);
                 self.shared.turn(|state| {
                     state.connected = Some(connected.clone());
@@ -347,8 +378,8 @@ impl Driver {
                 self.log.upgrade_failed(transport, error);
                 self.remember(None);
             }
-            // The end is told by `close`.
-            Some(Event::Message(_) | Event::NoReceipts { .. } | Event::Closed(_)) | None => {}
+            // The others are not the engine's.
+            Some(_) | None => {}
         }
         self.shared.inboxes.put(events);
         // This input comes before the outputs are at their end, since it follows from one of them, and
@@ -367,6 +398,7 @@ impl Driver {
     fn upgrade_is_over(&self, error: Option<Error>) {
         let upgrade = error.map_or(Upgrade::Over, Upgrade::Failed);
         self.shared.turn(|state| state.upgrade = Some(upgrade));
+        self.shared.upgrade_is_over();
     }
 
     fn remember(&self, transport: Option<&str>) {
@@ -439,10 +471,12 @@ impl Driver {
             }
             reason => reason,
         };
-        if let Some(closed) = self.shared.end(ended) {
+        self.timer = None;
+        if self.is_outlived {
+            self.ended = Some(ended);
+        } else if let Some(closed) = self.shared.end(ended) {
             self.log.closed(&closed);
         }
-        self.timer = None;
     }
 }
 
@@ -473,13 +507,8 @@ impl Future for Driver {
 /// the session is woken all the same. If the engine had already ended the session, that end counts.
 impl Drop for Driver {
     fn drop(&mut self) {
-        if self.shared.state().closed().is_some() {
-            return;
-        }
-        for output in self.engine.abort() {
-            if let Output::Closed(ended) = output {
-                self.close(ended);
-            }
+        if !self.is_outlived && self.shared.state().closed().is_none() {
+            self.end_now(Reason::Aborted);
         }
     }
 }

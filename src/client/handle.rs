@@ -80,6 +80,11 @@ impl Handle {
         Turning::new(&self.shared, is_opened).await
     }
 
+    /// Waits until the first connection was made, or failed.
+    pub(crate) async fn first_opened(&self) -> Result<Connected, Error> {
+        Turning::new(&self.shared, is_first_made).await
+    }
+
     /// The same as [`Client::send`](crate::Client::send).
     ///
     /// # Errors
@@ -221,6 +226,12 @@ impl Handle {
         Confirming::new(&self.shared).await
     }
 
+    /// Makes the next attempt to [reconnect](crate::Builder::reconnect) now, where the client waits for it.
+    /// Nothing happens in any other state.
+    pub fn reconnect_now(&self) {
+        self.shared.reconnect_now();
+    }
+
     /// Begins to close the session, as [`disconnect`](Handle::disconnect) does, and does not wait for
     /// its end: for plain handlers, and other code that can't await.
     pub fn close(&self) {
@@ -350,6 +361,14 @@ fn is_opened(state: &State) -> Option<Result<Connected, Error>> {
             "the session was closed before it was open",
         ),
     }))
+}
+
+/// Whether the first connection was made, or failed.
+fn is_first_made(state: &State) -> Option<Result<Connected, Error>> {
+    match &state.first_failure {
+        Some(error) if state.connected.is_none() => Some(Err(error.clone())),
+        _ => is_opened(state),
+    }
 }
 
 fn is_upgraded(state: &State) -> Option<Result<&'static str, Error>> {

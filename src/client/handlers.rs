@@ -72,7 +72,7 @@ use super::inbox::Reader;
 use super::log::TARGET;
 use super::panic_text::panic_text;
 use super::shared::Shared;
-use crate::event::{Closed, Event};
+use crate::event::{Closed, Disconnected, Event, GivenUp, Reconnecting};
 use crate::packet::Message;
 
 pub use crate::error::HandlerError;
@@ -159,6 +159,9 @@ pub(crate) struct Handlers {
     connect: Option<Box<dyn FnMut(Handle) -> Step + Send>>,
     message: Option<Box<dyn FnMut(Handle, Message) -> Step + Send>>,
     upgrade: Option<Box<dyn FnMut(Handle, &'static str) -> Step + Send>>,
+    connection_lost: Option<Box<dyn FnMut(Handle, Disconnected) -> Step + Send>>,
+    reconnecting: Option<Box<dyn FnMut(Handle, Reconnecting) -> Step + Send>>,
+    given_up: Option<Box<dyn FnMut(Handle, GivenUp) -> Step + Send>>,
     disconnect: Option<Box<dyn FnMut(Handle, Closed) -> Step + Send>>,
 }
 
@@ -191,6 +194,36 @@ impl Handlers {
         }));
     }
 
+    pub(crate) fn on_connection_lost<F, O, K>(&mut self, mut handler: F)
+    where
+        F: FnMut(Handle, Disconnected) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.connection_lost = Some(Box::new(move |handle, end| {
+            handler(handle, end).into_step()
+        }));
+    }
+
+    pub(crate) fn on_reconnecting<F, O, K>(&mut self, mut handler: F)
+    where
+        F: FnMut(Handle, Reconnecting) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.reconnecting = Some(Box::new(move |handle, next| {
+            handler(handle, next).into_step()
+        }));
+    }
+
+    pub(crate) fn on_given_up<F, O, K>(&mut self, mut handler: F)
+    where
+        F: FnMut(Handle, GivenUp) -> O + Send + 'static,
+        O: Outcome<K>,
+    {
+        self.given_up = Some(Box::new(move |handle, given_up| {
+            handler(handle, given_up).into_step()
+        }));
+    }
+
     pub(crate) fn on_disconnect<F, O, K>(&mut self, mut handler: F)
     where
         F: FnMut(Handle, Closed) -> O + Send + 'static,
@@ -205,6 +238,9 @@ impl Handlers {
         self.connect.is_none()
             && self.message.is_none()
             && self.upgrade.is_none()
+            && self.connection_lost.is_none()
+            && self.reconnecting.is_none()
+            && self.given_up.is_none()
             && self.disconnect.is_none()
     }
 
@@ -239,6 +275,18 @@ impl Handlers {
             Event::Upgraded { transport } => {
                 let handler = self.upgrade.as_mut()?;
                 call("upgrade", || handler(handle.clone(), transport))
+            }
+            Event::Disconnected(end) => {
+                let handler = self.connection_lost.as_mut()?;
+                call("connection lost", || handler(handle.clone(), *end))
+            }
+            Event::Reconnecting(next) => {
+                let handler = self.reconnecting.as_mut()?;
+                call("reconnecting", || handler(handle.clone(), *next))
+            }
+            Event::GivenUp(given_up) => {
+                let handler = self.given_up.as_mut()?;
+                call("given up", || handler(handle.clone(), *given_up))
             }
             Event::UpgradeFailed { .. } | Event::NoReceipts { .. } => None,
             Event::Closed(closed) => {

@@ -62,6 +62,7 @@ mod tests {
         let connected = Connected {
             handshake: Arc::new(Handshake::parse(text).unwrap()),
             transport: "polling",
+            session: 1,
         };
         block_on(greeting(reconnect.greeting.unwrap(), connected))
     }

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::batch::Batch;
 use crate::error::Error;
-use crate::event::{Closed, Connected, Reason};
+use crate::event::{Closed, Connected, Disconnected, Reason, Reconnecting};
 use crate::packet::{Message, Packet};
 use crate::transport::{Confirms, OpenRequest};
 
@@ -54,6 +54,27 @@ impl Log {
             ping_timeout = ?handshake.ping_timeout,
             max_payload = handshake.max_payload,
             "connected"
+        );
+    }
+
+    pub(super) fn disconnected(&self, told: &Disconnected) {
+        tracing::warn!(target: TARGET,
+            session = told.session,
+            reason = %told.reason,
+            confirmed = told.confirmed,
+            unconfirmed = told.unconfirmed,
+            uncertain = told.uncertain,
+            unsent = told.unsent,
+            "disconnected"
+        );
+    }
+
+    pub(super) fn reconnecting(&self, next: &Reconnecting) {
+        tracing::info!(target: TARGET,
+            attempt = next.attempt,
+            delay = ?next.delay,
+            reason = %next.reason,
+            "reconnecting"
         );
     }
 

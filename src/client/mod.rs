@@ -5,10 +5,6 @@ mod builder;
 mod driver;
 mod handle;
 pub mod handlers;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the driver does not call the user's hooks yet")
-)]
 mod hooks;
 mod inbox;
 mod link_calls;
@@ -20,14 +16,11 @@ mod redirect;
 mod send_error;
 mod server_url;
 mod session;
+mod sessions;
 mod settings;
 mod shared;
 mod sink;
 mod start;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the driver does not ask it yet")
-)]
 mod supervisor;
 mod task;
 #[cfg(any(test, fuzzing))]

@@ -67,7 +67,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         }
     }
 
-    pub(super) fn handle_ref(&self) -> &Handle {
+    pub(crate) fn handle_ref(&self) -> &Handle {
         &self.handle
     }
 
@@ -258,6 +258,11 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// Safe.
     pub async fn confirm(&self) -> Result<(), Error> {
         self.handle.confirm().await
+    }
+
+    /// The same as [`Handle::reconnect_now`].
+    pub fn reconnect_now(&self) {
+        self.handle.reconnect_now();
     }
 
     /// Closes the session, and waits for its end as [`wait`](Client::wait) does. What was accepted

@@ -6,6 +6,7 @@ use crate::amount::Amount;
 use crate::engine::Config;
 use crate::error::Error;
 use crate::limits::{self, Limits};
+use crate::reconnect::Reconnect;
 
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -29,6 +30,8 @@ pub(super) struct Settings {
     pub(super) remember_upgrade: bool,
     pub(super) log_contents: bool,
     pub(super) config: Config,
+    /// How it comes back after a session, if it does.
+    pub(super) reconnect: Option<Reconnect>,
 }
 
 impl Settings {
@@ -52,6 +55,7 @@ impl Settings {
             remember_upgrade: false,
             log_contents: false,
             config: Config::default(),
+            reconnect: None,
         }
     }
 }

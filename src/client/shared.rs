@@ -15,7 +15,7 @@ use super::outbox::{Outbox, Parcel, Refusal};
 use crate::amount::Amount;
 use crate::engine::Acceptance;
 use crate::error::Error;
-use crate::event::{Closed, Connected, Ended, Event};
+use crate::event::{Closed, Connected, Disconnected, Ended, Event};
 use crate::packet::Packet;
 use crate::runtime::Runtime;
 
@@ -34,6 +34,10 @@ pub(crate) struct State {
     pub(crate) transport: Option<&'static str>,
     /// What has become of the upgrade to a better transport; `None` while that is open.
     pub(super) upgrade: Option<Upgrade>,
+    /// Why the first connection of a client that goes on trying has failed.
+    pub(super) first_failure: Option<Error>,
+    /// The user wants no further delay before the next attempt.
+    pub(super) reconnects_now: bool,
     /// There is a disconnect handler, and it has not returned.
     pub(crate) handling: bool,
     /// Those who wait for a turn of the session.
@@ -98,6 +102,8 @@ impl Shared {
             connected: None,
             transport: None,
             upgrade: None,
+            first_failure: None,
+            reconnects_now: false,
             handling,
             turns: BTreeMap::new(),
             retired: Vec::new(),
@@ -156,6 +162,12 @@ impl Shared {
     /// From now on nothing is accepted; what was is flushed, and the session ends.
     pub(crate) fn close(&self) {
         self.outbox(Outbox::close);
+    }
+
+    /// The next attempt is to be made now.
+    pub(super) fn reconnect_now(&self) {
+        self.state().reconnects_now = true;
+        self.driver.wake();
     }
 
     /// Messages are dropped from now on.
@@ -217,6 +229,34 @@ impl Shared {
 
     pub(crate) fn batch_left(&self, packets: &[Packet]) {
         self.outbox(|outbox| outbox.batch_left(packets));
+    }
+
+    pub(super) fn upgrade_is_over(&self) {
+        self.outbox(Outbox::upgrade_is_over);
+        self.tell_given_up();
+    }
+
+    /// Tells of messages that will never be sent.
+    pub(super) fn tell_given_up(&self) {
+        let given_up = self.outbox(Outbox::take_given_up);
+        if !given_up.is_empty() {
+            let events = given_up.into_iter().map(Box::new).map(Event::GivenUp);
+            self.inboxes.put(events.collect());
+        }
+    }
+
+    /// A session has ended that was open, and another may follow.
+    pub(super) fn end_session(&self, session: u64, ended: Ended) -> Disconnected {
+        let told = self.outbox(|outbox| outbox.end_session(session, ended));
+        self.inboxes
+            .put(vec![Event::Disconnected(Box::new(told.clone()))]);
+        self.tell_given_up();
+        self.turn(|state| {
+            state.connected = None;
+            state.transport = None;
+            state.upgrade = None;
+        });
+        told
     }
 
     pub(crate) fn confirmed(&self, count: u64) {

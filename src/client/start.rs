@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use tracing::{Instrument as _, Span};
 
@@ -12,12 +13,15 @@ use super::log::{self, Log};
 use super::outbox::Outbox;
 use super::server_url::ServerUrl;
 use super::session::Client;
+use super::sessions::Sessions;
 use super::settings::Settings;
 use super::shared::Shared;
 use super::upgrade_memory::prefer_remembered;
 use crate::cookies::Jar;
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Limits, PACKETS_PER_POST};
+use crate::receipts::Receipts;
+use crate::reconnect::Resend;
 use crate::runtime::Runtime;
 use crate::transport::{Activity, OpenRequest, Transport};
 
@@ -45,11 +49,7 @@ pub(super) fn start<T: Transport, R: Runtime>(
     let runtime = Arc::new(runtime);
     let dynamic: Arc<dyn Runtime> = Arc::<R>::clone(&runtime);
     let activity = Activity::new(Arc::clone(&dynamic));
-    let request = request(&mut settings, &transport.schemes(), activity)?;
-    let remember = settings.remember_upgrade.then(|| origin(&request));
-    if let Some(origin) = &remember {
-        prefer_remembered(origin, &mut settings.config.transports);
-    }
+    let request = request(&mut settings.clone(), &transport.schemes(), activity)?;
     let audience = Audience {
         handlers: !handlers.is_empty(),
         messages: if handlers.take_messages() {
@@ -65,22 +65,16 @@ pub(super) fn start<T: Transport, R: Runtime>(
         audience,
         handlers.hear_of_the_end(),
     ));
-    if settings.config.receipts.is_some() {
-        shared.outbox(Outbox::begin_receipts);
-        let most = &mut settings.config.packets_per_post;
-        *most = (*most).min(PACKETS_PER_POST);
-    }
     let span = log::span(&request);
-    let driver = Driver::new(
-        Arc::clone(&shared),
-        Arc::clone(&dynamic),
+    let task = task(
+        &shared,
+        &dynamic,
         Arc::new(transport),
         request,
-        settings.config,
-        remember,
-        Log::new(span.clone(), settings.log_contents),
+        settings,
+        &span,
     );
-    dynamic.spawn(Box::pin(driver.instrument(span.clone())));
+    dynamic.spawn(Box::pin(task.instrument(span.clone())));
     let handlers = audience.handlers.then(|| {
         let reader = Reader::new(Arc::clone(&shared.inboxes), Side::Handlers);
         handlers.into_task(Arc::clone(&shared), reader)
@@ -92,8 +86,50 @@ pub(super) fn start<T: Transport, R: Runtime>(
     })
 }
 
+/// The task of a session, or of one after the other.
+fn task(
+    shared: &Arc<Shared>,
+    runtime: &Arc<dyn Runtime>,
+    transport: Arc<dyn Transport>,
+    request: OpenRequest,
+    mut settings: Settings,
+    span: &Span,
+) -> BoxFuture<'static, ()> {
+    let (shared, runtime) = (Arc::clone(shared), Arc::clone(runtime));
+    let reconnect = settings.reconnect.take();
+    let config = &mut settings.config;
+    if let Some(reconnect) = &reconnect
+        && reconnect.resend == Resend::Unconfirmed
+    {
+        // What is not known to be missing can't be sent again.
+        let receipts = config
+            .receipts
+            .get_or_insert_with(|| Receipts::new().into());
+        receipts.required = true;
+    }
+    if config.receipts.is_some() {
+        shared.outbox(Outbox::begin_receipts);
+        config.packets_per_post = config.packets_per_post.min(PACKETS_PER_POST);
+    }
+    if let Some(reconnect) = reconnect {
+        shared.outbox(|outbox| outbox.outlive_sessions(reconnect.resend));
+        let span = span.clone();
+        let sessions = Sessions::new(shared, runtime, transport, settings, reconnect, span);
+        return Box::pin(sessions);
+    }
+    let remember = settings.remember_upgrade.then(|| origin(&request));
+    if let Some(origin) = &remember {
+        prefer_remembered(origin, &mut settings.config.transports);
+    }
+    let log = Log::new(span.clone(), settings.log_contents);
+    let config = settings.config;
+    Box::pin(Driver::new(
+        shared, runtime, transport, request, config, remember, log,
+    ))
+}
+
 /// What each link of the session is opened with. `schemes` are those that the transport takes.
-fn request(
+pub(super) fn request(
     settings: &mut Settings,
     schemes: &[&str],
     activity: Activity,
@@ -128,7 +164,7 @@ fn request(
 }
 
 /// Where the server is, as the upgrade memory names it.
-fn origin(request: &OpenRequest) -> String {
+pub(super) fn origin(request: &OpenRequest) -> String {
     match &request.address {
         Some(address) => format!("unix://{address}"),
         None => request.url.origin().ascii_serialization(),

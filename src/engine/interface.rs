@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::send_queue::{Acceptance, Outgoing};
+use super::outgoing::{Acceptance, Outgoing};
 use crate::amount::Amount;
 use crate::batch::Batch;
 use crate::error::Error;
@@ -11,6 +11,7 @@ use crate::event::{Ended, Event, PeerClose};
 use crate::fence::Fence;
 use crate::limits;
 use crate::packet::{Handshake, Packet};
+use crate::receipts::Receipts;
 use crate::transport::{Confirms, Framing};
 
 /// What the engine is told to keep to.
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) receipts: Option<ReceiptsConfig>,
     /// Without receipts: whether fences ride along with the answers to pings and with the goodbye.
     pub(crate) fences: bool,
+    /// The number of the session.
+    pub(crate) session: u64,
 }
 
 /// How receipts are to be had.
@@ -48,6 +51,15 @@ pub(crate) struct ReceiptsConfig {
     pub(crate) window: Amount,
     /// The session is not to live by a link that can't confirm.
     pub(crate) required: bool,
+}
+
+impl From<Receipts> for ReceiptsConfig {
+    fn from(receipts: Receipts) -> Self {
+        Self {
+            window: receipts.window.into(),
+            required: receipts.required,
+        }
+    }
 }
 
 impl Default for Config {
@@ -66,6 +78,7 @@ impl Default for Config {
             handshake_size: limits::HANDSHAKE_SIZE,
             receipts: None,
             fences: true,
+            session: 1,
         }
     }
 }

@@ -10,6 +10,7 @@ mod delivery;
 mod heartbeat;
 mod interface;
 mod opening;
+mod outgoing;
 mod poll_spacing;
 mod receipts;
 mod send_queue;
@@ -29,16 +30,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use interface::{Call, Config, Input, LinkId, Output, ReceiptsConfig};
-pub(crate) use send_queue::{Acceptance, Outgoing};
+pub(crate) use interface::{Call, Config, Input, LinkId, Output};
+pub(crate) use outgoing::{Acceptance, Outgoing};
 
 use close::{Closing, Draining};
 use delivery::Delivery;
 use heartbeat::Heartbeat;
 use opening::only_of_the_handshake;
+use outgoing::messages;
 use poll_spacing::PollSpacing;
 use receipts::Receipts;
-use send_queue::{SendQueue, messages};
+use send_queue::SendQueue;
 use upgrade::Probe;
 
 use crate::batch::Batch;
@@ -462,9 +464,9 @@ impl Engine {
 
     /// Ends the session here and now, whatever it was about to do. Gives what it had still to say, the
     /// end last.
-    pub(crate) fn abort(&mut self) -> VecDeque<Output> {
+    pub(crate) fn end_now(&mut self, reason: Reason) -> VecDeque<Output> {
         if !matches!(self.phase, Phase::Closed) {
-            self.end(Reason::Aborted);
+            self.end(reason);
         }
         std::mem::take(&mut self.outputs)
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::heartbeat::Heartbeat;
 use super::interface::{Call, Output};
+use super::outgoing::Acceptance;
 use super::poll_spacing::PollSpacing;
-use super::send_queue::Acceptance;
 use super::{Engine, Phase, Upgrades};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Connected, Event, PeerClose, Reason};
@@ -91,6 +91,7 @@ impl Engine {
             .push_back(Output::Tell(vec![Event::Connected(Connected {
                 handshake,
                 transport,
+                session: self.config.session,
             })]));
         self.upgrades = Upgrades::Tried(None);
         self.use_link();

@@ -3,117 +3,16 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use super::outgoing::{Acceptance, Outgoing, size};
 use crate::amount::Amount;
-use crate::codec::{SEPARATOR, payload_len};
-use crate::error::{Error, ErrorKind};
+use crate::codec::payload_len;
 use crate::limits::UNTOLD_MAX_PAYLOAD;
-use crate::packet::{Message, Packet, Text};
+use crate::packet::{Packet, Text};
 use crate::transport::Framing;
 
 /// The most bytes in a batch of frames, so that a pong can pass between two batches. A single
 /// message may be longer.
 const FRAMES_BYTES: usize = 128 * 1024;
-
-/// Which messages the session can carry at present.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Acceptance {
-    framing: Framing,
-    max_payload: Option<u64>,
-}
-
-impl Acceptance {
-    pub(crate) fn new(framing: Framing, max_payload: Option<u64>) -> Self {
-        Self {
-            framing,
-            max_payload,
-        }
-    }
-
-    /// Whether this message can be sent, alone at least.
-    ///
-    /// # Errors
-    ///
-    /// On a link of payloads, [`ErrorKind::TooLarge`] and [`ErrorKind::NeedsFrames`].
-    pub(crate) fn check(&self, message: &Message) -> Result<(), Error> {
-        if self.framing == Framing::Frames {
-            return Ok(());
-        }
-        let length = match message {
-            Message::Text(text) => {
-                if memchr::memchr(SEPARATOR, text.as_bytes()).is_some() {
-                    return Err(Error::new(
-                        ErrorKind::NeedsFrames,
-                        "a text with the character U+001E can't be sent by polling, where any server splits it",
-                    ));
-                }
-                text.len().saturating_add(1)
-            }
-            Message::Binary(data) => data.len().div_ceil(3).saturating_mul(4).saturating_add(1),
-        };
-        match self.max_payload {
-            Some(most) if u64::try_from(length).unwrap_or(u64::MAX) > most => Err(Error::new(
-                ErrorKind::TooLarge,
-                format!(
-                    "a message of {length} bytes on the wire, where the server takes {most} (its maxPayload)"
-                ),
-            )),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Messages that the user sends, in order, and which of them belong together.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outgoing {
-    packets: Vec<Packet>,
-    /// Groups of more than one message, by their places in `packets`.
-    groups: Vec<Range<usize>>,
-}
-
-impl Outgoing {
-    /// An empty one, in a buffer that has served before.
-    pub(crate) fn new(mut buffer: Vec<Packet>) -> Self {
-        buffer.clear();
-        Self {
-            packets: buffer,
-            groups: Vec::new(),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn push(&mut self, message: Message) {
-        self.packets.push(Packet::Message(message));
-    }
-
-    /// Adds messages that stay together.
-    pub(crate) fn push_group(&mut self, messages: Vec<Message>) {
-        let start = self.packets.len();
-        self.packets
-            .extend(messages.into_iter().map(Packet::Message));
-        let end = self.packets.len();
-        if end.saturating_sub(start) > 1 {
-            self.groups.push(start..end);
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.packets.is_empty()
-    }
-
-    pub(crate) fn into_messages(self) -> impl Iterator<Item = Message> {
-        messages(self.packets)
-    }
-}
-
-#[cfg(any(test, fuzzing, feature = "__bench"))]
-impl FromIterator<Packet> for Outgoing {
-    fn from_iter<I: IntoIterator<Item = Packet>>(packets: I) -> Self {
-        Self {
-            packets: packets.into_iter().collect(),
-            groups: Vec::new(),
-        }
-    }
-}
 
 /// How much the next batch may hold.
 #[derive(Clone, Copy, Debug)]
@@ -336,25 +235,6 @@ impl SendQueue {
     }
 }
 
-/// How much of the user's a packet holds.
-pub(super) fn size(packet: &Packet) -> Amount {
-    match packet {
-        Packet::Message(message) => Amount {
-            messages: 1,
-            bytes: message.len(),
-        },
-        _ => Amount::default(),
-    }
-}
-
 fn count(packets: usize) -> u64 {
     u64::try_from(packets).unwrap_or(u64::MAX)
-}
-
-/// What of these the user has sent.
-pub(super) fn messages(packets: impl IntoIterator<Item = Packet>) -> impl Iterator<Item = Message> {
-    packets.into_iter().filter_map(|packet| match packet {
-        Packet::Message(message) => Some(message),
-        _ => None,
-    })
 }

@@ -207,7 +207,7 @@ impl Engine {
     /// may tell why.
     pub(super) fn send_failed(&mut self, now: Duration, error: Error) {
         if let Some(sending) = self.current.sending.take() {
-            self.uncertain = super::send_queue::messages(sending.batch.into_packets()).collect();
+            self.uncertain = super::outgoing::messages(sending.batch.into_packets()).collect();
         }
         // A server that has just closed the session refuses the POST, and says by the poll that it has
         // closed. On two connections the refusal may come first.

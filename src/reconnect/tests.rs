@@ -12,6 +12,7 @@ fn connected() -> Connected {
     Connected {
         handshake: Arc::new(Handshake::parse(text).unwrap()),
         transport: "polling",
+        session: 1,
     }
 }
 

@@ -1,8 +1,8 @@
 //! What can be set about receipts, and the fences that tell of a session's end.
 
 use super::Builder;
-use crate::engine::ReceiptsConfig;
 use crate::receipts::Receipts;
+use crate::reconnect::Reconnect;
 use crate::runtime::Runtime;
 use crate::transport::Transport;
 
@@ -26,10 +26,54 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// # }
     /// ```
     pub fn receipts(mut self, receipts: Receipts) -> Self {
-        self.settings.config.receipts = Some(ReceiptsConfig {
-            window: receipts.window.into(),
-            required: receipts.required,
-        });
+        self.settings.config.receipts = Some(receipts.into());
+        self
+    }
+
+    /// That the client opens a new session when one ends: see [`Reconnect`]. Off by default: a client is one
+    /// session then.
+    ///
+    /// The client, its handles, handlers and streams stay the same. While there is no session,
+    /// [`send`](crate::Client::send) accepts messages into the outbox, by the rules of the last session;
+    /// before the first, by those of polling without a `maxPayload`. In a session nothing is accepted that
+    /// is larger than its `maxPayload`, on any transport: it may leave in the next one, by polling. A message
+    /// that the next session can't carry (a text with `` by polling, or more than its `maxPayload`) waits
+    /// for the upgrade, with all behind it, and is given up if that fails ([`Event::GivenUp`]).
+    ///
+    /// [`flush`](crate::Client::flush) and [`confirm`](crate::Client::confirm) wait through reconnecting.
+    /// [`wait`](crate::Client::wait) waits for the end of it all. [`disconnect`](crate::Client::disconnect) and
+    /// dropping the client end it at once, in any state, and nothing connects afterwards.
+    /// [`connect`](Builder::connect) fails at once if the first connection fails;
+    /// [`start`](Builder::start) goes on trying.
+    ///
+    /// Each session begins with an empty cookie jar and with what was set here, and resolves names anew.
+    ///
+    /// ```no_run
+    /// use engineio_client::{Event, Reconnect, Resend};
+    /// use futures::StreamExt as _;
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut client = engineio_client::tokio::Client::builder("http://localhost:3000")
+    ///     .reconnect(Reconnect::new().resend(Resend::Unconfirmed))
+    ///     .connect()
+    ///     .await?;
+    /// client.send("an order").await?;
+    /// while let Some(event) = client.next().await {
+    ///     match event {
+    ///         Event::Message(message) => println!("{message:?}"),
+    ///         Event::Disconnected(end) => println!("session {} ended: {}", end.session, end.reason),
+    ///         Event::Reconnecting(next) => println!("attempt {} in {:?}", next.attempt, next.delay),
+    ///         Event::GivenUp(lost) => println!("not sent: {:?}", lost.messages),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`Event::GivenUp`]: crate::Event::GivenUp
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.settings.reconnect = Some(reconnect);
         self
     }
 

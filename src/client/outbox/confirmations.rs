@@ -65,17 +65,21 @@ impl<W> Confirmations<W> {
         self.dismiss(woken);
     }
 
+    /// All messages before this place are confirmed, or among those that may be lost.
+    pub(super) fn settled(&self) -> u64 {
+        self.settled
+    }
+
     /// The next so many messages are confirmed.
     pub(super) fn confirm(&mut self, count: u64, woken: &mut Vec<W>) {
         self.settled = self.settled.saturating_add(count);
         self.pass(woken);
     }
 
-    /// The next so many messages may be lost.
-    pub(super) fn lose(&mut self, count: u64, woken: &mut Vec<W>) {
-        let end = self.settled.saturating_add(count);
-        self.add_loss(self.settled..end);
-        self.settled = end;
+    /// Those before this place that are not confirmed may be lost.
+    pub(super) fn lose(&mut self, place: u64, woken: &mut Vec<W>) {
+        self.add_loss(self.settled..place);
+        self.settled = self.settled.max(place);
         self.pass(woken);
     }
 

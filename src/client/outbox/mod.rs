@@ -25,6 +25,7 @@ mod flushes;
 mod parcel;
 mod refusal;
 mod room;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ pub(crate) use room::{Seat, Ticket};
 use confirmations::Confirmations;
 use flushes::Flushes;
 use room::{PROMISED, Room};
+use sessions::Succession;
 
 use crate::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
@@ -54,6 +56,8 @@ pub(crate) struct Outbox<W> {
     room: Room<W>,
     flushes: Flushes<W>,
     confirmations: Confirmations<W>,
+    /// Where the client outlives its sessions.
+    succession: Option<Succession>,
     /// Tasks to wake once the lock is released.
     woken: Vec<W>,
     /// Wakers that are no longer needed, to drop once the lock is released.
@@ -78,6 +82,7 @@ impl<W: Clone> Outbox<W> {
             room: Room::new(capacity),
             flushes: Flushes::new(),
             confirmations: Confirmations::new(),
+            succession: None,
             woken: Vec::new(),
             retired: Vec::new(),
             wants_driver: false,
@@ -311,6 +316,7 @@ impl<W: Clone> Outbox<W> {
 
     /// The next so many messages are confirmed.
     pub(crate) fn confirmed(&mut self, count: u64) {
+        let count = self.confirmed_own(count);
         self.confirmations.confirm(count, &mut self.woken);
     }
 
@@ -363,13 +369,19 @@ impl<W: Clone> Outbox<W> {
 
     /// The session is open, or can carry other messages than before.
     pub(crate) fn accept(&mut self, acceptance: Acceptance) {
-        self.acceptance = Some(acceptance);
+        self.acceptance = Some(self.accept_for(acceptance));
         self.deal();
     }
 
     /// Hands the queue to the engine, if the engine wants more or the session is closing. In the latter
     /// case the engine is told to close next, and must already have every accepted message by then.
     pub(crate) fn take_queue(&mut self, wanted: bool, spare: &mut Vec<Packet>) -> Outgoing {
+        if self.succession.is_some() {
+            if wanted || self.is_closing() {
+                return self.take_carried();
+            }
+            return Outgoing::default();
+        }
         if self.queue.is_empty() || !(wanted || self.is_closing()) {
             return Outgoing::default();
         }
@@ -379,16 +391,24 @@ impl<W: Clone> Outbox<W> {
     /// A batch of the engine's has left.
     pub(crate) fn batch_left(&mut self, packets: &[Packet]) {
         let mut amount = Amount::default();
-        for packet in packets {
-            if let Packet::Message(message) = packet {
-                amount = amount.plus(message.amount());
+        let mut known = 0;
+        if self.succession.is_some() {
+            let mut amounts = sessions::amounts(packets);
+            known = self.own_of(&mut amounts);
+            amount = amounts.into_iter().fold(amount, Amount::plus);
+        } else {
+            for packet in packets {
+                if let Packet::Message(message) = packet {
+                    amount = amount.plus(message.amount());
+                }
             }
         }
         if amount.messages == 0 {
             return;
         }
         self.room.free(amount);
-        self.flushes.count_left(amount.messages, &mut self.woken);
+        let news = amount.messages.saturating_sub(known);
+        self.flushes.count_left(news, &mut self.woken);
         self.deal();
     }
 
@@ -400,6 +420,7 @@ impl<W: Clone> Outbox<W> {
         }
         let queue = std::mem::take(&mut self.queue);
         ended.unsent.extend(queue.into_messages());
+        let ended = self.with_totals(ended);
         debug_assert_eq!(
             ended.uncertain.len().saturating_add(ended.unsent.len()),
             self.room.pending().messages,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::event::Reason;
+use crate::event::{Reason, Reconnecting};
 
 /// What has happened.
 #[derive(Clone, Debug)]
@@ -60,14 +60,4 @@ pub(crate) enum Output {
     Over { reason: Reason },
     /// Nothing more to do before this time, or the next input.
     Wait(Option<Duration>),
-}
-
-/// An attempt that is to follow.
-#[derive(Clone, Debug)]
-pub(crate) struct Reconnecting {
-    /// Its number, from 1.
-    pub(crate) attempt: u32,
-    pub(crate) delay: Duration,
-    /// How the last session, or the attempt to open it, ended.
-    pub(crate) reason: Reason,
 }

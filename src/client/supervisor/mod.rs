@@ -17,14 +17,14 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-pub(crate) use interface::{Input, Output, Reconnecting};
+pub(crate) use interface::{Input, Output};
 pub(crate) use policy::Policy;
 
 use backoff::Random;
 use policy::hopeless;
 
 use crate::error::{Error, ErrorKind};
-use crate::event::Reason;
+use crate::event::{Reason, Reconnecting};
 use crate::limits::Limit;
 use crate::reconnect::Lost;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::backoff::{Backoff, Random};
 use crate::client::log::TARGET;
 use crate::client::panic_text::panic_text;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::event::Reason;
 use crate::limits;
 use crate::reconnect::{Decide, Lost, Reconnect, Retry};
@@ -67,6 +67,8 @@ impl Policy {
         match retry {
             Retry::Never => None,
             Retry::After(delay) => Some(delay),
+            // Of required receipts: no server learns to answer pings.
+            Retry::Usual if lost.error().is_some_and(is_unsupported) => None,
             Retry::Usual if hopeless >= HOPELESS => None,
             Retry::Usual => {
                 let least = lost.retry_after().unwrap_or_default();
@@ -93,6 +95,10 @@ impl Policy {
     }
 }
 
+fn is_unsupported(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unsupported
+}
+
 /// Whether no session could be opened for a reason that rarely mends itself.
 ///
 /// `Protocol` stands for a peer that does not speak Engine.IO 4: polling reports a server of protocol 3 by
@@ -105,8 +111,6 @@ pub(super) fn hopeless(lost: &Lost) -> bool {
     };
     !lost.was_open
         && match error.kind() {
-            // Of required receipts.
-            ErrorKind::Unsupported => true,
             ErrorKind::Invalid | ErrorKind::Runtime | ErrorKind::Tls | ErrorKind::Protocol => true,
             ErrorKind::Status => matches!(error.status(), Some(401 | 403 | 404)),
             _ => false,

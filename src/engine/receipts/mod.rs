@@ -14,7 +14,8 @@ use fences::{Fences, Position};
 use polls::Polls;
 
 use super::interface::ReceiptsConfig;
-use super::send_queue::{Room, messages, size};
+use super::outgoing::{messages, size};
+use super::send_queue::Room;
 use crate::amount::Amount;
 use crate::batch::Batch;
 use crate::fence::Fence;

@@ -16,6 +16,7 @@ mod steps;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::interface::ReceiptsConfig;
 use super::test_engine::{TestEngine, config, text};
 use super::*;
 use crate::amount::Amount;

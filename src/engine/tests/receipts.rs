@@ -1,5 +1,6 @@
 //! What is confirmed, and by what: fences and polls. `Fence(0)` is the first of a link.
 
+use super::super::interface::ReceiptsConfig;
 use super::*;
 use crate::amount::Amount;
 use crate::fence::Fence;

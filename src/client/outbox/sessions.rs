@@ -1,0 +1,418 @@
+//! What becomes of the messages when a client outlives its session.
+//!
+//! Each session has an engine of its own, which counts the messages from its own beginning: first those of
+//! the greeting, which are nobody else's business and are never sent again, then the others, in order.
+
+use std::ops::Range;
+
+use super::{Outbox, Parcel as _};
+use crate::amount::Amount;
+use crate::engine::{Acceptance, Outgoing};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Disconnected, Ended, GivenUp, Reason};
+use crate::packet::{Message, Packet};
+use crate::reconnect::Resend;
+use crate::transport::Framing;
+
+/// How one session follows another.
+#[derive(Debug)]
+pub(super) struct Succession {
+    resend: Resend,
+    /// Nothing but the greeting leaves.
+    held: bool,
+    greeting: Greeting,
+    /// What the link of the session can carry; `None` while there is no session.
+    link: Option<Acceptance>,
+    /// So many messages at the front of the queue were accepted for another link.
+    unjudged: usize,
+    /// The link will not become another one.
+    upgrade_is_over: bool,
+    /// So many messages that were not handed over in this session, the next ones to be, were in an earlier
+    /// one.
+    again: usize,
+    poison: Poison,
+    totals: Totals,
+    given_up: Vec<GivenUp>,
+}
+
+/// The greeting of the session.
+#[derive(Debug, Default)]
+struct Greeting {
+    messages: Vec<Message>,
+    /// How many it had, and how many of them have left and are confirmed.
+    count: usize,
+    left: usize,
+    confirmed: usize,
+}
+
+/// The oldest message, and how often it has failed to arrive.
+#[derive(Debug, Default)]
+struct Poison {
+    place: u64,
+    sessions: u32,
+}
+
+/// What has become of messages in all sessions before.
+#[derive(Debug, Default)]
+struct Totals {
+    confirmed: u64,
+    /// They had left, and no session sends them again.
+    unconfirmed: u64,
+}
+
+/// A message that was among the first of so many sessions, none of which confirmed anything, is given up.
+const MOST_SESSIONS: u32 = 3;
+
+impl<W: Clone> Outbox<W> {
+    /// The client is to outlive its sessions. From now on messages are accepted without one.
+    pub(crate) fn outlive_sessions(&mut self, resend: Resend) {
+        self.succession = Some(Succession {
+            resend,
+            held: true,
+            greeting: Greeting::default(),
+            link: None,
+            unjudged: 0,
+            upgrade_is_over: false,
+            again: 0,
+            poison: Poison::default(),
+            totals: Totals::default(),
+            given_up: Vec::new(),
+        });
+        self.acceptance = Some(Acceptance::new(Framing::Payloads, None).strict());
+    }
+
+    /// The greeting of the session has returned, or there is none: these messages leave first, and then
+    /// the others.
+    ///
+    /// # Errors
+    ///
+    /// If the session can't carry one of them. Nothing leaves then.
+    pub(crate) fn release(&mut self, greeting: Vec<Message>) -> Result<(), Error> {
+        let Some(succession) = &mut self.succession else {
+            return Ok(());
+        };
+        if let Some(link) = &succession.link {
+            greeting.check(link)?;
+        }
+        succession.held = false;
+        succession.greeting = Greeting {
+            count: greeting.len(),
+            messages: greeting,
+            ..Greeting::default()
+        };
+        self.wants_driver = true;
+        Ok(())
+    }
+
+    /// The link of the session stays the one that it is.
+    pub(crate) fn upgrade_is_over(&mut self) {
+        if let Some(succession) = &mut self.succession {
+            succession.upgrade_is_over = true;
+            self.wants_driver = true;
+        }
+    }
+
+    /// What was given up since the last call.
+    pub(crate) fn take_given_up(&mut self) -> Vec<GivenUp> {
+        let succession = self.succession.as_mut();
+        succession.map_or_else(Vec::new, |succession| {
+            std::mem::take(&mut succession.given_up)
+        })
+    }
+
+    /// The session can carry this from now on; what is accepted later may leave in another one.
+    pub(super) fn accept_for(&mut self, link: Acceptance) -> Acceptance {
+        let Some(succession) = &mut self.succession else {
+            return link;
+        };
+        succession.link = Some(link);
+        succession.unjudged = self.queue.len();
+        link.strict()
+    }
+
+    /// The part of the queue that the session can carry, behind its greeting.
+    pub(super) fn take_carried(&mut self) -> Outgoing {
+        let is_closing = self.is_closing();
+        let Some(succession) = &mut self.succession else {
+            return Outgoing::default();
+        };
+        if succession.held {
+            return Outgoing::default();
+        }
+        let mut taken = Outgoing::default();
+        let greeting = std::mem::take(&mut succession.greeting.messages);
+        if !greeting.is_empty() {
+            taken.push_group(greeting);
+        }
+        let mut count = self.queue.len();
+        if let Some(link) = &succession.link
+            && succession.unjudged > 0
+        {
+            count = succession.count_carried(&self.queue, link);
+        }
+        if count == 0 && !is_closing {
+            self.give_up_what_cant_leave();
+        } else {
+            succession.unjudged = succession.unjudged.saturating_sub(count);
+            let mut rest = self.queue.split_front(count);
+            rest.prepend(taken);
+            taken = rest;
+        }
+        taken
+    }
+
+    /// Gives the first parcel up, if it can't leave in this session. Only when all before it have left, so
+    /// that a flush is not told too early.
+    fn give_up_what_cant_leave(&mut self) {
+        let Some(succession) = &mut self.succession else {
+            return;
+        };
+        let Some(link) = succession.link.filter(|_| succession.upgrade_is_over) else {
+            return;
+        };
+        if succession.unjudged == 0 || self.room.pending().messages > self.queue.len() {
+            return;
+        }
+        let parcel = self.queue.parcel_at(0);
+        let mut messages = self.queue.messages_at(parcel.clone());
+        let error = messages.find_map(|message| link.check(message).err());
+        drop(messages);
+        if let Some(error) = error {
+            self.give_up_first(parcel.end, error);
+            self.wants_driver = true;
+        }
+    }
+
+    /// Gives up the first so many messages of the queue.
+    fn give_up_first(&mut self, count: usize, error: Error) {
+        let first = self
+            .flushes
+            .accepted()
+            .saturating_sub(number(self.queue.len()));
+        let messages: Vec<Message> = self.queue.split_front(count).into_messages().collect();
+        let Some(succession) = &mut self.succession else {
+            return;
+        };
+        succession.unjudged = succession.unjudged.saturating_sub(count);
+        let known = succession.again.min(count);
+        succession.again = succession.again.saturating_sub(known);
+        self.flushes
+            .count_left(count.saturating_sub(known), &mut self.woken);
+        self.room.free(amount(&messages));
+        let places = first..first.saturating_add(number(count));
+        self.confirmations.give_up(places, &mut self.woken);
+        succession.given_up.push(GivenUp { messages, error });
+        self.deal();
+    }
+
+    /// A batch has left: gives those of its messages that are in the ledger, and how many of them had
+    /// left before.
+    pub(super) fn own_of(&mut self, amounts: &mut Vec<Amount>) -> usize {
+        let Some(succession) = &mut self.succession else {
+            return 0;
+        };
+        let greeting = &mut succession.greeting;
+        let theirs = greeting
+            .count
+            .saturating_sub(greeting.left)
+            .min(amounts.len());
+        greeting.left = greeting.left.saturating_add(theirs);
+        amounts.drain(..theirs);
+        let known = succession.again.min(amounts.len());
+        succession.again = succession.again.saturating_sub(known);
+        known
+    }
+
+    /// How many of the messages that are confirmed are not the greeting's.
+    pub(super) fn confirmed_own(&mut self, count: u64) -> u64 {
+        let Some(succession) = &mut self.succession else {
+            return count;
+        };
+        let greeting = &mut succession.greeting;
+        let rest = greeting.count.saturating_sub(greeting.confirmed);
+        let theirs = rest.min(usize::try_from(count).unwrap_or(usize::MAX));
+        greeting.confirmed = greeting.confirmed.saturating_add(theirs);
+        count.saturating_sub(number(theirs))
+    }
+
+    /// The session has ended, and another may follow: keeps what that one is to send.
+    pub(crate) fn end_session(&mut self, session_number: u64, ended: Ended) -> Disconnected {
+        let mut ended = self.without_greeting(ended);
+        let Some(succession) = &mut self.succession else {
+            return Disconnected::new(session_number, &ended);
+        };
+        succession.held = true;
+        succession.link = None;
+        succession.upgrade_is_over = false;
+        succession.greeting = Greeting::default();
+        succession.totals.confirmed = succession.totals.confirmed.saturating_add(ended.confirmed);
+        let resends = succession.resend == Resend::Unconfirmed;
+        if !resends {
+            cut_group(&mut ended);
+        }
+        let left = usize::try_from(ended.unconfirmed_count).unwrap_or(usize::MAX);
+        let handed = left.saturating_add(ended.uncertain.len());
+        let known = succession.again.min(ended.uncertain.len());
+        succession.again = succession.again.saturating_sub(known);
+        let news = ended.uncertain.len().saturating_sub(known);
+        self.flushes.count_left(news, &mut self.woken);
+        let told = Disconnected::new(session_number, &ended);
+        if resends && left == ended.unconfirmed.len() {
+            self.resend(ended, handed);
+            return told;
+        }
+        succession.totals.unconfirmed =
+            succession.totals.unconfirmed.saturating_add(number(handed));
+        self.room.free(amount(&ended.uncertain));
+        let rest = ended.unsent.len().saturating_add(self.queue.len());
+        let place = self.flushes.accepted().saturating_sub(number(rest));
+        self.confirmations.lose(place, &mut self.woken);
+        let groups = shift(ended.groups, handed);
+        self.put_back(Outgoing::with_groups(ended.unsent, groups));
+        let mut lost = ended.unconfirmed;
+        lost.extend(ended.uncertain);
+        told.with_lost(number(handed), lost)
+    }
+
+    /// Everything that is not confirmed goes first in the next session, but for a message that seems to be
+    /// what ends them.
+    fn resend(&mut self, ended: Ended, handed: usize) {
+        let Some(succession) = &mut self.succession else {
+            return;
+        };
+        self.room.fill(amount(&ended.unconfirmed));
+        succession.again = succession.again.saturating_add(handed);
+        let is_suspect =
+            ended.confirmed == 0 && handed > 0 && !matches!(ended.reason, Reason::Client);
+        let all = ended.unconfirmed.into_iter();
+        let all = all.chain(ended.uncertain).chain(ended.unsent);
+        self.put_back(Outgoing::with_groups(all, ended.groups));
+        let place = self.confirmations.settled();
+        let Some(succession) = &mut self.succession else {
+            return;
+        };
+        if !is_suspect {
+            succession.poison = Poison::default();
+            return;
+        }
+        if succession.poison.place != place {
+            succession.poison = Poison { place, sessions: 0 };
+        }
+        succession.poison.sessions = succession.poison.sessions.saturating_add(1);
+        if succession.poison.sessions >= MOST_SESSIONS {
+            succession.poison = Poison::default();
+            let message = format!(
+                "it was among the first messages of {MOST_SESSIONS} sessions, each of which ended before anything was confirmed"
+            );
+            let error = Error::new(ErrorKind::Unconfirmed, message);
+            let parcel = self.queue.parcel_at(0);
+            self.give_up_first(parcel.end, error);
+        }
+    }
+
+    fn put_back(&mut self, front: Outgoing) {
+        self.queue.prepend(front);
+        self.deal();
+    }
+
+    /// The last end, with what is left of all sessions.
+    pub(super) fn with_totals(&mut self, ended: Ended) -> Ended {
+        let mut ended = self.without_greeting(ended);
+        let Some(succession) = &mut self.succession else {
+            return ended;
+        };
+        let totals = &succession.totals;
+        ended.confirmed = ended.confirmed.saturating_add(totals.confirmed);
+        ended.unconfirmed_count = ended.unconfirmed_count.saturating_add(totals.unconfirmed);
+        // What was handed over in an earlier session may have arrived then.
+        let known = succession.again.saturating_sub(ended.uncertain.len());
+        let known = known.min(ended.unsent.len());
+        ended.uncertain.extend(ended.unsent.drain(..known));
+        ended
+    }
+
+    /// Without the messages of the greeting, which are the first ones.
+    fn without_greeting(&mut self, mut ended: Ended) -> Ended {
+        let Some(succession) = &mut self.succession else {
+            return ended;
+        };
+        let count = succession.greeting.count;
+        succession.greeting = Greeting::default();
+        let mut rest = count;
+        let confirmed = rest.min(usize::try_from(ended.confirmed).unwrap_or(usize::MAX));
+        ended.confirmed = ended.confirmed.saturating_sub(number(confirmed));
+        rest = rest.saturating_sub(confirmed);
+        let cut = rest;
+        let left = rest.min(usize::try_from(ended.unconfirmed_count).unwrap_or(usize::MAX));
+        ended.unconfirmed_count = ended.unconfirmed_count.saturating_sub(number(left));
+        rest = rest.saturating_sub(left);
+        ended.unconfirmed.drain(..left.min(ended.unconfirmed.len()));
+        for list in [&mut ended.uncertain, &mut ended.unsent] {
+            let part = rest.min(list.len());
+            list.drain(..part);
+            rest = rest.saturating_sub(part);
+        }
+        ended.groups = shift(ended.groups, cut);
+        ended
+    }
+}
+
+impl Succession {
+    /// How many messages at the front of the queue the link can carry. Parcels go as a whole.
+    fn count_carried(&self, queue: &Outgoing, link: &Acceptance) -> usize {
+        let mut count = 0;
+        while count < self.unjudged.min(queue.len()) {
+            let parcel = queue.parcel_at(count);
+            let mut messages = queue.messages_at(parcel.clone());
+            if !messages.all(|message| link.check(message).is_ok()) {
+                return count;
+            }
+            count = parcel.end;
+        }
+        queue.len()
+    }
+}
+
+/// A group of which anything was handed over is uncertain as a whole: its rest is not sent.
+fn cut_group(ended: &mut Ended) {
+    let left = usize::try_from(ended.unconfirmed_count).unwrap_or(usize::MAX);
+    let handed = left.saturating_add(ended.uncertain.len());
+    let cut = ended
+        .groups
+        .iter()
+        .find(|group| group.start < handed && handed < group.end);
+    if let Some(group) = cut {
+        let rest = group.end.saturating_sub(handed).min(ended.unsent.len());
+        ended.uncertain.extend(ended.unsent.drain(..rest));
+    }
+}
+
+/// The groups behind the first so many messages, with places that count from there.
+fn shift(groups: Vec<Range<usize>>, count: usize) -> Vec<Range<usize>> {
+    let behind = groups.into_iter().filter(|group| group.start >= count);
+    behind
+        .map(|group| group.start.saturating_sub(count)..group.end.saturating_sub(count))
+        .collect()
+}
+
+fn amount(messages: &[Message]) -> Amount {
+    messages
+        .iter()
+        .map(super::Parcel::amount)
+        .fold(Amount::default(), Amount::plus)
+}
+
+/// The amount of each message among these packets.
+pub(super) fn amounts(packets: &[Packet]) -> Vec<Amount> {
+    packets
+        .iter()
+        .filter_map(|packet| match packet {
+            Packet::Message(message) => Some(message.amount()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,148 @@
+//! When another session follows, and when none does.
+
+use super::*;
+
+#[test]
+fn a_session_that_ends_is_followed_by_another_under_the_same_client() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let mut client = builder.reconnect(exact()).connect().await.unwrap();
+        let first = server.session().await;
+        assert_eq!(next(&mut client).await, "connected 1");
+        runtime.sleep(seconds(10)).await;
+        let handle = client.handle();
+        first.close();
+        assert!(
+            next(&mut client)
+                .await
+                .starts_with("disconnected 1: closed by the server")
+        );
+        assert_eq!(next(&mut client).await, "reconnecting 1 in 1s");
+        assert_eq!(client.sid(), None);
+        let before = runtime.now();
+        assert_eq!(next(&mut client).await, "connected 2");
+        assert_eq!(runtime.now() - before, seconds(1));
+        let mut second = server.session().await;
+        assert_eq!(client.sid(), Some(second.sid()));
+        handle.send("hello").await.unwrap();
+        assert_eq!(received(&mut second, 1).await, ["hello"]);
+        second.send("you, too");
+        assert_eq!(client.recv().await, Some("you, too".into()));
+        let closed = client.disconnect().await;
+        assert!(closed.is_clean(), "{closed:?}");
+    });
+}
+
+#[test]
+fn a_server_that_is_down_is_asked_again_after_growing_delays() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let mut client = builder.reconnect(exact()).connect().await.unwrap();
+        let first = server.session().await;
+        assert_eq!(next(&mut client).await, "connected 1");
+        runtime.sleep(seconds(10)).await;
+        server.at(Step::Handshake, Act::Cut);
+        first.cut();
+        assert!(next(&mut client).await.starts_with("disconnected 1"));
+        let start = runtime.now();
+        for (attempt, delay) in [(1, 1), (2, 2), (3, 4), (4, 5), (5, 5)] {
+            let told = next(&mut client).await;
+            assert_eq!(told, format!("reconnecting {attempt} in {delay}s"));
+        }
+        server.at(Step::Handshake, Act::Properly);
+        assert_eq!(next(&mut client).await, "connected 2");
+        assert_eq!(runtime.now() - start, seconds(1 + 2 + 4 + 5 + 5));
+        client.disconnect().await;
+    });
+}
+
+#[test]
+fn the_first_connection_fails_at_once_and_start_goes_on_trying() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let builder = builder.reconnect(exact());
+        server.once(Step::Handshake, refused(503));
+        let error = builder.try_clone().unwrap().connect().await.unwrap_err();
+        assert_eq!(error.status(), Some(503));
+        runtime.sleep(seconds(60)).await;
+        server.once(Step::Handshake, refused(503));
+        let client = builder.start().unwrap();
+        let connected = client.opened().await.unwrap();
+        assert_eq!(connected.session, 1);
+        server.session().await;
+        client.disconnect().await;
+    });
+}
+
+#[test]
+fn after_the_last_attempt_it_is_over() {
+    under_both_orders(async |runtime| {
+        let (builder, server) = server(&runtime);
+        server.at(Step::Handshake, refused(500));
+        let client = builder.reconnect(exact().attempts(3)).start().unwrap();
+        let closed = client.wait().await;
+        let Reason::Transport(error) = closed.reason() else {
+            panic!("{closed}");
+        };
+        assert_eq!(error.status(), Some(500));
+        assert_eq!(runtime.now(), seconds(1 + 2 + 4));
+    });
+}
+
+#[test]
+fn disconnect_ends_it_while_it_waits_and_nothing_connects_afterwards() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let client = builder.reconnect(exact()).connect().await.unwrap();
+        let first = server.session().await;
+        first.cut();
+        runtime.sleep(ms(500)).await;
+        client.send("left over").await.unwrap();
+        let before = runtime.now();
+        let closed = client.disconnect().await;
+        assert_eq!(runtime.now(), before);
+        assert!(matches!(closed.reason(), Reason::Client));
+        assert_eq!(closed.unsent(), ["left over".into()]);
+        assert!(!closed.is_clean());
+        runtime.sleep(seconds(100)).await;
+        assert!(futures::FutureExt::now_or_never(server.session()).is_none());
+    });
+}
+
+#[test]
+fn dropping_the_client_ends_it() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let client = builder.reconnect(exact()).connect().await.unwrap();
+        server.session().await.cut();
+        runtime.sleep(ms(500)).await;
+        drop(client);
+        runtime.sleep(seconds(100)).await;
+        assert!(futures::FutureExt::now_or_never(server.session()).is_none());
+    });
+}
+
+#[test]
+fn reconnect_now_skips_the_delay() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let reconnect = Reconnect::new()
+            .delay(seconds(1000))
+            .max_delay(seconds(1000));
+        let mut client = builder.reconnect(reconnect).connect().await.unwrap();
+        let first = server.session().await;
+        // It counts for nothing here.
+        client.reconnect_now();
+        runtime.sleep(seconds(1)).await;
+        first.cut();
+        for _ in 0..3 {
+            next(&mut client).await;
+        }
+        let before = runtime.now();
+        client.reconnect_now();
+        assert_eq!(next(&mut client).await, "connected 2");
+        assert_eq!(runtime.now(), before);
+        server.session().await;
+        client.disconnect().await;
+    });
+}
