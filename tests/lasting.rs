@@ -10,12 +10,10 @@ mod messages;
 use std::time::Duration;
 
 use engineio_client::runtime::mock::Order;
-use engineio_client::transports::mock::{
-    Act, MockServer, MockSession, MockTransports, Settings, Step,
-};
+use engineio_client::transports::mock::{Act, MockServer, MockSession, MockTransports, Step};
 use engineio_client::{
     Builder, Client, Connected, Error, ErrorKind, Event, Message, MockRuntime, Reason, Reconnect,
-    Resend, Runtime,
+    Runtime,
 };
 use futures::StreamExt as _;
 

@@ -2,6 +2,7 @@
 //! how they ended.
 
 mod opening;
+mod telling;
 
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -16,11 +17,9 @@ use futures::future::BoxFuture;
 use super::link_calls::LinkCalls;
 use super::log::Log;
 use super::panic_text::panic_text;
-use super::shared::{Shared, Upgrade};
-use super::upgrade_memory;
+use super::shared::Shared;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
-use crate::error::Error;
-use crate::event::{Ended, Event, Reason};
+use crate::event::{Ended, Reason};
 use crate::packet::Packet;
 use crate::runtime::Runtime;
 use crate::transport::{OpenRequest, Transport};
@@ -355,56 +354,6 @@ impl Driver {
             return Flow::Continue(true);
         }
         self.handle(now, Input::Drained { link })
-    }
-
-    fn tell(&mut self, now: Duration, events: Vec<Event>) {
-        // The engine tells such news apart from messages, one at a time.
-        match events.first() {
-            Some(Event::Connected(connected)) => {
-                self.is_open = true;
-                self.log.connected(connected);
-                self.shared.turn(|state| {
-                    state.connected = Some(connected.clone());
-                    state.transport = Some(connected.transport);
-                });
-                self.remember(Some(connected.transport));
-            }
-            Some(Event::Upgraded { transport }) => {
-                self.log.upgraded(transport);
-                self.shared.state().transport = Some(*transport);
-                self.remember(Some(transport));
-            }
-            Some(Event::UpgradeFailed { transport, error }) => {
-                self.log.upgrade_failed(transport, error);
-                self.remember(None);
-            }
-            // The others are not the engine's.
-            Some(_) | None => {}
-        }
-        self.shared.inboxes.put(events);
-        // This input comes before the outputs are at their end, since it follows from one of them, and
-        // the next might be to receive more: see the test
-        // `a_full_inbox_stops_the_receiving_and_reading_resumes_it`.
-        if let Some(input) = self.news_of_room() {
-            self.engine.handle(now, input);
-        }
-    }
-
-    fn no_receipts(&self, error: Error) {
-        self.log.no_receipts(&error);
-        self.shared.no_receipts(error);
-    }
-
-    fn upgrade_is_over(&self, error: Option<Error>) {
-        let upgrade = error.map_or(Upgrade::Over, Upgrade::Failed);
-        self.shared.turn(|state| state.upgrade = Some(upgrade));
-        self.shared.upgrade_is_over();
-    }
-
-    fn remember(&self, transport: Option<&str>) {
-        if let Some(origin) = &self.remember {
-            upgrade_memory::remember(origin, transport);
-        }
     }
 
     fn wait(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {

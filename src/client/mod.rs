@@ -10,6 +10,7 @@ mod inbox;
 mod link_calls;
 mod lock;
 mod log;
+mod open_request;
 mod outbox;
 mod panic_text;
 mod redirect;

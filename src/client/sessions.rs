@@ -13,10 +13,10 @@ use tracing::Span;
 use super::driver::Driver;
 use super::hooks;
 use super::log::Log;
+use super::open_request::{open_request, origin};
 use super::outbox::Outbox;
 use super::settings::Settings;
 use super::shared::Shared;
-use super::start::{origin, request};
 use super::supervisor::{Input, Output, Policy, Supervisor};
 use super::upgrade_memory::prefer_remembered;
 use crate::error::{Error, ErrorKind};
@@ -44,8 +44,10 @@ pub(super) struct Sessions {
     log: Log,
     /// What the hook has said about the next connection.
     target: Option<OpenRequest>,
-    hook: Option<(u64, BoxFuture<'static, Result<ConnectTo, Error>>)>,
-    greeting: Option<(u64, BoxFuture<'static, Result<Vec<Message>, Error>>)>,
+    /// The call of the hook that runs, and its number.
+    hook: Option<(u64, Running<ConnectTo>)>,
+    /// That of the greeting, and the number of its session.
+    greeting: Option<(u64, Running<Vec<Message>>)>,
     session: Option<Session>,
     deadline: Option<Duration>,
     timer: Option<(Duration, BoxFuture<'static, ()>)>,
@@ -54,6 +56,8 @@ pub(super) struct Sessions {
     /// How many sessions in a row have ended with the first fence unanswered.
     fences_refused: u32,
 }
+
+type Running<O> = BoxFuture<'static, Result<O, Error>>;
 
 struct Session {
     driver: Driver,
@@ -341,7 +345,7 @@ impl Sessions {
 
     fn request(&self, mut settings: Settings) -> Result<OpenRequest, Error> {
         let activity = Activity::new(Arc::clone(&self.runtime));
-        request(&mut settings, &self.transport.schemes(), activity)
+        open_request(&mut settings, &self.transport.schemes(), activity)
     }
 
     fn open(&mut self, session: u64) {

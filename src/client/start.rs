@@ -3,23 +3,21 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use tracing::{Instrument as _, Span};
 
 use super::driver::Driver;
 use super::handlers::{HandlerTask, Handlers};
 use super::inbox::{Audience, Reader, Side};
 use super::log::{self, Log};
+use super::open_request::{open_request, origin};
 use super::outbox::Outbox;
-use super::server_url::ServerUrl;
 use super::session::Client;
 use super::sessions::Sessions;
 use super::settings::Settings;
 use super::shared::Shared;
 use super::upgrade_memory::prefer_remembered;
-use crate::cookies::Jar;
 use crate::error::{Error, ErrorKind};
-use crate::limits::{Limits, PACKETS_PER_POST};
+use crate::limits::PACKETS_PER_POST;
 use crate::receipts::Receipts;
 use crate::reconnect::Resend;
 use crate::runtime::Runtime;
@@ -49,7 +47,7 @@ pub(super) fn start<T: Transport, R: Runtime>(
     let runtime = Arc::new(runtime);
     let dynamic: Arc<dyn Runtime> = Arc::<R>::clone(&runtime);
     let activity = Activity::new(Arc::clone(&dynamic));
-    let request = request(&mut settings.clone(), &transport.schemes(), activity)?;
+    let request = open_request(&mut settings.clone(), &transport.schemes(), activity)?;
     let audience = Audience {
         handlers: !handlers.is_empty(),
         messages: if handlers.take_messages() {
@@ -127,53 +125,6 @@ fn task(
         shared, runtime, transport, request, config, remember, log,
     ))
 }
-
-/// What each link of the session is opened with. `schemes` are those that the transport takes.
-pub(super) fn request(
-    settings: &mut Settings,
-    schemes: &[&str],
-    activity: Activity,
-) -> Result<OpenRequest, Error> {
-    let mut server = ServerUrl::parse(&settings.url, schemes)?;
-    server.set_path(settings.path.as_deref(), settings.trailing_slash)?;
-    server.add_query(&settings.query);
-    let mut headers = std::mem::take(&mut settings.headers);
-    if let Some(name) = FRAMING.iter().find(|name| headers.contains_key(*name)) {
-        let message = format!("the header {name} is not yours to set: each request has its own");
-        return Err(Error::new(ErrorKind::Invalid, message));
-    }
-    if let Some(credentials) = server.credentials
-        && !headers.contains_key(AUTHORIZATION)
-    {
-        headers.insert(AUTHORIZATION, credentials);
-    }
-    let mut request = OpenRequest::new("", server.url, activity);
-    request.query = server.query;
-    request.address = server.address;
-    request.headers = headers;
-    request.cookies = settings
-        .cookies
-        .then(|| Jar::new(settings.max_cookies, settings.max_cookie_bytes));
-    request.timestamps = settings.timestamps;
-    request.limits = settings.limits;
-    request.limits.body = settings
-        .max_body
-        .unwrap_or_else(|| Limits::for_message(settings.limits.message).body);
-    request.dial_timeout = settings.config.open_timeout;
-    Ok(request)
-}
-
-/// Where the server is, as the upgrade memory names it.
-pub(super) fn origin(request: &OpenRequest) -> String {
-    match &request.address {
-        Some(address) => format!("unix://{address}"),
-        None => request.url.origin().ascii_serialization(),
-    }
-}
-
-/// What tells where a body ends. With another's, the server would wait for the rest of a body that
-/// has none, or take a part of it for the whole.
-const FRAMING: [HeaderName; 2] = [CONTENT_LENGTH, TRANSFER_ENCODING];
 
 /// The names to use, each checked against what the transport knows.
 fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'static str>, Error> {

@@ -115,7 +115,7 @@ impl Outgoing {
     pub(crate) fn parcel_at(&self, place: usize) -> Range<usize> {
         let at = self.groups.partition_point(|group| group.end <= place);
         let group = self.groups.get(at).filter(|group| group.start <= place);
-        group.map_or(place..place.saturating_add(1), Range::clone)
+        group.map_or_else(|| place..place.saturating_add(1), Range::clone)
     }
 
     /// Those at these places.

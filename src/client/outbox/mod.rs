@@ -23,9 +23,11 @@
 mod confirmations;
 mod flushes;
 mod parcel;
+mod receipts;
 mod refusal;
 mod room;
 mod sessions;
+mod succession;
 #[cfg(test)]
 mod tests;
 
@@ -38,11 +40,11 @@ pub(crate) use room::{Seat, Ticket};
 use confirmations::Confirmations;
 use flushes::Flushes;
 use room::{PROMISED, Room};
-use sessions::Succession;
+use succession::Succession;
 
 use crate::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
-use crate::error::{Error, ErrorKind};
+use crate::error::ErrorKind;
 use crate::event::{Closed, Ended};
 use crate::packet::{Message, Packet};
 
@@ -303,43 +305,6 @@ impl<W: Clone> Outbox<W> {
         self.cancel_flush(&mut flush.ticket);
     }
 
-    // Receipts.
-
-    /// There are receipts, until [`no_receipts`](Self::no_receipts).
-    pub(crate) fn begin_receipts(&mut self) {
-        self.confirmations.begin();
-    }
-
-    pub(crate) fn no_receipts(&mut self, error: Error) {
-        self.confirmations.end(error, &mut self.woken);
-    }
-
-    /// The next so many messages are confirmed.
-    pub(crate) fn confirmed(&mut self, count: u64) {
-        let count = self.confirmed_own(count);
-        self.confirmations.confirm(count, &mut self.woken);
-    }
-
-    /// Whether every message that was accepted before the call began is confirmed, or why it is not.
-    /// `None` if neither is known yet; the waker is called when it is.
-    pub(crate) fn is_confirmed(
-        &mut self,
-        ticket: &mut Option<ConfirmTicket>,
-        waker: &W,
-    ) -> Option<Result<(), Error>> {
-        let accepted = self.flushes.accepted();
-        let is_closed = self.closed().is_some();
-        let (outcome, last) =
-            self.confirmations
-                .is_confirmed(ticket, accepted, is_closed, waker.clone());
-        self.retired.extend(last);
-        outcome
-    }
-
-    pub(crate) fn cancel_confirm(&mut self, ticket: &mut Option<ConfirmTicket>) {
-        self.retired.extend(self.confirmations.cancel(ticket));
-    }
-
     // The session.
 
     /// From now on nothing is accepted. What was accepted is still sent.
@@ -393,7 +358,7 @@ impl<W: Clone> Outbox<W> {
         let mut amount = Amount::default();
         let mut known = 0;
         if self.succession.is_some() {
-            let mut amounts = sessions::amounts(packets);
+            let mut amounts = succession::amounts(packets);
             known = self.own_of(&mut amounts);
             amount = amounts.into_iter().fold(amount, Amount::plus);
         } else {

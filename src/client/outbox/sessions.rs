@@ -3,62 +3,16 @@
 //! Each session has an engine of its own, which counts the messages from its own beginning: first those of
 //! the greeting, which are nobody else's business and are never sent again, then the others, in order.
 
-use std::ops::Range;
-
-use super::{Outbox, Parcel as _};
+use super::Outbox;
+use super::parcel::Parcel as _;
+use super::succession::{Greeting, Poison, Succession, Totals, amount, cut_group, number, shift};
 use crate::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Disconnected, Ended, GivenUp, Reason};
-use crate::packet::{Message, Packet};
+use crate::packet::Message;
 use crate::reconnect::Resend;
 use crate::transport::Framing;
-
-/// How one session follows another.
-#[derive(Debug)]
-pub(super) struct Succession {
-    resend: Resend,
-    /// Nothing but the greeting leaves.
-    held: bool,
-    greeting: Greeting,
-    /// What the link of the session can carry; `None` while there is no session.
-    link: Option<Acceptance>,
-    /// So many messages at the front of the queue were accepted for another link.
-    unjudged: usize,
-    /// The link will not become another one.
-    upgrade_is_over: bool,
-    /// So many messages that were not handed over in this session, the next ones to be, were in an earlier
-    /// one.
-    again: usize,
-    poison: Poison,
-    totals: Totals,
-    given_up: Vec<GivenUp>,
-}
-
-/// The greeting of the session.
-#[derive(Debug, Default)]
-struct Greeting {
-    messages: Vec<Message>,
-    /// How many it had, and how many of them have left and are confirmed.
-    count: usize,
-    left: usize,
-    confirmed: usize,
-}
-
-/// The oldest message, and how often it has failed to arrive.
-#[derive(Debug, Default)]
-struct Poison {
-    place: u64,
-    sessions: u32,
-}
-
-/// What has become of messages in all sessions before.
-#[derive(Debug, Default)]
-struct Totals {
-    confirmed: u64,
-    /// They had left, and no session sends them again.
-    unconfirmed: u64,
-}
 
 /// A message that was among the first of so many sessions, none of which confirmed anything, is given up.
 const MOST_SESSIONS: u32 = 3;
@@ -355,64 +309,4 @@ impl<W: Clone> Outbox<W> {
         ended.groups = shift(ended.groups, cut);
         ended
     }
-}
-
-impl Succession {
-    /// How many messages at the front of the queue the link can carry. Parcels go as a whole.
-    fn count_carried(&self, queue: &Outgoing, link: &Acceptance) -> usize {
-        let mut count = 0;
-        while count < self.unjudged.min(queue.len()) {
-            let parcel = queue.parcel_at(count);
-            let mut messages = queue.messages_at(parcel.clone());
-            if !messages.all(|message| link.check(message).is_ok()) {
-                return count;
-            }
-            count = parcel.end;
-        }
-        queue.len()
-    }
-}
-
-/// A group of which anything was handed over is uncertain as a whole: its rest is not sent.
-fn cut_group(ended: &mut Ended) {
-    let left = usize::try_from(ended.unconfirmed_count).unwrap_or(usize::MAX);
-    let handed = left.saturating_add(ended.uncertain.len());
-    let cut = ended
-        .groups
-        .iter()
-        .find(|group| group.start < handed && handed < group.end);
-    if let Some(group) = cut {
-        let rest = group.end.saturating_sub(handed).min(ended.unsent.len());
-        ended.uncertain.extend(ended.unsent.drain(..rest));
-    }
-}
-
-/// The groups behind the first so many messages, with places that count from there.
-fn shift(groups: Vec<Range<usize>>, count: usize) -> Vec<Range<usize>> {
-    let behind = groups.into_iter().filter(|group| group.start >= count);
-    behind
-        .map(|group| group.start.saturating_sub(count)..group.end.saturating_sub(count))
-        .collect()
-}
-
-fn amount(messages: &[Message]) -> Amount {
-    messages
-        .iter()
-        .map(super::Parcel::amount)
-        .fold(Amount::default(), Amount::plus)
-}
-
-/// The amount of each message among these packets.
-pub(super) fn amounts(packets: &[Packet]) -> Vec<Amount> {
-    packets
-        .iter()
-        .filter_map(|packet| match packet {
-            Packet::Message(message) => Some(message.amount()),
-            _ => None,
-        })
-        .collect()
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

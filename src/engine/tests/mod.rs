@@ -5,6 +5,7 @@ mod batches;
 mod close;
 mod end;
 mod fall_back;
+mod fences;
 mod handshake;
 mod heartbeat;
 mod polling;
@@ -63,9 +64,47 @@ fn show_event(event: &Event) -> String {
         Event::UpgradeFailed { transport, error } => {
             format!("not upgraded {transport}: {}", error.report())
         }
-        Event::NoReceipts { .. } => unreachable!("the engine tells it as an output"),
         Event::Closed(closed) => format!("{closed:?}"),
+        other => unreachable!("{other:?} is not the engine's to tell as an event"),
     }
+}
+
+fn show_end(ended: &Ended) -> String {
+    let Ended {
+        reason,
+        answered,
+        confirmed,
+        unconfirmed_count,
+        unconfirmed,
+        uncertain,
+        unsent,
+        groups: _,
+        fences_unanswered: _,
+    } = ended;
+    // Named where there are receipts or fences alone.
+    let kept = match (confirmed, unconfirmed.is_empty()) {
+        (0, true) => String::new(),
+        (confirmed, true) => {
+            format!("confirmed {confirmed} unconfirmed {unconfirmed_count} ")
+        }
+        (confirmed, false) => {
+            format!("confirmed {confirmed} unconfirmed {} ", list(unconfirmed))
+        }
+    };
+    let reason = match reason {
+        Reason::Client if !answered => "Client without an answer".to_owned(),
+        Reason::Transport(error) => {
+            format!("Transport({:?}: {})", error.kind(), error.report())
+        }
+        Reason::Server { close: None } => "Server".to_owned(),
+        Reason::Server { close: Some(close) } => format!("Server({close})"),
+        other => format!("{other:?}"),
+    };
+    format!(
+        "closed {reason} {kept}uncertain {} unsent {}",
+        list(uncertain),
+        list(unsent)
+    )
 }
 
 fn show(output: &Output) -> String {
@@ -107,42 +146,7 @@ fn show(output: &Output) -> String {
             let events: Vec<String> = events.iter().map(show_event).collect();
             format!("tell {}", events.join(", "))
         }
-        Output::Closed(Ended {
-            reason,
-            answered,
-            confirmed,
-            unconfirmed_count,
-            unconfirmed,
-            uncertain,
-            unsent,
-            groups: _,
-            fences_unanswered: _,
-        }) => {
-            // Named where there are receipts or fences alone.
-            let kept = match (confirmed, unconfirmed.is_empty()) {
-                (0, true) => String::new(),
-                (confirmed, true) => {
-                    format!("confirmed {confirmed} unconfirmed {unconfirmed_count} ")
-                }
-                (confirmed, false) => {
-                    format!("confirmed {confirmed} unconfirmed {} ", list(unconfirmed))
-                }
-            };
-            let reason = match reason {
-                Reason::Client if !answered => "Client without an answer".to_owned(),
-                Reason::Transport(error) => {
-                    format!("Transport({:?}: {})", error.kind(), error.report())
-                }
-                Reason::Server { close: None } => "Server".to_owned(),
-                Reason::Server { close: Some(close) } => format!("Server({close})"),
-                other => format!("{other:?}"),
-            };
-            format!(
-                "closed {reason} {kept}uncertain {} unsent {}",
-                list(uncertain),
-                list(unsent)
-            )
-        }
+        Output::Closed(ended) => show_end(ended),
         Output::Wait(_) | Output::UpgradeIsOver(_) => unreachable!("`outputs` ends there"),
     }
 }

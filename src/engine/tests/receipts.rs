@@ -48,7 +48,7 @@ impl TestEngine {
         engine
     }
 
-    fn pong(&mut self, link: u64, number: u64) -> Vec<String> {
+    pub(super) fn pong(&mut self, link: u64, number: u64) -> Vec<String> {
         let link = LinkId(link);
         let fence = Fence::new(KEY, number);
         let mut outputs = self.on(Input::FenceAnswered { link, fence });
@@ -469,54 +469,4 @@ fn a_close_that_cant_settle_says_goodbye_with_what_is_left_of_the_time() {
             "closed Client without an answer confirmed 0 unconfirmed [a] uncertain [] unsent []"
         ]
     );
-}
-
-// Without receipts.
-
-fn websocket_without(fences: bool) -> TestEngine {
-    let mut engine = TestEngine::new(Config {
-        fences,
-        ..config(&["websocket"])
-    });
-    engine.todo();
-    engine.opened_as(0, Framing::Frames, Confirms::ByFence);
-    assert_eq!(
-        engine.brings(0, &[&format!("0{OPEN}")]),
-        ["tell connected websocket S", "recv 0"]
-    );
-    engine
-}
-
-#[test]
-fn without_receipts_fences_ride_along_with_pongs_and_the_goodbye() {
-    let mut engine = websocket_without(true);
-    assert_eq!(engine.brings(0, &["2"]), ["send 0 3", "recv 0"], "no news");
-    engine.sent(0);
-    assert_eq!(engine.says(&["a"]), ["send 0 4a"]);
-    engine.sent(0);
-    assert_eq!(engine.brings(0, &["2"]), ["send 0 3 Fence(0)", "recv 0"]);
-    engine.sent(0);
-    assert_eq!(engine.pong(0, 0), ["recv 0"]);
-    engine.says(&["b"]);
-    engine.sent(0);
-    assert_eq!(engine.on(Input::Close), ["send 0 Fence(1)"]);
-    assert_eq!(engine.sent(0), ["left 0", "close 0"]);
-    assert_eq!(engine.pong(0, 1), ["recv 0"]);
-    assert_eq!(
-        engine.fails(0, Call::Receive),
-        [
-            "drop 0",
-            "closed Client confirmed 1 unconfirmed 1 uncertain [] unsent []"
-        ]
-    );
-}
-
-#[test]
-fn fences_can_be_switched_off() {
-    let mut engine = websocket_without(false);
-    engine.says(&["a"]);
-    engine.sent(0);
-    assert_eq!(engine.brings(0, &["2"]), ["send 0 3", "recv 0"]);
-    engine.sent(0);
-    assert_eq!(engine.on(Input::Close), ["close 0"]);
 }
