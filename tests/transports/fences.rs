@@ -1,18 +1,25 @@
 //! What tells a client how far the server has read: fences on a websocket, to the byte, and the time at
 //! which a poll has left.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use engineio_client::transports::WebSocket;
+use bytes::Bytes;
+use engineio_client::http::{Exchange, HttpClient};
+use engineio_client::runtime::mock::Conditions;
+use engineio_client::transports::{Dialer, Polling, WebSocket};
 use engineio_client::{
-    Activity, Batch, Confirms, ErrorKind, Fence, Link, MockRuntime, Packet, PacketReceiver, Runtime,
+    Activity, Batch, Confirms, Error, ErrorKind, Fence, Link, MockRuntime, OpenRequest, Packet,
+    PacketReceiver, Runtime, async_trait,
 };
 use futures::FutureExt as _;
 
+use crate::certificates::AUTHORITY;
 use crate::raw::{
-    BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, PIPE, PONG, Peer, Server, TEXT, fragment, frame,
-    settle, spawn, under_both_orders, under_some_orders,
+    BINARY, CLOSE, CONTINUATION, FIN, Frame, HOST, PING, PIPE, PONG, Peer, Server, TEXT, fragment,
+    frame, settle, spawn, under_both_orders, under_some_orders,
 };
+use crate::tls::{URL, accept};
 use crate::websocket::{is_message, websocket};
 use crate::{message, open};
 
@@ -345,5 +352,179 @@ fn a_pong_is_no_sign_of_life_but_part_of_a_message_is() {
             assert_eq!(reported(&activity, "received"), expected, "{number}");
         }
         drop(receiving);
+    });
+}
+
+// Polls.
+
+/// A link whose reports can be seen.
+async fn watched(
+    runtime: &MockRuntime,
+    polling: Polling,
+    edit: impl FnOnce(&mut OpenRequest),
+) -> (Link, Activity) {
+    let mut activity = None;
+    let link = open(runtime, polling, |request| {
+        activity = Some(request.activity.clone());
+        edit(request);
+    });
+    (link.await.unwrap(), activity.unwrap())
+}
+
+/// Whether the last poll left at this time.
+fn left_at(activity: &Activity, at: Option<Duration>) {
+    assert_eq!(reported(activity, "asked"), format!("{at:?}"));
+}
+
+const SECOND_OF_TIME: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_poll_has_left_when_its_request_is_written_and_not_while_it_connects() {
+    under_some_orders(async |runtime| {
+        let slow = Conditions::new().connect_latency(3 * SECOND_OF_TIME);
+        runtime.network().set(slow);
+        let mut server = Server::new(&runtime);
+        let (mut link, activity) = watched(&runtime, Polling::default(), |_| {}).await;
+        assert_eq!(link.sender.confirms(), Confirms::ByPoll);
+        let mut last = None;
+        for _ in 0..2 {
+            let called = runtime.now();
+            let mut receiver = link.receiver;
+            let received = spawn(&runtime, async move {
+                let packets = receiver.recv().await.unwrap();
+                (receiver, packets)
+            });
+            runtime.sleep(2 * SECOND_OF_TIME).await;
+            left_at(&activity, last);
+            let mut peer = server.accept().await;
+            settle(&runtime).await;
+            last = Some(called + 3 * SECOND_OF_TIME);
+            left_at(&activity, last);
+            // It stays so while the poll waits, and when it is answered.
+            runtime.sleep(SECOND_OF_TIME).await;
+            peer.answer("4x").await;
+            let (receiver, packets) = received.await;
+            assert_eq!(packets, [message("x")]);
+            left_at(&activity, last);
+            // Longer than the connection is kept.
+            runtime.sleep(4 * SECOND_OF_TIME).await;
+            link.receiver = receiver;
+        }
+    });
+}
+
+#[test]
+fn on_a_kept_connection_a_poll_leaves_at_once_and_a_post_is_none() {
+    under_some_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            for _ in 0..3 {
+                peer.answer("4x").await;
+            }
+            peer
+        });
+        let (mut link, activity) = watched(&runtime, Polling::default(), |_| {}).await;
+        link.receiver.recv().await.unwrap();
+        let first = runtime.now();
+        left_at(&activity, Some(first));
+        let moment = Duration::from_millis(300);
+        runtime.sleep(moment).await;
+        link.sender.send(vec![message("m")].into()).await.unwrap();
+        left_at(&activity, Some(first));
+        runtime.sleep(moment).await;
+        link.receiver.recv().await.unwrap();
+        left_at(&activity, Some(first + 2 * moment));
+        drop(script.await);
+    });
+}
+
+#[test]
+fn a_poll_has_not_left_within_a_tls_handshake_nor_before_its_last_byte() {
+    under_some_orders(async |runtime| {
+        runtime.network().name("chat.test", [HOST]);
+        let mut listener = runtime.listen((HOST, 443).into());
+        let config = AUTHORITY.issue(&["chat.test"]).server();
+        let waits = runtime.clone();
+        let script = spawn(&runtime, async move {
+            let stream = listener.accept().await;
+            waits.sleep(3 * SECOND_OF_TIME).await;
+            let stream = accept(stream, &config).await.unwrap();
+            // More than the network holds is on its way: some of it waits at the client.
+            waits.sleep(3 * SECOND_OF_TIME).await;
+            let mut peer = Peer::new(&waits, stream);
+            peer.answer("4x").await;
+            peer
+        });
+        let dialer = Dialer::default().tls(AUTHORITY.trusted());
+        let polling = Polling::default().dialer(dialer);
+        let (mut link, activity) = watched(&runtime, polling, |request| {
+            request.url = URL.parse().unwrap();
+            let long = "x".repeat(2 * PIPE).parse().unwrap();
+            request.headers.insert("x-long", long);
+        })
+        .await;
+        let receiving = spawn(&runtime, async move { link.receiver.recv().await });
+        for _ in 0..5 {
+            runtime.sleep(SECOND_OF_TIME).await;
+            left_at(&activity, None);
+        }
+        assert_eq!(receiving.await.unwrap(), [message("x")]);
+        left_at(&activity, Some(6 * SECOND_OF_TIME));
+        drop(script.await);
+    });
+}
+
+#[test]
+fn a_poll_that_is_sent_again_leaves_again() {
+    under_some_orders(async |runtime| {
+        let latency = Duration::from_millis(50);
+        runtime.network().set(Conditions::new().latency(latency));
+        let mut server = Server::new(&runtime);
+        let waits = runtime.clone();
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.answer("4first").await;
+            // Its end is on the way when the client asks.
+            waits.sleep(latency / 2).await;
+            drop(peer);
+            let mut next = server.accept().await;
+            next.answer("4second").await;
+            next
+        });
+        let (mut link, activity) = watched(&runtime, Polling::default(), |_| {}).await;
+        assert_eq!(link.receiver.recv().await.unwrap(), [message("first")]);
+        let called = runtime.now();
+        let receiving = spawn(&runtime, async move { link.receiver.recv().await });
+        settle(&runtime).await;
+        left_at(&activity, Some(called));
+        assert_eq!(receiving.await.unwrap(), [message("second")]);
+        left_at(&activity, Some(called + latency / 2));
+        drop(script.await);
+    });
+}
+
+/// Nobody can tell when its requests leave.
+struct Foreign;
+
+#[async_trait]
+impl HttpClient for Foreign {
+    async fn send(
+        &self,
+        _: http::Request<Bytes>,
+        _: &Exchange,
+    ) -> Result<http::Response<Bytes>, Error> {
+        Ok(http::Response::new(Bytes::from("4x")))
+    }
+}
+
+#[test]
+fn of_another_http_client_nothing_is_said() {
+    under_some_orders(async |runtime| {
+        let polling = Polling::with_client(Arc::new(Foreign));
+        let (mut link, activity) = watched(&runtime, polling, |_| {}).await;
+        assert_eq!(link.sender.confirms(), Confirms::ByPoll);
+        assert_eq!(link.receiver.recv().await.unwrap(), [message("x")]);
+        left_at(&activity, None);
     });
 }
