@@ -12,8 +12,8 @@ use engineio_client::runtime::mock::{MemoryStream, Order, duplex};
 use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::mock::{Call, MockEnd, MockLink, MockTransport};
 use engineio_client::{
-    Activity, Builder, Error, ErrorKind, Framing, Link, MockRuntime, OpenRequest, Packet, Runtime,
-    Transport,
+    Activity, Batch, Builder, Confirms, Error, ErrorKind, Fence, Framing, Link, MockRuntime,
+    OpenRequest, Packet, Runtime, Transport,
 };
 use futures::future::{BoxFuture, Either, join, join3, select};
 use futures::{AsyncRead, AsyncReadExt, AsyncWriteExt, FutureExt};
@@ -632,6 +632,58 @@ fn a_recv_that_was_dropped_does_not_run() {
         assert!(script.receiving().now_or_never().is_none());
         script.deliver(message("kept"));
         assert_eq!(link.receiver.recv().await.unwrap(), message("kept"));
+    });
+}
+
+#[test]
+fn a_link_confirms_what_the_script_says_and_brings_answers_to_fences() {
+    under_both_orders(async |runtime| {
+        let (client, mut server) = Client::new(&runtime);
+        for confirms in [Confirms::ByPoll, Confirms::Never] {
+            let script = async {
+                let open = server.opened().await.confirms(confirms);
+                open.accept(Framing::Frames)
+            };
+            let (link, _script) = join(client.open(None), script).await;
+            assert_eq!(link.unwrap().sender.confirms(), confirms);
+        }
+        let (link, _script) = linked(&runtime).await;
+        assert_eq!(link.sender.confirms(), Confirms::Never, "by default");
+        let script = async {
+            let open = server.opened().await.confirms(Confirms::ByFence);
+            open.accept(Framing::Frames)
+        };
+        let (link, mut script) = join(client.open(None), script).await;
+        let mut link = link.unwrap();
+        assert_eq!(link.sender.confirms(), Confirms::ByFence);
+        let [first, second] = [1, 2].map(|number| Fence::from_bytes(&[number; 16]).unwrap());
+        let batch = Batch::from(message("a")).with_fence(first);
+        let (sent, seen) = join(link.sender.send(batch), script.sent()).await;
+        sent.unwrap();
+        assert_eq!(seen, message("a"));
+        assert_eq!(seen.fence(), Some(&first));
+
+        script.answer_fence(first);
+        script.deliver(message("b"));
+        script.answer_fence_with(second, message("c"));
+        for (packets, answered) in [
+            (Vec::new(), Some(first)),
+            (message("b"), None),
+            (message("c"), Some(second)),
+        ] {
+            assert_eq!(link.receiver.recv().await.unwrap(), packets);
+            assert_eq!(link.receiver.answered_fence(), answered);
+            assert_eq!(link.receiver.answered_fence(), None, "told again");
+        }
+        // Of two that nobody asked for, the newest.
+        script.answer_fence(first);
+        script.answer_fence(second);
+        script.deliver(message("d"));
+        for _ in 0..3 {
+            link.receiver.recv().await.unwrap();
+        }
+        assert_eq!(link.receiver.answered_fence(), Some(second));
+        assert!(waits(&runtime, &mut link.receiver.recv()).await);
     });
 }
 

@@ -1,6 +1,9 @@
 //! The mock server from outside: that it speaks Engine.IO as real servers do, and that a test can
 //! override each step. In virtual time, under both orders.
 
+#[path = "mock_server/fences.rs"]
+mod fences;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

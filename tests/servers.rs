@@ -29,6 +29,8 @@ mod dialing;
 #[cfg(target_os = "linux")]
 #[path = "servers/drops.rs"]
 mod drops;
+#[path = "servers/fences.rs"]
+mod fences;
 #[cfg(target_os = "linux")]
 #[path = "servers/kept_connections.rs"]
 mod kept_connections;

@@ -17,6 +17,8 @@ mod defects;
 mod dial;
 #[path = "transports/drops.rs"]
 mod drops;
+#[path = "transports/fences.rs"]
+mod fences;
 #[path = "transports/goodbyes.rs"]
 mod goodbyes;
 #[path = "transports/handshakes.rs"]

@@ -24,7 +24,7 @@ use crate::raw::{
 use crate::{message, open};
 
 /// A link to a server that has agreed.
-async fn websocket(runtime: &MockRuntime) -> (Link, Peer) {
+pub(crate) async fn websocket(runtime: &MockRuntime) -> (Link, Peer) {
     websocket_with(runtime, |_| {}).await
 }
 
@@ -83,7 +83,7 @@ async fn opened(
 }
 
 /// A frame of the client that is one whole message.
-fn is_message(frame: &Frame, opcode: u8, payload: impl AsRef<[u8]>) -> bool {
+pub(crate) fn is_message(frame: &Frame, opcode: u8, payload: impl AsRef<[u8]>) -> bool {
     frame.first == FIN | opcode && frame.mask.is_some() && frame.payload == payload.as_ref()
 }
 
@@ -1002,7 +1002,7 @@ impl Runtime for Wide {
 }
 
 /// A link to a server that has agreed and written this, all of which has come.
-async fn wide_websocket(runtime: &MockRuntime, bytes: Vec<u8>) -> (Link, Peer) {
+pub(crate) async fn wide_websocket(runtime: &MockRuntime, bytes: Vec<u8>) -> (Link, Peer) {
     let (left, right) = duplex(bytes.len() + 1024);
     let wide: Arc<dyn Runtime> = Arc::new(Wide {
         runtime: runtime.clone(),

@@ -73,6 +73,8 @@ impl Polling {
     }
 
     /// Polling by an HTTP client of yours, which all sessions share.
+    ///
+    /// Only that client can tell when a poll has left: see [`HttpClient`].
     pub fn with_client(client: Arc<dyn HttpClient>) -> Self {
         Self::default().client(client)
     }
@@ -327,6 +329,8 @@ struct Sender {
 
 #[async_trait]
 impl PacketSender for Sender {
+    /// The built-in client reports a poll as soon as its request is written whole, and other clients where
+    /// they can tell.
     fn confirms(&self) -> Confirms {
         Confirms::ByPoll
     }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use async_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use engineio_client::codec::Frame;
-use engineio_client::{Batch, Runtime};
+use engineio_client::{Batch, Fence, Runtime};
 
 pub(super) struct FrameWriter {
     batch: Option<Batch>,
     /// The packet under way, and how much of its data is encoded once its header is.
     next: usize,
     within: Option<Within>,
+    /// The batch's fence, until it is encoded.
+    fence: Option<Fence>,
     masks: Masks,
     /// How many bytes are encoded before they are written.
     piece: usize,
@@ -51,6 +53,7 @@ impl FrameWriter {
             batch: None,
             next: 0,
             within: None,
+            fence: None,
             masks: Masks {
                 runtime,
                 spare: None,
@@ -60,6 +63,7 @@ impl FrameWriter {
     }
 
     pub(super) fn start(&mut self, batch: Batch) {
+        self.fence = batch.fence().copied();
         self.batch = Some(batch);
         self.next = 0;
         self.within = None;
@@ -120,10 +124,22 @@ impl FrameWriter {
             self.within = None;
             self.next = self.next.saturating_add(1);
             if output.len() >= self.piece {
-                return self.next < batch.len();
+                return self.next < batch.len() || self.fence.is_some();
             }
         }
+        if self.fence.is_some() {
+            self.encode_fence(output);
+        }
         false
+    }
+
+    /// Appends the batch's fence, as a ping. It does not go by the queue of control frames, which leave
+    /// between any two frames: its answer says that all before it was read.
+    #[cold]
+    fn encode_fence(&mut self, output: &mut Vec<u8>) {
+        if let Some(fence) = self.fence.take() {
+            self.control(output, Control::Ping, fence.as_bytes());
+        }
     }
 }
 

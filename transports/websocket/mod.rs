@@ -1,5 +1,6 @@
 //! WebSocket: a frame for each packet, over any stream.
 
+mod asides;
 mod fault;
 mod frames;
 mod handshake;
@@ -15,8 +16,8 @@ use std::task::{Context, Poll};
 
 use engineio_client::codec::{decode_binary, decode_text_frame};
 use engineio_client::{
-    Activity, Batch, Error, ErrorKind, Framing, Limits, Link, OpenRequest, Packet, PacketReceiver,
-    PacketSender, PeerClose, Runtime, Transport, async_trait,
+    Activity, Batch, Confirms, Error, ErrorKind, Fence, Framing, Limits, Link, OpenRequest, Packet,
+    PacketReceiver, PacketSender, PeerClose, Runtime, Transport, async_trait,
 };
 
 use self::fault::Fault;
@@ -183,6 +184,10 @@ impl PacketReceiver for Receiver {
     fn peer_close(&self) -> Option<PeerClose> {
         lock(&self.shared).peer_close.clone()
     }
+
+    fn answered_fence(&mut self) -> Option<Fence> {
+        lock(&self.shared).frames.asides.take_answered()
+    }
 }
 
 impl Receiver {
@@ -193,6 +198,7 @@ impl Receiver {
         }
         state.reader.clone_from(cx.waker());
         let (packets, waits) = self.collector.collect(&mut state, cx);
+        let (is_answered, is_alive) = state.frames.asides.take();
         // A pong or a close may have to be written. A send that is under way takes it along, if the session
         // lasts so long.
         if !state.sending && state.has_output() {
@@ -204,14 +210,18 @@ impl Receiver {
             self.collector.remember(packets.len());
             return Poll::Ready(Ok(packets));
         }
+        let has_progressed = read != self.seen && (is_alive || state.frames.is_within_a_frame());
+        self.seen = read;
+        if has_progressed {
+            self.activity.mark();
+        }
+        if is_answered {
+            return Poll::Ready(Ok(packets));
+        }
         if let Some(fault) = self.collector.fault.take() {
             return Poll::Ready(Err(state.fail(fault)));
         }
         drop(state);
-        if read != self.seen {
-            self.seen = read;
-            self.activity.mark();
-        }
         if !waits {
             cx.waker().wake_by_ref();
         }
@@ -238,17 +248,17 @@ impl Collector {
                     bytes = bytes.saturating_add(data.len());
                     decode_binary(data, &self.limits)
                 }
-                Ok(Some(Incoming::Ping(data))) => {
-                    state.pong(&data);
-                    continue;
-                }
-                Ok(Some(Incoming::Pong | Incoming::Fragment)) => continue,
                 Ok(Some(Incoming::Close(close))) => {
                     state.answer_close(close);
                     packets.push(Packet::Close);
                     break;
                 }
-                Ok(None) if emptied && (1..FEW).contains(&packets.len()) => break,
+                Ok(Some(Incoming::Ping(data))) => {
+                    state.pong(&data);
+                    continue;
+                }
+                Ok(Some(Incoming::Pong | Incoming::Fragment)) => continue,
+                Ok(None) if emptied && is_little(&packets, &state.frames) => break,
                 Ok(None) if state.io.bytes_read().wrapping_sub(read_before) >= MOST_READ => break,
                 Ok(None) => match state.poll_read(cx) {
                     Poll::Ready(Ok(is_little)) => {
@@ -298,6 +308,12 @@ impl Collector {
     }
 }
 
+/// Whether a call may return with this, though another look might bring a few packets more.
+#[inline]
+fn is_little(packets: &[Packet], frames: &FrameReader) -> bool {
+    packets.len() < FEW && (!packets.is_empty() || frames.asides.is_answered())
+}
+
 /// The half that sends.
 struct Sender {
     shared: Arc<Mutex<State>>,
@@ -306,8 +322,13 @@ struct Sender {
 
 #[async_trait]
 impl PacketSender for Sender {
+    /// A ping is answered when all before it was read.
+    fn confirms(&self) -> Confirms {
+        Confirms::ByFence
+    }
+
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
-        lock(&self.shared).writer.start(batch);
+        lock(&self.shared).start(batch);
         poll_fn(|cx| self.poll_send(cx)).await
     }
 

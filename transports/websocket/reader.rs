@@ -12,6 +12,7 @@ use async_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader, U
 use bytes::{Buf as _, Bytes};
 
 use super::super::shared::buffer_pool::SizedBuffer;
+use super::asides::Asides;
 
 /// By RFC 6455, 5.5.
 const LONGEST_CONTROL: usize = 125;
@@ -44,6 +45,8 @@ pub(super) struct FrameReader {
     message: Option<Fragments>,
     /// The server has said goodbye.
     closed: bool,
+    /// What came beside messages.
+    pub(super) asides: Asides,
     /// The most bytes of a message.
     most: usize,
     /// The same for those behind the first one, when that has not come yet and has another limit.
@@ -83,6 +86,7 @@ impl FrameReader {
             begun: None,
             message: None,
             closed: false,
+            asides: Asides::default(),
             most: most_first.unwrap_or(most),
             most_later: most_first.map(|_| most),
         }
@@ -99,6 +103,15 @@ impl FrameReader {
     /// Whether the limit of the first message applies, which has not come yet.
     pub(super) fn awaits_first(&self) -> bool {
         self.most_later.is_some()
+    }
+
+    /// Whether a part of a frame has come that is no pong. (Behind a look that was cut short this may be a
+    /// whole one.)
+    pub(super) fn is_within_a_frame(&self) -> bool {
+        const PONG: u8 = 10;
+        let begun = self.begun.as_ref();
+        begun.is_some_and(|(head, _)| head.opcode != OpCode::Control(Control::Pong))
+            || self.input.first().is_some_and(|first| first & 0xf != PONG)
     }
 
     /// Where the rest of a long frame may be read to at once, instead of being fed.
@@ -148,7 +161,7 @@ impl FrameReader {
         }
         self.closed = matches!(head.opcode, OpCode::Control(Control::Close));
         match head.opcode {
-            OpCode::Control(control) => read_control(control, payload).map(Some),
+            OpCode::Control(control) => self.read_control(control, payload).map(Some),
             OpCode::Data(data) => self.join(data, head.is_final, payload).map(Some),
         }
     }
@@ -219,6 +232,28 @@ impl FrameReader {
         })
     }
 
+    fn read_control(&mut self, control: Control, payload: Bytes) -> Result<Incoming, Error> {
+        Ok(match control {
+            Control::Ping => {
+                self.asides.life();
+                Incoming::Ping(payload)
+            }
+            Control::Close => Incoming::Close(match payload.split_first_chunk() {
+                Some((code, reason)) => Some(CloseFrame {
+                    code: u16::from_be_bytes(*code).into(),
+                    reason: Utf8Bytes::try_from(Bytes::copy_from_slice(reason))?,
+                }),
+                None if payload.is_empty() => None,
+                None => return Err(ProtocolError::InvalidCloseSequence.into()),
+            }),
+            // Others the head was refused for.
+            Control::Pong | Control::Reserved(_) => {
+                self.asides.pong(&payload);
+                Incoming::Pong
+            }
+        })
+    }
+
     /// The message that is complete with this frame, if it is.
     fn join(&mut self, data: Data, is_final: bool, payload: Bytes) -> Result<Incoming, Error> {
         let (kind, payload) = match (data, self.message.take()) {
@@ -231,6 +266,7 @@ impl FrameReader {
                 if !is_final {
                     message.validate()?;
                     self.message = Some(message);
+                    self.asides.life();
                     return Ok(Incoming::Fragment);
                 }
                 (message.kind, Bytes::from(message.whole))
@@ -245,6 +281,7 @@ impl FrameReader {
                 };
                 message.validate()?;
                 self.message = Some(message);
+                self.asides.life();
                 return Ok(Incoming::Fragment);
             }
         };
@@ -294,20 +331,4 @@ fn is_half_messages(input: &[u8]) -> bool {
         rest = behind;
     }
     false
-}
-
-fn read_control(control: Control, payload: Bytes) -> Result<Incoming, Error> {
-    Ok(match control {
-        Control::Ping => Incoming::Ping(payload),
-        Control::Close => Incoming::Close(match payload.split_first_chunk() {
-            Some((code, reason)) => Some(CloseFrame {
-                code: u16::from_be_bytes(*code).into(),
-                reason: Utf8Bytes::try_from(Bytes::copy_from_slice(reason))?,
-            }),
-            None if payload.is_empty() => None,
-            None => return Err(ProtocolError::InvalidCloseSequence.into()),
-        }),
-        // Others the head was refused for.
-        Control::Pong | Control::Reserved(_) => Incoming::Pong,
-    })
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control};
-use engineio_client::{Error, ErrorKind, PeerClose};
+use engineio_client::{Batch, Error, ErrorKind, PeerClose};
 
 use super::super::shared::own_error::own_error;
 use super::fault::Fault;
@@ -68,6 +68,15 @@ impl State {
             peer_close: None,
             closer: None,
         }
+    }
+
+    /// Begins to send a batch.
+    #[inline]
+    pub(super) fn start(&mut self, batch: Batch) {
+        if batch.fence().is_some() {
+            self.frames.asides.expect_answers();
+        }
+        self.writer.start(batch);
     }
 
     pub(super) fn end(&mut self) {

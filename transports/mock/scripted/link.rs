@@ -6,10 +6,11 @@ use std::mem;
 use std::sync::Arc;
 
 use engineio_client::{
-    Batch, Error, ErrorKind, Framing, Link, OpenRequest, Packet, PacketReceiver, PacketSender,
-    PeerClose, async_trait,
+    Batch, Confirms, Error, ErrorKind, Fence, Framing, Link, OpenRequest, Packet, PacketReceiver,
+    PacketSender, PeerClose, async_trait,
 };
 
+use super::answer::Answer;
 use super::watched::Watched;
 
 /// The server's side of one link.
@@ -39,7 +40,7 @@ struct LinkState {
     /// Calls of the client's sender that the script has not seen.
     calls: VecDeque<Call>,
     /// What the client's calls of `recv` will return.
-    incoming: VecDeque<Result<Vec<Packet>, Error>>,
+    incoming: VecDeque<Result<Delivery, Error>>,
     receiving: bool,
     recv_calls: usize,
     /// How many of the client's halves there are.
@@ -48,6 +49,18 @@ struct LinkState {
     broken: bool,
     /// What the server has said as it closed.
     peer_close: Option<PeerClose>,
+}
+
+/// What one call of `recv` brings.
+struct Delivery {
+    packets: Vec<Packet>,
+    answered: Option<Fence>,
+}
+
+impl LinkState {
+    fn deliver(&mut self, packets: Vec<Packet>, answered: Option<Fence>) {
+        self.incoming.push_back(Ok(Delivery { packets, answered }));
+    }
 }
 
 impl Default for LinkState {
@@ -98,10 +111,16 @@ pub enum Call {
 
 impl MockLink {
     /// A link: the client's side, and the script's.
-    pub(super) fn pair(request: OpenRequest, framing: Framing) -> (Link, Self) {
+    pub(super) fn pair(request: OpenRequest, framing: Framing, confirms: Confirms) -> (Link, Self) {
         let state = Arc::<Watched<LinkState>>::default();
-        let sender = ScriptedSender(SharedLink(Arc::clone(&state)));
-        let receiver = ScriptedReceiver(SharedLink(Arc::clone(&state)));
+        let sender = ScriptedSender {
+            link: SharedLink(Arc::clone(&state)),
+            confirms,
+        };
+        let receiver = ScriptedReceiver {
+            link: SharedLink(Arc::clone(&state)),
+            answered: None,
+        };
         let link = Link::new(sender, receiver, framing);
         (link, Self { request, state })
     }
@@ -178,8 +197,41 @@ impl MockLink {
     /// }
     /// ```
     pub fn deliver(&self, packets: Vec<Packet>) {
+        self.state.change(|state| state.deliver(packets, None));
+    }
+
+    /// Answers a fence: a call of the client's `recv` returns without a packet, after what was queued
+    /// before, and its [`answered_fence`](PacketReceiver::answered_fence) tells this one. The client sends
+    /// fences where the link [confirms by them](super::MockOpen::confirms).
+    ///
+    /// ```
+    /// use engineio_client::transports::mock::MockLink;
+    ///
+    /// async fn confirms(link: &mut MockLink) {
+    ///     let batch = link.sent().await;
+    ///     if let Some(fence) = batch.fence() {
+    ///         link.answer_fence(*fence);
+    ///     }
+    /// }
+    /// ```
+    pub fn answer_fence(&self, fence: Fence) {
+        self.answer_fence_with(fence, Vec::new());
+    }
+
+    /// Answers a fence by a call of `recv` that brings packets, too.
+    ///
+    /// ```
+    /// use engineio_client::transports::mock::MockLink;
+    /// use engineio_client::{Fence, Packet};
+    ///
+    /// /// What the server says while it is closing may not count.
+    /// fn confirms_and_closes(link: &MockLink, fence: Fence) {
+    ///     link.answer_fence_with(fence, vec![Packet::Close]);
+    /// }
+    /// ```
+    pub fn answer_fence_with(&self, fence: Fence, packets: Vec<Packet>) {
         self.state
-            .change(|state| state.incoming.push_back(Ok(packets)));
+            .change(|state| state.deliver(packets, Some(fence)));
     }
 
     /// Closes the connection with a code and words, as a websocket's close frame does, after what was
@@ -195,7 +247,7 @@ impl MockLink {
     pub fn close_with(&self, close: PeerClose) {
         self.state.change(|state| {
             state.peer_close = Some(close);
-            state.incoming.push_back(Ok(vec![Packet::Close]));
+            state.deliver(vec![Packet::Close], None);
         });
     }
 
@@ -302,60 +354,6 @@ fn broken() -> Error {
     Error::new(ErrorKind::Ended, "the mock server dropped the link")
 }
 
-/// Lets a call of the client's sender return. Until then the call waits; if this is dropped, for
-/// ever.
-///
-/// ```
-/// use engineio_client::transports::mock::{Call, MockLink};
-///
-/// async fn a_post_that_hangs(link: &mut MockLink) {
-///     let Call::Send(batch, answer) = link.call().await else {
-///         panic!("no batch");
-///     };
-///     drop(answer);
-///     # let _ = batch;
-/// }
-/// ```
-#[must_use = "the client waits for it"]
-pub struct Answer(Arc<Watched<Option<Result<(), Error>>>>);
-
-impl Answer {
-    /// Lets the call succeed.
-    ///
-    /// ```
-    /// use engineio_client::transports::mock::{Call, MockLink};
-    ///
-    /// async fn goodbye(link: &mut MockLink) {
-    ///     if let Call::Close(answer) = link.call().await {
-    ///         answer.ok();
-    ///     }
-    /// }
-    /// ```
-    pub fn ok(self) {
-        self.0.change(|answer| *answer = Some(Ok(())));
-    }
-
-    /// Lets the call fail.
-    ///
-    /// ```
-    /// use engineio_client::transports::mock::Answer;
-    /// use engineio_client::{Error, ErrorKind};
-    ///
-    /// fn reset(answer: Answer) {
-    ///     answer.fail(Error::new(ErrorKind::Ended, "connection reset"));
-    /// }
-    /// ```
-    pub fn fail(self, error: Error) {
-        self.0.change(|answer| *answer = Some(Err(error)));
-    }
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").finish_non_exhaustive()
-    }
-}
-
 /// The link, as the client's sender and its receiver each hold it. The link counts as dropped when
 /// both are.
 struct SharedLink(Arc<Watched<LinkState>>);
@@ -366,13 +364,16 @@ impl Drop for SharedLink {
     }
 }
 
-struct ScriptedSender(SharedLink);
+struct ScriptedSender {
+    link: SharedLink,
+    confirms: Confirms,
+}
 
 impl ScriptedSender {
     async fn call(&self, call: impl FnOnce(Answer) -> Call) -> Result<(), Error> {
         let answer = Arc::<Watched<Option<Result<(), Error>>>>::default();
         let call = call(Answer(Arc::clone(&answer)));
-        let broken_before = self.0.0.change(|state| {
+        let broken_before = self.link.0.change(|state| {
             if !state.broken {
                 state.calls.push_back(call);
             }
@@ -394,16 +395,24 @@ impl PacketSender for ScriptedSender {
     async fn close(&mut self) -> Result<(), Error> {
         self.call(Call::Close).await
     }
+
+    fn confirms(&self) -> Confirms {
+        self.confirms
+    }
 }
 
-struct ScriptedReceiver(SharedLink);
+struct ScriptedReceiver {
+    link: SharedLink,
+    /// The fence that the last call has answered.
+    answered: Option<Fence>,
+}
 
 #[async_trait]
 impl PacketReceiver for ScriptedReceiver {
     async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
-        let link = &self.0.0;
+        let link = &self.link.0;
         let _running = Receiving::start(link);
-        link.until(|state| {
+        let received = link.until(|state| {
             let next = state
                 .incoming
                 .pop_front()
@@ -411,12 +420,18 @@ impl PacketReceiver for ScriptedReceiver {
             // Under the same lock: to a script in another thread, this call would seem to wait.
             state.receiving = next.is_none();
             next
-        })
-        .await
+        });
+        let delivery = received.await?;
+        self.answered = delivery.answered.or(self.answered);
+        Ok(delivery.packets)
     }
 
     fn peer_close(&self) -> Option<PeerClose> {
-        self.0.0.look(|state| state.peer_close.clone())
+        self.link.0.look(|state| state.peer_close.clone())
+    }
+
+    fn answered_fence(&mut self) -> Option<Fence> {
+        self.answered.take()
     }
 }
 

@@ -1,8 +1,10 @@
 //! The low level: a transport without a protocol, whose other end is a script.
 
+mod answer;
 mod link;
 mod transport;
 mod watched;
 
-pub use link::{Answer, Call, MockLink};
+pub use answer::Answer;
+pub use link::{Call, MockLink};
 pub use transport::{MockEnd, MockOpen, MockTransport};

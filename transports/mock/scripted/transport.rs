@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 
 use engineio_client::{
-    Error, ErrorKind, Framing, Link, OpenRequest, Runtime, Transport, async_trait,
+    Confirms, Error, ErrorKind, Framing, Link, OpenRequest, Runtime, Transport, async_trait,
 };
 
 use super::link::MockLink;
@@ -99,6 +99,7 @@ impl Transport for MockTransport {
         let opening = Opening::default();
         let open = MockOpen {
             request,
+            confirms: Confirms::Never,
             opening: opening.clone(),
         };
         let _dropped = Caller(&opening);
@@ -194,6 +195,7 @@ impl fmt::Debug for MockEnd {
 pub struct MockOpen {
     /// What the client asks for.
     pub request: OpenRequest,
+    confirms: Confirms,
     opening: Opening,
 }
 
@@ -224,6 +226,22 @@ impl Drop for Caller<'_> {
 }
 
 impl MockOpen {
+    /// Sets what the link will confirm: by default nothing, so that the client sends no fence.
+    ///
+    /// ```
+    /// use engineio_client::transports::mock::{MockEnd, MockLink};
+    /// use engineio_client::{Confirms, Framing};
+    ///
+    /// async fn script(end: &mut MockEnd) -> MockLink {
+    ///     let open = end.opened().await.confirms(Confirms::ByFence);
+    ///     open.accept(Framing::Frames)
+    /// }
+    /// ```
+    pub fn confirms(mut self, confirms: Confirms) -> Self {
+        self.confirms = confirms;
+        self
+    }
+
     /// Opens the link. If the client does not wait any more, the link counts as dropped.
     ///
     /// ```
@@ -237,7 +255,7 @@ impl MockOpen {
     /// }
     /// ```
     pub fn accept(self, framing: Framing) -> MockLink {
-        let (link, script) = MockLink::pair(self.request, framing);
+        let (link, script) = MockLink::pair(self.request, framing, self.confirms);
         self.opening.answer(Ok(link));
         script
     }

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use engineio_client::{
-    Batch, Error, ErrorKind, Framing, Link, OpenRequest, Packet, PacketReceiver, PacketSender,
-    Runtime, Transport, async_trait,
+    Batch, Confirms, Error, ErrorKind, Fence, Framing, Link, OpenRequest, Packet, PacketReceiver,
+    PacketSender, Runtime, Transport, async_trait,
 };
 
 use super::plan::{Act, Plans, Step};
@@ -149,6 +149,13 @@ impl PacketReceiver for ClientReceiver {
         guard.done = true;
         result
     }
+
+    fn answered_fence(&mut self) -> Option<Fence> {
+        let link = &*self.0;
+        let place = link.place.get()?;
+        let mut state = link.core.state();
+        state.sessions[place.session].take_answered(place.link)
+    }
 }
 
 impl ClientLink {
@@ -160,6 +167,9 @@ impl ClientLink {
                 *self.place.get_or_init(|| place)
             }
         };
+        if self.transport == "polling" {
+            self.request.activity.mark_asked();
+        }
         let (once, first) = self.core.change(|state| {
             let once = state.plans.next_once(Step::Poll);
             let first = once
@@ -195,14 +205,14 @@ impl ClientLink {
             .await
     }
 
-    async fn send(&self, batch: &[Packet], step: Step) -> Result<(), Error> {
+    async fn send(&self, batch: &[Packet], fence: Option<Fence>, step: Step) -> Result<(), Error> {
         let Some(place) = self.place.get().copied() else {
             let message = "a client sent before its session was open";
             return Err(Error::new(ErrorKind::Status, message).with_status(400));
         };
         let act = self.change(place, |session, plans, _| {
-            // A probe has steps of its own.
-            if session.is_current(place.link) {
+            // A probe has steps of its own, and so has a fence.
+            if session.is_current(place.link) && (fence.is_none() || !batch.is_empty()) {
                 plans.next(step)
             } else {
                 Act::Properly
@@ -224,6 +234,9 @@ impl ClientLink {
             for packet in batch {
                 session.received(place.link, packet.clone(), plans, now);
             }
+            if let Some(fence) = fence {
+                session.fenced(place.link, fence, plans, now);
+            }
             Ok(())
         })
     }
@@ -233,11 +246,20 @@ struct ClientSender(Arc<ClientLink>);
 
 #[async_trait]
 impl PacketSender for ClientSender {
+    fn confirms(&self) -> Confirms {
+        match self.0.transport {
+            "polling" => Confirms::ByPoll,
+            _ => Confirms::ByFence,
+        }
+    }
+
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
-        self.0.send(&batch.into_packets(), Step::Post).await
+        let fence = batch.fence().copied();
+        let packets = batch.into_packets();
+        self.0.send(&packets, fence, Step::Post).await
     }
 
     async fn close(&mut self) -> Result<(), Error> {
-        self.0.send(&[Packet::Close], Step::Goodbye).await
+        self.0.send(&[Packet::Close], None, Step::Goodbye).await
     }
 }

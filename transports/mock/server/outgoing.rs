@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use engineio_client::codec::payload_len;
-use engineio_client::{Error, Framing, Packet};
+use engineio_client::{Error, Fence, Framing, Packet};
 
 /// A call on a link of frames returns at most so many packets, and so many bytes beyond the first.
 const MOST_PACKETS: usize = 256;
 const MOST_BYTES: usize = 64 * 1024;
 
-/// A packet for the client, or an error for its call, and when it is due.
+/// A packet for the client, the answer to its fence, or an error for its call, and when it is due.
 pub(super) struct Outgoing {
     pub(super) due: Duration,
     pub(super) what: What,
@@ -18,6 +18,7 @@ pub(super) struct Outgoing {
 
 pub(super) enum What {
     Packet(Packet),
+    Answer(Fence),
     Failure(Error),
 }
 
@@ -27,6 +28,8 @@ pub(super) struct Taking {
     now: Duration,
     pub(super) packets: Vec<Packet>,
     bytes: usize,
+    /// The newest fence that is answered.
+    pub(super) answered: Option<Fence>,
     pub(super) failure: Option<Error>,
     full: bool,
 }
@@ -38,9 +41,15 @@ impl Taking {
             now,
             packets: Vec::new(),
             bytes: 0,
+            answered: None,
             failure: None,
             full: false,
         }
+    }
+
+    /// Whether a call returns with nothing of this.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty() && self.answered.is_none()
     }
 
     pub(super) fn take(&mut self, queue: &mut VecDeque<Outgoing>) {
@@ -59,11 +68,15 @@ impl Taking {
                         && (self.packets.len() >= MOST_PACKETS || self.bytes >= MOST_BYTES);
                 }
                 Some(Outgoing {
+                    what: What::Answer(fence),
+                    ..
+                }) => self.answered = Some(fence),
+                Some(Outgoing {
                     what: What::Failure(error),
                     due,
                 }) => {
                     self.full = true;
-                    if self.packets.is_empty() {
+                    if self.is_empty() {
                         self.failure = Some(error);
                     } else {
                         queue.push_front(Outgoing {

@@ -70,6 +70,24 @@ pub enum Step {
     Poll,
     /// The client sends packets on the session's transport. The server takes them.
     Post,
+    /// A [fence](engineio_client::Batch::fence) comes on the session's websocket, behind all that was sent
+    /// before it. The server answers it, behind what it has sent itself; if the answer to an earlier fence
+    /// is late ([`Act::After`]), behind that one. Once the session has ended none is answered any more.
+    ///
+    /// A fence alone is no [`Step::Post`], and does not count as [seen](super::MockSession::seen).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::transports::mock::{Act, MockServer, Step};
+    ///
+    /// /// The server reads on, and seems to have lost what came before the first fence.
+    /// fn confirms_late(server: &MockServer) {
+    ///     server.once(Step::Fence, Act::Never);
+    ///     server.at(Step::Fence, Act::After(Duration::from_secs(1)));
+    /// }
+    /// ```
+    Fence,
     /// The client says goodbye. The server takes note, and answers.
     Goodbye,
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use engineio_client::codec::payload_len;
-use engineio_client::{Error, ErrorKind, Framing, Message, OpenRequest, Packet};
+use engineio_client::{Error, ErrorKind, Fence, Framing, Message, OpenRequest, Packet};
 
 use super::outgoing::{Outgoing, Taking, What};
 use super::plan::{Act, Plans, Step};
@@ -26,6 +26,8 @@ pub(super) struct Session {
     upgrading: Option<Upgrading>,
     /// What goes to the client on the current link; while an upgrade is under way, it waits.
     outbox: VecDeque<Outgoing>,
+    /// Answers to fences, which go to the outbox when they are due.
+    late: VecDeque<Outgoing>,
     next_ping: Option<Duration>,
     pong_due: Option<Duration>,
 }
@@ -36,6 +38,8 @@ struct SessionLink {
     framing: Framing,
     /// What goes to the client on this link alone: the answer to a probe, a noop.
     own: VecDeque<Outgoing>,
+    /// The fence that the last calls of `recv` have answered, until it is asked for.
+    answered: Option<Fence>,
     /// Why nothing can be sent or received on it any more.
     failed: Option<Error>,
 }
@@ -84,6 +88,7 @@ impl Session {
             current: 0,
             upgrading: None,
             outbox: VecDeque::new(),
+            late: VecDeque::new(),
             next_ping: now.checked_add(settings.ping_interval),
             pong_due: None,
         };
@@ -115,6 +120,7 @@ impl Session {
                 Framing::Frames
             },
             own: VecDeque::new(),
+            answered: None,
             failed: None,
         });
         self.links.len() - 1
@@ -171,6 +177,7 @@ impl Session {
         self.upgrading = None;
         self.next_ping = None;
         self.pong_due = None;
+        self.late.clear();
         for (index, link) in self.links.iter_mut().enumerate() {
             if index != self.current {
                 link.failed = Some(ended());
@@ -194,16 +201,17 @@ impl Session {
     /// What has become due. Gives whether anything has changed.
     pub(super) fn advance(&mut self, now: Duration, plans: &mut Plans) -> bool {
         let mut changed = false;
-        loop {
-            if let Some(due) = self.pong_due.filter(|due| *due <= now) {
+        while let Some(due) = self.deadline().filter(|due| *due <= now) {
+            if self.late.front().is_some_and(|late| late.due == due) {
+                self.outbox.extend(self.late.pop_front());
+            } else if self.pong_due == Some(due) {
                 self.close_as(SessionEnd::PingTimeout, due);
-            } else if let Some(due) = self.next_ping.filter(|due| *due <= now) {
-                self.ping(plans.next(Step::Ping), due);
             } else {
-                return changed;
+                self.ping(plans.next(Step::Ping), due);
             }
             changed = true;
         }
+        changed
     }
 
     fn ping(&mut self, act: Act, now: Duration) {
@@ -318,6 +326,36 @@ impl Session {
         }
     }
 
+    /// A fence from the client, behind the packets that came with it.
+    pub(super) fn fenced(&mut self, link: usize, fence: Fence, plans: &mut Plans, now: Duration) {
+        if self.links[link].framing != Framing::Frames || self.end.is_some() {
+            return;
+        }
+        let mut answer = Outgoing {
+            due: now,
+            what: What::Answer(fence),
+        };
+        if link != self.current {
+            // A probe has steps of its own.
+            return self.links[link].own.push_back(answer);
+        }
+        match plans.next(Step::Fence) {
+            Act::Properly => {}
+            Act::After(delay) => answer.due = now.saturating_add(delay),
+            act => return self.answer(act, Packet::Noop, None, now),
+        }
+        if let Some(last) = self.late.back() {
+            answer.due = answer.due.max(last.due);
+        }
+        self.late.push_back(answer);
+        self.advance(now, plans);
+    }
+
+    /// The fence that is answered by what the client has received on this link, once.
+    pub(super) fn take_answered(&mut self, link: usize) -> Option<Fence> {
+        self.links[link].answered.take()
+    }
+
     fn probed(&mut self, link: usize, act: Act, data: engineio_client::Text, now: Duration) {
         let pong = Packet::Pong(data);
         let since = match &act {
@@ -386,7 +424,10 @@ impl Session {
         if !holds_back {
             taking.take(&mut self.outbox);
         }
-        if !taking.packets.is_empty() {
+        if taking.answered.is_some() {
+            state.answered = taking.answered;
+        }
+        if !taking.is_empty() {
             return Taken::Return(Ok(taking.packets));
         }
         if let Some(error) = taking.failure {
@@ -420,7 +461,11 @@ impl Session {
 
     /// When something is due by itself.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        self.next_ping.into_iter().chain(self.pong_due).min()
+        let late = self.late.front().map(|late| late.due);
+        [self.next_ping, self.pong_due, late]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn upgrading_holds_back(&self, now: Duration) -> bool {

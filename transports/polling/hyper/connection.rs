@@ -278,6 +278,9 @@ impl<'a> Progress<'a> {
         let read = self.meter.read.load(Ordering::Relaxed);
         let written = self.meter.written.load(Ordering::Relaxed);
         if self.polling {
+            if self.meter.has_left() {
+                self.exchange.activity.mark_asked();
+            }
             if read != self.read {
                 self.exchange.activity.mark();
             }

@@ -23,6 +23,8 @@ pub(super) struct Meter {
     pub(super) interim: AtomicU64,
     /// A request is about to be written.
     begins: AtomicBool,
+    /// All that was written of the request that runs has left, and this was not asked for yet.
+    left: AtomicBool,
     /// The stream has ended, and nothing of the request has arrived at the other end.
     not_received: AtomicBool,
 }
@@ -32,6 +34,13 @@ impl Meter {
     pub(super) fn begin(&self) {
         self.interim.store(0, Ordering::Relaxed);
         self.begins.store(true, Ordering::Relaxed);
+        self.left.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the request that runs has left since the last call: the whole of it, where it has no body.
+    /// hyper flushes when it has nothing more to write.
+    pub(super) fn has_left(&self) -> bool {
+        self.left.swap(false, Ordering::Relaxed)
     }
 
     /// Whether the request that has failed may be made again, since the other end has not got a byte of it,
@@ -62,6 +71,8 @@ pub(super) struct HyperIo {
     head: usize,
     /// How much had been written to the connection below before the request that runs.
     start: Option<u64>,
+    /// Something was written that was not flushed yet.
+    unflushed: bool,
     /// Something of an answer has come.
     answered: bool,
     /// The stream has ended, in one way or another: only the first look at its end counts.
@@ -83,6 +94,7 @@ impl HyperIo {
             meter,
             head,
             start: None,
+            unflushed: false,
             answered: false,
             ended: false,
         }
@@ -127,6 +139,7 @@ impl HyperIo {
             Ok(count) => {
                 let count = u64::try_from(*count).unwrap_or_default();
                 self.meter.written.fetch_add(count, Ordering::Relaxed);
+                self.unflushed = true;
             }
             Err(_) => self.end(End::Failure),
         }
@@ -201,6 +214,9 @@ impl ::hyper::rt::Write for HyperIo {
         if flushed.is_err() {
             // The next read will tell an end that is none: the error has been taken here.
             self.end(End::Failure);
+        } else if std::mem::take(&mut self.unflushed) && !self.meter.begins.load(Ordering::Relaxed)
+        {
+            self.meter.left.store(true, Ordering::Relaxed);
         }
         Poll::Ready(flushed)
     }

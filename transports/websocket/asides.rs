@@ -1,0 +1,55 @@
+//! What a server sends beside messages, as far as somebody wants to know: answers to fences, and signs of
+//! life.
+
+use engineio_client::Fence;
+
+#[derive(Default)]
+pub(super) struct Asides {
+    /// A fence was sent on this connection: before that no pong can be the answer to one.
+    expects_answers: bool,
+    /// The newest fence that was answered, until it is asked for.
+    answered: Option<Fence>,
+    is_answered: bool,
+    is_alive: bool,
+}
+
+impl Asides {
+    /// A fence is about to be sent.
+    pub(super) fn expect_answers(&mut self) {
+        self.expects_answers = true;
+    }
+
+    /// A pong is no sign of life, since a gateway may send it for a server that is dead.
+    #[cold]
+    pub(super) fn pong(&mut self, data: &[u8]) {
+        if self.expects_answers
+            && let Some(fence) = Fence::from_bytes(data)
+        {
+            self.answered = Some(fence);
+            self.is_answered = true;
+        }
+    }
+
+    /// A ping has come, or a fragment of a message.
+    #[cold]
+    pub(super) fn life(&mut self) {
+        self.is_alive = true;
+    }
+
+    /// Whether a fence was answered since [`take`](Self::take).
+    pub(super) fn is_answered(&self) -> bool {
+        self.is_answered
+    }
+
+    /// Whether a fence was answered since the last call, and whether there were signs of life.
+    #[inline]
+    pub(super) fn take(&mut self) -> (bool, bool) {
+        let is_answered = std::mem::take(&mut self.is_answered);
+        (is_answered, std::mem::take(&mut self.is_alive))
+    }
+
+    /// The newest fence that was answered, once.
+    pub(super) fn take_answered(&mut self) -> Option<Fence> {
+        self.answered.take()
+    }
+}
