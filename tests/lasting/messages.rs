@@ -237,8 +237,8 @@ fn a_group_goes_again_as_a_whole_or_not_at_all() {
             server.at(Step::Post, Act::Cut);
             let group: Vec<String> = (0..20).map(|number| number.to_string()).collect();
             client.send_all(group.clone()).await.unwrap();
-            client.send("behind").await.unwrap();
             runtime.sleep(ms(500)).await;
+            client.send("behind").await.unwrap();
             server.at(Step::Post, Act::Properly);
             drop(first);
             let mut second = server.session().await;
