@@ -3,6 +3,7 @@
 mod async_builder;
 mod builder;
 mod driver;
+mod fence_trial;
 mod handle;
 pub mod handlers;
 mod hooks;

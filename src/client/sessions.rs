@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use tracing::Span;
 
 use super::driver::Driver;
+use super::fence_trial::FenceTrial;
 use super::hooks;
 use super::log::Log;
 use super::open_request::{open_request, origin};
@@ -19,6 +20,7 @@ use super::settings::Settings;
 use super::shared::Shared;
 use super::supervisor::{Input, Output, Policy, Supervisor};
 use super::upgrade_memory::prefer_remembered;
+use crate::engine::ReceiptsConfig;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Ended, Event, Reason, Reconnecting};
 use crate::packet::Message;
@@ -28,9 +30,6 @@ use crate::transport::{Activity, OpenRequest, Transport};
 
 /// After so many steps without a pause other tasks get theirs.
 const STEPS: u32 = 32;
-
-/// After so many sessions that ended with the first fence unanswered there are no more fences.
-const FENCES_REFUSED: u32 = 3;
 
 pub(super) struct Sessions {
     shared: Arc<Shared>,
@@ -53,8 +52,7 @@ pub(super) struct Sessions {
     timer: Option<(Duration, BoxFuture<'static, ()>)>,
     closing: bool,
     is_over: bool,
-    /// How many sessions in a row have ended with the first fence unanswered.
-    fences_refused: u32,
+    fence_trial: FenceTrial,
 }
 
 type Running<O> = BoxFuture<'static, Result<O, Error>>;
@@ -64,7 +62,7 @@ struct Session {
     number: u64,
     /// The supervisor knows that it is open.
     told: bool,
-    /// It has ended: the driver must not be polled again. A session may open and end in one poll.
+    /// It has ended, perhaps at once.
     is_over: bool,
 }
 
@@ -80,6 +78,7 @@ impl Sessions {
         let start = runtime.now();
         let seed = runtime.random();
         Self {
+            fence_trial: FenceTrial::new(reconnect.max_delay),
             log: Log::new(span.clone(), settings.log_contents),
             supervisor: Supervisor::new(Policy::from(&reconnect), seed, Duration::ZERO),
             shared,
@@ -97,7 +96,6 @@ impl Sessions {
             timer: None,
             closing: false,
             is_over: false,
-            fences_refused: 0,
         }
     }
 
@@ -154,11 +152,10 @@ impl Sessions {
 
     fn poll_session(&mut self, cx: &mut Context<'_>) -> Option<Happened> {
         let session = self.session.as_mut()?;
-        if !session.is_over {
-            session.is_over = Pin::new(&mut session.driver).poll(cx).is_ready();
-        }
+        session.is_over = session.is_over || Pin::new(&mut session.driver).poll(cx).is_ready();
         if session.driver.is_open() && !session.told {
             session.told = true;
+            self.fence_trial.opened(self.runtime.now());
             return Some(Input::Opened.into());
         }
         if !session.is_over {
@@ -182,8 +179,13 @@ impl Sessions {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, now: Duration) -> Option<Happened> {
-        let deadline = self.deadline?;
-        if now >= deadline {
+        if self.fence_trial.is_proved(self.runtime.now()) {
+            return self.go_on_without_fences();
+        }
+        let trial = self.fence_trial.deadline();
+        let trial = trial.map(|at| at.saturating_sub(self.start));
+        let deadline = self.deadline.into_iter().chain(trial).min()?;
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
             self.timer = None;
             return Some(Input::Timeout.into());
         }
@@ -200,48 +202,44 @@ impl Sessions {
     }
 
     /// The session has ended.
-    fn end(&mut self, mut ended: Ended) -> Happened {
+    fn end(&mut self, ended: Ended) -> Happened {
         self.greeting = None;
         let session = self.session.take();
-        let by_other = matches!(ended.reason, Reason::Server { .. } | Reason::Transport(_));
-        if by_other && ended.fences_unanswered {
-            self.fences_refused = self.fences_refused.saturating_add(1);
-            if self.fences_refused == FENCES_REFUSED {
-                self.go_on_without_fences(&mut ended);
-            }
-        } else {
-            self.fences_refused = 0;
-        }
+        let fences_suspected = self.fence_trial.ended(&ended);
         Happened {
             input: Input::Ended {
                 reason: ended.reason.clone(),
             },
-            ended: Some((session.filter(|session| session.told), ended)),
+            ended: Some(EndedSession {
+                number: session
+                    .filter(|session| session.told)
+                    .map(|session| session.number),
+                ended,
+                fences_suspected,
+            }),
         }
     }
 
-    /// They seem to be what ends the sessions. Where receipts are required that is the end of it all.
-    fn go_on_without_fences(&mut self, ended: &mut Ended) {
+    /// Fences are what has ended the sessions, and there are none any more. Where receipts are required that
+    /// is the end of it all.
+    fn go_on_without_fences(&mut self) -> Option<Happened> {
         let error = Error::new(
             ErrorKind::Unsupported,
-            format!(
-                "{FENCES_REFUSED} sessions ended at the first ping of this client, so nothing can be confirmed"
-            ),
+            "the server ends each session at a websocket's ping, so nothing can be confirmed",
         );
         self.settings.config.fences = false;
-        match self.settings.config.receipts.take() {
-            Some(receipts) if receipts.required => ended.reason = Reason::Transport(error),
-            Some(_) => {
-                self.log.no_receipts(&error);
-                self.shared.no_receipts(error);
-            }
-            None => {}
+        let receipts = self.settings.config.receipts.take()?;
+        let session = self.session.as_mut()?;
+        if !receipts.required {
+            session.driver.go_without_receipts(error);
+            return None;
         }
+        let ended = session.driver.end_now(Reason::Transport(error));
+        Some(self.end(ended))
     }
 
-    /// Carries out what the supervisor wants. `ended` is the end of a session that it has just heard of,
-    /// and the session, if that has been open.
-    fn carry_out(&mut self, ended: Option<(Option<Session>, Ended)>) {
+    /// Carries out what the supervisor wants. `ended` is the end of a session that it has just heard of.
+    fn carry_out(&mut self, session: Option<EndedSession>) {
         let mut outputs = Vec::new();
         loop {
             match self.supervisor.poll() {
@@ -256,20 +254,35 @@ impl Sessions {
             Output::Over { reason } => Some(reason.clone()),
             _ => None,
         });
-        match (over, ended) {
-            (Some(reason), Some((_, ended))) => return self.over(Ended { reason, ..ended }),
+        match (over, session) {
+            (Some(reason), Some(session)) => {
+                return self.over(Ended {
+                    reason,
+                    ..session.ended
+                });
+            }
             (Some(reason), None) => {
                 let answered = matches!(reason, Reason::Client);
                 return self.over(Ended::without_messages(reason, answered));
             }
-            (None, Some((Some(session), ended))) => {
-                let told = self.shared.end_session(session.number, ended);
-                self.log.disconnected(&told);
-            }
-            (None, _) => {}
+            (None, Some(session)) => self.tell_end(session),
+            (None, None) => {}
         }
         for output in outputs {
             self.follow(output);
+        }
+    }
+
+    /// A session has ended, and another may follow.
+    fn tell_end(&mut self, session: EndedSession) {
+        let EndedSession {
+            number,
+            ended,
+            fences_suspected,
+        } = session;
+        if let Some(number) = number {
+            let told = self.shared.end_session(number, ended, fences_suspected);
+            self.log.disconnected(&told);
         }
     }
 
@@ -367,6 +380,10 @@ impl Sessions {
         };
         let mut config = self.settings.config.clone();
         config.session = session;
+        if !self.fence_trial.begin() {
+            config.fences = false;
+            config.receipts = config.receipts.map(ReceiptsConfig::without_fences);
+        }
         if config.receipts.is_some() {
             self.shared.outbox(Outbox::begin_receipts);
         }
@@ -402,10 +419,18 @@ impl Sessions {
     }
 }
 
-/// What has happened, and the end of a session with the session itself if it has been open.
+/// What has happened, and the session that has ended by it.
 struct Happened {
     input: Input,
-    ended: Option<(Option<Session>, Ended)>,
+    ended: Option<EndedSession>,
+}
+
+struct EndedSession {
+    /// Its number, if it has been open.
+    number: Option<u64>,
+    ended: Ended,
+    /// Fences may be what has ended it.
+    fences_suspected: bool,
 }
 
 impl From<Input> for Happened {

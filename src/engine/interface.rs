@@ -51,6 +51,17 @@ pub(crate) struct ReceiptsConfig {
     pub(crate) window: Amount,
     /// The session is not to live by a link that can't confirm.
     pub(crate) required: bool,
+    /// Nothing is confirmed, though what left is kept.
+    pub(crate) without_fences: bool,
+}
+
+impl ReceiptsConfig {
+    pub(crate) fn without_fences(self) -> Self {
+        Self {
+            without_fences: true,
+            ..self
+        }
+    }
 }
 
 impl From<Receipts> for ReceiptsConfig {
@@ -58,6 +69,7 @@ impl From<Receipts> for ReceiptsConfig {
         Self {
             window: receipts.window.into(),
             required: receipts.required,
+            without_fences: false,
         }
     }
 }
@@ -111,6 +123,8 @@ pub(crate) enum Input {
     Received { link: LinkId, packets: Vec<Packet> },
     /// The other end has answered this fence. What was received with the answer follows.
     FenceAnswered { link: LinkId, fence: Fence },
+    /// There are to be no receipts any more.
+    NoReceipts(Error),
     /// The server has closed the connection, and said this. What came with it follows: packets with a
     /// close, or an error.
     PeerClose { link: LinkId, close: PeerClose },

@@ -30,7 +30,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use interface::{Call, Config, Input, LinkId, Output};
+pub(crate) use interface::{Call, Config, Input, LinkId, Output, ReceiptsConfig};
 pub(crate) use outgoing::{Acceptance, Outgoing};
 
 use close::{Closing, Draining};
@@ -198,6 +198,7 @@ impl Engine {
             } => self.opened(now, link, framing, confirms, key),
             Input::Received { link, packets } => self.received(now, link, packets),
             Input::FenceAnswered { link, fence } => self.fence_answered(now, link, fence),
+            Input::NoReceipts(error) => self.no_receipts(error),
             Input::PeerClose { link, close } => {
                 if link == self.current.id {
                     self.peer_close = Some(close);
@@ -487,7 +488,7 @@ impl Engine {
             groups: groups
                 .map(|group| index(group.start)..index(group.end))
                 .collect(),
-            fences_unanswered: self.receipts.fences_are_unanswered(),
+            fences_answered: self.receipts.fences_are_answered(),
             answered,
             reason,
             confirmed,

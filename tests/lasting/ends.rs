@@ -164,3 +164,29 @@ fn reconnect_now_skips_the_delay() {
         client.disconnect().await;
     });
 }
+
+#[test]
+fn news_that_nobody_reads_do_not_grow_without_a_limit() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let mut client = builder.reconnect(exact()).connect().await.unwrap();
+        for _ in 0..600 {
+            runtime.sleep(seconds(10)).await;
+            server.session().await.cut();
+        }
+        server.at(Step::Handshake, Act::Cut);
+        runtime.sleep(seconds(10_000)).await;
+        client.close();
+        let mut kept = Vec::new();
+        while let Some(event) = client.next().await {
+            kept.push(format!("{event:?}"));
+        }
+        // And the end.
+        assert_eq!(kept.len(), 1024 + 1);
+        assert!(kept[1023].starts_with("Reconnecting"), "{}", kept[1023]);
+        assert!(
+            !kept[1022].starts_with("Reconnecting"),
+            "the newest of a row"
+        );
+    });
+}

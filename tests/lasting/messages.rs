@@ -87,3 +87,205 @@ fn a_close_at_the_moment_of_opening_still_sends_what_was_accepted() {
         assert!(closed.is_clean(), "{closed:?}");
     });
 }
+
+/// With receipts, and everything that is not confirmed sent again.
+fn at_least_once() -> Reconnect {
+    exact().resend(Resend::Unconfirmed)
+}
+
+#[test]
+fn at_least_once_what_is_not_confirmed_goes_first_in_the_next_session() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let mut client = builder.reconnect(at_least_once()).connect().await.unwrap();
+        let mut first = server.session().await;
+        client.send("a").await.unwrap();
+        client.confirm().await.unwrap();
+        server.at(Step::Fence, Act::Never);
+        for message in ["b", "c"] {
+            client.send(message).await.unwrap();
+        }
+        client.flush().await.unwrap();
+        assert_eq!(received(&mut first, 3).await, ["a", "b", "c"]);
+        first.cut();
+        next(&mut client).await;
+        assert_eq!(
+            next(&mut client).await,
+            "disconnected 1: the transport failed: the mock server ended the connection, \
+             confirmed 1 unconfirmed 2 uncertain 0 unsent 0 lost [] of 0"
+        );
+        client.send("d").await.unwrap();
+        server.at(Step::Fence, Act::Properly);
+        let mut second = server.session().await;
+        assert_eq!(received(&mut second, 3).await, ["b", "c", "d"]);
+        client.confirm().await.unwrap();
+        let closed = client.disconnect().await;
+        assert!(closed.is_clean());
+        assert_eq!((closed.confirmed(), closed.unconfirmed_count()), (4, 0));
+    });
+}
+
+#[test]
+fn at_most_once_what_is_not_confirmed_is_told_and_not_sent_again() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let builder = builder.reconnect(exact()).receipts(Receipts::new());
+        let mut client = builder.connect().await.unwrap();
+        let mut first = server.session().await;
+        server.at(Step::Fence, Act::Never);
+        client.send("a").await.unwrap();
+        assert_eq!(received(&mut first, 1).await, ["a"]);
+        first.cut();
+        next(&mut client).await;
+        let confirm = client.confirm().await.unwrap_err();
+        assert_eq!(confirm.kind(), ErrorKind::Unconfirmed);
+        assert!(
+            confirm
+                .to_string()
+                .starts_with("1 message may not have arrived"),
+            "{confirm}"
+        );
+        assert_eq!(
+            next(&mut client).await,
+            "disconnected 1: the transport failed: the mock server ended the connection, \
+             confirmed 0 unconfirmed 1 uncertain 0 unsent 0 lost [\"a\"] of 1"
+        );
+        server.at(Step::Fence, Act::Properly);
+        client.send("b").await.unwrap();
+        let mut second = server.session().await;
+        assert_eq!(received(&mut second, 1).await, ["b"]);
+        client.confirm().await.expect("that loss was told");
+        let closed = client.disconnect().await;
+        assert_eq!((closed.confirmed(), closed.unconfirmed_count()), (1, 1));
+    });
+}
+
+/// The client is started, and its first message ends so many sessions.
+async fn poisoned(
+    runtime: &MockRuntime,
+    sessions: usize,
+    first_fence: Act,
+) -> (MockClient, MockServer) {
+    let (builder, mut server) = server(runtime);
+    server.at(Step::Fence, Act::Never);
+    server.once(Step::Fence, first_fence.clone());
+    let client = builder.reconnect(at_least_once()).start().unwrap();
+    client.send("poison").await.unwrap();
+    client.send("good").await.unwrap();
+    for _ in 0..sessions {
+        let mut session = server.session().await;
+        assert_eq!(received(&mut session, 1).await, ["poison"]);
+        server.once(Step::Fence, first_fence.clone());
+        session.cut();
+    }
+    (client, server)
+}
+
+#[test]
+fn what_ends_three_sessions_in_a_row_is_given_up() {
+    under_both_orders(async |runtime| {
+        let (mut client, mut server) = poisoned(&runtime, 3, Act::Properly).await;
+        server.at(Step::Fence, Act::Properly);
+        let mut fourth = server.session().await;
+        assert_eq!(received(&mut fourth, 1).await, ["good"]);
+        let told = loop {
+            let told = next(&mut client).await;
+            if told.starts_with("given up") {
+                break told;
+            }
+        };
+        assert!(
+            told.starts_with("given up [\"poison\"]: it was among the first"),
+            "{told}"
+        );
+        let error = client.confirm().await.unwrap_err();
+        assert!(
+            error.to_string().starts_with("1 message may not"),
+            "{error}"
+        );
+        client.disconnect().await;
+    });
+}
+
+#[test]
+fn where_the_first_fence_is_not_answered_a_session_without_fences_tells_the_reason() {
+    under_both_orders(async |runtime| {
+        // It was not the fences: the fourth session has none, and ends as well.
+        let (mut client, mut server) = poisoned(&runtime, 4, Act::Never).await;
+        server.at(Step::Fence, Act::Properly);
+        let mut fifth = server.session().await;
+        assert_eq!(received(&mut fifth, 1).await, ["good"]);
+        let mut given_up = 0;
+        while client.backlog().messages > 0 || client.transport().is_none() {
+            runtime.sleep(ms(100)).await;
+        }
+        client.close();
+        while let Some(event) = client.next().await {
+            given_up += usize::from(matches!(event, Event::GivenUp(_)));
+        }
+        assert_eq!(given_up, 1);
+    });
+}
+
+#[test]
+fn a_server_that_ends_each_session_at_a_ping_has_no_receipts() {
+    under_both_orders(async |runtime| {
+        for required in [false, true] {
+            let (builder, mut server) = server(&runtime);
+            server.at(Step::Fence, Act::Close);
+            let builder = builder.receipts(Receipts::new().required(required));
+            let client = builder.reconnect(exact()).start().unwrap();
+            for _ in 0..3 {
+                server.session().await;
+            }
+            let mut fourth = server.session().await;
+            client.send("a").await.unwrap();
+            assert_eq!(received(&mut fourth, 1).await, ["a"]);
+            let before = runtime.now();
+            if required {
+                let closed = client.wait().await;
+                let Reason::Transport(error) = closed.reason() else {
+                    panic!("{closed}");
+                };
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
+                assert_eq!(runtime.now() - before, seconds(5));
+            } else {
+                runtime.sleep(seconds(10)).await;
+                assert_eq!(client.sid(), Some(fourth.sid()));
+                let error = client.confirm().await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
+                client.disconnect().await;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_group_goes_again_as_a_whole_or_not_at_all() {
+    under_both_orders(async |runtime| {
+        for resend in [Resend::Unsent, Resend::Unconfirmed] {
+            let (transport, mut server) = MockServer::new(runtime.clone());
+            let builder = Builder::new("http://chat.test", transport, runtime.clone());
+            let builder = builder.transports(["polling"]);
+            let reconnect = exact().resend(resend);
+            let client = builder.reconnect(reconnect).connect().await.unwrap();
+            let first = server.session().await;
+            // The second of its POSTs fails.
+            server.once(Step::Post, Act::Properly);
+            server.at(Step::Post, Act::Cut);
+            let group: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+            client.send_all(group.clone()).await.unwrap();
+            runtime.sleep(ms(500)).await;
+            client.send("behind").await.unwrap();
+            server.at(Step::Post, Act::Properly);
+            drop(first);
+            let mut second = server.session().await;
+            let expected = match resend {
+                Resend::Unconfirmed => [group, vec!["behind".to_owned()]].concat(),
+                _ => vec!["behind".to_owned()],
+            };
+            assert_eq!(received(&mut second, expected.len()).await, expected);
+            client.disconnect().await;
+        }
+    });
+}

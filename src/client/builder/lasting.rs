@@ -46,6 +46,9 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// [`connect`](Builder::connect) fails at once if the first connection fails;
     /// [`start`](Builder::start) goes on trying.
     ///
+    /// Who does not read the events need not: of those of sessions the newest 1,024 are kept, and of
+    /// [`Event::Reconnecting`] in a row the newest.
+    ///
     /// Each session begins with an empty cookie jar and with what was set here, and resolves names anew.
     ///
     /// ```no_run
@@ -72,6 +75,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// ```
     ///
     /// [`Event::GivenUp`]: crate::Event::GivenUp
+    /// [`Event::Reconnecting`]: crate::Event::Reconnecting
     pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
         self.settings.reconnect = Some(reconnect);
         self

@@ -196,8 +196,14 @@ impl<W: Clone> Outbox<W> {
         count.saturating_sub(number(theirs))
     }
 
-    /// The session has ended, and another may follow: keeps what that one is to send.
-    pub(crate) fn end_session(&mut self, session_number: u64, ended: Ended) -> Disconnected {
+    /// The session has ended, and another may follow: keeps what that one is to send. Where fences may be
+    /// what has ended it, no message is given up for that.
+    pub(crate) fn end_session(
+        &mut self,
+        session_number: u64,
+        ended: Ended,
+        fences_suspected: bool,
+    ) -> Disconnected {
         let mut ended = self.without_greeting(ended);
         let Some(succession) = &mut self.succession else {
             return Disconnected::new(session_number, &ended);
@@ -219,7 +225,7 @@ impl<W: Clone> Outbox<W> {
         self.flushes.count_left(news, &mut self.woken);
         let told = Disconnected::new(session_number, &ended);
         if resends && left == ended.unconfirmed.len() {
-            self.resend(ended, handed);
+            self.resend(ended, handed, fences_suspected);
             return told;
         }
         succession.totals.unconfirmed =
@@ -237,7 +243,7 @@ impl<W: Clone> Outbox<W> {
 
     /// Everything that is not confirmed goes first in the next session, but for a message that seems to be
     /// what ends them.
-    fn resend(&mut self, ended: Ended, handed: usize) {
+    fn resend(&mut self, ended: Ended, handed: usize, fences_suspected: bool) {
         let Some(succession) = &mut self.succession else {
             return;
         };
@@ -245,6 +251,7 @@ impl<W: Clone> Outbox<W> {
         succession.again = succession.again.saturating_add(handed);
         let is_suspect =
             ended.confirmed == 0 && handed > 0 && !matches!(ended.reason, Reason::Client);
+
         let all = ended.unconfirmed.into_iter();
         let all = all.chain(ended.uncertain).chain(ended.unsent);
         self.put_back(Outgoing::with_groups(all, ended.groups));
@@ -260,7 +267,7 @@ impl<W: Clone> Outbox<W> {
             succession.poison = Poison { place, sessions: 0 };
         }
         succession.poison.sessions = succession.poison.sessions.saturating_add(1);
-        if succession.poison.sessions >= MOST_SESSIONS {
+        if succession.poison.sessions >= MOST_SESSIONS && !fences_suspected {
             succession.poison = Poison::default();
             let message = format!(
                 "it was among the first messages of {MOST_SESSIONS} sessions, each of which ended before anything was confirmed"

@@ -146,8 +146,12 @@ impl Fences {
         proved
     }
 
-    pub(super) fn are_unanswered(&self) -> bool {
-        matches!(self.first, First::Sending | First::Sent(_))
+    pub(super) fn are_answered(&self) -> Option<bool> {
+        match self.first {
+            First::NotSent => None,
+            First::Sending | First::Sent(_) => Some(false),
+            First::Answered => Some(true),
+        }
     }
 
     /// Whether the other end answers no fence: later packets have come, and the first is not answered after

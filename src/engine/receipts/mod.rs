@@ -92,7 +92,12 @@ impl Receipts {
 
     /// The session goes on by a link that confirms like this.
     pub(super) fn use_link(&mut self, confirms: Confirms, key: u64) {
+        let silent = self
+            .wanted
+            .as_ref()
+            .is_some_and(|wanted| wanted.without_fences);
         self.evidence = match confirms {
+            Confirms::ByFence if silent => Evidence::None,
             Confirms::ByFence => Evidence::Fences(Fences::new(key)),
             Confirms::ByPoll => Evidence::Polls(Polls::default()),
             Confirms::Never => Evidence::None,
@@ -203,9 +208,12 @@ impl Receipts {
         }
     }
 
-    /// Whether a fence was sent, and none was answered.
-    pub(super) fn fences_are_unanswered(&self) -> bool {
-        matches!(&self.evidence, Evidence::Fences(fences) if fences.are_unanswered())
+    /// Whether a fence of this link was answered, where any was sent.
+    pub(super) fn fences_are_answered(&self) -> Option<bool> {
+        match &self.evidence {
+            Evidence::Fences(fences) => fences.are_answered(),
+            Evidence::Polls(_) | Evidence::None => None,
+        }
     }
 
     pub(super) fn poll_begins(&mut self, now: Duration) {

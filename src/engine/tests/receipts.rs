@@ -1,6 +1,5 @@
 //! What is confirmed, and by what: fences and polls. `Fence(0)` is the first of a link.
 
-use super::super::interface::ReceiptsConfig;
 use super::*;
 use crate::amount::Amount;
 use crate::fence::Fence;
@@ -15,6 +14,7 @@ fn receipts(messages: usize, required: bool) -> Option<ReceiptsConfig> {
             bytes: 1000,
         },
         required,
+        without_fences: false,
     })
 }
 
