@@ -198,3 +198,71 @@ fn brief(numbers: &[u64]) -> String {
     let first: Vec<u64> = numbers.iter().take(20).copied().collect();
     format!("{} messages, {first:?}", numbers.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with these lines, where so many messages were accepted.
+    fn faults(promise: Promise, accepted: u64, log: &[&str]) -> Vec<String> {
+        let account = Account {
+            accepted,
+            ..Account::default()
+        };
+        judge(promise, &account, &log.join("\n")).faults
+    }
+
+    #[test]
+    fn at_least_once_all_that_was_not_given_up_must_be_there() {
+        let log = ["1 a 0", "1 a 1", "2 b 1", "2 b 3"];
+        let told = faults(Promise::LeastOnce, 4, &log);
+        assert_eq!(told, ["missing: 1 messages, [2]"]);
+        let mut account = Account {
+            accepted: 4,
+            ..Account::default()
+        };
+        account.given_up.insert(2);
+        let verdict = judge(Promise::LeastOnce, &account, &log.join("\n"));
+        assert_eq!(verdict.faults, [""; 0]);
+        assert_eq!((verdict.missing, verdict.doubled), (vec![2], vec![1]));
+        assert_eq!(verdict.duplicates, 1);
+    }
+
+    #[test]
+    fn at_most_once_nothing_is_doubled_and_all_that_is_missing_is_told() {
+        let told = faults(Promise::MostOnce, 4, &["1 a 0", "1 a 2", "2 b 2", "2 b 3"]);
+        assert_eq!(
+            told,
+            [
+                "doubled: 1 messages, [2]",
+                "1 are missing, but only 0 are told as possibly lost",
+                "missing, and in no list: 1 messages, [1]",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_not_accepted_must_not_be_there() {
+        let told = faults(Promise::MostOnce, 1, &["1 a 0", "1 a 1"]);
+        assert_eq!(told, ["1 messages arrived that were not accepted"]);
+    }
+
+    #[test]
+    fn messages_are_in_order_but_for_a_session_that_is_not_dropped() {
+        for (log, wrong) in [
+            (["1 a 1", "1 a 0", "1 a 2", "1 a 3"], true),
+            (["1 a 0", "1 b 2", "1 a 1", "1 b 3"], false),
+            (["1 a 0", "1 b 2", "1 a 3", "1 b 1"], true),
+            (["1 a 1", "2 b 0", "2 b 2", "2 b 3"], false),
+        ] {
+            let faults = faults(Promise::MostOnce, 4, &log);
+            assert_eq!(!faults.is_empty(), wrong, "{log:?}: {faults:?}");
+        }
+        let log = ["1 a 0", "1 a closed", "1 b 2", "1 a 1"];
+        let told = faults(Promise::MostOnce, 3, &log);
+        assert_eq!(
+            told,
+            ["generation 1, a: 1 came for the first time behind 2"]
+        );
+    }
+}
