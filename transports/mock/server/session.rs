@@ -344,9 +344,6 @@ impl Session {
             Act::After(delay) => answer.due = now.saturating_add(delay),
             act => return self.answer(act, Packet::Noop, None, now),
         }
-        if let Some(last) = self.late.back() {
-            answer.due = answer.due.max(last.due);
-        }
         self.late.push_back(answer);
         self.advance(now, plans);
     }
