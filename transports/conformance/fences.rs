@@ -1,6 +1,7 @@
-//! What a fence says on a link that confirms by them: that all before it was read.
+//! Fences, on a link that confirms by them: their order, and how their answers come.
 
 use engineio_client::{Batch, Confirms, Fence, Link, Packet, Transport};
+use futures::channel::oneshot;
 
 use super::case::Case;
 use super::link::{recv, send, take};
@@ -25,7 +26,7 @@ async fn send_fence(link: &mut Link, packets: Vec<Packet>, fence: Fence) -> Outc
     sent.map_err(|error| format!("send failed: {}", error.report()))
 }
 
-/// At the other side.
+/// The peer's next item must be this fence.
 async fn take_fence(peer: &mut impl Peer, expected: Fence) -> Outcome {
     match peer.fence().await {
         Some(fence) if fence == expected => Ok(()),
@@ -34,8 +35,8 @@ async fn take_fence(peer: &mut impl Peer, expected: Fence) -> Outcome {
     }
 }
 
-/// Receives until the fence is answered and so many packets have come, in whatever calls; they must be
-/// these.
+/// Receives until the fence is answered and as many packets have come as are expected. Any number of calls
+/// may bring them.
 async fn receive_answer(link: &mut Link, fence: Fence, expected: &[Packet]) -> Outcome {
     let mut packets = Vec::new();
     let mut is_answered = false;
@@ -64,15 +65,19 @@ impl<T: Transport, P: Peer> Case<T, P> {
     pub(super) async fn fence_order(self) -> Outcome {
         let first = vec![text("a"), text(&"x".repeat(LENGTH))];
         let expected = first.clone();
+        // Only the client's side knows whether this link confirms by fences.
+        let (tell, told) = oneshot::channel();
         self.with_links_that(
             confirms_by_fences,
             async move |link| {
+                let _ = tell.send(());
                 send_fence(link, first, fence(1)?).await?;
                 send(link, vec![text("b")]).await?;
                 send_fence(link, Vec::new(), fence(2)?).await?;
                 send_fence(link, vec![text("c"), text("d")], fence(3)?).await
             },
             async move |peer, _| {
+                let _ = told.await;
                 take(peer, &expected).await?;
                 take_fence(peer, fence(1)?).await?;
                 take(peer, &[text("b")]).await?;
@@ -85,9 +90,12 @@ impl<T: Transport, P: Peer> Case<T, P> {
     }
 
     pub(super) async fn fence_answer(self) -> Outcome {
+        // Only the client's side knows whether this link confirms by fences.
+        let (tell, told) = oneshot::channel();
         self.with_links_that(
             confirms_by_fences,
             async move |link| {
+                let _ = tell.send(());
                 send_fence(link, Vec::new(), fence(1)?).await?;
                 receive_answer(link, fence(1)?, &[]).await?;
                 send(link, vec![text("next")]).await?;
@@ -95,6 +103,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 receive_answer(link, fence(2)?, &[text("a"), text("b")]).await
             },
             async move |peer, _| {
+                let _ = told.await;
                 take_fence(peer, fence(1)?).await?;
                 take(peer, &[text("next")]).await?;
                 peer.send(vec![text("a")]).await;
