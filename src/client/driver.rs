@@ -129,7 +129,7 @@ impl Driver {
     pub(super) fn end_now(&mut self, reason: Reason) -> Ended {
         for output in self.engine.end_now(reason.clone()) {
             if let Output::Closed(ended) = output {
-                self.close(ended);
+                self.close(*ended);
             }
         }
         let ended = self.ended.take();
@@ -258,7 +258,7 @@ impl Driver {
                     return Flow::Continue(busy);
                 }
                 Output::Closed(ended) => {
-                    self.close(ended);
+                    self.close(*ended);
                     return Flow::Break(());
                 }
                 Output::Open {

@@ -193,7 +193,7 @@ pub(crate) enum Output {
     /// to, if it could not. Comes once, unless the session ends before.
     UpgradeIsOver(Option<Error>),
     /// The session has ended. The last output.
-    Closed(Ended),
+    Closed(Box<Ended>),
     /// Nothing more to do before this time, or the next input.
     Wait(Option<Duration>),
 }

@@ -460,7 +460,7 @@ impl Engine {
         });
         let answered = answered && matches!(reason, Reason::Client);
         let ended = self.account(reason, answered);
-        self.outputs.push_back(Output::Closed(ended));
+        self.outputs.push_back(Output::Closed(Box::new(ended)));
     }
 
     /// Ends the session here and now, whatever it was about to do. Gives what it had still to say, the

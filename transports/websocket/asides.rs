@@ -1,5 +1,5 @@
-//! What a server sends beside messages, as far as somebody wants to know: answers to fences, and signs of
-//! life.
+//! Frames that carry no packet: pongs, which may answer fences, and pings and fragments, which show that the
+//! server is alive.
 
 use engineio_client::Fence;
 
@@ -7,7 +7,7 @@ use engineio_client::Fence;
 pub(super) struct Asides {
     /// A fence was sent on this connection: before that no pong can be the answer to one.
     expects_answers: bool,
-    /// The newest fence that was answered, until it is asked for.
+    /// The newest fence that was answered, until `answered_fence` takes it.
     answered: Option<Fence>,
     is_answered: bool,
     is_alive: bool,

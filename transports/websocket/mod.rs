@@ -308,7 +308,7 @@ impl Collector {
     }
 }
 
-/// Whether a call may return with this, though another look might bring a few packets more.
+/// Whether a call returns with what it has once the socket is empty, instead of another look at it.
 #[inline]
 fn is_little(packets: &[Packet], frames: &FrameReader) -> bool {
     packets.len() < FEW && (!packets.is_empty() || frames.asides.is_answered())
