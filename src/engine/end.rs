@@ -48,7 +48,10 @@ impl Engine {
         let left = self.send_queue.handed().saturating_sub(under_way);
         let index = |place: u64| usize::try_from(place.saturating_sub(confirmed)).unwrap_or(0);
         let groups = self.send_queue.groups();
+        let unconfirmed = left.saturating_sub(confirmed);
+        let receipts = self.receipts.are_on();
         Ended {
+            doubtful: if receipts { unconfirmed } else { 0 },
             groups: groups
                 .map(|group| index(group.start)..index(group.end))
                 .collect(),
@@ -56,7 +59,7 @@ impl Engine {
             answered,
             reason,
             confirmed,
-            unconfirmed_count: left.saturating_sub(confirmed),
+            unconfirmed_count: unconfirmed,
             unconfirmed: self.receipts.take_kept(),
             uncertain,
             unsent: messages(self.send_queue.take()).collect(),
