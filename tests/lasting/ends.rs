@@ -1,5 +1,7 @@
 //! When another session follows, and when none does.
 
+use engineio_client::Packet;
+
 use super::*;
 
 #[test]
@@ -52,6 +54,22 @@ fn a_server_that_is_down_is_asked_again_after_growing_delays() {
         server.at(Step::Handshake, Act::Properly);
         assert_eq!(next(&mut client).await, "connected 2");
         assert_eq!(runtime.now() - start, seconds(1 + 2 + 4 + 5 + 5));
+        client.disconnect().await;
+    });
+}
+
+#[test]
+fn a_session_that_ends_in_the_moment_in_which_it_opens_is_followed_by_another() {
+    under_both_orders(async |runtime| {
+        let (builder, server) = server(&runtime);
+        let open = r#"{"sid":"brief","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+        let packets = vec![Packet::Open(open.into()), Packet::Close];
+        server.once(Step::Handshake, Act::Send(packets));
+        let mut client = builder.reconnect(exact()).start().unwrap();
+        assert_eq!(next(&mut client).await, "connected 1");
+        assert!(next(&mut client).await.starts_with("disconnected 1"));
+        assert_eq!(next(&mut client).await, "reconnecting 1 in 1s");
+        assert_eq!(next(&mut client).await, "connected 2");
         client.disconnect().await;
     });
 }

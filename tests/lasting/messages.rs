@@ -1,5 +1,12 @@
 //! What becomes of messages between sessions.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Context;
+
+use engineio_client::Handle;
+use futures::task::{ArcWake, waker};
+
 use super::*;
 
 #[test]
@@ -47,6 +54,37 @@ fn a_full_outbox_holds_the_producer_back_and_loses_nothing() {
         assert_eq!(received(&mut second, 100).await, expected);
         producer.await.unwrap();
         client.disconnect().await;
+    });
+}
+
+/// Closes the client at once when it is woken, whatever the task that wakes it is about to do.
+struct Closing(Handle);
+
+impl ArcWake for Closing {
+    fn wake_by_ref(closing: &Arc<Self>) {
+        closing.0.close();
+    }
+}
+
+/// On several threads a program can hear of a session, send and close while the task of the client is
+/// still busy opening the session.
+#[test]
+fn a_close_at_the_moment_of_opening_still_sends_what_was_accepted() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let mut client = builder.reconnect(exact()).start().unwrap();
+        let handle = client.handle();
+        handle.send("a").await.unwrap();
+        let waker = waker(Arc::new(Closing(handle.clone())));
+        {
+            let mut connected = pin!(client.next());
+            let first = connected.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(first.is_pending());
+        }
+        let mut session = server.session().await;
+        assert_eq!(received(&mut session, 1).await, ["a"]);
+        let closed = handle.wait().await;
+        assert!(closed.is_clean(), "{closed:?}");
     });
 }
 
@@ -197,11 +235,11 @@ fn a_server_that_ends_each_session_at_a_ping_has_no_receipts() {
             server.at(Step::Fence, Act::Close);
             let builder = builder.receipts(Receipts::new().required(required));
             let client = builder.reconnect(exact()).start().unwrap();
-            client.send("a").await.unwrap();
             for _ in 0..3 {
                 server.session().await;
             }
             let mut fourth = server.session().await;
+            client.send("a").await.unwrap();
             assert_eq!(received(&mut fourth, 1).await, ["a"]);
             let before = runtime.now();
             if required {

@@ -18,10 +18,12 @@ use crate::transport::Framing;
 const MOST_SESSIONS: u32 = 3;
 
 impl<W: Clone> Outbox<W> {
-    /// The client is to outlive its sessions. From now on messages are accepted without one.
-    pub(crate) fn outlive_sessions(&mut self, resend: Resend) {
+    /// The client is to outlive its sessions. From now on messages are accepted without one. `greets`
+    /// tells whether each session has a greeting, for which the others have to wait.
+    pub(crate) fn outlive_sessions(&mut self, resend: Resend, greets: bool) {
         self.succession = Some(Succession {
             resend,
+            greets,
             held: true,
             greeting: Greeting::default(),
             link: None,
@@ -81,6 +83,11 @@ impl<W: Clone> Outbox<W> {
         };
         succession.link = Some(link);
         succession.unjudged = self.queue.len();
+        // Not only when the supervisor has heard of the session: the user may close it before that, and
+        // what was accepted would not be sent.
+        if !succession.greets {
+            succession.held = false;
+        }
         link.strict()
     }
 

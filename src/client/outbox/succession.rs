@@ -13,6 +13,8 @@ use crate::reconnect::Resend;
 #[derive(Debug)]
 pub(super) struct Succession {
     pub(super) resend: Resend,
+    /// Each session has a greeting.
+    pub(super) greets: bool,
     /// Nothing but the greeting leaves.
     pub(super) held: bool,
     pub(super) greeting: Greeting,
