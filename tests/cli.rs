@@ -19,6 +19,10 @@ mod support {
 mod connecting;
 #[path = "cli/goodbyes.rs"]
 mod goodbyes;
+#[path = "cli/lasting.rs"]
+mod lasting;
+#[path = "cli/lasting_ends.rs"]
+mod lasting_ends;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/raw_server.rs"]
@@ -31,6 +35,8 @@ mod signals;
 mod through_proxies;
 #[path = "cli/tls.rs"]
 mod tls;
+#[path = "cli/websocket_server.rs"]
+mod websocket_server;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

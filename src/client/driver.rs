@@ -21,6 +21,7 @@ use super::shared::Shared;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
 use crate::error::Error;
 use crate::event::{Ended, Reason};
+use crate::fence::Fence;
 use crate::packet::Packet;
 use crate::runtime::Runtime;
 use crate::transport::{OpenRequest, Transport};
@@ -221,7 +222,7 @@ impl Driver {
                 let (fence, close) = (link.answered_fence(&input), link.closed_by(&input));
                 let link = link.id;
                 if let Some(fence) = fence {
-                    self.handle(now, Input::FenceAnswered { link, fence })?;
+                    self.fence_answered(now, link, fence)?;
                 }
                 if let Some(close) = close {
                     self.handle(now, Input::PeerClose { link, close })?;
@@ -230,6 +231,11 @@ impl Driver {
             }
         }
         Flow::Continue(busy)
+    }
+
+    #[cold]
+    fn fence_answered(&mut self, now: Duration, link: LinkId, fence: Fence) -> Flow {
+        self.handle(now, Input::FenceAnswered { link, fence })
     }
 
     fn look_for_room(&mut self, now: Duration) -> Flow {

@@ -235,14 +235,14 @@ impl Inbox {
     /// Gives the reader who waits, to be woken without the lock.
     #[must_use]
     fn append(&mut self, mut events: Vec<Event>) -> Option<Waker> {
-        if let [event] = &*events
-            && is_of_sessions(event)
-        {
-            self.make_room_for(event);
-        }
         if self.events.is_empty() {
             self.events = events;
         } else {
+            if let [event] = &*events
+                && is_of_sessions(event)
+            {
+                self.make_room_for(event);
+            }
             self.events.append(&mut events);
         }
         self.reader.take()

@@ -114,6 +114,9 @@ impl Engine {
     }
 
     pub(super) fn pump_goodbye(&mut self, now: Duration) {
+        if !matches!(self.phase, Phase::Closing(_)) {
+            return;
+        }
         let waits = self.settle_deadline().is_some();
         let Phase::Closing(closing) = &mut self.phase else {
             return;

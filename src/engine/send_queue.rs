@@ -84,6 +84,12 @@ impl SendQueue {
         self.queue.is_empty()
     }
 
+    /// Whether there is nothing to send, not even a pong.
+    #[inline]
+    pub(super) fn has_nothing(&self) -> bool {
+        self.queue.is_empty() && self.pong.is_none()
+    }
+
     /// All messages, which will not be sent.
     pub(super) fn take(&mut self) -> VecDeque<Packet> {
         std::mem::take(&mut self.queue)

@@ -16,9 +16,11 @@ const MAX_PING: usize = 125;
 impl Engine {
     pub(super) fn session_received(&mut self, now: Duration, packets: Vec<Packet>) {
         self.heartbeat.life(now);
-        let confirmed = self.receipts.poll_ended(&packets);
-        self.confirmed(confirmed);
-        if self.receipts.fences_are_ignored(now, self.ping_timeout()) {
+        if self.receipts.look_at_polls() {
+            let confirmed = self.receipts.poll_ended(&packets);
+            self.confirmed(confirmed);
+        }
+        if self.receipts.are_on() && self.receipts.fences_are_ignored(now, self.ping_timeout()) {
             let error = Error::new(
                 ErrorKind::Unsupported,
                 "the server does not answer websocket pings, so nothing can be confirmed",
@@ -87,7 +89,9 @@ impl Engine {
         }
         if self.may_receive() && self.poll_spacing.is_due(now) {
             self.current.receiving = true;
-            self.receipts.poll_begins(now);
+            if self.receipts.look_at_polls() {
+                self.receipts.poll_begins(now);
+            }
             self.heartbeat.resume(now);
             self.outputs.push_back(Output::Receive {
                 link: self.current.id,
@@ -120,6 +124,9 @@ impl Engine {
     }
 
     pub(super) fn pump_send(&mut self, now: Duration) {
+        if self.send_queue.has_nothing() && !self.receipts.are_on() {
+            return;
+        }
         let said_goodbye = matches!(&self.phase, Phase::Closing(closing) if closing.said_goodbye());
         // A session that has expired (the machine was suspended) ends with the time-out that is
         // due; what is sent on it now would be lost.
@@ -142,7 +149,11 @@ impl Engine {
             self.poll_spacing.end_pause();
             let rides = matches!(packets.first(), Some(Packet::Pong(_)));
             let batch = Batch::from(packets);
-            self.send_with_fence(now, batch, rides);
+            if rides || self.receipts.are_on() {
+                self.send_with_fence(now, batch, rides);
+            } else {
+                self.send_on_current(now, batch);
+            }
         } else if self.receipts.are_on() {
             self.send_fence(now, false);
         }

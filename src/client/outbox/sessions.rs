@@ -292,6 +292,7 @@ impl<W: Clone> Outbox<W> {
         let totals = &succession.totals;
         ended.confirmed = ended.confirmed.saturating_add(totals.confirmed);
         ended.unconfirmed_count = ended.unconfirmed_count.saturating_add(totals.unconfirmed);
+        ended.doubtful = ended.doubtful.saturating_add(totals.unconfirmed);
         // What was handed over in an earlier session may have arrived then.
         let known = succession.again.saturating_sub(ended.uncertain.len());
         let known = known.min(ended.unsent.len());
@@ -313,6 +314,7 @@ impl<W: Clone> Outbox<W> {
         let cut = rest;
         let left = rest.min(usize::try_from(ended.unconfirmed_count).unwrap_or(usize::MAX));
         ended.unconfirmed_count = ended.unconfirmed_count.saturating_sub(number(left));
+        ended.doubtful = ended.doubtful.min(ended.unconfirmed_count);
         rest = rest.saturating_sub(left);
         ended.unconfirmed.drain(..left.min(ended.unconfirmed.len()));
         for list in [&mut ended.uncertain, &mut ended.unsent] {

@@ -99,9 +99,16 @@ impl Receipts {
         self.evidence = match confirms {
             Confirms::ByFence if silent => Evidence::None,
             Confirms::ByFence => Evidence::Fences(Fences::new(key)),
-            Confirms::ByPoll => Evidence::Polls(Polls::default()),
-            Confirms::Never => Evidence::None,
+            // Without receipts nobody waits for what polls prove.
+            Confirms::ByPoll if self.wanted.is_some() => Evidence::Polls(Polls::default()),
+            Confirms::ByPoll | Confirms::Never => Evidence::None,
         };
+    }
+
+    /// Whether the polls of the link are worth telling of.
+    #[inline]
+    pub(super) fn look_at_polls(&self) -> bool {
+        matches!(self.evidence, Evidence::Polls(_))
     }
 
     pub(super) fn confirmed(&self) -> u64 {
@@ -236,6 +243,7 @@ impl Receipts {
         self.confirm(proved)
     }
 
+    #[inline]
     pub(super) fn deadline(&self) -> Option<Duration> {
         match &self.evidence {
             Evidence::Polls(polls) => polls.deadline(),

@@ -76,6 +76,7 @@ fn show_end(ended: &Ended) -> String {
         confirmed,
         unconfirmed_count,
         unconfirmed,
+        doubtful: _,
         uncertain,
         unsent,
         groups: _,
