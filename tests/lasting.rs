@@ -12,8 +12,8 @@ use std::time::Duration;
 use engineio_client::runtime::mock::Order;
 use engineio_client::transports::mock::{Act, MockServer, MockSession, MockTransports, Step};
 use engineio_client::{
-    Builder, Client, Connected, Error, ErrorKind, Event, Message, MockRuntime, Reason, Reconnect,
-    Runtime,
+    Builder, Client, Connected, Error, ErrorKind, Event, Message, MockRuntime, Packet, Reason,
+    Reconnect, Runtime,
 };
 use futures::StreamExt as _;
 

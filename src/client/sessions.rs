@@ -64,6 +64,8 @@ struct Session {
     number: u64,
     /// The supervisor knows that it is open.
     told: bool,
+    /// The driver has returned: it must not be polled again.
+    is_over: bool,
 }
 
 impl Sessions {
@@ -152,12 +154,15 @@ impl Sessions {
 
     fn poll_session(&mut self, cx: &mut Context<'_>) -> Option<Happened> {
         let session = self.session.as_mut()?;
-        let is_over = Pin::new(&mut session.driver).poll(cx).is_ready();
+        if !session.is_over {
+            session.is_over = Pin::new(&mut session.driver).poll(cx).is_ready();
+        }
+        // It may have opened and ended in one poll.
         if session.driver.is_open() && !session.told {
             session.told = true;
             return Some(Input::Opened.into());
         }
-        if !is_over {
+        if !session.is_over {
             self.shared.tell_given_up();
             return None;
         }
@@ -383,6 +388,7 @@ impl Sessions {
             driver: driver.outlived(),
             number: session,
             told: false,
+            is_over: false,
         });
         self.shared.driver.wake();
     }
