@@ -192,6 +192,25 @@ fn what_is_larger_than_the_window_passes_alone() {
 }
 
 #[test]
+fn the_rest_of_a_group_takes_up_the_room_of_what_follows() {
+    let mut engine = with(&["polling"], receipts(30, false));
+    engine.opened_as(0, Framing::Payloads, Confirms::ByPoll);
+    engine.brings(0, &[&format!("0{OPEN}")]);
+    let mut outgoing = Outgoing::default();
+    // A POST has room for 16.
+    outgoing.push_group(vec!["g".into(); 20]);
+    outgoing.push("a".into());
+    assert_eq!(
+        engine.on(Input::Send(outgoing))[0].matches("4g").count(),
+        16
+    );
+    // There is room for three of those, which go on, but not for the next message as well.
+    let sends = engine.sent(0);
+    assert_eq!(sends[1].matches("4g").count(), 4, "{sends:?}");
+    assert!(!sends[1].contains("4a"), "{sends:?}");
+}
+
+#[test]
 fn nothing_of_a_group_is_confirmed_before_all_of_it() {
     let mut engine = TestEngine::fenced(100);
     engine.pong(0, 0);
