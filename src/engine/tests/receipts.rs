@@ -4,6 +4,7 @@ use super::super::interface::ReceiptsConfig;
 use super::*;
 use crate::amount::Amount;
 use crate::fence::Fence;
+use crate::transport::Asked;
 
 /// The key of every link's fences here.
 const KEY: u64 = 7;
@@ -379,7 +380,7 @@ fn a_poll_that_has_not_left_counts_from_when_it_does() {
         link: LinkId(0),
         received: None,
         sent: None,
-        asked: Some(ms(ms_)),
+        asked: Asked::At(ms(ms_)),
     };
     // The poll that runs; the next has to make a connection first.
     engine.on(asked(0));
@@ -393,6 +394,28 @@ fn a_poll_that_has_not_left_counts_from_when_it_does() {
     engine.on(asked(2600));
     assert!(engine.at(ms(3599)).is_empty());
     assert_eq!(engine.at(ms(3600)), ["confirmed 1"]);
+}
+
+#[test]
+fn a_poll_that_is_made_again_has_not_left() {
+    let mut engine = TestEngine::polled();
+    let asked = |asked| Input::Active {
+        link: LinkId(0),
+        received: None,
+        sent: None,
+        asked,
+    };
+    engine.says(&["a"]);
+    engine.sent(0);
+    engine.now = ms(100);
+    engine.on(asked(Asked::At(ms(100))));
+    // Its connection has ended before it arrived, and another one is being made.
+    engine.on(asked(Asked::NotYet));
+    assert!(engine.at(ms(1200)).is_empty());
+    assert!(engine.at(ms(2300)).is_empty());
+    engine.on(asked(Asked::At(ms(2300))));
+    assert!(engine.at(ms(3299)).is_empty());
+    assert_eq!(engine.at(ms(3300)), ["confirmed 1"]);
 }
 
 #[test]
