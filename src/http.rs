@@ -43,8 +43,10 @@ use crate::transport::{Activity, Limits};
 /// - **Progress is reported** as it happens, by [`Exchange::mark`] when bytes of a response have
 ///   come, and by [`Activity::mark_sent`] when some of a body have left; or a message that is long
 ///   and slow is taken for silence. If your library can tell when the whole of a GET has been written
-///   to its connection, call [`Activity::mark_asked`] then. If it can't, as surf can't, never call
-///   it: then a poll counts from the call of `send`, though it may still be connecting.
+///   to its connection, call [`Activity::mark_asked`] then, and
+///   [`Activity::mark_not_asked`] if that connection turns out to be dead and you make the request again. If
+///   it can't, as surf can't, never call them: then a poll counts from the call of `send`, though it may
+///   still be connecting.
 /// - **Cookies and compression are no concern of yours.** Keep no cookies, and give back all
 ///   `Set-Cookie` headers. Ask for no compression beyond what the request says, and give back the
 ///   body as it came, with its `Content-Encoding`; or, where your library decodes it, without that

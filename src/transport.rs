@@ -362,10 +362,15 @@ impl Activity {
         self.marks.asked.store(self.stamp(), Ordering::Relaxed);
     }
 
+    /// The poll that was [marked](Self::mark_asked) has not arrived, and is being made again: until it is
+    /// marked anew it has not left.
+    pub fn mark_not_asked(&self) {
+        self.marks.asked.store(NOT_ASKED, Ordering::Relaxed);
+    }
+
     fn stamp(&self) -> u64 {
-        u64::try_from(self.runtime.now().as_nanos())
-            .unwrap_or(u64::MAX - 1)
-            .saturating_add(1)
+        let nanos = u64::try_from(self.runtime.now().as_nanos()).unwrap_or(u64::MAX);
+        nanos.saturating_add(1).min(NOT_ASKED - 1)
     }
 
     /// When bytes came last, on the runtime's clock.
@@ -379,10 +384,27 @@ impl Activity {
     }
 
     /// When a poll left last, on the runtime's clock.
-    pub(crate) fn asked(&self) -> Option<Duration> {
-        at(&self.marks.asked)
+    pub(crate) fn asked(&self) -> Asked {
+        if self.marks.asked.load(Ordering::Relaxed) == NOT_ASKED {
+            return Asked::NotYet;
+        }
+        at(&self.marks.asked).map_or(Asked::Untold, Asked::At)
     }
 }
+
+/// Whether a poll has left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The transport does not tell.
+    #[default]
+    Untold,
+    /// The last one has left then.
+    At(Duration),
+    /// The one that runs did not arrive, and is made again.
+    NotYet,
+}
+
+const NOT_ASKED: u64 = u64::MAX;
 
 fn at(mark: &AtomicU64) -> Option<Duration> {
     mark.load(Ordering::Relaxed)

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::event::PeerClose;
 use crate::fence::Fence;
 use crate::packet::Packet;
-use crate::transport::{Activity, Link, PacketReceiver, PacketSender};
+use crate::transport::{Activity, Asked, Link, PacketReceiver, PacketSender};
 
 /// Both halves of a link, with the call of each that runs.
 pub(super) struct LinkCalls {
@@ -102,7 +102,10 @@ impl LinkCalls {
             link: self.id,
             received: self.activity.received().map(since),
             sent: self.activity.sent().map(since),
-            asked: self.activity.asked().map(since),
+            asked: match self.activity.asked() {
+                Asked::At(at) => Asked::At(since(at)),
+                other => other,
+            },
         }
     }
 

@@ -62,7 +62,7 @@ struct Session {
     number: u64,
     /// The supervisor knows that it is open.
     told: bool,
-    /// It has ended, perhaps at once.
+    /// The driver has returned: it must not be polled again.
     is_over: bool,
 }
 
@@ -152,7 +152,10 @@ impl Sessions {
 
     fn poll_session(&mut self, cx: &mut Context<'_>) -> Option<Happened> {
         let session = self.session.as_mut()?;
-        session.is_over = session.is_over || Pin::new(&mut session.driver).poll(cx).is_ready();
+        if !session.is_over {
+            session.is_over = Pin::new(&mut session.driver).poll(cx).is_ready();
+        }
+        // It may have opened and ended in one poll.
         if session.driver.is_open() && !session.told {
             session.told = true;
             self.fence_trial.opened(self.runtime.now());

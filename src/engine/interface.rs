@@ -12,7 +12,7 @@ use crate::fence::Fence;
 use crate::limits;
 use crate::packet::{Handshake, Packet};
 use crate::receipts::Receipts;
-use crate::transport::{Confirms, Framing};
+use crate::transport::{Asked, Confirms, Framing};
 
 /// What the engine is told to keep to.
 #[derive(Clone, Debug)]
@@ -134,7 +134,7 @@ pub(crate) enum Input {
         received: Option<Duration>,
         sent: Option<Duration>,
         /// When a poll left last.
-        asked: Option<Duration>,
+        asked: Asked,
     },
     /// A `send` has returned: the batch has left.
     Sent { link: LinkId },

@@ -210,8 +210,8 @@ impl Engine {
                 sent,
                 asked,
             } => {
-                if let Some(at) = asked.filter(|_| link == self.current.id) {
-                    self.receipts.poll_left(at);
+                if link == self.current.id {
+                    self.receipts.poll_asked(asked);
                 }
                 self.active(link, received, sent);
             }

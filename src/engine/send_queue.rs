@@ -188,15 +188,13 @@ impl SendQueue {
                 usize::try_from(group.end.saturating_sub(place)).unwrap_or(usize::MAX)
             });
             let has_begun = group.is_some_and(|group| group.start < place);
-            if !has_begun {
-                let at = taken.saturating_add(pongs);
-                for packet in self.queue.iter().skip(at).take(rest) {
-                    used = used.plus(size(packet));
-                }
-                let alone = taken == 0 && room.is_whole;
-                if !(alone || used.fits_in(room.left)) {
-                    break;
-                }
+            let at = taken.saturating_add(pongs);
+            for packet in self.queue.iter().skip(at).take(rest) {
+                used = used.plus(size(packet));
+            }
+            let alone = taken == 0 && room.is_whole;
+            if !(has_begun || alone || used.fits_in(room.left)) {
+                break;
             }
             taken = taken.saturating_add(rest);
         }

@@ -36,6 +36,26 @@ fn a_session_that_ends_is_followed_by_another_under_the_same_client() {
 }
 
 #[test]
+fn a_session_that_ends_at_the_instant_at_which_it_opens_is_followed_by_another() {
+    under_both_orders(async |runtime| {
+        let (builder, server) = server(&runtime);
+        let open = r#"{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+        let both = vec![Packet::Open(open.into()), Packet::Close];
+        server.once(Step::Handshake, Act::Send(both));
+        let mut client = builder.reconnect(exact()).start().unwrap();
+        assert_eq!(next(&mut client).await, "connected 1");
+        let told = next(&mut client).await;
+        assert!(
+            told.starts_with("disconnected 1: closed by the server"),
+            "{told}"
+        );
+        assert_eq!(next(&mut client).await, "reconnecting 1 in 1s");
+        assert_eq!(next(&mut client).await, "connected 2");
+        client.disconnect().await;
+    });
+}
+
+#[test]
 fn a_server_that_is_down_is_asked_again_after_growing_delays() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);

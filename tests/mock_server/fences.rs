@@ -204,7 +204,7 @@ fn a_probe_answers_fences_and_a_link_of_polling_has_none() {
 
 #[test]
 fn a_poll_has_left_when_the_server_has_it() {
-    for (transport, asked) in [("polling", "asked: Some(1s)"), ("websocket", "asked: None")] {
+    for (transport, asked) in [("polling", "asked: At(1s)"), ("websocket", "asked: Untold")] {
         under_both_orders(async |runtime| {
             let (transports, server) = MockServer::new(runtime.clone());
             server.at(Step::Open, Act::After(seconds(1)));
@@ -214,7 +214,7 @@ fn a_poll_has_left_when_the_server_has_it() {
             let request = OpenRequest::new(transport, url, activity.clone());
             let mut link = transports.open(&dynamic, request).await.unwrap();
             let told = format!("{activity:?}");
-            assert!(told.contains("asked: None"), "{told}");
+            assert!(told.contains("asked: Untold"), "{told}");
             open_of(&link.receiver.recv().await.unwrap());
             let told = format!("{activity:?}");
             assert!(told.contains(asked), "{told}");

@@ -19,7 +19,7 @@ use engineio_client::runtime::mock::{MemoryStream, MockListener};
 use engineio_client::{Limits, Message, MockRuntime, Packet, Runtime as _};
 use event_listener::Event as Bell;
 use futures::future::{Either, select};
-use futures::{AsyncReadExt as _, AsyncWriteExt as _, StreamExt as _};
+use futures::{AsyncReadExt as _, AsyncWriteExt as _, Stream, StreamExt as _};
 
 /// How the server is set up, and how it misbehaves.
 #[derive(Clone, Debug)]
@@ -348,7 +348,7 @@ impl Server {
 
     /// Whether the session goes over.
     async fn probe(&self, sid: &str, socket: &mut WebSocketStream<MemoryStream>) -> bool {
-        match packet_of(socket.next().await) {
+        match next_packet(socket).await {
             Some(Packet::Ping(data)) if &*data == "probe" => {}
             Some(other) => panic!("the probe began with {other:?}"),
             None => return false,
@@ -362,7 +362,7 @@ impl Server {
             return false;
         }
         self.change(sid, |session| session.probed = true);
-        match packet_of(socket.next().await) {
+        match next_packet(socket).await {
             Some(Packet::Upgrade) => {
                 let busy = self.session(sid, |session| session.polling || session.posting);
                 // What is under way when it comes would be lost on Node's server.
@@ -381,7 +381,7 @@ impl Server {
     async fn talk(&self, sid: &str, socket: WebSocketStream<MemoryStream>) {
         let (mut sink, mut stream) = socket.split();
         let receive = async {
-            while let Some(packet) = packet_of(stream.next().await) {
+            while let Some(packet) = next_packet(&mut stream).await {
                 self.take(sid, packet);
             }
         };
@@ -418,14 +418,20 @@ impl Server {
     }
 }
 
-fn packet_of<E>(frame: Option<Result<Frame, E>>) -> Option<Packet> {
-    match frame? {
-        Ok(Frame::Text(text)) => Some(
-            decode_text_frame(text.into(), &Limits::default())
-                .expect("the client sends what is a packet"),
-        ),
-        Ok(Frame::Binary(_)) => panic!("the client was given no binary data"),
-        _ => None,
+/// The next packet, unless the socket ends before. Pings, which tungstenite answers, are passed over.
+async fn next_packet<E>(
+    frames: &mut (impl Stream<Item = Result<Frame, E>> + Unpin),
+) -> Option<Packet> {
+    loop {
+        match frames.next().await?.ok()? {
+            Frame::Text(text) => {
+                let packet = decode_text_frame(text.into(), &Limits::default());
+                return Some(packet.expect("the client sends what is a packet"));
+            }
+            Frame::Binary(_) => panic!("the client was given no binary data"),
+            Frame::Ping(_) | Frame::Pong(_) => {}
+            _ => return None,
+        }
     }
 }
 

@@ -196,6 +196,9 @@ impl Requests {
             match self.client.send(request, &self.exchange).await {
                 Err(error) if is_not_received(&error) => {
                     tracing::debug!(%method, "a kept connection ended before the request arrived");
+                    if method == Method::GET {
+                        self.exchange.activity.mark_not_asked();
+                    }
                 }
                 sent => break sent?,
             }

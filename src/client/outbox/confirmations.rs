@@ -70,35 +70,67 @@ impl<W> Confirmations<W> {
         self.settled
     }
 
-    /// The next so many messages are confirmed.
+    /// The place of the first of so many messages that were accepted last and not given up.
+    pub(super) fn place_of_last(&self, count: u64, accepted: u64) -> u64 {
+        let mut place = accepted.saturating_sub(count);
+        for places in self.given_up.iter().rev() {
+            if places.end <= place {
+                break;
+            }
+            place = place.saturating_sub(places.end.saturating_sub(places.start));
+        }
+        place
+    }
+
+    /// The next so many messages are confirmed. What was given up among them does not count.
     pub(super) fn confirm(&mut self, count: u64, woken: &mut Vec<W>) {
-        self.settled = self.settled.saturating_add(count);
-        self.pass(woken);
+        let mut rest = count;
+        self.pass();
+        while rest > 0 {
+            let next = self.given_up.front();
+            let part = next.map_or(rest, |next| {
+                next.start.saturating_sub(self.settled).min(rest)
+            });
+            self.settled = self.settled.saturating_add(part);
+            rest = rest.saturating_sub(part);
+            self.pass();
+        }
+        self.wake(woken);
     }
 
     /// Those before this place that are not confirmed may be lost.
     pub(super) fn lose(&mut self, place: u64, woken: &mut Vec<W>) {
         self.add_loss(self.settled..place);
         self.settled = self.settled.max(place);
-        self.pass(woken);
+        self.pass();
+        self.wake(woken);
     }
 
     /// These messages will never be sent.
     pub(super) fn give_up(&mut self, places: Range<u64>, woken: &mut Vec<W>) {
-        self.given_up.push_back(places);
-        self.pass(woken);
+        let at = self
+            .given_up
+            .partition_point(|others| others.end <= places.start);
+        self.given_up.insert(at, places);
+        self.pass();
+        self.wake(woken);
     }
 
-    /// Passes over what was given up, and wakes those whose messages are settled.
-    fn pass(&mut self, woken: &mut Vec<W>) {
+    /// Passes over what was given up.
+    fn pass(&mut self) {
         while let Some(next) = self.given_up.front()
             && next.start <= self.settled
         {
-            let places = next.clone();
+            // What was lost together with others before it is among those already.
+            let places = self.settled..next.end;
             self.given_up.pop_front();
             self.settled = self.settled.max(places.end);
             self.add_loss(places);
         }
+    }
+
+    /// Wakes those whose messages are settled.
+    fn wake(&mut self, woken: &mut Vec<W>) {
         while let Some(call) = self.waiting.first_entry()
             && call.key().0 <= self.settled
         {

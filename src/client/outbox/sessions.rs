@@ -146,10 +146,8 @@ impl<W: Clone> Outbox<W> {
 
     /// Gives up the first so many messages of the queue.
     fn give_up_first(&mut self, count: usize, error: Error) {
-        let first = self
-            .flushes
-            .accepted()
-            .saturating_sub(number(self.queue.len()));
+        let (waiting, accepted) = (number(self.queue.len()), self.flushes.accepted());
+        let first = self.confirmations.place_of_last(waiting, accepted);
         let messages: Vec<Message> = self.queue.split_front(count).into_messages().collect();
         let Some(succession) = &mut self.succession else {
             return;
@@ -232,7 +230,8 @@ impl<W: Clone> Outbox<W> {
             succession.totals.unconfirmed.saturating_add(number(handed));
         self.room.free(amount(&ended.uncertain));
         let rest = ended.unsent.len().saturating_add(self.queue.len());
-        let place = self.flushes.accepted().saturating_sub(number(rest));
+        let accepted = self.flushes.accepted();
+        let place = self.confirmations.place_of_last(number(rest), accepted);
         self.confirmations.lose(place, &mut self.woken);
         let groups = shift(ended.groups, handed);
         self.put_back(Outgoing::with_groups(ended.unsent, groups));

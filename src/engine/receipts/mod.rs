@@ -20,7 +20,7 @@ use crate::amount::Amount;
 use crate::batch::Batch;
 use crate::fence::Fence;
 use crate::packet::{Message, Packet};
-use crate::transport::Confirms;
+use crate::transport::{Asked, Confirms};
 
 #[derive(Debug)]
 pub(super) struct Receipts {
@@ -229,9 +229,9 @@ impl Receipts {
         }
     }
 
-    pub(super) fn poll_left(&mut self, at: Duration) {
+    pub(super) fn poll_asked(&mut self, asked: Asked) {
         if let Evidence::Polls(polls) = &mut self.evidence {
-            polls.asked(at);
+            polls.asked(asked);
         }
     }
 

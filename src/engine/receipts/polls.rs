@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::transport::Asked;
+
 /// So long a poll must stay unanswered, at least: an answer on one of the two connections comes no later
 /// than one on the other by more than this.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -23,8 +25,7 @@ pub(super) struct Polls {
     begun: u64,
     /// Since when the poll that runs counts.
     since: Option<Duration>,
-    /// When a poll left last, where the transport tells.
-    asked: Option<Duration>,
+    asked: Asked,
 }
 
 #[derive(Debug)]
@@ -54,10 +55,12 @@ impl Polls {
         self.since = Some(now);
     }
 
-    /// The poll has left, on a connection that had to be made first.
-    pub(super) fn asked(&mut self, at: Duration) {
-        self.asked = self.asked.max(Some(at));
-        if let Some(since) = &mut self.since {
+    /// What the transport tells of when polls leave. The one that runs may have waited for a connection.
+    pub(super) fn asked(&mut self, asked: Asked) {
+        self.asked = asked;
+        if let Asked::At(at) = asked
+            && let Some(since) = &mut self.since
+        {
             *since = (*since).max(at);
         }
     }
@@ -86,8 +89,12 @@ impl Polls {
         if self.deadline()? > now {
             return None;
         }
-        // A transport that tells when its polls leave has not told so of this one.
-        if self.asked.is_some_and(|asked| asked < since) {
+        let has_left = match self.asked {
+            Asked::Untold => true,
+            Asked::At(at) => at >= since,
+            Asked::NotYet => false,
+        };
+        if !has_left {
             self.since = Some(now);
             return None;
         }

@@ -1,6 +1,7 @@
 //! The steps of the model: a call of a link ends, the user does something, or time passes.
 
 use super::*;
+use crate::transport::Asked;
 
 impl Model {
     /// One step. `choice` selects it among those that are possible now; where what it selects is not
@@ -153,7 +154,7 @@ impl Model {
         let at = self.engine.now.saturating_sub(earlier);
         self.tell(Input::Active {
             link,
-            asked: None,
+            asked: Asked::Untold,
             received: detail.is_multiple_of(2).then_some(at),
             sent: (detail % 4 < 2).then_some(at),
         });

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::*;
+use crate::transport::Asked;
 
 #[test]
 fn a_close_during_open_drops_it() {
@@ -311,7 +312,7 @@ fn bytes_that_leave_are_progress_of_a_close() {
     engine.now = 4 * SECOND;
     engine.on(Input::Active {
         link: LinkId(0),
-        asked: None,
+        asked: Asked::Untold,
         received: None,
         sent: Some(4 * SECOND),
     });

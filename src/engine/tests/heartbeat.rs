@@ -1,6 +1,7 @@
 //! Silence of the server, and sends without progress.
 
 use super::*;
+use crate::transport::Asked;
 
 #[test]
 fn silence_for_interval_and_timeout_ends_the_session() {
@@ -24,7 +25,7 @@ fn every_packet_is_life_and_so_are_bytes_by_the_time_they_came() {
     engine.now = 50 * SECOND;
     engine.on(Input::Active {
         link: LinkId(0),
-        asked: None,
+        asked: Asked::Untold,
         received: Some(20 * SECOND),
         sent: None,
     });
@@ -35,7 +36,7 @@ fn every_packet_is_life_and_so_are_bytes_by_the_time_they_came() {
     );
     engine.on(Input::Active {
         link: LinkId(0),
-        asked: None,
+        asked: Asked::Untold,
         received: Some(15 * SECOND),
         sent: None,
     });
@@ -74,7 +75,7 @@ fn a_batch_without_progress_fails() {
     engine.now = 9 * SECOND;
     engine.on(Input::Active {
         link: LinkId(0),
-        asked: None,
+        asked: Asked::Untold,
         received: None,
         sent: Some(8 * SECOND),
     });

@@ -3,6 +3,7 @@
 use super::*;
 use crate::amount::Amount;
 use crate::fence::Fence;
+use crate::transport::Asked;
 
 /// The key of every link's fences here.
 const KEY: u64 = 7;
@@ -192,6 +193,25 @@ fn what_is_larger_than_the_window_passes_alone() {
 }
 
 #[test]
+fn the_rest_of_a_group_takes_up_the_room_of_what_follows() {
+    let mut engine = with(&["polling"], receipts(30, false));
+    engine.opened_as(0, Framing::Payloads, Confirms::ByPoll);
+    engine.brings(0, &[&format!("0{OPEN}")]);
+    let mut outgoing = Outgoing::default();
+    // A POST has room for 16.
+    outgoing.push_group(vec!["g".into(); 20]);
+    outgoing.push("a".into());
+    assert_eq!(
+        engine.on(Input::Send(outgoing))[0].matches("4g").count(),
+        16
+    );
+    // There is room for three of those, which go on, but not for the next message as well.
+    let sends = engine.sent(0);
+    assert_eq!(sends[1].matches("4g").count(), 4, "{sends:?}");
+    assert!(!sends[1].contains("4a"), "{sends:?}");
+}
+
+#[test]
 fn nothing_of_a_group_is_confirmed_before_all_of_it() {
     let mut engine = TestEngine::fenced(100);
     engine.pong(0, 0);
@@ -360,7 +380,7 @@ fn a_poll_that_has_not_left_counts_from_when_it_does() {
         link: LinkId(0),
         received: None,
         sent: None,
-        asked: Some(ms(ms_)),
+        asked: Asked::At(ms(ms_)),
     };
     // The poll that runs; the next has to make a connection first.
     engine.on(asked(0));
@@ -374,6 +394,28 @@ fn a_poll_that_has_not_left_counts_from_when_it_does() {
     engine.on(asked(2600));
     assert!(engine.at(ms(3599)).is_empty());
     assert_eq!(engine.at(ms(3600)), ["confirmed 1"]);
+}
+
+#[test]
+fn a_poll_that_is_made_again_has_not_left() {
+    let mut engine = TestEngine::polled();
+    let asked = |asked| Input::Active {
+        link: LinkId(0),
+        received: None,
+        sent: None,
+        asked,
+    };
+    engine.says(&["a"]);
+    engine.sent(0);
+    engine.now = ms(100);
+    engine.on(asked(Asked::At(ms(100))));
+    // Its connection has ended before it arrived, and another one is being made.
+    engine.on(asked(Asked::NotYet));
+    assert!(engine.at(ms(1200)).is_empty());
+    assert!(engine.at(ms(2300)).is_empty());
+    engine.on(asked(Asked::At(ms(2300))));
+    assert!(engine.at(ms(3299)).is_empty());
+    assert_eq!(engine.at(ms(3300)), ["confirmed 1"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The rules of the outbox, one by one. (`client::test_model` runs it in random sequences of calls.)
 
+mod confirmations;
 mod room;
 mod session;
 mod sinks;

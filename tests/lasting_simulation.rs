@@ -1,0 +1,146 @@
+//! Random clients with receipts that reconnect, against servers that die, hang, refuse, forget and close at
+//! the worst moment, over the real transports and a network that breaks, in virtual time, by the thousand.
+//! What holds in each run is in `lasting_simulation/checks.rs`.
+//!
+//! `ENGINEIO_SIMULATIONS` sets how many clients are run, `ENGINEIO_SEED` runs one of them alone and prints
+//! its log.
+
+mod lasting_simulation {
+    pub(crate) mod chaos;
+    pub(crate) mod checks;
+    pub(crate) mod counting;
+    pub(crate) mod ledger;
+    pub(crate) mod plan;
+    pub(crate) mod records;
+    pub(crate) mod server;
+    pub(crate) mod user;
+
+    pub(crate) use super::ms;
+}
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::time::Duration;
+
+use engineio_client::MockRuntime;
+use futures::future::{Either, select};
+
+use lasting_simulation::checks;
+use lasting_simulation::counting::Counting;
+use lasting_simulation::plan::Plan;
+use lasting_simulation::records::Records;
+use lasting_simulation::server::Server;
+use lasting_simulation::user;
+
+/// How many clients there are, of which each of these tests runs a part.
+fn clients() -> u64 {
+    match std::env::var("ENGINEIO_SIMULATIONS") {
+        Ok(number) => number.parse().expect("ENGINEIO_SIMULATIONS is a number"),
+        Err(_) => 1000,
+    }
+}
+
+const PARTS: u64 = 4;
+
+fn run_part(part: u64) {
+    if let Ok(seed) = std::env::var("ENGINEIO_SEED") {
+        let seed: u64 = seed.parse().expect("ENGINEIO_SEED is a number");
+        if seed % PARTS == part {
+            let log = simulate(seed, true);
+            println!("{}", log.join("\n"));
+        }
+        return;
+    }
+    for seed in (0..clients()).filter(|seed| seed % PARTS == part) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| simulate(seed, false))) {
+            eprintln!("this happened under seed {seed}; run it alone with ENGINEIO_SEED={seed}");
+            resume_unwind(panic);
+        }
+    }
+}
+
+#[test]
+fn a_message_arrives_or_is_told_1() {
+    run_part(0);
+}
+
+#[test]
+fn a_message_arrives_or_is_told_2() {
+    run_part(1);
+}
+
+#[test]
+fn a_message_arrives_or_is_told_3() {
+    run_part(2);
+}
+
+#[test]
+fn a_message_arrives_or_is_told_4() {
+    run_part(3);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_log() {
+    let (mut different, mut lines) = (0, 0);
+    for seed in 0..30 {
+        let log = simulate(seed, false);
+        assert_eq!(log, simulate(seed, false), "seed {seed}");
+        lines += log.len();
+        different += usize::from(log != simulate(seed + 1, false));
+    }
+    assert!(different > 25 && lines > 1000, "{different} {lines}");
+}
+
+pub(crate) fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Runs one client, checks it, and gives the log of its network. With `aloud` that is printed when it fails,
+/// with what the client and the server have told.
+fn simulate(seed: u64, aloud: bool) -> Vec<String> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let runtime = MockRuntime::seeded(seed);
+    let network = runtime.network();
+    network.record();
+    let plan = Plan::draw(&mut random);
+    network.set(plan.conditions.clone());
+    let address: SocketAddr = "10.0.0.1:80".parse().expect("it is one");
+    let server = Server::new(&runtime, plan.behaviour.clone(), random.fork());
+    let counting = Counting::new(&runtime);
+    let records = Records::new(&runtime, &counting);
+    let run = || {
+        runtime.block_on(async {
+            let client = user::live(
+                &runtime, &counting, &plan, &server, &records, address, random,
+            );
+            let serving = server.clone().serve(runtime.listen(address));
+            match select(pin!(client), pin!(serving)).await {
+                Either::Left(((), _)) => {}
+                Either::Right(((), _)) => unreachable!("the server serves without an end"),
+            }
+        });
+        checks::check(&plan, &server, &records, &counting);
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    let mut log = network.log();
+    if aloud {
+        log.extend(server.story());
+        log.extend(records.story());
+        log.sort_by(|one, other| time_of(one).total_cmp(&time_of(other)));
+        log.insert(0, format!("{plan:#?}"));
+    }
+    if let Err(panic) = outcome {
+        if aloud {
+            println!("{}", log.join("\n"));
+        }
+        resume_unwind(panic);
+    }
+    log
+}
+
+/// The time at the beginning of a line of the log.
+fn time_of(line: &str) -> f64 {
+    let first = line.split(' ').next().unwrap_or_default();
+    first.parse().unwrap_or_default()
+}

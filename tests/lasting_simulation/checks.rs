@@ -1,0 +1,306 @@
+//! What holds, whatever has happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use engineio_client::{ErrorKind, Event};
+
+use super::counting::Counting;
+use super::ledger::{Ledger, number};
+use super::plan::{Plan, ReconnectPlan};
+use super::records::{Kept, Records};
+use super::server::{Pongs, Server, Session, Taken};
+
+/// What was taken in, by what is asked of it.
+struct Arrived<'a> {
+    sessions: &'a [Session],
+    log: &'a [Taken],
+    /// When each number was first taken in.
+    first: BTreeMap<u32, Duration>,
+}
+
+pub(crate) fn check(plan: &Plan, server: &Server, records: &Records, counting: &Counting) {
+    let kept = records.kept();
+    let ledger = Ledger::read(plan, &kept);
+    server.look(|sessions, log| {
+        let mut first = BTreeMap::new();
+        for taken in log.iter().filter(|taken| !is_greeting(&taken.text)) {
+            first.entry(number(&taken.text)).or_insert(taken.at);
+        }
+        let arrived = Arrived {
+            sessions,
+            log,
+            first,
+        };
+        what_was_confirmed_was_taken_in(&ledger, &kept, &arrived);
+        what_is_missing_was_told(plan, &ledger, &kept, &arrived);
+        first_arrivals_are_in_order(&arrived);
+        groups_stay_together(plan, &ledger, &kept, &arrived);
+        each_session_begins_with_its_greeting(plan, &ledger, &arrived);
+    });
+    if let Some(reconnect) = &plan.reconnect {
+        attempts_follow_the_policy(reconnect, &kept, counting);
+    }
+    the_window_was_held(plan, server);
+    idleness_costs_nothing(&kept);
+    assert_eq!(counting.tasks(), 0, "a task of the client is left behind");
+    let (closed, _) = kept.closed.as_ref().expect("it has ended");
+    let late = counting.connects().into_iter().find(|at| at > closed);
+    assert_eq!(late, None, "a connection after the end");
+}
+
+fn is_greeting(text: &str) -> bool {
+    text.starts_with("greeting")
+}
+
+/// P1.
+fn what_was_confirmed_was_taken_in(ledger: &Ledger, kept: &Kept, arrived: &Arrived<'_>) {
+    for (message, session) in &ledger.confirmed {
+        let sid = &ledger.sids[session];
+        let known = arrived.sessions.iter().find(|session| session.sid == *sid);
+        let known = known.expect("the server knows its session");
+        assert!(
+            known
+                .taken
+                .iter()
+                .any(|text| !is_greeting(text) && number(text) == *message),
+            "{message} was confirmed in session {session}, which did not take it in"
+        );
+    }
+    for confirm in &kept.confirms {
+        let asked = &kept.accepted[confirm.start.min(confirm.end)..confirm.end];
+        match confirm.result {
+            Ok(()) => {
+                for item in asked {
+                    let at = arrived.first.get(&item.number);
+                    assert!(
+                        at.is_some_and(|at| *at <= confirm.at),
+                        "{} was confirmed at {:?}, and taken in at {at:?}",
+                        item.number,
+                        confirm.at
+                    );
+                }
+            }
+            // At the end every call fails that covers a loss, told or not.
+            Err(ErrorKind::Unconfirmed) => assert!(
+                kept.accepted[..confirm.end]
+                    .iter()
+                    .any(|item| ledger.told.contains(&item.number)),
+                "nothing is lost of what this asked for: {confirm:?}"
+            ),
+            Err(kind) => assert_eq!(kind, ErrorKind::Unsupported),
+        }
+    }
+}
+
+/// P2 and P3.
+fn what_is_missing_was_told(plan: &Plan, ledger: &Ledger, kept: &Kept, arrived: &Arrived<'_>) {
+    for item in &kept.accepted {
+        assert!(
+            arrived.first.contains_key(&item.number) || ledger.told.contains(&item.number),
+            "{} is missing, and nobody was told",
+            item.number
+        );
+    }
+    let accepted: BTreeSet<u32> = kept.accepted.iter().map(|item| item.number).collect();
+    let mut seen = BTreeSet::new();
+    for taken in arrived.log {
+        if !plan.resends() {
+            assert!(seen.insert(&taken.text), "{:?} arrived twice", taken.text);
+        }
+        if !is_greeting(&taken.text) {
+            let message = number(&taken.text);
+            assert!(accepted.contains(&message), "{message} was not accepted");
+            assert!(
+                !ledger.unsent.contains(&message),
+                "{message} is said to have never left, and has arrived"
+            );
+        }
+    }
+}
+
+/// P3: within a process of the server that had dropped each session before the next began.
+fn first_arrivals_are_in_order(arrived: &Arrived<'_>) {
+    let mut processes: BTreeMap<u64, Vec<&Session>> = BTreeMap::new();
+    for session in arrived.sessions {
+        processes.entry(session.process).or_default().push(session);
+    }
+    for sessions in processes.values() {
+        let dropped = sessions.windows(2).all(|pair| {
+            let stopped = pair[0].stopped;
+            stopped.is_some_and(|stopped| stopped <= pair[1].opened)
+        });
+        if !dropped {
+            continue;
+        }
+        let mut seen = BTreeSet::new();
+        for text in sessions.iter().flat_map(|session| &session.taken) {
+            if is_greeting(text) {
+                continue;
+            }
+            let message = number(text);
+            let newest = seen.last().copied().unwrap_or_default();
+            assert!(
+                seen.contains(&message) || message > newest,
+                "{message} came first behind {newest}"
+            );
+            seen.insert(message);
+        }
+    }
+}
+
+/// P3.
+fn groups_stay_together(plan: &Plan, ledger: &Ledger, kept: &Kept, arrived: &Arrived<'_>) {
+    let mut groups: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for item in &kept.accepted {
+        if let Some(group) = item.group {
+            groups.entry(group).or_default().push(item.number);
+        }
+    }
+    let sessions: Vec<Vec<u32>> = arrived
+        .sessions
+        .iter()
+        .map(|session| {
+            let texts = session.taken.iter().filter(|text| !is_greeting(text));
+            texts.map(|text| number(text)).collect()
+        })
+        .collect();
+    for group in groups.values() {
+        let told = group.iter().filter(|message| ledger.told.contains(message));
+        let told = told.count();
+        assert!(
+            told == 0 || told == group.len(),
+            "a part of the group {group:?} is told: {:?}",
+            ledger.told
+        );
+        let whole = sessions
+            .iter()
+            .any(|taken| taken.windows(group.len()).any(|part| part == group));
+        assert!(
+            told > 0 || whole,
+            "the group {group:?} did not arrive as one"
+        );
+        let parts = sessions
+            .iter()
+            .filter(|taken| group.iter().any(|message| taken.contains(message)));
+        assert!(
+            plan.resends() || parts.count() <= 1,
+            "the group {group:?} was sent in more than one session"
+        );
+    }
+}
+
+/// P8.
+fn each_session_begins_with_its_greeting(plan: &Plan, ledger: &Ledger, arrived: &Arrived<'_>) {
+    let greeting = plan.reconnect.as_ref().and_then(|plan| plan.greeting);
+    let length = greeting.map_or(0, |(length, _)| length);
+    for session in arrived.sessions {
+        let number = ledger.sids.iter().find(|(_, sid)| **sid == session.sid);
+        let Some((number, _)) = number else {
+            assert!(session.taken.is_empty(), "a session of which nobody knows");
+            continue;
+        };
+        for (at, text) in session.taken.iter().enumerate() {
+            if at < length {
+                assert_eq!(*text, format!("greeting {number} {at}"));
+            } else {
+                assert!(!is_greeting(text), "{text} in {:?}", session.taken);
+            }
+        }
+    }
+}
+
+/// P6.
+fn attempts_follow_the_policy(plan: &ReconnectPlan, kept: &Kept, counting: &Counting) {
+    let connects = counting.connects();
+    let (mut attempt, mut opened, mut lasted) = (0, None, false);
+    let closing = kept.closing.unwrap_or(Duration::MAX);
+    for told in &kept.events {
+        match &told.event {
+            Event::Connected(_) => opened = Some(told.at),
+            Event::Disconnected(_) => {
+                let open = opened.take().map_or(Duration::ZERO, |at| told.at - at);
+                lasted = open >= plan.max_delay;
+            }
+            Event::Reconnecting(next) => {
+                // A session whose greeting takes time may have ended before that.
+                let is_first = next.attempt == 1 && lasted;
+                let may_go_on = !lasted || plan.greeting.is_some();
+                assert!(
+                    is_first || (may_go_on && next.attempt == attempt + 1),
+                    "attempt {} follows {attempt}",
+                    next.attempt
+                );
+                (attempt, lasted) = (next.attempt, false);
+                let most = plan.attempts.unwrap_or(u32::MAX);
+                assert!(attempt <= most, "attempt {attempt} of {most}");
+                the_delay_is_right(plan, next);
+                let due = told.at + next.delay;
+                let hurried = kept.hurried.iter().any(|at| (told.at..=due).contains(at));
+                if plan.hook.is_some() || hurried || closing <= due {
+                    continue;
+                }
+                assert_eq!(connects.get(told.connects), Some(&due), "{next:?}");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn the_delay_is_right(plan: &ReconnectPlan, next: &engineio_client::Reconnecting) {
+    let doublings = (next.attempt - 1).min(20);
+    let base = (plan.delay * 2_u32.pow(doublings)).min(plan.max_delay);
+    let low = base.mul_f64(1.0 - plan.randomization);
+    let high = base.mul_f64(1.0 + plan.randomization).min(plan.max_delay);
+    let error = match &next.reason {
+        engineio_client::Reason::Transport(error) => Some(error),
+        _ => None,
+    };
+    let after = error.and_then(engineio_client::Error::retry_after);
+    let after = after.unwrap_or_default();
+    // The arithmetic of floats.
+    let rounding = Duration::from_nanos(10);
+    let most = high.max(after + high.saturating_sub(low));
+    assert!(
+        next.delay + rounding >= low.max(after) && next.delay <= most + rounding,
+        "{:?} is not between {low:?} and {high:?}, with Retry-After {after:?}",
+        next.delay
+    );
+}
+
+/// No more is under way than the window allows, but for a group that is larger.
+fn the_window_was_held(plan: &Plan, server: &Server) {
+    let behaviour = &plan.behaviour;
+    let Some(receipts) = &plan.receipts else {
+        return;
+    };
+    // Without answers there may be no receipts.
+    if behaviour.pongs == Pongs::None || behaviour.closes_on_ping {
+        return;
+    }
+    let greeting = plan.reconnect.as_ref().and_then(|plan| plan.greeting);
+    let group = plan
+        .longest_group
+        .max(greeting.map_or(0, |(length, _)| length));
+    let most = receipts.messages.max(group);
+    let outstanding = server.most_outstanding();
+    assert!(
+        outstanding <= most,
+        "{outstanding} under way, and the window is {most}"
+    );
+}
+
+/// P7.
+fn idleness_costs_nothing(kept: &Kept) {
+    if let Some(idle) = kept.idle {
+        let most = idle.pings + 2;
+        assert!(
+            idle.fences == 0 && idle.polls <= most && idle.posts <= most,
+            "an idle client is busy: {idle:?}"
+        );
+        assert!(
+            idle.sleeps <= 4 * most,
+            "an idle client sets timers: {idle:?}"
+        );
+    }
+}
