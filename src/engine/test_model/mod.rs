@@ -21,7 +21,7 @@ use super::*;
 use crate::amount::Amount;
 use crate::codec::payload_len;
 use crate::error::ErrorKind;
-use crate::event::Event;
+use crate::event::{Ended, Event};
 use crate::fence::Fence;
 use crate::packet::Text;
 
