@@ -137,6 +137,14 @@ impl Session {
         }
     }
 
+    /// The next thing that the client says, which is a fence.
+    pub(crate) fn fence(&mut self) -> Bytes {
+        match self.hear() {
+            Said::Ping(data) => data,
+            said => panic!("it is no fence: {said:?}"),
+        }
+    }
+
     /// The next packet. The fences before it are not answered.
     pub(crate) fn packet(&mut self) -> String {
         loop {
