@@ -355,6 +355,31 @@ fn lines_that_no_session_can_carry_are_given_up_and_told() {
 }
 
 #[test]
+fn a_line_that_ends_three_sessions_is_given_up_and_may_have_arrived() {
+    let server = WebSocketServer::start();
+    let url = server.url();
+    let options = [&QUICK[..], &["--resend", "unconfirmed", &url]].concat();
+    let mut eio = Eio::start(&[&WEBSOCKET[..], &options].concat());
+    eio.say(b"poison");
+    for _ in 0..3 {
+        let mut session = server.session();
+        // Else the client takes the fences for what ends the sessions.
+        let fence = session.fence();
+        session.pong(fence);
+        assert_eq!(session.packet(), "4poison");
+    }
+    let (given_up, _) = until(&mut eio, "given_up");
+    assert_eq!(given_up["messages"], json!([{"text": "poison"}]));
+    eio.say(b"good");
+    eio.end_input();
+    assert_eq!(server.session().serve(Fences::Answered), ["4good"]);
+    let (_, status, errors) = eio.finish();
+    assert_eq!(status, 1, "{errors}");
+    assert!(errors.contains("eio: a line was given up"), "{errors}");
+    assert!(errors.contains("1 line may not have arrived\n"), "{errors}");
+}
+
+#[test]
 fn a_server_that_can_not_confirm_is_told_once() {
     let server = WebSocketServer::start();
     let url = server.url();
