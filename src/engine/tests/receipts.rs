@@ -3,7 +3,6 @@
 use super::*;
 use crate::amount::Amount;
 use crate::fence::Fence;
-use crate::transport::Asked;
 
 /// The key of every link's fences here.
 const KEY: u64 = 7;
