@@ -175,6 +175,32 @@ fn without_attempts_the_first_connection_is_the_only_one() {
 }
 
 #[test]
+fn when_the_attempts_are_used_up_after_a_session_it_has_had_its_own_end() {
+    let mut server = WebSocketServer::start();
+    let url = server.url();
+    let options = [&QUICK[..], &["--reconnect-attempts", "1", &url]].concat();
+    let mut eio = Eio::start(&[&WEBSOCKET[..], &options].concat());
+    let mut session = server.session();
+    eio.say(b"one");
+    assert_eq!(session.packet(), "4one");
+    server.go_away();
+    drop(session);
+    let mut news = Vec::new();
+    while let Some(line) = eio.line() {
+        let event: Value = serde_json::from_str(&line).expect("JSON");
+        news.push(event["event"].as_str().expect("a name").to_owned());
+    }
+    assert_eq!(
+        news,
+        ["connect", "disconnect", "reconnect", "connect_error"]
+    );
+    let (_, status, errors) = eio.finish();
+    assert_eq!(status, 1, "{errors}");
+    assert!(errors.contains("eio: connecting failed"), "{errors}");
+    assert!(errors.contains("1 line may not have arrived"), "{errors}");
+}
+
+#[test]
 fn without_json_the_waits_are_news_on_standard_error() {
     let server = WebSocketServer::start();
     let url = server.url();
@@ -326,6 +352,31 @@ fn lines_that_no_session_can_carry_are_given_up_and_told() {
     assert!(errors.contains("1 line was not sent"), "{errors}");
     assert!(!errors.contains("xxx"), "contents are shown: {errors}");
     drop(server);
+}
+
+#[test]
+fn a_line_that_ends_three_sessions_is_given_up_and_may_have_arrived() {
+    let server = WebSocketServer::start();
+    let url = server.url();
+    let options = [&QUICK[..], &["--resend", "unconfirmed", &url]].concat();
+    let mut eio = Eio::start(&[&WEBSOCKET[..], &options].concat());
+    eio.say(b"poison");
+    for _ in 0..3 {
+        let mut session = server.session();
+        // Else the client takes the fences for what ends the sessions.
+        let fence = session.fence();
+        session.pong(fence);
+        assert_eq!(session.packet(), "4poison");
+    }
+    let (given_up, _) = until(&mut eio, "given_up");
+    assert_eq!(given_up["messages"], json!([{"text": "poison"}]));
+    eio.say(b"good");
+    eio.end_input();
+    assert_eq!(server.session().serve(Fences::Answered), ["4good"]);
+    let (_, status, errors) = eio.finish();
+    assert_eq!(status, 1, "{errors}");
+    assert!(errors.contains("eio: a line was given up"), "{errors}");
+    assert!(errors.contains("1 line may not have arrived\n"), "{errors}");
 }
 
 #[test]

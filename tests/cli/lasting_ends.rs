@@ -1,6 +1,9 @@
 //! How `eio --reconnect` and `eio --receipts` end: at the end of the input, by a signal, for bad usage; and
 //! the status that they exit with.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use super::lasting::{WEBSOCKET, until};
 use super::raw_server::RawServer;
 use super::support::oxide::Oxide;
@@ -177,9 +180,7 @@ fn what_is_not_confirmed_at_the_end_of_the_input_is_sent_again_by_the_next_sessi
     for _ in 0..2 {
         let mut session = server.session();
         // Else the client takes the fences for what ends the sessions.
-        let Said::Ping(fence) = session.hear() else {
-            panic!("a session begins with a fence");
-        };
+        let fence = session.fence();
         session.pong(fence);
         assert_eq!(session.packet(), "4one");
     }
@@ -249,6 +250,21 @@ fn ctrl_c_tells_of_a_line_of_a_former_session_that_was_to_be_sent_again() {
 }
 
 #[test]
+fn ctrl_c_in_a_session_tells_of_a_line_that_is_not_confirmed() {
+    let server = WebSocketServer::start();
+    let url = server.url();
+    let options = [&QUICK[..], &["--resend", "unconfirmed", &url]].concat();
+    let mut eio = Eio::start(&[&WEBSOCKET[..], &options].concat());
+    eio.say(b"one");
+    let mut session = server.session();
+    assert_eq!(session.packet(), "4one");
+    eio.signal("-INT");
+    assert!(session.serve(Fences::Ignored).is_empty());
+    let expected = (1, "eio: 1 line may not have arrived\n".to_owned());
+    assert_eq!(end(eio), expected);
+}
+
+#[test]
 fn a_handshake_of_a_later_session_is_awaited_for_a_second_at_the_end() {
     let server = RawServer::start();
     for signal in [true, false] {
@@ -277,20 +293,27 @@ fn a_handshake_of_a_later_session_is_awaited_for_a_second_at_the_end() {
 
 #[test]
 fn a_handshake_without_an_answer_leaves_what_was_to_be_sent_again_in_doubt() {
-    let server = WebSocketServer::start();
-    let url = server.url();
-    let options = [&QUICK[..], &["--resend", "unconfirmed", &url]].concat();
-    let mut eio = Eio::start(&[&WEBSOCKET[..], &options].concat());
-    eio.say(b"one");
-    let mut session = server.session();
-    assert_eq!(session.packet(), "4one");
-    drop(session);
-    until(&mut eio, "reconnect");
-    // It connects, and is not answered.
-    eio.signal("-INT");
-    let (status, errors) = end(eio);
-    assert_eq!(status, 1, "{errors}");
-    assert!(errors.contains("1 line may not have arrived"), "{errors}");
+    for resend in ["unsent", "unconfirmed"] {
+        let server = RawServer::start();
+        let options = ["--json", "--transport", "polling", "--resend", resend];
+        let mut eio = Eio::start(&[&QUICK[..], &options, &[server.url()]].concat());
+        eio.say(b"one");
+        server.request().open();
+        let mut requests = [server.request(), server.request()];
+        requests.sort_by_key(|request| request.body.len());
+        let [poll, post] = &mut requests;
+        assert_eq!(post.body, "4one");
+        // The server closes.
+        poll.answer("200 OK", "1");
+        let handshake = server.request();
+        eio.signal("-INT");
+        let (status, errors) = end(eio);
+        assert_eq!(status, 1, "{errors}");
+        assert!(errors.contains("within 1 s"), "{errors}");
+        let told = errors.contains("1 line may not have arrived");
+        assert!(told, "{resend}: {errors}");
+        drop(handshake);
+    }
 }
 
 #[test]
@@ -344,6 +367,58 @@ fn with_receipts_a_goodbye_without_an_answer_takes_nothing_back() {
     let (_, status, errors) = eio.finish();
     assert_eq!((status, errors.as_str()), (0, ""));
     drop(session);
+}
+
+#[test]
+fn with_receipts_a_close_that_crosses_the_goodbye_takes_nothing_back() {
+    let server = WebSocketServer::start();
+    let url = server.url();
+    let mut eio = Eio::start(&[&WEBSOCKET[..], &["--receipts", &url]].concat());
+    eio.say(b"one");
+    eio.end_input();
+    let mut session = server.session();
+    let fence = session.fence();
+    session.pong(fence);
+    assert_eq!(session.packet(), "4one");
+    let fence = session.fence();
+    session.pong(fence);
+    let proof = session.fence();
+    session.pong_and_close(proof);
+    let (_, status, errors) = eio.finish();
+    assert_eq!((status, errors.as_str()), (0, ""));
+}
+
+/// The library keeps the newest thousand news that nobody reads.
+#[test]
+fn lines_that_were_lost_while_nobody_read_the_output_are_counted() {
+    const SESSIONS: usize = 900;
+    let server = WebSocketServer::start();
+    let url = server.url();
+    let options = ["--reconnect", "--reconnect-delay", "0", &url];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_eio"))
+        .args(WEBSOCKET)
+        .args(options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("eio starts");
+    let mut input = child.stdin.take().expect("it is piped");
+    for _ in 0..SESSIONS {
+        let mut session = server.session();
+        input.write_all(b"x\n").expect("eio reads its input");
+        assert_eq!(session.packet(), "4x");
+    }
+    let last = server.session();
+    drop(input);
+    assert!(last.serve(Fences::Answered).is_empty());
+    let output = child.wait_with_output().expect("it has ended");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        errors,
+        format!("eio: {SESSIONS} lines may not have arrived\n")
+    );
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A server of websockets that does what a test says, frame by frame, and nothing by itself. It may go away
 //! and come back.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -102,6 +103,16 @@ impl Session {
         self.send_frame(Frame::pong(data));
     }
 
+    /// Answers a fence and closes the session, in one piece.
+    pub(crate) fn pong_and_close(&mut self, data: Bytes) {
+        let mut bytes = Vec::new();
+        for frame in [Frame::pong(data), Frame::close(None)] {
+            frame.format(&mut bytes).expect("there is room");
+        }
+        let stream = self.frames.get_mut();
+        stream.write_all(&bytes).expect("eio is there");
+    }
+
     pub(crate) fn close(&mut self) {
         self.send_frame(Frame::close(None));
     }
@@ -123,6 +134,14 @@ impl Session {
             OpCode::Control(Control::Ping) => Said::Ping(payload.into()),
             OpCode::Control(Control::Close) => Said::Close,
             _ => Said::Packet(String::from_utf8(payload).expect("it is UTF-8")),
+        }
+    }
+
+    /// The next thing that the client says, which is a fence.
+    pub(crate) fn fence(&mut self) -> Bytes {
+        match self.hear() {
+            Said::Ping(data) => data,
+            said => panic!("it is no fence: {said:?}"),
         }
     }
 

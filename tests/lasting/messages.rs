@@ -25,7 +25,11 @@ fn what_is_sent_while_there_is_no_session_goes_by_the_next() {
         let mut second = server.session().await;
         assert_eq!(received(&mut second, 3).await, ["between", "a", "b"]);
         client.flush().await.unwrap();
-        assert!(client.disconnect().await.is_clean());
+        let closed = client.disconnect().await;
+        // Without receipts nobody knows that the first one arrived.
+        assert!(!closed.is_clean());
+        assert!(closed.uncertain().is_empty() && closed.unsent().is_empty());
+        assert_eq!((closed.confirmed(), closed.unconfirmed_count()), (0, 4));
     });
 }
 

@@ -198,9 +198,7 @@ impl Account {
             uncertain: last.saturating_add(lost).saturating_add(given_up_uncertain),
             unsent: unsent.saturating_add(given_up.saturating_sub(given_up_uncertain)),
         };
-        // With receipts it is known that all has arrived, however the goodbye ends.
-        let proved = lasting.has_receipts() && self.leaves.get().is_some();
-        (ours || proved, doubt)
+        (ours, doubt)
     }
 
     /// What is in doubt when there is no session, and the client has not ended.

@@ -47,8 +47,8 @@ Reconnecting and receipts:
   --reconnect               opens another session when one ends, and tries again
                             when none can be opened, the first one included
   --resend WHAT             which lines the next session sends [default: unsent]
-                            unsent: those that were not sent. None arrives twice;
-                            some may be lost when a connection breaks
+                            unsent: those that were not sent. None arrives
+                            twice; some may be lost when a connection breaks
                             unconfirmed: also those that may not have arrived.
                             None is lost unless eio says so; some arrive twice.
                             It implies --receipts

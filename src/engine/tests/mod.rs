@@ -9,6 +9,7 @@ mod fences;
 mod handshake;
 mod heartbeat;
 mod polling;
+mod polls;
 mod receipts;
 mod redirects;
 mod upgrade;
