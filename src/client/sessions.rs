@@ -387,7 +387,8 @@ impl Sessions {
             config.fences = false;
             config.receipts = config.receipts.map(ReceiptsConfig::without_fences);
         }
-        if config.receipts.is_some() {
+        if let Some(receipts) = &mut config.receipts {
+            receipts.cautious = self.shared.state().outbox.is_cautious();
             self.shared.outbox(Outbox::begin_receipts);
         }
         let remember = self.settings.remember_upgrade.then(|| origin(&request));

@@ -38,7 +38,7 @@ pub(crate) struct Config {
     pub(crate) handshake_size: usize,
     /// Whether it is to be found out which messages have arrived, and how.
     pub(crate) receipts: Option<ReceiptsConfig>,
-    /// Without receipts: whether fences ride along with the answers to pings and with the goodbye.
+    /// Without receipts: whether fences ride along with the answers to pings.
     pub(crate) fences: bool,
     /// The number of the session.
     pub(crate) session: u64,
@@ -53,6 +53,9 @@ pub(crate) struct ReceiptsConfig {
     pub(crate) required: bool,
     /// Nothing is confirmed, though what left is kept.
     pub(crate) without_fences: bool,
+    /// The window begins small and doubles with each confirmation, so that it shows which message ends the
+    /// sessions.
+    pub(crate) cautious: bool,
 }
 
 impl ReceiptsConfig {
@@ -70,6 +73,7 @@ impl From<Receipts> for ReceiptsConfig {
             window: receipts.window.into(),
             required: receipts.required,
             without_fences: false,
+            cautious: false,
         }
     }
 }

@@ -250,7 +250,7 @@ impl Engine {
         self.pump_send(now);
         self.pump_upgrade(now);
         self.pump_receive(now);
-        self.pump_goodbye(now);
+        self.pump_goodbye();
     }
 
     /// The earliest time at which something is due.

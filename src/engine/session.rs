@@ -155,14 +155,14 @@ impl Engine {
                 self.send_on_current(now, batch);
             }
         } else if self.receipts.are_on() {
-            self.send_fence(now, false);
+            self.send_fence(now);
         }
     }
 
     /// Sends a fence alone, if one is due. No message waits, or none that the window lets pass.
-    pub(super) fn send_fence(&mut self, now: Duration, rides: bool) {
+    pub(super) fn send_fence(&mut self, now: Duration) {
         let covers = self.send_queue.handed_whole();
-        if let Some(fence) = self.receipts.fence(covers, true, rides) {
+        if let Some(fence) = self.receipts.fence(covers, true, false) {
             self.send_on_current(now, Batch::from(Vec::new()).with_fence(fence));
         }
     }

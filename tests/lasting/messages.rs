@@ -293,3 +293,78 @@ fn a_group_goes_again_as_a_whole_or_not_at_all() {
         }
     });
 }
+
+#[test]
+fn by_polling_a_server_that_never_speaks_confirms_a_window_a_second() {
+    under_both_orders(async |runtime| {
+        const MESSAGES: usize = 40_000;
+        let (transport, mut server) = MockServer::new(runtime.clone());
+        let builder = Builder::new("http://chat.test", transport, runtime.clone());
+        let builder = builder.transports(["polling"]).receipts(Receipts::new());
+        let client = builder.connect().await.unwrap();
+        let mut session = server.session().await;
+        let handle = client.handle();
+        let sender = client.spawn(async move {
+            let text = "x".repeat(64);
+            for _ in 0..MESSAGES {
+                handle.send(text.as_str()).await.unwrap();
+            }
+            handle.confirm().await.unwrap();
+        });
+        for _ in 0..MESSAGES {
+            session.recv().await.unwrap();
+        }
+        sender.await.unwrap();
+        // Three windows of 16,384.
+        assert_eq!(runtime.now(), seconds(3));
+        client.disconnect().await;
+    });
+}
+
+#[test]
+fn of_many_messages_the_one_that_ends_the_sessions_is_given_up_and_soon() {
+    under_both_orders(async |runtime| {
+        for transport in ["websocket", "polling"] {
+            let (transports, mut server) = MockServer::new(runtime.clone());
+            let builder = Builder::new("http://chat.test", transports, runtime.clone());
+            let builder = builder.transports([transport]);
+            let mut client = builder.reconnect(at_least_once()).start().unwrap();
+            // What the server has read when it dies, it has not confirmed.
+            server.at(Step::Fence, Act::After(ms(100)));
+            for number in 0..100 {
+                client.send(number.to_string()).await.unwrap();
+            }
+            let mut sessions = 0;
+            let mut arrived = std::collections::BTreeSet::new();
+            while arrived.len() < 99 {
+                let mut session = server.session().await;
+                sessions += 1;
+                while let Some(message) = session.recv().await {
+                    if message == "50".into() {
+                        session.cut();
+                        break;
+                    }
+                    arrived.insert(message.as_text().unwrap().to_owned());
+                    if arrived.len() == 99 {
+                        break;
+                    }
+                }
+            }
+            // By polling 16 messages stand in a POST, of which each may be the one.
+            let most = if transport == "websocket" { 15 } else { 60 };
+            assert!(sessions <= most, "{transport}: {sessions} sessions");
+            client.confirm().await.unwrap_err();
+            client.close();
+            let mut given_up = Vec::new();
+            while let Some(event) = client.next().await {
+                if let Event::GivenUp(lost) = event {
+                    given_up.extend(texts(&lost.messages).into_iter().map(str::to_owned));
+                }
+            }
+            if transport == "websocket" {
+                assert_eq!(given_up, ["50"]);
+            }
+            assert!(given_up.contains(&"50".to_owned()), "{given_up:?}");
+        }
+    });
+}

@@ -82,7 +82,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     }
 
     /// Whether, without [receipts](Builder::receipts), a websocket's ping goes along with each answer to a
-    /// ping of the server's and with the goodbye, where messages have left since the last. By its answer
+    /// ping of the server's, where messages have left since the last. By its answer
     /// [`Closed`](crate::Closed) can tell how many messages were confirmed, instead of that any of
     /// them may be lost. On by default; it is 22 bytes an interval at most.
     pub fn fences(mut self, fences: bool) -> Self {

@@ -17,6 +17,10 @@ use crate::transport::Framing;
 /// A message that was among the first of so many sessions, none of which confirmed anything, is given up.
 const MOST_SESSIONS: u32 = 3;
 
+/// From so many on, few messages are under way at once, so that no other is given up in its place. Not before:
+/// it takes time.
+const SUSPICIOUS_SESSIONS: u32 = 2;
+
 impl<W: Clone> Outbox<W> {
     /// The client is to outlive its sessions. From now on messages are accepted without one. `greets`
     /// tells whether each session has a greeting, for which the others have to wait.
@@ -31,6 +35,7 @@ impl<W: Clone> Outbox<W> {
             upgrade_is_over: false,
             again: 0,
             poison: Poison::default(),
+            suspected: 0,
             totals: Totals::default(),
             given_up: Vec::new(),
         });
@@ -266,6 +271,10 @@ impl<W: Clone> Outbox<W> {
             succession.poison = Poison { place, sessions: 0 };
         }
         succession.poison.sessions = succession.poison.sessions.saturating_add(1);
+        if succession.poison.sessions >= SUSPICIOUS_SESSIONS {
+            let handed = place.saturating_add(number(handed));
+            succession.suspected = succession.suspected.max(handed);
+        }
         if succession.poison.sessions >= MOST_SESSIONS && !fences_suspected {
             succession.poison = Poison::default();
             let message = format!(
@@ -275,6 +284,13 @@ impl<W: Clone> Outbox<W> {
             let parcel = self.queue.parcel_at(0);
             self.give_up_first(parcel.end, error);
         }
+    }
+
+    /// Whether one of the next messages may be what ends the sessions, so that few are to be under way at
+    /// once.
+    pub(crate) fn is_cautious(&self) -> bool {
+        let suspected = self.succession.as_ref().map_or(0, |last| last.suspected);
+        self.confirmations.settled() < suspected
     }
 
     fn put_back(&mut self, front: Outgoing) {

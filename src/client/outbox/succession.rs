@@ -28,6 +28,8 @@ pub(super) struct Succession {
     /// one.
     pub(super) again: usize,
     pub(super) poison: Poison,
+    /// Messages before this place were under way when sessions ended that confirmed nothing.
+    pub(super) suspected: u64,
     pub(super) totals: Totals,
     pub(super) given_up: Vec<GivenUp>,
 }

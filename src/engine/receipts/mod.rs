@@ -2,7 +2,7 @@
 //!
 //! Messages are counted from the beginning of the session, and a *place* is such a count. With receipts the
 //! messages that are not confirmed are kept, and the window limits them. Without, they are only counted,
-//! by what fences prove that ride along with pongs and the goodbye.
+//! by what fences prove that ride along with pongs.
 
 mod fences;
 mod polls;
@@ -29,6 +29,8 @@ pub(super) struct Receipts {
     /// Whether fences ride along, where receipts are not wanted.
     ride_along: bool,
     evidence: Evidence,
+    /// A smaller window, in messages, which grows to that of the user.
+    cautious: Option<usize>,
     confirmed: u64,
     /// What was handed over and is not confirmed, where receipts are wanted.
     outstanding: Amount,
@@ -55,6 +57,10 @@ struct Kept {
     amount: Amount,
 }
 
+/// Where a message may be what ends the sessions, the first of a session go alone: by polling, where it takes a
+/// second until they are confirmed, as many as fit one POST.
+const CAUTIOUS_POST: usize = 16;
+
 /// Fences in a stream of messages stand so many parts of the window apart.
 const FENCES_PER_WINDOW: usize = 8;
 
@@ -64,6 +70,7 @@ impl Receipts {
             wanted,
             ride_along,
             evidence: Evidence::None,
+            cautious: None,
             confirmed: 0,
             outstanding: Amount::default(),
             since_fence: Amount::default(),
@@ -96,6 +103,13 @@ impl Receipts {
             .wanted
             .as_ref()
             .is_some_and(|wanted| wanted.without_fences);
+        if self.wanted.as_ref().is_some_and(|wanted| wanted.cautious) {
+            let first = match confirms {
+                Confirms::ByPoll => CAUTIOUS_POST,
+                Confirms::ByFence | Confirms::Never => 1,
+            };
+            self.cautious.get_or_insert(first);
+        }
         self.evidence = match confirms {
             Confirms::ByFence if silent => Evidence::None,
             Confirms::ByFence => Evidence::Fences(Fences::new(key)),
@@ -128,7 +142,11 @@ impl Receipts {
     }
 
     fn window(&self) -> Option<Amount> {
-        self.wanted.as_ref().map(|wanted| wanted.window)
+        let mut window = self.wanted.as_ref()?.window;
+        if let Some(messages) = self.cautious {
+            window.messages = window.messages.min(messages);
+        }
+        Some(window)
     }
 
     fn is_full(&self) -> bool {
@@ -265,6 +283,9 @@ impl Receipts {
             return 0;
         };
         self.confirmed = self.confirmed.saturating_add(count);
+        if count > 0 {
+            self.cautious = self.cautious.map(|messages| messages.saturating_mul(2));
+        }
         let mut rest = usize::try_from(count).unwrap_or(usize::MAX);
         while rest > 0
             && let Some(kept) = self.kept.front_mut()

@@ -124,6 +124,7 @@ impl Model {
                 window: WINDOW,
                 required: choice & 64 != 0,
                 without_fences: false,
+                cautious: false,
             }),
             fences: choice & 64 == 0,
             ..config(transports)

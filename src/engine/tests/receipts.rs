@@ -15,6 +15,7 @@ pub(super) fn receipts(messages: usize, required: bool) -> Option<ReceiptsConfig
         },
         required,
         without_fences: false,
+        cautious: false,
     })
 }
 
