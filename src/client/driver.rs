@@ -192,6 +192,10 @@ impl Driver {
         });
         let busy = !outgoing.is_empty();
         if busy {
+            // With receipts a batch that has left keeps its buffer.
+            if let Some(buffer) = self.engine.take_buffer() {
+                self.spare = buffer;
+            }
             self.handle(now, Input::Send(outgoing))?;
         }
         ControlFlow::Continue((busy, closing))

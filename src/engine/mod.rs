@@ -185,6 +185,11 @@ impl Engine {
         matches!(self.phase, Phase::Open | Phase::Closing(_)) && self.send_queue.is_empty()
     }
 
+    /// A buffer for messages that has served before, if there is one.
+    pub(crate) fn take_buffer(&mut self) -> Option<Vec<Packet>> {
+        self.receipts.take_buffer()
+    }
+
     pub(crate) fn handle(&mut self, now: Duration, input: Input) {
         if matches!(self.phase, Phase::Closed) {
             return;

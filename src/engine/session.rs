@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::send_queue::NextBatch;
 use super::{Engine, Output, Phase, Reason, Sending};
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
@@ -139,9 +140,9 @@ impl Engine {
         }
         let batch = self.send_queue.next_batch(self.receipts.room());
         let handed = self.send_queue.handed();
-        if let Some(packets) = batch {
+        if let Some(NextBatch { packets, amount }) = batch {
             if self.receipts.are_on() {
-                self.receipts.hand_over(&packets);
+                self.receipts.hand_over(amount);
             } else {
                 self.send_queue.forget_groups(handed);
             }

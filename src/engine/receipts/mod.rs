@@ -34,10 +34,14 @@ pub(super) struct Receipts {
     confirmed: u64,
     /// What was handed over and is not confirmed, where receipts are wanted.
     outstanding: Amount,
+    /// What is in the batch that is being sent.
+    under_way: Amount,
     /// What stands behind the last fence.
     since_fence: Amount,
     /// The batches in which it left, where receipts are wanted.
     kept: VecDeque<Kept>,
+    /// Those of batches that are confirmed.
+    buffers: Vec<Vec<Packet>>,
 }
 
 /// How the session's link confirms.
@@ -57,6 +61,10 @@ struct Kept {
     amount: Amount,
 }
 
+/// So many buffers are kept, and none that is far too large for what it held: a connection should not keep the
+/// memory of its busiest moment.
+const BUFFERS: usize = 2;
+
 /// Where a message may be what ends the sessions, the first of a session go alone: by polling, where it takes a
 /// second until they are confirmed, as many as fit one POST.
 const CAUTIOUS_POST: usize = 16;
@@ -73,8 +81,10 @@ impl Receipts {
             cautious: None,
             confirmed: 0,
             outstanding: Amount::default(),
+            under_way: Amount::default(),
             since_fence: Amount::default(),
             kept: VecDeque::new(),
+            buffers: Vec::new(),
         }
     }
 
@@ -187,26 +197,22 @@ impl Receipts {
     }
 
     /// A batch is handed over: to be told before it is asked for its fence.
-    pub(super) fn hand_over(&mut self, packets: &[Packet]) {
-        if self.are_on() {
-            let amount = amount(packets);
-            self.outstanding = self.outstanding.plus(amount);
-            self.since_fence = self.since_fence.plus(amount);
-        }
+    pub(super) fn hand_over(&mut self, amount: Amount) {
+        self.under_way = amount;
+        self.outstanding = self.outstanding.plus(amount);
+        self.since_fence = self.since_fence.plus(amount);
     }
 
     /// It has left. `covers` is the place behind its last message, or before the first of a group that
     /// it has begun; `begun` is when it was handed over.
     pub(super) fn left(&mut self, now: Duration, begun: Duration, batch: &Batch, covers: u64) {
-        if self.are_on() {
-            let amount = amount(batch.packets());
-            if amount.messages > 0 {
-                self.kept.push_back(Kept {
-                    batch: batch.clone(),
-                    confirmed: 0,
-                    amount,
-                });
-            }
+        let amount = std::mem::take(&mut self.under_way);
+        if amount.messages > 0 {
+            self.kept.push_back(Kept {
+                batch: batch.clone(),
+                confirmed: 0,
+                amount,
+            });
         }
         match &mut self.evidence {
             Evidence::Fences(fences) => fences.left(now),
@@ -293,7 +299,9 @@ impl Receipts {
             if kept.amount.messages <= rest {
                 rest = rest.saturating_sub(kept.amount.messages);
                 self.outstanding = self.outstanding.minus(kept.amount);
-                self.kept.pop_front();
+                if let Some(kept) = self.kept.pop_front() {
+                    self.keep_buffer(kept.batch);
+                }
             } else {
                 let part = kept.confirm(rest);
                 self.outstanding = self.outstanding.minus(part);
@@ -301,6 +309,23 @@ impl Receipts {
             }
         }
         count
+    }
+
+    /// A batch is confirmed: its buffer can serve again.
+    fn keep_buffer(&mut self, batch: Batch) {
+        if let Some(mut packets) = batch.try_into_packets()
+            && self.buffers.len() < BUFFERS
+            && packets.capacity() / 8 <= packets.len().max(8)
+        {
+            packets.clear();
+            self.buffers.push(packets);
+        }
+    }
+
+    /// A buffer of a batch that is confirmed, if there is one.
+    #[inline]
+    pub(super) fn take_buffer(&mut self) -> Option<Vec<Packet>> {
+        self.buffers.pop()
     }
 
     /// What has left and is not confirmed, where it was kept.
@@ -342,10 +367,3 @@ const ONE: Amount = Amount {
     messages: 1,
     bytes: 0,
 };
-
-fn amount(packets: &[Packet]) -> Amount {
-    packets
-        .iter()
-        .map(size)
-        .fold(Amount::default(), Amount::plus)
-}
