@@ -517,8 +517,11 @@ impl State {
             return None;
         }
         let number = text.split(' ').next().unwrap_or_default();
-        if self.behaviour.poison.is_some() && number.parse().ok() == self.behaviour.poison {
-            return (!is_proxied).then_some(Death::Reset);
+        if let Some(poison) = self.behaviour.poison
+            && !is_proxied
+            && number.parse() == Ok(poison)
+        {
+            return Some(Death::Reset);
         }
         session.taken.push(text.to_owned());
         self.log.push(Taken {
