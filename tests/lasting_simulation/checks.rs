@@ -9,7 +9,7 @@ use super::counting::Counting;
 use super::ledger::{Ledger, number};
 use super::plan::{Plan, ReconnectPlan};
 use super::records::{Kept, Records};
-use super::server::{Pongs, Server, Session, Taken};
+use super::server::{Amount, Pongs, Server, Session, Taken};
 
 /// What was taken in, by what is asked of it.
 struct Arrived<'a> {
@@ -41,8 +41,14 @@ pub(crate) fn check(plan: &Plan, server: &Server, records: &Records, counting: &
     if let Some(reconnect) = &plan.reconnect {
         attempts_follow_the_policy(reconnect, &kept, counting);
     }
-    the_window_was_held(plan, server);
+    the_window_was_held(plan, &kept, server);
     idleness_costs_nothing(&kept);
+    fences_are_few(server);
+    let (_, end) = kept.closed.as_ref().expect("it has ended");
+    assert!(
+        !kept.is_settled || end.is_clean(),
+        "{end:?}, though all was well"
+    );
     assert_eq!(counting.tasks(), 0, "a task of the client is left behind");
     let (closed, _) = kept.closed.as_ref().expect("it has ended");
     let late = counting.connects().into_iter().find(|at| at > closed);
@@ -269,7 +275,7 @@ fn the_delay_is_right(plan: &ReconnectPlan, next: &engineio_client::Reconnecting
 }
 
 /// No more is under way than the window allows, but for a group that is larger.
-fn the_window_was_held(plan: &Plan, server: &Server) {
+fn the_window_was_held(plan: &Plan, kept: &Kept, server: &Server) {
     let behaviour = &plan.behaviour;
     let Some(receipts) = &plan.receipts else {
         return;
@@ -278,16 +284,40 @@ fn the_window_was_held(plan: &Plan, server: &Server) {
     if behaviour.pongs == Pongs::None || behaviour.closes_on_ping {
         return;
     }
+    let mut largest = Amount::default();
     let greeting = plan.reconnect.as_ref().and_then(|plan| plan.greeting);
-    let group = plan
-        .longest_group
-        .max(greeting.map_or(0, |(length, _)| length));
-    let most = receipts.messages.max(group);
+    if let Some((messages, _)) = greeting {
+        let bytes = messages * "greeting 1000 10".len();
+        largest = Amount { messages, bytes };
+    }
+    let groups = kept
+        .accepted
+        .chunk_by(|one, other| one.group.is_some() && one.group == other.group);
+    for group in groups {
+        largest = largest.max(Amount {
+            messages: group.len(),
+            bytes: group.iter().map(|item| item.bytes).sum(),
+        });
+    }
+    let most = largest.max(Amount {
+        messages: receipts.messages,
+        bytes: receipts.bytes,
+    });
     let outstanding = server.most_outstanding();
     assert!(
-        outstanding <= most,
-        "{outstanding} under way, and the window is {most}"
+        outstanding.messages <= most.messages && outstanding.bytes <= most.bytes,
+        "{outstanding:?} under way, and the window is {most:?}"
     );
+}
+
+/// P7: a quiet session has one under way, and each message asks for two at most.
+fn fences_are_few(server: &Server) {
+    server.look(|sessions, _| {
+        for session in sessions {
+            let counts = session.counts;
+            assert!(counts.fences <= 2 * counts.read + 2, "{counts:?}");
+        }
+    });
 }
 
 /// P7.
