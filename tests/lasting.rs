@@ -13,7 +13,7 @@ use engineio_client::runtime::mock::Order;
 use engineio_client::transports::mock::{Act, MockServer, MockSession, MockTransports, Step};
 use engineio_client::{
     Builder, Client, Connected, Error, ErrorKind, Event, Message, MockRuntime, Packet, Reason,
-    Reconnect, Runtime,
+    Reconnect, Resend, Runtime,
 };
 use futures::StreamExt as _;
 

@@ -29,7 +29,8 @@ use crate::transport::{Activity, OpenRequest, Transport};
 /// After so many steps without a pause other tasks get theirs.
 const STEPS: u32 = 32;
 
-/// After so many sessions that ended with the first fence unanswered there are no more fences.
+/// After so many sessions in a row that ended with the first fence unanswered there are no more fences. In the
+/// last of them the fence goes before all messages, so that none of these can be what ends it.
 const FENCES_REFUSED: u32 = 3;
 
 pub(super) struct Sessions {
@@ -166,7 +167,8 @@ impl Sessions {
             self.shared.tell_given_up();
             return None;
         }
-        let ended = session.driver.end_now(Reason::Aborted);
+        let mut ended = session.driver.end_now(Reason::Aborted);
+        self.look_at_fences(&mut ended);
         Some(self.end(ended))
     }
 
@@ -201,23 +203,28 @@ impl Sessions {
     }
 
     /// The session has ended.
-    fn end(&mut self, mut ended: Ended) -> Happened {
+    fn end(&mut self, ended: Ended) -> Happened {
         self.greeting = None;
         let session = self.session.take();
-        let by_other = matches!(ended.reason, Reason::Server { .. } | Reason::Transport(_));
-        if by_other && ended.fences_unanswered {
-            self.fences_refused = self.fences_refused.saturating_add(1);
-            if self.fences_refused == FENCES_REFUSED {
-                self.go_on_without_fences(&mut ended);
-            }
-        } else {
-            self.fences_refused = 0;
-        }
         Happened {
             input: Input::Ended {
                 reason: ended.reason.clone(),
             },
             ended: Some((session.filter(|session| session.told), ended)),
+        }
+    }
+
+    /// Counts the sessions that the other side has ended with the first fence unanswered.
+    fn look_at_fences(&mut self, ended: &mut Ended) {
+        let by_other = matches!(ended.reason, Reason::Server { .. } | Reason::Transport(_));
+        if by_other && ended.fences_unanswered {
+            self.fences_refused = self.fences_refused.saturating_add(1);
+            if self.fences_refused >= FENCES_REFUSED {
+                self.fences_refused = 0;
+                self.go_on_without_fences(ended);
+            }
+        } else {
+            self.fences_refused = 0;
         }
     }
 
@@ -229,14 +236,16 @@ impl Sessions {
                 "{FENCES_REFUSED} sessions ended at the first ping of this client, so nothing can be confirmed"
             ),
         );
-        self.settings.config.fences = false;
-        match self.settings.config.receipts.take() {
-            Some(receipts) if receipts.required => ended.reason = Reason::Transport(error),
-            Some(_) => {
-                self.log.no_receipts(&error);
-                self.shared.no_receipts(error);
-            }
-            None => {}
+        let config = &mut self.settings.config;
+        if config.receipts.is_some_and(|receipts| receipts.required) {
+            // What decides about reconnecting may go on all the same, and then as before.
+            ended.reason = Reason::Transport(error);
+            return;
+        }
+        config.fences = false;
+        if config.receipts.take().is_some() {
+            self.log.no_receipts(&error);
+            self.shared.no_receipts(error);
         }
     }
 
@@ -368,6 +377,7 @@ impl Sessions {
         };
         let mut config = self.settings.config.clone();
         config.session = session;
+        config.fence_alone = self.fences_refused.saturating_add(1) >= FENCES_REFUSED;
         if config.receipts.is_some() {
             self.shared.outbox(Outbox::begin_receipts);
         }

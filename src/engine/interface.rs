@@ -40,6 +40,9 @@ pub(crate) struct Config {
     pub(crate) receipts: Option<ReceiptsConfig>,
     /// Without receipts: whether fences ride along with the answers to pings and with the goodbye.
     pub(crate) fences: bool,
+    /// With receipts: no message is handed over before the first fence of a link is answered. If the session
+    /// ends all the same it is not a message that ends it.
+    pub(crate) fence_alone: bool,
     /// The number of the session.
     pub(crate) session: u64,
 }
@@ -78,6 +81,7 @@ impl Default for Config {
             handshake_size: limits::HANDSHAKE_SIZE,
             receipts: None,
             fences: true,
+            fence_alone: false,
             session: 1,
         }
     }

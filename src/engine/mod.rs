@@ -156,7 +156,7 @@ impl Engine {
     pub(crate) fn new(config: Config, now: Duration) -> Self {
         let mut engine = Self {
             send_queue: SendQueue::new(config.packets_per_post),
-            receipts: Receipts::new(config.receipts, config.fences),
+            receipts: Receipts::new(&config),
             config,
             phase: Phase::Closed,
             current: Link::new(LinkId(0), 0),

@@ -9,7 +9,7 @@ use super::succession::{Greeting, Poison, Succession, Totals, amount, cut_group,
 use crate::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
 use crate::error::{Error, ErrorKind};
-use crate::event::{Disconnected, Ended, GivenUp, Reason};
+use crate::event::{Disconnected, Ended, GivenUp};
 use crate::packet::Message;
 use crate::reconnect::Resend;
 use crate::transport::Framing;
@@ -235,8 +235,7 @@ impl<W: Clone> Outbox<W> {
         };
         self.room.fill(amount(&ended.unconfirmed));
         succession.again = succession.again.saturating_add(handed);
-        let is_suspect =
-            ended.confirmed == 0 && handed > 0 && !matches!(ended.reason, Reason::Client);
+        let has_confirmed = ended.confirmed > 0;
         let all = ended.unconfirmed.into_iter();
         let all = all.chain(ended.uncertain).chain(ended.unsent);
         self.put_back(Outgoing::with_groups(all, ended.groups));
@@ -244,8 +243,11 @@ impl<W: Clone> Outbox<W> {
         let Some(succession) = &mut self.succession else {
             return;
         };
-        if !is_suspect {
+        if has_confirmed {
             succession.poison = Poison::default();
+        }
+        // A session that was given no message tells nothing of them.
+        if has_confirmed || handed == 0 {
             return;
         }
         if succession.poison.place != place {

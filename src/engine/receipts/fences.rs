@@ -146,6 +146,11 @@ impl Fences {
         proved
     }
 
+    pub(super) fn is_any_answered(&self) -> bool {
+        self.first == First::Answered
+    }
+
+    /// One was sent, and none was answered.
     pub(super) fn are_unanswered(&self) -> bool {
         matches!(self.first, First::Sending | First::Sent(_))
     }

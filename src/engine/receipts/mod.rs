@@ -13,7 +13,7 @@ use std::time::Duration;
 use fences::{Fences, Position};
 use polls::Polls;
 
-use super::interface::ReceiptsConfig;
+use super::interface::{Config, ReceiptsConfig};
 use super::outgoing::{messages, size};
 use super::send_queue::Room;
 use crate::amount::Amount;
@@ -28,6 +28,8 @@ pub(super) struct Receipts {
     wanted: Option<ReceiptsConfig>,
     /// Whether fences ride along, where receipts are not wanted.
     ride_along: bool,
+    /// Nothing is handed over before the first fence is answered.
+    fence_alone: bool,
     evidence: Evidence,
     confirmed: u64,
     /// What was handed over and is not confirmed, where receipts are wanted.
@@ -59,10 +61,11 @@ struct Kept {
 const FENCES_PER_WINDOW: usize = 8;
 
 impl Receipts {
-    pub(super) fn new(wanted: Option<ReceiptsConfig>, ride_along: bool) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         Self {
-            wanted,
-            ride_along,
+            wanted: config.receipts,
+            ride_along: config.fences,
+            fence_alone: config.fence_alone,
             evidence: Evidence::None,
             confirmed: 0,
             outstanding: Amount::default(),
@@ -107,12 +110,22 @@ impl Receipts {
     #[inline]
     pub(super) fn room(&self) -> Option<Room> {
         let window = self.window()?;
+        if self.fence_alone && self.awaits_first_fence() {
+            return Some(Room {
+                left: Amount::default(),
+                is_whole: false,
+            });
+        }
         let mut left = window.minus(self.outstanding);
         left.messages = left.messages.min(distance(window).messages);
         Some(Room {
             left,
             is_whole: self.outstanding.messages == 0,
         })
+    }
+
+    fn awaits_first_fence(&self) -> bool {
+        matches!(&self.evidence, Evidence::Fences(fences) if !fences.is_any_answered())
     }
 
     fn window(&self) -> Option<Amount> {

@@ -134,6 +134,27 @@ fn a_pong_that_names_no_fence_under_way_is_ignored() {
 }
 
 #[test]
+fn where_fences_are_suspected_the_first_goes_alone() {
+    let mut engine = TestEngine::new(Config {
+        receipts: receipts(100, true),
+        fence_alone: true,
+        ..config(&["websocket"])
+    });
+    engine.todo();
+    engine.opened_as(0, Framing::Frames, Confirms::ByFence);
+    engine.brings(0, &[&format!("0{OPEN}")]);
+    engine.sent(0);
+    assert!(engine.says(&["a"]).is_empty());
+    assert_eq!(
+        engine.brings(0, &["2"]),
+        ["send 0 3", "recv 0"],
+        "pongs pass"
+    );
+    engine.sent(0);
+    assert_eq!(engine.pong(0, 0), ["send 0 4a Fence(1)", "recv 0"]);
+}
+
+#[test]
 fn a_quiet_session_has_one_fence_under_way() {
     let mut engine = TestEngine::fenced(100);
     assert_eq!(engine.says(&["a"]), ["send 0 4a"], "the first is under way");
