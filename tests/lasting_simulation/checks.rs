@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use engineio_client::{ErrorKind, Event};
+use engineio_client::{ErrorKind, Event, Reason};
 
 use super::counting::Counting;
 use super::ledger::{Ledger, number};
 use super::plan::{Plan, ReconnectPlan};
-use super::records::{Kept, Records};
+use super::records::{Kept, Records, Told};
 use super::server::{Amount, Pongs, Server, Session, Taken};
 
 /// What was taken in, by what is asked of it.
@@ -44,6 +44,7 @@ pub(crate) fn check(plan: &Plan, server: &Server, records: &Records, counting: &
     the_window_was_held(plan, &kept, server);
     idleness_costs_nothing(&kept);
     fences_are_few(server);
+    receipts_can_be_had(plan, &kept);
     let (_, end) = kept.closed.as_ref().expect("it has ended");
     assert!(
         !kept.is_settled || end.is_clean(),
@@ -259,7 +260,7 @@ fn the_delay_is_right(plan: &ReconnectPlan, next: &engineio_client::Reconnecting
     let low = base.mul_f64(1.0 - plan.randomization);
     let high = base.mul_f64(1.0 + plan.randomization).min(plan.max_delay);
     let error = match &next.reason {
-        engineio_client::Reason::Transport(error) => Some(error),
+        Reason::Transport(error) => Some(error),
         _ => None,
     };
     let after = error.and_then(engineio_client::Error::retry_after);
@@ -307,6 +308,25 @@ fn the_window_was_held(plan: &Plan, kept: &Kept, server: &Server) {
     assert!(
         outstanding.messages <= most.messages && outstanding.bytes <= most.bytes,
         "{outstanding:?} under way, and the window is {most:?}"
+    );
+}
+
+/// A server that answers pings is not taken for one that does not, whatever its messages do to it.
+fn receipts_can_be_had(plan: &Plan, kept: &Kept) {
+    let behaviour = &plan.behaviour;
+    let answers = behaviour.pongs != Pongs::None && !behaviour.closes_on_ping;
+    // One that ends sessions before it can answer is hard to tell from one that does so for the ping.
+    if !answers || behaviour.stillborn > 0 || !plan.events.is_empty() {
+        return;
+    }
+    let (_, closed) = kept.closed.as_ref().expect("it has ended");
+    if let Reason::Transport(error) = closed.reason() {
+        assert_ne!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+    let gone = |told: &&Told| matches!(told.event, Event::NoReceipts { .. });
+    assert!(
+        kept.events.iter().find(gone).is_none(),
+        "there are no receipts"
     );
 }
 
