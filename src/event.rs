@@ -177,8 +177,8 @@ pub(crate) struct Ended {
     /// The messages that belong together, by their places in all that is not confirmed: what has left,
     /// `uncertain` and `unsent`, in order.
     pub(crate) groups: Vec<Range<usize>>,
-    /// Whether a fence was answered, where any was sent.
-    pub(crate) fences_answered: Option<bool>,
+    /// A fence was sent, and none was answered.
+    pub(crate) fences_unanswered: bool,
 }
 
 impl Ended {
@@ -194,7 +194,7 @@ impl Ended {
             uncertain: Vec::new(),
             unsent: Vec::new(),
             groups: Vec::new(),
-            fences_answered: None,
+            fences_unanswered: false,
         }
     }
 }

@@ -21,6 +21,7 @@ mod lasting_simulation {
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engineio_client::MockRuntime;
@@ -43,6 +44,9 @@ fn clients() -> u64 {
 
 const PARTS: u64 = 4;
 
+/// The first client, so far, under which something has failed: those behind it are not run any more.
+static FIRST_FAILURE: AtomicU64 = AtomicU64::new(u64::MAX);
+
 fn run_part(part: u64) {
     if let Ok(seed) = std::env::var("ENGINEIO_SEED") {
         let seed: u64 = seed.parse().expect("ENGINEIO_SEED is a number");
@@ -53,7 +57,11 @@ fn run_part(part: u64) {
         return;
     }
     for seed in (0..clients()).filter(|seed| seed % PARTS == part) {
+        if seed > FIRST_FAILURE.load(Ordering::Relaxed) {
+            return;
+        }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| simulate(seed, false))) {
+            FIRST_FAILURE.fetch_min(seed, Ordering::Relaxed);
             eprintln!("this happened under seed {seed}; run it alone with ENGINEIO_SEED={seed}");
             resume_unwind(panic);
         }

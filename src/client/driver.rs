@@ -19,7 +19,6 @@ use super::log::Log;
 use super::panic_text::panic_text;
 use super::shared::Shared;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
-use crate::error::Error;
 use crate::event::{Ended, Reason};
 use crate::fence::Fence;
 use crate::packet::Packet;
@@ -118,12 +117,6 @@ impl Driver {
     /// Whether the session has been open.
     pub(super) fn is_open(&self) -> bool {
         self.is_open
-    }
-
-    /// The session goes on, and nothing is confirmed any more.
-    pub(super) fn go_without_receipts(&mut self, error: Error) {
-        self.engine.handle(self.now(), Input::NoReceipts(error));
-        self.shared.driver.wake();
     }
 
     /// How the session has ended, or ends now, for this reason.

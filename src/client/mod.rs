@@ -3,7 +3,6 @@
 mod async_builder;
 mod builder;
 mod driver;
-mod fence_trial;
 mod handle;
 pub mod handlers;
 mod hooks;

@@ -11,7 +11,6 @@ use futures::future::BoxFuture;
 use tracing::Span;
 
 use super::driver::Driver;
-use super::fence_trial::FenceTrial;
 use super::hooks;
 use super::log::Log;
 use super::open_request::{open_request, origin};
@@ -20,7 +19,6 @@ use super::settings::Settings;
 use super::shared::Shared;
 use super::supervisor::{Input, Output, Policy, Supervisor};
 use super::upgrade_memory::prefer_remembered;
-use crate::engine::ReceiptsConfig;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Ended, Event, Reason, Reconnecting};
 use crate::packet::Message;
@@ -30,6 +28,10 @@ use crate::transport::{Activity, OpenRequest, Transport};
 
 /// After so many steps without a pause other tasks get theirs.
 const STEPS: u32 = 32;
+
+/// After so many sessions in a row that ended with the first fence unanswered there are no more fences. In the
+/// last of them the fence goes before all messages, so that none of these can be what ends it.
+const FENCES_REFUSED: u32 = 3;
 
 pub(super) struct Sessions {
     shared: Arc<Shared>,
@@ -52,7 +54,8 @@ pub(super) struct Sessions {
     timer: Option<(Duration, BoxFuture<'static, ()>)>,
     closing: bool,
     is_over: bool,
-    fence_trial: FenceTrial,
+    /// How many sessions in a row have ended with the first fence unanswered.
+    fences_refused: u32,
 }
 
 type Running<O> = BoxFuture<'static, Result<O, Error>>;
@@ -78,7 +81,6 @@ impl Sessions {
         let start = runtime.now();
         let seed = runtime.random();
         Self {
-            fence_trial: FenceTrial::new(reconnect.max_delay),
             log: Log::new(span.clone(), settings.log_contents),
             supervisor: Supervisor::new(Policy::from(&reconnect), seed, Duration::ZERO),
             shared,
@@ -96,6 +98,7 @@ impl Sessions {
             timer: None,
             closing: false,
             is_over: false,
+            fences_refused: 0,
         }
     }
 
@@ -158,14 +161,14 @@ impl Sessions {
         // It may have opened and ended in one poll.
         if session.driver.is_open() && !session.told {
             session.told = true;
-            self.fence_trial.opened(self.runtime.now());
             return Some(Input::Opened.into());
         }
         if !session.is_over {
             self.shared.tell_given_up();
             return None;
         }
-        let ended = session.driver.end_now(Reason::Aborted);
+        let mut ended = session.driver.end_now(Reason::Aborted);
+        self.look_at_fences(&mut ended);
         Some(self.end(ended))
     }
 
@@ -182,13 +185,8 @@ impl Sessions {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, now: Duration) -> Option<Happened> {
-        if self.fence_trial.is_proved(self.runtime.now()) {
-            return self.go_on_without_fences();
-        }
-        let trial = self.fence_trial.deadline();
-        let trial = trial.map(|at| at.saturating_sub(self.start));
-        let deadline = self.deadline.into_iter().chain(trial).min()?;
-        if self.deadline.is_some_and(|deadline| now >= deadline) {
+        let deadline = self.deadline?;
+        if now >= deadline {
             self.timer = None;
             return Some(Input::Timeout.into());
         }
@@ -208,41 +206,52 @@ impl Sessions {
     fn end(&mut self, ended: Ended) -> Happened {
         self.greeting = None;
         let session = self.session.take();
-        let fences_suspected = self.fence_trial.ended(&ended);
         Happened {
             input: Input::Ended {
                 reason: ended.reason.clone(),
             },
-            ended: Some(EndedSession {
-                number: session
-                    .filter(|session| session.told)
-                    .map(|session| session.number),
-                ended,
-                fences_suspected,
-            }),
+            ended: Some((session.filter(|session| session.told), ended)),
         }
     }
 
-    /// Fences are what has ended the sessions, and there are none any more. Where receipts are required that
-    /// is the end of it all.
-    fn go_on_without_fences(&mut self) -> Option<Happened> {
+    /// Counts the sessions that the other side has ended with the first fence unanswered.
+    fn look_at_fences(&mut self, ended: &mut Ended) {
+        let by_other = matches!(ended.reason, Reason::Server { .. } | Reason::Transport(_));
+        if by_other && ended.fences_unanswered {
+            self.fences_refused = self.fences_refused.saturating_add(1);
+            if self.fences_refused >= FENCES_REFUSED {
+                self.fences_refused = 0;
+                self.go_on_without_fences(ended);
+            }
+        } else {
+            self.fences_refused = 0;
+        }
+    }
+
+    /// They seem to be what ends the sessions. Where receipts are required that is the end of it all.
+    fn go_on_without_fences(&mut self, ended: &mut Ended) {
         let error = Error::new(
             ErrorKind::Unsupported,
-            "the server ends each session at a websocket's ping, so nothing can be confirmed",
+            format!(
+                "{FENCES_REFUSED} sessions ended at the first ping of this client, so nothing can be confirmed"
+            ),
         );
-        self.settings.config.fences = false;
-        let receipts = self.settings.config.receipts.take()?;
-        let session = self.session.as_mut()?;
-        if !receipts.required {
-            session.driver.go_without_receipts(error);
-            return None;
+        let config = &mut self.settings.config;
+        if config.receipts.is_some_and(|receipts| receipts.required) {
+            // What decides about reconnecting may go on all the same, and then as before.
+            ended.reason = Reason::Transport(error);
+            return;
         }
-        let ended = session.driver.end_now(Reason::Transport(error));
-        Some(self.end(ended))
+        config.fences = false;
+        if config.receipts.take().is_some() {
+            self.log.no_receipts(&error);
+            self.shared.no_receipts(error);
+        }
     }
 
-    /// Carries out what the supervisor wants. `ended` is the end of a session that it has just heard of.
-    fn carry_out(&mut self, session: Option<EndedSession>) {
+    /// Carries out what the supervisor wants. `ended` is the end of a session that it has just heard of,
+    /// and the session, if that has been open.
+    fn carry_out(&mut self, ended: Option<(Option<Session>, Ended)>) {
         let mut outputs = Vec::new();
         loop {
             match self.supervisor.poll() {
@@ -257,35 +266,20 @@ impl Sessions {
             Output::Over { reason } => Some(reason.clone()),
             _ => None,
         });
-        match (over, session) {
-            (Some(reason), Some(session)) => {
-                return self.over(Ended {
-                    reason,
-                    ..session.ended
-                });
-            }
+        match (over, ended) {
+            (Some(reason), Some((_, ended))) => return self.over(Ended { reason, ..ended }),
             (Some(reason), None) => {
                 let answered = matches!(reason, Reason::Client);
                 return self.over(Ended::without_messages(reason, answered));
             }
-            (None, Some(session)) => self.tell_end(session),
-            (None, None) => {}
+            (None, Some((Some(session), ended))) => {
+                let told = self.shared.end_session(session.number, ended);
+                self.log.disconnected(&told);
+            }
+            (None, _) => {}
         }
         for output in outputs {
             self.follow(output);
-        }
-    }
-
-    /// A session has ended, and another may follow.
-    fn tell_end(&mut self, session: EndedSession) {
-        let EndedSession {
-            number,
-            ended,
-            fences_suspected,
-        } = session;
-        if let Some(number) = number {
-            let told = self.shared.end_session(number, ended, fences_suspected);
-            self.log.disconnected(&told);
         }
     }
 
@@ -383,10 +377,7 @@ impl Sessions {
         };
         let mut config = self.settings.config.clone();
         config.session = session;
-        if !self.fence_trial.begin() {
-            config.fences = false;
-            config.receipts = config.receipts.map(ReceiptsConfig::without_fences);
-        }
+        config.fence_alone = self.fences_refused.saturating_add(1) >= FENCES_REFUSED;
         if let Some(receipts) = &mut config.receipts {
             receipts.cautious = self.shared.state().outbox.is_cautious();
             self.shared.outbox(Outbox::begin_receipts);
@@ -423,18 +414,10 @@ impl Sessions {
     }
 }
 
-/// What has happened, and the session that has ended by it.
+/// What has happened, and the end of a session with the session itself if it has been open.
 struct Happened {
     input: Input,
-    ended: Option<EndedSession>,
-}
-
-struct EndedSession {
-    /// Its number, if it has been open.
-    number: Option<u64>,
-    ended: Ended,
-    /// Fences may be what has ended it.
-    fences_suspected: bool,
+    ended: Option<(Option<Session>, Ended)>,
 }
 
 impl From<Input> for Happened {

@@ -246,13 +246,8 @@ impl Shared {
     }
 
     /// A session has ended that was open, and another may follow.
-    pub(super) fn end_session(
-        &self,
-        session: u64,
-        ended: Ended,
-        fences_suspected: bool,
-    ) -> Disconnected {
-        let told = self.outbox(|outbox| outbox.end_session(session, ended, fences_suspected));
+    pub(super) fn end_session(&self, session: u64, ended: Ended) -> Disconnected {
+        let told = self.outbox(|outbox| outbox.end_session(session, ended));
         self.inboxes
             .put(vec![Event::Disconnected(Box::new(told.clone()))]);
         self.tell_given_up();

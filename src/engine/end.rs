@@ -55,7 +55,7 @@ impl Engine {
             groups: groups
                 .map(|group| index(group.start)..index(group.end))
                 .collect(),
-            fences_answered: self.receipts.fences_are_answered(),
+            fences_unanswered: self.receipts.fences_are_unanswered(),
             answered,
             reason,
             confirmed,

@@ -40,6 +40,9 @@ pub(crate) struct Config {
     pub(crate) receipts: Option<ReceiptsConfig>,
     /// Without receipts: whether fences ride along with the answers to pings.
     pub(crate) fences: bool,
+    /// With receipts: no message is handed over before the first fence of a link is answered. If the session
+    /// ends all the same it is not a message that ends it.
+    pub(crate) fence_alone: bool,
     /// The number of the session.
     pub(crate) session: u64,
 }
@@ -51,20 +54,9 @@ pub(crate) struct ReceiptsConfig {
     pub(crate) window: Amount,
     /// The session is not to live by a link that can't confirm.
     pub(crate) required: bool,
-    /// Nothing is confirmed, though what left is kept.
-    pub(crate) without_fences: bool,
     /// The window begins small and doubles with each confirmation, so that it shows which message ends the
     /// sessions.
     pub(crate) cautious: bool,
-}
-
-impl ReceiptsConfig {
-    pub(crate) fn without_fences(self) -> Self {
-        Self {
-            without_fences: true,
-            ..self
-        }
-    }
 }
 
 impl From<Receipts> for ReceiptsConfig {
@@ -72,7 +64,6 @@ impl From<Receipts> for ReceiptsConfig {
         Self {
             window: receipts.window.into(),
             required: receipts.required,
-            without_fences: false,
             cautious: false,
         }
     }
@@ -94,6 +85,7 @@ impl Default for Config {
             handshake_size: limits::HANDSHAKE_SIZE,
             receipts: None,
             fences: true,
+            fence_alone: false,
             session: 1,
         }
     }
@@ -127,8 +119,6 @@ pub(crate) enum Input {
     Received { link: LinkId, packets: Vec<Packet> },
     /// The other end has answered this fence. What was received with the answer follows.
     FenceAnswered { link: LinkId, fence: Fence },
-    /// There are to be no receipts any more.
-    NoReceipts(Error),
     /// The server has closed the connection, and said this. What came with it follows: packets with a
     /// close, or an error.
     PeerClose { link: LinkId, close: PeerClose },

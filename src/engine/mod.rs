@@ -31,7 +31,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use interface::{Call, Config, Input, LinkId, Output, ReceiptsConfig};
+pub(crate) use interface::{Call, Config, Input, LinkId, Output};
 pub(crate) use outgoing::{Acceptance, Outgoing};
 
 use close::{Closing, Draining};
@@ -156,7 +156,7 @@ impl Engine {
     pub(crate) fn new(config: Config, now: Duration) -> Self {
         let mut engine = Self {
             send_queue: SendQueue::new(config.packets_per_post),
-            receipts: Receipts::new(config.receipts, config.fences),
+            receipts: Receipts::new(&config),
             config,
             phase: Phase::Closed,
             current: Link::new(LinkId(0), 0),
@@ -203,7 +203,6 @@ impl Engine {
             } => self.opened(now, link, framing, confirms, key),
             Input::Received { link, packets } => self.received(now, link, packets),
             Input::FenceAnswered { link, fence } => self.fence_answered(now, link, fence),
-            Input::NoReceipts(error) => self.no_receipts(error),
             Input::PeerClose { link, close } => {
                 if link == self.current.id {
                     self.peer_close = Some(close);

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use engineio_client::{ErrorKind, Event};
+use engineio_client::{ErrorKind, Event, Reason};
 
 use super::counting::Counting;
 use super::ledger::{Ledger, number};
 use super::plan::{Plan, ReconnectPlan};
-use super::records::{Kept, Records};
-use super::server::{Pongs, Server, Session, Taken};
+use super::records::{Kept, Records, Told};
+use super::server::{Amount, Pongs, Server, Session, Taken};
 
 /// What was taken in, by what is asked of it.
 struct Arrived<'a> {
@@ -41,8 +41,15 @@ pub(crate) fn check(plan: &Plan, server: &Server, records: &Records, counting: &
     if let Some(reconnect) = &plan.reconnect {
         attempts_follow_the_policy(reconnect, &kept, counting);
     }
-    the_window_was_held(plan, server);
+    the_window_was_held(plan, &kept, server);
     idleness_costs_nothing(&kept);
+    fences_are_few(server);
+    receipts_can_be_had(plan, &kept);
+    let (_, end) = kept.closed.as_ref().expect("it has ended");
+    assert!(
+        !kept.is_settled || end.is_clean(),
+        "{end:?}, though all was well"
+    );
     assert_eq!(counting.tasks(), 0, "a task of the client is left behind");
     let (closed, _) = kept.closed.as_ref().expect("it has ended");
     let late = counting.connects().into_iter().find(|at| at > closed);
@@ -253,7 +260,7 @@ fn the_delay_is_right(plan: &ReconnectPlan, next: &engineio_client::Reconnecting
     let low = base.mul_f64(1.0 - plan.randomization);
     let high = base.mul_f64(1.0 + plan.randomization).min(plan.max_delay);
     let error = match &next.reason {
-        engineio_client::Reason::Transport(error) => Some(error),
+        Reason::Transport(error) => Some(error),
         _ => None,
     };
     let after = error.and_then(engineio_client::Error::retry_after);
@@ -269,7 +276,7 @@ fn the_delay_is_right(plan: &ReconnectPlan, next: &engineio_client::Reconnecting
 }
 
 /// No more is under way than the window allows, but for a group that is larger.
-fn the_window_was_held(plan: &Plan, server: &Server) {
+fn the_window_was_held(plan: &Plan, kept: &Kept, server: &Server) {
     let behaviour = &plan.behaviour;
     let Some(receipts) = &plan.receipts else {
         return;
@@ -278,16 +285,59 @@ fn the_window_was_held(plan: &Plan, server: &Server) {
     if behaviour.pongs == Pongs::None || behaviour.closes_on_ping {
         return;
     }
+    let mut largest = Amount::default();
     let greeting = plan.reconnect.as_ref().and_then(|plan| plan.greeting);
-    let group = plan
-        .longest_group
-        .max(greeting.map_or(0, |(length, _)| length));
-    let most = receipts.messages.max(group);
+    if let Some((messages, _)) = greeting {
+        let bytes = messages * "greeting 1000 10".len();
+        largest = Amount { messages, bytes };
+    }
+    let groups = kept
+        .accepted
+        .chunk_by(|one, other| one.group.is_some() && one.group == other.group);
+    for group in groups {
+        largest = largest.max(Amount {
+            messages: group.len(),
+            bytes: group.iter().map(|item| item.bytes).sum(),
+        });
+    }
+    let most = largest.max(Amount {
+        messages: receipts.messages,
+        bytes: receipts.bytes,
+    });
     let outstanding = server.most_outstanding();
     assert!(
-        outstanding <= most,
-        "{outstanding} under way, and the window is {most}"
+        outstanding.messages <= most.messages && outstanding.bytes <= most.bytes,
+        "{outstanding:?} under way, and the window is {most:?}"
     );
+}
+
+/// A server that answers pings is not taken for one that does not, whatever its messages do to it.
+fn receipts_can_be_had(plan: &Plan, kept: &Kept) {
+    let behaviour = &plan.behaviour;
+    let answers = behaviour.pongs != Pongs::None && !behaviour.closes_on_ping;
+    // One that ends sessions before it can answer is hard to tell from one that does so for the ping.
+    if !answers || behaviour.stillborn > 0 || !plan.events.is_empty() {
+        return;
+    }
+    let (_, closed) = kept.closed.as_ref().expect("it has ended");
+    if let Reason::Transport(error) = closed.reason() {
+        assert_ne!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+    let gone = |told: &&Told| matches!(told.event, Event::NoReceipts { .. });
+    assert!(
+        kept.events.iter().find(gone).is_none(),
+        "there are no receipts"
+    );
+}
+
+/// P7: a quiet session has one under way, and each message asks for two at most.
+fn fences_are_few(server: &Server) {
+    server.look(|sessions, _| {
+        for session in sessions {
+            let counts = session.counts;
+            assert!(counts.fences <= 2 * counts.read + 2, "{counts:?}");
+        }
+    });
 }
 
 /// P7.

@@ -189,7 +189,7 @@ impl Behaviour {
         let ordinary = random.bool();
         let delay = |random: &mut fastrand::Rng| {
             if one_in(random, 3) {
-                between(random, 1, 450)
+                between(random, 1, 500)
             } else {
                 ms(0)
             }
@@ -225,7 +225,7 @@ impl Behaviour {
             poll_delay,
             post_delay,
             discards_by_polling: !is_silent,
-            reactions: if random.bool() { 0 } else { random.u8(..) },
+            reactions: if one_in(random, 3) { 0 } else { random.u8(..) },
             echoes: if random.bool() { 0 } else { random.u8(..) / 4 },
             stillborn: if one_in(random, 6) {
                 random.u8(..) / 2

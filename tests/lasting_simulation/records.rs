@@ -30,14 +30,17 @@ pub(crate) struct Kept {
     /// When it has called `reconnect_now`.
     pub(crate) hurried: Vec<Duration>,
     pub(crate) idle: Option<Idle>,
+    /// The client has come to rest with a server that is well.
+    pub(crate) is_settled: bool,
     story: Vec<String>,
 }
 
-/// A message, and the group it belongs to.
+/// A message, the group it belongs to, and its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) number: u32,
     pub(crate) group: Option<u32>,
+    pub(crate) bytes: usize,
 }
 
 #[derive(Debug)]

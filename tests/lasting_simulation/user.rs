@@ -19,6 +19,7 @@ use super::records::{Idle, Item, Records};
 use super::server::{PROBE_TIMEOUT, Server};
 
 pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
+const HOOK_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(6);
 
@@ -59,17 +60,21 @@ fn reconnect(plan: &Plan, counting: &Counting) -> Reconnect {
         .delay(plan.delay)
         .max_delay(plan.max_delay)
         .randomization(plan.randomization)
-        .resend(plan.resend);
+        .resend(plan.resend)
+        .hook_timeout(HOOK_TIMEOUT);
     if let Some(attempts) = plan.attempts {
         reconnect = reconnect.attempts(attempts);
     }
     if let Some((count, time)) = plan.greeting {
         let state = (counting.clone(), count, time);
         reconnect = reconnect.greeting_with(state, async |(clock, count, time), connected| {
-            if !time.is_zero() {
-                clock.sleep(time).await;
-            }
             let session = connected.session;
+            match session % 8 {
+                // It takes too long.
+                4 => clock.sleep(HOOK_TIMEOUT * 2).await,
+                _ if time.is_zero() => {}
+                _ => clock.sleep(time).await,
+            }
             let words = (0..count).map(|at| Message::from(format!("greeting {session} {at}")));
             words.collect()
         });
@@ -78,6 +83,9 @@ fn reconnect(plan: &Plan, counting: &Counting) -> Reconnect {
         let state = (counting.clone(), time);
         reconnect = reconnect.before_connect_with(state, async |(clock, time), to| {
             clock.sleep(time).await;
+            if clock.random() % 8 == 0 {
+                return Err("no token".into());
+            }
             Ok(to)
         });
     }
@@ -210,6 +218,7 @@ async fn settle(
     within(runtime, limit, "a flush with all well", handle.flush())
         .await
         .ok();
+    stay(runtime, plan, handle).await;
     if plan.receipts.is_none() {
         return;
     }
@@ -217,9 +226,11 @@ async fn settle(
     let confirmed = within(runtime, limit, "a confirm with all well", handle.confirm()).await;
     let is_well = confirmed.is_ok();
     records.confirmed(places, confirmed);
+    stay(runtime, plan, handle).await;
     if !is_well || handle.is_closed() || plan.ending != Ending::Disconnect {
         return;
     }
+    assert_eq!(handle.backlog().messages, 0);
     // What goes on of an upgrade comes to its end.
     let _ = select(pin!(handle.upgraded()), runtime.sleep(ms(10_000))).await;
     let Some(sid) = handle.sid() else { return };
@@ -238,6 +249,10 @@ async fn settle(
         return;
     }
     let after = count(server).expect("it was there");
+    if handle.is_closed() {
+        return;
+    }
+    records.kept().is_settled = true;
     records.kept().idle = Some(Idle {
         pings: after.pings - before.pings,
         polls: after.polls - before.polls,
@@ -245,6 +260,22 @@ async fn settle(
         fences: after.fences - before.fences,
         sleeps: counting.sleeps() - sleeps,
     });
+}
+
+/// With a server that is well there comes a session that stays.
+async fn stay(runtime: &MockRuntime, plan: &Plan, handle: &Handle) {
+    let Some(reconnect) = &plan.reconnect else {
+        return;
+    };
+    // A poison ends several sessions for each message that is sent along with it.
+    for _ in 0..100 {
+        let sid = handle.sid();
+        runtime.sleep(reconnect.max_delay + ms(6000)).await;
+        if handle.is_closed() || (sid.is_some() && handle.sid() == sid) {
+            return;
+        }
+    }
+    panic!("session after session ends, though the server is well");
 }
 
 struct User<'a> {
@@ -350,6 +381,11 @@ impl User<'_> {
             ""
         };
         let text = format!("{number} {}{separator}", "x".repeat(length));
-        (Item { number, group }, text)
+        let item = Item {
+            number,
+            group,
+            bytes: text.len(),
+        };
+        (item, text)
     }
 }

@@ -9,7 +9,7 @@ use super::succession::{Greeting, Poison, Succession, Totals, amount, cut_group,
 use crate::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
 use crate::error::{Error, ErrorKind};
-use crate::event::{Disconnected, Ended, GivenUp, Reason};
+use crate::event::{Disconnected, Ended, GivenUp};
 use crate::packet::Message;
 use crate::reconnect::Resend;
 use crate::transport::Framing;
@@ -199,14 +199,8 @@ impl<W: Clone> Outbox<W> {
         count.saturating_sub(number(theirs))
     }
 
-    /// The session has ended, and another may follow: keeps what that one is to send. Where fences may be
-    /// what has ended it, no message is given up for that.
-    pub(crate) fn end_session(
-        &mut self,
-        session_number: u64,
-        ended: Ended,
-        fences_suspected: bool,
-    ) -> Disconnected {
+    /// The session has ended, and another may follow: keeps what that one is to send.
+    pub(crate) fn end_session(&mut self, session_number: u64, ended: Ended) -> Disconnected {
         let mut ended = self.without_greeting(ended);
         let Some(succession) = &mut self.succession else {
             return Disconnected::new(session_number, &ended);
@@ -228,7 +222,7 @@ impl<W: Clone> Outbox<W> {
         self.flushes.count_left(news, &mut self.woken);
         let told = Disconnected::new(session_number, &ended);
         if resends && left == ended.unconfirmed.len() {
-            self.resend(ended, handed, fences_suspected);
+            self.resend(ended, handed);
             return told;
         }
         succession.totals.unconfirmed =
@@ -247,15 +241,13 @@ impl<W: Clone> Outbox<W> {
 
     /// Everything that is not confirmed goes first in the next session, but for a message that seems to be
     /// what ends them.
-    fn resend(&mut self, ended: Ended, handed: usize, fences_suspected: bool) {
+    fn resend(&mut self, ended: Ended, handed: usize) {
         let Some(succession) = &mut self.succession else {
             return;
         };
         self.room.fill(amount(&ended.unconfirmed));
         succession.again = succession.again.saturating_add(handed);
-        let is_suspect =
-            ended.confirmed == 0 && handed > 0 && !matches!(ended.reason, Reason::Client);
-
+        let has_confirmed = ended.confirmed > 0;
         let all = ended.unconfirmed.into_iter();
         let all = all.chain(ended.uncertain).chain(ended.unsent);
         self.put_back(Outgoing::with_groups(all, ended.groups));
@@ -263,8 +255,11 @@ impl<W: Clone> Outbox<W> {
         let Some(succession) = &mut self.succession else {
             return;
         };
-        if !is_suspect {
+        if has_confirmed {
             succession.poison = Poison::default();
+        }
+        // A session that was given no message tells nothing of them.
+        if has_confirmed || handed == 0 {
             return;
         }
         if succession.poison.place != place {
@@ -275,7 +270,7 @@ impl<W: Clone> Outbox<W> {
             let handed = place.saturating_add(number(handed));
             succession.suspected = succession.suspected.max(handed);
         }
-        if succession.poison.sessions >= MOST_SESSIONS && !fences_suspected {
+        if succession.poison.sessions >= MOST_SESSIONS {
             succession.poison = Poison::default();
             let message = format!(
                 "it was among the first messages of {MOST_SESSIONS} sessions, each of which ended before anything was confirmed"

@@ -146,12 +146,13 @@ impl Fences {
         proved
     }
 
-    pub(super) fn are_answered(&self) -> Option<bool> {
-        match self.first {
-            First::NotSent => None,
-            First::Sending | First::Sent(_) => Some(false),
-            First::Answered => Some(true),
-        }
+    pub(super) fn is_any_answered(&self) -> bool {
+        self.first == First::Answered
+    }
+
+    /// One was sent, and none was answered.
+    pub(super) fn are_unanswered(&self) -> bool {
+        matches!(self.first, First::Sending | First::Sent(_))
     }
 
     /// Whether the other end answers no fence: later packets have come, and the first is not answered after

@@ -13,7 +13,7 @@ use std::time::Duration;
 use fences::{Fences, Position};
 use polls::Polls;
 
-use super::interface::ReceiptsConfig;
+use super::interface::{Config, ReceiptsConfig};
 use super::outgoing::{messages, size};
 use super::send_queue::Room;
 use crate::amount::Amount;
@@ -28,6 +28,8 @@ pub(super) struct Receipts {
     wanted: Option<ReceiptsConfig>,
     /// Whether fences ride along, where receipts are not wanted.
     ride_along: bool,
+    /// Nothing is handed over before the first fence is answered.
+    fence_alone: bool,
     evidence: Evidence,
     /// A smaller window, in messages, which grows to that of the user.
     cautious: Option<usize>,
@@ -73,10 +75,11 @@ const CAUTIOUS_POST: usize = 16;
 const FENCES_PER_WINDOW: usize = 8;
 
 impl Receipts {
-    pub(super) fn new(wanted: Option<ReceiptsConfig>, ride_along: bool) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         Self {
-            wanted,
-            ride_along,
+            wanted: config.receipts,
+            ride_along: config.fences,
+            fence_alone: config.fence_alone,
             evidence: Evidence::None,
             cautious: None,
             confirmed: 0,
@@ -109,10 +112,6 @@ impl Receipts {
 
     /// The session goes on by a link that confirms like this.
     pub(super) fn use_link(&mut self, confirms: Confirms, key: u64) {
-        let silent = self
-            .wanted
-            .as_ref()
-            .is_some_and(|wanted| wanted.without_fences);
         if self.wanted.as_ref().is_some_and(|wanted| wanted.cautious) {
             let first = match confirms {
                 Confirms::ByPoll => CAUTIOUS_POST,
@@ -121,7 +120,6 @@ impl Receipts {
             self.cautious.get_or_insert(first);
         }
         self.evidence = match confirms {
-            Confirms::ByFence if silent => Evidence::None,
             Confirms::ByFence => Evidence::Fences(Fences::new(key)),
             // Without receipts nobody waits for what polls prove.
             Confirms::ByPoll if self.wanted.is_some() => Evidence::Polls(Polls::default()),
@@ -143,12 +141,22 @@ impl Receipts {
     #[inline]
     pub(super) fn room(&self) -> Option<Room> {
         let window = self.window()?;
+        if self.fence_alone && self.awaits_first_fence() {
+            return Some(Room {
+                left: Amount::default(),
+                is_whole: false,
+            });
+        }
         let mut left = window.minus(self.outstanding);
         left.messages = left.messages.min(distance(window).messages);
         Some(Room {
             left,
             is_whole: self.outstanding.messages == 0,
         })
+    }
+
+    fn awaits_first_fence(&self) -> bool {
+        matches!(&self.evidence, Evidence::Fences(fences) if !fences.is_any_answered())
     }
 
     fn window(&self) -> Option<Amount> {
@@ -239,12 +247,9 @@ impl Receipts {
         }
     }
 
-    /// Whether a fence of this link was answered, where any was sent.
-    pub(super) fn fences_are_answered(&self) -> Option<bool> {
-        match &self.evidence {
-            Evidence::Fences(fences) => fences.are_answered(),
-            Evidence::Polls(_) | Evidence::None => None,
-        }
+    /// Whether a fence was sent, and none was answered.
+    pub(super) fn fences_are_unanswered(&self) -> bool {
+        matches!(&self.evidence, Evidence::Fences(fences) if fences.are_unanswered())
     }
 
     pub(super) fn poll_begins(&mut self, now: Duration) {

@@ -16,6 +16,7 @@ mod steps;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::interface::ReceiptsConfig;
 use super::test_engine::{TestEngine, config, text};
 use super::*;
 use crate::amount::Amount;
@@ -123,7 +124,6 @@ impl Model {
             receipts: (choice & 32 != 0).then_some(ReceiptsConfig {
                 window: WINDOW,
                 required: choice & 64 != 0,
-                without_fences: false,
                 cautious: false,
             }),
             fences: choice & 64 == 0,

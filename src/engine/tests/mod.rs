@@ -81,7 +81,7 @@ fn show_end(ended: &Ended) -> String {
         uncertain,
         unsent,
         groups: _,
-        fences_answered: _,
+        fences_unanswered: _,
     } = ended;
     // Named where there are receipts or fences alone.
     let kept = match (confirmed, unconfirmed.is_empty()) {

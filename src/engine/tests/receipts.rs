@@ -1,5 +1,6 @@
 //! What is confirmed, and by what: fences and polls. `Fence(0)` is the first of a link.
 
+use super::super::interface::ReceiptsConfig;
 use super::*;
 use crate::amount::Amount;
 use crate::fence::Fence;
@@ -14,7 +15,6 @@ pub(super) fn receipts(messages: usize, required: bool) -> Option<ReceiptsConfig
             bytes: 1000,
         },
         required,
-        without_fences: false,
         cautious: false,
     })
 }
@@ -131,6 +131,27 @@ fn a_pong_that_names_no_fence_under_way_is_ignored() {
         assert!(engine.on(Input::FenceAnswered { link, fence }).is_empty());
     }
     assert_eq!(engine.pong(0, 0), ["send 0 Fence(1)", "recv 0"]);
+}
+
+#[test]
+fn where_fences_are_suspected_the_first_goes_alone() {
+    let mut engine = TestEngine::new(Config {
+        receipts: receipts(100, true),
+        fence_alone: true,
+        ..config(&["websocket"])
+    });
+    engine.todo();
+    engine.opened_as(0, Framing::Frames, Confirms::ByFence);
+    engine.brings(0, &[&format!("0{OPEN}")]);
+    engine.sent(0);
+    assert!(engine.says(&["a"]).is_empty());
+    assert_eq!(
+        engine.brings(0, &["2"]),
+        ["send 0 3", "recv 0"],
+        "pongs pass"
+    );
+    engine.sent(0);
+    assert_eq!(engine.pong(0, 0), ["send 0 4a Fence(1)", "recv 0"]);
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl Server {
     async fn delay(&self, most: std::time::Duration) {
         let most = u64::try_from(most.as_millis()).unwrap_or(0);
         if most > 0 {
-            let time = self.state().random.u64(0..most);
+            let time = self.state().random.u64(most / 2..most);
             self.runtime.sleep(ms(time)).await;
         }
     }

@@ -20,6 +20,7 @@ use std::pin::pin;
 
 use super::ms;
 pub(crate) use websocket::PROBE_TIMEOUT;
+pub(crate) use window::Amount;
 use window::Window;
 
 /// How the server behaves.
@@ -158,7 +159,7 @@ struct State {
     sessions: Vec<Session>,
     log: Vec<Taken>,
     /// The most that was read of a session and can't have been confirmed.
-    most_outstanding: usize,
+    most_outstanding: Amount,
     story: Vec<String>,
 }
 
@@ -180,7 +181,7 @@ impl Server {
             refusal: None,
             sessions: Vec::new(),
             log: Vec::new(),
-            most_outstanding: 0,
+            most_outstanding: Amount::default(),
             story: Vec::new(),
         };
         Self {
@@ -314,7 +315,7 @@ impl Server {
         look(&state.sessions, &state.log)
     }
 
-    pub(crate) fn most_outstanding(&self) -> usize {
+    pub(crate) fn most_outstanding(&self) -> Amount {
         self.state().most_outstanding
     }
 
@@ -505,20 +506,24 @@ impl State {
     fn read(&mut self, process: u64, at: usize, text: &str, now: Duration) -> Option<Death> {
         let session = &mut self.sessions[at];
         session.counts.read += 1;
-        let outstanding = session.window.read(now);
+        let outstanding = session.window.read(now, text.len());
         self.most_outstanding = self.most_outstanding.max(outstanding);
         let (start, phase) = (text.get(..12).unwrap_or(text), session.phase);
         self.story.push(format!(
-            "{:.9} server: session {at} reads {start:?}, {phase:?}, {outstanding} unconfirmed",
-            now.as_secs_f64()
+            "{:.9} server: session {at} reads {start:?}, {phase:?}, {} unconfirmed",
+            now.as_secs_f64(),
+            outstanding.messages
         ));
         let is_proxied = session.is_orphan;
         if !is_proxied && (session.phase != Phase::Open || process != self.process) {
             return None;
         }
         let number = text.split(' ').next().unwrap_or_default();
-        if self.behaviour.poison.is_some() && number.parse().ok() == self.behaviour.poison {
-            return (!is_proxied).then_some(Death::Reset);
+        if let Some(poison) = self.behaviour.poison
+            && !is_proxied
+            && number.parse() == Ok(poison)
+        {
+            return Some(Death::Reset);
         }
         session.taken.push(text.to_owned());
         self.log.push(Taken {

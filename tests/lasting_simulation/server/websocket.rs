@@ -212,8 +212,7 @@ impl Server {
             let now = self.runtime.now();
             self.session(at, |session| {
                 if let Some(payload) = newest {
-                    let proves = session.window.proved_by_next();
-                    session.window.fence(true, proves);
+                    session.window.answer();
                     session.frames.extend(server_frame(PONG, &payload));
                 }
                 // What a closing server has still to say follows the answers at once: see `closing.rs`.
@@ -244,8 +243,7 @@ impl Server {
             if session.phase == Phase::Closed || pongs != Pongs::All {
                 return session.phase != Phase::Closed && pongs == Pongs::Newest;
             }
-            let proves = session.window.proved_by_next();
-            session.window.fence(true, proves);
+            session.window.answer();
             session.frames.extend(server_frame(PONG, payload));
             false
         })
@@ -327,8 +325,7 @@ impl Server {
                     TEXT => self.take(process, at, packet_of(payload)),
                     PING => {
                         self.session(at, |session| {
-                            let proves = session.window.proved_by_next();
-                            session.window.fence(true, proves);
+                            session.window.answer();
                         });
                         writer.write_all(&server_frame(PONG, &payload)).await.ok()?;
                     }

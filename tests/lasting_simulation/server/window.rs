@@ -8,40 +8,67 @@ const SETTLE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    read: usize,
-    /// So many of the first may be confirmed.
-    confirmable: usize,
-    /// So many stood before the newest fence that was answered.
-    answered: usize,
-    /// The POSTs that were answered: when, how much was read, and how many polls had been answered.
-    posts: Vec<(Duration, usize, usize)>,
+    read: Amount,
+    /// What may be confirmed.
+    confirmable: Amount,
+    /// What stood before the newest fence that was answered.
+    answered: Amount,
+    posts: Vec<Post>,
+    /// How many polls were answered.
     polls: usize,
 }
 
-impl Window {
-    /// A message was read: gives how many are not confirmed.
-    pub(super) fn read(&mut self, now: Duration) -> usize {
-        self.read += 1;
-        self.settle(now);
-        self.read - self.confirmable
-    }
+/// A POST that was answered.
+#[derive(Debug)]
+struct Post {
+    at: Duration,
+    covers: Amount,
+    /// How many polls had been answered.
+    polls: usize,
+}
 
-    /// A fence was read, and is answered: what it proves is what was before the newest one that had been
-    /// answered before.
-    pub(super) fn fence(&mut self, is_answered: bool, proves: usize) {
-        if is_answered {
-            self.confirmable = self.confirmable.max(proves);
-            self.answered = self.read;
+/// So many messages, and the bytes in them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Amount {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Amount {
+    /// The larger numbers of both.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            messages: self.messages.max(other.messages),
+            bytes: self.bytes.max(other.bytes),
+        }
+    }
+}
+
+impl Window {
+    /// A message was read: gives how much is not confirmed.
+    pub(super) fn read(&mut self, now: Duration, bytes: usize) -> Amount {
+        self.read.messages += 1;
+        self.read.bytes += bytes;
+        self.settle(now);
+        Amount {
+            messages: self.read.messages - self.confirmable.messages,
+            bytes: self.read.bytes - self.confirmable.bytes,
         }
     }
 
-    /// What a fence proves that is read now.
-    pub(super) fn proved_by_next(&self) -> usize {
-        self.answered
+    /// A fence is answered. It proves what stood before the newest one that had been answered when it was
+    /// read, at most.
+    pub(super) fn answer(&mut self) {
+        self.confirmable = self.confirmable.max(self.answered);
+        self.answered = self.read;
     }
 
     pub(super) fn posted(&mut self, now: Duration) {
-        self.posts.push((now, self.read, self.polls));
+        self.posts.push(Post {
+            at: now,
+            covers: self.read,
+            polls: self.polls,
+        });
     }
 
     pub(super) fn polled(&mut self) {
@@ -50,11 +77,10 @@ impl Window {
 
     fn settle(&mut self, now: Duration) {
         let polls = self.polls;
-        let settled =
-            |post: &&(Duration, usize, usize)| now >= post.0 + SETTLE || polls >= post.2 + 2;
+        let settled = |post: &&Post| now >= post.at + SETTLE || polls >= post.polls + 2;
         let count = self.posts.iter().take_while(settled).count();
-        if let Some((_, covers, _)) = self.posts.drain(..count).next_back() {
-            self.confirmable = self.confirmable.max(covers);
+        if let Some(post) = self.posts.drain(..count).next_back() {
+            self.confirmable = self.confirmable.max(post.covers);
         }
     }
 }
