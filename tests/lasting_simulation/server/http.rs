@@ -42,7 +42,7 @@ impl Server {
                 });
             }
             // A server that has ended its side throws away what still comes.
-            stream.write(&[]).await.ok()?;
+            let _ = stream.write(&[]).await.ok()?;
             let answer = if request.method == "POST" {
                 self.post(process, &request).await?
             } else {

@@ -194,11 +194,7 @@ impl Server {
                         return Some(());
                     }
                     TEXT => self.take(process, at, packet_of(payload)),
-                    PING => {
-                        if self.ping(at, &payload) {
-                            newest = Some(payload);
-                        }
-                    }
+                    PING if self.ping(at, &payload) => newest = Some(payload),
                     CLOSE => {
                         self.say_close(at, 1000);
                         return Some(());
