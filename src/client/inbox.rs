@@ -268,13 +268,13 @@ impl Inbox {
 /// So many news of sessions are kept unread.
 const MOST_NEWS: usize = 1024;
 
+/// Not what was given up: nobody else has it.
 fn is_of_sessions(event: &Event) -> bool {
     matches!(
         event,
         Event::Connected(_)
             | Event::Disconnected(_)
             | Event::Reconnecting(_)
-            | Event::GivenUp(_)
             | Event::NoReceipts { .. }
     )
 }

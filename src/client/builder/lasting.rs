@@ -46,8 +46,9 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// [`connect`](Builder::connect) fails at once if the first connection fails;
     /// [`start`](Builder::start) goes on trying.
     ///
-    /// Who does not read the events need not: of those of sessions the newest 1,024 are kept, and of
-    /// [`Event::Reconnecting`] in a row the newest.
+    /// Who does not read the events need not: of those of sessions the newest 1,024 are kept, of
+    /// [`Event::Reconnecting`] in a row the newest, and each [`Event::GivenUp`]. The last
+    /// [`Closed`](crate::Closed) has the totals.
     ///
     /// Each session begins with an empty cookie jar and with what was set here, and resolves names anew.
     ///
