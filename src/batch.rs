@@ -29,79 +29,81 @@ use crate::packet::Packet;
 /// }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Batch {
-    packets: Arc<Vec<Packet>>,
+pub struct Batch(Arc<Inner>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Inner {
+    packets: Vec<Packet>,
     fence: Option<Fence>,
 }
 
 impl Batch {
     /// How many packets it holds.
     pub fn len(&self) -> usize {
-        self.packets.len()
+        self.0.packets.len()
     }
 
     /// Whether it holds none, as where a [fence](Batch::fence) goes alone.
     pub fn is_empty(&self) -> bool {
-        self.packets.is_empty()
+        self.0.packets.is_empty()
     }
 
     /// The fence behind its last packet, on a link that [confirms by fences](crate::Confirms::ByFence):
     /// it is written when all bytes before it have been, and overtakes none.
     pub fn fence(&self) -> Option<&Fence> {
-        self.fence.as_ref()
+        self.0.fence.as_ref()
     }
 
     /// The same packets with a fence behind them.
     #[must_use]
     pub fn with_fence(self, fence: Fence) -> Self {
-        Self {
-            fence: Some(fence),
-            ..self
-        }
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.fence = Some(fence);
+        Self(Arc::new(inner))
     }
 
     /// Its packets, by value.
     pub fn iter(&self) -> BatchIter<'_> {
-        BatchIter(self.packets.iter())
+        BatchIter(self.0.packets.iter())
     }
 
     /// Its packets as frames, borrowed from the batch.
     pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> + Clone {
-        self.packets.iter().map(frame)
+        self.0.packets.iter().map(frame)
     }
 
     /// The frame of one packet, counted from 0: for a transport that writes a batch in several steps.
     #[inline]
     pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
-        self.packets.get(index).map(frame)
+        self.0.packets.get(index).map(frame)
     }
 
     /// Its packets, as a copy of the list.
     pub fn to_vec(&self) -> Vec<Packet> {
-        self.packets.to_vec()
+        self.0.packets.to_vec()
     }
 
     pub(crate) fn packets(&self) -> &[Packet] {
-        &self.packets
+        &self.0.packets
     }
 
     /// Its packets, unless there is a clone of the batch.
     pub(crate) fn try_into_packets(self) -> Option<Vec<Packet>> {
-        Arc::try_unwrap(self.packets).ok()
+        Arc::try_unwrap(self.0).ok().map(|inner| inner.packets)
     }
 
     /// Its packets. Nothing is copied unless there is a clone of the batch.
     pub fn into_packets(self) -> Vec<Packet> {
-        Arc::unwrap_or_clone(self.packets)
+        Arc::unwrap_or_clone(self.0).packets
     }
 }
 
 impl From<Vec<Packet>> for Batch {
     fn from(packets: Vec<Packet>) -> Self {
-        Self {
-            packets: Arc::new(packets),
+        Self(Arc::new(Inner {
+            packets,
             fence: None,
-        }
+        }))
     }
 }
 
@@ -113,27 +115,27 @@ impl FromIterator<Packet> for Batch {
 
 impl PartialEq<[Packet]> for Batch {
     fn eq(&self, packets: &[Packet]) -> bool {
-        *self.packets == packets
+        *self.0.packets == *packets
     }
 }
 
 impl<const N: usize> PartialEq<[Packet; N]> for Batch {
     fn eq(&self, packets: &[Packet; N]) -> bool {
-        *self.packets == packets
+        *self.0.packets == *packets
     }
 }
 
 impl PartialEq<Vec<Packet>> for Batch {
     fn eq(&self, packets: &Vec<Packet>) -> bool {
-        *self.packets == *packets
+        *self.0.packets == *packets
     }
 }
 
 impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
-        list.entries(self.packets.iter());
-        if let Some(fence) = &self.fence {
+        list.entries(self.0.packets.iter());
+        if let Some(fence) = self.fence() {
             list.entry(fence);
         }
         list.finish()

@@ -169,6 +169,9 @@ pub(crate) struct Ended {
     /// How many have left and are not confirmed, and they themselves where they were kept.
     pub(crate) unconfirmed_count: u64,
     pub(crate) unconfirmed: Vec<Message>,
+    /// How many of them an answered goodbye does not excuse: with receipts, and where they left in an earlier
+    /// session.
+    pub(crate) doubtful: u64,
     pub(crate) uncertain: Vec<Message>,
     pub(crate) unsent: Vec<Message>,
     /// The messages that belong together, by their places in all that is not confirmed: what has left,
@@ -187,6 +190,7 @@ impl Ended {
             confirmed: 0,
             unconfirmed_count: 0,
             unconfirmed: Vec::new(),
+            doubtful: 0,
             uncertain: Vec::new(),
             unsent: Vec::new(),
             groups: Vec::new(),
@@ -325,7 +329,9 @@ impl Closed {
     }
 
     /// Whether this side ended the session, everything accepted had left, and the server has
-    /// [answered](Closed::is_answered) the goodbye.
+    /// [answered](Closed::is_answered) the goodbye; with [receipts](crate::Receipts), whether everything is
+    /// confirmed besides. Of a client that [reconnects](crate::Builder::reconnect) nothing may have been
+    /// lost in any session.
     ///
     /// A close by the server is never clean here, whatever its code: the server may have thrown away
     /// what it was sent. [`Reason::Server`] has the code, which tells more: 1000 and 1001 are an
@@ -335,6 +341,7 @@ impl Closed {
         matches!(self.0.reason, Reason::Client)
             && self.0.uncertain.is_empty()
             && self.0.unsent.is_empty()
+            && self.0.doubtful == 0
             && self.0.answered
     }
 }

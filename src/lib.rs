@@ -28,10 +28,17 @@
 //!   of an HTTP client, [`cookies`] what a load balancer needs.
 //! - [`Runtime`] and [`runtime`]: clock, timers, tasks and connections.
 //! - [`Error`] and [`Closed`]: what failed, and what became of each message.
+//! - [`Reconnect`] and [`Receipts`]: a client that outlives its sessions, and which messages have arrived.
+//!
+//! # Does it reconnect?
+//!
+//! If it is told to: [`Builder::reconnect`]. By default what is not sent goes by the next session and
+//! nothing is sent twice (at most once); with [`Resend::Unconfirmed`] what is not known to have arrived is
+//! sent again (at least once). Without it a client is one session, and `Closed` is its end.
 //!
 //! # Concurrency
 //!
-//! A session is one task, spawned on the runtime when it starts. It owns the transport, answers
+//! A session (or, with [`Reconnect`], one after the other) is one task, spawned on the runtime when it starts. It owns the transport, answers
 //! pings, upgrades and flushes, and ends by itself within the time limits of [`Builder`]. The
 //! client and its handles talk to it through two bounded queues, and may be used from any thread.
 //! Handlers are called in a task of their own.

@@ -19,6 +19,10 @@ mod support {
 mod connecting;
 #[path = "cli/goodbyes.rs"]
 mod goodbyes;
+#[path = "cli/lasting.rs"]
+mod lasting;
+#[path = "cli/lasting_ends.rs"]
+mod lasting_ends;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/raw_server.rs"]
@@ -31,6 +35,8 @@ mod signals;
 mod through_proxies;
 #[path = "cli/tls.rs"]
 mod tls;
+#[path = "cli/websocket_server.rs"]
+mod websocket_server;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -117,13 +123,13 @@ impl Eio {
         }
     }
 
-    /// Writes a line of input.
+    /// Writes a line of input. One that has ended already does not read it.
     fn say(&mut self, line: &[u8]) {
         let input = self.input.as_mut().expect("the input is open");
-        input
-            .write_all(line)
-            .and_then(|()| input.write_all(b"\n"))
-            .expect("eio reads its input");
+        match input.write_all(line).and_then(|()| input.write_all(b"\n")) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => panic!("{error}"),
+            _ => {}
+        }
     }
 
     fn end_input(&mut self) {

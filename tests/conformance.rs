@@ -17,8 +17,9 @@ use engineio_client::transports::conformance::{Check, Failure, Peer, check};
 use engineio_client::transports::mock::{Call, MockEnd, MockLink, MockTransport};
 use engineio_client::transports::{Polling, WebSocket};
 use engineio_client::{
-    Activity, Batch, Error, ErrorKind, Framing, Limits, Link, Message, MockRuntime, OpenRequest,
-    Packet, PacketReceiver, PacketSender, Runtime, Text, Transport, async_trait,
+    Activity, Batch, Confirms, Error, ErrorKind, Fence, Framing, Limits, Link, Message,
+    MockRuntime, OpenRequest, Packet, PacketReceiver, PacketSender, Runtime, Text, Transport,
+    async_trait,
 };
 use futures::channel::{mpsc, oneshot};
 use futures::future::{RemoteHandle, select};
@@ -26,7 +27,7 @@ use futures::lock::Mutex as AsyncMutex;
 use futures::stream::Peekable;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 
-use raw::{BINARY, CLOSE, Request, Server, TEXT, frame, response};
+use raw::{BINARY, CLOSE, FIN, PING, PONG, Request, Server, TEXT, frame, response};
 
 const ORDERS: [Order; 2] = [Order::FirstInFirstOut, Order::LastInFirstOut];
 
@@ -172,9 +173,20 @@ impl Peer for WebSocketPeer {
                 connection.write(frame(CLOSE, data)).await;
                 Packet::Close
             }
+            PING => return Vec::new(),
             other => panic!("opcode {other}"),
         };
         vec![packet]
+    }
+
+    async fn fence(&mut self) -> Option<Fence> {
+        let connection = self.connection();
+        let ping = connection.next_frame().await?;
+        if ping.first != FIN | PING {
+            return None;
+        }
+        connection.write(frame(PONG, &ping.payload)).await;
+        Fence::from_bytes(&ping.payload)
     }
 
     async fn send(&mut self, packets: Vec<Packet>) {
@@ -218,6 +230,8 @@ struct MockPeer {
     end: MockEnd,
     framing: Framing,
     link: Option<MockLink>,
+    /// The fence behind the packets received last.
+    fence: Option<Fence>,
     delivered: usize,
 }
 
@@ -228,6 +242,7 @@ impl MockPeer {
             end,
             framing,
             link: None,
+            fence: None,
             delivered: 0,
         };
         (transport, peer)
@@ -241,13 +256,19 @@ impl MockPeer {
 #[async_trait]
 impl Peer for MockPeer {
     async fn accept(&mut self) {
-        self.link = Some(self.end.opened().await.accept(self.framing));
+        let confirms = match self.framing {
+            Framing::Payloads => Confirms::Never,
+            Framing::Frames => Confirms::ByFence,
+        };
+        let open = self.end.opened().await.confirms(confirms);
+        self.link = Some(open.accept(self.framing));
     }
 
     async fn receive(&mut self) -> Vec<Packet> {
         match self.link().call().await {
             Call::Send(batch, answer) => {
                 answer.ok();
+                self.fence = batch.fence().copied();
                 batch.to_vec()
             }
             Call::Close(answer) => {
@@ -256,6 +277,21 @@ impl Peer for MockPeer {
             }
             Call::Dropped => Vec::new(),
         }
+    }
+
+    async fn fence(&mut self) -> Option<Fence> {
+        let fence = match self.fence.take() {
+            Some(fence) => fence,
+            None => match self.link().call().await {
+                Call::Send(batch, answer) if batch.is_empty() => {
+                    answer.ok();
+                    *batch.fence()?
+                }
+                _ => return None,
+            },
+        };
+        self.link().answer_fence(fence);
+        Some(fence)
     }
 
     /// A link of frames holds eight deliveries, each within the bounds of a call.
@@ -377,7 +413,8 @@ impl Transport for Broken {
                 loop {
                     let received = inner.recv().await;
                     let failed = received.is_err();
-                    queue.lock().unwrap().push_back(received);
+                    let answered = inner.answered_fence();
+                    queue.lock().unwrap().push_back((received, answered));
                     let _ = bell.try_send(());
                     if failed {
                         return;
@@ -396,6 +433,7 @@ impl Transport for Broken {
             _prefetching: prefetching,
             rest: VecDeque::new(),
             next: None,
+            answered: None,
             turn,
         };
         Ok(Link::new(sender, receiver, link.framing))
@@ -426,9 +464,12 @@ fn is_message_longer_than(packet: &Packet, length: usize) -> bool {
 impl PacketSender for BrokenSender {
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
         let inner = self.inner.as_mut().unwrap();
+        let fence = batch.fence().copied();
         let mut packets = batch.to_vec();
         match self.fault {
-            Check::OrderOfSent if matches!(packets[0], Packet::Open(_)) => packets.swap(3, 4),
+            Check::OrderOfSent if matches!(packets.first(), Some(Packet::Open(_))) => {
+                packets.swap(3, 4);
+            }
             Check::OneExchange => {
                 for packet in packets {
                     inner.send(vec![packet].into()).await?;
@@ -450,9 +491,22 @@ impl PacketSender for BrokenSender {
             Check::CloseFlushes if packets.len() == 100 => {
                 packets.pop();
             }
+            Check::FenceOrder if fence.is_some() && !packets.is_empty() => {
+                let fence = Batch::from(Vec::new()).with_fence(fence.unwrap());
+                inner.send(fence).await?;
+                return inner.send(packets.into()).await;
+            }
             _ => {}
         }
-        inner.send(packets.into()).await
+        let mut batch = Batch::from(packets);
+        if let Some(fence) = fence {
+            batch = batch.with_fence(fence);
+        }
+        inner.send(batch).await
+    }
+
+    fn confirms(&self) -> Confirms {
+        self.inner.as_ref().unwrap().confirms()
     }
 
     async fn close(&mut self) -> Result<(), Error> {
@@ -472,7 +526,7 @@ impl Drop for BrokenSender {
 }
 
 type Received = Result<Vec<Packet>, Error>;
-type Prefetched = Arc<Mutex<VecDeque<Received>>>;
+type Prefetched = Arc<Mutex<VecDeque<(Received, Option<Fence>)>>>;
 
 struct BrokenReceiver {
     fault: Check,
@@ -480,8 +534,16 @@ struct BrokenReceiver {
     prefetched: Option<(Prefetched, mpsc::Receiver<()>)>,
     _prefetching: Option<RemoteHandle<()>>,
     rest: VecDeque<Packet>,
-    next: Option<Received>,
+    next: Option<(Received, Option<Fence>)>,
+    answered: Option<Fence>,
     turn: Arc<AsyncMutex<()>>,
+}
+
+impl BrokenReceiver {
+    async fn inner_recv(&mut self) -> (Received, Option<Fence>) {
+        let received = self.inner.recv().await;
+        (received, self.inner.answered_fence())
+    }
 }
 
 #[async_trait]
@@ -491,7 +553,10 @@ impl PacketReceiver for BrokenReceiver {
             loop {
                 let received = queue.lock().unwrap().pop_front();
                 match received {
-                    Some(received) => return received,
+                    Some((received, answered)) => {
+                        self.answered = answered.or(self.answered);
+                        return received;
+                    }
                     None => rung.next().await,
                 };
             }
@@ -499,31 +564,36 @@ impl PacketReceiver for BrokenReceiver {
         if let Some(packet) = self.rest.pop_front() {
             return Ok(vec![packet]);
         }
-        let received = match self.next.take() {
-            Some(received) => received,
+        let (received, answered) = match self.next.take() {
+            Some(next) => next,
             None if self.fault == Check::BothHalves => {
-                let _turn = self.turn.lock().await;
-                self.inner.recv().await
+                let turn = Arc::clone(&self.turn);
+                let _turn = turn.lock().await;
+                self.inner_recv().await
             }
-            None => self.inner.recv().await,
+            None => self.inner_recv().await,
         };
+        self.answered = answered.or(self.answered);
         let mut packets = received.map_err(|error| match self.fault {
             Check::UncleanEnd => Error::new(ErrorKind::Other, "something"),
             _ => error,
         })?;
         match self.fault {
-            Check::OrderOfReceived if matches!(packets[0], Packet::Open(_)) => packets.swap(3, 4),
+            Check::OrderOfReceived if matches!(packets.first(), Some(Packet::Open(_))) => {
+                packets.swap(3, 4);
+            }
             Check::Bounds => {
                 while self.next.is_none()
-                    && let Some(received) = self.inner.recv().now_or_never()
+                    && let Some((received, answered)) = self.inner_recv().now_or_never()
                 {
+                    self.answered = answered.or(self.answered);
                     match received {
                         Ok(more) => packets.extend(more),
-                        error => self.next = Some(error),
+                        error => self.next = Some((error, None)),
                     }
                 }
             }
-            Check::Ready => {
+            Check::Ready if !packets.is_empty() => {
                 self.rest = packets.split_off(1).into();
             }
             Check::EmptyMessages => packets
@@ -532,14 +602,19 @@ impl PacketReceiver for BrokenReceiver {
                 return Err(Error::new(ErrorKind::Ended, "the end"));
             }
             Check::PacketsBeforeError => {
-                self.next = self.inner.recv().now_or_never();
-                if let Some(Err(error)) = &self.next {
+                self.next = self.inner_recv().now_or_never();
+                if let Some((Err(error), _)) = &self.next {
                     return Err(error.clone());
                 }
             }
             _ => {}
         }
         Ok(packets)
+    }
+
+    fn answered_fence(&mut self) -> Option<Fence> {
+        let answered = self.answered.take();
+        answered.filter(|_| self.fault != Check::FenceAnswer)
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use engineio_client::runtime::mock::Order;
 use engineio_client::transports::mock::{Act, MockServer, MockSession, MockTransports, Step};
 use engineio_client::{
-    Builder, Client, Connected, Error, ErrorKind, Event, Message, MockRuntime, Packet, Reason,
+    Builder, Client, Connected, Error, ErrorKind, Event, Message, MockRuntime, Reason, Receipts,
     Reconnect, Resend, Runtime,
 };
 use futures::StreamExt as _;

@@ -27,6 +27,8 @@ mod chaos;
 #[cfg(target_os = "linux")]
 #[path = "peers/keepalive/mod.rs"]
 mod keepalive;
+#[path = "peers/lasting/mod.rs"]
+mod lasting;
 
 use engineio_client::{AsyncStd, Smol, Tokio};
 #[cfg(feature = "compression")]

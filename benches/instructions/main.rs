@@ -14,7 +14,8 @@ use std::hint::black_box;
 use bytes::Bytes;
 use engineio_client::bench::Engine;
 use engineio_client::codec::{decode_payload, encode_payload};
-use engineio_client::{Builder, Framing, Limits, Message, Packet, transports::Transports};
+use engineio_client::transports::Transports;
+use engineio_client::{Builder, Framing, Limits, Message, Packet, Receipts};
 use futures::executor::LocalPool;
 
 use scripted_server::{Job, ScriptedRuntime, ScriptedServer};
@@ -25,21 +26,28 @@ const LENGTH: usize = 64;
 
 type Scenario = (&'static str, fn(usize));
 
-const SCENARIOS: [Scenario; 10] = [
+const SCENARIOS: [Scenario; 11] = [
     ("websocket-receive", |count| {
-        client("websocket", Job::Receive, count)
+        client("websocket", Job::Receive, None, count)
     }),
     ("websocket-send", |count| {
-        client("websocket", Job::Send, count)
+        client("websocket", Job::Send, None, count)
+    }),
+    ("websocket-send-receipts", |count| {
+        client("websocket", Job::Send, Some(Receipts::new()), count)
     }),
     ("websocket-echo", |count| {
-        client("websocket", Job::Echo, count)
+        client("websocket", Job::Echo, None, count)
     }),
     ("polling-receive", |count| {
-        client("polling", Job::Receive, count)
+        client("polling", Job::Receive, None, count)
     }),
-    ("polling-send", |count| client("polling", Job::Send, count)),
-    ("polling-echo", |count| client("polling", Job::Echo, count)),
+    ("polling-send", |count| {
+        client("polling", Job::Send, None, count)
+    }),
+    ("polling-echo", |count| {
+        client("polling", Job::Echo, None, count)
+    }),
     ("codec-encode", encode),
     ("codec-decode", decode),
     ("engine-receive", engine_receive),
@@ -90,13 +98,16 @@ fn batch() -> Vec<Packet> {
 }
 
 /// The whole client, from its user's calls to the bytes.
-fn client(transport: &'static str, job: Job, count: usize) {
+fn client(transport: &'static str, job: Job, receipts: Option<Receipts>, count: usize) {
     let mut pool = LocalPool::new();
     let server = ScriptedServer::new(job, count, &text(), BATCH);
     let runtime = ScriptedRuntime::new(pool.spawner(), server);
     pool.run_until(async {
         let builder = Builder::new("http://127.0.0.1/", Transports::default(), runtime);
-        let builder = builder.transports([transport]);
+        let mut builder = builder.transports([transport]);
+        if let Some(receipts) = receipts {
+            builder = builder.receipts(receipts);
+        }
         let mut client = builder
             .connect()
             .await
@@ -113,7 +124,10 @@ fn client(transport: &'static str, job: Job, count: usize) {
                 for _ in 0..count {
                     client.send(text.as_str()).await.expect("it is open");
                 }
-                client.flush().await.expect("it is open");
+                match receipts {
+                    Some(_) => client.confirm().await.expect("it answers pings"),
+                    None => client.flush().await.expect("it is open"),
+                }
             }
             Job::Echo => {
                 for _ in 0..count {

@@ -281,6 +281,22 @@ impl Stream {
         }
     }
 
+    /// Answers a ping at the end of what is written. Those of this client stand behind a batch, and have 16
+    /// bytes of data.
+    fn answer_ping(&self, bytes: &[u8]) {
+        let Some([0x89, 0x90, mask @ ..]) = bytes.last_chunk::<22>() else {
+            return;
+        };
+        let (mask, data) = mask.split_at(4);
+        let mut pong = vec![0x8a, 16];
+        pong.extend(
+            data.iter()
+                .zip(mask.iter().cycle())
+                .map(|(byte, mask)| byte ^ mask),
+        );
+        lock(&self.incoming).push(pong.into(), 1);
+    }
+
     fn flushed(&mut self) {
         match &mut self.speaks {
             Speaks::Unknown(head) => {
@@ -333,7 +349,8 @@ impl AsyncWrite for Stream {
         match &mut self.speaks {
             Speaks::Unknown(head) => head.extend_from_slice(bytes),
             Speaks::Http(first @ None) => *first = bytes.first().copied(),
-            Speaks::Http(_) | Speaks::WebSocket => {}
+            Speaks::Http(_) => {}
+            Speaks::WebSocket => self.answer_ping(bytes),
         }
         self.written = true;
         Poll::Ready(Ok(bytes.len()))

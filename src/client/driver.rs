@@ -20,6 +20,7 @@ use super::panic_text::panic_text;
 use super::shared::Shared;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
 use crate::event::{Ended, Reason};
+use crate::fence::Fence;
 use crate::packet::Packet;
 use crate::runtime::Runtime;
 use crate::transport::{OpenRequest, Transport};
@@ -122,7 +123,7 @@ impl Driver {
     pub(super) fn end_now(&mut self, reason: Reason) -> Ended {
         for output in self.engine.end_now(reason.clone()) {
             if let Output::Closed(ended) = output {
-                self.close(ended);
+                self.close(*ended);
             }
         }
         let ended = self.ended.take();
@@ -184,6 +185,10 @@ impl Driver {
         });
         let busy = !outgoing.is_empty();
         if busy {
+            // With receipts a batch that has left keeps its buffer.
+            if let Some(buffer) = self.engine.take_buffer() {
+                self.spare = buffer;
+            }
             self.handle(now, Input::Send(outgoing))?;
         }
         ControlFlow::Continue((busy, closing))
@@ -214,7 +219,7 @@ impl Driver {
                 let (fence, close) = (link.answered_fence(&input), link.closed_by(&input));
                 let link = link.id;
                 if let Some(fence) = fence {
-                    self.handle(now, Input::FenceAnswered { link, fence })?;
+                    self.fence_answered(now, link, fence)?;
                 }
                 if let Some(close) = close {
                     self.handle(now, Input::PeerClose { link, close })?;
@@ -223,6 +228,11 @@ impl Driver {
             }
         }
         Flow::Continue(busy)
+    }
+
+    #[cold]
+    fn fence_answered(&mut self, now: Duration, link: LinkId, fence: Fence) -> Flow {
+        self.handle(now, Input::FenceAnswered { link, fence })
     }
 
     fn look_for_room(&mut self, now: Duration) -> Flow {
@@ -251,7 +261,7 @@ impl Driver {
                     return Flow::Continue(busy);
                 }
                 Output::Closed(ended) => {
-                    self.close(ended);
+                    self.close(*ended);
                     return Flow::Break(());
                 }
                 Output::Open {

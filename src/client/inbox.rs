@@ -238,10 +238,45 @@ impl Inbox {
         if self.events.is_empty() {
             self.events = events;
         } else {
+            if let [event] = &*events
+                && is_of_sessions(event)
+            {
+                self.make_room_for(event);
+            }
             self.events.append(&mut events);
         }
         self.reader.take()
     }
+}
+
+impl Inbox {
+    /// A client that goes on for months and is not read must not keep all news of its sessions.
+    fn make_room_for(&mut self, event: &Event) {
+        if let (Event::Reconnecting(_), Some(Event::Reconnecting(_))) = (event, self.events.last())
+        {
+            self.events.pop();
+        }
+        let unread = self.events.iter().filter(|event| is_of_sessions(event));
+        if unread.count() >= MOST_NEWS
+            && let Some(oldest) = self.events.iter().position(is_of_sessions)
+        {
+            self.events.remove(oldest);
+        }
+    }
+}
+
+/// So many news of sessions are kept unread.
+const MOST_NEWS: usize = 1024;
+
+/// Not what was given up: nobody else has it.
+fn is_of_sessions(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Connected(_)
+            | Event::Disconnected(_)
+            | Event::Reconnecting(_)
+            | Event::NoReceipts { .. }
+    )
 }
 
 fn wake(reader: Option<Waker>) {

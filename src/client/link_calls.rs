@@ -26,6 +26,8 @@ pub(super) struct LinkCalls {
     open: Slot<(), Result<Link, Error>>,
     sender: Half<dyn PacketSender, Sent>,
     receiver: Half<dyn PacketReceiver, Result<Vec<Packet>, Error>>,
+    /// A fence was sent, so that answers may come.
+    has_fences: bool,
 }
 
 impl LinkCalls {
@@ -44,6 +46,7 @@ impl LinkCalls {
             open: Slot::new(driver),
             sender: Slot::new(driver),
             receiver: Slot::new(driver),
+            has_fences: false,
         };
         link.open.start(open);
         link
@@ -59,6 +62,7 @@ impl LinkCalls {
     }
 
     pub(super) fn send(&mut self, batch: Batch) {
+        self.has_fences |= batch.fence().is_some();
         if let Some(mut sender) = self.sender.idle.take() {
             self.sender.start(Box::pin(async move {
                 let sent = sender.send(batch).await;
@@ -174,7 +178,11 @@ impl LinkCalls {
     }
 
     /// The fence that was answered with what this input brings, if one was.
+    #[inline]
     pub(super) fn answered_fence(&mut self, input: &Input) -> Option<Fence> {
+        if !self.has_fences {
+            return None;
+        }
         let received = matches!(input, Input::Received { .. });
         let receiver = self.receiver.idle.as_mut().filter(|_| received)?;
         receiver.answered_fence()

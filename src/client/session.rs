@@ -24,7 +24,8 @@ use crate::packet::Message;
 use crate::runtime::Runtime;
 use crate::transport::Transport;
 
-/// One session with an Engine.IO server.
+/// One session with an Engine.IO server; or, where it [reconnects](crate::Builder::reconnect), one after the
+/// other.
 ///
 /// It is a [`Stream`] of [`Event`]s and a [`Sink`] of [`Message`]s; [`recv`](Client::recv) yields
 /// messages alone. A background task keeps the session alive: it answers pings, upgrades the
@@ -136,9 +137,11 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// Sends a message: returns when the outbox has accepted it. It then leaves in order, or comes
-    /// back in [`Closed::uncertain`] or [`Closed::unsent`].
+    /// back in [`Closed::uncertain`] or [`Closed::unsent`]. What has left may be lost when the session ends
+    /// before the server has read it: [`Closed`] counts it, and with [receipts](crate::Receipts) has it.
     ///
-    /// Waits while the outbox is full, and until the session is open.
+    /// Waits while the outbox is full, and until the session is open. (A client that
+    /// [reconnects](crate::Builder::reconnect) accepts messages without a session.)
     ///
     /// # Errors
     ///
@@ -234,7 +237,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.try_send_all(messages)
     }
 
-    /// Waits until all that was accepted before has left. That says nothing of its arrival.
+    /// Waits until all that was accepted before has left. That says nothing of its arrival:
+    /// [`confirm`](Client::confirm) does. A client that [reconnects](crate::Builder::reconnect) waits until all
+    /// has been handed to a connection once.
     ///
     /// # Errors
     ///

@@ -378,7 +378,8 @@ impl Sessions {
         let mut config = self.settings.config.clone();
         config.session = session;
         config.fence_alone = self.fences_refused.saturating_add(1) >= FENCES_REFUSED;
-        if config.receipts.is_some() {
+        if let Some(receipts) = &mut config.receipts {
+            receipts.cautious = self.shared.state().outbox.is_cautious();
             self.shared.outbox(Outbox::begin_receipts);
         }
         let remember = self.settings.remember_upgrade.then(|| origin(&request));

@@ -110,7 +110,9 @@ fn task(
         config.packets_per_post = config.packets_per_post.min(PACKETS_PER_POST);
     }
     if let Some(reconnect) = reconnect {
-        shared.outbox(|outbox| outbox.outlive_sessions(reconnect.resend));
+        shared.outbox(|outbox| {
+            outbox.outlive_sessions(reconnect.resend, reconnect.greeting.is_some())
+        });
         let span = span.clone();
         let sessions = Sessions::new(shared, runtime, transport, settings, reconnect, span);
         return Box::pin(sessions);

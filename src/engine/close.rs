@@ -15,8 +15,6 @@ pub(super) struct Closing {
     started: Duration,
     progress: Duration,
     said_goodbye: bool,
-    /// The fence that goes along with the goodbye was sent, or there is none.
-    fenced: bool,
     /// The goodbye waits no longer for what is not confirmed.
     waited: bool,
 }
@@ -27,7 +25,6 @@ impl Closing {
             started: now,
             progress: now,
             said_goodbye: false,
-            fenced: false,
             waited: false,
         }
     }
@@ -113,7 +110,10 @@ impl Engine {
         }
     }
 
-    pub(super) fn pump_goodbye(&mut self, now: Duration) {
+    pub(super) fn pump_goodbye(&mut self) {
+        if !matches!(self.phase, Phase::Closing(_)) {
+            return;
+        }
         let waits = self.settle_deadline().is_some();
         let Phase::Closing(closing) = &mut self.phase else {
             return;
@@ -125,15 +125,7 @@ impl Engine {
         {
             return;
         }
-        if !std::mem::replace(&mut closing.fenced, true) {
-            self.send_fence(now, true);
-            if self.current.sending.is_some() {
-                return;
-            }
-        }
-        if let Phase::Closing(closing) = &mut self.phase {
-            closing.said_goodbye = true;
-        }
+        closing.said_goodbye = true;
         self.outputs.push_back(Output::Close {
             link: self.current.id,
         });

@@ -38,7 +38,7 @@ pub(crate) struct Config {
     pub(crate) handshake_size: usize,
     /// Whether it is to be found out which messages have arrived, and how.
     pub(crate) receipts: Option<ReceiptsConfig>,
-    /// Without receipts: whether fences ride along with the answers to pings and with the goodbye.
+    /// Without receipts: whether fences ride along with the answers to pings.
     pub(crate) fences: bool,
     /// With receipts: no message is handed over before the first fence of a link is answered. If the session
     /// ends all the same it is not a message that ends it.
@@ -54,6 +54,9 @@ pub(crate) struct ReceiptsConfig {
     pub(crate) window: Amount,
     /// The session is not to live by a link that can't confirm.
     pub(crate) required: bool,
+    /// The window begins small and doubles with each confirmation, so that it shows which message ends the
+    /// sessions.
+    pub(crate) cautious: bool,
 }
 
 impl From<Receipts> for ReceiptsConfig {
@@ -61,6 +64,7 @@ impl From<Receipts> for ReceiptsConfig {
         Self {
             window: receipts.window.into(),
             required: receipts.required,
+            cautious: false,
         }
     }
 }
@@ -183,7 +187,7 @@ pub(crate) enum Output {
     /// to, if it could not. Comes once, unless the session ends before.
     UpgradeIsOver(Option<Error>),
     /// The session has ended. The last output.
-    Closed(Ended),
+    Closed(Box<Ended>),
     /// Nothing more to do before this time, or the next input.
     Wait(Option<Duration>),
 }

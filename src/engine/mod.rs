@@ -7,6 +7,7 @@
 mod close;
 mod confirming;
 mod delivery;
+mod end;
 mod heartbeat;
 mod interface;
 mod opening;
@@ -37,7 +38,6 @@ use close::{Closing, Draining};
 use delivery::Delivery;
 use heartbeat::Heartbeat;
 use opening::only_of_the_handshake;
-use outgoing::messages;
 use poll_spacing::PollSpacing;
 use receipts::Receipts;
 use send_queue::SendQueue;
@@ -45,7 +45,7 @@ use upgrade::Probe;
 
 use crate::batch::Batch;
 use crate::error::Error;
-use crate::event::{Ended, PeerClose, Reason};
+use crate::event::{PeerClose, Reason};
 use crate::limits::Limit;
 use crate::packet::{Handshake, Message, Packet};
 use crate::transport::{Confirms, Framing};
@@ -185,6 +185,11 @@ impl Engine {
         matches!(self.phase, Phase::Open | Phase::Closing(_)) && self.send_queue.is_empty()
     }
 
+    /// A buffer for messages that has served before, if there is one.
+    pub(crate) fn take_buffer(&mut self) -> Option<Vec<Packet>> {
+        self.receipts.take_buffer()
+    }
+
     pub(crate) fn handle(&mut self, now: Duration, input: Input) {
         if matches!(self.phase, Phase::Closed) {
             return;
@@ -249,7 +254,7 @@ impl Engine {
         self.pump_send(now);
         self.pump_upgrade(now);
         self.pump_receive(now);
-        self.pump_goodbye(now);
+        self.pump_goodbye();
     }
 
     /// The earliest time at which something is due.
@@ -263,7 +268,11 @@ impl Engine {
                 deadline,
                 closing: Some(closing),
             } => Some((*deadline).min(self.close_deadline(closing))),
-            Phase::Closing(closing) => Some(self.close_deadline(closing)),
+            Phase::Closing(closing) => {
+                let settled = self.settle_deadline();
+                let close = self.close_deadline(closing);
+                Some(settled.map_or(close, |settled| settled.min(close)))
+            }
             Phase::Open => None,
             // Nothing else counts.
             Phase::Draining(draining) => return draining.deadline(),
@@ -271,11 +280,14 @@ impl Engine {
         };
         let probe = self.probe.as_ref().map(Probe::deadline);
         let sending = self.send_deadline();
-        let poll = self.poll_due();
-        let settled = self.receipts.deadline();
-        let goodbye = self.settle_deadline();
-        let heartbeat = self.heartbeat.deadline();
-        [phase, heartbeat, probe, sending, poll, settled, goodbye]
+        let poll = match self.current.framing {
+            Some(Framing::Payloads) => {
+                let settled = self.receipts.deadline();
+                self.poll_due().into_iter().chain(settled).min()
+            }
+            _ => None,
+        };
+        [phase, self.heartbeat.deadline(), probe, sending, poll]
             .into_iter()
             .flatten()
             .min()
@@ -362,10 +374,9 @@ impl Engine {
             return;
         }
         self.current.receiving = false;
-        if packets.is_empty() && self.current.answered_fence {
-            return self.current.answered_fence = false;
+        if std::mem::take(&mut self.current.answered_fence) && packets.is_empty() {
+            return;
         }
-        self.current.answered_fence = false;
         match self.phase {
             Phase::Opening { .. } => self.opening_received(now, packets),
             Phase::Open | Phase::Closing(_) => self.session_received(now, packets),
@@ -399,9 +410,11 @@ impl Engine {
             return;
         }
         if let Some(sending) = self.current.sending.take() {
-            let covers = self.send_queue.handed_whole();
-            self.receipts
-                .left(now, sending.begun, &sending.batch, covers);
+            if self.receipts.are_on() {
+                let covers = self.send_queue.handed_whole();
+                self.receipts
+                    .left(now, sending.begun, &sending.batch, covers);
+            }
             self.outputs.push_back(Output::Left(sending.batch));
         }
         if let Phase::Closing(closing) = &mut self.phase {
@@ -439,62 +452,6 @@ impl Engine {
             }
             (Phase::Draining(_), _) => self.drained(link),
             (Phase::Closed, _) => {}
-        }
-    }
-
-    /// Ends the session. If it is this side that ends it, the server has heard of it as far as it can be
-    /// told.
-    fn end(&mut self, reason: Reason) {
-        self.end_with(reason, true);
-    }
-
-    /// Drops the links, and tells what became of every message.
-    fn end_with(&mut self, reason: Reason, answered: bool) {
-        self.abandon_probe();
-        if let Some(link) = self.abandoned.take() {
-            self.outputs.push_back(Output::Drop { link });
-        }
-        self.outputs.push_back(Output::Drop {
-            link: self.current.id,
-        });
-        let answered = answered && matches!(reason, Reason::Client);
-        let ended = self.account(reason, answered);
-        self.outputs.push_back(Output::Closed(ended));
-    }
-
-    /// Ends the session here and now, whatever it was about to do. Gives what it had still to say, the
-    /// end last.
-    pub(crate) fn end_now(&mut self, reason: Reason) -> VecDeque<Output> {
-        if !matches!(self.phase, Phase::Closed) {
-            self.end(reason);
-        }
-        std::mem::take(&mut self.outputs)
-    }
-
-    /// What has become of every message.
-    fn account(&mut self, reason: Reason, answered: bool) -> Ended {
-        self.phase = Phase::Closed;
-        let mut uncertain = std::mem::take(&mut self.uncertain);
-        if let Some(sending) = self.current.sending.take() {
-            uncertain.extend(messages(sending.batch.into_packets()));
-        }
-        let confirmed = self.receipts.confirmed();
-        let under_way = u64::try_from(uncertain.len()).unwrap_or(u64::MAX);
-        let left = self.send_queue.handed().saturating_sub(under_way);
-        let index = |place: u64| usize::try_from(place.saturating_sub(confirmed)).unwrap_or(0);
-        let groups = self.send_queue.groups();
-        Ended {
-            groups: groups
-                .map(|group| index(group.start)..index(group.end))
-                .collect(),
-            fences_unanswered: self.receipts.fences_are_unanswered(),
-            answered,
-            reason,
-            confirmed,
-            unconfirmed_count: left.saturating_sub(confirmed),
-            unconfirmed: self.receipts.take_kept(),
-            uncertain,
-            unsent: messages(self.send_queue.take()).collect(),
         }
     }
 }

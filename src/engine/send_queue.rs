@@ -22,6 +22,14 @@ pub(super) struct Room {
     pub(super) is_whole: bool,
 }
 
+/// The packets of the next exchange.
+#[derive(Debug)]
+pub(super) struct NextBatch {
+    pub(super) packets: Vec<Packet>,
+    /// How much of the user's they hold, where there was a [`Room`] for them.
+    pub(super) amount: Amount,
+}
+
 #[derive(Debug)]
 pub(super) struct SendQueue {
     queue: VecDeque<Packet>,
@@ -84,6 +92,12 @@ impl SendQueue {
         self.queue.is_empty()
     }
 
+    /// Whether there is nothing to send, not even a pong.
+    #[inline]
+    pub(super) fn has_nothing(&self) -> bool {
+        self.queue.is_empty() && self.pong.is_none()
+    }
+
     /// All messages, which will not be sent.
     pub(super) fn take(&mut self) -> VecDeque<Packet> {
         std::mem::take(&mut self.queue)
@@ -126,7 +140,7 @@ impl SendQueue {
     }
 
     /// The packets of the next exchange: the pong first, then as many messages as fit.
-    pub(super) fn next_batch(&mut self, room: Option<Room>) -> Option<Vec<Packet>> {
+    pub(super) fn next_batch(&mut self, room: Option<Room>) -> Option<NextBatch> {
         let pong = self.pong.take();
         let pongs = usize::from(pong.is_some());
         if let Some(data) = pong {
@@ -137,22 +151,29 @@ impl SendQueue {
             Framing::Frames => self.count_frames(),
         };
         let mut messages = length.saturating_sub(pongs);
+        let mut amount = Amount::default();
         if let Some(room) = room {
-            messages = self.count_within(room, messages, pongs);
+            (messages, amount) = self.count_within(room, messages, pongs);
         }
         if messages == 0 && pongs == 0 {
             return None;
         }
         if !self.groups.is_empty() {
-            messages = self.keep_together(messages);
+            let whole = self.keep_together(messages);
+            if whole < messages && room.is_some() {
+                let behind = self.queue.iter().skip(pongs).take(whole);
+                amount = behind.map(size).fold(Amount::default(), Amount::plus);
+            }
+            messages = whole;
         }
         self.first = self.first.saturating_add(count(messages));
         let length = messages.saturating_add(pongs);
-        if length == self.queue.len() {
-            Some(std::mem::take(&mut self.queue).into())
+        let packets = if length == self.queue.len() {
+            std::mem::take(&mut self.queue).into()
         } else {
-            Some(self.queue.drain(..length).collect())
-        }
+            self.queue.drain(..length).collect()
+        };
+        Some(NextBatch { packets, amount })
     }
 
     /// Of so many messages that would make the next batch, those before a group that would be cut. A
@@ -170,9 +191,21 @@ impl SendQueue {
     /// Of so many messages behind the pong, those for which there is room. A group that has begun goes on,
     /// since nothing of it is confirmed before all of it is; one that has not begins where there is room
     /// for all of it.
-    fn count_within(&self, room: Room, messages: usize, pongs: usize) -> usize {
+    fn count_within(&self, room: Room, messages: usize, pongs: usize) -> (usize, Amount) {
         let mut used = Amount::default();
         let mut taken = 0_usize;
+        if self.groups.is_empty() {
+            for packet in self.queue.iter().skip(pongs).take(messages) {
+                let with_it = used.plus(size(packet));
+                let alone = taken == 0 && room.is_whole;
+                if !(alone || with_it.fits_in(room.left)) {
+                    break;
+                }
+                used = with_it;
+                taken = taken.saturating_add(1);
+            }
+            return (taken, used);
+        }
         while taken < messages {
             let place = self.first.saturating_add(count(taken));
             let group = self
@@ -183,16 +216,22 @@ impl SendQueue {
             });
             let has_begun = group.is_some_and(|group| group.start < place);
             let at = taken.saturating_add(pongs);
-            for packet in self.queue.iter().skip(at).take(rest) {
-                used = used.plus(size(packet));
+            let mut with_it = used;
+            let mut part = used;
+            for (index, packet) in self.queue.iter().skip(at).take(rest).enumerate() {
+                with_it = with_it.plus(size(packet));
+                if taken.saturating_add(index) < messages {
+                    part = with_it;
+                }
             }
             let alone = taken == 0 && room.is_whole;
-            if !(has_begun || alone || used.fits_in(room.left)) {
+            if !(has_begun || alone || with_it.fits_in(room.left)) {
                 break;
             }
+            used = part;
             taken = taken.saturating_add(rest);
         }
-        taken.min(messages)
+        (taken.min(messages), used)
     }
 
     /// How many packets fit in one payload, by exact size, and at least one: a message that can't

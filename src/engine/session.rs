@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::send_queue::NextBatch;
 use super::{Engine, Output, Phase, Reason, Sending};
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind};
@@ -16,9 +17,11 @@ const MAX_PING: usize = 125;
 impl Engine {
     pub(super) fn session_received(&mut self, now: Duration, packets: Vec<Packet>) {
         self.heartbeat.life(now);
-        let confirmed = self.receipts.poll_ended(&packets);
-        self.confirmed(confirmed);
-        if self.receipts.fences_are_ignored(now, self.ping_timeout()) {
+        if self.receipts.look_at_polls() {
+            let confirmed = self.receipts.poll_ended(&packets);
+            self.confirmed(confirmed);
+        }
+        if self.receipts.are_on() && self.receipts.fences_are_ignored(now, self.ping_timeout()) {
             let error = Error::new(
                 ErrorKind::Unsupported,
                 "the server does not answer websocket pings, so nothing can be confirmed",
@@ -87,7 +90,9 @@ impl Engine {
         }
         if self.may_receive() && self.poll_spacing.is_due(now) {
             self.current.receiving = true;
-            self.receipts.poll_begins(now);
+            if self.receipts.look_at_polls() {
+                self.receipts.poll_begins(now);
+            }
             self.heartbeat.resume(now);
             self.outputs.push_back(Output::Receive {
                 link: self.current.id,
@@ -120,6 +125,9 @@ impl Engine {
     }
 
     pub(super) fn pump_send(&mut self, now: Duration) {
+        if self.send_queue.has_nothing() && !self.receipts.are_on() {
+            return;
+        }
         let said_goodbye = matches!(&self.phase, Phase::Closing(closing) if closing.said_goodbye());
         // A session that has expired (the machine was suspended) ends with the time-out that is
         // due; what is sent on it now would be lost.
@@ -132,9 +140,9 @@ impl Engine {
         }
         let batch = self.send_queue.next_batch(self.receipts.room());
         let handed = self.send_queue.handed();
-        if let Some(packets) = batch {
+        if let Some(NextBatch { packets, amount }) = batch {
             if self.receipts.are_on() {
-                self.receipts.hand_over(&packets);
+                self.receipts.hand_over(amount);
             } else {
                 self.send_queue.forget_groups(handed);
             }
@@ -142,16 +150,20 @@ impl Engine {
             self.poll_spacing.end_pause();
             let rides = matches!(packets.first(), Some(Packet::Pong(_)));
             let batch = Batch::from(packets);
-            self.send_with_fence(now, batch, rides);
+            if rides || self.receipts.are_on() {
+                self.send_with_fence(now, batch, rides);
+            } else {
+                self.send_on_current(now, batch);
+            }
         } else if self.receipts.are_on() {
-            self.send_fence(now, false);
+            self.send_fence(now);
         }
     }
 
     /// Sends a fence alone, if one is due. No message waits, or none that the window lets pass.
-    pub(super) fn send_fence(&mut self, now: Duration, rides: bool) {
+    pub(super) fn send_fence(&mut self, now: Duration) {
         let covers = self.send_queue.handed_whole();
-        if let Some(fence) = self.receipts.fence(covers, true, rides) {
+        if let Some(fence) = self.receipts.fence(covers, true, false) {
             self.send_on_current(now, Batch::from(Vec::new()).with_fence(fence));
         }
     }

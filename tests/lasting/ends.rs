@@ -1,5 +1,7 @@
 //! When another session follows, and when none does.
 
+use engineio_client::Packet;
+
 use super::*;
 
 #[test]
@@ -72,6 +74,22 @@ fn a_server_that_is_down_is_asked_again_after_growing_delays() {
         server.at(Step::Handshake, Act::Properly);
         assert_eq!(next(&mut client).await, "connected 2");
         assert_eq!(runtime.now() - start, seconds(1 + 2 + 4 + 5 + 5));
+        client.disconnect().await;
+    });
+}
+
+#[test]
+fn a_session_that_ends_in_the_moment_in_which_it_opens_is_followed_by_another() {
+    under_both_orders(async |runtime| {
+        let (builder, server) = server(&runtime);
+        let open = r#"{"sid":"brief","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+        let packets = vec![Packet::Open(open.into()), Packet::Close];
+        server.once(Step::Handshake, Act::Send(packets));
+        let mut client = builder.reconnect(exact()).start().unwrap();
+        assert_eq!(next(&mut client).await, "connected 1");
+        assert!(next(&mut client).await.starts_with("disconnected 1"));
+        assert_eq!(next(&mut client).await, "reconnecting 1 in 1s");
+        assert_eq!(next(&mut client).await, "connected 2");
         client.disconnect().await;
     });
 }
@@ -165,4 +183,68 @@ fn reconnect_now_skips_the_delay() {
         server.session().await;
         client.disconnect().await;
     });
+}
+
+#[test]
+fn news_that_nobody_reads_do_not_grow_without_a_limit() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let mut client = builder.reconnect(exact()).connect().await.unwrap();
+        for _ in 0..600 {
+            runtime.sleep(seconds(10)).await;
+            server.session().await.cut();
+        }
+        server.at(Step::Handshake, Act::Cut);
+        runtime.sleep(seconds(10_000)).await;
+        client.close();
+        let mut kept = Vec::new();
+        while let Some(event) = client.next().await {
+            kept.push(format!("{event:?}"));
+        }
+        // And the end.
+        assert_eq!(kept.len(), 1024 + 1);
+        assert!(kept[1023].starts_with("Reconnecting"), "{}", kept[1023]);
+        assert!(
+            !kept[1022].starts_with("Reconnecting"),
+            "the newest of a row"
+        );
+    });
+}
+
+#[test]
+fn a_thousand_clients_of_a_server_that_restarts_come_back_spread() {
+    // The delays alone, of a hundred seeds: `lib client::supervisor::tests::backoff`.
+    for seed in 0..3 {
+        let runtime = MockRuntime::seeded(seed);
+        runtime.block_on(async {
+            let (builder, mut server) = server(&runtime);
+            let builder = builder.reconnect(Reconnect::new());
+            let mut clients = Vec::new();
+            let mut sessions = Vec::new();
+            for _ in 0..1000 {
+                clients.push(builder.try_clone().unwrap().connect().await.unwrap());
+                sessions.push(server.session().await);
+            }
+            runtime.sleep(seconds(60)).await;
+            let restart = runtime.now();
+            for session in sessions {
+                session.cut();
+            }
+            let mut times = Vec::new();
+            let mut again = Vec::new();
+            for _ in 0..1000 {
+                again.push(server.session().await);
+                times.push(runtime.now() - restart);
+            }
+            assert!(times[999] < seconds(15), "{:?}", times[999]);
+            for (at, time) in times.iter().enumerate() {
+                let within = times[at..]
+                    .iter()
+                    .take_while(|later| **later - *time < ms(50));
+                assert!(within.count() <= 100, "seed {seed}: too many at {time:?}");
+            }
+            drop(clients);
+            runtime.sleep(seconds(60)).await;
+        });
+    }
 }

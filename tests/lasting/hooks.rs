@@ -23,7 +23,9 @@ fn the_greeting_leaves_before_anything_left_over() {
         client.send("b").await.unwrap();
         let mut second = server.session().await;
         assert_eq!(received(&mut second, 3).await, ["log-in 2", "join", "b"]);
-        assert!(client.disconnect().await.is_clean());
+        let closed = client.disconnect().await;
+        assert!(closed.uncertain().is_empty() && closed.unsent().is_empty());
+        assert_eq!(closed.unconfirmed_count(), 2, "of a and b nobody knows");
     });
 }
 

@@ -1,5 +1,12 @@
 //! What becomes of messages between sessions.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Context;
+
+use engineio_client::Handle;
+use futures::task::{ArcWake, waker};
+
 use super::*;
 
 #[test]
@@ -18,7 +25,11 @@ fn what_is_sent_while_there_is_no_session_goes_by_the_next() {
         let mut second = server.session().await;
         assert_eq!(received(&mut second, 3).await, ["between", "a", "b"]);
         client.flush().await.unwrap();
-        assert!(client.disconnect().await.is_clean());
+        let closed = client.disconnect().await;
+        // Without receipts nobody knows that the first one arrived.
+        assert!(!closed.is_clean());
+        assert!(closed.uncertain().is_empty() && closed.unsent().is_empty());
+        assert_eq!((closed.confirmed(), closed.unconfirmed_count()), (0, 4));
     });
 }
 
@@ -126,5 +137,281 @@ fn a_full_outbox_holds_the_producer_back_and_loses_nothing() {
         assert_eq!(received(&mut second, 100).await, expected);
         producer.await.unwrap();
         client.disconnect().await;
+    });
+}
+
+/// Closes the client at once when it is woken, whatever the task that wakes it is about to do.
+struct Closing(Handle);
+
+impl ArcWake for Closing {
+    fn wake_by_ref(closing: &Arc<Self>) {
+        closing.0.close();
+    }
+}
+
+/// On several threads a program can hear of a session, send and close while the task of the client is
+/// still busy opening the session.
+#[test]
+fn a_close_at_the_moment_of_opening_still_sends_what_was_accepted() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let mut client = builder.reconnect(exact()).start().unwrap();
+        let handle = client.handle();
+        handle.send("a").await.unwrap();
+        let waker = waker(Arc::new(Closing(handle.clone())));
+        {
+            let mut connected = pin!(client.next());
+            let first = connected.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(first.is_pending());
+        }
+        let mut session = server.session().await;
+        assert_eq!(received(&mut session, 1).await, ["a"]);
+        let closed = handle.wait().await;
+        assert!(closed.is_clean(), "{closed:?}");
+    });
+}
+
+/// With receipts, and everything that is not confirmed sent again.
+fn at_least_once() -> Reconnect {
+    exact().resend(Resend::Unconfirmed)
+}
+
+#[test]
+fn at_least_once_what_is_not_confirmed_goes_first_in_the_next_session() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let mut client = builder.reconnect(at_least_once()).connect().await.unwrap();
+        let mut first = server.session().await;
+        client.send("a").await.unwrap();
+        client.confirm().await.unwrap();
+        server.at(Step::Fence, Act::Never);
+        for message in ["b", "c"] {
+            client.send(message).await.unwrap();
+        }
+        client.flush().await.unwrap();
+        assert_eq!(received(&mut first, 3).await, ["a", "b", "c"]);
+        first.cut();
+        next(&mut client).await;
+        assert_eq!(
+            next(&mut client).await,
+            "disconnected 1: the transport failed: the mock server ended the connection, \
+             confirmed 1 unconfirmed 2 uncertain 0 unsent 0 lost [] of 0"
+        );
+        client.send("d").await.unwrap();
+        server.at(Step::Fence, Act::Properly);
+        let mut second = server.session().await;
+        assert_eq!(received(&mut second, 3).await, ["b", "c", "d"]);
+        client.confirm().await.unwrap();
+        let closed = client.disconnect().await;
+        assert!(closed.is_clean());
+        assert_eq!((closed.confirmed(), closed.unconfirmed_count()), (4, 0));
+    });
+}
+
+#[test]
+fn at_most_once_what_is_not_confirmed_is_told_and_not_sent_again() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        let builder = builder.reconnect(exact()).receipts(Receipts::new());
+        let mut client = builder.connect().await.unwrap();
+        let mut first = server.session().await;
+        server.at(Step::Fence, Act::Never);
+        client.send("a").await.unwrap();
+        assert_eq!(received(&mut first, 1).await, ["a"]);
+        first.cut();
+        next(&mut client).await;
+        let confirm = client.confirm().await.unwrap_err();
+        assert_eq!(confirm.kind(), ErrorKind::Unconfirmed);
+        assert!(
+            confirm
+                .to_string()
+                .starts_with("1 message may not have arrived"),
+            "{confirm}"
+        );
+        assert_eq!(
+            next(&mut client).await,
+            "disconnected 1: the transport failed: the mock server ended the connection, \
+             confirmed 0 unconfirmed 1 uncertain 0 unsent 0 lost [\"a\"] of 1"
+        );
+        server.at(Step::Fence, Act::Properly);
+        client.send("b").await.unwrap();
+        let mut second = server.session().await;
+        assert_eq!(received(&mut second, 1).await, ["b"]);
+        client.confirm().await.expect("that loss was told");
+        let closed = client.disconnect().await;
+        assert_eq!((closed.confirmed(), closed.unconfirmed_count()), (1, 1));
+    });
+}
+
+/// The client is started, and its first message ends so many sessions.
+async fn poisoned(
+    runtime: &MockRuntime,
+    sessions: usize,
+    first_fence: Act,
+) -> (MockClient, MockServer) {
+    let (builder, mut server) = server(runtime);
+    server.at(Step::Fence, Act::Never);
+    server.once(Step::Fence, first_fence.clone());
+    let client = builder.reconnect(at_least_once()).start().unwrap();
+    client.send("poison").await.unwrap();
+    client.send("good").await.unwrap();
+    for _ in 0..sessions {
+        let mut session = server.session().await;
+        assert_eq!(received(&mut session, 1).await, ["poison"]);
+        server.once(Step::Fence, first_fence.clone());
+        session.cut();
+    }
+    (client, server)
+}
+
+#[test]
+fn what_ends_three_sessions_in_a_row_is_given_up() {
+    under_both_orders(async |runtime| {
+        let (mut client, mut server) = poisoned(&runtime, 3, Act::Properly).await;
+        server.at(Step::Fence, Act::Properly);
+        let mut fourth = server.session().await;
+        assert_eq!(received(&mut fourth, 1).await, ["good"]);
+        let told = loop {
+            let told = next(&mut client).await;
+            if told.starts_with("given up") {
+                break told;
+            }
+        };
+        assert!(
+            told.starts_with("given up [\"poison\"]: it was among the first"),
+            "{told}"
+        );
+        let error = client.confirm().await.unwrap_err();
+        assert!(
+            error.to_string().starts_with("1 message may not"),
+            "{error}"
+        );
+        client.disconnect().await;
+    });
+}
+
+#[test]
+fn a_server_that_ends_each_session_at_a_ping_has_no_receipts() {
+    under_both_orders(async |runtime| {
+        let (builder, mut server) = server(&runtime);
+        server.at(Step::Fence, Act::Close);
+        let builder = builder.receipts(Receipts::new());
+        let client = builder.reconnect(exact()).start().unwrap();
+        for _ in 0..3 {
+            server.session().await;
+        }
+        let mut fourth = server.session().await;
+        client.send("a").await.unwrap();
+        assert_eq!(received(&mut fourth, 1).await, ["a"]);
+        runtime.sleep(seconds(10)).await;
+        assert_eq!(client.sid(), Some(fourth.sid()));
+        let error = client.confirm().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        client.disconnect().await;
+    });
+}
+
+#[test]
+fn a_group_goes_again_as_a_whole_or_not_at_all() {
+    under_both_orders(async |runtime| {
+        for resend in [Resend::Unsent, Resend::Unconfirmed] {
+            let (transport, mut server) = MockServer::new(runtime.clone());
+            let builder = Builder::new("http://chat.test", transport, runtime.clone());
+            let builder = builder.transports(["polling"]);
+            let reconnect = exact().resend(resend);
+            let client = builder.reconnect(reconnect).connect().await.unwrap();
+            let first = server.session().await;
+            // The second of its POSTs fails.
+            server.once(Step::Post, Act::Properly);
+            server.at(Step::Post, Act::Cut);
+            let group: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+            client.send_all(group.clone()).await.unwrap();
+            runtime.sleep(ms(500)).await;
+            client.send("behind").await.unwrap();
+            server.at(Step::Post, Act::Properly);
+            drop(first);
+            let mut second = server.session().await;
+            let expected = match resend {
+                Resend::Unconfirmed => [group, vec!["behind".to_owned()]].concat(),
+                _ => vec!["behind".to_owned()],
+            };
+            assert_eq!(received(&mut second, expected.len()).await, expected);
+            client.disconnect().await;
+        }
+    });
+}
+
+#[test]
+fn by_polling_a_server_that_never_speaks_confirms_a_window_a_second() {
+    under_both_orders(async |runtime| {
+        const MESSAGES: usize = 40_000;
+        let (transport, mut server) = MockServer::new(runtime.clone());
+        let builder = Builder::new("http://chat.test", transport, runtime.clone());
+        let builder = builder.transports(["polling"]).receipts(Receipts::new());
+        let client = builder.connect().await.unwrap();
+        let mut session = server.session().await;
+        let handle = client.handle();
+        let sender = client.spawn(async move {
+            let text = "x".repeat(64);
+            for _ in 0..MESSAGES {
+                handle.send(text.as_str()).await.unwrap();
+            }
+            handle.confirm().await.unwrap();
+        });
+        for _ in 0..MESSAGES {
+            session.recv().await.unwrap();
+        }
+        sender.await.unwrap();
+        // Three windows of 16,384.
+        assert_eq!(runtime.now(), seconds(3));
+        client.disconnect().await;
+    });
+}
+
+#[test]
+fn of_many_messages_the_one_that_ends_the_sessions_is_given_up_and_soon() {
+    under_both_orders(async |runtime| {
+        for transport in ["websocket", "polling"] {
+            let (transports, mut server) = MockServer::new(runtime.clone());
+            let builder = Builder::new("http://chat.test", transports, runtime.clone());
+            let builder = builder.transports([transport]);
+            let mut client = builder.reconnect(at_least_once()).start().unwrap();
+            // What the server has read when it dies, it has not confirmed.
+            server.at(Step::Fence, Act::After(ms(100)));
+            for number in 0..100 {
+                client.send(number.to_string()).await.unwrap();
+            }
+            let mut sessions = 0;
+            let mut arrived = std::collections::BTreeSet::new();
+            while arrived.len() < 99 {
+                let mut session = server.session().await;
+                sessions += 1;
+                while let Some(message) = session.recv().await {
+                    if message == "50".into() {
+                        session.cut();
+                        break;
+                    }
+                    arrived.insert(message.as_text().unwrap().to_owned());
+                    if arrived.len() == 99 {
+                        break;
+                    }
+                }
+            }
+            // By polling 16 messages stand in a POST, of which each may be the one.
+            let most = if transport == "websocket" { 15 } else { 60 };
+            assert!(sessions <= most, "{transport}: {sessions} sessions");
+            client.confirm().await.unwrap_err();
+            client.close();
+            let mut given_up = Vec::new();
+            while let Some(event) = client.next().await {
+                if let Event::GivenUp(lost) = event {
+                    given_up.extend(texts(&lost.messages).into_iter().map(str::to_owned));
+                }
+            }
+            if transport == "websocket" {
+                assert_eq!(given_up, ["50"]);
+            }
+            assert!(given_up.contains(&"50".to_owned()), "{given_up:?}");
+        }
     });
 }

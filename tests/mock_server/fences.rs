@@ -140,6 +140,16 @@ fn a_test_withholds_an_answer_or_does_something_else() {
             assert_eq!(error.kind(), kind);
             assert_eq!(link.receiver.answered_fence(), None);
         }
+
+        // Behind an answer.
+        let (mut link, server, _session) = opened(&runtime).await;
+        server.once(Step::Fence, Act::Properly);
+        server.once(Step::Fence, Act::Fail(refusal()));
+        send(&mut link, Vec::new(), 1).await.unwrap();
+        send(&mut link, Vec::new(), 2).await.unwrap();
+        assert_eq!(recv(&mut link).await, (Vec::new(), Some(fence(1))));
+        let error = link.receiver.recv().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Status);
     });
 }
 
@@ -167,7 +177,6 @@ fn a_fence_alone_is_no_post_and_one_with_packets_comes_with_them() {
 fn a_probe_answers_fences_and_a_link_of_polling_has_none() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
-        server.at(Step::Fence, Act::Never);
         let mut polling = link(&runtime, &transports, "polling", None).await.unwrap();
         assert_eq!(polling.sender.confirms(), Confirms::ByPoll);
         open_of(&polling.receiver.recv().await.unwrap());
@@ -175,6 +184,7 @@ fn a_probe_answers_fences_and_a_link_of_polling_has_none() {
         send(&mut polling, vec![text("a")], 1).await.unwrap();
         session.send("x");
         assert_eq!(recv(&mut polling).await, (vec![text("x")], None));
+        server.at(Step::Fence, Act::Never);
         let sid = Some(session.sid());
         let probe = link(&runtime, &transports, "websocket", sid.as_deref()).await;
         let mut probe = probe.unwrap();

@@ -40,8 +40,19 @@ struct Shared {
 }
 
 impl Oxide {
-    fn with(config: EngineIoConfig) -> Self {
-        let listener = StdListener::bind("127.0.0.1:0").expect("a port is free");
+    /// One that serves what comes to this listener.
+    pub(crate) fn on(listener: StdListener, setup: Setup) -> Self {
+        // It drops what the handler sends beyond its buffer.
+        let config = EngineIoConfig::builder().max_buffer_size(10_000);
+        let config = match setup {
+            Setup::Default => config,
+            Setup::LargeMessages => config.max_payload(LARGE.parse().expect("it is a number")),
+            Setup::WithoutPolling => config.transports([TransportType::Websocket]),
+            Setup::QuickHeartbeat => config
+                .ping_interval(Duration::from_millis(300))
+                .ping_timeout(Duration::from_millis(1200)),
+        };
+        let config = config.build();
         listener.set_nonblocking(true).expect("sockets can do it");
         let port = listener.local_addr().expect("it is bound").port();
         let shared = Arc::new(Shared::default());
@@ -72,17 +83,8 @@ impl Server for Oxide {
     const NOT_SERVED: &str = "Bad request (code 3)";
 
     fn start(setup: Setup) -> Self {
-        // It drops what the handler sends beyond its buffer.
-        let config = EngineIoConfig::builder().max_buffer_size(10_000);
-        let config = match setup {
-            Setup::Default => config,
-            Setup::LargeMessages => config.max_payload(LARGE.parse().expect("it is a number")),
-            Setup::WithoutPolling => config.transports([TransportType::Websocket]),
-            Setup::QuickHeartbeat => config
-                .ping_interval(Duration::from_millis(300))
-                .ping_timeout(Duration::from_millis(1200)),
-        };
-        Self::with(config.build())
+        let listener = StdListener::bind("127.0.0.1:0").expect("a port is free");
+        Self::on(listener, setup)
     }
 
     fn url(&self) -> String {

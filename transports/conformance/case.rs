@@ -41,8 +41,19 @@ impl<T: Transport, P: Peer> Case<T, P> {
 
     /// The same, but that there is nothing to check on links of another framing.
     pub(super) async fn with_links_of(
-        mut self,
+        self,
         framings: &[Framing],
+        client: impl AsyncFnOnce(&mut Link) -> Outcome,
+        peer: impl AsyncFnOnce(&mut P, &Cell<Option<Framing>>) -> Outcome,
+    ) -> Outcome {
+        let concerns = |link: &Link| framings.contains(&link.framing);
+        self.with_links_that(concerns, client, peer).await
+    }
+
+    /// The same, but that there is nothing to check on other links than these.
+    pub(super) async fn with_links_that(
+        mut self,
+        concerns: impl Fn(&Link) -> bool,
         client: impl AsyncFnOnce(&mut Link) -> Outcome,
         peer: impl AsyncFnOnce(&mut P, &Cell<Option<Framing>>) -> Outcome,
     ) -> Outcome {
@@ -53,10 +64,12 @@ impl<T: Transport, P: Peer> Case<T, P> {
             peer: the_peer,
             framing,
         } = &mut self;
+        let is_concerned = Cell::new(true);
         let client = async {
             let mut link = open(transport, runtime, request).await?;
             framing.set(Some(link.framing));
-            if !framings.contains(&link.framing) {
+            if !concerns(&link) {
+                is_concerned.set(false);
                 return Err(String::new());
             }
             client(&mut link).await?;
@@ -68,9 +81,6 @@ impl<T: Transport, P: Peer> Case<T, P> {
         };
         // The link lives until both are done.
         let outcome = try_join(client, peer).await.map(drop);
-        match framing.get() {
-            Some(framing) if !framings.contains(&framing) => Ok(()),
-            _ => outcome,
-        }
+        if is_concerned.get() { outcome } else { Ok(()) }
     }
 }

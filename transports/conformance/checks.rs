@@ -46,6 +46,11 @@ pub enum Check {
     /// A link that is dropped says no goodbye, which would end the session that another link
     /// carries on. On a link of frames the peer notices it.
     SilentDrop,
+    /// On a link that confirms by fences, a fence comes behind all packets of its batch, and may go alone. On
+    /// others there is nothing to check.
+    FenceOrder,
+    /// On a link that confirms by fences, the answer to one comes with `recv`, once.
+    FenceAnswer,
     /// Where nobody is, opening fails, or the first call of `recv`: with an error of a kind after
     /// which another transport may be tried.
     NobodyThere,
@@ -75,6 +80,8 @@ impl Check {
         Self::PacketsBeforeError,
         Self::CloseFlushes,
         Self::SilentDrop,
+        Self::FenceOrder,
+        Self::FenceAnswer,
         Self::NobodyThere,
     ];
 }
@@ -97,6 +104,8 @@ impl fmt::Display for Check {
             Self::PacketsBeforeError => "packets before an error",
             Self::CloseFlushes => "close flushes",
             Self::SilentDrop => "drop without a goodbye",
+            Self::FenceOrder => "order of a fence",
+            Self::FenceAnswer => "answer to a fence",
             Self::NobodyThere => "nobody there",
         })
     }

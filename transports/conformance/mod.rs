@@ -63,6 +63,7 @@ mod case;
 mod checks;
 mod delivery;
 mod ends;
+mod fences;
 mod laziness;
 mod link;
 mod packets;
@@ -155,6 +156,8 @@ impl<T: Transport, P: Peer> Case<T, P> {
             Check::PacketsBeforeError => self.packets_before_error().await,
             Check::CloseFlushes => self.close_flushes().await,
             Check::SilentDrop => self.silent_drop().await,
+            Check::FenceOrder => self.fence_order().await,
+            Check::FenceAnswer => self.fence_answer().await,
             Check::NobodyThere => self.nobody_there().await,
         }
     }

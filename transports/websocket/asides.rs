@@ -1,5 +1,5 @@
-//! What a server sends beside messages, as far as somebody wants to know: answers to fences, and signs of
-//! life.
+//! Frames that carry no packet: pongs, which may answer fences, and pings and fragments, which show that the
+//! server is alive.
 
 use engineio_client::Fence;
 
@@ -7,10 +7,18 @@ use engineio_client::Fence;
 pub(super) struct Asides {
     /// A fence was sent on this connection: before that no pong can be the answer to one.
     expects_answers: bool,
-    /// The newest fence that was answered, until it is asked for.
+    /// The newest fence that was answered, until `answered_fence` takes it.
     answered: Option<Fence>,
-    is_answered: bool,
-    is_alive: bool,
+    news: News,
+}
+
+/// What has come since it was looked at.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct News {
+    /// A fence was answered.
+    pub(super) is_answered: bool,
+    /// There were signs of life.
+    pub(super) is_alive: bool,
 }
 
 impl Asides {
@@ -26,26 +34,25 @@ impl Asides {
             && let Some(fence) = Fence::from_bytes(data)
         {
             self.answered = Some(fence);
-            self.is_answered = true;
+            self.news.is_answered = true;
         }
     }
 
     /// A ping has come, or a fragment of a message.
     #[cold]
     pub(super) fn life(&mut self) {
-        self.is_alive = true;
+        self.news.is_alive = true;
     }
 
     /// Whether a fence was answered since [`take`](Self::take).
     pub(super) fn is_answered(&self) -> bool {
-        self.is_answered
+        self.news.is_answered
     }
 
-    /// Whether a fence was answered since the last call, and whether there were signs of life.
+    /// What has come since the last call.
     #[inline]
-    pub(super) fn take(&mut self) -> (bool, bool) {
-        let is_answered = std::mem::take(&mut self.is_answered);
-        (is_answered, std::mem::take(&mut self.is_alive))
+    pub(super) fn take(&mut self) -> News {
+        std::mem::take(&mut self.news)
     }
 
     /// The newest fence that was answered, once.

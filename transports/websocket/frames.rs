@@ -6,15 +6,15 @@ use std::sync::Arc;
 use async_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use engineio_client::codec::Frame;
-use engineio_client::{Batch, Fence, Runtime};
+use engineio_client::{Batch, Runtime};
 
 pub(super) struct FrameWriter {
     batch: Option<Batch>,
     /// The packet under way, and how much of its data is encoded once its header is.
     next: usize,
     within: Option<Within>,
-    /// The batch's fence, until it is encoded.
-    fence: Option<Fence>,
+    /// The batch has a fence that is not encoded.
+    owes_fence: bool,
     masks: Masks,
     /// How many bytes are encoded before they are written.
     piece: usize,
@@ -53,7 +53,7 @@ impl FrameWriter {
             batch: None,
             next: 0,
             within: None,
-            fence: None,
+            owes_fence: false,
             masks: Masks {
                 runtime,
                 spare: None,
@@ -63,7 +63,7 @@ impl FrameWriter {
     }
 
     pub(super) fn start(&mut self, batch: Batch) {
-        self.fence = batch.fence().copied();
+        self.owes_fence = batch.fence().is_some();
         self.batch = Some(batch);
         self.next = 0;
         self.within = None;
@@ -124,10 +124,10 @@ impl FrameWriter {
             self.within = None;
             self.next = self.next.saturating_add(1);
             if output.len() >= self.piece {
-                return self.next < batch.len() || self.fence.is_some();
+                return self.next < batch.len() || self.owes_fence;
             }
         }
-        if self.fence.is_some() {
+        if self.owes_fence {
             self.encode_fence(output);
         }
         false
@@ -137,7 +137,9 @@ impl FrameWriter {
     /// between any two frames: its answer says that all before it was read.
     #[cold]
     fn encode_fence(&mut self, output: &mut Vec<u8>) {
-        if let Some(fence) = self.fence.take() {
+        self.owes_fence = false;
+        let fence = self.batch.as_ref().and_then(Batch::fence).copied();
+        if let Some(fence) = fence {
             self.control(output, Control::Ping, fence.as_bytes());
         }
     }

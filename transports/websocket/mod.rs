@@ -128,6 +128,7 @@ impl Transport for WebSocket {
                 hint: 0,
             },
             seen: 0,
+            answered: None,
         };
         Ok(Link::new(sender, receiver, Framing::Frames))
     }
@@ -153,6 +154,8 @@ struct Receiver {
     collector: Collector,
     /// How many bytes had come at the last report.
     seen: u64,
+    /// The fence that was answered with what was received last.
+    answered: Option<Fence>,
 }
 
 /// Collects the packets that one call returns.
@@ -186,7 +189,7 @@ impl PacketReceiver for Receiver {
     }
 
     fn answered_fence(&mut self) -> Option<Fence> {
-        lock(&self.shared).frames.asides.take_answered()
+        self.answered.take()
     }
 }
 
@@ -198,7 +201,11 @@ impl Receiver {
         }
         state.reader.clone_from(cx.waker());
         let (packets, waits) = self.collector.collect(&mut state, cx);
-        let (is_answered, is_alive) = state.frames.asides.take();
+        let news = state.frames.asides.take();
+        self.answered = None;
+        if news.is_answered {
+            self.answered = state.frames.asides.take_answered();
+        }
         // A pong or a close may have to be written. A send that is under way takes it along, if the session
         // lasts so long.
         if !state.sending && state.has_output() {
@@ -210,12 +217,13 @@ impl Receiver {
             self.collector.remember(packets.len());
             return Poll::Ready(Ok(packets));
         }
-        let has_progressed = read != self.seen && (is_alive || state.frames.is_within_a_frame());
+        let has_progressed =
+            read != self.seen && (news.is_alive || state.frames.is_within_a_frame());
         self.seen = read;
         if has_progressed {
             self.activity.mark();
         }
-        if is_answered {
+        if self.answered.is_some() {
             return Poll::Ready(Ok(packets));
         }
         if let Some(fault) = self.collector.fault.take() {
@@ -308,7 +316,7 @@ impl Collector {
     }
 }
 
-/// Whether a call may return with this, though another look might bring a few packets more.
+/// Whether a call returns with what it has once the socket is empty, instead of another look at it.
 #[inline]
 fn is_little(packets: &[Packet], frames: &FrameReader) -> bool {
     packets.len() < FEW && (!packets.is_empty() || frames.asides.is_answered())

@@ -45,7 +45,7 @@ pub(super) struct FrameReader {
     message: Option<Fragments>,
     /// The server has said goodbye.
     closed: bool,
-    /// What came beside messages.
+    /// What the frames that carry no packet have told.
     pub(super) asides: Asides,
     /// The most bytes of a message.
     most: usize,
@@ -105,8 +105,8 @@ impl FrameReader {
         self.most_later.is_some()
     }
 
-    /// Whether a part of a frame has come that is no pong. (Behind a look that was cut short this may be a
-    /// whole one.)
+    /// Whether a frame other than a pong has come in part. True as well if a look stopped at its limit before
+    /// a frame that has come whole.
     pub(super) fn is_within_a_frame(&self) -> bool {
         const PONG: u8 = 10;
         let begun = self.begun.as_ref();

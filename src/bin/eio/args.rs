@@ -6,6 +6,8 @@ use std::time::Duration;
 use lexopt::prelude::{Long, Short, Value};
 use lexopt::{Parser, ValueExt as _};
 
+use super::lasting::Lasting;
+
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) url: String,
@@ -31,6 +33,7 @@ pub(crate) struct Options {
     /// The file of its key, where that is another one.
     pub(crate) key: Option<PathBuf>,
     pub(crate) insecure: bool,
+    pub(crate) lasting: Lasting,
 }
 
 /// What the command line asks for.
@@ -86,6 +89,10 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             Long("cert") => options.cert = Some(parser.value()?.into()),
             Long("key") => options.key = Some(parser.value()?.into()),
             Long("insecure") => options.insecure = true,
+            Long(name) if Lasting::has_option(name) => {
+                let name = name.to_owned();
+                options.lasting.read(&name, parser)?;
+            }
             Short('h') | Long("help") => return Ok(Request::Help),
             Short('V') | Long("version") => return Ok(Request::Version),
             Value(value) if url.is_none() => url = Some(value.string()?),
@@ -95,6 +102,7 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
     if options.key.is_some() && options.cert.is_none() {
         return Err("--key needs --cert, the certificate that it belongs to".into());
     }
+    options.lasting.check()?;
     options.url = url.ok_or("a URL is missing; see eio --help")?;
     Ok(Request::Run(Box::new(options)))
 }
@@ -109,7 +117,7 @@ fn header(text: &str) -> Result<(String, String), lexopt::Error> {
     }
 }
 
-fn seconds(option: &str, text: &str) -> Result<Duration, lexopt::Error> {
+pub(crate) fn seconds(option: &str, text: &str) -> Result<Duration, lexopt::Error> {
     let seconds = text
         .parse()
         .ok()

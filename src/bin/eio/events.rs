@@ -1,10 +1,11 @@
 //! What `eio` writes about events: JSON objects for programs, or lines for people.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engineio_client::{Closed, Error, Event, Message, Reason};
+use engineio_client::{Error, Event, Message, Reason};
 use serde_json::{Value, json};
 
 /// Standard output has these before messages that are not written as they are.
@@ -17,13 +18,28 @@ pub(crate) fn as_json(event: &Event, connected: bool) -> Option<String> {
         Event::Connected(connected) => {
             json!({"event": "connect", "sid": connected.handshake.sid, "transport": connected.transport})
         }
-        Event::Message(Message::Text(text)) => json!({"event": "message", "text": text.as_str()}),
-        Event::Message(Message::Binary(data)) => {
-            json!({"event": "message", "binary": STANDARD.encode(data)})
+        Event::Message(message) => {
+            let mut object = contents(message);
+            object["event"] = json!("message");
+            object
         }
         Event::Upgraded { transport, .. } => json!({"event": "upgrade", "transport": transport}),
         Event::UpgradeFailed { error, .. } => with_error(json!({"event": "upgrade_error"}), error),
-        Event::Closed(closed) if connected => disconnect(closed),
+        Event::Disconnected(end) => with_reason(json!({"event": "disconnect"}), &end.reason),
+        Event::Reconnecting(next) => {
+            let delay = seconds(next.delay);
+            let object = json!({"event": "reconnect", "attempt": next.attempt, "delay": delay});
+            with_reason(object, &next.reason)
+        }
+        Event::GivenUp(given_up) => {
+            let messages: Vec<Value> = given_up.messages.iter().map(contents).collect();
+            let object = json!({"event": "given_up", "messages": messages});
+            with_error(object, &given_up.error)
+        }
+        Event::NoReceipts { error, .. } => with_error(json!({"event": "no_receipts"}), error),
+        Event::Closed(closed) if connected => {
+            with_reason(json!({"event": "disconnect"}), closed.reason())
+        }
         Event::Closed(closed) => match closed.reason() {
             // Nothing failed: the user has left.
             Reason::Client => return None,
@@ -40,15 +56,29 @@ pub(crate) fn connect_error(error: &Error) -> String {
     with_error(json!({"event": "connect_error"}), error).to_string()
 }
 
-fn disconnect(closed: &Closed) -> Value {
-    let reason = match closed.reason() {
+/// What the message says.
+fn contents(message: &Message) -> Value {
+    match message {
+        Message::Text(text) => json!({"text": text.as_str()}),
+        Message::Binary(data) => json!({"binary": STANDARD.encode(data)}),
+    }
+}
+
+/// A number of seconds, to the millisecond.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// The object with the reason why a session has ended, or could not be opened.
+fn with_reason(mut object: Value, reason: &Reason) -> Value {
+    let name = match reason {
         Reason::Client => "client disconnect",
         Reason::Server { .. } => "server disconnect",
         Reason::PingTimeout => "ping timeout",
         _ => "transport error",
     };
-    let mut object = json!({"event": "disconnect", "reason": reason});
-    match closed.reason() {
+    object["reason"] = json!(name);
+    match reason {
         Reason::Server {
             close: Some(close), ..
         } => {
@@ -57,7 +87,7 @@ fn disconnect(closed: &Closed) -> Value {
         }
         Reason::Transport(error) => return with_error(object, error),
         Reason::Aborted => {
-            object["error"] = json!(closed.to_string());
+            object["error"] = json!(reason.to_string());
             object["causes"] = json!([]);
         }
         _ => {}
@@ -112,6 +142,30 @@ pub(crate) fn news(event: &Event) -> Option<String> {
             transport, error, ..
         } => Some(format!(
             "the upgrade to {transport} failed: {}",
+            error.report()
+        )),
+        Event::Disconnected(end) => {
+            let lines = match end.may_be_lost() {
+                0 => return None,
+                1 => "1 line of it".to_owned(),
+                count => format!("{count} lines of it"),
+            };
+            Some(format!(
+                "the session ended, and {lines} may not have arrived"
+            ))
+        }
+        Event::Reconnecting(next) => {
+            let why = match &next.reason {
+                Reason::Transport(error) => error.report().to_string(),
+                reason => reason.to_string(),
+            };
+            let (delay, attempt) = (next.delay.as_secs_f64(), next.attempt);
+            Some(format!(
+                "reconnecting in {delay:.1} s (attempt {attempt}): {why}"
+            ))
+        }
+        Event::NoReceipts { error, .. } => Some(format!(
+            "which lines have arrived is not known from now on: {}",
             error.report()
         )),
         _ => None,

@@ -43,6 +43,32 @@ Connection:
   --runtime NAME            tokio, smol or async-std [default: the first of them
                             that is compiled in]
 
+Reconnecting and receipts:
+  --reconnect               opens another session when one ends, and tries again
+                            when none can be opened, the first one included
+  --resend WHAT             which lines the next session sends [default: unsent]
+                            unsent: those that were not sent. None arrives
+                            twice; some may be lost when a connection breaks
+                            unconfirmed: also those that may not have arrived.
+                            None is lost unless eio says so; some arrive twice.
+                            It implies --receipts
+  --receipts                finds out which lines have arrived: by pings of
+                            WebSocket, and by polls that stay unanswered
+  --reconnect-delay SECONDS
+                            the wait before the first attempt. It doubles with
+                            each attempt that fails, and varies by half at
+                            random [default: 1]
+  --reconnect-delay-max SECONDS
+                            the longest wait, and how long a session must have
+                            lasted for attempts to be counted anew [default: 5,
+                            or --reconnect-delay if that is longer]
+  --reconnect-attempts NUMBER
+                            gives up when this many attempts in a row have
+                            failed; the first connection is not counted
+                            [default: no limit]
+  A server that answers 401, 403 or 404, whose certificate is refused, or that
+  does not speak Engine.IO 4, is asked three times.
+
 TLS (for https and wss):
   --ca FILE                 trusts the CA certificates of this PEM file besides
                             those of the system; may be repeated
@@ -87,11 +113,25 @@ Output with --json:
   {"event":"message","text":STRING}
   {"event":"message","binary":BASE64}
   {"event":"disconnect","reason":REASON}
+  {"event":"reconnect","attempt":NUMBER,"delay":SECONDS,"reason":REASON}
+  {"event":"given_up","messages":[{"text":STRING} or {"binary":BASE64}, ...],
+   "error":STRING,"causes":[STRING, ...]}
+  {"event":"no_receipts","error":STRING,"causes":[STRING, ...]}
 The first event is connect or connect_error, and the last one of a session that
 was open is disconnect. There is no event when the user leaves before the
-session is open, or for bad usage. REASON is "client disconnect", "server
+session is open, or for bad usage. With --reconnect, reconnect comes before each
+wait, with the reason why the last session ended or none could be opened; each
+connect is followed by one disconnect; and connect_error is the last event, when
+no session could be opened and none is tried any more. given_up has messages
+that will not be sent again, and no_receipts tells that the server can't confirm
+what it gets. REASON is "client disconnect", "server
 disconnect" (with close_code and close_reason where the server sent a WebSocket
 close frame), "ping timeout", or "transport error" (with error and causes).
+
+End of the input with --reconnect: eio goes on until each line has been sent
+(with --resend unconfirmed: confirmed), in as many sessions as that takes, and
+closes the session. Where nothing is left to be sent it waits for no session,
+unless --linger asks for one.
 
 Exit status:
   0  eio ended the session (end of input, or a signal), and had sent every line
@@ -100,6 +140,9 @@ Exit status:
      delivered or may not have been (standard error says how many; all of them,
      where the server did not answer the goodbye), or standard input or output
      failed
+     With --reconnect or --receipts standard error says "N lines may not have
+     arrived, M were not sent". With --receipts the first are those that are not
+     confirmed; with --reconnect those of all sessions count
   2  bad usage: an option, a URL or a file that can't be used
 
 Examples:
@@ -107,5 +150,6 @@ Examples:
   echo hello | eio --linger 1 http://localhost:3000
   eio --json --transport websocket -H 'Authorization: Bearer TOKEN' \
       https://example.com/engine.io/ < messages.txt
+  tail -f log | eio --reconnect --resend unconfirmed https://example.com
   eio -vv --ca ca.pem --cert me.pem --key me.key https://localhost:3000
 "#;

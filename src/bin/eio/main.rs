@@ -5,11 +5,14 @@
     expect(dead_code, reason = "without a runtime it can say no more than that")
 )]
 
+mod account;
 mod args;
 mod events;
 mod exit_status;
 mod help;
+mod lasting;
 mod log;
+mod printing;
 mod runtimes;
 mod session;
 mod settings;

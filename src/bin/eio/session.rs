@@ -1,19 +1,19 @@
-//! The session: from standard input to the server, and from the server to standard output.
-
-use std::cell::Cell;
-use std::time::Duration;
+//! The life of a client: from standard input to the server, until the user or the server ends it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engineio_client::transports::Transports;
-use engineio_client::{Client, Closed, ErrorKind, Event, Handle, Message, Reason, Runtime};
+use engineio_client::{Client, ErrorKind, Handle, Message, Runtime};
 use futures::StreamExt as _;
 use futures::channel::mpsc::Receiver;
 use futures::future::{self, Either};
 
+use super::account::{ANSWER_TIMEOUT, Account, End, Leave};
 use super::args::Options;
-use super::events::{as_json, as_line, connect_error, news};
-use super::exit_status::{BAD_USAGE, DELIVERED, FAILED};
+use super::events::connect_error;
+use super::exit_status::{BAD_USAGE, FAILED};
+use super::lasting::Lasting;
+use super::printing::{Style, print};
 use super::stdio::{self, Input, Output};
 use super::{settings, signals};
 
@@ -45,26 +45,6 @@ pub(crate) async fn run<R: Runtime + Default>(options: Options, mut output: Outp
     converse(client, &options, output, interrupts).await
 }
 
-/// What became of the input.
-#[derive(Default)]
-struct Account {
-    /// The lines that the session accepted.
-    accepted: Cell<usize>,
-    /// Whether standard input could not be read to its end.
-    input_failed: Cell<bool>,
-}
-
-/// How a session ended for `eio`.
-enum End {
-    Closed(Closed),
-    /// The user gave up a handshake that the server did not answer.
-    GivenUp,
-}
-
-/// After Ctrl-C during the handshake, its answer is awaited for this long: only the answer tells the
-/// id of the session that the server is to forget.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-
 async fn converse<R: Runtime>(
     mut client: Client<Transports, R>,
     options: &Options,
@@ -78,10 +58,19 @@ async fn converse<R: Runtime>(
 
     let feed = async {
         feed(&mut input, &handle, &account, options.binary_input).await;
+        if options.lasting.reconnect {
+            deliver(&handle, &options.lasting).await;
+        }
         // Closing an attempt ends it as if nothing had failed, so its outcome is awaited first.
-        let opened = handle.opened().await;
-        if opened.is_ok() && !options.linger.is_zero() {
+        if options.lasting.reconnect && options.linger.is_zero() {
+            // With nothing to send, no further attempt is waited for.
+            account.first_attempt().await;
+        } else if handle.opened().await.is_ok() && !options.linger.is_zero() {
             future::select(runtime.sleep(options.linger), Box::pin(handle.wait())).await;
+        }
+        account.leave(Leave::InputEnded);
+        if options.lasting.reconnect {
+            return leave(&handle, &*runtime).await;
         }
         End::Closed(handle.disconnect().await)
     };
@@ -89,6 +78,7 @@ async fn converse<R: Runtime>(
         if interrupts.next().await.is_none() {
             future::pending::<()>().await;
         }
+        account.leave(Leave::Asked);
         leave(&handle, &*runtime).await
     };
     let end = {
@@ -97,20 +87,30 @@ async fn converse<R: Runtime>(
             json: options.json,
             news: options.verbosity == 0,
         };
-        let print = Box::pin(print(&mut client, style, output));
+        let print = Box::pin(print(&mut client, style, output, &account));
         match future::select(print, user).await {
             Either::Left((closed, _)) => End::Closed(closed),
             Either::Right((user, print)) => match user.factor_first().0 {
                 // What the session has brought is still to be printed.
                 End::Closed(_) => End::Closed(print.await),
-                End::GivenUp => End::GivenUp,
+                End::HandshakeUnanswered => End::HandshakeUnanswered,
             },
         }
     };
-    report(&handle, &end, &account, &mut input)
+    account.report(&end, &handle, &options.lasting, &mut input)
 }
 
-/// Closes the session for a user who has asked for it.
+/// Waits, through as many sessions as it takes, until nothing of the input is left to be sent. What was
+/// given up on the way stands in the account of the end.
+async fn deliver(handle: &Handle, lasting: &Lasting) {
+    let _ = if lasting.resends() {
+        handle.confirm().await
+    } else {
+        handle.flush().await
+    };
+}
+
+/// Closes the client. A handshake that is under way is awaited only for a moment.
 async fn leave<R: Runtime>(handle: &Handle, runtime: &R) -> End {
     handle.close();
     let closed = Box::pin(handle.wait());
@@ -121,7 +121,7 @@ async fn leave<R: Runtime>(handle: &Handle, runtime: &R) -> End {
             Either::Right((closed, _)) => closed,
             // It was opened just before it was closed.
             Either::Left((_, closed)) if handle.sid().is_some() => closed.await,
-            Either::Left(_) => return End::GivenUp,
+            Either::Left(_) => return End::HandshakeUnanswered,
         }
     };
     End::Closed(closed)
@@ -172,106 +172,5 @@ fn to_message(line: Vec<u8>, binary: bool) -> Result<Message, String> {
             Ok(text) => Ok(Message::from(text)),
             Err(error) => Err(format!("it is not UTF-8: {error}")),
         }
-    }
-}
-
-/// What is written besides messages, and how.
-#[derive(Clone, Copy)]
-struct Style {
-    json: bool,
-    /// Whether standard error tells of the connection. With `-v` the library's log does.
-    news: bool,
-}
-
-/// Prints what comes, until the session has ended. When standard output can't be written any more, the
-/// session is closed.
-async fn print<R: Runtime>(
-    client: &mut Client<Transports, R>,
-    style: Style,
-    mut output: Output,
-) -> Closed {
-    let mut connected = false;
-    let mut closed = None;
-    while let Some(event) = client.next().await {
-        match &event {
-            Event::Connected(_) => connected = true,
-            Event::Closed(end) => closed = Some(end.clone()),
-            _ => {}
-        }
-        let line = if style.json {
-            as_json(&event, connected)
-        } else if let Event::Message(message) = event {
-            Some(as_line(message))
-        } else {
-            if let Some(news) = news(&event).filter(|_| style.news) {
-                eprintln!("eio: {news}");
-            }
-            None
-        };
-        if let Some(line) = line
-            && output.send(line).await.is_err()
-        {
-            break;
-        }
-    }
-    match closed {
-        Some(closed) => closed,
-        None => client.disconnect().await,
-    }
-}
-
-/// Says how the session ended, and gives the exit status.
-fn report(handle: &Handle, end: &End, account: &Account, input: &mut Input) -> i32 {
-    let accepted = account.accepted.get();
-    let (ours, uncertain, unsent) = match end {
-        End::Closed(closed) => {
-            let ours = matches!(closed.reason(), Reason::Client);
-            if !ours {
-                tell_failure(handle.sid().is_some(), closed);
-            }
-            let unsent = closed.unsent().len();
-            let uncertain = if ours && !closed.is_answered() {
-                // All that had left: the server may have read none of it.
-                accepted.saturating_sub(unsent)
-            } else {
-                closed.uncertain().len()
-            };
-            if ours && uncertain > 0 && !closed.is_answered() {
-                eprintln!("eio: the server did not answer the goodbye");
-            }
-            (ours, uncertain, unsent)
-        }
-        End::GivenUp => {
-            let seconds = ANSWER_TIMEOUT.as_secs();
-            eprintln!(
-                "eio: the server did not answer the handshake within {seconds} s of the \
-                 interruption: ended without a goodbye"
-            );
-            (true, 0, accepted)
-        }
-    };
-    let refused = input.stop().saturating_sub(accepted);
-    let undelivered = refused.saturating_add(unsent);
-    match undelivered {
-        0 => {}
-        1 => eprintln!("eio: 1 line was not delivered"),
-        _ => eprintln!("eio: {undelivered} lines were not delivered"),
-    }
-    match uncertain {
-        0 => {}
-        1 => eprintln!("eio: 1 line may not have been delivered"),
-        _ => eprintln!("eio: {uncertain} lines may not have been delivered"),
-    }
-    let delivered = undelivered == 0 && uncertain == 0 && !account.input_failed.get();
-    if ours && delivered { DELIVERED } else { FAILED }
-}
-
-fn tell_failure(was_open: bool, closed: &Closed) {
-    if was_open {
-        eprintln!("eio: {closed}");
-    } else if let Reason::Transport(error) = closed.reason() {
-        eprintln!("eio: connecting failed: {}", error.report());
-    } else {
-        eprintln!("eio: connecting failed: {closed}");
     }
 }

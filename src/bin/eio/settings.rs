@@ -34,7 +34,7 @@ pub(crate) fn builder<R: Runtime + Default>(
     if let Some(bytes) = options.max_message_size {
         builder = builder.max_message_size(bytes);
     }
-    tls::set(builder, options)
+    tls::set(options.lasting.set(builder), options)
 }
 
 /// The proxies of the environment, unless `--proxy` names one.

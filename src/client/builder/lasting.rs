@@ -46,6 +46,10 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// [`connect`](Builder::connect) fails at once if the first connection fails;
     /// [`start`](Builder::start) goes on trying.
     ///
+    /// Who does not read the events need not: of those of sessions the newest 1,024 are kept, of
+    /// [`Event::Reconnecting`] in a row the newest, and each [`Event::GivenUp`]. The last
+    /// [`Closed`](crate::Closed) has the totals.
+    ///
     /// Each session begins with an empty cookie jar and with what was set here, and resolves names anew.
     ///
     /// ```no_run
@@ -72,13 +76,14 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// ```
     ///
     /// [`Event::GivenUp`]: crate::Event::GivenUp
+    /// [`Event::Reconnecting`]: crate::Event::Reconnecting
     pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
         self.settings.reconnect = Some(reconnect);
         self
     }
 
     /// Whether, without [receipts](Builder::receipts), a websocket's ping goes along with each answer to a
-    /// ping of the server's and with the goodbye, where messages have left since the last. By its answer
+    /// ping of the server's, where messages have left since the last. By its answer
     /// [`Closed`](crate::Closed) can tell how many messages were confirmed, instead of that any of
     /// them may be lost. On by default; it is 22 bytes an interval at most.
     pub fn fences(mut self, fences: bool) -> Self {

@@ -51,6 +51,7 @@ impl<W> Flushes<W> {
 
     /// Counts messages that have left, and adds the wakers of the flushes that waited for them to
     /// `woken`.
+    #[inline]
     pub(super) fn count_left(&mut self, messages: usize, woken: &mut Vec<W>) {
         let count = u64::try_from(messages).unwrap_or(u64::MAX);
         self.left = self.left.saturating_add(count);

@@ -17,11 +17,17 @@ use crate::transport::Framing;
 /// A message that was among the first of so many sessions, none of which confirmed anything, is given up.
 const MOST_SESSIONS: u32 = 3;
 
+/// From so many on, few messages are under way at once, so that no other is given up in its place. Not before:
+/// it takes time.
+const SUSPICIOUS_SESSIONS: u32 = 2;
+
 impl<W: Clone> Outbox<W> {
-    /// The client is to outlive its sessions. From now on messages are accepted without one.
-    pub(crate) fn outlive_sessions(&mut self, resend: Resend) {
+    /// The client is to outlive its sessions. From now on messages are accepted without one. `greets`
+    /// tells whether each session has a greeting, for which the others have to wait.
+    pub(crate) fn outlive_sessions(&mut self, resend: Resend, greets: bool) {
         self.succession = Some(Succession {
             resend,
+            greets,
             held: true,
             greeting: Greeting::default(),
             link: None,
@@ -29,6 +35,7 @@ impl<W: Clone> Outbox<W> {
             upgrade_is_over: false,
             again: 0,
             poison: Poison::default(),
+            suspected: 0,
             totals: Totals::default(),
             given_up: Vec::new(),
         });
@@ -81,6 +88,11 @@ impl<W: Clone> Outbox<W> {
         };
         succession.link = Some(link);
         succession.unjudged = self.queue.len();
+        // Not only when the supervisor has heard of the session: the user may close it before that, and
+        // what was accepted would not be sent.
+        if !succession.greets {
+            succession.held = false;
+        }
         link.strict()
     }
 
@@ -254,6 +266,10 @@ impl<W: Clone> Outbox<W> {
             succession.poison = Poison { place, sessions: 0 };
         }
         succession.poison.sessions = succession.poison.sessions.saturating_add(1);
+        if succession.poison.sessions >= SUSPICIOUS_SESSIONS {
+            let handed = place.saturating_add(number(handed));
+            succession.suspected = succession.suspected.max(handed);
+        }
         if succession.poison.sessions >= MOST_SESSIONS {
             succession.poison = Poison::default();
             let message = format!(
@@ -263,6 +279,13 @@ impl<W: Clone> Outbox<W> {
             let parcel = self.queue.parcel_at(0);
             self.give_up_first(parcel.end, error);
         }
+    }
+
+    /// Whether one of the next messages may be what ends the sessions, so that few are to be under way at
+    /// once.
+    pub(crate) fn is_cautious(&self) -> bool {
+        let suspected = self.succession.as_ref().map_or(0, |last| last.suspected);
+        self.confirmations.settled() < suspected
     }
 
     fn put_back(&mut self, front: Outgoing) {
@@ -279,6 +302,7 @@ impl<W: Clone> Outbox<W> {
         let totals = &succession.totals;
         ended.confirmed = ended.confirmed.saturating_add(totals.confirmed);
         ended.unconfirmed_count = ended.unconfirmed_count.saturating_add(totals.unconfirmed);
+        ended.doubtful = ended.doubtful.saturating_add(totals.unconfirmed);
         // What was handed over in an earlier session may have arrived then.
         let known = succession.again.saturating_sub(ended.uncertain.len());
         let known = known.min(ended.unsent.len());
@@ -300,6 +324,7 @@ impl<W: Clone> Outbox<W> {
         let cut = rest;
         let left = rest.min(usize::try_from(ended.unconfirmed_count).unwrap_or(usize::MAX));
         ended.unconfirmed_count = ended.unconfirmed_count.saturating_sub(number(left));
+        ended.doubtful = ended.doubtful.min(ended.unconfirmed_count);
         rest = rest.saturating_sub(left);
         ended.unconfirmed.drain(..left.min(ended.unconfirmed.len()));
         for list in [&mut ended.uncertain, &mut ended.unsent] {

@@ -13,6 +13,8 @@ use crate::reconnect::Resend;
 #[derive(Debug)]
 pub(super) struct Succession {
     pub(super) resend: Resend,
+    /// Each session has a greeting.
+    pub(super) greets: bool,
     /// Nothing but the greeting leaves.
     pub(super) held: bool,
     pub(super) greeting: Greeting,
@@ -26,6 +28,8 @@ pub(super) struct Succession {
     /// one.
     pub(super) again: usize,
     pub(super) poison: Poison,
+    /// Messages before this place were under way when sessions ended that confirmed nothing.
+    pub(super) suspected: u64,
     pub(super) totals: Totals,
     pub(super) given_up: Vec<GivenUp>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Messages are counted from the beginning of the session, and a *place* is such a count. With receipts the
 //! messages that are not confirmed are kept, and the window limits them. Without, they are only counted,
-//! by what fences prove that ride along with pongs and the goodbye.
+//! by what fences prove that ride along with pongs.
 
 mod fences;
 mod polls;
@@ -31,13 +31,19 @@ pub(super) struct Receipts {
     /// Nothing is handed over before the first fence is answered.
     fence_alone: bool,
     evidence: Evidence,
+    /// A smaller window, in messages, which grows to that of the user.
+    cautious: Option<usize>,
     confirmed: u64,
     /// What was handed over and is not confirmed, where receipts are wanted.
     outstanding: Amount,
+    /// What is in the batch that is being sent.
+    under_way: Amount,
     /// What stands behind the last fence.
     since_fence: Amount,
     /// The batches in which it left, where receipts are wanted.
     kept: VecDeque<Kept>,
+    /// Those of batches that are confirmed.
+    buffers: Vec<Vec<Packet>>,
 }
 
 /// How the session's link confirms.
@@ -57,6 +63,14 @@ struct Kept {
     amount: Amount,
 }
 
+/// So many buffers are kept, and none that is far too large for what it held: a connection should not keep the
+/// memory of its busiest moment.
+const BUFFERS: usize = 2;
+
+/// Where a message may be what ends the sessions, the first of a session go alone: by polling, where it takes a
+/// second until they are confirmed, as many as fit one POST.
+const CAUTIOUS_POST: usize = 16;
+
 /// Fences in a stream of messages stand so many parts of the window apart.
 const FENCES_PER_WINDOW: usize = 8;
 
@@ -67,10 +81,13 @@ impl Receipts {
             ride_along: config.fences,
             fence_alone: config.fence_alone,
             evidence: Evidence::None,
+            cautious: None,
             confirmed: 0,
             outstanding: Amount::default(),
+            under_way: Amount::default(),
             since_fence: Amount::default(),
             kept: VecDeque::new(),
+            buffers: Vec::new(),
         }
     }
 
@@ -95,11 +112,25 @@ impl Receipts {
 
     /// The session goes on by a link that confirms like this.
     pub(super) fn use_link(&mut self, confirms: Confirms, key: u64) {
+        if self.wanted.as_ref().is_some_and(|wanted| wanted.cautious) {
+            let first = match confirms {
+                Confirms::ByPoll => CAUTIOUS_POST,
+                Confirms::ByFence | Confirms::Never => 1,
+            };
+            self.cautious.get_or_insert(first);
+        }
         self.evidence = match confirms {
             Confirms::ByFence => Evidence::Fences(Fences::new(key)),
-            Confirms::ByPoll => Evidence::Polls(Polls::default()),
-            Confirms::Never => Evidence::None,
+            // Without receipts nobody waits for what polls prove.
+            Confirms::ByPoll if self.wanted.is_some() => Evidence::Polls(Polls::default()),
+            Confirms::ByPoll | Confirms::Never => Evidence::None,
         };
+    }
+
+    /// Whether the polls of the link are worth telling of.
+    #[inline]
+    pub(super) fn look_at_polls(&self) -> bool {
+        matches!(self.evidence, Evidence::Polls(_))
     }
 
     pub(super) fn confirmed(&self) -> u64 {
@@ -129,7 +160,11 @@ impl Receipts {
     }
 
     fn window(&self) -> Option<Amount> {
-        self.wanted.as_ref().map(|wanted| wanted.window)
+        let mut window = self.wanted.as_ref()?.window;
+        if let Some(messages) = self.cautious {
+            window.messages = window.messages.min(messages);
+        }
+        Some(window)
     }
 
     fn is_full(&self) -> bool {
@@ -170,26 +205,22 @@ impl Receipts {
     }
 
     /// A batch is handed over: to be told before it is asked for its fence.
-    pub(super) fn hand_over(&mut self, packets: &[Packet]) {
-        if self.are_on() {
-            let amount = amount(packets);
-            self.outstanding = self.outstanding.plus(amount);
-            self.since_fence = self.since_fence.plus(amount);
-        }
+    pub(super) fn hand_over(&mut self, amount: Amount) {
+        self.under_way = amount;
+        self.outstanding = self.outstanding.plus(amount);
+        self.since_fence = self.since_fence.plus(amount);
     }
 
     /// It has left. `covers` is the place behind its last message, or before the first of a group that
     /// it has begun; `begun` is when it was handed over.
     pub(super) fn left(&mut self, now: Duration, begun: Duration, batch: &Batch, covers: u64) {
-        if self.are_on() {
-            let amount = amount(batch.packets());
-            if amount.messages > 0 {
-                self.kept.push_back(Kept {
-                    batch: batch.clone(),
-                    confirmed: 0,
-                    amount,
-                });
-            }
+        let amount = std::mem::take(&mut self.under_way);
+        if amount.messages > 0 {
+            self.kept.push_back(Kept {
+                batch: batch.clone(),
+                confirmed: 0,
+                amount,
+            });
         }
         match &mut self.evidence {
             Evidence::Fences(fences) => fences.left(now),
@@ -241,6 +272,7 @@ impl Receipts {
         self.confirm(proved)
     }
 
+    #[inline]
     pub(super) fn deadline(&self) -> Option<Duration> {
         match &self.evidence {
             Evidence::Polls(polls) => polls.deadline(),
@@ -262,6 +294,9 @@ impl Receipts {
             return 0;
         };
         self.confirmed = self.confirmed.saturating_add(count);
+        if count > 0 {
+            self.cautious = self.cautious.map(|messages| messages.saturating_mul(2));
+        }
         let mut rest = usize::try_from(count).unwrap_or(usize::MAX);
         while rest > 0
             && let Some(kept) = self.kept.front_mut()
@@ -269,7 +304,9 @@ impl Receipts {
             if kept.amount.messages <= rest {
                 rest = rest.saturating_sub(kept.amount.messages);
                 self.outstanding = self.outstanding.minus(kept.amount);
-                self.kept.pop_front();
+                if let Some(kept) = self.kept.pop_front() {
+                    self.keep_buffer(kept.batch);
+                }
             } else {
                 let part = kept.confirm(rest);
                 self.outstanding = self.outstanding.minus(part);
@@ -277,6 +314,23 @@ impl Receipts {
             }
         }
         count
+    }
+
+    /// A batch is confirmed: its buffer can serve again.
+    fn keep_buffer(&mut self, batch: Batch) {
+        if let Some(mut packets) = batch.try_into_packets()
+            && self.buffers.len() < BUFFERS
+            && packets.capacity() / 8 <= packets.len().max(8)
+        {
+            packets.clear();
+            self.buffers.push(packets);
+        }
+    }
+
+    /// A buffer of a batch that is confirmed, if there is one.
+    #[inline]
+    pub(super) fn take_buffer(&mut self) -> Option<Vec<Packet>> {
+        self.buffers.pop()
     }
 
     /// What has left and is not confirmed, where it was kept.
@@ -318,10 +372,3 @@ const ONE: Amount = Amount {
     messages: 1,
     bytes: 0,
 };
-
-fn amount(packets: &[Packet]) -> Amount {
-    packets
-        .iter()
-        .map(size)
-        .fold(Amount::default(), Amount::plus)
-}

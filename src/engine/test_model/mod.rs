@@ -22,7 +22,7 @@ use super::*;
 use crate::amount::Amount;
 use crate::codec::payload_len;
 use crate::error::ErrorKind;
-use crate::event::Event;
+use crate::event::{Ended, Event};
 use crate::fence::Fence;
 use crate::packet::Text;
 
@@ -124,6 +124,7 @@ impl Model {
             receipts: (choice & 32 != 0).then_some(ReceiptsConfig {
                 window: WINDOW,
                 required: choice & 64 != 0,
+                cautious: false,
             }),
             fences: choice & 64 == 0,
             ..config(transports)

@@ -35,7 +35,7 @@ impl Model {
                     assert!(!self.no_receipts, "it comes once");
                     self.no_receipts = true;
                 }
-                Output::Closed(ended) => self.end = Some(ended),
+                Output::Closed(ended) => self.end = Some(*ended),
                 Output::Wait(_) => unreachable!(),
             }
         }

@@ -17,7 +17,7 @@ fn websocket_without(fences: bool) -> TestEngine {
 }
 
 #[test]
-fn without_receipts_fences_ride_along_with_pongs_and_the_goodbye() {
+fn without_receipts_fences_ride_along_with_pongs_where_messages_have_left() {
     let mut engine = websocket_without(true);
     assert_eq!(engine.brings(0, &["2"]), ["send 0 3", "recv 0"], "no news");
     engine.sent(0);
@@ -28,9 +28,14 @@ fn without_receipts_fences_ride_along_with_pongs_and_the_goodbye() {
     assert_eq!(engine.pong(0, 0), ["recv 0"]);
     engine.says(&["b"]);
     engine.sent(0);
-    assert_eq!(engine.on(Input::Close), ["send 0 Fence(1)"]);
-    assert_eq!(engine.sent(0), ["left 0", "close 0"]);
+    assert_eq!(engine.brings(0, &["2"]), ["send 0 3 Fence(1)", "recv 0"]);
+    engine.sent(0);
     assert_eq!(engine.pong(0, 1), ["recv 0"]);
+    assert_eq!(
+        engine.on(Input::Close),
+        ["close 0"],
+        "it proves nothing there"
+    );
     assert_eq!(
         engine.fails(0, Call::Receive),
         [

@@ -9,6 +9,7 @@ mod fences;
 mod handshake;
 mod heartbeat;
 mod polling;
+mod polls;
 mod receipts;
 mod redirects;
 mod upgrade;
@@ -76,6 +77,7 @@ fn show_end(ended: &Ended) -> String {
         confirmed,
         unconfirmed_count,
         unconfirmed,
+        doubtful: _,
         uncertain,
         unsent,
         groups: _,

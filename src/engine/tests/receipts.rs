@@ -4,22 +4,22 @@ use super::super::interface::ReceiptsConfig;
 use super::*;
 use crate::amount::Amount;
 use crate::fence::Fence;
-use crate::transport::Asked;
 
 /// The key of every link's fences here.
 const KEY: u64 = 7;
 
-fn receipts(messages: usize, required: bool) -> Option<ReceiptsConfig> {
+pub(super) fn receipts(messages: usize, required: bool) -> Option<ReceiptsConfig> {
     Some(ReceiptsConfig {
         window: Amount {
             messages,
             bytes: 1000,
         },
         required,
+        cautious: false,
     })
 }
 
-fn with(transports: &[&'static str], receipts: Option<ReceiptsConfig>) -> TestEngine {
+pub(super) fn with(transports: &[&'static str], receipts: Option<ReceiptsConfig>) -> TestEngine {
     let mut engine = TestEngine::new(Config {
         receipts,
         ..config(transports)
@@ -42,7 +42,7 @@ impl TestEngine {
     }
 
     /// A session by polling whose poll runs.
-    fn polled() -> Self {
+    pub(super) fn polled() -> Self {
         let mut engine = with(&["polling"], receipts(100, false));
         engine.opened_as(0, Framing::Payloads, Confirms::ByPoll);
         engine.brings(0, &[&format!("0{OPEN}")]);
@@ -360,117 +360,6 @@ fn a_link_that_cant_confirm_has_none_or_is_refused() {
     let refused = engine.opened(1, Framing::Frames);
     assert_eq!(refused[0], "drop 1");
     assert!(refused[1].contains("can't confirm"), "{refused:?}");
-}
-
-#[test]
-fn a_post_is_confirmed_by_a_poll_that_stays_unanswered() {
-    let mut engine = TestEngine::polled();
-    engine.says(&["a"]);
-    engine.now = ms(100);
-    assert_eq!(engine.sent(0), ["left 1"]);
-    assert_eq!(engine.wait, Some(ms(1100)));
-    assert!(engine.at(ms(1099)).is_empty());
-    assert_eq!(engine.at(ms(1100)), ["confirmed 1"]);
-}
-
-#[test]
-fn a_poll_that_begins_later_counts_from_then() {
-    let mut engine = TestEngine::polled();
-    engine.says(&["a"]);
-    engine.sent(0);
-    engine.now = ms(900);
-    assert_eq!(engine.brings(0, &["4x"]), ["tell message x", "recv 0"]);
-    assert!(engine.at(ms(1899)).is_empty());
-    assert_eq!(engine.at(ms(1900)), ["confirmed 1"]);
-}
-
-#[test]
-fn a_slow_post_makes_the_poll_wait_for_four_round_trips() {
-    let mut engine = TestEngine::polled();
-    engine.says(&["a"]);
-    engine.now = ms(600);
-    engine.sent(0);
-    assert!(engine.at(ms(2999)).is_empty());
-    assert_eq!(engine.at(ms(3000)), ["confirmed 1"]);
-}
-
-#[test]
-fn a_poll_that_has_not_left_counts_from_when_it_does() {
-    let mut engine = TestEngine::polled();
-    let asked = |ms_: u64| Input::Active {
-        link: LinkId(0),
-        received: None,
-        sent: None,
-        asked: Asked::At(ms(ms_)),
-    };
-    // The poll that runs; the next has to make a connection first.
-    engine.on(asked(0));
-    engine.says(&["a"]);
-    engine.sent(0);
-    engine.now = ms(500);
-    engine.brings(0, &["4x"]);
-    assert!(engine.at(ms(1500)).is_empty(), "it is still connecting");
-    assert!(engine.at(ms(2500)).is_empty());
-    engine.now = ms(2600);
-    engine.on(asked(2600));
-    assert!(engine.at(ms(3599)).is_empty());
-    assert_eq!(engine.at(ms(3600)), ["confirmed 1"]);
-}
-
-#[test]
-fn a_poll_that_is_made_again_has_not_left() {
-    let mut engine = TestEngine::polled();
-    let asked = |asked| Input::Active {
-        link: LinkId(0),
-        received: None,
-        sent: None,
-        asked,
-    };
-    engine.says(&["a"]);
-    engine.sent(0);
-    engine.now = ms(100);
-    engine.on(asked(Asked::At(ms(100))));
-    // Its connection has ended before it arrived, and another one is being made.
-    engine.on(asked(Asked::NotYet));
-    assert!(engine.at(ms(1200)).is_empty());
-    assert!(engine.at(ms(2300)).is_empty());
-    engine.on(asked(Asked::At(ms(2300))));
-    assert!(engine.at(ms(3299)).is_empty());
-    assert_eq!(engine.at(ms(3300)), ["confirmed 1"]);
-}
-
-#[test]
-fn a_post_is_confirmed_by_two_further_polls_without_a_close() {
-    let mut engine = TestEngine::polled();
-    engine.says(&["a"]);
-    engine.sent(0);
-    assert_eq!(engine.brings(0, &["4x"]), ["tell message x", "recv 0"]);
-    assert_eq!(
-        engine.brings(0, &["4y"]),
-        ["tell message y", "recv 0"],
-        "the first that was begun after it"
-    );
-    assert_eq!(
-        engine.brings(0, &["4z"]),
-        ["confirmed 1", "tell message z", "recv 0"]
-    );
-}
-
-#[test]
-fn a_close_in_the_payload_confirms_nothing() {
-    let mut engine = TestEngine::polled();
-    engine.says(&["a"]);
-    engine.sent(0);
-    engine.brings(0, &["4x"]);
-    engine.brings(0, &["4y"]);
-    assert_eq!(
-        engine.brings(0, &["4z", "1"]),
-        [
-            "tell message z",
-            "drop 0",
-            "closed Server confirmed 0 unconfirmed [a] uncertain [] unsent []"
-        ]
-    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub enum Step {
     ///
     /// use engineio_client::transports::mock::{Act, MockServer, Step};
     ///
-    /// /// The server reads on, and seems to have lost what came before the first fence.
+    /// /// The first fence is never answered, and the later ones after a second.
     /// fn confirms_late(server: &MockServer) {
     ///     server.once(Step::Fence, Act::Never);
     ///     server.at(Step::Fence, Act::After(Duration::from_secs(1)));

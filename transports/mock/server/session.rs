@@ -38,7 +38,7 @@ struct SessionLink {
     framing: Framing,
     /// What goes to the client on this link alone: the answer to a probe, a noop.
     own: VecDeque<Outgoing>,
-    /// The fence that the last calls of `recv` have answered, until it is asked for.
+    /// The newest fence whose answer `recv` has brought, until `answered_fence` takes it.
     answered: Option<Fence>,
     /// Why nothing can be sent or received on it any more.
     failed: Option<Error>,
@@ -344,14 +344,11 @@ impl Session {
             Act::After(delay) => answer.due = now.saturating_add(delay),
             act => return self.answer(act, Packet::Noop, None, now),
         }
-        if let Some(last) = self.late.back() {
-            answer.due = answer.due.max(last.due);
-        }
         self.late.push_back(answer);
         self.advance(now, plans);
     }
 
-    /// The fence that is answered by what the client has received on this link, once.
+    /// The newest fence whose answer has come on this link. It is given once.
     pub(super) fn take_answered(&mut self, link: usize) -> Option<Fence> {
         self.links[link].answered.take()
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use engineio_client::transports::Transports;
-use engineio_client::{AsyncStd, Builder, Client, Event, Message, Runtime, Smol, Tokio, blocking};
+use engineio_client::{AsyncStd, Builder, Client, Event, Message, Receipts, Runtime, Smol, Tokio, blocking};
 use engineio_client_compare::{Clock, Failure, Job, Tally, Task, Times, check_done};
 use futures::StreamExt as _;
 use futures::channel::oneshot;
@@ -78,6 +78,10 @@ async fn run<R: Runtime>(task: &Task, runtime: R) -> Result<Times, Failure> {
     let builder = Builder::new(task.address(), Transports::default(), runtime);
     let builder = set_up(task, builder);
     match task.api.as_str() {
+        "receipts" => {
+            let client = builder.receipts(Receipts::new()).connect().await?;
+            read(task, client, async |client| client.recv().await).await
+        }
         "recv" | "recv-executor" => {
             let client = builder.connect().await?;
             read(task, client, async |client| client.recv().await).await

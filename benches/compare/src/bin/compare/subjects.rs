@@ -24,9 +24,16 @@ pub(crate) struct Subject {
     api: &'static str,
 }
 
-pub(crate) const SUBJECTS: [Subject; 13] = [
+pub(crate) const SUBJECTS: [Subject; 14] = [
     subject("bare-tokio", "bare tokio", Client::Bare, "tokio", ""),
     subject("recv", "ours tokio recv", Client::Ours, "tokio", "recv"),
+    subject(
+        "receipts",
+        "ours tokio recv, with receipts",
+        Client::Ours,
+        "tokio",
+        "receipts",
+    ),
     subject(
         "stream",
         "ours tokio stream",

@@ -1,0 +1,68 @@
+//! The end of a session, and what has become of every message by then.
+
+use std::collections::VecDeque;
+
+use super::outgoing::messages;
+use super::{Engine, Output, Phase};
+use crate::event::{Ended, Reason};
+
+impl Engine {
+    /// Ends the session. If it is this side that ends it, the server has heard of it as far as it can be
+    /// told.
+    pub(super) fn end(&mut self, reason: Reason) {
+        self.end_with(reason, true);
+    }
+
+    /// Drops the links, and tells what became of every message.
+    pub(super) fn end_with(&mut self, reason: Reason, answered: bool) {
+        self.abandon_probe();
+        if let Some(link) = self.abandoned.take() {
+            self.outputs.push_back(Output::Drop { link });
+        }
+        self.outputs.push_back(Output::Drop {
+            link: self.current.id,
+        });
+        let answered = answered && matches!(reason, Reason::Client);
+        let ended = self.account(reason, answered);
+        self.outputs.push_back(Output::Closed(Box::new(ended)));
+    }
+
+    /// Ends the session here and now, whatever it was about to do. Gives what it had still to say, the
+    /// end last.
+    pub(crate) fn end_now(&mut self, reason: Reason) -> VecDeque<Output> {
+        if !matches!(self.phase, Phase::Closed) {
+            self.end(reason);
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// What has become of every message.
+    fn account(&mut self, reason: Reason, answered: bool) -> Ended {
+        self.phase = Phase::Closed;
+        let mut uncertain = std::mem::take(&mut self.uncertain);
+        if let Some(sending) = self.current.sending.take() {
+            uncertain.extend(messages(sending.batch.into_packets()));
+        }
+        let confirmed = self.receipts.confirmed();
+        let under_way = u64::try_from(uncertain.len()).unwrap_or(u64::MAX);
+        let left = self.send_queue.handed().saturating_sub(under_way);
+        let index = |place: u64| usize::try_from(place.saturating_sub(confirmed)).unwrap_or(0);
+        let groups = self.send_queue.groups();
+        let unconfirmed = left.saturating_sub(confirmed);
+        let receipts = self.receipts.are_on();
+        Ended {
+            doubtful: if receipts { unconfirmed } else { 0 },
+            groups: groups
+                .map(|group| index(group.start)..index(group.end))
+                .collect(),
+            fences_unanswered: self.receipts.fences_are_unanswered(),
+            answered,
+            reason,
+            confirmed,
+            unconfirmed_count: unconfirmed,
+            unconfirmed: self.receipts.take_kept(),
+            uncertain,
+            unsent: messages(self.send_queue.take()).collect(),
+        }
+    }
+}

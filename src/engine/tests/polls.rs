@@ -1,0 +1,115 @@
+//! What polls prove of the POSTs before them.
+
+use super::*;
+use crate::transport::Asked;
+
+#[test]
+fn a_post_is_confirmed_by_a_poll_that_stays_unanswered() {
+    let mut engine = TestEngine::polled();
+    engine.says(&["a"]);
+    engine.now = ms(100);
+    assert_eq!(engine.sent(0), ["left 1"]);
+    assert_eq!(engine.wait, Some(ms(1100)));
+    assert!(engine.at(ms(1099)).is_empty());
+    assert_eq!(engine.at(ms(1100)), ["confirmed 1"]);
+}
+
+#[test]
+fn a_poll_that_begins_later_counts_from_then() {
+    let mut engine = TestEngine::polled();
+    engine.says(&["a"]);
+    engine.sent(0);
+    engine.now = ms(900);
+    assert_eq!(engine.brings(0, &["4x"]), ["tell message x", "recv 0"]);
+    assert!(engine.at(ms(1899)).is_empty());
+    assert_eq!(engine.at(ms(1900)), ["confirmed 1"]);
+}
+
+#[test]
+fn a_slow_post_makes_the_poll_wait_for_four_round_trips() {
+    let mut engine = TestEngine::polled();
+    engine.says(&["a"]);
+    engine.now = ms(600);
+    engine.sent(0);
+    assert!(engine.at(ms(2999)).is_empty());
+    assert_eq!(engine.at(ms(3000)), ["confirmed 1"]);
+}
+
+#[test]
+fn a_poll_that_has_not_left_counts_from_when_it_does() {
+    let mut engine = TestEngine::polled();
+    let asked = |ms_: u64| Input::Active {
+        link: LinkId(0),
+        received: None,
+        sent: None,
+        asked: Asked::At(ms(ms_)),
+    };
+    // The poll that runs; the next has to make a connection first.
+    engine.on(asked(0));
+    engine.says(&["a"]);
+    engine.sent(0);
+    engine.now = ms(500);
+    engine.brings(0, &["4x"]);
+    assert!(engine.at(ms(1500)).is_empty(), "it is still connecting");
+    assert!(engine.at(ms(2500)).is_empty());
+    engine.now = ms(2600);
+    engine.on(asked(2600));
+    assert!(engine.at(ms(3599)).is_empty());
+    assert_eq!(engine.at(ms(3600)), ["confirmed 1"]);
+}
+
+#[test]
+fn a_poll_that_is_made_again_has_not_left() {
+    let mut engine = TestEngine::polled();
+    let asked = |asked| Input::Active {
+        link: LinkId(0),
+        received: None,
+        sent: None,
+        asked,
+    };
+    engine.says(&["a"]);
+    engine.sent(0);
+    engine.now = ms(100);
+    engine.on(asked(Asked::At(ms(100))));
+    // Its connection has ended before it arrived, and another one is being made.
+    engine.on(asked(Asked::NotYet));
+    assert!(engine.at(ms(1200)).is_empty());
+    assert!(engine.at(ms(2300)).is_empty());
+    engine.on(asked(Asked::At(ms(2300))));
+    assert!(engine.at(ms(3299)).is_empty());
+    assert_eq!(engine.at(ms(3300)), ["confirmed 1"]);
+}
+
+#[test]
+fn a_post_is_confirmed_by_two_further_polls_without_a_close() {
+    let mut engine = TestEngine::polled();
+    engine.says(&["a"]);
+    engine.sent(0);
+    assert_eq!(engine.brings(0, &["4x"]), ["tell message x", "recv 0"]);
+    assert_eq!(
+        engine.brings(0, &["4y"]),
+        ["tell message y", "recv 0"],
+        "the first that was begun after it"
+    );
+    assert_eq!(
+        engine.brings(0, &["4z"]),
+        ["confirmed 1", "tell message z", "recv 0"]
+    );
+}
+
+#[test]
+fn a_close_in_the_payload_confirms_nothing() {
+    let mut engine = TestEngine::polled();
+    engine.says(&["a"]);
+    engine.sent(0);
+    engine.brings(0, &["4x"]);
+    engine.brings(0, &["4y"]);
+    assert_eq!(
+        engine.brings(0, &["4z", "1"]),
+        [
+            "tell message z",
+            "drop 0",
+            "closed Server confirmed 0 unconfirmed [a] uncertain [] unsent []"
+        ]
+    );
+}

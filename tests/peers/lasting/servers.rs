@@ -1,0 +1,162 @@
+//! A server that is killed and started again on the same port, and what it has written down.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::support::log::Log;
+use crate::support::peers;
+use crate::support::session::DEADLINE;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    Node,
+    Aiohttp,
+}
+
+/// Dropping it ends the process.
+pub(super) struct Server {
+    kind: Kind,
+    port: u16,
+    /// Bound to the port without listening, so that the system gives the port to nobody else while no
+    /// server runs: not even as the local port of a client's connection to it, which would connect to
+    /// itself.
+    _port: Socket,
+    folder: PathBuf,
+    log: Arc<Log>,
+    process: Option<Child>,
+    generation: usize,
+}
+
+impl Server {
+    pub(super) fn start(kind: Kind) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("lasting-{}-{number}", std::process::id());
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).expect("the folder can be made");
+        let (reservation, port) = reserve_port();
+        let mut server = Self {
+            kind,
+            port,
+            _port: reservation,
+            folder,
+            log: Arc::default(),
+            process: None,
+            generation: 0,
+        };
+        server.start_again();
+        server
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// By SIGKILL. Returns when the process has gone.
+    pub(super) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// Starts a new process, and returns when it listens.
+    pub(super) fn start_again(&mut self) {
+        self.generation += 1;
+        let mut process = self
+            .command()
+            .args([
+                self.port.to_string(),
+                self.log_file().display().to_string(),
+                self.generation.to_string(),
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let stdout = process.stdout.take().expect("it is piped");
+        let stderr = process.stderr.take().expect("it is piped");
+        // From here on a panic ends the process.
+        self.process = Some(process);
+        let log = Arc::clone(&self.log);
+        thread::spawn(move || log.fill(BufReader::new(stderr)));
+        let line = first_line(stdout);
+        assert_eq!(
+            peers::parse_port(&line),
+            Some(self.port),
+            "{:?} wrote: {:?}",
+            self.kind,
+            self.log.lines()
+        );
+    }
+
+    fn command(&self) -> Command {
+        match self.kind {
+            Kind::Node => {
+                let mut command = Command::new("node");
+                command
+                    .env("NODE_PATH", peers::installed("node").join("node_modules"))
+                    .arg(peers::source("node/lasting_server.js"));
+                command
+            }
+            Kind::Aiohttp => {
+                let python = peers::installed("python").join("bin/python");
+                let mut command = Command::new(python);
+                command.arg(peers::source("python/lasting_server.py"));
+                command
+            }
+        }
+    }
+
+    /// What all processes have written down.
+    pub(super) fn log_file(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// What all processes have written on standard error.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        self.log.lines()
+    }
+
+    /// Ends it, and forgets what was written down.
+    pub(super) fn remove(mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn reserve_port() -> (Socket, u16) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_reuse_address(true).expect("it is not bound yet");
+    let any = std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    socket.bind(&any.into()).expect("a port is free");
+    let address = socket.local_addr().expect("it is bound");
+    let port = address.as_socket().expect("an IP address").port();
+    (socket, port)
+}
+
+/// Empty if none comes in time.
+fn first_line(source: impl Read + Send + 'static) -> String {
+    let (give, take) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let _ = BufReader::new(source).read_line(&mut line);
+        let _ = give.send(line);
+    });
+    take.recv_timeout(DEADLINE).unwrap_or_default()
+}
