@@ -108,8 +108,10 @@ pub(crate) fn ms(ms: u64) -> Duration {
 /// with what the client and the server have told.
 fn simulate(seed: u64, aloud: bool) -> Vec<String> {
     let mut random = fastrand::Rng::with_seed(seed);
-    // A loop without an end is found quickly.
-    let runtime = MockRuntime::seeded(seed).with_poll_limit(300_000);
+    // What never ends is found quickly.
+    let runtime = MockRuntime::seeded(seed)
+        .with_poll_limit(300_000)
+        .with_time_limit(Duration::from_secs(1800));
     let network = runtime.network();
     network.record();
     let plan = Plan::draw(&mut random);
