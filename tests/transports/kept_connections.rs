@@ -108,6 +108,51 @@ fn r3_a_request_that_crosses_the_end_of_a_kept_connection_is_sent_again() {
 }
 
 #[test]
+fn r3_a_poll_that_is_sent_again_has_not_left_before_it_has_another_connection() {
+    under_some_orders(async |runtime| {
+        let mut server = slow(&runtime);
+        let (waits, network) = (runtime.clone(), runtime.network());
+        spawn(&runtime, async move {
+            let peer = used(&mut server).await;
+            let second = Duration::from_secs(1);
+            network.set(Conditions::new().connect_latency(second));
+            waits.sleep(A_MOMENT).await;
+            drop(peer);
+            let mut next = server.accept().await;
+            next.request().await;
+            waits.sleep(second).await;
+            next.write(response("4second")).await;
+        });
+        let mut activity = None;
+        let mut link = open(&runtime, Polling::default(), |request| {
+            activity = Some(request.activity.clone());
+        })
+        .await
+        .unwrap();
+        let activity = activity.unwrap();
+        let asked = || format!("{activity:?}");
+        assert!(asked().contains("asked: Untold"), "{}", asked());
+        link.receiver.recv().await.unwrap();
+        let start = runtime.now();
+        let at = async |ms| {
+            runtime
+                .sleep(start + Duration::from_millis(ms) - runtime.now())
+                .await
+        };
+        let watch = async {
+            at(10).await;
+            assert!(asked().contains("asked: At("), "{}", asked());
+            at(900).await;
+            assert!(asked().contains("asked: NotYet"), "{}", asked());
+            at(1500).await;
+            assert!(asked().contains("asked: At("), "{}", asked());
+        };
+        let (received, ()) = futures::future::join(link.receiver.recv(), watch).await;
+        assert_eq!(received.unwrap(), [message("second")]);
+    });
+}
+
+#[test]
 fn r3_what_has_arrived_is_not_sent_again_whether_it_was_read_or_not() {
     under_some_orders(async |runtime| {
         for ask in Ask::BOTH {
