@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use engineio_client::transports::Transports;
-use engineio_client::{AsyncStd, Builder, Client, Event, Message, Receipts, Runtime, Smol, Tokio, blocking};
+use engineio_client::{
+    AsyncStd, Builder, Client, Event, Message, Receipts, Runtime, Smol, Tokio, blocking,
+};
 use engineio_client_compare::{Clock, Failure, Job, Tally, Task, Times, check_done};
 use futures::StreamExt as _;
 use futures::channel::oneshot;

@@ -74,7 +74,9 @@ pub(crate) fn targets() -> Vec<Target> {
         add(row.name(), "async-std", Limit::Times(ASYNC_STD, "smol"));
     }
     // What is sent is what receipts are about. A POST costs so much that by polling they don't show.
-    let sends = ROWS.iter().filter(|row| row.job == "send" && row.packets_per_post.is_none());
+    let sends = ROWS
+        .iter()
+        .filter(|row| row.job == "send" && row.packets_per_post.is_none());
     for row in sends {
         add(row.name(), "receipts", Limit::Times(RECEIPTS, "recv"));
     }
