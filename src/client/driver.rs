@@ -324,7 +324,8 @@ impl Driver {
     /// Keeps the buffer for the next messages, unless it is far too large for what it held: a
     /// connection should not keep the memory of its busiest moment.
     fn recycle(&mut self, mut packets: Vec<Packet>) {
-        if packets.capacity() / 8 <= packets.len().max(8) {
+        // That of a fence alone is none.
+        if packets.capacity() > 0 && packets.capacity() / 8 <= packets.len().max(8) {
             packets.clear();
             self.spare = packets;
         }

@@ -63,9 +63,9 @@ struct Kept {
     amount: Amount,
 }
 
-/// So many buffers are kept, and none that is far too large for what it held: a connection should not keep the
-/// memory of its busiest moment.
-const BUFFERS: usize = 2;
+/// So many buffers are kept in a stream, one when all is confirmed, and none that is far too large for what it
+/// held: a connection should not keep the memory of its busiest moment.
+const BUFFERS: usize = 8;
 
 /// Where a message may be what ends the sessions, the first of a session go alone: by polling, where it takes a
 /// second until they are confirmed, as many as fit one POST.
@@ -312,6 +312,9 @@ impl Receipts {
                 self.outstanding = self.outstanding.minus(part);
                 rest = 0;
             }
+        }
+        if self.kept.is_empty() {
+            self.buffers.truncate(1);
         }
         count
     }
