@@ -112,7 +112,7 @@ fn r3_a_poll_that_is_sent_again_has_not_left_before_it_has_another_connection() 
     under_some_orders(async |runtime| {
         let mut server = slow(&runtime);
         let (waits, network) = (runtime.clone(), runtime.network());
-        spawn(&runtime, async move {
+        let script = spawn(&runtime, async move {
             let peer = used(&mut server).await;
             let second = Duration::from_secs(1);
             network.set(Conditions::new().connect_latency(second));
@@ -149,6 +149,7 @@ fn r3_a_poll_that_is_sent_again_has_not_left_before_it_has_another_connection() 
         };
         let (received, ()) = futures::future::join(link.receiver.recv(), watch).await;
         assert_eq!(received.unwrap(), [message("second")]);
+        script.await;
     });
 }
 
