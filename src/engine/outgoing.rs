@@ -146,6 +146,9 @@ impl Outgoing {
 
     /// Puts these before all others.
     pub(crate) fn prepend(&mut self, front: Self) {
+        if front.is_empty() {
+            return;
+        }
         let count = front.packets.len();
         let Self { packets, groups } = std::mem::replace(self, front);
         self.packets.extend(packets);

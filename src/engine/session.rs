@@ -17,7 +17,7 @@ const MAX_PING: usize = 125;
 impl Engine {
     pub(super) fn session_received(&mut self, now: Duration, packets: Vec<Packet>) {
         self.heartbeat.life(now);
-        if self.receipts.look_at_polls() {
+        if self.receipts.watches_polls() {
             let confirmed = self.receipts.poll_ended(&packets);
             self.confirmed(confirmed);
         }
@@ -90,7 +90,7 @@ impl Engine {
         }
         if self.may_receive() && self.poll_spacing.is_due(now) {
             self.current.receiving = true;
-            if self.receipts.look_at_polls() {
+            if self.receipts.watches_polls() {
                 self.receipts.poll_begins(now);
             }
             self.heartbeat.resume(now);

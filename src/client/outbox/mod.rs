@@ -341,13 +341,15 @@ impl<W: Clone> Outbox<W> {
     /// Hands the queue to the engine, if the engine wants more or the session is closing. In the latter
     /// case the engine is told to close next, and must already have every accepted message by then.
     pub(crate) fn take_queue(&mut self, wanted: bool, spare: &mut Vec<Packet>) -> Outgoing {
-        if self.succession.is_some() {
-            if wanted || self.is_closing() {
-                return self.take_carried();
-            }
+        if !(wanted || self.is_closing()) {
             return Outgoing::default();
         }
-        if self.queue.is_empty() || !(wanted || self.is_closing()) {
+        if let Some(succession) = &self.succession
+            && !succession.lets_all_pass()
+        {
+            return self.take_carried();
+        }
+        if self.queue.is_empty() {
             return Outgoing::default();
         }
         std::mem::replace(&mut self.queue, Outgoing::new(std::mem::take(spare)))

@@ -60,6 +60,11 @@ pub(super) struct Totals {
 }
 
 impl Succession {
+    /// Whether the queue leaves as it is: nothing holds it up, goes before it, or is still to be judged.
+    pub(super) fn lets_all_pass(&self) -> bool {
+        !self.held && self.unjudged == 0 && self.greeting.messages.is_empty()
+    }
+
     /// How many messages at the front of the queue the link can carry. Parcels go as a whole.
     pub(super) fn count_carried(&self, queue: &Outgoing, link: &Acceptance) -> usize {
         let mut count = 0;

@@ -67,8 +67,8 @@ struct Kept {
 /// held: a connection should not keep the memory of its busiest moment.
 const BUFFERS: usize = 8;
 
-/// Where a message may be what ends the sessions, the first of a session go alone: by polling, where it takes a
-/// second until they are confirmed, as many as fit one POST.
+/// Where a message may be what ends the sessions, the window begins with one message. By polling, where it takes a
+/// second until that is confirmed, it begins with as many as fit one POST.
 const CAUTIOUS_POST: usize = 16;
 
 /// Fences in a stream of messages stand so many parts of the window apart.
@@ -129,7 +129,7 @@ impl Receipts {
 
     /// Whether the polls of the link are worth telling of.
     #[inline]
-    pub(super) fn look_at_polls(&self) -> bool {
+    pub(super) fn watches_polls(&self) -> bool {
         matches!(self.evidence, Evidence::Polls(_))
     }
 
