@@ -69,22 +69,22 @@ fn run_part(part: u64) {
 }
 
 #[test]
-fn a_message_arrives_or_is_told_1() {
+fn each_message_arrives_or_is_reported_1() {
     run_part(0);
 }
 
 #[test]
-fn a_message_arrives_or_is_told_2() {
+fn each_message_arrives_or_is_reported_2() {
     run_part(1);
 }
 
 #[test]
-fn a_message_arrives_or_is_told_3() {
+fn each_message_arrives_or_is_reported_3() {
     run_part(2);
 }
 
 #[test]
-fn a_message_arrives_or_is_told_4() {
+fn each_message_arrives_or_is_reported_4() {
     run_part(3);
 }
 

@@ -58,22 +58,22 @@ fn run_part(part: u64) {
 }
 
 #[test]
-fn whatever_happens_nothing_is_lost_in_silence_1() {
+fn no_message_is_lost_silently_1() {
     run_part(0);
 }
 
 #[test]
-fn whatever_happens_nothing_is_lost_in_silence_2() {
+fn no_message_is_lost_silently_2() {
     run_part(1);
 }
 
 #[test]
-fn whatever_happens_nothing_is_lost_in_silence_3() {
+fn no_message_is_lost_silently_3() {
     run_part(2);
 }
 
 #[test]
-fn whatever_happens_nothing_is_lost_in_silence_4() {
+fn no_message_is_lost_silently_4() {
     run_part(3);
 }
 

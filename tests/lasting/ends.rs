@@ -5,7 +5,7 @@ use engineio_client::Packet;
 use super::*;
 
 #[test]
-fn a_session_that_ends_is_followed_by_another_under_the_same_client() {
+fn a_client_opens_a_new_session_after_one_ends() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(exact()).connect().await.unwrap();
@@ -36,7 +36,7 @@ fn a_session_that_ends_is_followed_by_another_under_the_same_client() {
 }
 
 #[test]
-fn a_session_that_ends_at_the_instant_at_which_it_opens_is_followed_by_another() {
+fn a_client_opens_a_new_session_after_one_that_ends_in_the_turn_it_opens() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
         let open = r#"{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
@@ -56,7 +56,7 @@ fn a_session_that_ends_at_the_instant_at_which_it_opens_is_followed_by_another()
 }
 
 #[test]
-fn a_server_that_is_down_is_asked_again_after_growing_delays() {
+fn a_server_that_is_down_is_retried_after_growing_delays() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(exact()).connect().await.unwrap();
@@ -95,7 +95,7 @@ fn a_session_that_ends_in_the_moment_in_which_it_opens_is_followed_by_another() 
 }
 
 #[test]
-fn the_first_connection_fails_at_once_and_start_goes_on_trying() {
+fn connect_fails_at_once_but_start_keeps_trying() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let builder = builder.reconnect(exact());
@@ -113,7 +113,7 @@ fn the_first_connection_fails_at_once_and_start_goes_on_trying() {
 }
 
 #[test]
-fn after_the_last_attempt_it_is_over() {
+fn the_client_ends_after_the_last_attempt() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
         server.at(Step::Handshake, refused(500));
@@ -128,7 +128,7 @@ fn after_the_last_attempt_it_is_over() {
 }
 
 #[test]
-fn disconnect_ends_it_while_it_waits_and_nothing_connects_afterwards() {
+fn disconnect_during_the_delay_ends_the_client_and_nothing_connects_afterwards() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let client = builder.reconnect(exact()).connect().await.unwrap();
@@ -148,7 +148,7 @@ fn disconnect_ends_it_while_it_waits_and_nothing_connects_afterwards() {
 }
 
 #[test]
-fn dropping_the_client_ends_it() {
+fn dropping_the_client_during_the_delay_ends_it() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let client = builder.reconnect(exact()).connect().await.unwrap();
@@ -186,7 +186,7 @@ fn reconnect_now_skips_the_delay() {
 }
 
 #[test]
-fn news_that_nobody_reads_do_not_grow_without_a_limit() {
+fn unread_session_events_are_bounded() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(exact()).connect().await.unwrap();
@@ -212,7 +212,7 @@ fn news_that_nobody_reads_do_not_grow_without_a_limit() {
 }
 
 #[test]
-fn a_thousand_clients_of_a_server_that_restarts_come_back_spread() {
+fn a_thousand_clients_of_a_restarted_server_reconnect_spread_over_time() {
     // The delays alone, of a hundred seeds: `lib client::supervisor::tests::backoff`.
     let runtime = MockRuntime::seeded(0);
     runtime.block_on(async {

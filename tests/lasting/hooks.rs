@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_greeting_leaves_before_anything_left_over() {
+fn the_greeting_leaves_before_queued_messages() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let time = runtime.clone();
@@ -30,7 +30,7 @@ fn the_greeting_leaves_before_anything_left_over() {
 }
 
 #[test]
-fn a_hook_changes_where_a_session_is_opened_and_with_what() {
+fn the_hook_can_change_url_query_and_headers() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let reconnect = exact().before_connect(async |mut to| {
@@ -55,7 +55,7 @@ fn a_hook_changes_where_a_session_is_opened_and_with_what() {
 }
 
 #[test]
-fn a_hook_that_fails_is_a_failed_attempt() {
+fn a_failing_hook_counts_as_a_failed_attempt() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let reconnect = exact().before_connect(async |to| match to.attempt {
@@ -71,7 +71,7 @@ fn a_hook_that_fails_is_a_failed_attempt() {
 }
 
 #[test]
-fn disconnect_ends_it_in_the_hook_and_in_the_greeting() {
+fn disconnect_ends_the_client_during_the_hook_and_the_greeting() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let forever = exact().before_connect(async |to| {

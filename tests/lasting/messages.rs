@@ -10,7 +10,7 @@ use futures::task::{ArcWake, waker};
 use super::*;
 
 #[test]
-fn what_is_sent_while_there_is_no_session_goes_by_the_next() {
+fn messages_sent_between_sessions_are_sent_in_the_next() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(exact()).start().unwrap();
@@ -44,7 +44,7 @@ async fn kill_at_messages(mut server: MockServer, times: u32) -> MockServer {
 }
 
 #[test]
-fn a_message_that_ends_three_sessions_is_given_up_and_the_fences_are_not() {
+fn a_message_that_ends_three_sessions_is_given_up_but_receipts_go_on() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
         // The server has died before it can answer the first fence, unless no message comes with it.
@@ -76,7 +76,7 @@ fn a_message_that_ends_three_sessions_is_given_up_and_the_fences_are_not() {
 }
 
 #[test]
-fn a_server_that_ends_each_session_at_a_ping_is_none_for_at_least_once() {
+fn at_least_once_fails_with_a_server_that_closes_on_pings() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
         server.at(Step::Fence, Act::Cut);
@@ -94,7 +94,7 @@ fn a_server_that_ends_each_session_at_a_ping_is_none_for_at_least_once() {
 }
 
 #[test]
-fn a_greeting_that_fails_says_nothing_of_the_fences() {
+fn a_failing_greeting_does_not_count_against_receipts() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
         server.at(Step::Fence, Act::Never);
@@ -113,7 +113,7 @@ fn a_greeting_that_fails_says_nothing_of_the_fences() {
 }
 
 #[test]
-fn a_full_outbox_holds_the_producer_back_and_loses_nothing() {
+fn a_full_outbox_blocks_the_producer_and_loses_nothing() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let builder = builder.outbox(engineio_client::Capacity::new(10, 1000));
@@ -152,7 +152,7 @@ impl ArcWake for Closing {
 /// On several threads a program can hear of a session, send and close while the task of the client is
 /// still busy opening the session.
 #[test]
-fn a_close_at_the_moment_of_opening_still_sends_what_was_accepted() {
+fn a_close_in_the_turn_of_opening_still_sends_accepted_messages() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(exact()).start().unwrap();
@@ -177,7 +177,7 @@ fn at_least_once() -> Reconnect {
 }
 
 #[test]
-fn at_least_once_what_is_not_confirmed_goes_first_in_the_next_session() {
+fn at_least_once_resends_unconfirmed_messages_first_in_the_next_session() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(at_least_once()).connect().await.unwrap();
@@ -209,7 +209,7 @@ fn at_least_once_what_is_not_confirmed_goes_first_in_the_next_session() {
 }
 
 #[test]
-fn at_most_once_what_is_not_confirmed_is_told_and_not_sent_again() {
+fn at_most_once_reports_unconfirmed_messages_and_does_not_resend_them() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let builder = builder.reconnect(exact()).receipts(Receipts::new());
@@ -265,7 +265,7 @@ async fn poisoned(
 }
 
 #[test]
-fn what_ends_three_sessions_in_a_row_is_given_up() {
+fn a_message_that_ends_three_sessions_in_a_row_is_given_up() {
     under_both_orders(async |runtime| {
         let (mut client, mut server) = poisoned(&runtime, 3, Act::Properly).await;
         server.at(Step::Fence, Act::Properly);
@@ -291,7 +291,7 @@ fn what_ends_three_sessions_in_a_row_is_given_up() {
 }
 
 #[test]
-fn a_server_that_ends_each_session_at_a_ping_has_no_receipts() {
+fn receipts_end_with_a_server_that_closes_on_pings() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         server.at(Step::Fence, Act::Close);
@@ -312,7 +312,7 @@ fn a_server_that_ends_each_session_at_a_ping_has_no_receipts() {
 }
 
 #[test]
-fn a_group_goes_again_as_a_whole_or_not_at_all() {
+fn a_group_is_resent_as_a_whole_or_not_at_all() {
     under_both_orders(async |runtime| {
         for resend in [Resend::Unsent, Resend::Unconfirmed] {
             let (transport, mut server) = MockServer::new(runtime.clone());
@@ -342,7 +342,7 @@ fn a_group_goes_again_as_a_whole_or_not_at_all() {
 }
 
 #[test]
-fn by_polling_a_server_that_never_speaks_confirms_a_window_a_second() {
+fn polling_to_a_silent_server_confirms_one_window_per_second() {
     under_both_orders(async |runtime| {
         const MESSAGES: usize = 40_000;
         let (transport, mut server) = MockServer::new(runtime.clone());
@@ -369,7 +369,7 @@ fn by_polling_a_server_that_never_speaks_confirms_a_window_a_second() {
 }
 
 #[test]
-fn of_many_messages_the_one_that_ends_the_sessions_is_given_up_and_soon() {
+fn one_poison_message_among_many_is_given_up_soon() {
     under_both_orders(async |runtime| {
         for transport in ["websocket", "polling"] {
             let (transports, mut server) = MockServer::new(runtime.clone());

@@ -166,12 +166,12 @@ mod by_unix_socket {
     in_each_mode! {
         [] BySocket:
         cases::every_kind_of_message_is_echoed
-        cases::disconnect_flushes_first
+        cases::disconnect_flushes_queued_messages
     }
 
     on_each_runtime! {
         [] BySocket:
-        cases::an_upgrade_in_full_traffic_loses_nothing
+        cases::an_upgrade_under_load_loses_nothing
     }
 }
 
@@ -197,7 +197,7 @@ fn finds_localhost(server: &impl Server) {
 }
 
 #[test]
-fn localhost_is_found_wherever_it_listens() {
+fn localhost_is_reached_on_any_of_its_addresses() {
     finds_localhost(&Oxide::start(Setup::Default));
     // Not every system's hosts file has it by IPv6.
     let addresses = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", 80));

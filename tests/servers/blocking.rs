@@ -87,7 +87,7 @@ fn talk(url: &str, background: &Background, mode: Mode) {
 }
 
 #[test]
-fn a_redirect_is_followed_where_the_builder_says_so() {
+fn a_redirect_is_followed_if_the_builder_says_so() {
     let server = Oxide::start(Setup::Default);
     for mode in Mode::ALL {
         let server = server.url();
@@ -115,7 +115,7 @@ fn a_redirect_is_followed_where_the_builder_says_so() {
 }
 
 #[test]
-fn it_talks_on_each_runtime_by_each_transport() {
+fn a_blocking_client_works_on_each_runtime_over_each_transport() {
     let server = Oxide::start(Setup::Default);
     for background in backgrounds() {
         for mode in Mode::ALL {
@@ -127,7 +127,7 @@ fn it_talks_on_each_runtime_by_each_transport() {
 }
 
 #[test]
-fn messages_are_handled_in_order_on_one_thread_and_then_comes_the_end() {
+fn handlers_run_in_order_on_one_thread_and_the_disconnect_handler_runs_last() {
     let server = Oxide::start(Setup::Default);
     for background in backgrounds() {
         let url = server.url();
@@ -172,7 +172,7 @@ fn messages_are_handled_in_order_on_one_thread_and_then_comes_the_end() {
 }
 
 #[test]
-fn handles_send_from_many_threads_and_a_background_task_gives_what_it_returns() {
+fn handles_send_from_many_threads_and_background_tasks_return_values() {
     // python-engineio: test_background_tasks
     let server = Oxide::start(Setup::Default);
     let url = server.url();
@@ -209,7 +209,7 @@ fn handles_send_from_many_threads_and_a_background_task_gives_what_it_returns() 
 }
 
 #[test]
-fn it_works_from_spawn_blocking_and_from_within_tasks_of_tokio() {
+fn a_blocking_client_works_in_spawn_blocking_and_in_tokio_tasks() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     within("tokio", move || {
@@ -234,7 +234,7 @@ fn it_works_from_spawn_blocking_and_from_within_tasks_of_tokio() {
 }
 
 #[test]
-fn it_works_within_smol_and_futures_executors() {
+fn a_blocking_client_works_inside_smol_and_futures_executors() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     within("smol", move || {
@@ -250,7 +250,7 @@ fn it_works_within_smol_and_futures_executors() {
 }
 
 #[test]
-fn where_it_would_wait_for_itself_it_says_so() {
+fn a_blocking_call_that_would_deadlock_is_an_error() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     within("the background's own thread", move || {
@@ -306,7 +306,7 @@ fn a_panic_in_one_session_leaves_the_others_alone() {
 }
 
 #[test]
-fn it_connects_as_its_builder_is_told() {
+fn a_blocking_client_uses_the_settings_of_its_builder() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let proxy = listener.local_addr().expect("it is bound").to_string();
     drop(listener);
@@ -324,7 +324,7 @@ fn it_connects_as_its_builder_is_told() {
 }
 
 #[test]
-fn a_session_that_can_not_be_opened_tells_why() {
+fn a_session_that_cannot_be_opened_reports_why() {
     // A port that was free a moment ago.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
@@ -338,7 +338,7 @@ fn a_session_that_can_not_be_opened_tells_why() {
 }
 
 #[test]
-fn a_client_that_is_dropped_closes_its_session() {
+fn dropping_a_blocking_client_closes_its_session() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     let closed = within("drop", move || {
@@ -353,7 +353,7 @@ fn a_client_that_is_dropped_closes_its_session() {
 }
 
 #[test]
-fn the_background_is_a_runtime_that_can_be_used() {
+fn the_background_thread_is_a_usable_runtime() {
     for background in backgrounds() {
         background.check().expect("it is no thread of its own");
         let before = background.now();

@@ -46,7 +46,7 @@ fn rust_engineio_m_the_iterator_of_a_lost_connection_ends() {
 }
 
 #[test]
-fn rust_engineio_n_messages_for_threads_are_handled_by_one_thread() {
+fn rust_engineio_n_a_blocking_client_handles_messages_on_one_thread() {
     // It starts two threads for each message: 2,900 messages a second instead of a million.
     const COUNT: usize = 2000;
     let server = Oxide::start(Setup::Default);
@@ -77,7 +77,7 @@ fn rust_engineio_n_messages_for_threads_are_handled_by_one_thread() {
 }
 
 #[test]
-fn rust_engineio_o_the_client_for_threads_works_within_a_runtime() {
+fn rust_engineio_o_the_blocking_client_works_inside_a_runtime() {
     // It panics: "Cannot start a runtime from within a runtime".
     let server = Oxide::start(Setup::Default);
     let url = server.url();

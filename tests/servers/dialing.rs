@@ -73,7 +73,7 @@ macro_rules! on_each {
 }
 
 #[test]
-fn r18_a_session_comes_from_the_local_address() {
+fn r18_a_session_connects_from_the_local_address() {
     on_each!(comes_from_the_local_address);
 }
 
@@ -93,7 +93,7 @@ async fn comes_from_the_local_address<R: Runs>() {
 }
 
 #[test]
-fn r18_a_refusal_and_an_address_of_another_machine_are_told() {
+fn r18_refusals_and_foreign_local_addresses_are_reported() {
     on_each!(tells_why_it_could_not_connect);
 }
 
@@ -123,7 +123,7 @@ async fn tells_why_it_could_not_connect<R: Runs>() {
 }
 
 #[test]
-fn r18_an_address_that_does_not_answer_makes_way_for_the_next() {
+fn r18_an_address_that_does_not_answer_is_followed_by_the_next() {
     on_each!(passes_a_hole);
 }
 
@@ -155,7 +155,7 @@ fn hole() -> (SocketAddr, (std::net::TcpListener, Vec<TcpStream>)) {
 }
 
 #[test]
-fn r18_a_link_local_address_is_reached_by_its_scope() {
+fn r18_a_link_local_address_is_reached_through_its_scope_id() {
     on_each!(reaches_a_link_local_address);
 }
 
@@ -213,7 +213,7 @@ fn link_local() -> Option<(Ipv6Addr, u32, String)> {
 }
 
 #[test]
-fn r18_a_blocking_client_comes_from_the_local_address() {
+fn r18_a_blocking_client_connects_from_the_local_address() {
     let server = Noting::at(loopback());
     let local: IpAddr = "127.0.0.6".parse().expect("it is one");
     let url = format!("http://{}", server.address);

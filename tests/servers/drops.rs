@@ -104,7 +104,7 @@ async fn drop_everywhere<R: Runs>(server: &Oxide, mode: Mode) -> Vec<String> {
 }
 
 #[test]
-fn what_is_dropped_anywhere_leaves_no_task_no_socket_and_no_session_on_tokio() {
+fn a_client_dropped_at_any_time_leaves_no_task_socket_or_session_on_tokio() {
     for mode in Mode::ALL {
         let server = Oxide::start(Setup::Default);
         let runtime = tokio::runtime::Runtime::new().expect("tokio starts");
@@ -117,7 +117,7 @@ fn what_is_dropped_anywhere_leaves_no_task_no_socket_and_no_session_on_tokio() {
 }
 
 #[test]
-fn what_is_dropped_anywhere_leaves_no_socket_and_no_session_on_smol() {
+fn a_client_dropped_at_any_time_leaves_no_socket_or_session_on_smol() {
     for mode in Mode::ALL {
         let server = Oxide::start(Setup::Default);
         Smol::run(async {
@@ -128,7 +128,7 @@ fn what_is_dropped_anywhere_leaves_no_socket_and_no_session_on_smol() {
 }
 
 #[test]
-fn what_is_dropped_anywhere_leaves_no_socket_and_no_session_on_async_std() {
+fn a_client_dropped_at_any_time_leaves_no_socket_or_session_on_async_std() {
     for mode in Mode::ALL {
         let server = Oxide::start(Setup::Default);
         AsyncStd::run(async {
@@ -139,7 +139,7 @@ fn what_is_dropped_anywhere_leaves_no_socket_and_no_session_on_async_std() {
 }
 
 #[test]
-fn clients_for_threads_that_are_dropped_anywhere_leave_no_socket_and_no_session() {
+fn a_blocking_client_dropped_at_any_time_leaves_no_socket_or_session() {
     for mode in Mode::ALL {
         let server = Oxide::start(Setup::Default);
         let threads = (0..30).map(|step| {
@@ -164,7 +164,7 @@ fn clients_for_threads_that_are_dropped_anywhere_leave_no_socket_and_no_session(
 }
 
 #[test]
-fn a_runtime_that_is_dropped_takes_its_sockets_along_and_tells_who_waits() {
+fn dropping_the_runtime_closes_its_sockets_and_notifies_waiters() {
     for mode in Mode::ALL {
         // There is no time to tell this server, which ends sessions by its heartbeat.
         let server = Oxide::start(Setup::QuickHeartbeat);

@@ -210,14 +210,14 @@ fn all_cases(leave: Leave) {
 }
 
 #[test]
-fn r3_what_no_system_has_acknowledged_is_asked_again_on_each_runtime() {
+fn r3_a_request_that_the_peer_never_acknowledged_is_repeated_on_each_runtime() {
     if can_deafen() {
         all_cases(Leave::Unheard);
     }
 }
 
 #[test]
-fn r3_a_server_that_reads_and_then_closes_or_resets_gets_no_request_twice() {
+fn r3_a_request_that_was_read_before_a_close_or_reset_is_not_repeated() {
     all_cases(Leave::Read);
     all_cases(Leave::ReadReset);
     if can_deafen() {

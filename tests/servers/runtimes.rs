@@ -12,7 +12,7 @@ use crate::support::server::{Server as _, Setup};
 const NOBODY: &str = "http://127.0.0.1:9";
 
 #[test]
-fn s13_a_tokio_runtime_without_sockets_or_timers_is_told_as_such() {
+fn s13_a_tokio_runtime_without_sockets_or_timers_is_an_error() {
     for (with_io, with_time, method) in [
         (false, true, "enable_io"),
         (true, false, "enable_time"),
@@ -38,7 +38,7 @@ fn s13_a_tokio_runtime_without_sockets_or_timers_is_told_as_such() {
 /// Where tokio's time is paused, it is the next deadline as soon as all tasks wait for sockets, unless a
 /// blocking task runs: the documentation of `Tokio` says so.
 #[test]
-fn t7_a_blocking_task_keeps_paused_time_from_passing_while_a_server_answers() {
+fn t7_a_blocking_task_stops_paused_time_from_advancing_while_a_server_answers() {
     let server = Oxide::start(Setup::Default);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -62,7 +62,7 @@ fn t7_a_blocking_task_keeps_paused_time_from_passing_while_a_server_answers() {
 }
 
 #[test]
-fn s12_a_sleep_whose_runtime_is_gone_does_not_panic() {
+fn s12_a_sleep_does_not_panic_after_its_runtime_was_dropped() {
     let runtime = tokio::runtime::Runtime::new().expect("tokio starts");
     let client = runtime
         .block_on(async { engineio_client::tokio::Client::builder(NOBODY).start() })
@@ -83,7 +83,7 @@ fn s12_a_sleep_whose_runtime_is_gone_does_not_panic() {
 
 /// On the thread of blocking clients, where a task can wait, but nothing may block.
 #[test]
-fn s10_an_async_client_runs_on_the_thread_of_blocking_ones() {
+fn s10_an_async_client_runs_on_the_thread_of_blocking_clients() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     let client = blocking::connect(&url).expect("it connects");

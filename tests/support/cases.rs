@@ -35,7 +35,7 @@ pub(crate) async fn every_kind_of_message_is_echoed<S: Server, R: Runs>(mode: Mo
     session.echo((0..=255).collect::<Vec<u8>>()).await;
 }
 
-pub(crate) async fn a_separator_within_a_message_stays_there<S: Server, R: Runs>(mode: Mode) {
+pub(crate) async fn a_record_separator_in_a_message_is_preserved<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     session.echo(b"\x1e4b\x1e").await;
@@ -82,7 +82,9 @@ pub(crate) async fn five_megabytes_are_echoed<S: Server, R: Runs>(mode: Mode) {
     session.echo("m:next").await;
 }
 
-pub(crate) async fn a_message_over_max_payload<S: Server, R: Runs>(mode: Mode) {
+pub(crate) async fn a_message_above_max_payload_is_refused_over_polling<S: Server, R: Runs>(
+    mode: Mode,
+) {
     // engine.io: server.js:1826
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
@@ -209,7 +211,7 @@ async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Count
     (there, back)
 }
 
-pub(crate) async fn an_upgrade_in_full_traffic_loses_nothing<S: Server, R: Runs>() {
+pub(crate) async fn an_upgrade_under_load_loses_nothing<S: Server, R: Runs>() {
     // engine.io-client: arraybuffer/ws.js:30
     let server = S::start(Setup::Default);
     // As soon as can be, and when traffic has got under way.
@@ -224,7 +226,7 @@ pub(crate) async fn an_upgrade_in_full_traffic_loses_nothing<S: Server, R: Runs>
 }
 
 /// More than the 16 that python-engineio takes in one POST.
-pub(crate) async fn a_burst_by_polling_arrives_in_order<S: Server, R: Runs>() {
+pub(crate) async fn a_burst_over_polling_arrives_in_order<S: Server, R: Runs>() {
     // engine.io-client: arraybuffer/polling.js:28; engine.io: server.js:1789, :1910, :1944
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), Mode::Polling).await;
@@ -243,7 +245,7 @@ pub(crate) async fn a_burst_by_polling_arrives_in_order<S: Server, R: Runs>() {
     }
 }
 
-pub(crate) async fn a_close_by_the_server_is_told<S: Server, R: Runs>(mode: Mode) {
+pub(crate) async fn a_close_by_the_server_is_reported<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     session.echo("m:first").await;
@@ -270,7 +272,7 @@ async fn disconnect<R: Runs>(session: Session<R>) {
     assert!(took < Duration::from_secs(5), "it took {took:?}");
 }
 
-pub(crate) async fn disconnect_flushes_first<S: Server, R: Runs>(mode: Mode) {
+pub(crate) async fn disconnect_flushes_queued_messages<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::Default);
     let session = Session::<R>::open(&server.url(), mode).await;
     for number in 0..50 {
@@ -307,7 +309,7 @@ pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
     .await;
 }
 
-pub(crate) async fn nobody_listens<S: Server, R: Runs>() {
+pub(crate) async fn a_connection_to_a_closed_port_fails<S: Server, R: Runs>() {
     // python-engineio: test_polling_connection_failed, test_websocket_connection_failed
     let server = S::start(Setup::Default);
     let url = server.url();
@@ -320,7 +322,7 @@ pub(crate) async fn nobody_listens<S: Server, R: Runs>() {
     }
 }
 
-pub(crate) async fn a_transport_that_is_not_served_is_refused<S: Server, R: Runs>() {
+pub(crate) async fn a_transport_that_the_server_lacks_is_refused<S: Server, R: Runs>() {
     // engine.io-client: socket.js:72
     let server = S::start(Setup::WithoutPolling);
     let connecting = builder::<R>(&server.url(), Mode::Polling).connect();
@@ -336,7 +338,7 @@ pub(crate) async fn a_transport_that_is_not_served_is_refused<S: Server, R: Runs
 }
 
 /// What the handlers of a session have seen comes out of it in order, and the last is the end.
-pub(crate) async fn handlers_see_everything_in_order<S: Server, R: Runs>(mode: Mode) {
+pub(crate) async fn handlers_are_called_in_order<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::Default);
     let (seen, mut all) = mpsc::channel::<String>(4096);
     let (mut connect, message, mut disconnect) = (seen.clone(), seen.clone(), seen);

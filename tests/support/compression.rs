@@ -111,7 +111,7 @@ async fn large<R: Runs>(session: &mut Session<Tapped<R>>) -> String {
     session.client.runtime().take().to_ascii_lowercase()
 }
 
-pub(crate) async fn a_large_poll_comes_compressed_and_a_small_one_does_not<S, R>()
+pub(crate) async fn a_large_poll_is_compressed_and_a_small_one_is_not<S, R>()
 where
     S: Foreign,
     R: Runs,
@@ -137,7 +137,7 @@ where
     }
 }
 
-pub(crate) async fn a_user_says_what_polls_accept<S: Foreign, R: Runs>() {
+pub(crate) async fn the_users_accept_encoding_is_sent_with_polls<S: Foreign, R: Runs>() {
     let server = S::start(Setup::Default);
     let open = async |accepted: &str| {
         let builder = builder::<Tapped<R>>(&server.url(), Mode::Polling);

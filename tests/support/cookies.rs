@@ -11,7 +11,7 @@ use super::foreign::Foreign;
 use super::server::{Counts, Server, Setup};
 use super::session::{Mode, Runs, Session, builder};
 
-pub(crate) async fn every_later_request_carries_the_cookie_of_the_handshake<S, R>()
+pub(crate) async fn every_request_after_the_handshake_carries_its_cookie<S, R>()
 where
     S: Foreign,
     R: Runs,
@@ -106,7 +106,10 @@ pub(crate) async fn without_cookies_a_session_behind_a_balancer_breaks<S: Server
     assert!(error.to_string().contains("Session ID unknown"), "{error}");
 }
 
-pub(crate) async fn a_thousand_messages_each_way_pass_a_balancer_by_polling<S: Server, R: Runs>() {
+pub(crate) async fn a_thousand_messages_each_way_pass_a_balancer_over_polling<
+    S: Server,
+    R: Runs,
+>() {
     let farm = Farm::<S>::start();
     // As many sessions as servers, side by side: each has one for itself.
     let mut sessions = Vec::new();
@@ -140,7 +143,7 @@ pub(crate) async fn a_thousand_messages_each_way_pass_a_balancer_by_polling<S: S
     }
 }
 
-pub(crate) async fn an_upgrade_behind_a_balancer_reaches_the_server_of_the_session<S, R>()
+pub(crate) async fn an_upgrade_behind_a_balancer_reaches_the_sessions_server<S, R>()
 where
     S: Server,
     R: Runs,

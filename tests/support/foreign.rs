@@ -249,7 +249,7 @@ async fn refused<R: Runs>(
     }
 }
 
-pub(crate) async fn a_rejected_session_tells_why<S: Foreign, R: Runs>() {
+pub(crate) async fn a_rejected_session_reports_the_servers_reason<S: Foreign, R: Runs>() {
     let server = S::start(Setup::Default);
     let url = server.url();
     refused::<R>(S::REJECTION, |mode| {
@@ -258,7 +258,7 @@ pub(crate) async fn a_rejected_session_tells_why<S: Foreign, R: Runs>() {
     .await;
 }
 
-pub(crate) async fn a_wrong_path_tells_so<S: Foreign, R: Runs>() {
+pub(crate) async fn a_wrong_path_is_reported<S: Foreign, R: Runs>() {
     let server = S::start(Setup::Default);
     let url = server.url();
     refused::<R>(S::NOWHERE, |mode| builder(&url, mode).path("/elsewhere/")).await;

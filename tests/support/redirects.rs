@@ -55,7 +55,9 @@ impl Moved {
 }
 
 /// A session that is opened at the old address has its polls, its POSTs and its websocket at the new one.
-pub(crate) async fn a_session_lives_at_the_new_address<S: Server, R: Runs>(mode: Mode) {
+pub(crate) async fn a_session_uses_the_new_address_after_a_redirect<S: Server, R: Runs>(
+    mode: Mode,
+) {
     let server = S::start(Setup::Default);
     let moved = Moved::to(&server.url());
     let builder = builder::<R>(&moved.url, mode).follow_redirects(true);

@@ -36,7 +36,7 @@ impl Driver {
         self.shared.inboxes.put(events);
         // This input comes before the outputs are at their end, since it follows from one of them, and
         // the next might be to receive more: see the test
-        // `a_full_inbox_stops_the_receiving_and_reading_resumes_it`.
+        // `a_full_inbox_stops_receiving_and_reading_resumes_it`.
         if let Some(input) = self.news_of_room() {
             self.engine.handle(now, input);
         }

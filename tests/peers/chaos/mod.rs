@@ -51,7 +51,7 @@ const SERVERS: [&str; 3] = ["node", "python-uvicorn", "python-aiohttp"];
 
 #[test]
 #[ignore = "needs the peers that tests/run installs"]
-fn sessions_through_a_bad_network_end_with_a_true_report() {
+fn sessions_over_a_bad_network_end_with_a_correct_report() {
     if env::var_os("ENGINEIO_CHAOS_ALONE").is_some() {
         chaos();
     } else {
@@ -67,7 +67,7 @@ fn in_a_process_of_its_own() {
         .args(["--pdeathsig", "KILL"])
         .arg(program)
         .args(["--exact", "--ignored", "--nocapture"])
-        .arg("chaos::sessions_through_a_bad_network_end_with_a_true_report")
+        .arg("chaos::sessions_over_a_bad_network_end_with_a_correct_report")
         .env("ENGINEIO_CHAOS_ALONE", "1")
         .status()
         .expect("setpriv starts it");

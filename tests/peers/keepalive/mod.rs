@@ -199,26 +199,26 @@ macro_rules! tests {
 
 tests! {
     r3_gunicorn: Gunicorn false Kept
-    r3_gunicorn_by_tls: Gunicorn true Kept
+    r3_gunicorn_over_tls: Gunicorn true Kept
     r3_gunicorn_with_new_connections: Gunicorn false New
-    r3_gunicorn_by_tls_with_new_connections: Gunicorn true New
+    r3_gunicorn_over_tls_with_new_connections: Gunicorn true New
     r3_gunicorn_and_nodes_client: Gunicorn false Node
     r3_nginx: Nginx false Kept
-    r3_nginx_by_tls: Nginx true Kept
+    r3_nginx_over_tls: Nginx true Kept
     r3_nginx_with_new_connections: Nginx false New
-    r3_nginx_by_tls_with_new_connections: Nginx true New
+    r3_nginx_over_tls_with_new_connections: Nginx true New
     r3_nginx_and_nodes_client: Nginx false Node
-    r3_nginx_by_tls_and_nodes_client: Nginx true Node
+    r3_nginx_over_tls_and_nodes_client: Nginx true Node
     r3_haproxy: Haproxy false Kept
-    r3_haproxy_by_tls: Haproxy true Kept
+    r3_haproxy_over_tls: Haproxy true Kept
     r3_haproxy_with_new_connections: Haproxy false New
-    r3_haproxy_by_tls_with_new_connections: Haproxy true New
+    r3_haproxy_over_tls_with_new_connections: Haproxy true New
     r3_haproxy_and_nodes_client: Haproxy false Node
-    r3_haproxy_by_tls_and_nodes_client: Haproxy true Node
+    r3_haproxy_over_tls_and_nodes_client: Haproxy true Node
     r3_apache: Apache false Kept
-    r3_apache_by_tls: Apache true Kept
+    r3_apache_over_tls: Apache true Kept
     r3_apache_with_new_connections: Apache false New
-    r3_apache_by_tls_with_new_connections: Apache true New
+    r3_apache_over_tls_with_new_connections: Apache true New
     r3_apache_and_nodes_client: Apache false Node
-    r3_apache_by_tls_and_nodes_client: Apache true Node
+    r3_apache_over_tls_and_nodes_client: Apache true Node
 }

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn at_least_once_all_that_was_not_given_up_must_be_there() {
+    fn at_least_once_requires_every_message_that_was_not_given_up() {
         let log = ["1 a 0", "1 a 1", "2 b 1", "2 b 3"];
         let told = faults(Promise::LeastOnce, 4, &log);
         assert_eq!(told, ["missing: 1 messages, [2]"]);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn at_most_once_nothing_is_doubled_and_all_that_is_missing_is_told() {
+    fn at_most_once_forbids_duplicates_and_unreported_losses() {
         let told = faults(Promise::MostOnce, 4, &["1 a 0", "1 a 2", "2 b 2", "2 b 3"]);
         assert_eq!(
             told,
@@ -242,13 +242,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_accepted_must_not_be_there() {
+    fn messages_that_were_not_accepted_are_a_fault() {
         let told = faults(Promise::MostOnce, 1, &["1 a 0", "1 a 1"]);
         assert_eq!(told, ["1 messages arrived that were not accepted"]);
     }
 
     #[test]
-    fn messages_are_in_order_but_for_a_session_that_is_not_dropped() {
+    fn order_is_required_unless_the_server_still_holds_an_older_session() {
         for (log, wrong) in [
             (["1 a 1", "1 a 0", "1 a 2", "1 a 3"], true),
             (["1 a 0", "1 b 2", "1 a 1", "1 b 3"], false),

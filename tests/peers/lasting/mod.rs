@@ -71,7 +71,7 @@ struct Harm {
 
 #[test]
 #[ignore = "needs the peers that tests/run installs"]
-fn servers_that_are_killed_lose_and_double_no_more_than_is_told() {
+fn killed_servers_lose_and_duplicate_no_more_than_the_client_reports() {
     let seconds = setting("ENGINEIO_LASTING_SECONDS").unwrap_or(4);
     let seed = setting("ENGINEIO_LASTING_SEED").unwrap_or_else(|| fastrand::u64(..));
     let at_once = setting("ENGINEIO_LASTING_AT_ONCE").unwrap_or(AT_ONCE);

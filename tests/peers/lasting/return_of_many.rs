@@ -20,7 +20,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(15);
 
 #[test]
 #[ignore = "needs the peers that tests/run installs"]
-fn a_hundred_clients_are_back_within_15_seconds_of_a_kill() {
+fn a_hundred_clients_reconnect_within_15_seconds_of_a_kill() {
     let mut server = Server::start(Kind::Node);
     let url = format!("http://127.0.0.1:{}", server.port());
     let all_are_there = Barrier::new(4);
