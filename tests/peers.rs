@@ -1,5 +1,5 @@
-//! The client against the servers of the world: Node's engine.io, and python-engineio on aiohttp and
-//! on uvicorn. `tests/run` installs them, and runs these tests with all others.
+//! The client against other projects' servers (the peers): Node's engine.io, and python-engineio on aiohttp and on
+//! uvicorn. `tests/run` installs the peers and runs these tests, which are ignored otherwise.
 
 #[macro_use]
 #[path = "support"]
@@ -77,7 +77,7 @@ tests!(node_with_tls NodeWithTls);
 tests!(aiohttp Aiohttp);
 tests!(uvicorn Uvicorn);
 
-/// What the bytes on the wire show, so without TLS.
+/// Compression is checked on the bytes on the wire, so without TLS.
 #[cfg(feature = "compression")]
 mod compressed {
     use super::*;
@@ -101,7 +101,7 @@ mod compressed {
     tests!(uvicorn Uvicorn);
 }
 
-/// Several processes of Node behind haproxy, which keeps a session on one of them by a cookie.
+/// Several Node processes behind haproxy, which uses a cookie to find a session's process.
 mod balancer {
     use super::*;
 
@@ -113,7 +113,7 @@ mod balancer {
     }
 }
 
-/// Behind a front, as they stand in the world.
+/// Behind a TLS proxy, as in most deployments.
 mod uvicorn_over_tls {
     use super::*;
 

@@ -1,5 +1,5 @@
-//! The client against engineioxide, a real server, in this process: on each runtime, by each
-//! transport, and from one to the other.
+//! The client against engineioxide, a real Engine.IO server that runs in this process: on each runtime, over
+//! polling, over WebSocket, and across an upgrade.
 
 #[macro_use]
 #[path = "support"]
@@ -66,7 +66,7 @@ on_each_runtime! {
     cases::a_transport_that_the_server_lacks_is_refused
 }
 
-/// The same server, by `https` and `wss`.
+/// The same server over `https` and `wss`.
 mod over_tls {
     use super::*;
 
@@ -92,8 +92,8 @@ mod over_tls {
     }
 }
 
-/// A thread that its user blocks for longer than the server's silence may last: what came meanwhile
-/// lies in the socket, and the session goes on.
+/// The user blocks the thread of the session for longer than the heartbeat deadline. The server's messages are
+/// waiting in the socket meanwhile, so the session goes on.
 #[test]
 fn a_blocked_thread_is_not_mistaken_for_a_silent_server() {
     use std::io::{Read as _, Write as _};
@@ -130,7 +130,7 @@ fn a_blocked_thread_is_not_mistaken_for_a_silent_server() {
         bytes.push(open.len() as u8);
         bytes.extend(open.as_bytes());
         stream.write_all(&bytes).expect("the client listens");
-        // Its first message, which is sent before the thread is blocked.
+        // The client's first message, sent before the thread is blocked.
         stream.read_exact(&mut byte).expect("a message");
         stream
             .write_all(b"\x81\x06412345")
@@ -148,7 +148,7 @@ fn a_blocked_thread_is_not_mistaken_for_a_silent_server() {
         client.send("first").await.expect("it is open");
         client.flush().await.expect("it is open");
         all_written.recv().expect("the server answers");
-        // The task of the session is to run at once when the thread is free again.
+        // Wakes the driver, so that it runs as soon as the thread is free again.
         client.try_send("second").expect("it is open");
         std::thread::sleep(Duration::from_millis(600));
         let message = client.recv().await.expect("the session has not ended");

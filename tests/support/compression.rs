@@ -1,4 +1,4 @@
-//! Polls that real servers compress, and what of that is on the wire.
+//! Compressed responses of real servers, checked on the bytes that arrive on the wire.
 
 use std::future::Future;
 use std::io;
@@ -17,7 +17,7 @@ use super::foreign::Foreign;
 use super::server::Setup;
 use super::session::{Mode, Runs, Session, builder};
 
-/// A runtime that remembers what came from the network.
+/// A runtime that records all bytes received from the network.
 #[derive(Default)]
 pub(crate) struct Tapped<R> {
     inner: R,
@@ -30,7 +30,7 @@ struct Tap {
 }
 
 impl<R> Tapped<R> {
-    /// What came since the last time, as far as it is text.
+    /// The bytes received since the last call, as lossy UTF-8.
     fn take(&self) -> String {
         let bytes = std::mem::take(&mut *self.read.lock().expect("nobody has panicked"));
         String::from_utf8_lossy(&bytes).into_owned()
@@ -103,7 +103,7 @@ impl AsyncWrite for Tap {
     }
 }
 
-/// 100,000 letters, and what came for them.
+/// Requests a message of 100,000 letters, and returns the bytes received for it.
 async fn large<R: Runs>(session: &mut Session<Tapped<R>>) -> String {
     session.client.runtime().take();
     session.send("!big 100000").await;
@@ -128,7 +128,7 @@ where
         !came.to_ascii_lowercase().contains("content-encoding"),
         "{came}"
     );
-    // More than its window, in all kinds of bytes.
+    // Binary data that is larger than gzip's window.
     if !S::CUTS_LARGE_POSTS {
         let numbers = 0..100_000_u32;
         session

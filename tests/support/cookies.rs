@@ -1,5 +1,5 @@
-//! Cookies, with real servers: one that sets its own, and several behind a balancer that tells them
-//! apart by one.
+//! Cookies with real servers: a server that sets a cookie, and several servers behind a load balancer that uses a
+//! cookie to find a session's server.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,7 +29,7 @@ where
         let requests = lines
             .iter()
             .filter_map(|line| line.strip_prefix("request "));
-        // The method, the transport and the cookies of each.
+        // Method, transport and cookies of each request.
         let mut requests = requests.map(|line| line.splitn(3, ' ').collect::<Vec<_>>());
         let first = requests.next().expect("a handshake");
         let cookies = |request: &[&str]| request.get(2).map_or("", |words| words.trim()).to_owned();
@@ -51,7 +51,7 @@ where
 
 const SERVERS: usize = 3;
 
-/// Servers in processes of their own, and what stands before them.
+/// Several server processes behind a load balancer.
 struct Farm<S> {
     servers: Vec<S>,
     balancer: Balancer,
@@ -74,7 +74,7 @@ impl<S: Server> Farm<S> {
         self.balancer.url()
     }
 
-    /// Which server has written a line with this, and the line.
+    /// Waits for a line with this text from any server. Returns the server's index and the line.
     fn find(&self, part: &str) -> (usize, String) {
         for _ in 0..6000 {
             for (number, server) in self.servers.iter().enumerate() {
@@ -93,7 +93,7 @@ impl<S: Server> Farm<S> {
     }
 }
 
-/// The other tests prove nothing where this one fails.
+/// Shows that the balancer depends on the cookie. The tests below prove nothing without that.
 pub(crate) async fn without_cookies_a_session_behind_a_balancer_breaks<S: Server, R: Runs>() {
     let farm = Farm::<S>::start();
     let builder = builder::<R>(&farm.url(), Mode::Polling).cookies(false);

@@ -1,4 +1,4 @@
-//! A hundred clients of one process, whose server is killed and starts again.
+//! A hundred clients in one process, whose server is killed and started again.
 
 use std::fs;
 use std::sync::Barrier;
@@ -15,7 +15,7 @@ use crate::support::session::{Mode, Runs, builder, within};
 
 const CLIENTS: [usize; 3] = [34, 33, 33];
 
-/// From the kill to the last client's new session, with the default delays.
+/// Limit from the kill to the last client's new session, with the default delays.
 const BACK_WITHIN: Duration = Duration::from_secs(15);
 
 #[test]
@@ -40,11 +40,7 @@ fn a_hundred_clients_reconnect_within_15_seconds_of_a_kill() {
             .concat();
         (begin, backs)
     });
-    let last = backs
-        .iter()
-        .max()
-        .expect("there are some")
-        .duration_since(begin);
+    let last = backs.iter().max().expect("not empty").duration_since(begin);
     println!(
         "lasting: 100 clients of one process: all back {:.1} s after the kill",
         last.as_secs_f64()
@@ -63,13 +59,13 @@ fn a_hundred_clients_reconnect_within_15_seconds_of_a_kill() {
     server.remove();
 }
 
-/// When each client was back.
+/// Returns when each client had a new session.
 fn clients<R: Runs>(url: &str, runtime: usize, all_are_there: &Barrier) -> Vec<Instant> {
     let (give, take) = std::sync::mpsc::channel();
     R::run(async {
         let opening = (0..CLIENTS[runtime]).map(|number| open::<R>(url, number));
         let clients = join_all(opening).await;
-        // All runtimes go on without this thread, or have nothing to do.
+        // Blocking this thread is fine: the runtimes run their tasks on other threads, or have nothing to do.
         all_are_there.wait();
         let back = clients
             .into_iter()
@@ -77,7 +73,7 @@ fn clients<R: Runs>(url: &str, runtime: usize, all_are_there: &Barrier) -> Vec<I
             .map(|(number, client)| come_back(client, format!("{runtime}-{number}:1")));
         let _ = give.send(join_all(back).await);
     });
-    take.recv().expect("the runtime has run it")
+    take.recv().expect("the runtime has run the clients")
 }
 
 async fn open<R: Runs>(url: &str, number: usize) -> Client<Transports, R> {
@@ -105,7 +101,7 @@ async fn come_back<R: Runs>(mut client: Client<Transports, R>, message: String) 
         }
     };
     let back = within(&*runtime, "the next session", second_session).await;
-    client.send(message).await.expect("it is accepted");
+    client.send(message).await.expect("the session is open");
     let closed = within(&*runtime, "the end", client.disconnect()).await;
     assert!(closed.is_clean(), "{closed:?}");
     back
