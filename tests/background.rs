@@ -1,5 +1,5 @@
-//! The background thread that runs the sessions of blocking clients. This test has its own binary because it
-//! changes the process's limit of open files.
+//! The background thread that runs the sessions of blocking clients. This test has its own binary
+//! because it changes the process's limit of open files.
 
 #![cfg(target_os = "linux")]
 

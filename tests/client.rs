@@ -36,8 +36,9 @@ type MockClient = Client<Transports, MockRuntime>;
 
 const OPEN: &str = r#"{"sid":"S","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#;
 
-/// Runs the test with the task orders first-in-first-out, last-in-first-out and 200 random ones. After the
-/// test, tasks have an hour of virtual time to end: a dropped client closes its session in the background.
+/// Runs the test with the task orders first-in-first-out, last-in-first-out and 200 random ones. After
+/// the test, tasks have an hour of virtual time to end: a dropped client closes its session in the
+/// background.
 fn under_all_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new()
         .seeds(0..200)
@@ -852,7 +853,8 @@ fn messages_received_during_a_close_are_delivered_without_gaps_while_the_inbox_h
             link.deliver(vec![text(&number.to_string())]);
             settle(&runtime).await;
         }
-        // The inbox has room again, but messages 2 and 3 were dropped. Later messages must be dropped too.
+        // The inbox has room again, but messages 2 and 3 were dropped. Later messages must be dropped
+        // too.
         assert_eq!(client.recv().await, Some(Message::from("0")));
         assert_eq!(client.recv().await, Some(Message::from("1")));
         link.deliver(vec![text("late")]);

@@ -1,5 +1,6 @@
-//! The client against other projects' servers (the peers): Node's engine.io, and python-engineio on aiohttp and on
-//! uvicorn. `tests/run` installs the peers and runs these tests, which are ignored otherwise.
+//! The client against other projects' servers (the peers): Node's engine.io, and python-engineio on
+//! aiohttp and on uvicorn. `tests/run` installs the peers and runs these tests, which are ignored
+//! otherwise.
 
 #[macro_use]
 #[path = "support"]

@@ -1,5 +1,5 @@
-//! The client against engineioxide, a real Engine.IO server that runs in this process: on each runtime, over
-//! polling, over WebSocket, and across an upgrade.
+//! The client against engineioxide, a real Engine.IO server that runs in this process: on each runtime,
+//! over polling, over WebSocket, and across an upgrade.
 
 #[macro_use]
 #[path = "support"]
@@ -92,8 +92,8 @@ mod over_tls {
     }
 }
 
-/// The user blocks the thread of the session for longer than the heartbeat deadline. The server's messages are
-/// waiting in the socket meanwhile, so the session goes on.
+/// The user blocks the thread of the session for longer than the heartbeat deadline. The server's
+/// messages are waiting in the socket meanwhile, so the session goes on.
 #[test]
 fn a_blocked_thread_is_not_mistaken_for_a_silent_server() {
     use std::io::{Read as _, Write as _};

@@ -1,5 +1,5 @@
-//! The client's methods beside sending and receiving: `try_recv`, `backlog`, `upgraded`, `spawn`, and the close
-//! that the peer reports.
+//! The client's methods beside sending and receiving: `try_recv`, `backlog`, `upgraded`, `spawn`, and
+//! the close that the peer reports.
 
 use std::pin::Pin;
 use std::sync::Arc;

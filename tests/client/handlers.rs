@@ -122,7 +122,8 @@ fn messages_are_handled_one_at_a_time_in_order_between_connect_and_disconnect() 
                     async move {
                         let text = words(&text);
                         diary.note(format!("begins {text}"));
-                        // The first message takes longest: a handler that ran concurrently would finish first.
+                        // The first message takes longest: a handler that ran concurrently would finish
+                        // first.
                         let wait = if text == "a" { 3 } else { 1 };
                         handle.sleep(Duration::from_secs(wait)).await;
                         diary.note(format!("ends {text}"));
@@ -220,7 +221,8 @@ fn a_slow_handler_fills_the_inbox_and_stops_receiving() {
             link.deliver(vec![text(name)]);
         }
         settle(&runtime).await;
-        // One message is being handled and two fill the inbox, so the driver does not receive the fourth.
+        // One message is being handled and two fill the inbox, so the driver does not receive the
+        // fourth.
         assert_eq!(diary.lines(), ["a"]);
         assert_eq!(link.recv_calls(), calls + 2);
         runtime.sleep(Duration::from_secs(50)).await;
@@ -497,7 +499,8 @@ fn waiters_are_notified_when_the_runtime_drops_the_handlers_before_they_ran() {
 
 #[test]
 fn handlers_that_never_await_let_other_tasks_run_between_calls() {
-    // Only first-in-first-out: in last-in-first-out order, a task that yields runs again before all others.
+    // Only first-in-first-out: in last-in-first-out order, a task that yields runs again before all
+    // others.
     let runtime = MockRuntime::new();
     runtime.block_on(async {
         let (done, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -615,8 +618,8 @@ impl Runtime for Busy {
     }
 }
 
-/// Returns how often the client yields to the runtime while handlers run that take these times, one message
-/// each.
+/// Returns how often the client yields to the runtime while handlers run that take these times, one
+/// message each.
 fn yields(milliseconds: &'static [usize], is_async: bool) -> usize {
     let runtime = MockRuntime::new();
     runtime.block_on(async {

@@ -1,5 +1,6 @@
-//! Custom transports and runtimes that only implement the required methods of the traits. Every method that was
-//! added to a trait since the first version needs a default, so that such implementations still compile and work.
+//! Custom transports and runtimes that only implement the required methods of the traits. Every method
+//! that was added to a trait since the first version needs a default, so that such implementations still
+//! compile and work.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -208,8 +209,8 @@ impl Runtime for Lazy {
     }
 }
 
-/// The driver has to await `catch_up` and then poll the link once more before it lets the heartbeat deadline
-/// expire: no waker tells it that the packet has arrived.
+/// The driver has to await `catch_up` and then poll the link once more before it lets the heartbeat
+/// deadline expire: no waker tells it that the packet has arrived.
 #[test]
 fn the_runtime_catches_up_and_the_link_is_polled_before_a_deadline_expires() {
     under_all_orders(async |runtime| {

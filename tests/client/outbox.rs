@@ -1,8 +1,8 @@
-//! Concurrent senders: a sender that is not polled does not block others, and senders are admitted in order.
-//! `lib::client::test_model` tests random sequences of calls by users and links.
+//! Concurrent senders: a sender that is not polled does not block others, and senders are admitted in
+//! order. `lib::client::test_model` tests random sequences of calls by users and links.
 //!
-//! The numbers in the test names (s1 to s11) stand for faults that these tests found: `tests/mutants.md` refers to
-//! them.
+//! The numbers in the test names (s1 to s11) stand for faults that these tests found: `tests/mutants.md`
+//! refers to them.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -165,7 +165,8 @@ fn s2_a_forgotten_send_does_not_block_the_queue() {
     });
 }
 
-/// A runtime whose executor and clock are controlled by the test. A sleep of zero length is ready at once.
+/// A runtime whose executor and clock are controlled by the test. A sleep of zero length is ready at
+/// once.
 #[derive(Default)]
 struct Manual {
     seconds: AtomicU64,
@@ -202,8 +203,9 @@ impl Runtime for Manual {
     }
 }
 
-/// One thread runs the driver after the heartbeat deadline, another sends a message and closes the session. The
-/// spin loop varies where the two meet, so that some runs hit the turn in which the driver ends the session.
+/// One thread runs the driver after the heartbeat deadline, another sends a message and closes the
+/// session. The spin loop varies where the two meet, so that some runs hit the turn in which the driver
+/// ends the session.
 #[test]
 fn s3_a_message_accepted_between_a_deadline_and_the_end_is_reported() {
     for run in 0..5_000_u32 {
@@ -276,8 +278,8 @@ fn s4_ready_sinks_exceed_the_outbox_by_at_most_one_message_each() {
         drop(handles);
         assert_eq!(link.sent().await.len(), 1);
 
-        // No sink uses its reservation, so the reservations lapse and one sink after the other becomes ready. A sink
-        // may still send after its reservation has lapsed.
+        // No sink uses its reservation, so the reservations lapse and one sink after the other becomes
+        // ready. A sink may still send after its reservation has lapsed.
         settle(&runtime).await;
         let mut ready_sinks = Vec::new();
         for _ in 0..3 {
@@ -474,8 +476,8 @@ impl Runtime for Counting {
     }
 }
 
-/// Returns how often tasks (the driver included) are polled until this number of senders have each sent one
-/// message through an outbox of 16.
+/// Returns how often tasks (the driver included) are polled until this number of senders have each sent
+/// one message through an outbox of 16.
 fn wake_ups(senders: u64) -> u64 {
     let runtime = MockRuntime::new().with_poll_limit(100_000_000);
     let counting = Counting {

@@ -1,6 +1,6 @@
-//! Checks the tables of tests. `tests/parity.md` must list every case below, every test that it names must exist
-//! and must not be ignored, and the first comment of each test must name its cases. The tests that
-//! `tests/defects.md` and `tests/reports.md` name must exist and must not be ignored.
+//! Checks the tables of tests. `tests/parity.md` must list every case below, every test that it names
+//! must exist and must not be ignored, and the first comment of each test must name its cases. The tests
+//! that `tests/defects.md` and `tests/reports.md` name must exist and must not be ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -434,7 +434,8 @@ fn an_ignored_or_missing_test_is_rejected() {
     );
 }
 
-/// The cases that a comment names. Line numbers without a file name belong to the file named before them.
+/// The cases that a comment names. Line numbers without a file name belong to the file named before
+/// them.
 fn named_in(comment: &str) -> BTreeSet<String> {
     let mut file = "";
     let mut cases = BTreeSet::new();
@@ -463,8 +464,8 @@ struct Test {
     comment: String,
 }
 
-/// Finds a test by the name that nextest prints. The search relies on rustfmt: a block ends at the closing brace
-/// with the indentation of its first line.
+/// Finds a test by the name that nextest prints. The search relies on rustfmt: a block ends at the
+/// closing brace with the indentation of its first line.
 fn find(name: &str) -> Result<Test, String> {
     let path: Vec<&str> = name.split("::").collect();
     match path[..] {

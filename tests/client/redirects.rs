@@ -1,5 +1,5 @@
-//! Redirects of the handshake, as any transport reports them: how the target is resolved, which targets are
-//! refused, and which headers and query parameters are forwarded.
+//! Redirects of the handshake, as any transport reports them: how the target is resolved, which targets
+//! are refused, and which headers and query parameters are forwarded.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use super::*;
 
 type MockBuilder = Builder<Transports, MockRuntime>;
 
-/// Returns the request with which the WebSocket is opened after a redirect from `url` to `location`, or the
-/// error if the redirect is not followed.
+/// Returns the request with which the WebSocket is opened after a redirect from `url` to `location`, or
+/// the error if the redirect is not followed.
 async fn followed(
     runtime: &MockRuntime,
     url: &str,

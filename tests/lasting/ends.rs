@@ -1,4 +1,4 @@
-//! When another session follows, and when none does.
+//! When the client opens another session, and when it ends.
 
 use engineio_client::Packet;
 
@@ -79,22 +79,6 @@ fn a_server_that_is_down_is_retried_after_growing_delays() {
 }
 
 #[test]
-fn a_session_that_ends_in_the_moment_in_which_it_opens_is_followed_by_another() {
-    under_both_orders(async |runtime| {
-        let (builder, server) = server(&runtime);
-        let open = r#"{"sid":"brief","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
-        let packets = vec![Packet::Open(open.into()), Packet::Close];
-        server.once(Step::Handshake, Act::Send(packets));
-        let mut client = builder.reconnect(exact()).start().unwrap();
-        assert_eq!(next(&mut client).await, "connected 1");
-        assert!(next(&mut client).await.starts_with("disconnected 1"));
-        assert_eq!(next(&mut client).await, "reconnecting 1 in 1s");
-        assert_eq!(next(&mut client).await, "connected 2");
-        client.disconnect().await;
-    });
-}
-
-#[test]
 fn connect_fails_at_once_but_start_keeps_trying() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
@@ -169,7 +153,7 @@ fn reconnect_now_skips_the_delay() {
             .max_delay(seconds(1000));
         let mut client = builder.reconnect(reconnect).connect().await.unwrap();
         let first = server.session().await;
-        // It counts for nothing here.
+        // Without effect while a session is open.
         client.reconnect_now();
         runtime.sleep(seconds(1)).await;
         first.cut();
@@ -201,19 +185,19 @@ fn unread_session_events_are_bounded() {
         while let Some(event) = client.next().await {
             kept.push(format!("{event:?}"));
         }
-        // And the end.
+        // The newest 1,024 events, and `Closed`.
         assert_eq!(kept.len(), 1024 + 1);
         assert!(kept[1023].starts_with("Reconnecting"), "{}", kept[1023]);
         assert!(
             !kept[1022].starts_with("Reconnecting"),
-            "the newest of a row"
+            "only the newest `Reconnecting` of a row is kept"
         );
     });
 }
 
 #[test]
 fn a_thousand_clients_of_a_restarted_server_reconnect_spread_over_time() {
-    // The delays alone, of a hundred seeds: `lib client::supervisor::tests::backoff`.
+    // `client::supervisor::tests::backoff` tests the delays of a hundred seeds.
     let runtime = MockRuntime::seeded(0);
     runtime.block_on(async {
         let (builder, mut server) = server(&runtime);
@@ -240,7 +224,10 @@ fn a_thousand_clients_of_a_restarted_server_reconnect_spread_over_time() {
             let within = times[at..]
                 .iter()
                 .take_while(|later| **later - *time < ms(50));
-            assert!(within.count() <= 100, "too many at {time:?}");
+            assert!(
+                within.count() <= 100,
+                "more than 100 clients connect within 50 ms at {time:?}"
+            );
         }
         drop(clients);
         runtime.sleep(seconds(60)).await;

@@ -1,4 +1,4 @@
-//! The hook before each connection, and the greeting of each session.
+//! The hook before each connection, and each session's greeting.
 
 use super::*;
 
@@ -25,7 +25,11 @@ fn the_greeting_leaves_before_queued_messages() {
         assert_eq!(received(&mut second, 3).await, ["log-in 2", "join", "b"]);
         let closed = client.disconnect().await;
         assert!(closed.uncertain().is_empty() && closed.unsent().is_empty());
-        assert_eq!(closed.unconfirmed_count(), 2, "of a and b nobody knows");
+        assert_eq!(
+            closed.unconfirmed_count(),
+            2,
+            "a and b may not have arrived"
+        );
     });
 }
 

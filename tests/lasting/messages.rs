@@ -1,4 +1,4 @@
-//! What becomes of messages between sessions.
+//! Messages across sessions: what is sent in the next session, resent, reported or given up.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,14 +26,14 @@ fn messages_sent_between_sessions_are_sent_in_the_next() {
         assert_eq!(received(&mut second, 3).await, ["between", "a", "b"]);
         client.flush().await.unwrap();
         let closed = client.disconnect().await;
-        // Without receipts nobody knows that the first one arrived.
+        // Without receipts it is not known that the message of the first session arrived.
         assert!(!closed.is_clean());
         assert!(closed.uncertain().is_empty() && closed.unsent().is_empty());
         assert_eq!((closed.confirmed(), closed.unconfirmed_count()), (0, 4));
     });
 }
 
-/// Ends each session at its first message.
+/// Cuts each session at its first message.
 async fn kill_at_messages(mut server: MockServer, times: u32) -> MockServer {
     for _ in 0..times {
         let mut session = server.session().await;
@@ -47,7 +47,8 @@ async fn kill_at_messages(mut server: MockServer, times: u32) -> MockServer {
 fn a_message_that_ends_three_sessions_is_given_up_but_receipts_go_on() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
-        // The server has died before it can answer the first fence, unless no message comes with it.
+        // Fences are answered late, so that a session with the message ends before its first fence is
+        // answered.
         server.at(Step::Fence, Act::After(ms(100)));
         let reconnect = exact().resend(Resend::Unconfirmed);
         let mut client = builder.reconnect(reconnect).start().unwrap();
@@ -140,7 +141,7 @@ fn a_full_outbox_blocks_the_producer_and_loses_nothing() {
     });
 }
 
-/// Closes the client at once when it is woken, whatever the task that wakes it is about to do.
+/// A waker that closes the client at once, in the middle of the turn of the task that wakes it.
 struct Closing(Handle);
 
 impl ArcWake for Closing {
@@ -149,8 +150,8 @@ impl ArcWake for Closing {
     }
 }
 
-/// On several threads a program can hear of a session, send and close while the task of the client is
-/// still busy opening the session.
+/// With several threads, a program can see the `Connected` event, send and close while the driver is
+/// still in the turn in which it opens the session.
 #[test]
 fn a_close_in_the_turn_of_opening_still_sends_accepted_messages() {
     under_both_orders(async |runtime| {
@@ -171,7 +172,7 @@ fn a_close_in_the_turn_of_opening_still_sends_accepted_messages() {
     });
 }
 
-/// With receipts, and everything that is not confirmed sent again.
+/// Reconnecting with exact delays that resends unconfirmed messages.
 fn at_least_once() -> Reconnect {
     exact().resend(Resend::Unconfirmed)
 }
@@ -237,13 +238,16 @@ fn at_most_once_reports_unconfirmed_messages_and_does_not_resend_them() {
         client.send("b").await.unwrap();
         let mut second = server.session().await;
         assert_eq!(received(&mut second, 1).await, ["b"]);
-        client.confirm().await.expect("that loss was told");
+        client
+            .confirm()
+            .await
+            .expect("the loss was already reported");
         let closed = client.disconnect().await;
         assert_eq!((closed.confirmed(), closed.unconfirmed_count()), (1, 1));
     });
 }
 
-/// The client is started, and its first message ends so many sessions.
+/// Starts a client whose first message ends this number of sessions.
 async fn poisoned(
     runtime: &MockRuntime,
     sessions: usize,
@@ -321,7 +325,7 @@ fn a_group_is_resent_as_a_whole_or_not_at_all() {
             let reconnect = exact().resend(resend);
             let client = builder.reconnect(reconnect).connect().await.unwrap();
             let first = server.session().await;
-            // The second of its POSTs fails.
+            // The first POST of the group succeeds, and the second fails.
             server.once(Step::Post, Act::Properly);
             server.at(Step::Post, Act::Cut);
             let group: Vec<String> = (0..20).map(|number| number.to_string()).collect();
@@ -362,7 +366,7 @@ fn polling_to_a_silent_server_confirms_one_window_per_second() {
             session.recv().await.unwrap();
         }
         sender.await.unwrap();
-        // Three windows of 16,384.
+        // The messages fill three windows of 16,384.
         assert_eq!(runtime.now(), seconds(3));
         client.disconnect().await;
     });
@@ -376,7 +380,8 @@ fn one_poison_message_among_many_is_given_up_soon() {
             let builder = Builder::new("http://chat.test", transports, runtime.clone());
             let builder = builder.transports([transport]);
             let mut client = builder.reconnect(at_least_once()).start().unwrap();
-            // What the server has read when it dies, it has not confirmed.
+            // Fences are answered late, so the server dies before it has confirmed the messages that it
+            // has read.
             server.at(Step::Fence, Act::After(ms(100)));
             for number in 0..100 {
                 client.send(number.to_string()).await.unwrap();
@@ -397,7 +402,7 @@ fn one_poison_message_among_many_is_given_up_soon() {
                     }
                 }
             }
-            // By polling 16 messages stand in a POST, of which each may be the one.
+            // Over polling, any of the 16 messages in a POST may be the poison message.
             let most = if transport == "websocket" { 15 } else { 60 };
             assert!(sessions <= most, "{transport}: {sessions} sessions");
             client.confirm().await.unwrap_err();

@@ -1,5 +1,5 @@
-//! Servers behind a Unix socket and at an IPv6 address. A relay listens there and forwards connections to
-//! engineioxide, which listens on IPv4.
+//! Servers behind a Unix socket and at an IPv6 address. A relay listens there and forwards connections
+//! to engineioxide, which listens on IPv4.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,8 +96,8 @@ impl Server for BySocket {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let server = Oxide::start(setup);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // The name contains a space, to test percent-encoding. Socket paths have a length limit, so the socket is in
-        // the short temporary directory.
+        // The name contains a space, to test percent-encoding. Socket paths have a length limit, so the
+        // socket is in the short temporary directory.
         let name = format!("engineio {} {number}.sock", std::process::id());
         let path = std::env::temp_dir().join(name);
         let listener = UnixListener::bind(&path).expect("a socket can be made");

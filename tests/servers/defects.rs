@@ -1,5 +1,5 @@
-//! Defects of other clients that concern handlers and threads: see `tests/defects.md`. The tests for the other
-//! defects are in `tests/transports/defects`.
+//! Defects of other clients that concern handlers and threads: see `tests/defects.md`. The tests for the
+//! other defects are in `tests/transports/defects`.
 
 use std::collections::HashSet;
 use std::net::TcpListener;
@@ -96,8 +96,8 @@ fn rust_engineio_o_the_blocking_client_works_inside_a_runtime() {
 
 #[test]
 fn python_p02_a_disconnect_in_any_handler_ends_the_session() {
-    // With python-engineio, `disconnect` in the connect handler leaves a client that is "disconnecting" forever; in
-    // the disconnect handler it calls the handler once more and deadlocks.
+    // With python-engineio, `disconnect` in the connect handler leaves a client that is "disconnecting"
+    // forever; in the disconnect handler it calls the handler once more and deadlocks.
     Tokio::run(async {
         for mode in Mode::ALL {
             for place in ["connect", "message", "upgrade", "disconnect"] {

@@ -1,5 +1,5 @@
-//! Local addresses and IPv6 zones, on real sockets of each runtime. Only on Linux, where all of 127.0.0.0/8 is on the
-//! loopback interface and `/proc/net/if_inet6` lists the indices of interfaces.
+//! Local addresses and IPv6 zones, on real sockets of each runtime. Only on Linux, where all of
+//! 127.0.0.0/8 is on the loopback interface and `/proc/net/if_inet6` lists the indices of interfaces.
 
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream, ToSocketAddrs as _};
@@ -139,8 +139,8 @@ async fn passes_a_hole<R: Runs>() {
     assert_eq!(server.clients(), [local]);
 }
 
-/// An address that does not answer connection requests while the listener and the connections are held: the
-/// listener's queue is full.
+/// An address that does not answer connection requests while the listener and the connections are held:
+/// the listener's queue is full.
 fn hole() -> (SocketAddr, (std::net::TcpListener, Vec<TcpStream>)) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&loopback().into()).expect("a port is free");
@@ -198,12 +198,14 @@ async fn reaches_a_link_local_address<R: Runs>() {
 fn link_local() -> Option<(Ipv6Addr, u32, String)> {
     let list = fs::read_to_string("/proc/net/if_inet6").ok()?;
     list.lines().find_map(|line| {
-        // Address, interface index, prefix length, scope, flags, interface name: all but the name in hex.
+        // Address, interface index, prefix length, scope, flags, interface name: all but the name in
+        // hex.
         let fields: Vec<&str> = line.split_whitespace().collect();
         let &[address, index, _, "20", flags, name] = &fields[..] else {
             return None;
         };
-        // Skip addresses that are not verified to be unique (IFA_F_TENTATIVE) or are not (IFA_F_DADFAILED).
+        // Skip addresses that are not verified to be unique (IFA_F_TENTATIVE) or are not
+        // (IFA_F_DADFAILED).
         if u32::from_str_radix(flags, 16).ok()? & 0x48 != 0 {
             return None;
         }

@@ -1,5 +1,5 @@
-//! The same as `tests/transports/drops.rs` on real runtimes and sockets: a client that is dropped at any time leaves
-//! no task and no socket behind, and the server's session ends.
+//! The same as `tests/transports/drops.rs` on real runtimes and sockets: a client that is dropped at any
+//! time leaves no task and no socket behind, and the server's session ends.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,7 +15,8 @@ use crate::support::oxide::Oxide;
 use crate::support::server::{Server as _, Setup};
 use crate::support::session::{DEADLINE, Mode, Runs, Session, builder};
 
-/// Checks the condition again and again until it holds: nothing notifies this process of a closed socket.
+/// Checks the condition again and again until it holds: nothing notifies this process of a closed
+/// socket.
 fn eventually(what: &str, holds: impl Fn() -> bool) {
     let step = Duration::from_millis(5);
     let looks = DEADLINE.as_millis() / step.as_millis();
@@ -42,12 +43,12 @@ fn sockets(server: &Oxide) -> usize {
     lines.count()
 }
 
-/// Waits until no socket is left and the server's sessions have ended. The server's ping timeout is longer than the
-/// deadline, so the sessions end because the client closed them.
+/// Waits until no socket is left and the server's sessions have ended. The server's ping timeout is
+/// longer than the deadline, so the sessions end because the client closed them.
 ///
-/// engineioxide 0.17 never ends a session whose WebSocket breaks before its open packet has left (`on_init` returns at
-/// the failure and closes nothing). Over WebSocket, only the sessions that the client knew must therefore have
-/// ended; over polling, all sessions.
+/// engineioxide 0.17 never ends a session whose WebSocket breaks before its open packet has left
+/// (`on_init` returns at the failure and closes nothing). Over WebSocket, only the sessions that the
+/// client knew must therefore have ended; over polling, all sessions.
 fn nothing_is_left(server: &Oxide, mode: Mode, known: &[String]) {
     eventually(&format!("{mode:?}: no socket"), || sockets(server) == 0);
     eventually(&format!("{mode:?}: no session"), || {
@@ -67,8 +68,8 @@ fn nothing_is_left(server: &Oxide, mode: Mode, known: &[String]) {
     });
 }
 
-/// Drops clients, and futures of `connect`, after increasing times: some while the session opens, some afterwards,
-/// and some on another thread. Returns the ids of the sessions that had opened.
+/// Drops clients, and futures of `connect`, after increasing times: some while the session opens, some
+/// afterwards, and some on another thread. Returns the ids of the sessions that had opened.
 async fn drop_everywhere<R: Runs>(server: &Oxide, mode: Mode) -> Vec<String> {
     let mut known = Vec::new();
     let mut threads = Vec::new();
@@ -81,8 +82,8 @@ async fn drop_everywhere<R: Runs>(server: &Oxide, mode: Mode) -> Vec<String> {
             continue;
         }
         let client = builder.start().expect("the settings are right");
-        // Most of these clients may or may not be open when they are dropped. The last ones wait until they are open,
-        // so that even a slow machine tests both.
+        // Most of these clients may or may not be open when they are dropped. The last ones wait until
+        // they are open, so that even a slow machine tests both.
         let opened = Box::pin(client.opened());
         if step < 75 {
             select(opened, client.runtime().sleep(moment)).await;
@@ -166,7 +167,8 @@ fn a_blocking_client_dropped_at_any_time_leaves_no_socket_or_session() {
 #[test]
 fn dropping_the_runtime_closes_its_sockets_and_notifies_waiters() {
     for mode in Mode::ALL {
-        // The runtime is gone before the client can close the session, so the server's ping timeout has to be short.
+        // The runtime is gone before the client can close the session, so the server's ping timeout has
+        // to be short.
         let server = Oxide::start(Setup::QuickHeartbeat);
         let runtime = tokio::runtime::Runtime::new().expect("tokio starts");
         let (open, opening) = runtime.block_on(async {

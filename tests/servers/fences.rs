@@ -1,5 +1,5 @@
-//! Fences (WebSocket pings whose pongs confirm messages) with engineioxide, whose WebSocket library, tungstenite,
-//! answers each ping with a pong.
+//! Fences (WebSocket pings whose pongs confirm messages) with engineioxide, whose WebSocket library,
+//! tungstenite, answers each ping with a pong.
 
 use std::sync::Arc;
 

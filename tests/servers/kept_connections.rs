@@ -1,5 +1,6 @@
-//! Kept-alive connections that the server closes just as the client sends a request. The client repeats a request
-//! only if the server's system has acknowledged none of it: see report R3 in `tests/reports.md`.
+//! Kept-alive connections that the server closes just as the client sends a request. The client repeats
+//! a request only if the server's system has acknowledged none of it: see report R3 in
+//! `tests/reports.md`.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -88,8 +89,8 @@ impl Server {
         (socket, Box::new(stream))
     }
 
-    /// Answers the first request, ends the connection at the second, and answers the second on a new connection if
-    /// the client repeats it. Returns how often the second request was read.
+    /// Answers the first request, ends the connection at the second, and answers the second on a new
+    /// connection if the client repeats it. Returns how often the second request was read.
     fn run(&self, leave: Leave, has_asked: &Receiver<()>) -> usize {
         let (socket, mut stream) = self.accept();
         read_request(&mut stream);

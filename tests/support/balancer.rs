@@ -1,4 +1,5 @@
-//! haproxy in front of several servers. It uses a cookie to send all requests of a session to the same server.
+//! haproxy in front of several servers. It uses a cookie to send all requests of a session to the same
+//! server.
 
 use std::fs;
 use std::io::{BufReader, Read as _, Write as _};
@@ -20,8 +21,8 @@ pub(crate) struct Balancer {
     config: PathBuf,
 }
 
-/// Starts a background process that ends haproxy, by its process id, when standard input ends, and then becomes haproxy.
-/// So haproxy also ends when the test process is killed.
+/// Starts a background process that ends haproxy, by its process id, when standard input ends, and then
+/// becomes haproxy. So haproxy also ends when the test process is killed.
 const PROGRAM: &str = r#"
 exec 3<&0
 (read -r _ <&3; kill $$) >/dev/null 2>&1 &
@@ -105,7 +106,8 @@ impl Balancer {
 
 impl Drop for Balancer {
     fn drop(&mut self) {
-        // This makes the background process end haproxy. Its process id is not reused before the `wait` below.
+        // This makes the background process end haproxy. Its process id is not reused before the `wait`
+        // below.
         drop(self.child.stdin.take());
         self.log.wait_for_end(DEADLINE);
         let _ = self.child.kill();

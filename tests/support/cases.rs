@@ -69,8 +69,8 @@ pub(crate) async fn five_megabytes_are_echoed<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::LargeMessages);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     if mode == Mode::Polling && S::CUTS_LARGE_POSTS {
-        // python-engineio reads a POST's body with a single read, which on aiohttp returns only the bytes that have
-        // arrived by then. So only large messages from the server can be tested.
+        // python-engineio reads a POST's body with a single read, which on aiohttp returns only the
+        // bytes that have arrived by then. So only large messages from the server can be tested.
         session.send("!big 5000000").await;
         assert!(session.text("").await == "x".repeat(5_000_000));
         session.send("!bin 5000000").await;
@@ -110,8 +110,9 @@ pub(crate) async fn a_message_above_max_payload_is_refused_over_polling<S: Serve
     } else if S::LIMITS_FRAMES {
         session.send(too_large).await;
         let closed = session.end().await;
-        // The server sends a close frame and ends the connection. The client may notice the broken connection first,
-        // while it is sending. It must still find the close frame that had arrived before.
+        // The server sends a close frame and ends the connection. The client may notice the broken
+        // connection first, while it is sending. It must still find the close frame that had arrived
+        // before.
         assert!(
             matches!(closed.reason(), Reason::Server { .. }),
             "{closed:?}"
@@ -159,9 +160,9 @@ impl Transport for Gated {
     }
 }
 
-/// Sends messages as soon as the session is open and reads their echoes, while the session upgrades. The WebSocket only
-/// opens once `gate` echoes have arrived. Returns how many messages each transport carried to the server, and how many
-/// echoes back.
+/// Sends messages as soon as the session is open and reads their echoes, while the session upgrades. The
+/// WebSocket only opens once `gate` echoes have arrived. Returns how many messages each transport
+/// carried to the server, and how many echoes back.
 async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Counts) {
     let (opener, opened) = oneshot::channel();
     let polling = HTTP_CLIENT.get().map_or_else(Polling::default, |client| {

@@ -1,5 +1,5 @@
-//! Cookies with real servers: a server that sets a cookie, and several servers behind a load balancer that uses a
-//! cookie to find a session's server.
+//! Cookies with real servers: a server that sets a cookie, and several servers behind a load balancer
+//! that uses a cookie to find a session's server.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

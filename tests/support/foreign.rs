@@ -1,4 +1,5 @@
-//! The peers (real servers in their own processes) as `Server`s, and test cases that need a separate process.
+//! The peers (real servers in their own processes) as `Server`s, and test cases that need a separate
+//! process.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use super::session::{Mode, Runs, Session, builder, within};
 /// An expected error: its kind, HTTP status, and a part of its report.
 type Refusal = (ErrorKind, Option<u16>, &'static str);
 
-/// A server in its own process, with the errors that its responses lead to over polling and over WebSocket.
+/// A server in its own process, with the errors that its responses lead to over polling and over
+/// WebSocket.
 pub(crate) trait Foreign: Server {
     /// The errors when the application rejects the session.
     const REJECTION: [Refusal; 2];
@@ -184,7 +186,8 @@ impl Foreign for Uvicorn {
     ];
     const NOWHERE: [Refusal; 2] = [
         (ErrorKind::Status, Some(404), "404 Not Found: Not Found"),
-        // python-engineio sends a response for a plain HTTP request, which uvicorn cannot send for a WebSocket.
+        // python-engineio sends a response for a plain HTTP request, which uvicorn cannot send for a
+        // WebSocket.
         (ErrorKind::Status, Some(500), "500 Internal Server Error"),
     ];
 
@@ -197,8 +200,8 @@ impl Foreign for Uvicorn {
     }
 }
 
-/// Suspends the server's process while all connections stay open: each session must end when the heartbeat is
-/// overdue, and not before. Tests all modes concurrently, because the test only waits.
+/// Suspends the server's process while all connections stay open: each session must end when the
+/// heartbeat is overdue, and not before. Tests all modes concurrently, because the test only waits.
 pub(crate) async fn silence_ends_a_session<S: Foreign, R: Runs>() {
     let server = S::start(Setup::QuickHeartbeat);
     let url = server.url();
@@ -225,7 +228,8 @@ pub(crate) async fn silence_ends_a_session<S: Foreign, R: Runs>() {
     join_all(ends).await;
 }
 
-/// Checks the errors of refused sessions. The report of a client that tries both transports must contain both errors.
+/// Checks the errors of refused sessions. The report of a client that tries both transports must contain
+/// both errors.
 async fn refused<R: Runs>(
     expected: [Refusal; 2],
     connection: impl Fn(Mode) -> Builder<Transports, R>,

@@ -51,7 +51,8 @@ impl Log {
         self.lock().lines.clone()
     }
 
-    /// Removes and returns the lines written since the last call. If there are none, waits for one until the deadline.
+    /// Removes and returns the lines written since the last call. If there are none, waits for one until
+    /// the deadline.
     pub(crate) fn take(&self, deadline: Duration) -> Vec<String> {
         let (mut state, _) = self
             .changed
@@ -62,8 +63,8 @@ impl Log {
         std::mem::take(&mut state.lines)
     }
 
-    /// Waits for a line that contains `part`, or finds it among the lines already written. Returns `None` if the
-    /// deadline passes or the output ends first.
+    /// Waits for a line that contains `part`, or finds it among the lines already written. Returns
+    /// `None` if the deadline passes or the output ends first.
     pub(crate) fn wait_for_line(&self, part: &str, deadline: Duration) -> Option<String> {
         self.wait(deadline, |state| {
             state.lines.iter().find(|line| line.contains(part)).cloned()

@@ -1,4 +1,5 @@
-//! Macros that turn a test case into one test per runtime and mode, so that a failure names the combination.
+//! Macros that turn a test case into one test per runtime and mode, so that a failure names the
+//! combination.
 
 /// Generates `CASE::RUNTIME_MODE` for cases that take a mode.
 macro_rules! in_each_mode {

@@ -31,7 +31,8 @@ pub(crate) struct Oxide {
 #[derive(Debug, Default)]
 struct Shared {
     log: Log,
-    /// Number of running polls, and an event for each new one. Only valid for a server with a single polling session.
+    /// Number of running polls, and an event for each new one. Only valid for a server with a single
+    /// polling session.
     polls: AtomicUsize,
     polled: Bell,
     stop: Bell,
@@ -122,7 +123,8 @@ async fn serve(listener: StdListener, config: EngineIoConfig, shared: Arc<Shared
             async move {
                 if poll {
                     shared.polls.fetch_add(1, Ordering::SeqCst);
-                    // The listener of this event only runs after this task has yielded, when the poll is waiting.
+                    // The listener of this event only runs after this task has yielded, when the poll is
+                    // waiting.
                     shared.polled.notify(usize::MAX);
                 }
                 let response = response.await;
@@ -166,8 +168,8 @@ impl Received {
     }
 }
 
-/// Echoes messages, and executes texts that begin with `!`. Errors of sending are ignored: the test then misses the
-/// message.
+/// Echoes messages, and executes texts that begin with `!`. Errors of sending are ignored: the test then
+/// misses the message.
 impl EngineIoHandler for Handler {
     type Data = Received;
 
@@ -211,8 +213,8 @@ impl EngineIoHandler for Handler {
     }
 }
 
-/// Closes a session. engineioxide removes a session when it closes it, and only a poll that is running at that moment
-/// gets the close packet. So this waits for a running poll.
+/// Closes a session. engineioxide removes a session when it closes it, and only a poll that is running
+/// at that moment gets the close packet. So this waits for a running poll.
 async fn close(shared: Arc<Shared>, socket: Arc<Socket<Received>>) {
     while socket.transport_type() == TransportType::Polling {
         let polled = shared.polled.listen();

@@ -1,4 +1,5 @@
-//! Peers: real Engine.IO servers in their own processes, for the integration tests. `tests/run` installs them.
+//! Peers: real Engine.IO servers in their own processes, for the integration tests. `tests/run` installs
+//! them.
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
@@ -17,8 +18,8 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Peer {
     scheme: &'static str,
     port: u16,
-    // Holds the peer's standard input open. The peer exits when its standard input ends, so it also exits when the
-    // test process is killed.
+    // Holds the peer's standard input open. The peer exits when its standard input ends, so it also
+    // exits when the test process is killed.
     child: Child,
     log: Arc<Log>,
 }

@@ -1,5 +1,5 @@
-//! Real proxies, each in its own process: Debian's tinyproxy for HTTP, microsocks for SOCKS5, and haproxy for TLS in
-//! front of one of them.
+//! Real proxies, each in its own process: Debian's tinyproxy for HTTP, microsocks for SOCKS5, and
+//! haproxy for TLS in front of one of them.
 
 use std::fs;
 use std::io::{BufReader, Read, Write as _};
@@ -160,8 +160,8 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// Starts a program that the kernel ends together with the thread of this test (`--pdeathsig`), so that it also ends when
-/// the test process is killed.
+/// Starts a program that the kernel ends together with the thread of this test (`--pdeathsig`), so that
+/// it also ends when the test process is killed.
 fn spawn(program: &str, arguments: &[&str]) -> Child {
     Command::new("setpriv")
         .args(["--pdeathsig", "KILL", program])

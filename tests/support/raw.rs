@@ -1,5 +1,5 @@
-//! A server of raw bytes on the network of a `MockRuntime`. A test reads exactly the bytes that the client sent, and
-//! writes any bytes in pieces of any size.
+//! A server of raw bytes on the network of a `MockRuntime`. A test reads exactly the bytes that the
+//! client sent, and writes any bytes in pieces of any size.
 
 // Each test binary with this module uses only a part of it.
 #![allow(dead_code)]
@@ -21,7 +21,8 @@ pub(crate) const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 /// Number of bytes that the mock network buffers in one direction.
 pub(crate) const PIPE: usize = 64 * 1024;
 
-/// Runs the test with the task orders first-in-first-out and last-in-first-out: for slow tests with many bytes.
+/// Runs the test with the task orders first-in-first-out and last-in-first-out: for slow tests with many
+/// bytes.
 pub(crate) fn under_both_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..0).run(test);
 }
@@ -219,7 +220,8 @@ impl Peer {
         }
     }
 
-    /// Writes the bytes, as many at once as the connection buffers. Ignores errors: the client may have gone.
+    /// Writes the bytes, as many at once as the connection buffers. Ignores errors: the client may have
+    /// gone.
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         if self.stream.write_all(bytes.as_ref()).await.is_ok() {
             // TLS may otherwise keep a part of the data in its buffer.

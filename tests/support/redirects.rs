@@ -53,7 +53,8 @@ impl Moved {
     }
 }
 
-/// A session that is opened at the old address makes its polls, POSTs and WebSocket requests at the new one.
+/// A session that is opened at the old address makes its polls, POSTs and WebSocket requests at the new
+/// one.
 pub(crate) async fn a_session_uses_the_new_address_after_a_redirect<S: Server, R: Runs>(
     mode: Mode,
 ) {

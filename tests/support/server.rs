@@ -6,8 +6,8 @@ use super::log::Log;
 use super::session::DEADLINE;
 use super::tls::{AUTHORITY, Front};
 
-/// A running server; dropping it ends it. It understands (some of) the commands that `tests/peers/node/server.js`
-/// documents.
+/// A running server; dropping it ends it. It understands (some of) the commands that
+/// `tests/peers/node/server.js` documents.
 pub(crate) trait Server: Sized {
     /// Whether the server only reads the beginning of a large POST.
     const CUTS_LARGE_POSTS: bool = false;

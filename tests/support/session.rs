@@ -1,4 +1,5 @@
-//! A client for the tests with real servers: on any runtime, in any mode, and with a deadline for every wait.
+//! A client for the tests with real servers: on any runtime, in any mode, and with a deadline for every
+//! wait.
 
 use std::future::Future;
 use std::pin::pin;

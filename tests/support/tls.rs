@@ -164,7 +164,8 @@ impl Identity {
         self.server_with(ALL_VERSIONS, None)
     }
 
-    /// A server configuration with these TLS versions that requires a client certificate of this CA, if one is given.
+    /// A server configuration with these TLS versions that requires a client certificate of this CA, if
+    /// one is given.
     pub(crate) fn server_with(
         &self,
         versions: &[&'static SupportedProtocolVersion],

@@ -43,9 +43,9 @@ pub(crate) fn traced(level: LevelFilter, run: impl FnOnce()) -> String {
 /// (`tracing-core`, `callsite.rs`, `Rebuilder::JustOne`). A test without a subscriber that is the
 /// first to reach a call site then disables it for all other tests.
 ///
-/// This function keeps a first subscriber alive, so that a test's subscriber is always at least the second one. The
-/// first one enables nothing: while the maximum level is `OFF`, no thread fills the cache before a second subscriber
-/// exists.
+/// This function keeps a first subscriber alive, so that a test's subscriber is always at least the
+/// second one. The first one enables nothing: while the maximum level is `OFF`, no thread fills the
+/// cache before a second subscriber exists.
 fn ask_every_subscriber() {
     static KEPT: OnceLock<Dispatch> = OnceLock::new();
     KEPT.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! A session from its opening on: what it takes in, and what comes of that.
+//! New sessions, and the handling of received messages.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -53,7 +53,7 @@ impl State {
         }
     }
 
-    /// Reads a message. Gives how the process dies of it, if it does.
+    /// Handles a received message. Returns a `Death` if the message kills the process.
     pub(super) fn read(
         &mut self,
         process: u64,

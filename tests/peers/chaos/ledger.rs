@@ -168,8 +168,9 @@ impl Ledger {
                 if received < report.flushed.min(expected) {
                     faults.push("messages flushed over polling did not arrive".to_owned());
                 }
-                // A server whose connection broke may still close the rest of it, or send the close packet to the session's
-                // other polling request. So this is only checked for sessions without network faults.
+                // A server whose connection broke may still close the rest of it, or send the close
+                // packet to the session's other polling request. So this is only checked for sessions
+                // without network faults.
                 let by_server = matches!(reason, Some(Reason::Server { .. }));
                 let lost = ["transport close", "transport error", "client disconnect"];
                 let logged = record.reason.as_deref();
@@ -258,7 +259,8 @@ impl Ledger {
         if let Reason::Transport(error) = &unsettled
             && error.is_protocol()
         {
-            // Servers follow the protocol and the network changes no bytes, so a protocol error deserves attention.
+            // Servers follow the protocol and the network changes no bytes, so a protocol error deserves
+            // attention.
             println!("session {}: {}", entry.number, error.report());
         }
         let logged = match record {

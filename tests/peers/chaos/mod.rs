@@ -1,10 +1,11 @@
-//! Thousands of sessions over a bad network, with real sockets and real servers. Whatever happens to its connections,
-//! each session ends in time with a correct report. No message arrives twice or out of order, every message of an
-//! answered POST arrives, and no task, file or memory is left behind in the process.
+//! Thousands of sessions over a bad network, with real sockets and real servers. Whatever happens to its
+//! connections, each session ends in time with a correct report. No message arrives twice or out of
+//! order, every message of an answered POST arrives, and no task, file or memory is left behind in the
+//! process.
 //!
-//! The test runs for `ENGINEIO_CHAOS_SECONDS`, 10 by default. `ENGINEIO_CHAOS_SEED` repeats the random choices of a
-//! run, but not its timing. The summary is also written to the file named by `ENGINEIO_CHAOS_SUMMARY`. `tests/chaos`
-//! runs the test for ten minutes.
+//! The test runs for `ENGINEIO_CHAOS_SECONDS`, 10 by default. `ENGINEIO_CHAOS_SEED` repeats the random
+//! choices of a run, but not its timing. The summary is also written to the file named by
+//! `ENGINEIO_CHAOS_SUMMARY`. `tests/chaos` runs the test for ten minutes.
 
 #![allow(
     clippy::disallowed_methods,
@@ -37,8 +38,8 @@ const RUNTIMES: [&str; 3] = ["tokio", "smol", "async-std"];
 const CLIENTS: usize = 8;
 const SLOTS: usize = CLIENTS * RUNTIMES.len();
 
-/// The most by which memory may grow between the first sample of the run (after a minute, or a fifth of a shorter run)
-/// and the end. Allocators keep some freed memory.
+/// The most by which memory may grow between the first sample of the run (after a minute, or a fifth of
+/// a shorter run) and the end. Allocators keep some freed memory.
 const MOST_GROWTH_KIB: u64 = 10 * 1024;
 
 /// The time in which the process must close its last files.
@@ -179,8 +180,8 @@ impl World {
         }
     }
 
-    /// Runs all clients concurrently for this time, and then waits until the servers have logged what they received in
-    /// each session.
+    /// Runs all clients concurrently for this time, and then waits until the servers have logged what
+    /// they received in each session.
     fn run(&self, ledger: &mut Ledger, time: Duration, mut tick: impl FnMut(&Self)) {
         let stop = AtomicBool::new(false);
         let begin = Instant::now();
@@ -234,8 +235,8 @@ impl World {
     async fn session<R: Runs>(&self, runtime: usize, slot: usize) -> Entry {
         let number = self.sessions.fetch_add(1, Ordering::SeqCst);
         let mut random = fastrand::Rng::with_seed(self.seed ^ number.wrapping_mul(0x2545_f491));
-        // On aiohttp, python-engineio only reads the part of a POST that has arrived (see `CUTS_LARGE_POSTS`). On a
-        // network that splits packets, it only works over WebSocket.
+        // On aiohttp, python-engineio only reads the part of a POST that has arrived (see
+        // `CUTS_LARGE_POSTS`). On a network that splits packets, it only works over WebSocket.
         let server = random.usize(0..SERVERS.len());
         let mode = match server {
             2 => Mode::WebSocket,
@@ -253,8 +254,8 @@ impl World {
         }
     }
 
-    /// Waits until all connections have ended and at most `expected` files are open, or until the time is up. Returns the
-    /// number of open files.
+    /// Waits until all connections have ended and at most `expected` files are open, or until the time
+    /// is up. Returns the number of open files.
     fn quiet_files(&self, expected: Option<usize>) -> usize {
         let begin = Instant::now();
         loop {

@@ -1,5 +1,5 @@
-//! A TCP proxy that behaves like a bad network: it randomly delays, splits, stalls, closes, half-closes and resets
-//! connections, or swallows their data. A seed determines its choices.
+//! A TCP proxy that behaves like a bad network: it randomly delays, splits, stalls, closes, half-closes
+//! and resets connections, or swallows their data. A seed determines its choices.
 
 use std::cell::Cell;
 use std::io;
@@ -318,7 +318,8 @@ impl Connection {
                     (server, down)
                 };
                 let _ = end.shutdown(Shutdown::Write);
-                // This is the same future as before: it first forwards the data that it has already read.
+                // This is the same future as before: it first forwards the data that it has already
+                // read.
                 let _ = select(&mut other, Box::pin(sleep(HALF_CLOSED))).await;
             }
             End::BlackHole(time) => {
@@ -396,8 +397,8 @@ impl Connection {
     }
 }
 
-/// Runs both directions. When one has ended, the other goes on for a while. Returns the direction in which the
-/// connection's planned end came.
+/// Runs both directions. When one has ended, the other goes on for a while. Returns the direction in
+/// which the connection's planned end came.
 async fn both(
     up: &mut (impl Future<Output = Stop> + Unpin),
     down: &mut (impl Future<Output = Stop> + Unpin),

@@ -1,4 +1,5 @@
-//! One session through the proxy. It sends numbered messages and reads their echoes, until it closes itself or fails.
+//! One session through the proxy. It sends numbered messages and reads their echoes, until it closes
+//! itself or fails.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -179,7 +180,8 @@ struct Notes {
 }
 
 impl Notes {
-    /// Records a violation. Only the first three are kept: after one message out of order, all others are too.
+    /// Records a violation. Only the first three are kept: after one message out of order, all others
+    /// are too.
     fn fault(&self, text: &str) {
         let mut faults = self.faults.borrow_mut();
         if faults.len() < 3 {
@@ -202,7 +204,8 @@ impl Notes {
         Some(message(number, length as usize))
     }
 
-    /// Checks that the uncertain and the unsent messages, in this order, are the last of the accepted ones.
+    /// Checks that the uncertain and the unsent messages, in this order, are the last of the accepted
+    /// ones.
     fn check_remains(&self, closed: &Closed) -> (u64, u64) {
         let is_command = |message: &&Message| message.as_text() == Some("!close");
         let remains = || closed.uncertain().iter().chain(closed.unsent());

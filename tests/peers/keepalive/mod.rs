@@ -1,9 +1,10 @@
-//! Kept-alive connections that real servers close while messages are in flight: gunicorn after two idle seconds; nginx,
-//! haproxy and apache when they reload. No message may be lost or arrive twice, and few sessions may end.
+//! Kept-alive connections that real servers close while messages are in flight: gunicorn after two idle
+//! seconds; nginx, haproxy and apache when they reload. No message may be lost or arrive twice, and few
+//! sessions may end.
 //!
-//! By default each server is behind a relay in this process that delays the server's data: a short form, with few
-//! sessions. `tests/keepalive` runs the long form, with a delay in both directions of a real network between two
-//! network namespaces.
+//! By default each server is behind a relay in this process that delays the server's data: a short form,
+//! with few sessions. `tests/keepalive` runs the long form, with a delay in both directions of a real
+//! network between two network namespaces.
 
 #![expect(
     clippy::disallowed_methods,
@@ -89,7 +90,8 @@ impl Case {
         );
         assert!(doubled.is_empty(), "twice: {doubled:?}, {ended:?}");
         assert!(missing.is_empty(), "missing: {missing:?}, {ended:?}");
-        // After a reset without a FIN it is not known whether the request was processed, so the session ends.
+        // After a reset without a FIN it is not known whether the request was processed, so the session
+        // ends.
         let kept = self.client == Client::Kept;
         let allowed = if kept { sessions.div_ceil(24) } else { 0 };
         assert!(ended.len() <= allowed, "of {sessions} sessions: {ended:?}");

@@ -1,12 +1,15 @@
-//! A relay to a server that delays the server's data by a round trip, like a network that is slow in one direction.
+//! A relay to a server that delays the server's data by a round trip, like a network that is slow in one
+//! direction.
 //!
-//! On a real network, data that a client sends after the server has closed the connection reaches a closed connection,
-//! and no system acknowledges it. Behind a relay, the relay's system would acknowledge it. So when the server closes, the
-//! relay attaches a filter to the client's connection, which drops all incoming packets. When the server's answer would
-//! have arrived over a real network, the relay resets the connection.
+//! On a real network, data that a client sends after the server has closed the connection reaches a
+//! closed connection, and no system acknowledges it. Behind a relay, the relay's system would
+//! acknowledge it. So when the server closes, the relay attaches a filter to the client's connection,
+//! which drops all incoming packets. When the server's answer would have arrived over a real network,
+//! the relay resets the connection.
 //!
-//! The relay notices the server's close a moment late, and data that arrives in between is acknowledged. So before a
-//! server reloads, the relay is [held](Relay::hold): it drops the clients' packets, as if they were still in flight.
+//! The relay notices the server's close a moment late, and data that arrives in between is acknowledged.
+//! So before a server reloads, the relay is [held](Relay::hold): it drops the clients' packets, as if
+//! they were still in flight.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};

@@ -1,5 +1,5 @@
-//! The servers: gunicorn, which runs python-engineio, and nginx, haproxy and apache as reverse proxies in front of Node's
-//! engine.io.
+//! The servers: gunicorn, which runs python-engineio, and nginx, haproxy and apache as reverse proxies
+//! in front of Node's engine.io.
 
 use std::fs;
 use std::io::BufReader;
@@ -34,7 +34,8 @@ impl Front {
         Duration::from_millis(if self == Self::Gunicorn { 40 } else { 100 })
     }
 
-    /// Interval between a session's messages. gunicorn's is its keep-alive timeout, so that messages cross its close.
+    /// Interval between a session's messages. gunicorn's is its keep-alive timeout, so that messages
+    /// cross its close.
     pub(super) fn interval(self) -> Duration {
         Duration::from_millis(if self == Self::Gunicorn { 2000 } else { 100 })
     }
@@ -123,7 +124,8 @@ impl Server {
         self.program.signal(self.front.signal());
     }
 
-    /// Ends the servers and returns the received messages. Prints the web server's output if `prints_log` is set.
+    /// Ends the servers and returns the received messages. Prints the web server's output if
+    /// `prints_log` is set.
     pub(super) fn stop(self, prints_log: bool) -> Vec<String> {
         self.program.stop();
         if prints_log {

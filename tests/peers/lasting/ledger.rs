@@ -125,8 +125,8 @@ struct Process<'a> {
 }
 
 impl Arrivals {
-    /// Reads a log. All messages of a session must be in order. The first arrivals within a process must be in order,
-    /// except those from an older session that the server has not dropped yet.
+    /// Reads a log. All messages of a session must be in order. The first arrivals within a process must
+    /// be in order, except those from an older session that the server has not dropped yet.
     fn read(log: &str, faults: &mut Vec<String>) -> Self {
         let mut arrivals = Self::default();
         let mut processes = HashMap::<&str, Process<'_>>::new();

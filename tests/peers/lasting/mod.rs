@@ -1,18 +1,18 @@
-//! Reconnecting clients with real servers that are killed every one to three seconds, while the client sends a
-//! message every 2 ms. The client connects directly or through a relay whose connections fall silent, are reset, or end
-//! in one direction. The server logs each message before it does anything else. The test compares that log with the
-//! client's reports.
+//! Reconnecting clients with real servers that are killed every one to three seconds, while the client
+//! sends a message every 2 ms. The client connects directly or through a relay whose connections fall
+//! silent, are reset, or end in one direction. The server logs each message before it does anything
+//! else. The test compares that log with the client's reports.
 //!
 //! - At least once: no message is missing except those reported as given up.
-//! - At most once: no message arrives twice, and the client reports at least as many messages as possibly lost as are
-//!   missing.
+//! - At most once: no message arrives twice, and the client reports at least as many messages as
+//!   possibly lost as are missing.
 //!
 //! Settings, as environment variables:
 //!
 //! - `ENGINEIO_LASTING_SECONDS`: duration of each case, 4 by default.
 //! - `ENGINEIO_LASTING_AT_ONCE`: number of cases that run concurrently.
-//! - `ENGINEIO_LASTING_ALL`: run each combination of server, transport, promise and way (direct or relay) on every
-//!   runtime, not only on one.
+//! - `ENGINEIO_LASTING_ALL`: run each combination of server, transport, promise and way (direct or
+//!   relay) on every runtime, not only on one.
 //! - `ENGINEIO_LASTING_ONLY`: only run cases whose names contain all of these words.
 //! - `ENGINEIO_LASTING_KEEP`: keep the logs of successful cases, too, in `target/tmp`.
 //! - `ENGINEIO_LASTING_SEED`: repeat the random choices of a run, but not its timing.
@@ -183,8 +183,8 @@ impl Case {
         format!("{kind:<8}{way:<7}{mode:<10}{on:<10}{promise:<30}")
     }
 
-    /// Whether the client ends when everything is settled, or just after the server was killed. The latter only if
-    /// messages may be lost.
+    /// Whether the client ends when everything is settled, or just after the server was killed. The
+    /// latter only if messages may be lost.
     fn goodbye(&self) -> Goodbye {
         if self.relayed || self.promise == Promise::LeastOnce {
             Goodbye::Settled

@@ -65,7 +65,8 @@ fn clients<R: Runs>(url: &str, runtime: usize, all_are_there: &Barrier) -> Vec<I
     R::run(async {
         let opening = (0..CLIENTS[runtime]).map(|number| open::<R>(url, number));
         let clients = join_all(opening).await;
-        // Blocking this thread is fine: the runtimes run their tasks on other threads, or have nothing to do.
+        // Blocking this thread is fine: the runtimes run their tasks on other threads, or have nothing
+        // to do.
         all_are_there.wait();
         let back = clients
             .into_iter()

@@ -25,8 +25,9 @@ pub(super) enum Kind {
 pub(super) struct Server {
     kind: Kind,
     port: u16,
-    /// A socket bound to the port without listening. It reserves the port while no server runs. Otherwise the system could
-    /// choose the port as the local port of a client's connection to the server, which would then connect to itself.
+    /// A socket bound to the port without listening. It reserves the port while no server runs.
+    /// Otherwise the system could choose the port as the local port of a client's connection to the
+    /// server, which would then connect to itself.
     _port: Socket,
     folder: PathBuf,
     log: Arc<Log>,

@@ -1,5 +1,5 @@
-// Polling sessions of Node's client that send numbered messages and receive their echoes, for comparison with
-// those of tests/peers/keepalive. Usage: keepalive_client.js URL SESSIONS MILLISECONDS MESSAGES
+// Polling sessions of Node's client that send numbered messages and receive their echoes, for comparison
+// with those of tests/peers/keepalive. Usage: keepalive_client.js URL SESSIONS MILLISECONDS MESSAGES
 //
 // Prints "sent" for each message that is sent and, at the end, one line of JSON for each session:
 // {"sent":[..],"received":[..],"ended":null or a reason}.

@@ -1,11 +1,10 @@
-// The reference Engine.IO server for tests/peers/lasting, which kills it. It logs each message before it does
-// anything else.
-// Usage: lasting_server.js PORT LOG GENERATION
+// The reference Engine.IO server for tests/peers/lasting, which kills it. It logs each message before it
+// does anything else. Usage: lasting_server.js PORT LOG GENERATION
 //
-// Listens on PORT of 127.0.0.1 and prints one line, {"port":N}, on standard output. Each received text is
-// appended to the file LOG as "GENERATION SID TEXT", in a single synchronous write, and so is the end of each
-// session, as "GENERATION SID closed". Texts whose last digit is 0 are echoed. The server exits when its
-// standard input ends.
+// Listens on PORT of 127.0.0.1 and prints one line, {"port":N}, on standard output. Each received text
+// is appended to the file LOG as "GENERATION SID TEXT", in a single synchronous write, and so is the end
+// of each session, as "GENERATION SID closed". Texts whose last digit is 0 are echoed. The server exits
+// when its standard input ends.
 "use strict";
 
 const fs = require("fs");

@@ -1,34 +1,33 @@
 // The reference Engine.IO server, as a peer for the integration tests.
 //
-// Listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on standard output. On standard error it
-// logs "connect SID" and, at the end of a session, 'received SID {"polling":P,"websocket":W}' (see !count) and
-// "disconnect SID REASON".
+// Listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on standard output. On standard
+// error it logs "connect SID" and, at the end of a session, 'received SID {"polling":P,"websocket":W}'
+// (see !count) and "disconnect SID REASON".
 //
-// Options:
-//   --cookie NAME     set a cookie of that name at the handshake, with the sid as its value, and log each request
-//                     as "request METHOD TRANSPORT COOKIES"
+// Options (readArguments lists the others):
+//   --cookie NAME     set a cookie of that name at the handshake, with the sid as its value, and log
+//                     each request as "request METHOD TRANSPORT COOKIES"
 //   --tell-messages   log "message TEXT" for each received text
-//   --tls             use TLS, with the PEM certificate and key in the environment variables TLS_CERTIFICATE and
-//                     TLS_KEY
-//   see also readArguments
+//   --tls             use TLS, with the PEM certificate and key in the environment variables
+//                     TLS_CERTIFICATE and TLS_KEY
 //
 // Messages are echoed, except texts that start with "!":
 //   !close      close the session
 //   !burst N    send N texts, b0 to b(N-1)
 //   !big N      send one text of N times "x"
 //   !bin N      send one binary message of N zero bytes
-//   !count      send count {"polling":P,"websocket":W}: the number of messages received in this session over each
-//               transport, without commands
-//   !sent       send sent {"polling":P,"websocket":W}: the number of messages flushed over each transport, with
-//               answers to commands
+//   !count      send count {"polling":P,"websocket":W}: the number of messages received in this session
+//               over each transport, without commands
+//   !sent       send sent {"polling":P,"websocket":W}: the number of messages flushed over each
+//               transport, with answers to commands
 //   !headers    send headers {...}: the headers of the handshake request
 //
 // Parameters in the query of the handshake:
 //   greet=N      send g0 to g(N-1) when the session opens
 //   reject=1     refuse the session
-//   numbered=1   check that the messages (without commands) are numbered in order, with the right type and contents:
-//                see Numbered. At the end of the session, log "numbered SID N FAULTS": the number of correct messages,
-//                and the faults in JSON.
+//   numbered=1   check that the messages (without commands) are numbered in order, with the right type
+//                and contents: see Numbered. At the end of the session, log "numbered SID N FAULTS": the
+//                number of correct messages, and the faults in JSON.
 "use strict";
 
 const http = require("http");
@@ -120,8 +119,8 @@ function answers(command, session) {
   }
 }
 
-// Checks messages that a client numbers from 0: "NUMBER LENGTH FILLING". FILLING is LENGTH times a character that
-// depends on the number. Every fourth message is binary, with the same text in UTF-8.
+// Checks messages that a client numbers from 0: "NUMBER LENGTH FILLING". FILLING is LENGTH times a
+// character that depends on the number. Every fourth message is binary, with the same text in UTF-8.
 class Numbered {
   next = 0;
   faults = [];
@@ -148,16 +147,16 @@ function onConnection(socket) {
     headers: socket.request.headers,
   };
 
-  // "flush" is emitted just before the buffer goes to the current transport. Counting in send() would be wrong,
-  // because during an upgrade send() only buffers.
+  // "flush" is emitted just before the buffer goes to the current transport. Counting in send() would be
+  // wrong, because during an upgrade send() only buffers.
   socket.on("flush", (packets) => {
     for (const packet of packets) {
       if (packet.type === "message") session.flushed[socket.transport.name] += 1;
     }
   });
 
-  // The socket only listens to its current transport, and switches before the first message over the new one. So
-  // this is the transport of the message.
+  // The socket only listens to its current transport, and switches before the first message over the new
+  // one. So this is the transport of the message.
   socket.on("message", (data) => {
     if (args["tell-messages"]) process.stderr.write(`message ${data}\n`);
     if (typeof data !== "string" || !data.startsWith("!")) {
