@@ -3,6 +3,27 @@
 //! | page | what it answers |
 //! |---|---|
 //! | [protocol] | What travels on the wire? Engine.IO 4 on one page, in numbered rules. |
+//! | [staying_connected] | How do I reconnect, and what happens to messages when a connection breaks? |
+//! | [errors] | What can fail, which errors are worth another attempt, and where is the log? |
+//! | [testing] | How do I test my program without a server and without waiting? |
 
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
+
+#[cfg(any(
+    not(doctest),
+    all(feature = "tokio", feature = "polling", feature = "websocket")
+))]
+#[doc = include_str!("staying_connected.md")]
+pub mod staying_connected {}
+
+#[cfg(any(
+    not(doctest),
+    all(feature = "tokio", feature = "polling", feature = "websocket")
+))]
+#[doc = include_str!("errors.md")]
+pub mod errors {}
+
+#[cfg(any(not(doctest), feature = "mock"))]
+#[doc = include_str!("testing.md")]
+pub mod testing {}
