@@ -6,6 +6,7 @@
 //! | [staying_connected] | How do I reconnect, and what happens to messages when a connection breaks? |
 //! | [errors] | What can fail, which errors are worth another attempt, and where is the log? |
 //! | [testing] | How do I test my program without a server and without waiting? |
+//! | [extending] | How do I write a transport, a runtime or an HTTP client? |
 
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
@@ -27,3 +28,7 @@ pub mod errors {}
 #[cfg(any(not(doctest), feature = "mock"))]
 #[doc = include_str!("testing.md")]
 pub mod testing {}
+
+#[cfg(any(not(doctest), feature = "mock"))]
+#[doc = include_str!("extending.md")]
+pub mod extending {}
