@@ -6,6 +6,7 @@
 //! | [staying_connected] | How do I reconnect, and what happens to messages when a connection breaks? |
 //! | [errors] | What can fail, which errors are worth another attempt, and where is the log? |
 //! | [testing] | How do I test my program without a server and without waiting? |
+//! | [deployment] | What do load balancers, proxies and many connections need? |
 //! | [extending] | How do I write a transport, a runtime or an HTTP client? |
 
 #[doc = include_str!("protocol.md")]
@@ -32,3 +33,10 @@ pub mod testing {}
 #[cfg(any(not(doctest), feature = "mock"))]
 #[doc = include_str!("extending.md")]
 pub mod extending {}
+
+#[cfg(any(not(doctest), all(feature = "tokio", feature = "rustls")))]
+#[doc = include_str!("deployment.md")]
+pub mod deployment {}
+
+#[doc = include_str!("coming_from.md")]
+pub mod coming_from {}
