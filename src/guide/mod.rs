@@ -8,6 +8,9 @@
 //! | [testing] | How do I test my program without a server and without waiting? |
 //! | [deployment] | What do load balancers, proxies and many connections need? |
 //! | [extending] | How do I write a transport, a runtime or an HTTP client? |
+//! | [socketio] | How do I build a Socket.IO client on top? |
+//! | [eio] | What can the command line client do? |
+//! | [coming_from] | I used engine.io-client, python-engineio or rust_engineio: what is it called here? |
 
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
@@ -40,3 +43,9 @@ pub mod deployment {}
 
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
+
+#[doc = include_str!("socketio.md")]
+pub mod socketio {}
+
+#[doc = include_str!("eio.md")]
+pub mod eio {}
