@@ -151,6 +151,7 @@ async fn answer_all(mut link: MockLink) -> Vec<Packet> {
     }
 }
 
+/// Rule E40.
 #[test]
 fn a_session_is_opened_used_and_closed() {
     // engine.io-client: socket.js:124, connection.js:20; python-engineio: test_send,
@@ -177,6 +178,7 @@ fn a_session_is_opened_used_and_closed() {
     });
 }
 
+/// Rule E44.
 #[test]
 fn events_arrive_in_order_and_closed_is_the_last() {
     // engine.io: server.js:1728; python-engineio: test_receive_close_packet
@@ -250,6 +252,7 @@ fn a_client_that_is_not_open_has_no_sid_and_no_transport_and_can_be_closed() {
     });
 }
 
+/// Rule E18.
 #[test]
 fn the_first_transport_of_the_list_opens_the_session() {
     // engine.io: server.js:556, :566; python-engineio: test_connect_polling,
@@ -286,6 +289,7 @@ fn the_first_transport_of_the_list_opens_the_session() {
     });
 }
 
+/// Rule E18.
 #[test]
 fn opening_times_out_after_ten_seconds_or_the_configured_time() {
     // python-engineio: test_custom_timeout
@@ -307,6 +311,7 @@ fn opening_times_out_after_ten_seconds_or_the_configured_time() {
     });
 }
 
+/// Rule E18.
 #[test]
 fn the_next_transport_is_tried_and_the_error_names_all_that_failed() {
     // engine.io: server.js:1489, :1506
@@ -625,6 +630,7 @@ fn discarding_drops_the_rest_of_a_batch_that_was_partly_read() {
     });
 }
 
+/// Rule E28.
 #[test]
 fn pings_are_answered_while_the_program_does_not_read() {
     // protocol: test-suite.js:452
@@ -661,6 +667,7 @@ fn pings_are_answered_while_the_program_does_not_read() {
     });
 }
 
+/// Rule E28.
 #[test]
 fn a_session_survives_an_hour_of_heartbeats() {
     // protocol: test-suite.js:412
@@ -675,6 +682,7 @@ fn a_session_survives_an_hour_of_heartbeats() {
     });
 }
 
+/// Rule E30.
 #[test]
 fn a_silent_server_ends_the_session_exactly_after_interval_and_timeout() {
     // engine.io: server.js:932, :1573
@@ -688,6 +696,7 @@ fn a_silent_server_ends_the_session_exactly_after_interval_and_timeout() {
     });
 }
 
+/// Rule E31.
 #[test]
 fn a_full_inbox_suspends_the_heartbeat_deadline() {
     under_all_orders(async |runtime| {
@@ -708,6 +717,7 @@ fn a_full_inbox_suspends_the_heartbeat_deadline() {
     });
 }
 
+/// Rule E30.
 #[test]
 fn bytes_of_an_unfinished_message_postpone_the_heartbeat_deadline() {
     under_all_orders(async |runtime| {
@@ -741,6 +751,7 @@ fn a_flush_waits_only_for_messages_accepted_before_it() {
     });
 }
 
+/// Rule E45.
 #[test]
 fn messages_that_did_not_leave_are_handed_back_in_order() {
     // engine.io: server.js:877, :2586
@@ -774,6 +785,7 @@ fn messages_that_did_not_leave_are_handed_back_in_order() {
     });
 }
 
+/// Rule E40.
 #[test]
 fn a_close_flushes_accepted_messages_and_refuses_new_ones() {
     // engine.io-client: connection.js:63; python-engineio: test_send_packet_disconnected
@@ -812,6 +824,7 @@ fn a_close_flushes_accepted_messages_and_refuses_new_ones() {
     });
 }
 
+/// Rule E40.
 #[test]
 fn a_close_that_nobody_awaits_still_flushes_and_closes_the_session() {
     // python-engineio: test_disconnect_polling_abort, test_disconnect_websocket_abort
@@ -879,6 +892,7 @@ fn every_waiter_is_notified_of_the_end() {
     });
 }
 
+/// Rule E40.
 #[test]
 fn a_dropped_client_still_sends_accepted_messages_and_closes_the_session() {
     under_all_orders(async |runtime| {
@@ -895,6 +909,7 @@ fn a_dropped_client_still_sends_accepted_messages_and_closes_the_session() {
     });
 }
 
+/// Rule E41.
 #[test]
 fn a_dropped_client_ends_in_time_although_the_server_does_not_answer() {
     under_all_orders(async |runtime| {
@@ -911,6 +926,7 @@ fn a_dropped_client_ends_in_time_although_the_server_does_not_answer() {
     });
 }
 
+/// Rule E42.
 #[test]
 fn a_dropped_connect_leaves_no_session_behind() {
     under_all_orders(async |runtime| {
@@ -960,6 +976,7 @@ fn waiters_are_notified_when_the_runtime_drops_the_driver() {
     });
 }
 
+/// Rules E6, E34, E35, E36.
 #[test]
 fn an_upgrade_from_polling_to_websocket_loses_nothing() {
     // protocol: test-suite.js:336; python-engineio: test_current_transport,
@@ -1024,6 +1041,7 @@ fn an_upgrade_from_polling_to_websocket_loses_nothing() {
     });
 }
 
+/// Rule E38.
 #[test]
 fn polling_resumes_when_the_probe_fails_after_its_pong() {
     under_all_orders(async |runtime| {
@@ -1055,6 +1073,7 @@ fn polling_resumes_when_the_probe_fails_after_its_pong() {
     });
 }
 
+/// Rule E43.
 #[test]
 fn a_close_at_any_step_of_an_upgrade_is_clean() {
     // engine.io-client: connection.js:142; engine.io: server.js:1131
@@ -1106,6 +1125,7 @@ fn a_close_at_any_step_of_an_upgrade_is_clean() {
     }
 }
 
+/// Rule E43.
 #[test]
 fn a_close_between_the_pong_and_the_upgrade_flushes_accepted_messages_and_refuses_new_ones() {
     // engine.io-client: connection.js:142, :160, :179, :197
@@ -1175,6 +1195,7 @@ fn a_client_is_a_stream_and_a_sink() {
     });
 }
 
+/// Rules E6, E24.
 #[test]
 fn a_message_that_polling_cannot_carry_is_handed_back_and_the_session_goes_on() {
     // engine.io-client: socket.js:187, connection.js:100
@@ -1300,6 +1321,7 @@ fn start_reports_invalid_settings() {
     }
 }
 
+/// Rule E10.
 #[test]
 fn query_parameters_that_the_protocol_sets_are_ignored() {
     let runtime = MockRuntime::new();

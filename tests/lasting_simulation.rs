@@ -69,6 +69,7 @@ fn run_part(part: u64) {
     }
 }
 
+/// Rules E51, E53, E57, E58, E59, E60.
 #[test]
 fn each_message_arrives_or_is_reported_1() {
     run_part(0);
@@ -117,7 +118,7 @@ fn simulate(seed: u64, verbose: bool) -> Vec<String> {
     network.record();
     let plan = Plan::draw(&mut random);
     network.set(plan.conditions.clone());
-    let address: SocketAddr = "10.0.0.1:80".parse().expect("it is one");
+    let address: SocketAddr = "10.0.0.1:80".parse().expect("a valid address");
     let server = Server::new(&runtime, plan.behaviour.clone(), random.fork());
     let counting = Counting::new(&runtime);
     let records = Records::new(&runtime, &counting);

@@ -58,6 +58,7 @@ fn run_part(part: u64) {
     }
 }
 
+/// Rules E20, E23, E36.
 #[test]
 fn no_message_is_lost_silently_1() {
     run_part(0);
@@ -257,7 +258,7 @@ fn simulate(seed: u64) -> Vec<String> {
     network.record();
     let plan = Plan::draw(&mut random);
     network.set(conditions(&mut random, plan.narrow));
-    let address: SocketAddr = "10.0.0.1:80".parse().expect("it is one");
+    let address: SocketAddr = "10.0.0.1:80".parse().expect("a valid address");
     let server = Server::new(&runtime, plan.setup.clone());
     let listener = runtime.listen(address);
     let tasks = Arc::new(AtomicUsize::new(0));
@@ -425,7 +426,7 @@ async fn user(
         }
         Ending::Silence => {
             let network = runtime.network();
-            network.black_hole("10.0.0.1:80".parse().expect("it is one"));
+            network.black_hole("10.0.0.1:80".parse().expect("a valid address"));
             for connection in network.connections() {
                 connection.black_hole();
             }

@@ -25,6 +25,8 @@ const MESSAGES: usize = 100;
 /// The server pings every 300 ms and waits 1.2 s for the pong. The handlers take 5 s in total. tokio
 /// only polls its sockets after 61 tasks or when no task is ready, so the client has to yield between
 /// handlers.
+///
+/// Rule E28.
 #[test]
 fn s8_the_session_survives_slow_handlers_with_a_long_queue() {
     let server = Oxide::start(Setup::QuickHeartbeat);

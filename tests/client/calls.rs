@@ -111,6 +111,7 @@ fn upgraded_waits_for_the_upgrade_to_finish() {
     });
 }
 
+/// Rule E38.
 #[test]
 fn upgraded_reports_why_the_upgrade_failed() {
     under_all_orders(async |runtime| {
@@ -183,6 +184,7 @@ fn a_send_error_returns_the_message_but_debug_does_not_show_it() {
     });
 }
 
+/// Rule E44.
 #[test]
 fn the_servers_close_code_and_reason_are_reported() {
     under_all_orders(async |runtime| {
@@ -258,6 +260,7 @@ impl engineio_client::PacketReceiver for Half {
     }
 }
 
+/// Rule E44.
 #[test]
 fn a_peer_close_behind_a_transport_error_counts_as_closed_by_the_server() {
     under_all_orders(async |runtime| {

@@ -174,6 +174,7 @@ fn wait_on_a_handle_ends_with_the_session_and_wait_on_the_client_with_the_discon
     });
 }
 
+/// Rule E28.
 #[test]
 fn pings_are_answered_while_a_handler_runs() {
     // python-engineio: test_receive_message_packet

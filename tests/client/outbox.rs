@@ -600,6 +600,7 @@ fn s9_a_group_of_up_to_128_kib_is_written_in_one_batch() {
     });
 }
 
+/// Rules E6, E24.
 #[test]
 fn s9_a_group_is_accepted_or_refused_as_a_whole() {
     under_all_orders(async |runtime| {

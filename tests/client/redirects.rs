@@ -51,6 +51,7 @@ fn names(headers: &HeaderMap) -> Vec<&str> {
     names
 }
 
+/// Rule E19.
 #[test]
 fn a_location_is_resolved_against_the_requested_url() {
     under_some_orders(async |runtime| {
@@ -130,6 +131,7 @@ fn the_query_is_that_of_the_location_without_protocol_parameters() {
     });
 }
 
+/// Rule E19.
 #[test]
 fn a_refused_redirect_says_why() {
     under_some_orders(async |runtime| {

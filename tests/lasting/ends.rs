@@ -4,6 +4,7 @@ use engineio_client::Packet;
 
 use super::*;
 
+/// Rule E56.
 #[test]
 fn a_client_opens_a_new_session_after_one_ends() {
     under_both_orders(async |runtime| {
@@ -55,6 +56,7 @@ fn a_client_opens_a_new_session_after_one_that_ends_in_the_turn_it_opens() {
     });
 }
 
+/// Rule E57.
 #[test]
 fn a_server_that_is_down_is_retried_after_growing_delays() {
     under_both_orders(async |runtime| {
@@ -195,6 +197,7 @@ fn unread_session_events_are_bounded() {
     });
 }
 
+/// Rule E57.
 #[test]
 fn a_thousand_clients_of_a_restarted_server_reconnect_spread_over_time() {
     // `client::supervisor::tests::backoff` tests the delays of a hundred seeds.

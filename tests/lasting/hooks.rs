@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Rule E59.
 #[test]
 fn the_greeting_leaves_before_queued_messages() {
     under_both_orders(async |runtime| {

@@ -9,6 +9,7 @@ use futures::task::{ArcWake, waker};
 
 use super::*;
 
+/// Rule E58.
 #[test]
 fn messages_sent_between_sessions_are_sent_in_the_next() {
     under_both_orders(async |runtime| {
@@ -43,6 +44,7 @@ async fn kill_at_messages(mut server: MockServer, times: u32) -> MockServer {
     server
 }
 
+/// Rule E60.
 #[test]
 fn a_message_that_ends_three_sessions_is_given_up_but_receipts_go_on() {
     under_both_orders(async |runtime| {
@@ -177,6 +179,7 @@ fn at_least_once() -> Reconnect {
     exact().resend(Resend::Unconfirmed)
 }
 
+/// Rule E58.
 #[test]
 fn at_least_once_resends_unconfirmed_messages_first_in_the_next_session() {
     under_both_orders(async |runtime| {
@@ -209,6 +212,7 @@ fn at_least_once_resends_unconfirmed_messages_first_in_the_next_session() {
     });
 }
 
+/// Rule E58.
 #[test]
 fn at_most_once_reports_unconfirmed_messages_and_does_not_resend_them() {
     under_both_orders(async |runtime| {
@@ -268,6 +272,7 @@ async fn poisoned(
     (client, server)
 }
 
+/// Rule E60.
 #[test]
 fn a_message_that_ends_three_sessions_in_a_row_is_given_up() {
     under_both_orders(async |runtime| {
@@ -345,6 +350,7 @@ fn a_group_is_resent_as_a_whole_or_not_at_all() {
     });
 }
 
+/// Rule E53.
 #[test]
 fn polling_to_a_silent_server_confirms_one_window_per_second() {
     under_both_orders(async |runtime| {
@@ -372,6 +378,7 @@ fn polling_to_a_silent_server_confirms_one_window_per_second() {
     });
 }
 
+/// Rule E60.
 #[test]
 fn one_poison_message_among_many_is_given_up_soon() {
     under_both_orders(async |runtime| {

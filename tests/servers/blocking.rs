@@ -313,7 +313,7 @@ fn a_blocking_client_uses_the_settings_of_its_builder() {
     drop(listener);
     within("the shortcuts", move || {
         let builder = || Client::builder("http://localhost").fall_back(false);
-        let dialer = Dialer::default().proxy(Proxy::new(&proxy).expect("it is one"));
+        let dialer = Dialer::default().proxy(Proxy::new(&proxy).expect("a valid address"));
         for builder in [builder().proxy(&proxy), builder().dialer(dialer)] {
             let error = builder.connect().expect_err("nobody listens");
             assert!(error.report().contains("proxy"), "{}", error.report());

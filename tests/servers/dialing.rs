@@ -79,7 +79,7 @@ fn r18_a_session_connects_from_the_local_address() {
 
 async fn comes_from_the_local_address<R: Runs>() {
     let server = Noting::at(loopback());
-    let local: IpAddr = "127.0.0.5".parse().expect("it is one");
+    let local: IpAddr = "127.0.0.5".parse().expect("a valid address");
     let dialer = Dialer::default().local_address(local);
     let url = format!("http://{}", server.address);
     for mode in [Mode::Polling, Mode::WebSocket] {
@@ -107,7 +107,7 @@ async fn tells_why_it_could_not_connect<R: Runs>() {
         // Reserved for documentation (RFC 5737), so no machine has it.
         ("192.0.2.1", "is that an address of this machine?"),
     ] {
-        let local: IpAddr = local.parse().expect("it is one");
+        let local: IpAddr = local.parse().expect("a valid address");
         let dialer = Dialer::default().local_address(local);
         let builder = builder::<R>(&url, Mode::WebSocket).dialer(dialer);
         let error = within(&R::default(), "a refusal", builder.connect()).await;
@@ -130,7 +130,7 @@ fn r18_an_address_that_does_not_answer_is_followed_by_the_next() {
 async fn passes_a_hole<R: Runs>() {
     let (hole, _held) = hole();
     let server = Noting::at(loopback());
-    let local: IpAddr = "127.0.0.5".parse().expect("it is one");
+    let local: IpAddr = "127.0.0.5".parse().expect("a valid address");
     let dialer = Dialer::default()
         .local_address(local)
         .resolve_to("chat.test", [hole, server.address])
@@ -218,7 +218,7 @@ fn link_local() -> Option<(Ipv6Addr, u32, String)> {
 #[test]
 fn r18_a_blocking_client_connects_from_the_local_address() {
     let server = Noting::at(loopback());
-    let local: IpAddr = "127.0.0.6".parse().expect("it is one");
+    let local: IpAddr = "127.0.0.6".parse().expect("a valid address");
     let url = format!("http://{}", server.address);
     blocking::within("a session", move || {
         let client = engineio_client::blocking::Client::builder(url)

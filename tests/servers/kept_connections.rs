@@ -210,6 +210,7 @@ fn all_cases(leave: Leave) {
     });
 }
 
+/// Rule E27.
 #[test]
 fn r3_a_request_that_the_peer_never_acknowledged_is_repeated_on_each_runtime() {
     if can_deafen() {
@@ -217,6 +218,7 @@ fn r3_a_request_that_the_peer_never_acknowledged_is_repeated_on_each_runtime() {
     }
 }
 
+/// Rule E27.
 #[test]
 fn r3_a_request_that_was_read_before_a_close_or_reset_is_not_repeated() {
     all_cases(Leave::Read);
