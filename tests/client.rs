@@ -829,8 +829,8 @@ fn a_close_flushes_accepted_messages_and_refuses_new_ones() {
 fn a_close_that_nobody_awaits_still_flushes_and_closes_the_session() {
     // python-engineio: test_disconnect_polling_abort, test_disconnect_websocket_abort
     under_all_orders(async |runtime| {
-        for by_polling in [true, false] {
-            let (client, link) = if by_polling {
+        for over_polling in [true, false] {
+            let (client, link) = if over_polling {
                 polling(&runtime).await
             } else {
                 websocket(&runtime).await
@@ -994,14 +994,14 @@ fn an_upgrade_from_polling_to_websocket_loses_nothing() {
         assert_eq!(websocket.sent().await, [Packet::Ping("probe".into())]);
 
         // Both links are busy when the pong comes.
-        client.send("by polling").await.unwrap();
+        client.send("over polling").await.unwrap();
         let Call::Send(batch, post) = polling.call().await else {
             panic!("a batch was due")
         };
-        assert_eq!(batch, [text("by polling")]);
+        assert_eq!(batch, [text("over polling")]);
         websocket.deliver(vec![Packet::Pong("probe".into())]);
         settle(&runtime).await;
-        client.send("by websocket").await.unwrap();
+        client.send("over websocket").await.unwrap();
         assert_eq!(
             client.send("a\x1eb").await.unwrap_err().kind(),
             ErrorKind::NeedsFrames
@@ -1012,7 +1012,7 @@ fn an_upgrade_from_polling_to_websocket_loses_nothing() {
         assert!(!polling.is_dropped());
         post.ok();
         assert_eq!(websocket.sent().await, [Packet::Upgrade]);
-        assert_eq!(websocket.sent().await, [text("by websocket")]);
+        assert_eq!(websocket.sent().await, [text("over websocket")]);
         assert!(polling.is_dropped(), "closing it would end the session");
         assert_eq!(client.transport(), Some("websocket"));
         client.send("a\x1eb").await.unwrap();

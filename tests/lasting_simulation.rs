@@ -138,8 +138,8 @@ fn simulate(seed: u64, verbose: bool) -> Vec<String> {
     let outcome = catch_unwind(AssertUnwindSafe(run));
     let mut log = network.log();
     if verbose {
-        log.extend(server.story());
-        log.extend(records.story());
+        log.extend(server.take_trace());
+        log.extend(records.take_trace());
         log.sort_by(|one, other| time_of(one).total_cmp(&time_of(other)));
         log.insert(0, format!("{plan:#?}"));
     }

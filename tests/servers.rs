@@ -106,7 +106,7 @@ fn a_blocked_thread_is_not_mistaken_for_a_silent_server() {
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     let (written, all_written) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("the client comes");
+        let (mut stream, _) = listener.accept().expect("a connection");
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {

@@ -1,4 +1,4 @@
-//! The client's methods beside sending and receiving: `try_recv`, `backlog`, `upgraded`, `spawn`, and
+//! The client's methods besides sending and receiving: `try_recv`, `backlog`, `upgraded`, `spawn`, and
 //! the close that the peer reports.
 
 use std::pin::Pin;

@@ -47,7 +47,9 @@ async fn the_others_can_send(client: &MockClient, mut link: MockLink, runtime: &
     let both = join(handle.send("one"), async {
         link.sent().await;
     });
-    let (sent, ()) = timeout(runtime, 1, both).await.expect("it waits for ever");
+    let (sent, ()) = timeout(runtime, 1, both)
+        .await
+        .expect("the send waits forever");
     sent.unwrap();
     settle(runtime).await;
     client.try_send("two").unwrap();
@@ -96,7 +98,9 @@ fn s1_an_aborted_writer_task_does_not_block_other_senders() {
         let both = join(handle.send("one"), async {
             link.sent().await;
         });
-        let (sent, ()) = timeout(&runtime, 1, both).await.expect("it waits for ever");
+        let (sent, ()) = timeout(&runtime, 1, both)
+            .await
+            .expect("the send waits forever");
         sent.unwrap();
         drop(stream);
     });
@@ -124,7 +128,9 @@ fn s2_a_send_that_is_not_polled_only_holds_room_for_its_own_message() {
             let both = join(client.send(format!("{number}")), async {
                 link.sent().await;
             });
-            let (sent, ()) = timeout(&runtime, 1, both).await.expect("it waits for ever");
+            let (sent, ()) = timeout(&runtime, 1, both)
+                .await
+                .expect("the send waits forever");
             sent.unwrap();
             settle(&runtime).await;
         }
@@ -160,7 +166,9 @@ fn s2_a_forgotten_send_does_not_block_the_queue() {
         let both = join(client.send("sent"), async {
             link.sent().await;
         });
-        let (sent, ()) = timeout(&runtime, 1, both).await.expect("it waits for ever");
+        let (sent, ()) = timeout(&runtime, 1, both)
+            .await
+            .expect("the send waits forever");
         sent.unwrap();
     });
 }

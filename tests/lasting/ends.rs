@@ -45,10 +45,10 @@ fn a_client_opens_a_new_session_after_one_that_ends_in_the_turn_it_opens() {
         server.once(Step::Handshake, Act::Send(both));
         let mut client = builder.reconnect(exact()).start().unwrap();
         assert_eq!(next(&mut client).await, "connected 1");
-        let told = next(&mut client).await;
+        let event = next(&mut client).await;
         assert!(
-            told.starts_with("disconnected 1: closed by the server"),
-            "{told}"
+            event.starts_with("disconnected 1: closed by the server"),
+            "{event}"
         );
         assert_eq!(next(&mut client).await, "reconnecting 1 in 1s");
         assert_eq!(next(&mut client).await, "connected 2");
@@ -70,8 +70,8 @@ fn a_server_that_is_down_is_retried_after_growing_delays() {
         assert!(next(&mut client).await.starts_with("disconnected 1"));
         let start = runtime.now();
         for (attempt, delay) in [(1, 1), (2, 2), (3, 4), (4, 5), (5, 5)] {
-            let told = next(&mut client).await;
-            assert_eq!(told, format!("reconnecting {attempt} in {delay}s"));
+            let event = next(&mut client).await;
+            assert_eq!(event, format!("reconnecting {attempt} in {delay}s"));
         }
         server.at(Step::Handshake, Act::Properly);
         assert_eq!(next(&mut client).await, "connected 2");

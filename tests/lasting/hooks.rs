@@ -117,10 +117,10 @@ fn a_greeting_that_takes_too_long_ends_the_session() {
             });
         let mut client = builder.reconnect(forever).start().unwrap();
         assert_eq!(next(&mut client).await, "connected 1");
-        let told = next(&mut client).await;
+        let event = next(&mut client).await;
         assert!(
-            told.starts_with("disconnected 1: the transport failed"),
-            "{told}"
+            event.starts_with("disconnected 1: the transport failed"),
+            "{event}"
         );
         assert_eq!(runtime.now(), seconds(3));
         let mut first = server.session().await;

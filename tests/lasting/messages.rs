@@ -57,16 +57,19 @@ fn a_message_that_ends_three_sessions_is_given_up_but_receipts_go_on() {
         client.send_all(["poison"]).await.unwrap();
         client.send("b").await.unwrap();
         let server = client.spawn(kill_at_messages(server, 3));
-        let mut told = Vec::new();
-        while told.len() < 10 {
-            told.push(next(&mut client).await);
+        let mut events = Vec::new();
+        while events.len() < 10 {
+            events.push(next(&mut client).await);
         }
-        let ends = told.iter().filter(|line| line.starts_with("disconnected"));
-        assert_eq!(ends.count(), 3, "{told:?}");
+        let ends = events
+            .iter()
+            .filter(|line| line.starts_with("disconnected"));
+        assert_eq!(ends.count(), 3, "{events:?}");
         assert!(
-            told.iter()
+            events
+                .iter()
                 .any(|line| line.starts_with("given up [\"poison\"]")),
-            "{told:?}"
+            "{events:?}"
         );
         let mut server = server.await.unwrap();
         let mut session = server.session().await;
@@ -280,15 +283,15 @@ fn a_message_that_ends_three_sessions_in_a_row_is_given_up() {
         server.at(Step::Fence, Act::Properly);
         let mut fourth = server.session().await;
         assert_eq!(received(&mut fourth, 1).await, ["good"]);
-        let told = loop {
-            let told = next(&mut client).await;
-            if told.starts_with("given up") {
-                break told;
+        let event = loop {
+            let event = next(&mut client).await;
+            if event.starts_with("given up") {
+                break event;
             }
         };
         assert!(
-            told.starts_with("given up [\"poison\"]: it was among the first"),
-            "{told}"
+            event.starts_with("given up [\"poison\"]: it was among the first"),
+            "{event}"
         );
         let error = client.confirm().await.unwrap_err();
         assert!(

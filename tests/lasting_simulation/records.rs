@@ -32,7 +32,7 @@ pub(crate) struct Kept {
     pub(crate) idle: Option<Idle>,
     /// Whether the client was idle with a server without faults.
     pub(crate) is_settled: bool,
-    story: Vec<String>,
+    trace: Vec<String>,
 }
 
 /// An accepted message.
@@ -84,18 +84,18 @@ impl Records {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn tell(&self, what: impl FnOnce() -> String) {
+    pub(crate) fn trace(&self, what: impl FnOnce() -> String) {
         let now = self.runtime.now().as_secs_f64();
         let line = format!("{now:.9} client: {}", what());
-        self.kept().story.push(line);
+        self.kept().trace.push(line);
     }
 
-    pub(crate) fn story(&self) -> Vec<String> {
-        std::mem::take(&mut self.kept().story)
+    pub(crate) fn take_trace(&self) -> Vec<String> {
+        std::mem::take(&mut self.kept().trace)
     }
 
     pub(crate) fn accepted(&self, item: Item) {
-        self.tell(|| format!("accepted {item:?}"));
+        self.trace(|| format!("accepted {item:?}"));
         self.kept().accepted.push(item);
     }
 
@@ -103,7 +103,7 @@ impl Records {
         if matches!(event, Event::Message(_)) {
             return;
         }
-        self.tell(|| format!("{event:?}"));
+        self.trace(|| format!("{event:?}"));
         let observed = Observed {
             at: self.runtime.now(),
             event,
@@ -119,7 +119,7 @@ impl Records {
     }
 
     pub(crate) fn confirmed(&self, (start, end): (usize, usize), result: Result<(), Error>) {
-        self.tell(|| format!("confirm {start}..{end}: {result:?}"));
+        self.trace(|| format!("confirm {start}..{end}: {result:?}"));
         let at = self.runtime.now();
         let result = result.map_err(|error| error.kind());
         let mut kept = self.kept();

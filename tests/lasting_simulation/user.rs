@@ -203,7 +203,7 @@ async fn within<T>(
 async fn close(runtime: &MockRuntime, records: &Records, handle: &Handle) {
     let start = runtime.now();
     records.kept().closing.get_or_insert(start);
-    records.tell(|| "disconnect".to_owned());
+    records.trace(|| "disconnect".to_owned());
     let limit = OPEN_TIMEOUT.max(CLOSE_LIMIT);
     within(runtime, limit, "disconnect", handle.disconnect()).await;
 }

@@ -22,7 +22,7 @@ fn rust_engineio_m_the_iterator_of_a_lost_connection_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     let server = thread::spawn(move || {
-        let (stream, _) = listener.accept().expect("the client comes");
+        let (stream, _) = listener.accept().expect("a connection");
         let mut socket = tungstenite::accept(stream).expect("it wants a websocket");
         let open = r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000}"#;
         for text in [open, "4hi"] {
@@ -135,8 +135,8 @@ fn python_p02_a_disconnect_in_any_handler_ends_the_session() {
                 let closed = within(&*runtime, &what, client.wait()).await;
                 assert!(closed.is_clean(), "{what}: {closed}");
                 assert_eq!(ends.load(Ordering::Relaxed), 1, "{what}");
-                let told = server.log().wait_for_line("disconnect ", DEADLINE);
-                assert!(told.is_some(), "{what}: the server did not see the end");
+                let logged = server.log().wait_for_line("disconnect ", DEADLINE);
+                assert!(logged.is_some(), "{what}: the server did not see the end");
             }
         }
     });

@@ -78,7 +78,7 @@ struct Server {
 
 impl Server {
     fn accept(&self) -> (TcpStream, Box<dyn Stream>) {
-        let (socket, _) = self.listener.accept().expect("the client comes");
+        let (socket, _) = self.listener.accept().expect("a connection");
         socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         let stream = socket.try_clone().expect("a second handle");
         if self.tls {
@@ -163,8 +163,8 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     let scheme = if tls { "https" } else { "http" };
     let address = listener.local_addr().expect("it is bound");
     let url = format!("{scheme}://{address}/engine.io/");
-    let (tell, told): (Sender<()>, _) = channel();
-    let server = thread::spawn(move || Server { listener, tls }.run(leave, &told));
+    let (signal, signals): (Sender<()>, _) = channel();
+    let server = thread::spawn(move || Server { listener, tls }.run(leave, &signals));
 
     let runtime: Arc<dyn Runtime> = Arc::new(R::default());
     let activity = Activity::new(Arc::clone(&runtime));
@@ -178,7 +178,7 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
         // The first poll of the future writes the request.
         let early = asking.as_mut().now_or_never();
         assert!(early.is_none(), "{early:?}");
-        tell.send(()).expect("the server listens");
+        signal.send(()).expect("the server listens");
         within(&R::default(), "the second request", asking).await
     };
     let about = format!("{leave:?}, tls: {tls}, post: {post}");
@@ -193,7 +193,7 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
             "{about}: {}",
             error.report()
         );
-        let _ = tell.send(());
+        let _ = signal.send(());
     }
     let times = server.join().expect("the server's part");
     assert_eq!(times, usize::from(leave != Leave::UnheardReset), "{about}");

@@ -32,7 +32,7 @@ struct Tap {
 impl<R> Tapped<R> {
     /// The bytes received since the last call, as lossy UTF-8.
     fn take(&self) -> String {
-        let bytes = std::mem::take(&mut *self.read.lock().expect("nobody has panicked"));
+        let bytes = std::mem::take(&mut *self.read.lock().expect("no thread panicked"));
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
@@ -79,7 +79,7 @@ impl AsyncRead for Tap {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let count = std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        let mut read = self.read.lock().expect("nobody has panicked");
+        let mut read = self.read.lock().expect("no thread panicked");
         read.extend_from_slice(&buffer[..count]);
         Poll::Ready(Ok(count))
     }
@@ -118,15 +118,15 @@ where
 {
     let server = S::start(Setup::Default);
     let mut session = Session::<Tapped<R>>::open(&server.url(), Mode::Polling).await;
-    let came = large(&mut session).await;
-    assert!(came.contains("content-encoding: gzip"), "{came}");
-    assert!(came.len() < 5000, "{} bytes", came.len());
+    let received = large(&mut session).await;
+    assert!(received.contains("content-encoding: gzip"), "{received}");
+    assert!(received.len() < 5000, "{} bytes", received.len());
     session.echo("m:grüße, 世界 🌍").await;
     session.echo((0..=255).collect::<Vec<u8>>()).await;
-    let came = session.client.runtime().take();
+    let received = session.client.runtime().take();
     assert!(
-        !came.to_ascii_lowercase().contains("content-encoding"),
-        "{came}"
+        !received.to_ascii_lowercase().contains("content-encoding"),
+        "{received}"
     );
     // Binary data that is larger than gzip's window.
     if !S::CUTS_LARGE_POSTS {
@@ -143,10 +143,10 @@ pub(crate) async fn the_users_accept_encoding_is_sent_with_polls<S: Foreign, R: 
         let builder = builder::<Tapped<R>>(&server.url(), Mode::Polling);
         Session::connect(builder.header("Accept-Encoding", accepted)).await
     };
-    let came = large(&mut open("deflate").await).await;
-    assert!(came.contains("content-encoding: deflate"), "{came}");
-    assert!(came.len() < 5000, "{} bytes", came.len());
-    let came = large(&mut open("identity").await).await;
-    assert!(!came.contains("content-encoding"));
-    assert!(came.len() > 100_000, "{} bytes", came.len());
+    let received = large(&mut open("deflate").await).await;
+    assert!(received.contains("content-encoding: deflate"), "{received}");
+    assert!(received.len() < 5000, "{} bytes", received.len());
+    let received = large(&mut open("identity").await).await;
+    assert!(!received.contains("content-encoding"));
+    assert!(received.len() > 100_000, "{} bytes", received.len());
 }

@@ -108,7 +108,7 @@ impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(header, _)| header == name);
         let value = found.next().map(|(_, value)| value.as_str());
-        assert!(found.next().is_none(), "{name} comes twice: {self:?}");
+        assert!(found.next().is_none(), "{name} occurs twice: {self:?}");
         value
     }
 

@@ -21,7 +21,7 @@ impl Moved {
         let address = listener.local_addr().expect("it is bound");
         let server = server.to_owned();
         let thread = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().expect("the client comes");
+            let (mut stream, _) = listener.accept().expect("a connection");
             drop(listener);
             let mut head = Vec::new();
             let mut byte = [0];
@@ -49,7 +49,7 @@ impl Moved {
 
     /// Checks that exactly one request arrived.
     pub(crate) fn was_asked(self) {
-        self.thread.join().expect("one request came");
+        self.thread.join().expect("exactly one request");
     }
 }
 

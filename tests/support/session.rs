@@ -140,7 +140,7 @@ impl<R: Runs> Session<R> {
     }
 
     pub(crate) fn max_payload(&self) -> usize {
-        let most = self.handshake.max_payload.expect("servers tell it");
+        let most = self.handshake.max_payload.expect("the server announces it");
         usize::try_from(most).expect("it fits")
     }
 
@@ -188,7 +188,7 @@ impl<R: Runs> Session<R> {
         // `assert_eq!` would print megabytes.
         assert!(
             echo == message,
-            "{} came back as {}",
+            "{} was echoed as {}",
             brief(&message),
             brief(&echo)
         );

@@ -61,7 +61,7 @@ impl Server {
         let sid = request.sid.as_deref().unwrap_or_default();
         if let Some(at) = self.find(process, sid) {
             let now = self.runtime.now();
-            self.tell(|| format!("session {at} is abandoned"));
+            self.trace(|| format!("session {at} is abandoned"));
             self.session(at, |session| session.end(now));
         }
     }

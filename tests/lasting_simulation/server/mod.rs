@@ -167,7 +167,7 @@ struct State {
     /// Maximum, over all sessions, of messages received that the client cannot have counted as
     /// confirmed.
     most_outstanding: Amount,
-    story: Vec<String>,
+    trace: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -189,7 +189,7 @@ impl Server {
             sessions: Vec::new(),
             log: Vec::new(),
             most_outstanding: Amount::default(),
-            story: Vec::new(),
+            trace: Vec::new(),
         };
         Self {
             runtime: runtime.clone(),
@@ -217,14 +217,14 @@ impl Server {
     }
 
     /// Adds a line to the log of the run.
-    fn tell(&self, what: impl FnOnce() -> String) {
+    fn trace(&self, what: impl FnOnce() -> String) {
         let now = self.runtime.now();
         let line = format!("{:.9} server: {}", now.as_secs_f64(), what());
-        self.state().story.push(line);
+        self.state().trace.push(line);
     }
 
-    pub(crate) fn story(&self) -> Vec<String> {
-        std::mem::take(&mut self.state().story)
+    pub(crate) fn take_trace(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().trace)
     }
 
     // Methods with which the test controls the server.
@@ -234,7 +234,7 @@ impl Server {
     }
 
     pub(crate) fn die(&self, death: Death) {
-        self.tell(|| format!("dies by {death:?}"));
+        self.trace(|| format!("dies by {death:?}"));
         let now = self.runtime.now();
         self.change(|state| {
             let process = state.process;
@@ -271,18 +271,18 @@ impl Server {
     }
 
     pub(crate) fn freeze(&self, is_frozen: bool) {
-        self.tell(|| (if is_frozen { "hangs" } else { "goes on" }).to_owned());
+        self.trace(|| (if is_frozen { "hangs" } else { "goes on" }).to_owned());
         self.change(|state| state.is_frozen = is_frozen);
     }
 
     pub(crate) fn refuse(&self, refusal: Option<Refusal>) {
-        self.tell(|| format!("refuses: {refusal:?}"));
+        self.trace(|| format!("refuses: {refusal:?}"));
         self.change(|state| state.refusal = refusal);
     }
 
     /// Forgets all sessions.
     pub(crate) fn forget(&self) {
-        self.tell(|| "forgets".to_owned());
+        self.trace(|| "forgets".to_owned());
         let now = self.runtime.now();
         self.change(|state| {
             state
@@ -294,7 +294,7 @@ impl Server {
 
     /// In each session, a handler sends this number of messages and closes the session.
     pub(crate) fn close(&self, messages: usize) {
-        self.tell(|| format!("closes, with {messages} to send"));
+        self.trace(|| format!("closes, with {messages} to send"));
         let now = self.runtime.now();
         self.change(|state| {
             for at in 0..state.sessions.len() {
@@ -406,12 +406,12 @@ impl Server {
     }
 
     /// Opens a session. Returns its index and its first packets.
-    fn open(&self, process: u64, by_polling: bool) -> (usize, Vec<Packet>) {
+    fn open(&self, process: u64, over_polling: bool) -> (usize, Vec<Packet>) {
         let now = self.runtime.now();
         let (at, packets) = self.change(|state| {
             let at = state.sessions.len();
-            let session = state.new_session(process, by_polling, now);
-            let upgrades = if by_polling && state.behaviour.upgrades {
+            let session = state.new_session(process, over_polling, now);
+            let upgrades = if over_polling && state.behaviour.upgrades {
                 r#"["websocket"]"#
             } else {
                 "[]"
@@ -434,7 +434,7 @@ impl Server {
         let server = self.clone();
         self.runtime
             .spawn(Box::pin(async move { server.heartbeat(process, at).await }));
-        self.tell(|| format!("session {at} opens, by polling: {by_polling}"));
+        self.trace(|| format!("session {at} opens, over polling: {over_polling}"));
         (at, packets)
     }
 
@@ -458,7 +458,7 @@ impl Server {
                 (!state.sessions[at].awaiting_pong || over(state)).then_some(())
             }));
             if let Either::Right(_) = select(pong, self.runtime.sleep(timeout)).await {
-                self.tell(|| format!("session {at}: ping timeout"));
+                self.trace(|| format!("session {at}: ping timeout"));
                 let now = self.runtime.now();
                 return self.session(at, |session| session.end(now));
             }

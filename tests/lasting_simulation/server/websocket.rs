@@ -97,7 +97,7 @@ impl Server {
                     session.probed = false;
                     session.upgraded |= went_over.is_some();
                 });
-                self.tell(|| format!("session {at} upgrades: {}", went_over.is_some()));
+                self.trace(|| format!("session {at} upgrades: {}", went_over.is_some()));
                 went_over?;
                 at
             }
@@ -191,7 +191,7 @@ impl Server {
             while let Some((opcode, payload)) = next_frame(buffer) {
                 match opcode {
                     TEXT if self.is_too_large(at, &payload) => {
-                        self.tell(|| format!("session {at}: a frame of {} bytes", payload.len()));
+                        self.trace(|| format!("session {at}: a frame of {} bytes", payload.len()));
                         self.queue_close(at, 1009);
                         return Some(());
                     }
@@ -232,7 +232,7 @@ impl Server {
     fn ping(&self, at: usize, payload: &[u8]) -> bool {
         let (pongs, closes) = self.behaviour(|it| (it.pongs, it.closes_on_ping));
         if closes {
-            self.tell(|| format!("session {at}: closes on a ping"));
+            self.trace(|| format!("session {at}: closes on a ping"));
             self.queue_close(at, 1002);
             return false;
         }
@@ -316,7 +316,7 @@ impl Server {
         writer: &mut WriteHalf<MemoryStream>,
         buffer: &mut Vec<u8>,
     ) -> Option<()> {
-        self.tell(|| format!("session {at} goes on by its proxy"));
+        self.trace(|| format!("session {at} goes on by its proxy"));
         loop {
             while let Some((opcode, payload)) = next_frame(buffer) {
                 match opcode {

@@ -319,8 +319,8 @@ async fn write_one(
         197..199 => most,
         _ => most + 10,
     };
-    let was_by_polling = handle.transport() == Some("polling");
-    if length > most && !was_by_polling {
+    let was_polling = handle.transport() == Some("polling");
+    if length > most && !was_polling {
         // Over WebSocket, the server ends the session when a frame is too long.
         return true;
     }

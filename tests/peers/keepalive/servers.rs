@@ -190,7 +190,7 @@ impl Program {
     }
 
     fn signal(&self, signal: Signal) {
-        let child = self.child.lock().expect("nobody panics");
+        let child = self.child.lock().expect("no thread panicked");
         kill_process(Pid::from_child(&child), signal).expect("it runs");
     }
 
@@ -202,7 +202,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let child = self.child.get_mut().expect("nobody panics");
+        let child = self.child.get_mut().expect("no thread panicked");
         if matches!(child.try_wait(), Ok(None)) {
             let _ = kill_process(Pid::from_child(child), Signal::TERM);
             self.log.wait_for_end(Duration::from_secs(5));

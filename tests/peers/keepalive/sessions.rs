@@ -104,7 +104,10 @@ impl Plan {
         let connecting = builder::<R>(&self.url, Mode::Polling)
             .dialer(dialer().reuse_connections(self.reuse))
             .on_message(move |_, message| {
-                writer.lock().expect("nobody panics").push(text(&message));
+                writer
+                    .lock()
+                    .expect("no thread panicked")
+                    .push(text(&message));
             })
             .connect();
         let client = within(&runtime, "connecting", connecting).await;
@@ -120,7 +123,8 @@ impl Plan {
             runtime.sleep(self.interval).await;
         }
         let all_are_back = async {
-            while received.lock().expect("nobody panics").len() < sent.len() && !client.is_closed()
+            while received.lock().expect("no thread panicked").len() < sent.len()
+                && !client.is_closed()
             {
                 runtime.sleep(Duration::from_millis(5)).await;
             }
@@ -128,7 +132,7 @@ impl Plan {
         within(&runtime, "the last messages", all_are_back).await;
         let ended = client.is_closed();
         let closed = within(&runtime, "the end", client.disconnect()).await;
-        let received = received.lock().expect("nobody panics").clone();
+        let received = received.lock().expect("no thread panicked").clone();
         Outcome {
             sent,
             received,
@@ -154,7 +158,7 @@ fn outcome_of_node(line: &str) -> Outcome {
 }
 
 fn text(message: &Message) -> String {
-    message.as_text().expect("texts alone are sent").to_owned()
+    message.as_text().expect("only texts are sent").to_owned()
 }
 
 fn reason(closed: &Closed) -> String {

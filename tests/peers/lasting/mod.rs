@@ -42,7 +42,7 @@ use engineio_client::{AsyncStd, Smol, Tokio};
 use self::ledger::{Verdict, judge};
 use self::relay::{Fault, Relay};
 use self::servers::{Kind, Server};
-use self::sessions::{Account, Goodbye, Promise, Signals};
+use self::sessions::{Account, Ending, Promise, Signals};
 use crate::support::session::{Mode, Runs};
 
 /// Number of concurrent cases: as many as two cores can run without delays that end sessions.
@@ -72,7 +72,7 @@ struct Case {
 struct Harm {
     kills: usize,
     faults: usize,
-    story: Vec<String>,
+    trace: Vec<String>,
 }
 
 #[test]
@@ -185,11 +185,11 @@ impl Case {
 
     /// Whether the client ends when everything is settled, or just after the server was killed. The
     /// latter only if messages may be lost.
-    fn goodbye(&self) -> Goodbye {
+    fn ending(&self) -> Ending {
         if self.relayed || self.promise == Promise::LeastOnce {
-            Goodbye::Settled
+            Ending::Settled
         } else {
-            Goodbye::AtOnce
+            Ending::AtOnce
         }
     }
 
@@ -219,14 +219,14 @@ impl Case {
             return Ok(());
         }
         let faults = verdict.faults.join("\n    ");
-        let story = format!(
+        let trace = format!(
             "client: {:#?}\nharm: {:#?}\nserver: {:#?}",
-            account.story,
-            harm.story,
+            account.trace,
+            harm.trace,
             server.complaints()
         );
-        let path = server.log_file().with_file_name("story");
-        fs::write(&path, story).expect("the file is written");
+        let path = server.log_file().with_file_name("trace");
+        fs::write(&path, trace).expect("the file is written");
         if verdict.faults.is_empty() {
             return Ok(());
         }
@@ -241,7 +241,7 @@ impl Case {
         let (give, take) = mpsc::channel();
         R::run(async {
             let account =
-                sessions::run::<R>(url, self.mode, self.promise, self.goodbye(), signals).await;
+                sessions::run::<R>(url, self.mode, self.promise, self.ending(), signals).await;
             let _ = give.send(account);
         });
         take.recv().expect("the runtime has run the client")
@@ -275,7 +275,7 @@ impl Case {
             };
             let fault = random.choice(Fault::ALL).expect("not empty");
             harm.faults += 1;
-            harm.tell(begin, &format!("{fault:?}"));
+            harm.trace(begin, &format!("{fault:?}"));
             relay.with_fault(fault, || {
                 if kills {
                     thread::sleep(Duration::from_millis(random.u64(0..300)));
@@ -286,10 +286,10 @@ impl Case {
                     thread::sleep(Duration::from_millis(random.u64(1000..2000)));
                 }
             });
-            harm.tell(begin, "over");
+            harm.trace(begin, "over");
         }
         signals.stop.store(true, Ordering::SeqCst);
-        if self.goodbye() == Goodbye::AtOnce {
+        if self.ending() == Ending::AtOnce {
             let late = Instant::now() + Duration::from_secs(10);
             while !signals.stopped.load(Ordering::SeqCst) && Instant::now() < late {
                 thread::yield_now();
@@ -321,12 +321,12 @@ impl Case {
 impl Harm {
     fn kill(&mut self, server: &mut Server, begin: Instant) {
         self.kills += 1;
-        self.tell(begin, "kill");
+        self.trace(begin, "kill");
         server.kill();
     }
 
-    fn tell(&mut self, begin: Instant, what: &str) {
-        self.story
+    fn trace(&mut self, begin: Instant, what: &str) {
+        self.trace
             .push(format!("{:>7.3} {what}", begin.elapsed().as_secs_f64()));
     }
 }

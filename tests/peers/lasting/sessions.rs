@@ -42,7 +42,7 @@ impl Promise {
 
 /// How a client ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Goodbye {
+pub(super) enum Ending {
     /// After `confirm`, or after `flush` if the client has no receipts.
     Settled,
     /// At once.
@@ -76,7 +76,7 @@ pub(super) struct Account {
     pub(super) echoes: u64,
     pub(super) closed: Option<Closed>,
     /// A log of events, for failures.
-    pub(super) story: Vec<String>,
+    pub(super) trace: Vec<String>,
     pub(super) faults: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn run<R: Runs>(
     url: &str,
     mode: Mode,
     promise: Promise,
-    goodbye: Goodbye,
+    ending: Ending,
     signals: &Signals,
 ) -> Account {
     let reconnect = Reconnect::new()
@@ -106,7 +106,7 @@ pub(super) async fn run<R: Runs>(
         send(&handle, signals, &mut account).await;
         signals.stopped.store(true, Ordering::SeqCst);
         wait_for(&handle, &signals.leave).await;
-        if goodbye == Goodbye::Settled {
+        if ending == Ending::Settled {
             settle(&handle, promise, &mut account).await;
         }
         account.closed = within(&handle, handle.disconnect()).await;
@@ -117,12 +117,12 @@ pub(super) async fn run<R: Runs>(
         }
         account
     };
-    let (sent, told) = join(sending, listen(client)).await;
+    let (sent, read) = join(sending, listen(client)).await;
     Account {
         accepted: sent.accepted,
         closed: sent.closed,
-        faults: [sent.faults, told.faults].concat(),
-        ..told
+        faults: [sent.faults, read.faults].concat(),
+        ..read
     }
 }
 
@@ -177,19 +177,19 @@ async fn listen<R: Runs>(mut client: Client<Transports, R>) -> Account {
             Event::Connected(connected) => {
                 account.sessions += 1;
                 let sid = &connected.handshake.sid;
-                account.tell(format_args!("connected {}, {sid}", connected.session));
+                account.trace(format_args!("connected {}, {sid}", connected.session));
             }
             Event::Disconnected(end) => {
                 account.may_be_lost += end.may_be_lost();
                 account.named.extend(end.lost.iter().map(number));
-                account.tell(format_args!(
+                account.trace(format_args!(
                     "disconnected {}: {}; confirmed {} unconfirmed {} uncertain {} unsent {} may be lost {}",
                     end.session, end.reason, end.confirmed, end.unconfirmed, end.uncertain, end.unsent, end.may_be_lost()
                 ));
             }
             Event::GivenUp(given_up) => {
                 let numbers: Vec<u64> = given_up.messages.iter().map(number).collect();
-                account.tell(format_args!("given up {numbers:?}: {}", given_up.error));
+                account.trace(format_args!("given up {numbers:?}: {}", given_up.error));
                 account.given_up.extend(numbers);
             }
             Event::NoReceipts { error, .. } => {
@@ -198,22 +198,22 @@ async fn listen<R: Runs>(mut client: Client<Transports, R>) -> Account {
                     .push(format!("receipts were switched off: {error}"));
             }
             Event::Closed(closed) => {
-                account.tell(format_args!("{closed:?}"));
+                account.trace(format_args!("{closed:?}"));
                 let lists = [closed.unconfirmed(), closed.uncertain(), closed.unsent()];
                 account
                     .named
                     .extend(lists.into_iter().flatten().map(number));
                 account.unsent.extend(closed.unsent().iter().map(number));
             }
-            other => account.tell(format_args!("{other:?}")),
+            other => account.trace(format_args!("{other:?}")),
         }
     }
     account
 }
 
 impl Account {
-    fn tell(&mut self, what: impl std::fmt::Display) {
-        self.story.push(what.to_string());
+    fn trace(&mut self, what: impl std::fmt::Display) {
+        self.trace.push(what.to_string());
     }
 }
 
