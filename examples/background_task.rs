@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let ticker = client.spawn(send_ticks(client.handle(), Duration::from_millis(100)));
     for _ in 0..5 {
         match client.recv().await {
-            Some(message) => println!("The server echoed {:?}.", message.as_text()),
+            Some(message) => println!("The server echoed {message:?}."),
             None => return Err("the session ended early".into()),
         }
     }

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     })?;
     for message in client.iter().take(3) {
-        println!("The server echoed {:?}.", message.as_text());
+        println!("The server echoed {message:?}.");
     }
     sender.join().map_err(|_| "the sending thread panicked")?;
     match client.recv_timeout(Duration::from_millis(100)) {
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(())
         })
         .on_message(|handle, message| {
-            println!("The server echoed {:?}.", message.as_text());
+            println!("The server echoed {message:?}.");
             handle.disconnect();
         })
         .connect()?;

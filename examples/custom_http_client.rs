@@ -83,7 +83,7 @@ impl HttpClient for Reqwest {
         let mut response = self.0.execute(request).await.map_err(to_error)?;
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(to_error)? {
-            // Tells the session that there is progress.
+            // Part of an answer to a poll is a sign of life, of an answer to a POST it is progress.
             exchange.mark(&method);
             if chunk.len() > limit - body.len() {
                 let message = format!("a body of more than {limit} bytes (limit max_body_size)");

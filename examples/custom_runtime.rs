@@ -91,8 +91,8 @@ impl Runtime for SingleThread {
         }))
     }
 
-    /// A runtime that learns from the operating system which sockets are ready asks it here. This one
-    /// tries the sockets themselves.
+    /// Resolves when the runtime has noticed everything that has arrived for its connections. Here each
+    /// read asks the operating system, so there is nothing to wait for.
     fn catch_up(&self) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
     }

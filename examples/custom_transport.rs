@@ -24,12 +24,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // This transport needs nothing of the URL but its scheme.
     let builder = Builder::new("in-process://server", transport, Tokio::current()?);
     let mut client = builder.connect().await?;
-    println!("Connected over {:?}.", client.transport());
+    println!(
+        "Connected over {}.",
+        client.transport().unwrap_or("no transport")
+    );
     for message in [Message::from("hello"), Message::from(vec![1, 2, 3])] {
         client.send(message).await?;
-        println!("The server echoed {:?}.", client.recv().await);
+        let echo = client.recv().await.ok_or("the session ended early")?;
+        println!("The server echoed {echo:?}.");
     }
-    // Time for two heartbeats.
+    // Time for some heartbeats: the server sends a ping every 100 ms, and the client answers each.
     tokio::time::sleep(Duration::from_millis(250)).await;
     client.send("close").await?;
     let closed = client.wait().await;

@@ -19,14 +19,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::builder(&url)
         // An async closure.
         .on_connect(async |handle: Handle| {
-            println!("Connected. The session's id is {:?}.", handle.sid());
+            let sid = handle.sid().unwrap_or_default();
+            println!("Connected. The session's id is {sid}.");
             handle.send("one").await?;
             Ok(())
         })
         // A plain closure, which may own and change its state.
         .on_message(move |handle, message: Message| {
             count += 1;
-            println!("Message {count} is {:?}.", message.as_text());
+            println!("Message {count} is {message:?}.");
             match count {
                 1 => handle.try_send("two")?,
                 2 => handle.try_send("three")?,

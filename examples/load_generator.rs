@@ -31,7 +31,12 @@ const PERIOD: Duration = Duration::from_millis(500);
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let clients: usize = args.next().map_or(Ok(1000), |count| count.parse())?;
+    let clients: usize = match args.next() {
+        Some(count) => count
+            .parse()
+            .map_err(|_| "usage: load_generator [CLIENTS [URL]]")?,
+        None => 1000,
+    };
     let url = args.next();
     // A server in this process needs a file for its end of each connection, too.
     let files = if url.is_some() { clients } else { 2 * clients };

@@ -40,7 +40,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .connect()
         .await?;
     client.send("hello").await?;
-    println!("The server echoed {:?}.", client.recv().await);
+    let echo = client.recv().await.ok_or("the session ended early")?;
+    println!("The server echoed {echo:?}.");
     client.disconnect().await;
     Ok(())
 }

@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     while echoes < 2 {
         match client.try_recv()? {
             Some(message) => {
-                println!("The server echoed {:?}.", message.as_text());
+                println!("The server echoed {message:?}.");
                 echoes += 1;
             }
             None => client.sleep(Duration::from_millis(5)).await,
@@ -58,7 +58,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             handle.sleep(Duration::from_secs(3600)).await;
         }
     });
-    println!("The task's first message: {:?}.", client.recv().await);
+    let tick = client.recv().await.ok_or("the session ended early")?;
+    println!("The task sent {tick:?}.");
     hourly.abort();
 
     let closed = client.disconnect().await;

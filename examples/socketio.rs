@@ -8,14 +8,14 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use engineio_client::tokio::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[path = "support/socketio/mod.rs"]
 mod socketio;
 #[path = "support/socketio_server.rs"]
 mod socketio_server;
 
-use socketio::{Args, Error, Socket};
+use socketio::{Args, Error, Event, Socket};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn StdError>> {
@@ -30,36 +30,27 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let mut socket = Socket::connect(builder(), "/", json!({"token": "secret"})).await?;
     println!("Connected to the namespace \"/\".");
 
-    // An event from the server that wants an acknowledgement.
+    // The server emits an event and wants an acknowledgement, which it then sends back.
     let question = socket.recv().await?;
-    println!(
-        "The server emits {:?} {:?}.",
-        question.name, question.args.values
-    );
+    print_event(&question);
     socket.ack(&question, Args::default().with("fine")).await?;
-    let noted = socket.recv().await?;
-    println!("The server emits {:?} {:?}.", noted.name, noted.args.values);
+    print_event(&socket.recv().await?);
 
-    // The same in the other direction.
+    // An event that the server acknowledges.
     let numbers = Args::default().with(40).with(2);
-    let sum = socket
-        .emit_with_ack("add", numbers, Duration::from_secs(5))
-        .await?;
-    println!(
-        "The server acknowledges with the sum {:?}.",
-        sum.get::<i64>(0)
-    );
+    let limit = Duration::from_secs(5);
+    let answer = socket.emit_with_ack("add", numbers, limit).await?;
+    let sum: i64 = answer.get(0).ok_or("the sum is missing")?;
+    println!("The server acknowledges \"add\" with {sum}.");
 
-    // An attachment leaves as a binary message of its own, right behind the event.
+    // An attachment travels as a binary message right behind the event's text.
     let mut args = Args::default();
     let placeholder = args.attach(vec![1, 2, 3]);
     socket.emit("reverse", args.with(placeholder)).await?;
     let reversed = socket.recv().await?;
+    print_event(&reversed);
     let data = reversed.args.attachment(&reversed.args.values[0]);
-    println!(
-        "The server emits {:?} with the bytes {data:?}.",
-        reversed.name
-    );
+    println!("  The attachment is {:?}.", data.map(|data| &data[..]));
 
     socket.emit("bye", Args::default()).await?;
     match socket.recv().await {
@@ -68,4 +59,9 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     }
     println!("The session has ended: {}.", socket.disconnect().await);
     Ok(())
+}
+
+fn print_event(event: &Event) {
+    let args = Value::from(event.args.values.clone());
+    println!("The server emits {:?} with {args}.", event.name);
 }

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut client = Client::builder(&url).tls(tls).connect().await?;
     client.send("hello over TLS").await?;
     match client.recv().await {
-        Some(message) => println!("The server echoed {:?}.", message.as_text()),
+        Some(message) => println!("The server echoed {message:?}."),
         None => return Err("the session ended early".into()),
     }
     println!("The session has ended: {}.", client.disconnect().await);
