@@ -1,11 +1,10 @@
-//! Socket.IO on top of this library: a small client in `support/socketio`, about 250 lines of code, and
-//! a tour of it. The client knows namespaces, auth, events, acknowledgements and binary attachments. It
+//! Socket.IO on top of this library: a small client, whose code is in `support/socketio`, and a tour of
+//! it. The client knows namespaces, auth, events, acknowledgements and binary attachments. It
 //! is here to copy from, and to show that the library has what such a client needs.
 //!
 //!     cargo run --example socketio
 
 use std::error::Error as StdError;
-use std::time::Duration;
 
 use engineio_client::tokio::Client;
 use serde_json::{Value, json};
@@ -38,8 +37,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
 
     // An event that the server acknowledges.
     let numbers = Args::default().with(40).with(2);
-    let limit = Duration::from_secs(5);
-    let answer = socket.emit_with_ack("add", numbers, limit).await?;
+    let answer = socket.emit_with_ack("add", numbers).await?;
     let sum: i64 = answer.get(0).ok_or("the sum is missing")?;
     println!("The server acknowledges \"add\" with {sum}.");
 

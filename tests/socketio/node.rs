@@ -90,18 +90,14 @@ fn with_attachments(number: u8) -> Args {
 async fn the_server_receives_auth() {
     let server = Server::start();
     for mut socket in server.sockets().await {
-        let auth = socket
-            .emit_with_ack("auth", Args::default(), PATIENCE)
-            .await;
+        let auth = socket.emit_with_ack("auth", Args::default()).await;
         assert_eq!(auth.unwrap().values, [json!({"token": "right"})]);
     }
     for builder in server.builders() {
         let mut socket = Socket::connect(builder, "/room", Value::Null)
             .await
             .unwrap();
-        let auth = socket
-            .emit_with_ack("auth", Args::default(), PATIENCE)
-            .await;
+        let auth = socket.emit_with_ack("auth", Args::default()).await;
         assert_eq!(auth.unwrap().values, [json!({})]);
     }
 }
@@ -131,7 +127,7 @@ async fn the_server_acknowledges_events() {
     for mut socket in server.sockets().await {
         for number in 0..20 {
             let args = Args::default().with(number).with(1);
-            let sum = socket.emit_with_ack("sum", args, PATIENCE).await.unwrap();
+            let sum = socket.emit_with_ack("sum", args).await.unwrap();
             assert_eq!(sum.get::<u32>(0), Some(number + 1));
         }
     }
@@ -169,7 +165,7 @@ async fn attachments_stay_with_their_events_in_both_directions() {
             let data = &event.args.values[0]["data"];
             assert_eq!(event.args.attachment(data).unwrap()[..], [number; 3]);
         }
-        let copy = socket.emit_with_ack("copy", with_attachments(1), PATIENCE);
+        let copy = socket.emit_with_ack("copy", with_attachments(1));
         assert_eq!(copy.await.unwrap(), with_attachments(1));
     }
 }
@@ -184,7 +180,7 @@ async fn a_namespace_of_its_own_works_like_the_default_one() {
             .unwrap();
         socket.emit("echo", with_attachments(1)).await.unwrap();
         assert_eq!(next(&mut socket).await.unwrap().args, with_attachments(1));
-        let copy = socket.emit_with_ack("copy", text("x"), PATIENCE).await;
+        let copy = socket.emit_with_ack("copy", text("x")).await;
         assert_eq!(copy.unwrap(), text("x"));
         assert!(socket.disconnect().await.is_clean());
     }

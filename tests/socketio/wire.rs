@@ -8,11 +8,9 @@ use engineio_client::{Builder, Message, MockRuntime, Runtime as _};
 use futures::future::{Either, join, select};
 use serde_json::{Value, json};
 
-use crate::socketio::{Args, Error, Socket};
+use crate::socketio::{ANSWER_TIMEOUT, Args, Error, Socket};
 
 type MockSocket = Socket<MockTransports, MockRuntime>;
-
-const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs a test with a client in the namespace "/admin".
 fn with_socket(test: impl AsyncFn(&mut MockSocket, &mut MockSession, &MockRuntime)) {
@@ -97,13 +95,13 @@ fn an_event_without_a_request_for_an_acknowledgement_is_not_acknowledged() {
 fn an_acknowledgement_that_comes_too_late_is_ignored() {
     with_socket(async |socket, session, runtime| {
         let start = runtime.now();
-        let late = socket.emit_with_ack("first", Args::default(), ACK_TIMEOUT);
-        assert!(matches!(late.await, Err(Error::Timeout(ACK_TIMEOUT))));
-        assert_eq!(runtime.now() - start, ACK_TIMEOUT);
+        let late = socket.emit_with_ack("first", Args::default());
+        assert!(matches!(late.await, Err(Error::Timeout)));
+        assert_eq!(runtime.now() - start, ANSWER_TIMEOUT);
         assert_eq!(text(session).await, r#"2/admin,0["first"]"#);
         session.send(r#"3/admin,0["late"]"#);
 
-        let asking = socket.emit_with_ack("second", Args::default(), ACK_TIMEOUT);
+        let asking = socket.emit_with_ack("second", Args::default());
         let answering = async {
             assert_eq!(text(session).await, r#"2/admin,1["second"]"#);
             session.send(r#"2/admin,["between"]"#);
@@ -178,17 +176,34 @@ fn a_server_that_does_not_answer_connect_is_given_up() {
         let (transport, _server) = MockServer::new(runtime.clone());
         let builder = Builder::new("http://socket.test", transport, runtime.clone());
         let refused = Socket::connect(builder, "/", Value::Null).await.err();
-        assert!(matches!(refused, Some(Error::Timeout(_))), "{refused:?}");
+        assert!(matches!(refused, Some(Error::Timeout)), "{refused:?}");
     });
 }
 
 #[test]
 fn the_end_of_the_session_ends_a_wait_for_an_acknowledgement() {
     with_socket(async |socket, session, _| {
-        let asking = socket.emit_with_ack("question", Args::default(), ACK_TIMEOUT);
+        let asking = socket.emit_with_ack("question", Args::default());
         let (answer, ()) = join(asking, async { session.cut() }).await;
         assert!(matches!(answer, Err(Error::Closed(_))), "{answer:?}");
         let event = socket.recv().await;
         assert!(matches!(event, Err(Error::Closed(_))), "{event:?}");
+    });
+}
+
+#[test]
+fn events_before_an_acknowledgement_are_kept_up_to_a_limit() {
+    with_socket(async |socket, session, _| {
+        let asking = socket.emit_with_ack("question", Args::default());
+        let flooding = async {
+            for _ in 0..1025 {
+                session.send(r#"2/admin,["flood"]"#);
+            }
+        };
+        let (answer, ()) = join(asking, flooding).await;
+        assert!(matches!(answer, Err(Error::Malformed(_))), "{answer:?}");
+        for _ in 0..1024 {
+            assert_eq!(socket.recv().await.unwrap().name, "flood");
+        }
     });
 }

@@ -15,8 +15,10 @@ use serde_json::Value;
 pub(crate) use packet::Args;
 use packet::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, Decoder, EVENT, Packet};
 
-/// A server has this long to answer a CONNECT packet.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time in which the server has to answer CONNECT, and to acknowledge an event.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The number of events that `emit_with_ack` keeps for `recv`.
+const MOST_EVENTS: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) enum Error {
@@ -25,8 +27,8 @@ pub(crate) enum Error {
     /// The server does not let this client into the namespace. The value is usually an object with a
     /// `message`, and perhaps with `data`.
     Refused(Value),
-    /// The server did not answer in time.
-    Timeout(Duration),
+    /// The server did not answer within [`ANSWER_TIMEOUT`].
+    Timeout,
     /// The server sent something that is not Socket.IO.
     Malformed(&'static str),
     /// The server disconnected this client from the namespace.
@@ -40,7 +42,7 @@ impl fmt::Display for Error {
         match self {
             Self::EngineIo(error) => f.write_str(&error.report()),
             Self::Refused(why) => write!(f, "the server refuses this client: {}", why["message"]),
-            Self::Timeout(limit) => write!(f, "no answer from the server within {limit:?}"),
+            Self::Timeout => write!(f, "no answer from the server within {ANSWER_TIMEOUT:?}"),
             Self::Malformed(problem) => write!(f, "malformed packet from the server: {problem}"),
             Self::Disconnected => f.write_str("the server has disconnected this client"),
             Self::Closed(closed) => write!(f, "the session has ended: {closed}"),
@@ -86,7 +88,7 @@ impl<T: Transport, R: Runtime> Socket<T, R> {
         };
         let auth = Args::default().with(auth);
         socket.send(CONNECT, None, auth).await?;
-        let answer = socket.packet_before(CONNECT_TIMEOUT, |_| true).await?;
+        let answer = socket.answer(|_| true).await?;
         match answer.kind {
             CONNECT => Ok(socket),
             CONNECT_ERROR => Err(Error::Refused(answer.args.get(0).unwrap_or_default())),
@@ -101,17 +103,12 @@ impl<T: Transport, R: Runtime> Socket<T, R> {
 
     /// Sends an event, and returns the arguments of its acknowledgement. Events that arrive meanwhile are
     /// kept for `recv`.
-    pub(crate) async fn emit_with_ack(
-        &mut self,
-        name: &str,
-        args: Args,
-        timeout: Duration,
-    ) -> Result<Args, Error> {
+    pub(crate) async fn emit_with_ack(&mut self, name: &str, args: Args) -> Result<Args, Error> {
         let id = Some(self.next_id);
         self.next_id += 1;
         self.send(EVENT, id, args.named(name)).await?;
-        let is_answer = |packet: &Packet| packet.kind == ACK && packet.id == id;
-        Ok(self.packet_before(timeout, is_answer).await?.args)
+        let is_ack = |packet: &Packet| packet.kind == ACK && packet.id == id;
+        Ok(self.answer(is_ack).await?.args)
     }
 
     /// The next event. When there are no more, the error is the reason.
@@ -149,24 +146,20 @@ impl<T: Transport, R: Runtime> Socket<T, R> {
         sent.map_err(|refused| Error::EngineIo(refused.error))
     }
 
-    /// Waits for a packet, and keeps the events that arrive before it.
-    async fn packet_before(
-        &mut self,
-        timeout: Duration,
-        is_wanted: impl Fn(&Packet) -> bool,
-    ) -> Result<Packet, Error> {
+    /// Waits for the answer to a packet, and keeps the events that arrive before it.
+    async fn answer(&mut self, is_answer: impl Fn(&Packet) -> bool) -> Result<Packet, Error> {
         let handle = self.client.handle();
         let search = async {
             loop {
                 match self.next_packet().await? {
-                    packet if is_wanted(&packet) => return Ok(packet),
+                    packet if is_answer(&packet) => return Ok(packet),
                     packet => self.keep(packet)?,
                 }
             }
         };
-        match select(pin!(search), pin!(handle.sleep(timeout))).await {
+        match select(pin!(search), pin!(handle.sleep(ANSWER_TIMEOUT))).await {
             Either::Left((found, _)) => found,
-            Either::Right(_) => Err(Error::Timeout(timeout)),
+            Either::Right(_) => Err(Error::Timeout),
         }
     }
 
@@ -190,6 +183,9 @@ impl<T: Transport, R: Runtime> Socket<T, R> {
             .and_then(Value::as_str)
             .map(str::to_owned);
         match (packet.kind, name) {
+            (EVENT, _) if self.events.len() == MOST_EVENTS => Err(Error::Malformed(
+                "more events than an acknowledgement may take",
+            )),
             (EVENT, Some(name)) => {
                 args.values.remove(0);
                 self.events.push_back(Event { name, args, id });
