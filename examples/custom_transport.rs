@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// The number of packets that a channel holds. A bounded channel lets a slow reader slow down the writer.
+/// The number of packets that a channel holds. When it is full, the writer waits for the reader.
 const CAPACITY: usize = 512;
 /// One call of `recv` returns at most this many packets.
 const MOST_PACKETS: usize = 256;

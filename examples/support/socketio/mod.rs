@@ -73,7 +73,8 @@ pub(crate) struct Socket<T: Transport, R: Runtime> {
 
 impl<T: Transport, R: Runtime> Socket<T, R> {
     /// Opens a session and connects to a namespace, whose name begins with a slash. `auth` is an object
-    /// for the server, or `Null`. The builder must set the path, which most servers leave at `/socket.io/`.
+    /// for the server, or `Null`. The builder must set the path, which is `/socket.io/` by default on
+    /// servers.
     pub(crate) async fn connect(
         builder: Builder<T, R>,
         namespace: &str,
@@ -101,8 +102,8 @@ impl<T: Transport, R: Runtime> Socket<T, R> {
         self.send(EVENT, None, args.named(name)).await
     }
 
-    /// Sends an event, and returns the arguments of its acknowledgement. Events that arrive meanwhile are
-    /// kept for `recv`.
+    /// Sends an event, and returns the arguments of its acknowledgement. Events that arrive before it
+    /// are kept for `recv`.
     pub(crate) async fn emit_with_ack(&mut self, name: &str, args: Args) -> Result<Args, Error> {
         let id = Some(self.next_id);
         self.next_id += 1;

@@ -21,7 +21,8 @@ pub(super) struct Packet {
     pub(super) kind: u8,
     /// The number that an acknowledgement has in common with its event.
     pub(super) id: Option<u64>,
-    /// The name and arguments of an event, the arguments of an acknowledgement. Otherwise at most one value.
+    /// An event has its name before its arguments. Packets other than events and acknowledgements have at
+    /// most one value.
     pub(super) args: Args,
 }
 
