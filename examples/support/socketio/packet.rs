@@ -21,8 +21,7 @@ pub(super) struct Packet {
     pub(super) kind: u8,
     /// The number that an acknowledgement has in common with its event.
     pub(super) id: Option<u64>,
-    /// An event has its name before its arguments. Packets other than events and acknowledgements have at
-    /// most one value.
+    /// An event has its name before its arguments. Connect and error packets have one value, or none.
     pub(super) args: Args,
 }
 
