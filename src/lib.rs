@@ -232,6 +232,12 @@ pub mod fuzzing {
 pub mod bench;
 
 /// Compiles the examples of the README as doctests.
-#[cfg(all(doctest, feature = "tokio", feature = "polling", feature = "websocket"))]
+#[cfg(all(
+    doctest,
+    feature = "tokio",
+    feature = "blocking",
+    feature = "polling",
+    feature = "websocket"
+))]
 #[doc = include_str!("../README.md")]
 struct Readme;
