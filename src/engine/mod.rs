@@ -34,8 +34,8 @@
 //! | `Closed` | the fate of every message has been reported | `end` |
 //!
 //! The *goodbye* tells the server that the session ends: a close packet (`1`) on polling, a close frame
-//! on WebSocket. `receipts` infers which messages have arrived at the server. `poll_spacing` keeps a server
-//! that answers every poll at once from causing a storm of requests.
+//! on WebSocket. `receipts` infers which messages have arrived at the server. `poll_spacing` keeps a
+//! server that answers every poll at once from causing a storm of requests.
 
 mod close;
 mod confirming;

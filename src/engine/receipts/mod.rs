@@ -15,7 +15,7 @@
 //!
 //! With receipts on, unconfirmed messages are kept for the account at the end of the session, and the
 //! *window* limits them: no message beyond it is handed to a link. Pongs and fences pass regardless.
-//! With receipts off, messages are only counted. Fences then follow pongs ("piggyback"), at a cost of a
+//! With receipts off, messages are only counted. Fences then follow pongs ("piggyback"), at a cost of
 //! 22 bytes per ping interval.
 
 mod fences;
