@@ -8,7 +8,8 @@ use crate::fence::Fence;
 use crate::transport::Confirms;
 
 impl Engine {
-    /// The current link is new: sets up the kind of proof that it offers.
+    /// Starts to use the evidence that the new current link offers, or turns receipts off if it offers
+    /// none.
     pub(super) fn use_link(&mut self) {
         let Link { confirms, key, .. } = self.current;
         self.receipts.use_link(confirms, key);

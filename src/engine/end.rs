@@ -7,8 +7,7 @@ use super::{Engine, Output, Phase};
 use crate::event::{Ended, Reason};
 
 impl Engine {
-    /// Ends the session. If the reason is [`Reason::Client`], nothing more could be done to tell the
-    /// server.
+    /// Ends the session. With [`Reason::Client`], the server knows about the end or has no session.
     pub(super) fn end(&mut self, reason: Reason) {
         self.end_with(reason, true);
     }

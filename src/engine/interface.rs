@@ -131,7 +131,7 @@ pub(crate) enum Input {
         link: LinkId,
         received: Option<Duration>,
         sent: Option<Duration>,
-        /// When the running poll was written.
+        /// What the transport has reported about when polls are written.
         asked: Asked,
     },
     /// A `send` call has returned: the batch has left.
@@ -183,7 +183,8 @@ pub(crate) enum Output {
     Left(Batch),
     /// The next messages in sending order, this many, are confirmed.
     Confirmed(u64),
-    /// Receipts are off for the rest of the session, because the link can't confirm.
+    /// Receipts are off for the rest of the session, because the link can't confirm or the server does
+    /// not answer fences.
     NoReceipts(Error),
     /// Deliver these events to the user.
     Tell(Vec<Event>),

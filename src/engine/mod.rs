@@ -15,8 +15,8 @@
 //!
 //! A link is an open transport. It runs at most one `recv` and one `send` call at a time; on polling,
 //! these are the GET and the POST. The engine starts every call itself, so it pauses a link by starting
-//! no further call. It never cancels a running `recv` of a session that is to go on, because a server
-//! that sees its poll aborted ends the session.
+//! no further call. It never cancels a running `recv` of a session that is to go on, because
+//! Node's server ends a session whose poll is aborted.
 //!
 //! The session uses one link, the current one. During an upgrade there is a second one, the probe. A
 //! call on a dropped link may still return. The engine ignores inputs that name a link other than these
@@ -30,7 +30,7 @@
 //! | `Open` | messages flow in both directions | `session`, `send_queue`, `delivery`, `heartbeat` |
 //! | `Open`, with a probe | a better transport is tried | `upgrade` |
 //! | `Closing` | the user has closed: send the queue, wait for confirmations, say goodbye | `close` |
-//! | `Draining` | the session has ended; packets that have arrived are still delivered | `close` |
+//! | `Draining` | the end is decided; packets that have arrived are still delivered | `close` |
 //! | `Closed` | the fate of every message has been reported | `end` |
 //!
 //! The *goodbye* tells the server that the session ends: a close packet (`1`) on polling, a close frame
@@ -124,7 +124,7 @@ enum Phase {
     Open,
     /// The user has closed the session. What is queued is sent first, then the goodbye.
     Closing(Closing),
-    /// The session has ended for a known reason. Packets that have already arrived are delivered first.
+    /// The end and its reason are decided. Packets that have already arrived are delivered first.
     Draining(Draining),
     Closed,
 }

@@ -3,8 +3,9 @@
 //! 1. **Probe.** The engine opens a second link for the session, the probe, and sends `2probe` on it.
 //!    Polling continues in both directions. The server answers `3probe`.
 //! 2. **Pause.** After the `3probe` the engine starts no further GET or POST. Those that run are left to
-//!    finish, and packets that they bring are delivered. Dropping them would lose messages and may end
-//!    the session. A `recv` on the probe keeps running, so that a failure of the probe is noticed.
+//!    finish (the server answers a waiting GET with a noop), and packets that they bring are delivered.
+//!    Dropping them would lose messages and may end the session. A `recv` on the probe keeps running, so
+//!    that a failure of the probe is noticed.
 //! 3. **Swap.** When GET and POST have both returned, the engine sends `5` on the probe. This is the
 //!    point of no return: the server now discards polling, and the probe becomes the current link.
 //!    Queued messages follow the `5`. The polling link is dropped without a goodbye, which would end the
@@ -228,6 +229,8 @@ impl Engine {
             .and_then(|handshake| handshake.max_payload);
         let framing = self.current.framing.unwrap_or(Framing::Frames);
         self.use_link();
+        // The first fence of this link. There is none on a probe: engineioxide fails an upgrade on any
+        // frame before the `5` that is not text.
         self.send_with_fence(now, Batch::from(vec![Packet::Upgrade]), false);
         // Not `Close`: its goodbye would end the session.
         self.outputs.push_back(Output::Drop { link: old.id });

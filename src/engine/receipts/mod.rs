@@ -2,9 +2,10 @@
 //!
 //! Engine.IO has no acknowledgements, so arrival has to be inferred from other answers of the server. A
 //! message is *confirmed* when the peer of the connection (the server, or a proxy that ends the
-//! connection) has provably taken it in while the session was open. No single answer proves this: Node's
-//! engine.io discards packets once it has begun to close, but while its own buffer is flushed it still
-//! answers WebSocket pings, POSTs and polls. Two kinds of evidence hold:
+//! connection) has provably taken it in while the session was open. The application may still have to
+//! handle it. No single answer proves this: Node's engine.io discards packets once it has begun to
+//! close, but while its own buffer is flushed it still answers WebSocket pings, POSTs and polls. Two
+//! kinds of evidence hold:
 //!
 //! - On WebSocket, the pong to a second ping that was sent after the pong to the first: see `fences`.
 //! - On polling, a poll that stays unanswered after the POST, or two more polls answered without a
