@@ -165,8 +165,8 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
             // The packets before the one with invalid UTF-8 are still valid.
             let valid = body.get(..invalid.valid_up_to()).unwrap_or_default();
             let whole = memchr::memrchr(SEPARATOR, valid).unwrap_or(0);
-            let error = Error::new(ErrorKind::Protocol, "the payload is not valid UTF-8")
-                .with_source(invalid);
+            let error =
+                Error::new(ErrorKind::Protocol, "the payload is not UTF-8").with_source(invalid);
             match Text::from_utf8(body.slice(..whole)) {
                 Ok(text) if whole > 0 => (text, Some(error)),
                 _ => {
@@ -309,7 +309,7 @@ pub fn decode_text_frame(mut frame: Bytes, limits: &Limits) -> Result<Packet, Er
 #[inline]
 fn utf8(frame: Bytes) -> Result<Text, Error> {
     Text::from_utf8(frame).map_err(|invalid| {
-        Error::new(ErrorKind::Protocol, "the text frame is not valid UTF-8").with_source(invalid)
+        Error::new(ErrorKind::Protocol, "the text frame is not UTF-8").with_source(invalid)
     })
 }
 
@@ -333,11 +333,8 @@ fn packet(kind: u8, rest: Text, limits: &Limits) -> Result<Packet, Error> {
                 limits,
             )?;
             let data = BASE64.decode(rest.as_bytes()).map_err(|error| {
-                Error::new(
-                    ErrorKind::Protocol,
-                    "the binary message is not valid base64",
-                )
-                .with_source(error)
+                Error::new(ErrorKind::Protocol, "the binary message is not base64")
+                    .with_source(error)
             })?;
             check_length(data.len(), limits)?;
             Packet::Message(Message::Binary(data.into()))
@@ -383,7 +380,7 @@ mod base64_engine {
 
 fn check_length(length: usize, limits: &Limits) -> Result<(), Error> {
     if length > limits.message {
-        let message = format!("the message is longer than {} bytes", limits.message);
+        let message = format!("the message has more than {} bytes", limits.message);
         return Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::MessageSize));
     }
     Ok(())

@@ -113,7 +113,7 @@ impl Engine {
         let message = match first {
             Some(Packet::Open(text)) if text.len() > self.config.handshake_size => {
                 let most = self.config.handshake_size;
-                let message = format!("the open packet is longer than {most} bytes");
+                let message = format!("the open packet has more than {most} bytes");
                 return Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::HeadSize));
             }
             Some(Packet::Open(text)) => return Handshake::parse(&text),

@@ -465,7 +465,7 @@ fn an_open_packet_that_is_too_large(transport: &'static str) -> Case {
     })
     .opens_not(
         ErrorKind::Limit,
-        &["the open packet is longer than 65536 bytes (limit max_head_size)"],
+        &["the open packet has more than 65536 bytes (limit max_head_size)"],
     )
 }
 
