@@ -10,6 +10,7 @@ fn message(content: impl Into<Message>) -> Packet {
     Packet::Message(content.into())
 }
 
+/// Rules E1, E3, E4, E7.
 #[test]
 fn the_examples_of_the_protocol() {
     // engine.io-client: arraybuffer/polling.js:56; engine.io-parser: index.ts:17, :39,
@@ -69,6 +70,7 @@ fn the_examples_of_the_protocol() {
     }
 }
 
+/// Rules E1, E2, E7.
 #[test]
 fn a_frame_is_the_type_and_the_text_or_the_plain_data() {
     // engine.io-parser: node.ts:15, :80; python-engineio: test_packet.py:7, :14, :18, :26, :30,
@@ -107,6 +109,7 @@ fn payload_len_is_the_exact_length_of_a_payload() {
     }
 }
 
+/// Rule E8.
 #[test]
 fn good_packets_before_a_bad_one_are_kept() {
     // engine.io-parser: index.ts:26, :54; python-engineio: test_receive_unknown_packet,
@@ -178,6 +181,7 @@ fn a_message_that_looks_like_protocol_3_is_a_message() {
     assert!(decoded.error.is_none());
 }
 
+/// Rules E4, E5.
 #[test]
 fn a_text_frame_is_not_split_at_the_separator() {
     let packet = decode_text("4a\x1e4b".into(), &limits()).unwrap();
@@ -188,6 +192,7 @@ fn a_text_frame_is_not_split_at_the_separator() {
     );
 }
 
+/// Rule E25.
 #[test]
 fn limits_are_exact_and_their_errors_name_the_setter() {
     let limits = Limits::default().message(4).payload_packets(2);

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Rule E23.
 #[test]
 fn a_payload_is_cut_by_its_exact_size() {
     // (1 + 49) + separator + (1 + 48) = 100 = `maxPayload`. One more byte does not fit.
@@ -19,6 +20,7 @@ fn a_payload_is_cut_by_its_exact_size() {
     );
 }
 
+/// Rule E23.
 #[test]
 fn binary_counts_as_base64() {
     // engine.io-client: node.js:41
@@ -50,6 +52,7 @@ fn binary_counts_as_base64() {
     );
 }
 
+/// Rule E23.
 #[test]
 fn messages_are_merged_into_as_few_posts_as_fit() {
     // engine.io-client: connection.js:79, node.js:41, arraybuffer/polling.js:77; python-engineio:
@@ -92,6 +95,7 @@ fn messages_are_merged_into_as_few_posts_as_fit() {
     }
 }
 
+/// Rule E23.
 #[test]
 fn a_payload_has_at_most_16_packets() {
     // python-engineio: test_write_loop_polling_three_packets
@@ -112,6 +116,7 @@ fn a_payload_has_at_most_16_packets() {
     assert_eq!(count(engine.sent(0)), 0);
 }
 
+/// Rule E24.
 #[test]
 fn a_message_larger_than_max_payload_is_refused_on_payloads_and_accepted_on_frames() {
     let payloads = Acceptance::new(Framing::Payloads, Some(100));
@@ -254,6 +259,7 @@ fn on_polling_a_group_may_take_several_posts() {
     assert_eq!(sizes, [16, 5]);
 }
 
+/// Rule E28.
 #[test]
 fn a_pong_passes_between_two_batches_of_frames() {
     let mut engine = TestEngine::websocket();
@@ -322,6 +328,7 @@ fn a_batch_of_frames_holds_128_kib_and_not_a_byte_more() {
     }
 }
 
+/// Rule E6.
 #[test]
 fn a_separator_in_a_text_is_refused_on_payloads_and_passes_on_frames() {
     let message = Message::from("a\x1eb");
@@ -343,6 +350,7 @@ fn a_separator_in_a_text_is_refused_on_payloads_and_passes_on_frames() {
     );
 }
 
+/// Rule E23.
 #[test]
 fn r2_without_max_payload_a_post_holds_at_most_1_000_000_bytes() {
     let open = r#"{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;

@@ -15,6 +15,7 @@ fn a_close_while_a_transport_opens_drops_the_link() {
     );
 }
 
+/// Rule E42.
 #[test]
 fn a_close_before_a_websockets_open_packet_drops_it() {
     // engine.io: server.js:1539
@@ -27,6 +28,7 @@ fn a_close_before_a_websockets_open_packet_drops_it() {
     );
 }
 
+/// Rule E42.
 #[test]
 fn a_close_during_the_first_poll_learns_the_sid_and_says_goodbye() {
     // engine.io: server.js:1522
@@ -45,6 +47,7 @@ fn a_close_during_the_first_poll_learns_the_sid_and_says_goodbye() {
     );
 }
 
+/// Rule E41.
 #[test]
 fn a_close_during_a_first_poll_that_never_returns_ends_at_the_close_timeout() {
     let mut engine = TestEngine::new(config(&["polling"]));
@@ -70,6 +73,7 @@ fn a_close_during_a_first_poll_that_never_returns_ends_at_the_close_timeout() {
     );
 }
 
+/// Rule E40.
 #[test]
 fn a_close_flushes_and_then_says_goodbye_on_polling() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
@@ -163,6 +167,7 @@ fn a_close_on_websocket_delivers_what_had_arrived() {
     );
 }
 
+/// Rule E40.
 #[test]
 fn a_server_that_answers_the_goodbye_leaves_the_client_as_the_reason() {
     let mut engine = TestEngine::websocket();
@@ -179,6 +184,7 @@ fn a_server_that_answers_the_goodbye_leaves_the_client_as_the_reason() {
     );
 }
 
+/// Rule E40.
 #[test]
 fn r9_a_connection_that_fails_after_the_goodbye_does_not_count_as_an_answer() {
     let failed = |kind: io::ErrorKind| {
@@ -223,6 +229,7 @@ fn r9_a_connection_that_fails_after_the_goodbye_does_not_count_as_an_answer() {
     }
 }
 
+/// Rule E44.
 #[test]
 fn a_server_that_closes_before_the_goodbye_is_the_reason() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
@@ -235,6 +242,7 @@ fn a_server_that_closes_before_the_goodbye_is_the_reason() {
     );
 }
 
+/// Rule E43.
 #[test]
 fn a_close_during_an_upgrade_goes_back_to_polling_and_keeps_the_probe_to_the_end() {
     // engine.io-client: connection.js:160
@@ -268,6 +276,7 @@ fn a_close_right_after_the_swap_flushes_on_the_new_link() {
     assert_eq!(engine.sent(1), ["left 1", "close 1"]);
 }
 
+/// Rule E41.
 #[test]
 fn the_close_timeout_counts_time_without_progress_and_has_a_limit() {
     let mut engine = TestEngine::websocket();
@@ -310,6 +319,7 @@ fn the_close_timeout_counts_time_without_progress_and_has_a_limit() {
     );
 }
 
+/// Rule E41.
 #[test]
 fn bytes_that_leave_are_progress_of_a_close() {
     let mut engine = TestEngine::websocket();

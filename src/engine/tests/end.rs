@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Rule E44.
 #[test]
 fn the_servers_close_ends_the_session_at_once_and_later_packets_are_not_delivered() {
     // engine.io: server.js:1441; python-engineio: test_receive_close_packet,
@@ -25,6 +26,7 @@ fn the_servers_close_ends_the_session_at_once_and_later_packets_are_not_delivere
     assert_eq!(engine.wait, None);
 }
 
+/// Rule E45.
 #[test]
 fn a_failed_poll_ends_the_session_at_once() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
@@ -97,6 +99,7 @@ fn draining_a_server_that_never_stops_sending_ends() {
     }
 }
 
+/// Rule E32.
 #[test]
 fn nothing_leaves_on_a_session_that_has_expired() {
     // engine.io-client: socket.js:288
@@ -109,6 +112,7 @@ fn nothing_leaves_on_a_session_that_has_expired() {
     );
 }
 
+/// Rule E32.
 #[test]
 fn a_close_of_an_expired_session_sends_no_goodbye_and_returns_all_messages() {
     let mut engine = TestEngine::websocket();
@@ -147,6 +151,7 @@ fn a_recv_without_packets_is_a_protocol_error() {
     );
 }
 
+/// Rule E44.
 #[test]
 fn the_servers_close_code_and_reason_are_reported_with_the_end() {
     let close = |engine: &mut TestEngine, link| {
@@ -184,6 +189,7 @@ fn refused() -> Input {
     }
 }
 
+/// Rule E47.
 #[test]
 fn after_a_refused_post_the_poll_may_report_the_servers_close() {
     // If an engineioxide handler closes the session while it handles a POST, the server refuses that
@@ -202,6 +208,7 @@ fn after_a_refused_post_the_poll_may_report_the_servers_close() {
     );
 }
 
+/// Rule E47.
 #[test]
 fn after_a_refused_post_the_poll_is_awaited_for_at_most_a_second() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
@@ -219,6 +226,7 @@ fn after_a_refused_post_the_poll_is_awaited_for_at_most_a_second() {
     );
 }
 
+/// Rule E47.
 #[test]
 fn after_a_refused_post_only_a_poll_that_already_runs_is_awaited() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);

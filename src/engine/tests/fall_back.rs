@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Rule E18.
 #[test]
 fn a_transport_that_can_not_be_opened_is_followed_by_the_next_with_a_deadline_of_its_own() {
     let mut engine = TestEngine::new(config(&["polling", "websocket"]));
@@ -37,6 +38,7 @@ fn falling_back_can_be_turned_off() {
     );
 }
 
+/// Rule E33.
 #[test]
 fn falling_back_reaches_polling_and_does_not_upgrade_from_there() {
     let mut engine = TestEngine::new(config(&["websocket", "polling"]));

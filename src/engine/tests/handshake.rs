@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Rules E15, E17.
 #[test]
 fn the_first_packet_opens_the_session_and_packets_after_it_are_handled() {
     // engine.io-client: connection.js:9; engine.io: server.js:815; python-engineio:
@@ -20,6 +21,7 @@ fn the_first_packet_opens_the_session_and_packets_after_it_are_handled() {
     );
 }
 
+/// Rule E15.
 #[test]
 fn a_first_packet_that_is_not_open_fails_at_once_without_a_second_poll() {
     // python-engineio: test_polling_connection_no_open_packet
@@ -37,6 +39,7 @@ fn a_first_packet_that_is_not_open_fails_at_once_without_a_second_poll() {
     }
 }
 
+/// Rules E16, E18.
 #[test]
 fn the_error_of_a_malformed_open_packet_names_the_field_and_no_other_transport_is_tried() {
     let mut engine = TestEngine::new(config(&["polling", "websocket"]));
@@ -71,6 +74,7 @@ fn an_open_packet_has_a_size_limit() {
     assert_eq!(engine.receives(0, &[&exact])[0], "tell connected polling S");
 }
 
+/// Rule E17.
 #[test]
 fn a_second_open_packet_changes_nothing_whatever_it_holds() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
@@ -80,6 +84,7 @@ fn a_second_open_packet_changes_nothing_whatever_it_holds() {
     );
 }
 
+/// Rule E18.
 #[test]
 fn the_handshake_has_a_deadline() {
     let mut engine = TestEngine::new(config(&["polling"]));

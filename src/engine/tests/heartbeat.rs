@@ -3,6 +3,7 @@
 use super::*;
 use crate::transport::Asked;
 
+/// Rule E30.
 #[test]
 fn silence_for_interval_and_timeout_ends_the_session() {
     // engine.io: server.js:1260, :1292
@@ -15,6 +16,7 @@ fn silence_for_interval_and_timeout_ends_the_session() {
     );
 }
 
+/// Rule E30.
 #[test]
 fn every_packet_and_every_byte_counts_as_activity_at_the_time_it_arrived() {
     // python-engineio: test_write_loop_empty_queue
@@ -47,6 +49,7 @@ fn every_packet_and_every_byte_counts_as_activity_at_the_time_it_arrived() {
     );
 }
 
+/// Rule E31.
 #[test]
 fn while_the_inbox_is_full_the_heartbeat_is_suspended() {
     let mut engine = TestEngine::websocket();
@@ -64,6 +67,7 @@ fn while_the_inbox_is_full_the_heartbeat_is_suspended() {
     assert_eq!(engine.wait, Some(1045 * SECOND));
 }
 
+/// Rule E29.
 #[test]
 fn the_client_never_pings_but_to_probe() {
     let mut engine = TestEngine::websocket();

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Rule E20.
 #[test]
 fn one_poll_at_a_time_and_one_post_at_a_time() {
     // protocol: test-suite.js:312
@@ -13,6 +14,7 @@ fn one_poll_at_a_time_and_one_post_at_a_time() {
     assert_eq!(engine.sent(0), ["left 1"]);
 }
 
+/// Rule E28.
 #[test]
 fn pongs_are_sent_first_and_only_the_newest_is_queued() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
@@ -23,6 +25,7 @@ fn pongs_are_sent_first_and_only_the_newest_is_queued() {
     assert_eq!(engine.sent(0), ["left 1", "send 0 3new 4b"]);
 }
 
+/// Rule E28.
 #[test]
 fn a_ping_with_too_much_data_is_refused() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
@@ -39,6 +42,7 @@ fn a_ping_with_too_much_data_is_refused() {
     );
 }
 
+/// Rule E26.
 #[test]
 fn polls_with_only_noops_are_spaced_further_and_further_apart() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::transport::Asked;
 
+/// Rules E53, E54.
 #[test]
 fn a_post_is_confirmed_by_a_poll_that_stays_unanswered() {
     let mut engine = TestEngine::polling_with_receipts();
@@ -14,6 +15,7 @@ fn a_post_is_confirmed_by_a_poll_that_stays_unanswered() {
     assert_eq!(engine.at(ms(1100)), ["confirmed 1"]);
 }
 
+/// Rule E53.
 #[test]
 fn a_poll_started_after_the_post_counts_from_its_start() {
     let mut engine = TestEngine::polling_with_receipts();
@@ -25,6 +27,7 @@ fn a_poll_started_after_the_post_counts_from_its_start() {
     assert_eq!(engine.at(ms(1900)), ["confirmed 1"]);
 }
 
+/// Rule E53.
 #[test]
 fn after_a_slow_post_the_settle_time_is_four_round_trips() {
     let mut engine = TestEngine::polling_with_receipts();
@@ -35,6 +38,7 @@ fn after_a_slow_post_the_settle_time_is_four_round_trips() {
     assert_eq!(engine.at(ms(3000)), ["confirmed 1"]);
 }
 
+/// Rule E53.
 #[test]
 fn a_poll_counts_from_when_its_request_was_written() {
     let mut engine = TestEngine::polling_with_receipts();
@@ -61,6 +65,7 @@ fn a_poll_counts_from_when_its_request_was_written() {
     assert_eq!(engine.at(ms(3600)), ["confirmed 1"]);
 }
 
+/// Rule E53.
 #[test]
 fn a_poll_that_is_repeated_counts_from_when_it_was_written_again() {
     let mut engine = TestEngine::polling_with_receipts();
@@ -83,6 +88,7 @@ fn a_poll_that_is_repeated_counts_from_when_it_was_written_again() {
     assert_eq!(engine.at(ms(3300)), ["confirmed 1"]);
 }
 
+/// Rule E53.
 #[test]
 fn a_post_is_confirmed_by_two_further_polls_without_a_close() {
     let mut engine = TestEngine::polling_with_receipts();
@@ -100,6 +106,7 @@ fn a_post_is_confirmed_by_two_further_polls_without_a_close() {
     );
 }
 
+/// Rule E53.
 #[test]
 fn a_close_in_the_payload_confirms_nothing() {
     let mut engine = TestEngine::polling_with_receipts();

@@ -63,6 +63,7 @@ impl TestEngine {
     }
 }
 
+/// Rule E51.
 #[test]
 fn one_pong_confirms_nothing() {
     // Node's server answers one fence while it is closing and discards messages.
@@ -86,6 +87,7 @@ fn one_pong_confirms_nothing() {
     );
 }
 
+/// Rule E51.
 #[test]
 fn a_fence_that_was_sent_before_the_first_pong_proves_nothing() {
     let mut engine = TestEngine::websocket_with_receipts(100);
@@ -106,6 +108,7 @@ fn a_fence_that_was_sent_before_the_first_pong_proves_nothing() {
     assert_eq!(engine.pong(0, 3), ["confirmed 24", "recv 0"]);
 }
 
+/// Rule E52.
 #[test]
 fn an_answer_counts_for_all_fences_before_it() {
     // RFC 6455, 5.5.3: a peer may answer only the newest ping.
@@ -121,6 +124,7 @@ fn an_answer_counts_for_all_fences_before_it() {
     assert_eq!(engine.pong(0, 3), ["confirmed 24", "recv 0"]);
 }
 
+/// Rule E52.
 #[test]
 fn a_pong_that_matches_no_fence_in_flight_is_ignored() {
     let mut engine = TestEngine::websocket_with_receipts(100);
@@ -293,6 +297,7 @@ fn unconfirmed_messages_are_returned_in_order() {
     );
 }
 
+/// Rule E30.
 #[test]
 fn a_pong_to_a_fence_does_not_count_as_activity() {
     // A gateway may answer pings for a server that is dead.
@@ -305,6 +310,7 @@ fn a_pong_to_a_fence_does_not_count_as_activity() {
     );
 }
 
+/// Rule E55.
 #[test]
 fn receipts_turn_off_if_the_server_answers_no_pings() {
     let mut engine = TestEngine::websocket_with_receipts(100);
@@ -322,6 +328,7 @@ fn receipts_turn_off_if_the_server_answers_no_pings() {
     assert_eq!(engine.sends(&["a"]), ["send 0 4a"]);
 }
 
+/// Rule E55.
 #[test]
 fn a_server_that_answers_no_pings_ends_the_session_if_receipts_are_required() {
     let mut engine = engine_with(&["websocket"], receipts(100, true));
@@ -373,6 +380,7 @@ fn a_link_that_cannot_confirm_turns_receipts_off_or_is_refused() {
     assert!(refused[1].contains("can't confirm"), "{refused:?}");
 }
 
+/// Rule E51.
 #[test]
 fn messages_sent_over_polling_are_confirmed_by_fences_after_the_upgrade() {
     let mut engine = engine_with(&["polling", "websocket"], receipts(100, true));

@@ -20,6 +20,7 @@ impl TestEngine {
     }
 }
 
+/// Rule E19.
 #[test]
 fn a_redirected_attempt_keeps_its_deadline() {
     for (call, framing) in [
@@ -52,6 +53,7 @@ fn a_redirected_attempt_keeps_its_deadline() {
     }
 }
 
+/// Rule E19.
 #[test]
 fn each_attempt_follows_at_most_five_redirects() {
     let mut engine = following_redirects(&["polling", "websocket"]);
@@ -111,6 +113,7 @@ fn a_redirect_is_not_followed_after_a_close() {
     );
 }
 
+/// Rule E19.
 #[test]
 fn redirects_of_an_open_session_and_of_its_upgrade_are_errors() {
     let mut engine = following_redirects(&["polling", "websocket"]);

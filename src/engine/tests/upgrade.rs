@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Rules E34, E35, E36.
 #[test]
 fn an_upgrade_from_polling_to_websocket() {
     // protocol: test-suite.js:523; python-engineio: test_websocket_upgrade_successful
@@ -28,6 +29,7 @@ fn an_upgrade_from_polling_to_websocket() {
     assert_eq!(engine.receives(1, &["4z"]), ["tell message z", "recv 1"]);
 }
 
+/// Rule E6.
 #[test]
 fn acceptance_changes_at_the_point_of_no_return() {
     let mut engine = TestEngine::pausing();
@@ -73,6 +75,7 @@ fn acceptance_changes_at_the_point_of_no_return() {
     );
 }
 
+/// Rule E33.
 #[test]
 fn only_offered_transports_that_come_later_in_our_list_are_probed() {
     // engine.io-client: socket.js:17; engine.io: server.js:578, :600, :610
@@ -107,6 +110,7 @@ fn only_offered_transports_that_come_later_in_our_list_are_probed() {
     );
 }
 
+/// Rule E33.
 #[test]
 fn a_websocket_session_is_not_upgraded() {
     // engine.io: server.js:590
@@ -120,6 +124,7 @@ fn a_websocket_session_is_not_upgraded() {
     );
 }
 
+/// Rule E38.
 #[test]
 fn a_probe_that_fails_before_the_pong_leaves_polling_as_it_was() {
     // python-engineio: test_websocket_upgrade_no_pong
@@ -158,6 +163,7 @@ fn a_probe_that_fails_before_the_pong_leaves_polling_as_it_was() {
     }
 }
 
+/// Rule E38.
 #[test]
 fn a_probe_that_fails_after_the_pong_resumes_polling_with_all_queued_messages() {
     let mut engine = TestEngine::probing();
@@ -173,6 +179,7 @@ fn a_probe_that_fails_after_the_pong_resumes_polling_with_all_queued_messages() 
     assert_eq!(engine.sent(0), ["left 1", "send 0 3p 4b 4c"]);
 }
 
+/// Rule E37.
 #[test]
 fn after_the_pong_the_probe_ignores_noops_and_fails_on_any_other_packet() {
     let mut engine = TestEngine::pausing();
@@ -190,6 +197,7 @@ fn after_the_pong_the_probe_ignores_noops_and_fails_on_any_other_packet() {
     assert_eq!(actions[0], "drop 1");
 }
 
+/// Rule E38.
 #[test]
 fn the_upgrade_has_one_deadline_from_opening_the_probe() {
     // engine.io: server.js:1635
@@ -229,6 +237,7 @@ fn the_next_candidate_is_probed_when_one_fails() {
     );
 }
 
+/// Rule E36.
 #[test]
 fn results_of_the_old_link_after_the_swap_are_ignored() {
     let mut engine = TestEngine::pausing();
@@ -263,6 +272,7 @@ fn the_session_ends_when_polling_does_during_a_probe() {
     );
 }
 
+/// Rule E39.
 #[test]
 fn after_the_point_of_no_return_a_failure_ends_the_session() {
     let mut engine = TestEngine::pausing();
@@ -278,6 +288,7 @@ fn after_the_point_of_no_return_a_failure_ends_the_session() {
     );
 }
 
+/// Rule E26.
 #[test]
 fn noops_during_a_probe_do_not_cause_a_storm_of_polls() {
     let mut engine = TestEngine::probing();
