@@ -399,7 +399,7 @@ fn a_server_that_can_not_confirm_is_told_once() {
         assert_eq!(event["event"], "message");
     };
     let error = no_receipts["error"].as_str().expect("a text");
-    assert!(error.contains("does not answer websocket pings"), "{error}");
+    assert!(error.contains("does not answer WebSocket pings"), "{error}");
     eio.end_input();
     session.serve(Fences::Ignored);
     let (_, status, errors) = eio.finish();

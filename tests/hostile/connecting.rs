@@ -411,7 +411,7 @@ fn an_ok_that_is_a_page(transport: &'static str) -> Case {
             ErrorKind::NotEngineIo,
             &[
                 "/engine.io/: the answer to the first poll (text/html) is not Engine.IO",
-                "a packet of the unknown type \"<\"",
+                "a packet of unknown type \"<\"",
             ],
         ),
         _ => refused(transport, answer, 200, &["200 OK"]),
@@ -436,7 +436,7 @@ fn undecodable(transport: &'static str) -> ErrorKind {
 fn a_first_packet_that_is_a_message(transport: &'static str) -> Case {
     first_packet(transport, "4hello").opens_not(
         ErrorKind::Handshake,
-        &["the first packet is a message, not the open packet"],
+        &["the server's first packet is a message, not the open packet"],
     )
 }
 
@@ -465,7 +465,7 @@ fn an_open_packet_that_is_too_large(transport: &'static str) -> Case {
     })
     .opens_not(
         ErrorKind::Limit,
-        &["an open packet of more than 65536 bytes (limit max_head_size)"],
+        &["the open packet has more than 65536 bytes (limit max_head_size)"],
     )
 }
 
