@@ -116,7 +116,8 @@ impl Message {
         serde_json::to_string(value)
             .map(Self::from)
             .map_err(|error| {
-                Error::new(ErrorKind::Invalid, "the value cannot be written as JSON").with_source(error)
+                Error::new(ErrorKind::Invalid, "the value cannot be written as JSON")
+                    .with_source(error)
             })
     }
 
