@@ -35,9 +35,9 @@ use crate::transport::{Activity, Limits};
 ///    connection must then be closed, or not be used again: otherwise the late response to the dropped poll
 ///    would be taken for the response to the next request.
 /// 4. **Calls are concurrent**: a GET and a POST of each session that shares the client.
-/// 5. **The request is sent as given**: every header, plus a `Host` and, with a body, a `Content-Length`.
-///    Some servers do not accept chunked bodies, and some do not accept an additional `Content-Type`. Return
-///    an error for a header that the library cannot send.
+/// 5. **The request is sent as given**: every header, plus a `Host` and, with a body, a `Content-Length`. Some
+///    servers do not accept chunked bodies, and no server accepts a `Content-Type` that the library adds.
+///    Return an error for a header that the library cannot send.
 /// 6. **Responses stay within [`limits`](Exchange::limits)**, as far as the library allows: stop reading
 ///    when a body exceeds `body`, and reject a head of more than `head` bytes. A body that ends early, by its
 ///    length or its chunks, is an error.
