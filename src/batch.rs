@@ -7,13 +7,13 @@ use crate::codec::{Frame, Packets, frame};
 use crate::fence::Fence;
 use crate::packet::Packet;
 
-/// The packets of one [`send`](crate::PacketSender::send), in order. A batch has at least one packet, or a
-/// [fence](Batch::fence).
+/// The packets of one [`send`](crate::PacketSender::send), in order. A batch has at least one packet, or
+/// a [fence](Batch::fence).
 ///
 /// There are three ways to read it:
 ///
-/// - A transport that sends a frame per packet writes the [`frames`](Batch::frames), which borrow from the
-///   batch.
+/// - A transport that sends a frame per packet writes the [`frames`](Batch::frames), which borrow from
+///   the batch.
 /// - A transport of payloads writes the result of
 ///   [`encode_payload`](crate::codec::encode_payload).
 /// - Iterating gives [`Packet`]s by value. Their contents are shared, not copied.
@@ -64,8 +64,8 @@ impl Batch {
         self.0.packets.is_empty()
     }
 
-    /// The fence of the batch, on a link that [confirms by fences](crate::Confirms::ByFence). The transport
-    /// writes it after the last byte of the batch's packets; it must not overtake any of them.
+    /// The fence of the batch, on a link that [confirms by fences](crate::Confirms::ByFence). The
+    /// transport writes it after the last byte of the batch's packets; it must not overtake any of them.
     ///
     /// ```
     /// use engineio_client::{Batch, Packet};
@@ -117,8 +117,8 @@ impl Batch {
         self.0.packets.iter().map(frame)
     }
 
-    /// The frame of the packet at this index, from 0, or `None` after the last: for a transport that writes a
-    /// batch in several steps.
+    /// The frame of the packet at this index, from 0, or `None` after the last: for a transport that
+    /// writes a batch in several steps.
     ///
     /// ```
     /// use engineio_client::codec::Frame;

@@ -1,5 +1,5 @@
-//! Type parameters of [`Builder`](crate::Builder) that select the async or the blocking client. The setters are
-//! the same for both; `connect` and the handlers differ.
+//! Type parameters of [`Builder`](crate::Builder) that select the async or the blocking client. The
+//! setters are the same for both; `connect` and the handlers differ.
 
 /// Selects the async [`Client`](crate::Client).
 ///

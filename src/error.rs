@@ -20,8 +20,9 @@ use crate::limits::Limit;
 /// [`url`](Error::url) and [`retry_after`](Error::retry_after) have the details where they apply.
 ///
 /// `Display` prints this error without its causes. [`source`](std::error::Error::source) returns the
-/// cause, and [`report`](Error::report) formats the whole chain on one line. No error contains passwords,
-/// query values or header values, except in [`redirect`](Error::redirect), which is not printed.
+/// cause, and [`report`](Error::report) formats the whole chain on one line. No error contains
+/// passwords, query values or header values, except in [`redirect`](Error::redirect), which is not
+/// printed.
 ///
 /// An `Error` is the size of a pointer and cheap to clone.
 ///
@@ -137,8 +138,8 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// Sets the URL that was requested. The user, password, query and fragment are removed, since they may be
-    /// secret.
+    /// Sets the URL that was requested. The user, password, query and fragment are removed, since they
+    /// may be secret.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
@@ -179,13 +180,13 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// Sets the target of a redirect: the value of the `Location` header as received. A relative value is
-    /// relative to the requested URL.
+    /// Sets the target of a redirect: the value of the `Location` header as received. A relative value
+    /// is relative to the requested URL.
     ///
-    /// A transport reports a redirect by returning such an error. If the redirect was the response to the
-    /// handshake and [`Builder::follow_redirects`](crate::Builder::follow_redirects) is on, the client opens
-    /// the session at the target. The error's message should name the target, without user, password and
-    /// query.
+    /// A transport reports a redirect by returning such an error. If the redirect was the response to
+    /// the handshake and [`Builder::follow_redirects`](crate::Builder::follow_redirects) is on, the
+    /// client opens the session at the target. The error's message should name the target, without user,
+    /// password and query.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
@@ -209,8 +210,8 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// Copies everything but the message and the cause from another error, whose text this error's message
-    /// already contains.
+    /// Copies everything but the message and the cause from another error, whose text this error's
+    /// message already contains.
     pub(crate) fn with_facts_of(self, other: &Self) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
         inner.kind = other.0.kind;
@@ -303,8 +304,8 @@ impl Error {
 
     /// The target of a redirect that was not followed: the value of the `Location` header as received.
     ///
-    /// It may be relative to the requested URL, and may contain secrets (a query, a password), so `Display`
-    /// and `Debug` omit it. Check that the program may connect there before it does.
+    /// It may be relative to the requested URL, and may contain secrets (a query, a password), so
+    /// `Display` and `Debug` omit it. Check that the program may connect there before it does.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
@@ -319,8 +320,8 @@ impl Error {
 
     /// Whether the same attempt may succeed later with nothing changed.
     ///
-    /// False for failures that need a change: unusable settings, a rejected certificate, a response that is
-    /// not Engine.IO, a status that blames the request (every 4xx except 408, 425 and 429), and the
+    /// False for failures that need a change: unusable settings, a rejected certificate, a response that
+    /// is not Engine.IO, a status that blames the request (every 4xx except 408, 425 and 429), and the
     /// statuses 501, 505 and 511.
     ///
     /// ```

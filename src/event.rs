@@ -13,8 +13,8 @@ pub use reason::{PeerClose, Reason};
 use crate::error::Error;
 use crate::packet::{Handshake, Message};
 
-/// An event of a session. A [`Client`](crate::Client) is a `Stream` of events, in the order in which they
-/// happen.
+/// An event of a session. A [`Client`](crate::Client) is a `Stream` of events, in the order in which
+/// they happen.
 ///
 /// ```
 /// use engineio_client::Event;
@@ -105,10 +105,10 @@ pub struct Disconnected {
     pub uncertain: u64,
     /// Number of messages that this session did not send. The next session sends them.
     pub unsent: u64,
-    /// The messages that may be lost and that no later session sends again, as far as they were kept. With
-    /// [`Resend::Unsent`](crate::Resend::Unsent) these are the messages that were being sent, and with
-    /// [receipts](crate::Receipts) also those that were sent and not confirmed. They include every message
-    /// of a group that was sent in part.
+    /// The messages that may be lost and that no later session sends again, as far as they were kept.
+    /// With [`Resend::Unsent`](crate::Resend::Unsent) these are the messages that were being sent, and
+    /// with [receipts](crate::Receipts) also those that were sent and not confirmed. They include every
+    /// message of a group that was sent in part.
     pub lost: Vec<Message>,
     may_be_lost: u64,
 }

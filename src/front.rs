@@ -1,5 +1,5 @@
-//! Modules and type aliases for each built-in runtime. This is the only module that knows the client, the
-//! built-in transports and the built-in runtimes.
+//! Modules and type aliases for each built-in runtime. This is the only module that knows the client,
+//! the built-in transports and the built-in runtimes.
 
 #[cfg(feature = "__dial")]
 mod shortcuts {
@@ -20,8 +20,8 @@ mod shortcuts {
     /// They do not apply to transports that were added with
     /// [`Transports::with`](crate::transports::Transports::with), which keep their own settings.
     impl<R: Runtime, M> Builder<Transports, R, M> {
-        /// Sets the HTTP client for polling, in place of the built-in one. It makes its own connections, so
-        /// `proxy`, `tls` and `dialer` then apply to WebSocket only.
+        /// Sets the HTTP client for polling, in place of the built-in one. It makes its own connections,
+        /// so `proxy`, `tls` and `dialer` then apply to WebSocket only.
         ///
         /// ```
         /// # #[cfg(feature = "tokio")] {
@@ -55,8 +55,8 @@ mod shortcuts {
             self.try_map_transport(|transports| Ok(transports.map_dialer(|_| dialer)))
         }
 
-        /// Sets up TLS for `https` and `wss`: the accepted CAs, and a client certificate. By default the CAs
-        /// and the verifier of the operating system are used.
+        /// Sets up TLS for `https` and `wss`: the accepted CAs, and a client certificate. By default the
+        /// CAs and the verifier of the operating system are used.
         ///
         /// ```no_run
         /// # #[cfg(feature = "tokio")]
@@ -76,8 +76,8 @@ mod shortcuts {
             self.try_map_transport(|transports| Ok(transports.map_dialer(|dialer| dialer.tls(tls))))
         }
 
-        /// Connects through a [`Proxy`]. An invalid proxy URL makes [`start`](Builder::start) and `connect`
-        /// fail with [`ErrorKind::Invalid`](crate::ErrorKind::Invalid).
+        /// Connects through a [`Proxy`]. An invalid proxy URL makes [`start`](Builder::start) and
+        /// `connect` fail with [`ErrorKind::Invalid`](crate::ErrorKind::Invalid).
         ///
         /// ```
         /// # #[cfg(feature = "tokio")] {
@@ -129,14 +129,15 @@ pub mod tokio {
     /// A [`Client`](crate::Client) on tokio with the built-in transports.
     pub type Client = crate::client::Client<Transports, Tokio>;
 
-    /// Opens a session with the default settings, and returns when it is open. Call it within a tokio runtime.
+    /// Opens a session with the default settings, and returns when it is open. Call it within a tokio
+    /// runtime.
     ///
     /// # Errors
     ///
     /// The errors of [`Builder::connect`](crate::Builder::connect): for example
-    /// [`Invalid`](crate::ErrorKind::Invalid) for the URL, [`Runtime`](crate::ErrorKind::Runtime) outside of a
-    /// tokio runtime, [`Connect`](crate::ErrorKind::Connect) if no server answers. The page of
-    /// [`ErrorKind`](crate::ErrorKind) says what to do.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for the URL, [`Runtime`](crate::ErrorKind::Runtime)
+    /// outside of a tokio runtime, [`Connect`](crate::ErrorKind::Connect) if no server answers. The page
+    /// of [`ErrorKind`](crate::ErrorKind) says what to do.
     ///
     /// # Cancel safety
     ///
@@ -218,7 +219,8 @@ pub mod async_std {
     /// A [`Client`](crate::Client) on async-std with the built-in transports.
     pub type Client = crate::client::Client<Transports, AsyncStd>;
 
-    /// Opens a session with the default settings on async-std's global executor, and returns when it is open.
+    /// Opens a session with the default settings on async-std's global executor, and returns when it is
+    /// open.
     ///
     /// # Errors
     ///

@@ -25,34 +25,34 @@ use crate::transport::{Activity, Limits};
 /// messages or sessions here, and must be turned off:
 ///
 /// 1. **One call is one request.** Do not follow redirects; the client does, if
-///    [`follow_redirects`](crate::Builder::follow_redirects) is on. Do not send a request again if a byte of
-///    it may have been sent. Many libraries do so without notice when a pooled connection turns out to
-///    be closed; look for their setting.
+///    [`follow_redirects`](crate::Builder::follow_redirects) is on. Do not send a request again if a
+///    byte of it may have been sent. Many libraries do so without notice when a pooled connection turns
+///    out to be closed; look for their setting.
 /// 2. **No timeout covers a poll.** The server answers it when it has something to send. Only connecting
-///    (name resolution, TCP and TLS together) is limited, to [`dial_timeout`](Exchange::dial_timeout). If no
-///    pooled connection is free, open a new one instead of waiting.
+///    (name resolution, TCP and TLS together) is limited, to [`dial_timeout`](Exchange::dial_timeout).
+///    If no pooled connection is free, open a new one instead of waiting.
 /// 3. **The future may be dropped at any point.** A session that closes or upgrades drops its poll. The
-///    connection must then be closed, or not be used again: otherwise the late response to the dropped poll
-///    would be taken for the response to the next request.
+///    connection must then be closed, or not be used again: otherwise the late response to the dropped
+///    poll would be taken for the response to the next request.
 /// 4. **Calls are concurrent**: a GET and a POST of each session that shares the client.
-/// 5. **The request is sent as given**: every header, plus a `Host` and, with a body, a `Content-Length`. Some
-///    servers do not accept chunked bodies, and no server accepts a `Content-Type` that the library adds.
-///    Return an error for a header that the library cannot send.
+/// 5. **The request is sent as given**: every header, plus a `Host` and, with a body, a
+///    `Content-Length`. Some servers do not accept chunked bodies, and no server accepts a
+///    `Content-Type` that the library adds. Return an error for a header that the library cannot send.
 /// 6. **Responses stay within [`limits`](Exchange::limits)**, as far as the library allows: stop reading
-///    when a body exceeds `body`, and reject a head of more than `head` bytes. A body that ends early, by its
-///    length or its chunks, is an error.
-/// 7. **Progress is reported when it happens**: call [`Exchange::mark`] when bytes of a response arrive, and
-///    [`Activity::mark_sent`] when bytes of a body were sent. Otherwise the client takes a large
+///    when a body exceeds `body`, and reject a head of more than `head` bytes. A body that ends early,
+///    by its length or its chunks, is an error.
+/// 7. **Progress is reported when it happens**: call [`Exchange::mark`] when bytes of a response arrive,
+///    and [`Activity::mark_sent`] when bytes of a body were sent. Otherwise the client takes a large
 ///    message on a slow line for silence.
-/// 8. **The sending of a poll is reported if the library can tell.** Call [`Activity::mark_asked`] when a
-///    whole GET has been written to its connection, and [`Activity::mark_not_asked`] if that connection turns
-///    out to be dead and the request is made again. If the library cannot tell (surf cannot), call neither;
-///    [receipts](crate::Receipts) then measure from the call of `send`.
+/// 8. **The sending of a poll is reported if the library can tell.** Call [`Activity::mark_asked`] when
+///    a whole GET has been written to its connection, and [`Activity::mark_not_asked`] if that
+///    connection turns out to be dead and the request is made again. If the library cannot tell (surf
+///    cannot), call neither; [receipts](crate::Receipts) then measure from the call of `send`.
 /// 9. **Cookies and compression are left to the client.** Keep no cookies, and return every `Set-Cookie`
 ///    header. Request no compression beyond what the request says. Return the body as received with its
 ///    `Content-Encoding`, or decoded without that header.
-/// 10. **The URI and the headers are secret**: they contain the session id and credentials. Keep them out of
-///     errors and logs; the errors of many libraries contain the URI.
+/// 10. **The URI and the headers are secret**: they contain the session id and credentials. Keep them
+///     out of errors and logs; the errors of many libraries contain the URI.
 ///
 /// A panic ends the session with [`ErrorKind::Aborted`](crate::ErrorKind::Aborted).
 ///
@@ -137,8 +137,8 @@ pub trait HttpClient: Send + Sync + 'static {
     ) -> Result<Response<Bytes>, Error>;
 }
 
-/// Reads the `Retry-After` header of a response: seconds, or a date, which is relative to the response's own
-/// `Date` header. One day at most. `None` if the header is absent or malformed.
+/// Reads the `Retry-After` header of a response: seconds, or a date, which is relative to the response's
+/// own `Date` header. One day at most. `None` if the header is absent or malformed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -228,8 +228,8 @@ impl Exchange {
 
     /// Reports that bytes of the response to a request with this method arrived.
     ///
-    /// The response to a GET, a poll, is a sign of life of the session. The response to a POST is progress of
-    /// the send, but no sign of life.
+    /// The response to a GET, a poll, is a sign of life of the session. The response to a POST is
+    /// progress of the send, but no sign of life.
     ///
     /// ```
     /// use engineio_client::http::Exchange;

@@ -1,5 +1,5 @@
-//! Dates in HTTP headers, parsed by the lenient rules for cookies of RFC 6265, 5.1.1, since servers use many
-//! formats.
+//! Dates in HTTP headers, parsed by the lenient rules for cookies of RFC 6265, 5.1.1, since servers use
+//! many formats.
 
 /// Parses a date. Returns seconds since 1970.
 pub(crate) fn parse(text: &[u8]) -> Option<i64> {
@@ -87,8 +87,8 @@ fn length(month: i64, year: i64) -> i64 {
     }
 }
 
-/// Days since 1970 in the Gregorian calendar. Years are counted from March, so that a leap day is the last day
-/// of its year.
+/// Days since 1970 in the Gregorian calendar. Years are counted from March, so that a leap day is the
+/// last day of its year.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month > 2 { year } else { year - 1 };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;

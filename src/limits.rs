@@ -132,8 +132,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Derives all limits from the largest message, in bytes. A body may contain such a message in base64
-    /// and other packets beside it, and is never limited to less than 16 MiB.
+    /// Derives all limits from the largest message, in bytes. A body may contain such a message in
+    /// base64 and other packets beside it, and is never limited to less than 16 MiB.
     ///
     /// ```
     /// use engineio_client::Limits;
@@ -216,15 +216,15 @@ const BODY_BESIDE: usize = 64 * 1024;
 const LEAST_BODY: usize = 16 * 1024 * 1024;
 
 /// Most packets in one received body. The smallest packet takes two bytes of the body and 48 bytes of
-/// memory, so without this limit a body of 64 MiB could grow to 1.5 GiB. A server that has queued messages
-/// sends some thousands at most.
+/// memory, so without this limit a body of 64 MiB could grow to 1.5 GiB. A server that has queued
+/// messages sends some thousands at most.
 const PAYLOAD_PACKETS: usize = 131_072;
 
 /// Largest HTTP head. Servers and proxies limit the heads that they accept to 8 to 64 KiB.
 const HEAD_SIZE: usize = 64 * 1024;
 
-/// Most redirects of one attempt. Browsers follow 20, other clients 5 to 30. A server that has moved needs
-/// one or two: to https, and to its new name.
+/// Most redirects of one attempt. Browsers follow 20, other clients 5 to 30. A server that has moved
+/// needs one or two: to https, and to its new name.
 pub(crate) const REDIRECTS: u32 = 5;
 
 /// Longest `Location` of a redirect, in bytes: servers accept request lines of about this length.
@@ -250,8 +250,8 @@ pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 pub(crate) const RECONNECT_MAX_DELAY: Duration = Duration::from_secs(5);
 
-/// The longest `Retry-After` that is obeyed. A longer one is usually a mistake of the server, and a client
-/// that waits for a day appears to hang.
+/// The longest `Retry-After` that is obeyed. A longer one is usually a mistake of the server, and a
+/// client that waits for a day appears to hang.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// A user's hook: long enough to fetch a token from a slow server.
@@ -260,16 +260,16 @@ pub(crate) const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most packets in one POST. python-engineio discards a POST of more than 16, and answers 200.
 pub(crate) const PACKETS_PER_POST: usize = 16;
 
-/// Bytes up to which messages are joined in one POST if the server does not announce `maxPayload`. It is the
-/// default of engine.io and python-engineio, whose older versions do not announce it. A larger message is
-/// sent alone.
+/// Bytes up to which messages are joined in one POST if the server does not announce `maxPayload`. It is
+/// the default of engine.io and python-engineio, whose older versions do not announce it. A larger
+/// message is sent alone.
 pub(crate) const UNTOLD_MAX_PAYLOAD: u64 = 1_000_000;
 
 /// Largest open packet, in bytes: as large as an HTTP head.
 pub(crate) const HANDSHAKE_SIZE: usize = HEAD_SIZE;
 
-/// Messages accepted and not yet sent. Measured with 128, 2,048 and 16,384 messages, 2,048 is the fastest:
-/// fewer cause more wake-ups, and more do not fit the processor's caches.
+/// Messages accepted and not yet sent. Measured with 128, 2,048 and 16,384 messages, 2,048 is the
+/// fastest: fewer cause more wake-ups, and more do not fit the processor's caches.
 pub(crate) const OUTBOX: Capacity = Capacity {
     messages: 2048,
     bytes: 2 * 1024 * 1024,
@@ -281,8 +281,8 @@ pub(crate) const RECEIPT_WINDOW: Capacity = Capacity {
     bytes: 8 * 1024 * 1024,
 };
 
-/// Messages received and not yet read. The buffers of waiting messages cannot be reused: with 64 MiB here,
-/// large messages took 1.8 times as long.
+/// Messages received and not yet read. The buffers of waiting messages cannot be reused: with 64 MiB
+/// here, large messages took 1.8 times as long.
 pub(crate) const INBOX: Capacity = Capacity {
     messages: 1024,
     bytes: 128 * 1024,

@@ -219,8 +219,8 @@ impl<const N: usize> From<&[u8; N]> for Message {
 pub enum Packet {
     /// `0`: the server's handshake in JSON, not parsed yet: see [`Handshake::parse`].
     Open(Text),
-    /// `1`: the peer closes the session. A transport with a close of its own, such as the WebSocket close
-    /// frame, reports it as this packet.
+    /// `1`: the peer closes the session. A transport with a close of its own, such as the WebSocket
+    /// close frame, reports it as this packet.
     Close,
     /// `2`: a ping of the server, or the client's probe of a transport, whose data is `probe`.
     Ping(Text),

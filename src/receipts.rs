@@ -4,8 +4,9 @@ use crate::limits::{self, Capacity};
 
 /// Settings of receipts, by which the client knows which messages have arrived.
 ///
-/// Receipts need no change of the server: the client derives them from WebSocket pings and from the timing of
-/// polls. They are off by default; [`Builder::receipts`](crate::Builder::receipts) turns them on.
+/// Receipts need no change of the server: the client derives them from WebSocket pings and from the
+/// timing of polls. They are off by default; [`Builder::receipts`](crate::Builder::receipts) turns them
+/// on.
 ///
 /// ```
 /// use engineio_client::{Capacity, Receipts};
@@ -17,32 +18,33 @@ use crate::limits::{self, Capacity};
 /// ```
 ///
 /// A message is *confirmed* when the endpoint that speaks WebSocket or HTTP with this client has read it
-/// while the session was open. The endpoint is the server, or a proxy that terminates the connection for it.
-/// This is weaker than an acknowledgement by the application (such as Socket.IO's `emitWithAck`), which
-/// proves that the message was handled. With receipts,
+/// while the session was open. The endpoint is the server, or a proxy that terminates the connection for
+/// it. This is weaker than an acknowledgement by the application (such as Socket.IO's `emitWithAck`),
+/// which proves that the message was handled. With receipts,
 ///
 /// - [`confirm`](crate::Client::confirm) waits until every message accepted so far is confirmed;
 /// - [`Closed`](crate::Closed) counts the confirmed messages, and returns the unconfirmed ones;
-/// - [`disconnect`](crate::Client::disconnect) closes the session once everything is confirmed, or when most
-///   of the close timeout has passed.
+/// - [`disconnect`](crate::Client::disconnect) closes the session once everything is confirmed, or when
+///   most of the close timeout has passed.
 ///
 /// # How messages are confirmed
 ///
-/// Over WebSocket the client sends a ping behind the messages, a [fence](crate::Fence). The pong shows that
-/// the server has read the messages. But a server that is closing may discard them and still answer, as
-/// Node's engine.io does. So the client sends a second ping after the first pong, and the second pong confirms
-/// the messages: two round trips.
+/// Over WebSocket the client sends a ping behind the messages, a [fence](crate::Fence). The pong shows
+/// that the server has read the messages. But a server that is closing may discard them and still
+/// answer, as Node's engine.io does. So the client sends a second ping after the first pong, and the
+/// second pong confirms the messages: two round trips.
 ///
-/// On polling, a POST is confirmed after its response, when either a poll stays unanswered for one second
-/// (or four round trips of the POST, if that is longer) or two further polls have been answered. A server that
-/// is closing answers polls at once, so an unanswered poll shows that it is not closing. This assumes that a
-/// response is not delayed for longer than that time on one of the two connections.
+/// On polling, a POST is confirmed after its response, when either a poll stays unanswered for one
+/// second (or four round trips of the POST, if that is longer) or two further polls have been answered.
+/// A server that is closing answers polls at once, so an unanswered poll shows that it is not closing.
+/// This assumes that a response is not delayed for longer than that time on one of the two connections.
 ///
 /// # Cost
 ///
-/// A quiet session sends one ping per round trip; under load up to eight pings are in flight. Unconfirmed
-/// messages are kept in memory, up to the [window](Receipts::window). When the window is full, the client
-/// sends no further messages, the outbox fills, and [`send`](crate::Client::send) waits.
+/// A quiet session sends one ping per round trip; under load up to eight pings are in flight.
+/// Unconfirmed messages are kept in memory, up to the [window](Receipts::window). When the window is
+/// full, the client sends no further messages, the outbox fills, and [`send`](crate::Client::send)
+/// waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipts {
     pub(crate) window: Capacity,
@@ -64,9 +66,9 @@ impl Receipts {
         }
     }
 
-    /// Sets how much may be sent and not yet confirmed, in messages and in bytes, whichever is reached first:
-    /// 16,384 messages or 8 MiB by default. A single message or group that is larger than the window is
-    /// sent when nothing else is unconfirmed.
+    /// Sets how much may be sent and not yet confirmed, in messages and in bytes, whichever is reached
+    /// first: 16,384 messages or 8 MiB by default. A single message or group that is larger than the
+    /// window is sent when nothing else is unconfirmed.
     ///
     /// A small window limits the throughput to one window per two round trips over WebSocket, and to one
     /// window per second on polling.
@@ -87,8 +89,8 @@ impl Receipts {
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported). Off by default: the client then emits
     /// [`Event::NoReceipts`](crate::Event::NoReceipts), and the session continues without receipts.
     ///
-    /// A session cannot confirm messages if its transport has no means to, or if the server does not answer
-    /// WebSocket pings.
+    /// A session cannot confirm messages if its transport has no means to, or if the server does not
+    /// answer WebSocket pings.
     ///
     /// ```
     /// use engineio_client::Receipts;

@@ -17,11 +17,11 @@ use crate::event::Connected;
 use crate::limits;
 use crate::packet::Message;
 
-/// Settings of a client that reconnects: whether and when it opens a new session after one has ended or could
-/// not be opened, and which messages the new session sends again.
+/// Settings of a client that reconnects: whether and when it opens a new session after one has ended or
+/// could not be opened, and which messages the new session sends again.
 ///
-/// [`Builder::reconnect`](crate::Builder::reconnect) turns reconnecting on. The client, its handles and its
-/// handlers then outlive the sessions.
+/// [`Builder::reconnect`](crate::Builder::reconnect) turns reconnecting on. The client, its handles and
+/// its handlers then outlive the sessions.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,16 +52,17 @@ use crate::packet::Message;
 /// `1 - randomization` and `1 + randomization` times the delay, but never exceeds `max_delay`. With the
 /// defaults that is 0.5 to 1.5 s, 1 to 3 s, 2 to 5 s, and from then on 2.5 to 5 s.
 ///
-/// A session that lasted resets the count, so that the next attempt has the number 1 again. A session has
-/// lasted if it was open for `max_delay`, with its [greeting](Reconnect::greeting) done. A session that ended
-/// earlier counts as a failed attempt, so that a server that accepts each session and ends it at once also
-/// sees fewer and fewer attempts.
+/// A session that lasted resets the count, so that the next attempt has the number 1 again. A session
+/// has lasted if it was open for `max_delay`, with its [greeting](Reconnect::greeting) done. A session
+/// that ended earlier counts as a failed attempt, so that a server that accepts each session and ends it
+/// at once also sees fewer and fewer attempts.
 ///
 /// The first connection of a client has the number 0. If it fails it is retried like the others.
 ///
 /// # When it is over
 ///
-/// By default, the end of a session, or of the attempt to open one, decides whether there is another attempt:
+/// By default, the end of a session, or of the attempt to open one, decides whether there is another
+/// attempt:
 ///
 /// | end | what follows |
 /// |---|---|
@@ -78,8 +79,8 @@ use crate::packet::Message;
 /// ([`Status`](crate::ErrorKind::Status)), or its first data is not Engine.IO 4
 /// ([`Protocol`](crate::ErrorKind::Protocol)), for example because it only supports protocol 3 (EIO=3).
 ///
-/// After a `Retry-After` the client adds a random time, up to the randomised part of the usual delay: the
-/// server may have sent the same time to many clients.
+/// After a `Retry-After` the client adds a random time, up to the randomised part of the usual delay:
+/// the server may have sent the same time to many clients.
 ///
 /// [`decide`](Reconnect::decide) changes these rules, and [`attempts`](Reconnect::attempts) limits the
 /// number of attempts.
@@ -119,9 +120,10 @@ pub enum Resend {
     /// Messages that were being sent, or had been sent, when a connection broke may be lost.
     #[default]
     Unsent,
-    /// At least once: also messages that may not have arrived. Every message arrives, or the client reports
-    /// that it [gave it up](crate::Event::GivenUp). Some messages arrive twice, so the server must recognise
-    /// duplicates, for example by a number in each message. Needs [receipts](crate::Receipts).
+    /// At least once: also messages that may not have arrived. Every message arrives, or the client
+    /// reports that it [gave it up](crate::Event::GivenUp). Some messages arrive twice, so the server
+    /// must recognise duplicates, for example by a number in each message. Needs
+    /// [receipts](crate::Receipts).
     Unconfirmed,
 }
 
@@ -166,8 +168,8 @@ impl Reconnect {
         self
     }
 
-    /// Sets the longest delay before an attempt, after randomisation. A session that was open for this long
-    /// resets the count of attempts. 5 s by default.
+    /// Sets the longest delay before an attempt, after randomisation. A session that was open for this
+    /// long resets the count of attempts. 5 s by default.
     ///
     /// Socket.IO's `reconnectionDelayMax`. A server's `Retry-After` and [`Retry::After`] may exceed it.
     ///
@@ -211,8 +213,8 @@ impl Reconnect {
     /// [`decide`](Reconnect::decide) returns. No limit by default.
     ///
     /// Socket.IO's `reconnectionAttempts`. The first connection of a client is not counted: with
-    /// `attempts(3)` the client connects four times to a server that never answers. With `attempts(0)` it never
-    /// reconnects.
+    /// `attempts(3)` the client connects four times to a server that never answers. With `attempts(0)`
+    /// it never reconnects.
     ///
     /// ```
     /// use engineio_client::Reconnect;
@@ -226,11 +228,12 @@ impl Reconnect {
         self
     }
 
-    /// Sets a function that decides whether and when there is another attempt. The client calls it when a session,
-    /// or the attempt to open one, has ended, unless the client itself closed it or its task was dropped.
+    /// Sets a function that decides whether and when there is another attempt. The client calls it when
+    /// a session, or the attempt to open one, has ended, unless the client itself closed it or its task
+    /// was dropped.
     ///
-    /// The function runs in the task that drives the connection, so it must not block. A panic is logged with
-    /// `tracing`, and counts as [`Retry::Usual`].
+    /// The function runs in the task that drives the connection, so it must not block. A panic is logged
+    /// with `tracing`, and counts as [`Retry::Usual`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -266,13 +269,13 @@ impl Reconnect {
     }
 
     /// Sets an async function that is called before every connection, including the first, and after the
-    /// delay. It receives the address, query and headers of the connection, and returns them: with a fresh
-    /// token, with another host, or unchanged. Changes apply to this connection only.
+    /// delay. It receives the address, query and headers of the connection, and returns them: with a
+    /// fresh token, with another host, or unchanged. Changes apply to this connection only.
     ///
     /// # Errors
     ///
-    /// An error, a panic, and a call that takes longer than [`hook_timeout`](Reconnect::hook_timeout) count as a
-    /// failed attempt. [`decide`](Reconnect::decide) then receives an error of the kind
+    /// An error, a panic, and a call that takes longer than [`hook_timeout`](Reconnect::hook_timeout)
+    /// count as a failed attempt. [`decide`](Reconnect::decide) then receives an error of the kind
     /// [`Other`](crate::ErrorKind::Other), with the cause as its source, or of the kind
     /// [`Timeout`](crate::ErrorKind::Timeout).
     ///
@@ -295,8 +298,8 @@ impl Reconnect {
     ///
     /// # Cancel safety
     ///
-    /// The client drops the function's future, at whichever `.await` it has reached, when the time is up or when
-    /// the client is closed or dropped.
+    /// The client drops the function's future, at whichever `.await` it has reached, when the time is up
+    /// or when the client is closed or dropped.
     #[must_use]
     pub fn before_connect<F, Fut>(mut self, hook: F) -> Self
     where
@@ -307,9 +310,9 @@ impl Reconnect {
         self
     }
 
-    /// [`before_connect`](Reconnect::before_connect) with shared state: each call receives a clone of the state,
-    /// such as an `Arc`. Use this instead of a capture, since the future of an async closure cannot borrow
-    /// what the closure captures.
+    /// [`before_connect`](Reconnect::before_connect) with shared state: each call receives a clone of
+    /// the state, such as an `Arc`. Use this instead of a capture, since the future of an async closure
+    /// cannot borrow what the closure captures.
     ///
     /// # Errors
     ///
@@ -344,14 +347,14 @@ impl Reconnect {
     /// Sets an async function that returns the first messages of every session, such as a login and
     /// subscriptions.
     ///
-    /// The messages are sent together, before all others, including those left over from the previous session.
-    /// The client sends nothing else until the function has returned. A greeting is never sent again: the next
-    /// session has its own.
+    /// The messages are sent together, before all others, including those left over from the previous
+    /// session. The client sends nothing else until the function has returned. A greeting is never sent
+    /// again: the next session has its own.
     ///
     /// # Errors
     ///
-    /// A panic, and a call that takes longer than [`hook_timeout`](Reconnect::hook_timeout), end the session
-    /// and count as a failed attempt.
+    /// A panic, and a call that takes longer than [`hook_timeout`](Reconnect::hook_timeout), end the
+    /// session and count as a failed attempt.
     ///
     /// ```
     /// use engineio_client::{Message, Reconnect};
@@ -365,8 +368,8 @@ impl Reconnect {
     ///
     /// # Cancel safety
     ///
-    /// The client drops the function's future, at whichever `.await` it has reached, when the time is up, when
-    /// the session ends, or when the client is closed or dropped.
+    /// The client drops the function's future, at whichever `.await` it has reached, when the time is
+    /// up, when the session ends, or when the client is closed or dropped.
     #[must_use]
     pub fn greeting<F, Fut>(mut self, greeting: F) -> Self
     where
@@ -377,9 +380,9 @@ impl Reconnect {
         self
     }
 
-    /// [`greeting`](Reconnect::greeting) with shared state: each call receives a clone of the state, such as an
-    /// `Arc`. Use this instead of a capture, since the future of an async closure cannot borrow what the
-    /// closure captures.
+    /// [`greeting`](Reconnect::greeting) with shared state: each call receives a clone of the state,
+    /// such as an `Arc`. Use this instead of a capture, since the future of an async closure cannot
+    /// borrow what the closure captures.
     ///
     /// # Errors
     ///

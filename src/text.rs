@@ -22,14 +22,15 @@ use bytestring::ByteString;
 ///
 /// # Memory
 ///
-/// A received text is a slice of the buffer in which it arrived, and keeps that buffer alive: up to 64 KiB of
-/// frames by default over WebSocket, or a whole body on polling. (A text of less than 4 KiB is copied out of
-/// a body more than eight times as large.) To keep a text for long, copy it with [`detach`](Text::detach).
+/// A received text is a slice of the buffer in which it arrived, and keeps that buffer alive: up to 64
+/// KiB of frames by default over WebSocket, or a whole body on polling. (A text of less than 4 KiB is
+/// copied out of a body more than eight times as large.) To keep a text for long, copy it with
+/// [`detach`](Text::detach).
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(ByteString);
 
-/// A part smaller than this is copied out of a text more than eight times as large, so that the large buffer
-/// can be freed.
+/// A part smaller than this is copied out of a text more than eight times as large, so that the large
+/// buffer can be freed.
 const SMALL: usize = 4096;
 
 impl Text {
@@ -73,8 +74,9 @@ impl Text {
         &self.0
     }
 
-    /// Returns a part of the text, which shares the buffer. `None` if the range is not within the text or
-    /// splits a character. A small part of a large text is copied, so that the large buffer can be freed.
+    /// Returns a part of the text, which shares the buffer. `None` if the range is not within the text
+    /// or splits a character. A small part of a large text is copied, so that the large buffer can be
+    /// freed.
     ///
     /// ```
     /// use engineio_client::Text;
@@ -91,8 +93,8 @@ impl Text {
         Some(Self(self.0.slice_ref(part)))
     }
 
-    /// Removes the first byte, the packet type, without copying. A text whose first character is longer than a
-    /// byte is returned unchanged.
+    /// Removes the first byte, the packet type, without copying. A text whose first character is longer
+    /// than a byte is returned unchanged.
     pub(crate) fn without_type(self) -> Self {
         match self.as_str().get(1..) {
             Some(rest) => Self(self.0.slice_ref(rest)),
@@ -154,7 +156,8 @@ impl fmt::Display for Text {
     }
 }
 
-/// Hashes like a `str`, as `Borrow<str>` requires: a map with `Text` keys can be looked up with a `&str`.
+/// Hashes like a `str`, as `Borrow<str>` requires: a map with `Text` keys can be looked up with a
+/// `&str`.
 impl std::hash::Hash for Text {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);

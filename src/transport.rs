@@ -1,12 +1,12 @@
 //! The transport traits: implement them to reach an Engine.IO server in another way than polling or
 //! WebSocket.
 //!
-//! A [`Transport`] opens a [`Link`]. The two halves of a link, a [`PacketSender`] and a [`PacketReceiver`],
-//! exchange packets with the server: one call is one exchange. The client decides when to call, so a
-//! transport has no protocol state, spawns no tasks and sets no timers.
+//! A [`Transport`] opens a [`Link`]. The two halves of a link, a [`PacketSender`] and a
+//! [`PacketReceiver`], exchange packets with the server: one call is one exchange. The client decides
+//! when to call, so a transport has no protocol state, spawns no tasks and sets no timers.
 //!
-//! The built-in [`transports`](crate::transports) use only public items of this crate. A test compiles them
-//! as a separate crate, so a custom transport can do everything that they do.
+//! The built-in [`transports`](crate::transports) use only public items of this crate. A test compiles
+//! them as a separate crate, so a custom transport can do everything that they do.
 
 mod activity;
 mod open_request;
@@ -36,27 +36,28 @@ use crate::runtime::Runtime;
 /// 1. **Nothing happens between calls.** A transport connects, reads and writes only while the client
 ///    calls `open`, or a method of a link's halves. It keeps no background task.
 /// 2. **One call is one exchange.** On polling, one `send` is exactly one POST, and one `recv` is one
-///    GET. The client calls a half again only after its last call has returned. The two halves are called
-///    concurrently.
-/// 3. **Calls need not be cancel safe.** The client drops a running call only when it drops the whole link.
+///    GET. The client calls a half again only after its last call has returned. The two halves are
+///    called concurrently.
+/// 3. **Calls need not be cancel safe.** The client drops a running call only when it drops the whole
+///    link.
 /// 4. **Dropping a link ends its connection without a close packet or a close frame.** After an
 ///    upgrade the client drops the old link, and a close on it would end the session.
 /// 5. **The framing is fixed.** [`Framing::Payloads`] means that packets are joined to bodies, as on
 ///    polling; the client then splits batches by the server's `maxPayload`. [`Framing::Frames`] means
 ///    that each packet is sent on its own. Only a session on a link of payloads is upgraded.
-/// 6. **Order is kept**, and each packet is delivered at most once. No layer repeats a batch of which a byte
-///    may have been sent.
+/// 6. **Order is kept**, and each packet is delivered at most once. No layer repeats a batch of which a
+///    byte may have been sent.
 /// 7. **The client enforces the time limits**, except for [`OpenRequest::dial_timeout`]. A call may wait
-///    without a limit of its own. The transport enforces the size limits of [`OpenRequest::limits`] while it
-///    receives.
+///    without a limit of its own. The transport enforces the size limits of [`OpenRequest::limits`]
+///    while it receives.
 ///
-/// With the feature `mock`, [`transports::conformance`](crate::transports::conformance) checks a transport
-/// against this contract; call it from a test.
+/// With the feature `mock`, [`transports::conformance`](crate::transports::conformance) checks a
+/// transport against this contract; call it from a test.
 ///
 /// # Example
 ///
-/// Packets over channels within one process. The example `custom_transport` in the repository is a complete
-/// one, with its conformance test.
+/// Packets over channels within one process. The example `custom_transport` in the repository is a
+/// complete one, with its conformance test.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -164,8 +165,8 @@ pub trait Transport: Send + Sync + 'static {
         vec!["http", "https", "ws", "wss", "unix"]
     }
 
-    /// Opens a link: of a new session, or, if the request has a `sid`, a second link of that session, for an
-    /// upgrade.
+    /// Opens a link: of a new session, or, if the request has a `sid`, a second link of that session,
+    /// for an upgrade.
     ///
     /// A transport whose first exchange is the handshake, as on polling, does nothing here. Its first
     /// `recv` returns the open packet.
@@ -177,9 +178,9 @@ pub trait Transport: Send + Sync + 'static {
     /// [`Limit`](crate::ErrorKind::Limit) and [`Invalid`](crate::ErrorKind::Invalid), which another
     /// transport would not avoid. The same holds for the first `recv`.
     ///
-    /// Report a redirect with [`Error::with_redirect`], here or from the first `recv`. The client then calls
-    /// `open` again with the target, if
-    /// [`follow_redirects`](crate::Builder::follow_redirects) is on.
+    /// Report a redirect with [`Error::with_redirect`], here or from the first `recv`. The client then
+    /// calls `open` again with the target, if [`follow_redirects`](crate::Builder::follow_redirects) is
+    /// on.
     ///
     /// # Cancel safety
     ///
@@ -191,14 +192,14 @@ pub trait Transport: Send + Sync + 'static {
 /// The sending half of a [`Link`]. The page of [`Transport`] has the contract and an example.
 #[async_trait]
 pub trait PacketSender: Send + 'static {
-    /// Sends a batch. Returns when the batch has been sent, as far as the transport can tell: when the POST
-    /// is answered, or when the last frame is written to the connection.
+    /// Sends a batch. Returns when the batch has been sent, as far as the transport can tell: when the
+    /// POST is answered, or when the last frame is written to the connection.
     ///
     /// On a link of payloads, a batch fits the server's `maxPayload` and its packet limit. On a link of
     /// frames, a batch has at most 128 KiB, or is one larger message.
     ///
-    /// Call [`Activity::mark_sent`] whenever a part of the batch has been sent. A batch without progress for
-    /// longer than the send timeout ends the session.
+    /// Call [`Activity::mark_sent`] whenever a part of the batch has been sent. A batch without progress
+    /// for longer than the send timeout ends the session.
     ///
     /// # Errors
     ///
@@ -221,11 +222,12 @@ pub trait PacketSender: Send + 'static {
     ///
     /// # Cancel safety
     ///
-    /// None needed: the client drops the future only together with the link, when the close timeout passes.
+    /// None needed: the client drops the future only together with the link, when the close timeout
+    /// passes.
     async fn close(&mut self) -> Result<(), Error>;
 
-    /// How this link can confirm what it has sent, for [receipts](crate::Receipts). The client asks once,
-    /// when the link is open. [`Confirms::Never`] by default.
+    /// How this link can confirm what it has sent, for [receipts](crate::Receipts). The client asks
+    /// once, when the link is open. [`Confirms::Never`] by default.
     fn confirms(&self) -> Confirms {
         Confirms::Never
     }
@@ -261,8 +263,8 @@ pub enum Confirms {
     /// The link cannot confirm anything.
     #[default]
     Never,
-    /// By polls: a POST is confirmed when it has been answered and a later poll stays unanswered. A server
-    /// that is closing may discard a POST, but answers polls at once.
+    /// By polls: a POST is confirmed when it has been answered and a later poll stays unanswered. A
+    /// server that is closing may discard a POST, but answers polls at once.
     ByPoll,
     /// By [fences](Fence): the sender writes the fence of a batch, and the receiver reports the peer's
     /// [answer](PacketReceiver::answered_fence), as a WebSocket ping is answered by a pong. The
@@ -277,31 +279,32 @@ pub trait PacketReceiver: Send + 'static {
     ///
     /// 1. Returns at least one packet. The exception is the answer to a fence: see
     ///    [`answered_fence`](PacketReceiver::answered_fence).
-    /// 2. On a link of frames, returns at most 256 packets, and at most 64 KiB beyond the first packet. On
-    ///    a link of payloads, returns all packets of one payload.
+    /// 2. On a link of frames, returns at most 256 packets, and at most 64 KiB beyond the first packet.
+    ///    On a link of payloads, returns all packets of one payload.
     /// 3. Packets that were read before an error are returned first; the next call returns the error.
     /// 4. A clean close by the server is [`Packet::Close`].
     ///
-    /// Call [`Activity::mark`] when bytes of an incomplete message arrive, so that the client does not take
-    /// a large message on a slow line for silence.
+    /// Call [`Activity::mark`] when bytes of an incomplete message arrive, so that the client does not
+    /// take a large message on a slow line for silence.
     ///
     /// # Errors
     ///
     /// Any error ends the session, or fails the upgrade. Use [`Ended`](crate::ErrorKind::Ended) if the
     /// connection ended without a close, [`Protocol`](crate::ErrorKind::Protocol) for bytes that are not
-    /// packets, and [`Limit`](crate::ErrorKind::Limit) if a limit of [`OpenRequest::limits`] was exceeded.
+    /// packets, and [`Limit`](crate::ErrorKind::Limit) if a limit of [`OpenRequest::limits`] was
+    /// exceeded.
     ///
     /// # Cancel safety
     ///
     /// None needed: the client drops the future only together with the link.
     async fn recv(&mut self) -> Result<Vec<Packet>, Error>;
 
-    /// The code and the text with which the server closed the connection, if the transport has them. `None`
-    /// by default.
+    /// The code and the text with which the server closed the connection, if the transport has them.
+    /// `None` by default.
     ///
-    /// The client asks after `recv` has returned [`Packet::Close`] or an error, and reports the answer in
-    /// [`Reason::Server`](crate::Reason::Server). It also asks after errors, since some libraries report a
-    /// close as an error.
+    /// The client asks after `recv` has returned [`Packet::Close`] or an error, and reports the answer
+    /// in [`Reason::Server`](crate::Reason::Server). It also asks after errors, since some libraries
+    /// report a close as an error.
     fn peer_close(&self) -> Option<PeerClose> {
         None
     }

@@ -1,8 +1,9 @@
 //! The cookies of a session: cookies that the server sets are sent back to it, as by a browser.
 //!
 //! Load balancers often use a cookie to route all requests of a session to the same server ("sticky
-//! sessions"). Without the cookie, the second request reaches a server that does not know the session. Each
-//! session therefore has a [`Jar`], which all its transports share. It follows RFC 6265 and its revision.
+//! sessions"). Without the cookie, the second request reaches a server that does not know the session.
+//! Each session therefore has a [`Jar`], which all its transports share. It follows RFC 6265 and its
+//! revision.
 //!
 //! A custom transport uses the jar in two places:
 //!
@@ -51,15 +52,15 @@ use parse::{Lifetime, SetCookie, is_secure};
 /// # Rules
 ///
 /// - A cookie is sent to the host that set it, on any port. If it has a `Domain`, it is also sent to
-///   subdomains of that domain, since a session that follows a redirect may use several hosts. A `Domain`
-///   without a dot (`com`) is ignored. There is no list of public suffixes such as `co.uk`; this matters
-///   little, since a jar only has the cookies of one session's servers.
-/// - `Path`, `Secure`, `Expires`, `Max-Age` and the prefixes `__Secure-` and `__Host-` are obeyed. `HttpOnly`
-///   and `SameSite` have no meaning outside of a browser and are ignored.
+///   subdomains of that domain, since a session that follows a redirect may use several hosts. A
+///   `Domain` without a dot (`com`) is ignored. There is no list of public suffixes such as `co.uk`;
+///   this matters little, since a jar only has the cookies of one session's servers.
+/// - `Path`, `Secure`, `Expires`, `Max-Age` and the prefixes `__Secure-` and `__Host-` are obeyed.
+///   `HttpOnly` and `SameSite` have no meaning outside of a browser and are ignored.
 /// - Values are kept byte by byte, quotes included.
-/// - Lifetimes are measured on the caller's clock, [`Runtime::now`](crate::Runtime::now). The time that an
-///   `Expires` leaves is counted from the response's own `Date`, so that a wrong clock of the server or of
-///   this machine does not matter; without a `Date`, from this machine's time.
+/// - Lifetimes are measured on the caller's clock, [`Runtime::now`](crate::Runtime::now). The time that
+///   an `Expires` leaves is counted from the response's own `Date`, so that a wrong clock of the server
+///   or of this machine does not matter; without a `Date`, from this machine's time.
 ///
 /// Values, domains and paths are secret: `Debug` shows only names.
 ///
@@ -134,11 +135,11 @@ impl Default for Jar {
 }
 
 impl Jar {
-    /// Creates an empty jar for this number of cookies, and this number of bytes in total (names, values,
-    /// paths and domains).
+    /// Creates an empty jar for this number of cookies, and this number of bytes in total (names,
+    /// values, paths and domains).
     ///
-    /// When the jar is full, the cookies that were set the longest ago are removed. A single cookie that is
-    /// larger than the limit is not stored.
+    /// When the jar is full, the cookies that were set the longest ago are removed. A single cookie that
+    /// is larger than the limit is not stored.
     ///
     /// ```
     /// use engineio_client::cookies::Jar;
@@ -155,11 +156,11 @@ impl Jar {
         })))
     }
 
-    /// Stores the cookies of a response, from its `Set-Cookie` headers. `url` is the request's URL, and `now`
-    /// is the time of the runtime. Call it for every response, whatever its status.
+    /// Stores the cookies of a response, from its `Set-Cookie` headers. `url` is the request's URL, and
+    /// `now` is the time of the runtime. Call it for every response, whatever its status.
     ///
-    /// Malformed cookies, and cookies that this server may not set, are ignored, as by a browser. The example
-    /// of the [module](self) stores a cookie and sends it back.
+    /// Malformed cookies, and cookies that this server may not set, are ignored, as by a browser. The
+    /// example of the [module](self) stores a cookie and sends it back.
     pub fn store(&self, response: &HeaderMap, url: &Url, now: Duration) {
         self.store_at(response, url, now, wall_clock);
     }
@@ -184,12 +185,12 @@ impl Jar {
         }
     }
 
-    /// Adds the cookies for this URL to the headers of a request. They are appended to the `Cookie` header that
-    /// the user has set, if any, so that there is one header.
+    /// Adds the cookies for this URL to the headers of a request. They are appended to the `Cookie`
+    /// header that the user has set, if any, so that there is one header.
     ///
-    /// The user's cookies come first. If the server has set a cookie of the same name, it replaces the user's,
-    /// since it is newer. If the server deletes its cookie, the user's is sent again. The example of the
-    /// [module](self) shows both methods.
+    /// The user's cookies come first. If the server has set a cookie of the same name, it replaces the
+    /// user's, since it is newer. If the server deletes its cookie, the user's is sent again. The
+    /// example of the [module](self) shows both methods.
     pub fn add_to(&self, request: &mut HeaderMap, url: &Url, now: Duration) {
         let mut state = self.lock();
         state.remove_expired(now);
@@ -255,7 +256,8 @@ impl State {
         let lifetime = match cookie.lifetime {
             Lifetime::Session => None,
             Lifetime::For(lifetime) => Some(lifetime),
-            // Without any date the cookie is kept for the session; the server ignores it when it has expired.
+            // Without any date the cookie is kept for the session; the server ignores it when it has
+            // expired.
             Lifetime::Until(end) => date().map(|date| {
                 let left = u64::try_from(end.saturating_sub(date)).unwrap_or_default();
                 Duration::from_secs(left)

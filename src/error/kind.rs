@@ -2,8 +2,8 @@
 
 /// What went wrong, for a program to decide on.
 ///
-/// The [`Error`](crate::Error) has the details: a message for people, the URL, the HTTP status, the limit,
-/// and the cause.
+/// The [`Error`](crate::Error) has the details: a message for people, the URL, the HTTP status, the
+/// limit, and the cause.
 ///
 /// # What to do
 ///
@@ -58,8 +58,8 @@ pub enum ErrorKind {
     /// No connection to the host, or to the proxy, could be made: refused, unreachable, no such Unix
     /// socket. Retry: the server may be restarting.
     Connect,
-    /// The proxy refused the request (see [`Error::status`](crate::Error::status) for an HTTP proxy), could
-    /// not reach the host, or did not answer as a proxy. Retry, unless the status is a 4xx.
+    /// The proxy refused the request (see [`Error::status`](crate::Error::status) for an HTTP proxy),
+    /// could not reach the host, or did not answer as a proxy. Retry, unless the status is a 4xx.
     Proxy,
     /// TLS failed: the handshake, the certificate of the server or of this client, or the protection of
     /// the data afterwards. Retrying does not help; the message says what is wrong with the certificate.
@@ -71,8 +71,8 @@ pub enum ErrorKind {
     /// The response is not valid HTTP, or is HTTP that this client does not accept (an encoding that
     /// was not asked for, for example). Fix the server or the proxy in front of it.
     Http,
-    /// The response to the first request is HTTP but not Engine.IO: a web page, for example. Most often the
-    /// path in the URL is wrong. The client tries its next transport, if it has one.
+    /// The response to the first request is HTTP but not Engine.IO: a web page, for example. Most often
+    /// the path in the URL is wrong. The client tries its next transport, if it has one.
     NotEngineIo,
     /// The server broke the WebSocket protocol (RFC 6455). Fix the server or the proxy in front of it.
     WebSocket,
@@ -84,8 +84,8 @@ pub enum ErrorKind {
     /// A limit of this client was reached. [`Error::limit`](crate::Error::limit) names it; the message
     /// also has its value.
     Limit,
-    /// A time limit passed. [`Error::limit`](crate::Error::limit) names it; the message also has its value.
-    /// Retry.
+    /// A time limit passed. [`Error::limit`](crate::Error::limit) names it; the message also has its
+    /// value. Retry.
     Timeout,
     /// The connection ended without a close packet or a close frame. Retry.
     Ended,
@@ -114,7 +114,7 @@ pub enum ErrorKind {
     /// The task that drives the connection was dropped (with its runtime), or panicked. So did a task
     /// of [`Handle::spawn`](crate::Handle::spawn), where it is awaited.
     Aborted,
-    /// Any other failure: of a custom transport or runtime, or of a function that the program has set, such
-    /// as [`before_connect`](crate::Reconnect::before_connect).
+    /// Any other failure: of a custom transport or runtime, or of a function that the program has set,
+    /// such as [`before_connect`](crate::Reconnect::before_connect).
     Other,
 }

@@ -18,8 +18,9 @@ use crate::packet::Message;
 /// | 3. [`uncertain`](Closed::uncertain) | they were being sent when the connection ended; they may have arrived | the messages |
 /// | 4. [`unsent`](Closed::unsent) | they were never sent | the messages |
 ///
-/// Parts 2 and 3 may be lost, unless the end is [clean](Closed::is_clean). Without receipts few messages are
-/// confirmed, and only over WebSocket: those before the last [fence but one](crate::Builder::fences).
+/// Parts 2 and 3 may be lost, unless the end is [clean](Closed::is_clean). Without receipts few messages
+/// are confirmed, and only over WebSocket: those before the last [fence but
+/// one](crate::Builder::fences).
 ///
 /// `Closed` does not cover messages from the server to this client that the server had not sent yet.
 ///
@@ -141,8 +142,8 @@ impl Closed {
         self.0.unconfirmed_count
     }
 
-    /// The messages that [`unconfirmed_count`](Closed::unconfirmed_count) counts. They are kept only with
-    /// [receipts](crate::Receipts); without receipts the slice is empty.
+    /// The messages that [`unconfirmed_count`](Closed::unconfirmed_count) counts. They are kept only
+    /// with [receipts](crate::Receipts); without receipts the slice is empty.
     pub fn unconfirmed(&self) -> &[Message] {
         &self.0.unconfirmed
     }
@@ -157,14 +158,14 @@ impl Closed {
         &self.0.unsent
     }
 
-    /// Whether this client closed the session and the server answered the close: with a close frame or the
-    /// end of the connection over WebSocket, with a 2xx status on polling. Also true if this client closed
-    /// before the session was open, when the server has nothing to answer.
+    /// Whether this client closed the session and the server answered the close: with a close frame or
+    /// the end of the connection over WebSocket, with a 2xx status on polling. Also true if this client
+    /// closed before the session was open, when the server has nothing to answer.
     ///
-    /// If no answer came within the [`close_timeout`](crate::Builder::close_timeout), or if the connection
-    /// failed first, every message that was sent may be lost, whether [`uncertain`](Closed::uncertain) lists
-    /// it or not: a server that has died silently reads nothing, and the buffers of this machine hold
-    /// megabytes.
+    /// If no answer came within the [`close_timeout`](crate::Builder::close_timeout), or if the
+    /// connection failed first, every message that was sent may be lost, whether
+    /// [`uncertain`](Closed::uncertain) lists it or not: a server that has died silently reads nothing,
+    /// and the buffers of this machine hold megabytes.
     ///
     /// An answer does not prove that the server handled every message. A Node server whose handler
     /// called `close()` a moment earlier discards what arrives afterwards, and answers all the same.
@@ -179,9 +180,9 @@ impl Closed {
     /// [reconnects](crate::Builder::reconnect) this must hold for all its sessions.
     ///
     /// A close by the server is never clean, whatever its code, since the server may have discarded
-    /// messages that it received. The code in [`Reason::Server`] says more: 1000 and 1001 are an ordinary
-    /// end, 1002, 1003, 1007 and 1008 reject something that this client sent, 1009 means that a message was
-    /// too large, and 1011 is an internal error of the server.
+    /// messages that it received. The code in [`Reason::Server`] says more: 1000 and 1001 are an
+    /// ordinary end, 1002, 1003, 1007 and 1008 reject something that this client sent, 1009 means that a
+    /// message was too large, and 1011 is an internal error of the server.
     ///
     /// ```
     /// use engineio_client::Closed;

@@ -34,7 +34,8 @@ pub enum Reason {
     /// The server closed the session, with a close packet or a close frame.
     #[non_exhaustive]
     Server {
-        /// The code and the text of the WebSocket close frame. `None` for a close packet, which has neither.
+        /// The code and the text of the WebSocket close frame. `None` for a close packet, which has
+        /// neither.
         close: Option<PeerClose>,
     },
     /// The server sent nothing for longer than `pingInterval + pingTimeout`.
@@ -82,8 +83,8 @@ impl PeerClose {
         }
     }
 
-    /// The suffix of an error or a log line: ` (1009: too big)`, or nothing if the code only says that the
-    /// connection is closed.
+    /// The suffix of an error or a log line: ` (1009: too big)`, or nothing if the code only says that
+    /// the connection is closed.
     pub(crate) fn suffix(close: Option<&Self>) -> String {
         match close {
             Some(close) if !matches!(close.code, 1000 | 1005) || !close.reason.is_empty() => {

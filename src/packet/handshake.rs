@@ -23,10 +23,11 @@ pub struct Handshake {
     pub upgrades: Vec<String>,
     /// Time between two pings of the server.
     pub ping_interval: std::time::Duration,
-    /// Time that the server waits for a pong. The client ends a session in which it has received nothing for
-    /// `ping_interval + ping_timeout`.
+    /// Time that the server waits for a pong. The client ends a session in which it has received nothing
+    /// for `ping_interval + ping_timeout`.
     pub ping_timeout: std::time::Duration,
-    /// Largest body, in bytes, that the server accepts on polling. `None` means that it announced no limit.
+    /// Largest body, in bytes, that the server accepts on polling. `None` means that it announced no
+    /// limit.
     pub max_payload: Option<u64>,
 }
 

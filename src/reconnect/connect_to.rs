@@ -8,8 +8,8 @@ use url::Url;
 /// The target of a connection: the argument and the result of
 /// [`Reconnect::before_connect`](crate::Reconnect::before_connect).
 ///
-/// `Debug` omits the values of headers and of the query, and the URL's user, password and query, which may be
-/// secret.
+/// `Debug` omits the values of headers and of the query, and the URL's user, password and query, which
+/// may be secret.
 ///
 /// ```
 /// use engineio_client::ConnectTo;
@@ -35,13 +35,14 @@ pub struct ConnectTo {
     /// Number of this attempt: 0 for the first connection of the client, otherwise from 1. See
     /// [`Reconnect`](crate::Reconnect#attempts-and-delays). Changing it has no effect.
     pub attempt: u32,
-    /// Number of the session to be opened, from 1. Failed attempts do not count. Changing it has no effect.
+    /// Number of the session to be opened, from 1. Failed attempts do not count. Changing it has no
+    /// effect.
     pub session: u64,
 }
 
 impl ConnectTo {
-    /// The first connection of a client to this URL, without query parameters and headers: for tests of a
-    /// `before_connect` function.
+    /// The first connection of a client to this URL, without query parameters and headers: for tests of
+    /// a `before_connect` function.
     ///
     /// ```
     /// let to = engineio_client::ConnectTo::new("http://localhost:3000");

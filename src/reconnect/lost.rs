@@ -31,17 +31,17 @@ use crate::event::Reason;
 pub struct Lost {
     /// Why the session ended, or could not be opened.
     pub reason: Reason,
-    /// Number of attempts that have failed in a row, including this one. 0 if the first connection of the client
-    /// failed, and after a session that [lasted](crate::Reconnect#attempts-and-delays). The next attempt has
-    /// the number `attempt + 1`.
+    /// Number of attempts that have failed in a row, including this one. 0 if the first connection of
+    /// the client failed, and after a session that [lasted](crate::Reconnect#attempts-and-delays). The
+    /// next attempt has the number `attempt + 1`.
     pub attempt: u32,
     /// Whether a session was open. False for a failed attempt to open one.
     pub was_open: bool,
 }
 
 impl Lost {
-    /// A first connection that failed for this reason: for tests of a `decide` function. The fields can be
-    /// changed afterwards.
+    /// A first connection that failed for this reason: for tests of a `decide` function. The fields can
+    /// be changed afterwards.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind, Lost, Reason, Retry};
@@ -66,8 +66,8 @@ impl Lost {
         }
     }
 
-    /// The error that ended the session, or failed the attempt. `None` if the reason is not an error, for
-    /// example after the server closed the session.
+    /// The error that ended the session, or failed the attempt. `None` if the reason is not an error,
+    /// for example after the server closed the session.
     ///
     /// ```
     /// use engineio_client::{Lost, Reason};
@@ -81,7 +81,8 @@ impl Lost {
         }
     }
 
-    /// The HTTP status with which the server refused a request. `None` if the failure was not a response.
+    /// The HTTP status with which the server refused a request. `None` if the failure was not a
+    /// response.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind, Lost, Reason};
@@ -93,7 +94,8 @@ impl Lost {
         self.error().and_then(Error::status)
     }
 
-    /// How long the server asked clients to wait before the next attempt, by `Retry-After`: one day at most.
+    /// How long the server asked clients to wait before the next attempt, by `Retry-After`: one day at
+    /// most.
     ///
     /// ```
     /// use engineio_client::{Lost, Reason, Retry};
@@ -109,7 +111,8 @@ impl Lost {
     }
 }
 
-/// Whether and when there is another attempt: the result of [`Reconnect::decide`](crate::Reconnect::decide).
+/// Whether and when there is another attempt: the result of
+/// [`Reconnect::decide`](crate::Reconnect::decide).
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,5 +1,5 @@
-//! TCP connections from a local address, for smol and async-std, whose streams cannot be bound before they
-//! connect.
+//! TCP connections from a local address, for smol and async-std, whose streams cannot be bound before
+//! they connect.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};

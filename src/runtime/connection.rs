@@ -36,8 +36,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// A connection: a stream of bytes in both directions. Every type with the IO traits of `futures` implements
-/// it.
+/// A connection: a stream of bytes in both directions. Every type with the IO traits of `futures`
+/// implements it.
 ///
 /// ```
 /// use engineio_client::runtime::BoxedStream;
@@ -53,10 +53,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
 /// A boxed connection of any type.
 pub type BoxedStream = Box<dyn ByteStream>;
 
-/// The counts of a connection that was boxed by [`Acknowledges::boxed`]. Other connections return `None`.
+/// The counts of a connection that was boxed by [`Acknowledges::boxed`]. Other connections return
+/// `None`.
 ///
-/// A stream on top of another one, such as TLS, returns the counts of the lower stream. They exceed the number
-/// of bytes written to the upper stream.
+/// A stream on top of another one, such as TLS, returns the counts of the lower stream. They exceed the
+/// number of bytes written to the upper stream.
 impl dyn ByteStream {
     /// Number of bytes written since the connection was made.
     pub fn written(&self) -> Option<u64> {
@@ -79,8 +80,8 @@ impl dyn ByteStream {
 ///
 /// Polling uses the counts when the server has closed an idle connection. If nothing of a request was
 /// acknowledged, the request is sent again on a new connection; otherwise the session ends. Polling asks
-/// within the read that reports the end, and needs both counts, of the same bytes. The streams of the built-in
-/// runtimes know the counts on Linux, and those of the mock network always do.
+/// within the read that reports the end, and needs both counts, of the same bytes. The streams of the
+/// built-in runtimes know the counts on Linux, and those of the mock network always do.
 ///
 /// ```
 /// use std::pin::Pin;
@@ -123,7 +124,8 @@ impl dyn ByteStream {
 /// # }
 /// ```
 pub trait Acknowledges: AsyncRead + AsyncWrite + Send + Unpin + 'static {
-    /// Number of bytes written since the connection was made. `None`, the default, if they are not counted.
+    /// Number of bytes written since the connection was made. `None`, the default, if they are not
+    /// counted.
     fn written(&self) -> Option<u64> {
         None
     }

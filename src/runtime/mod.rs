@@ -1,7 +1,7 @@
 //! The [`Runtime`] trait, and the built-in runtimes.
 //!
-//! A runtime is a value that is passed to the client. The features `tokio`, `smol` and `async-std` each add a
-//! type ([`Tokio`], [`Smol`], [`AsyncStd`]), and a program may use several at once, or its own
+//! A runtime is a value that is passed to the client. The features `tokio`, `smol` and `async-std` each
+//! add a type ([`Tokio`], [`Smol`], [`AsyncStd`]), and a program may use several at once, or its own
 //! implementation of the trait. The feature `mock` adds [`MockRuntime`](mock::MockRuntime), for tests in
 //! virtual time.
 

@@ -1,5 +1,5 @@
-//! Random numbers from the operating system, fetched in blocks: a system call for each number would cost more
-//! than the frame that the number masks.
+//! Random numbers from the operating system, fetched in blocks: a system call for each number would cost
+//! more than the frame that the number masks.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher as _, RandomState};

@@ -34,8 +34,8 @@ pub struct Smol {
 }
 
 impl Smol {
-    /// Uses smol's global executor, which runs on its own threads. The environment variable `SMOL_THREADS` sets
-    /// their number.
+    /// Uses smol's global executor, which runs on its own threads. The environment variable
+    /// `SMOL_THREADS` sets their number.
     ///
     /// ```
     /// use engineio_client::Smol;
@@ -50,12 +50,13 @@ impl Smol {
         }
     }
 
-    /// Uses an executor that the program runs itself. Sessions end when the executor is dropped, so keep it.
+    /// Uses an executor that the program runs itself. Sessions end when the executor is dropped, so keep
+    /// it.
     ///
-    /// This is faster than the global executor if the code that waits for messages runs on the same thread as
-    /// the executor. The global executor's thread must be woken for each single message: an echo takes 1.6
-    /// times the CPU time of a bare WebSocket there, and 1.2 times on a shared thread (see
-    /// `benches/README.md`).
+    /// This is faster than the global executor if the code that waits for messages runs on the same
+    /// thread as the executor. The global executor's thread must be woken for each single message: an
+    /// echo takes 1.6 times the CPU time of a bare WebSocket there, and 1.2 times on a shared thread
+    /// (see `benches/README.md`).
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), engineio_client::Error> {

@@ -1,6 +1,6 @@
 //! The number of bytes written to a TCP socket that the peer's system has not acknowledged, from Linux's
-//! socket monitoring over netlink, which `ss` uses, too. It needs neither privileges nor unsafe code. See
-//! `sock_diag(7)` and `linux/inet_diag.h`.
+//! socket monitoring over netlink, which `ss` uses, too. It needs neither privileges nor unsafe code.
+//! See `sock_diag(7)` and `linux/inet_diag.h`.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -21,8 +21,8 @@ const IS_REQUEST: u16 = 1;
 const TCP: u8 = 6;
 /// `INET_DIAG_NOCOOKIE`: match any socket with the given addresses.
 const NO_COOKIE: [u8; 8] = [0xff; 8];
-/// The states of a connection in which writing is possible: before the peer's FIN and after it. Under TLS the
-/// end is known a moment before the FIN arrives.
+/// The states of a connection in which writing is possible: before the peer's FIN and after it. Under
+/// TLS the end is known a moment before the FIN arrives.
 const ESTABLISHED: u8 = 1;
 const CLOSE_WAIT: u8 = 8;
 
@@ -120,8 +120,8 @@ mod tests {
         Some((client, listener.accept().unwrap().0))
     }
 
-    /// Attaches a filter that drops all incoming segments, so that they are not acknowledged. On some systems
-    /// this needs root; then it returns false.
+    /// Attaches a filter that drops all incoming segments, so that they are not acknowledged. On some
+    /// systems this needs root; then it returns false.
     fn deafen(socket: &TcpStream) -> bool {
         let nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
         match socket2::SockRef::from(socket).attach_filter(&[nothing]) {

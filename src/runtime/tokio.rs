@@ -24,8 +24,8 @@ use super::connection::{Address, BoxedStream};
 use super::socket::Socket;
 use super::traits::Runtime;
 
-/// The tokio runtime, current-thread or multi-thread. It must be built with `enable_all`, or with `enable_io`
-/// and `enable_time`.
+/// The tokio runtime, current-thread or multi-thread. It must be built with `enable_all`, or with
+/// `enable_io` and `enable_time`.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -43,9 +43,9 @@ use super::traits::Runtime;
 ///
 /// # Paused time
 ///
-/// While tokio's time is paused, it jumps to the next deadline as soon as every task waits. Waiting for a
-/// socket counts as waiting, so with a server behind a real socket, `connect` fails at once with its open
-/// timeout. There are two ways to test:
+/// While tokio's time is paused, it jumps to the next deadline as soon as every task waits. Waiting for
+/// a socket counts as waiting, so with a server behind a real socket, `connect` fails at once with its
+/// open timeout. There are two ways to test:
 ///
 /// - With the feature `mock`: its virtual clock takes its own network into account.
 /// - With a real server: time does not advance while a task of
@@ -55,9 +55,9 @@ use super::traits::Runtime;
 ///
 /// tokio resolves names with the system's resolver (`getaddrinfo`) on a thread of its blocking pool, and
 /// this call cannot be cancelled. If a name server does not answer, `connect` returns after its open
-/// timeout, but the thread continues until the resolver gives up: with glibc's defaults 5 s, twice for each
-/// name server. Dropping the runtime waits for the thread, and so does the end of a `main` function under
-/// `#[tokio::main]`. A program that must end at once can call
+/// timeout, but the thread continues until the resolver gives up: with glibc's defaults 5 s, twice for
+/// each name server. Dropping the runtime waits for the thread, and so does the end of a `main` function
+/// under `#[tokio::main]`. A program that must end at once can call
 /// [`Runtime::shutdown_background`](::tokio::runtime::Runtime::shutdown_background) or
 /// [`shutdown_timeout`](::tokio::runtime::Runtime::shutdown_timeout) instead of dropping the runtime.
 #[derive(Clone, Debug)]
@@ -72,8 +72,8 @@ impl Tokio {
     ///
     /// # Errors
     ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) if the calling code does not run in a tokio runtime. Call
-    /// it in one, or use [`with_handle`](Tokio::with_handle).
+    /// [`NotConnected`](io::ErrorKind::NotConnected) if the calling code does not run in a tokio
+    /// runtime. Call it in one, or use [`with_handle`](Tokio::with_handle).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -113,8 +113,8 @@ impl Tokio {
     }
 }
 
-/// The runtime in which the calling code runs. Outside of a runtime the value cannot be used: connecting fails
-/// with [`ErrorKind::Runtime`](crate::ErrorKind::Runtime).
+/// The runtime in which the calling code runs. Outside of a runtime the value cannot be used: connecting
+/// fails with [`ErrorKind::Runtime`](crate::ErrorKind::Runtime).
 impl Default for Tokio {
     fn default() -> Self {
         Self::current().unwrap_or_else(|_| Self {
@@ -131,8 +131,8 @@ fn no_runtime(error: impl std::error::Error + Send + Sync + 'static) -> io::Erro
 
 #[async_trait]
 impl Runtime for Tokio {
-    /// Checks that there is a runtime with sockets and timers. tokio reports missing ones only by a panic.
-    /// The panic is caught, but its message still appears on standard error.
+    /// Checks that there is a runtime with sockets and timers. tokio reports missing ones only by a
+    /// panic. The panic is caught, but its message still appears on standard error.
     fn check(&self) -> io::Result<()> {
         let Some(handle) = &self.handle else {
             return Err(io::Error::new(

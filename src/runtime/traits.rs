@@ -20,12 +20,12 @@ use super::random::system_random;
 ///
 /// 1. **Time does not go backwards.** [`now`](Runtime::now) is monotonic, and agrees with
 ///    [`sleep`](Runtime::sleep): when `sleep(d)` resolves, `now` has advanced by at least `d`.
-/// 2. **Calls come from any thread.** The client calls `now`, `sleep`, `spawn` and `random` also on threads
-///    outside of the runtime. It awaits `resolve` and `connect` within spawned tasks.
+/// 2. **Calls come from any thread.** The client calls `now`, `sleep`, `spawn` and `random` also on
+///    threads outside of the runtime. It awaits `resolve` and `connect` within spawned tasks.
 /// 3. **Futures may be dropped at any time**: `connect` when the open timeout passes, `sleep` when its
 ///    deadline no longer matters.
-/// 4. **A spawned task runs until it ends**, whether anything waits for it or not. A runtime that shuts down
-///    drops its tasks; the sessions then end with [`Reason::Aborted`](crate::Reason::Aborted).
+/// 4. **A spawned task runs until it ends**, whether anything waits for it or not. A runtime that shuts
+///    down drops its tasks; the sessions then end with [`Reason::Aborted`](crate::Reason::Aborted).
 /// 5. **A stream keeps two wakers**, one for reading and one for writing. The two can differ.
 ///
 /// # Example
@@ -89,8 +89,8 @@ use super::random::system_random;
 /// ```
 #[async_trait]
 pub trait Runtime: Send + Sync + 'static {
-    /// Checks that the runtime can be used. The client calls this first, from the thread that connects. By
-    /// default it succeeds.
+    /// Checks that the runtime can be used. The client calls this first, from the thread that connects.
+    /// By default it succeeds.
     ///
     /// # Errors
     ///
@@ -122,16 +122,17 @@ pub trait Runtime: Send + Sync + 'static {
     /// Returns a future that resolves when this time has passed.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
-    /// Returns a future that resolves when the runtime has processed all readiness of its sockets that the
-    /// system has reported so far. A connection that is polled afterwards returns what had arrived.
+    /// Returns a future that resolves when the runtime has processed all readiness of its sockets that
+    /// the system has reported so far. A connection that is polled afterwards returns what had arrived.
     ///
     /// The client waits for this and then polls its connections once more before it lets a deadline
-    /// expire. Otherwise a program that blocks the runtime's thread for longer than the ping timeout would
-    /// lose its session, although the server's packets have arrived in the socket's buffer meanwhile.
+    /// expire. Otherwise a program that blocks the runtime's thread for longer than the ping timeout
+    /// would lose its session, although the server's packets have arrived in the socket's buffer
+    /// meanwhile.
     ///
     /// By default this is a sleep of zero length. That is right if timers fire after sockets have been
-    /// polled (tokio), and if each read makes a system call (smol and async-std). In the latter case this is
-    /// sufficient, too:
+    /// polled (tokio), and if each read makes a system call (smol and async-std). In the latter case
+    /// this is sufficient, too:
     ///
     /// ```
     /// # use futures::future::BoxFuture;
@@ -150,9 +151,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// Returns a random number that cannot be predicted from outside of the program, for the masks and
     /// keys of WebSockets (RFC 6455, section 5.3) and for cache-busters.
     ///
-    /// By default the numbers come from the operating system, in blocks of 1 KiB per thread. Override it only
-    /// for tests, with a seeded generator, as `MockRuntime` does. It is called once per two frames sent,
-    /// while a connection is locked, so it must be fast.
+    /// By default the numbers come from the operating system, in blocks of 1 KiB per thread. Override it
+    /// only for tests, with a seeded generator, as `MockRuntime` does. It is called once per two frames
+    /// sent, while a connection is locked, so it must be fast.
     fn random(&self) -> u64 {
         system_random()
     }
@@ -174,8 +175,8 @@ pub trait Runtime: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the connection cannot be made, and [`Unsupported`](io::ErrorKind::Unsupported) for a kind of address
-    /// that the runtime does not support. Connecting then fails with
+    /// If the connection cannot be made, and [`Unsupported`](io::ErrorKind::Unsupported) for a kind of
+    /// address that the runtime does not support. Connecting then fails with
     /// [`ErrorKind::Connect`](crate::ErrorKind::Connect), or tries the next address.
     ///
     /// # Cancel safety
@@ -184,12 +185,12 @@ pub trait Runtime: Send + Sync + 'static {
     /// first. The connection must end with it.
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream>;
 
-    /// Connects over TCP from a local address: binds the socket before it connects. Sets `TCP_NODELAY`. Port 0
-    /// of `local` means any free port.
+    /// Connects over TCP from a local address: binds the socket before it connects. Sets `TCP_NODELAY`.
+    /// Port 0 of `local` means any free port.
     ///
     /// The client calls this in place of [`connect`](Self::connect) if
-    /// [`Dialer::local_address`](crate::transports::Dialer::local_address) is set. Both addresses are of the
-    /// same family.
+    /// [`Dialer::local_address`](crate::transports::Dialer::local_address) is set. Both addresses are of
+    /// the same family.
     ///
     /// # Errors
     ///

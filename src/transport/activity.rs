@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::runtime::Runtime;
 
-/// Where a transport reports progress within a message, so that a slow exchange is not taken for a dead one.
+/// Where a transport reports progress within a message, so that a slow exchange is not taken for a dead
+/// one.
 ///
-/// Clones share their state. Each method stores the current time of the runtime's clock, and costs as much as
-/// reading that clock.
+/// Clones share their state. Each method stores the current time of the runtime's clock, and costs as
+/// much as reading that clock.
 ///
 /// ```
 /// use engineio_client::Activity;
@@ -48,8 +49,8 @@ struct Marks {
 }
 
 impl Activity {
-    /// Creates an `Activity` without progress, for tests of transports. In a session the client creates it,
-    /// and passes it in [`OpenRequest::activity`](super::OpenRequest).
+    /// Creates an `Activity` without progress, for tests of transports. In a session the client creates
+    /// it, and passes it in [`OpenRequest::activity`](super::OpenRequest).
     ///
     /// ```
     /// # #[cfg(feature = "mock")] {
@@ -82,14 +83,14 @@ impl Activity {
     /// polls](super::Confirms::ByPoll). While this poll stays unanswered, the server has not closed the
     /// session, so [receipts](crate::Receipts) measure from here.
     ///
-    /// For a transport that never calls this, receipts measure from the call of `recv`, although it may still
-    /// be connecting then.
+    /// For a transport that never calls this, receipts measure from the call of `recv`, although it may
+    /// still be connecting then.
     pub fn mark_asked(&self) {
         self.marks.asked.store(self.stamp(), Ordering::Relaxed);
     }
 
-    /// Withdraws [`mark_asked`](Self::mark_asked): the poll did not reach the server, since its connection
-    /// was already closed, and is being sent again. Call `mark_asked` when it has been sent.
+    /// Withdraws [`mark_asked`](Self::mark_asked): the poll did not reach the server, since its
+    /// connection was already closed, and is being sent again. Call `mark_asked` when it has been sent.
     pub fn mark_not_asked(&self) {
         self.marks.asked.store(NOT_ASKED, Ordering::Relaxed);
     }

@@ -12,8 +12,8 @@ use crate::cookies::Jar;
 use crate::limits::{Limits, OPEN_TIMEOUT};
 use crate::runtime::Address;
 
-/// The arguments of [`Transport::open`](super::Transport::open): where to connect, what to send with each
-/// request, and the limits.
+/// The arguments of [`Transport::open`](super::Transport::open): where to connect, what to send with
+/// each request, and the limits.
 ///
 /// `Debug` omits the values of headers and of the query, which may be secret.
 ///
@@ -42,8 +42,8 @@ pub struct OpenRequest {
     pub url: Url,
     /// The address to connect to instead of the URL's host: a Unix socket.
     pub address: Option<Address>,
-    /// The user's query, percent-encoded, without the parameters that the protocol adds (`EIO`, `transport`,
-    /// `t`, `sid`).
+    /// The user's query, percent-encoded, without the parameters that the protocol adds (`EIO`,
+    /// `transport`, `t`, `sid`).
     pub query: String,
     /// The user's headers, to send with every request.
     pub headers: HeaderMap,
@@ -70,8 +70,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl OpenRequest {
-    /// Creates a request of a new session with the default limits, for tests of transports. The fields can be
-    /// changed afterwards.
+    /// Creates a request of a new session with the default limits, for tests of transports. The fields
+    /// can be changed afterwards.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -101,7 +101,8 @@ impl OpenRequest {
         }
     }
 
-    /// The path and query of one request: the user's query, followed by the parameters that the protocol adds.
+    /// The path and query of one request: the user's query, followed by the parameters that the protocol
+    /// adds.
     ///
     /// Pass a new `random` number for each request. It becomes the cache-buster, which is random since
     /// two clients may send a request within the same millisecond.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// The conditions of connections: latency, bandwidth, segment size and buffer size. By default bytes arrive at
-/// once, in the pieces in which they were written.
+/// The conditions of connections: latency, bandwidth, segment size and buffer size. By default bytes
+/// arrive at once, in the pieces in which they were written.
 ///
-/// The conditions apply to each direction of each connection separately. Bytes of one direction never overtake
-/// each other. Random values are derived from the runtime's seed.
+/// The conditions apply to each direction of each connection separately. Bytes of one direction never
+/// overtake each other. Random values are derived from the runtime's seed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -99,7 +99,8 @@ impl Conditions {
         self.latency_between(latency, latency)
     }
 
-    /// Sets how long bytes take to arrive, at random between these two times, for each write or segment anew.
+    /// Sets how long bytes take to arrive, at random between these two times, for each write or segment
+    /// anew.
     ///
     /// ```
     /// use std::time::Duration;
@@ -153,8 +154,8 @@ impl Conditions {
         self
     }
 
-    /// Sets the bandwidth of each direction in bytes per second. Zero counts as one. Bytes that are written
-    /// while the direction is busy are queued.
+    /// Sets the bandwidth of each direction in bytes per second. Zero counts as one. Bytes that are
+    /// written while the direction is busy are queued.
     ///
     /// ```
     /// use engineio_client::runtime::mock::Conditions;
@@ -168,8 +169,9 @@ impl Conditions {
         self
     }
 
-    /// Splits writes into segments with a random size from one byte to `most` bytes. Zero counts as one. The
-    /// segments arrive at least a nanosecond apart, so that a waiting reader reads each of them alone.
+    /// Splits writes into segments with a random size from one byte to `most` bytes. Zero counts as one.
+    /// The segments arrive at least a nanosecond apart, so that a waiting reader reads each of them
+    /// alone.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -197,8 +199,8 @@ impl Conditions {
         self
     }
 
-    /// Sets the buffer size of each direction: the number of bytes in flight or unread before a write waits.
-    /// Zero counts as one.
+    /// Sets the buffer size of each direction: the number of bytes in flight or unread before a write
+    /// waits. Zero counts as one.
     ///
     /// ```
     /// use engineio_client::runtime::mock::Conditions;

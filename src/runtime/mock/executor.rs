@@ -38,8 +38,8 @@ struct ExecutorState {
     now: Duration,
     /// The part of `now` during which the machine was suspended. Timers do not count it.
     suspended: Duration,
-    /// The number of the next task or timer. Numbers are never reused, so that a waker that outlives its task
-    /// cannot wake another one.
+    /// The number of the next task or timer. Numbers are never reused, so that a waker that outlives its
+    /// task cannot wake another one.
     next: u64,
     /// Number of tasks spawned so far, which names the nameless ones.
     spawned: u64,
@@ -234,7 +234,8 @@ impl Executor {
 
     /// Replaces the waker of a timer. Returns `false` if the timer has fired.
     pub(super) fn set_timer_waker(&self, deadline: &Deadline, mut waker: Waker) -> bool {
-        // The replaced waker is dropped with the arguments, after the lock, since wakers run foreign code.
+        // The replaced waker is dropped with the arguments, after the lock, since wakers run foreign
+        // code.
         let task = self.current();
         self.state().timers.hand_over(deadline, task, &mut waker)
     }

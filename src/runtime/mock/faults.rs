@@ -8,8 +8,8 @@ use super::conditions::Conditions;
 use super::line::{CLIENT, Line, Route, SERVER};
 use super::network::Net;
 
-/// The network of a [`MockRuntime`](super::MockRuntime): a test sets its conditions and injects faults. Clones
-/// are handles to the same network.
+/// The network of a [`MockRuntime`](super::MockRuntime): a test sets its conditions and injects faults.
+/// Clones are handles to the same network.
 ///
 /// ```
 /// use engineio_client::runtime::Address;
@@ -47,8 +47,8 @@ impl Network {
         self.0.set(conditions);
     }
 
-    /// Assigns addresses to a host name, which [`resolve`](crate::Runtime::resolve) returns in this order.
-    /// Without addresses, the name is removed. Names are case-insensitive.
+    /// Assigns addresses to a host name, which [`resolve`](crate::Runtime::resolve) returns in this
+    /// order. Without addresses, the name is removed. Names are case-insensitive.
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -104,8 +104,8 @@ impl Network {
         self.0.black_hole(address);
     }
 
-    /// Undoes [`refuse`](Network::refuse) and [`black_hole`](Network::black_hole). Waiting connection attempts
-    /// are answered.
+    /// Undoes [`refuse`](Network::refuse) and [`black_hole`](Network::black_hole). Waiting connection
+    /// attempts are answered.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -123,8 +123,8 @@ impl Network {
         self.0.restore(address);
     }
 
-    /// Partitions the network: until [`heal`](Network::heal), no bytes arrive and no connection attempt is
-    /// answered. Neither end of a connection gets an error.
+    /// Partitions the network: until [`heal`](Network::heal), no bytes arrive and no connection attempt
+    /// is answered. Neither end of a connection gets an error.
     ///
     /// ```
     /// use std::time::Duration;
@@ -149,8 +149,8 @@ impl Network {
         self.0.partition(true);
     }
 
-    /// Ends a partition. Bytes that were sent during the partition, or were in flight when it began, are sent
-    /// again in order. Waiting connection attempts continue.
+    /// Ends a partition. Bytes that were sent during the partition, or were in flight when it began, are
+    /// sent again in order. Waiting connection attempts continue.
     ///
     /// ```
     /// let network = engineio_client::MockRuntime::new().network();
@@ -207,10 +207,10 @@ impl Network {
         self.0.log.record();
     }
 
-    /// Returns the events since [`record`](Network::record), or since the last call, one line each: the time in
-    /// seconds, the number of the connection, and `->` for bytes from the client or `<-` for bytes from the
-    /// server. The log has lengths but no contents, so that two runs with the same seed return the same log,
-    /// whatever masks and keys they send.
+    /// Returns the events since [`record`](Network::record), or since the last call, one line each: the
+    /// time in seconds, the number of the connection, and `->` for bytes from the client or `<-` for
+    /// bytes from the server. The log has lengths but no contents, so that two runs with the same seed
+    /// return the same log, whatever masks and keys they send.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -260,8 +260,8 @@ pub enum Side {
     Server,
 }
 
-/// A connection of the mock network, from [`Network::connections`]. A test can break it at any moment. Clones
-/// are handles to the same connection, and do not keep its ends alive.
+/// A connection of the mock network, from [`Network::connections`]. A test can break it at any moment.
+/// Clones are handles to the same connection, and do not keep its ends alive.
 ///
 /// ```
 /// use engineio_client::runtime::Address;
@@ -347,8 +347,8 @@ impl Connection {
         self.line.is_open()
     }
 
-    /// Changes the conditions of the connection. Bytes in flight keep their arrival time, and later bytes do not
-    /// overtake them.
+    /// Changes the conditions of the connection. Bytes in flight keep their arrival time, and later
+    /// bytes do not overtake them.
     ///
     /// ```
     /// use std::time::Duration;
@@ -363,17 +363,18 @@ impl Connection {
         self.line.set(conditions);
     }
 
-    /// Resets the connection at both ends at once, as a router does that has lost its state. Reads and writes
-    /// fail with [`ConnectionReset`](std::io::ErrorKind::ConnectionReset), and unread bytes are lost.
+    /// Resets the connection at both ends at once, as a router does that has lost its state. Reads and
+    /// writes fail with [`ConnectionReset`](std::io::ErrorKind::ConnectionReset), and unread bytes are
+    /// lost.
     ///
-    /// See [`Connection`] for an example. [`MemoryStream::reset`](super::MemoryStream::reset) is a reset by one
-    /// end.
+    /// See [`Connection`] for an example. [`MemoryStream::reset`](super::MemoryStream::reset) is a reset
+    /// by one end.
     pub fn reset(&self) {
         self.line.reset(false);
     }
 
-    /// Like [`reset`](Connection::reset), but bytes that were written before arrive at once, and can be read
-    /// before the error.
+    /// Like [`reset`](Connection::reset), but bytes that were written before arrive at once, and can be
+    /// read before the error.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -399,8 +400,8 @@ impl Connection {
         self.line.reset(true);
     }
 
-    /// Drops all bytes from now on, in both directions, including those in flight. Neither end gets an error.
-    /// Writes wait when the buffer is full, since nothing is acknowledged.
+    /// Drops all bytes from now on, in both directions, including those in flight. Neither end gets an
+    /// error. Writes wait when the buffer is full, since nothing is acknowledged.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -425,8 +426,8 @@ impl Connection {
         self.line.black_hole();
     }
 
-    /// Closes one direction, as if this side had closed its stream: the peer reads the end after the bytes in
-    /// flight. The other direction stays open.
+    /// Closes one direction, as if this side had closed its stream: the peer reads the end after the
+    /// bytes in flight. The other direction stays open.
     ///
     /// ```
     /// use engineio_client::runtime::Address;

@@ -31,7 +31,8 @@ pub(super) struct Line {
 pub(super) struct Route {
     pub(super) executor: Arc<Executor>,
     pub(super) log: Arc<EventLog>,
-    /// The connections of the network. A line removes itself when both ends are dropped or when it is reset.
+    /// The connections of the network. A line removes itself when both ends are dropped or when it is
+    /// reset.
     pub(super) lines: Arc<WeakMap<Line>>,
     pub(super) number: u64,
     pub(super) address: SocketAddr,

@@ -11,8 +11,8 @@ use super::stream::MemoryStream;
 use super::waiter::Waiter;
 
 /// Accepts the connections to one address of a [`MockRuntime`](super::MockRuntime), from
-/// [`MockRuntime::listen`](super::MockRuntime::listen). Dropping it refuses further connections, and closes those
-/// that were not accepted.
+/// [`MockRuntime::listen`](super::MockRuntime::listen). Dropping it refuses further connections, and
+/// closes those that were not accepted.
 ///
 /// ```
 /// use engineio_client::MockRuntime;
@@ -34,7 +34,8 @@ impl MockListener {
         Self { net, address }
     }
 
-    /// Waits for the next connection. At most 128 connections wait to be accepted; further ones are refused.
+    /// Waits for the next connection. At most 128 connections wait to be accepted; further ones are
+    /// refused.
     ///
     /// # Cancel safety
     ///

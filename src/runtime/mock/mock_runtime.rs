@@ -21,19 +21,19 @@ use crate::runtime::connection::{Acknowledges as _, Address, BoxedStream};
 use crate::runtime::traits::Runtime;
 
 /// A runtime with a virtual clock, which runs all tasks on the thread that calls
-/// [`block_on`](MockRuntime::block_on). The page of the [module](super) is a guide. Clones are handles to the
-/// same runtime.
+/// [`block_on`](MockRuntime::block_on). The page of the [module](super) is a guide. Clones are handles
+/// to the same runtime.
 ///
-/// - Time does not pass while a task can run. When no task can run, the clock jumps to the next timer. The
-///   tasks that a timer wakes run before the next timer fires, even one of the same instant. Timers of the
-///   same instant fire in the order in which they were created.
+/// - Time does not pass while a task can run. When no task can run, the clock jumps to the next timer.
+///   The tasks that a timer wakes run before the next timer fires, even one of the same instant. Timers
+///   of the same instant fire in the order in which they were created.
 /// - The machine can be [suspended](MockRuntime::suspend): the clock counts the time, timers do not.
-/// - `block_on` panics instead of hanging: if no task can run and no timer is set, and if its future has not
-///   ended within [a day of virtual time](MockRuntime::with_time_limit).
-/// - Wakers may be called from any thread. But the order of execution is deterministic only without other
-///   threads. A test that waits for another thread to wake it counts as a deadlock.
-/// - A task that never ends, and that owns the runtime or one of its connections, keeps both in memory until
-///   [`abort_tasks`](MockRuntime::abort_tasks).
+/// - `block_on` panics instead of hanging: if no task can run and no timer is set, and if its future has
+///   not ended within [a day of virtual time](MockRuntime::with_time_limit).
+/// - Wakers may be called from any thread. But the order of execution is deterministic only without
+///   other threads. A test that waits for another thread to wake it counts as a deadlock.
+/// - A task that never ends, and that owns the runtime or one of its connections, keeps both in memory
+///   until [`abort_tasks`](MockRuntime::abort_tasks).
 ///
 /// ```
 /// use std::time::Duration;
@@ -79,8 +79,8 @@ impl MockRuntime {
         Self { executor, network }
     }
 
-    /// Creates a runtime at time zero that runs its tasks in a random order. The order, and everything else that
-    /// is random on this runtime, is derived from the seed.
+    /// Creates a runtime at time zero that runs its tasks in a random order. The order, and everything
+    /// else that is random on this runtime, is derived from the seed.
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -92,8 +92,8 @@ impl MockRuntime {
         Self::with_order(Order::Random).with_seed(seed)
     }
 
-    /// Sets the seed, from which [`Runtime::random`], the [random order](Order::Random) and the network's delays
-    /// are derived. Zero by default. Open connections keep their previous seed.
+    /// Sets the seed, from which [`Runtime::random`], the [random order](Order::Random) and the
+    /// network's delays are derived. Zero by default. Open connections keep their previous seed.
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -109,8 +109,8 @@ impl MockRuntime {
         self
     }
 
-    /// Sets how many times tasks may be polled while time does not pass. Beyond that the runtime panics, since
-    /// the tasks appear to be in an endless loop. 10 million by default.
+    /// Sets how many times tasks may be polled while time does not pass. Beyond that the runtime panics,
+    /// since the tasks appear to be in an endless loop. 10 million by default.
     ///
     /// ```should_panic
     /// use engineio_client::MockRuntime;
@@ -127,12 +127,12 @@ impl MockRuntime {
         self
     }
 
-    /// Sets how much virtual time may pass within one call of [`block_on`](MockRuntime::block_on). Beyond that
-    /// `block_on` panics, since its future appears to hang. A day (86,400 s) by default; [`Duration::MAX`]
-    /// means no limit.
+    /// Sets how much virtual time may pass within one call of [`block_on`](MockRuntime::block_on).
+    /// Beyond that `block_on` panics, since its future appears to hang. A day (86,400 s) by default;
+    /// [`Duration::MAX`] means no limit.
     ///
-    /// The time of [`suspend`](MockRuntime::suspend) and [`advance`](MockRuntime::advance) does not count. A
-    /// limit that is set while `block_on` runs also applies to this call.
+    /// The time of [`suspend`](MockRuntime::suspend) and [`advance`](MockRuntime::advance) does not
+    /// count. A limit that is set while `block_on` runs also applies to this call.
     ///
     /// ```
     /// use std::time::Duration;
@@ -149,8 +149,8 @@ impl MockRuntime {
         self
     }
 
-    /// Runs this future and all spawned tasks until the future ends. Tasks that have not ended continue in the
-    /// next `block_on` or [`advance`](MockRuntime::advance).
+    /// Runs this future and all spawned tasks until the future ends. Tasks that have not ended continue
+    /// in the next `block_on` or [`advance`](MockRuntime::advance).
     ///
     /// The future may borrow, and need not be `Send`.
     ///
@@ -170,9 +170,9 @@ impl MockRuntime {
         self.executor.block_on(future, || self.network.waits())
     }
 
-    /// Spawns a task with a name. The list of waiting tasks in a panic has the name and the source location of
-    /// this call. A task of [`Runtime::spawn`] has a number instead of a name, and no location if it was spawned
-    /// through `dyn Runtime`.
+    /// Spawns a task with a name. The list of waiting tasks in a panic has the name and the source
+    /// location of this call. A task of [`Runtime::spawn`] has a number instead of a name, and no
+    /// location if it was spawned through `dyn Runtime`.
     ///
     /// ```
     /// let runtime = engineio_client::MockRuntime::new();
@@ -190,8 +190,8 @@ impl MockRuntime {
         self.executor.spawn(name, at, Box::pin(task));
     }
 
-    /// Moves the clock by this time and runs the spawned tasks meanwhile: first those that can run now, then
-    /// those that each timer wakes.
+    /// Moves the clock by this time and runs the spawned tasks meanwhile: first those that can run now,
+    /// then those that each timer wakes.
     ///
     /// # Panics
     ///
@@ -226,11 +226,12 @@ impl MockRuntime {
         self.executor.advance(Duration::ZERO);
     }
 
-    /// Suspends the machine for this time: the clock jumps, and timers do not count it. On Linux, timers only
-    /// count the time during which the machine is awake, too.
+    /// Suspends the machine for this time: the clock jumps, and timers do not count it. On Linux, timers
+    /// only count the time during which the machine is awake, too.
     ///
-    /// A task may call this, and continues afterwards. The whole runtime is suspended, including the network and
-    /// the test's server. To simulate what a real server did meanwhile, let the test's server do it afterwards.
+    /// A task may call this, and continues afterwards. The whole runtime is suspended, including the
+    /// network and the test's server. To simulate what a real server did meanwhile, let the test's
+    /// server do it afterwards.
     ///
     /// ```
     /// use std::time::Duration;
@@ -347,8 +348,9 @@ impl Runtime for MockRuntime {
         self.executor.now()
     }
 
-    /// The future is pending at its first poll, whatever the duration: a timer of zero length fires at the same
-    /// instant, after all tasks that can run. A timer that would end beyond [`Duration::MAX`] never fires.
+    /// The future is pending at its first poll, whatever the duration: a timer of zero length fires at
+    /// the same instant, after all tasks that can run. A timer that would end beyond [`Duration::MAX`]
+    /// never fires.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(Sleep::new(&self.executor, duration))
     }
@@ -368,7 +370,8 @@ impl Runtime for MockRuntime {
         self.executor.random()
     }
 
-    /// Resolves IP addresses, the [host names of the network](Network::name), and `localhost` (127.0.0.1).
+    /// Resolves IP addresses, the [host names of the network](Network::name), and `localhost`
+    /// (127.0.0.1).
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         if let Some(ips) = self.network.resolve(host) {
             return Ok(ips.into_iter().map(|ip| (ip, port).into()).collect());

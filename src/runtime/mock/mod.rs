@@ -1,12 +1,13 @@
-//! A runtime for tests, with a virtual clock, a single thread, a deterministic order of execution, and a network
-//! in memory that a test can slow down and break.
+//! A runtime for tests, with a virtual clock, a single thread, a deterministic order of execution, and a
+//! network in memory that a test can slow down and break.
 //!
-//! A test that waits for an hour of silence takes microseconds, and a test that fails can be repeated exactly.
+//! A test that waits for an hour of silence takes microseconds, and a test that fails can be repeated
+//! exactly.
 //!
 //! # Virtual time
 //!
-//! [`MockRuntime::block_on`] runs all tasks on the calling thread. Time does not pass while a task can run. When
-//! no task can run, the clock jumps to the next timer:
+//! [`MockRuntime::block_on`] runs all tasks on the calling thread. Time does not pass while a task can
+//! run. When no task can run, the clock jumps to the next timer:
 //!
 //! ```
 //! use std::time::Duration;
@@ -23,9 +24,9 @@
 //!
 //! # Orders and seeds
 //!
-//! Correct code does not depend on which of two tasks runs first. [`MockRuntime::check`] runs a test with
-//! first-in-first-out order, with last-in-first-out order, and with several random orders. It also checks that
-//! the test leaves no tasks running:
+//! Correct code does not depend on which of two tasks runs first. [`MockRuntime::check`] runs a test
+//! with first-in-first-out order, with last-in-first-out order, and with several random orders. It also
+//! checks that the test leaves no tasks running:
 //!
 //! ```
 //! use std::time::Duration;
@@ -45,8 +46,9 @@
 //! });
 //! ```
 //!
-//! Everything random, from the order of tasks to the delays of the network, is derived from one seed. A failing
-//! test prints its seed. To run it with this seed only, set the environment variable `ENGINEIO_SEED`:
+//! Everything random, from the order of tasks to the delays of the network, is derived from one seed. A
+//! failing test prints its seed. To run it with this seed only, set the environment variable
+//! `ENGINEIO_SEED`:
 //!
 //! ```text
 //! this happened under seed 7, at 1.25s of virtual time; to run only this schedule, set ENGINEIO_SEED=7
@@ -56,9 +58,9 @@
 //!
 //! # The network
 //!
-//! A test [listens](MockRuntime::listen) on any address and acts as the server. The program under test connects
-//! through its [`Runtime`](super::Runtime). [`MockRuntime::network`] assigns host names, sets latency and
-//! bandwidth, and injects faults. All of it happens in virtual time:
+//! A test [listens](MockRuntime::listen) on any address and acts as the server. The program under test
+//! connects through its [`Runtime`](super::Runtime). [`MockRuntime::network`] assigns host names, sets
+//! latency and bandwidth, and injects faults. All of it happens in virtual time:
 //!
 //! ```
 //! use std::io;
@@ -104,14 +106,14 @@
 //! | reset | | [`Connection::reset`], [`Connection::reset_after_data`], [`Network::reset_all`] |
 //! | half-close | | [`Connection::half_close`] |
 //!
-//! A test's server can also [close](futures::AsyncWriteExt::close), drop or [reset](MemoryStream::reset) its end
-//! of a connection. [`Network::log`] returns what happened, one line per event; two runs with the same seed
-//! return the same log.
+//! A test's server can also [close](futures::AsyncWriteExt::close), drop or [reset](MemoryStream::reset)
+//! its end of a connection. [`Network::log`] returns what happened, one line per event; two runs with
+//! the same seed return the same log.
 //!
 //! # Tests that hang
 //!
-//! If no task can run and no timer is set, nothing can ever happen. `block_on` then panics, and lists each task
-//! with what it waits for, as far as the mock runtime knows:
+//! If no task can run and no timer is set, nothing can ever happen. `block_on` then panics, and lists
+//! each task with what it waits for, as far as the mock runtime knows:
 //!
 //! ```should_panic
 //! # use engineio_client::MockRuntime;
@@ -129,10 +131,10 @@
 //!   the future of block_on, since 0ns: waits for something other than a timer or the mock network
 //! ```
 //!
-//! An open session always has a heartbeat timer, so a test that waits for a message that never comes is not a
-//! deadlock. `block_on` therefore also panics, with the same list, if its future has not ended within a day of
-//! virtual time. A test that simulates more time calls [`with_time_limit`](MockRuntime::with_time_limit) or
-//! [`Schedules::time_limit`]:
+//! An open session always has a heartbeat timer, so a test that waits for a message that never comes is
+//! not a deadlock. `block_on` therefore also panics, with the same list, if its future has not ended
+//! within a day of virtual time. A test that simulates more time calls
+//! [`with_time_limit`](MockRuntime::with_time_limit) or [`Schedules::time_limit`]:
 //!
 //! ```should_panic
 //! use engineio_client::transports::mock::MockServer;
@@ -149,9 +151,10 @@
 //! });
 //! ```
 //!
-//! The list has the source location of tasks that were spawned by [`spawn_named`](MockRuntime::spawn_named), or
-//! by [`Runtime::spawn`](super::Runtime::spawn) on a `MockRuntime`. The location is unknown for tasks that were
-//! spawned through `dyn Runtime`, such as those of the client itself.
+//! The list has the source location of tasks that were spawned by
+//! [`spawn_named`](MockRuntime::spawn_named), or by [`Runtime::spawn`](super::Runtime::spawn) on a
+//! `MockRuntime`. The location is unknown for tasks that were spawned through `dyn Runtime`, such as
+//! those of the client itself.
 //!
 //! A task that abandons a read is listed as reading until the stream is dropped or read again.
 

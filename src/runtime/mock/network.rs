@@ -99,7 +99,8 @@ impl Net {
     }
 
     pub(super) fn unlisten(&self, address: &SocketAddr) {
-        // Dropping the waiting streams locks the network, so they are dropped after the lock is released.
+        // Dropping the waiting streams locks the network, so they are dropped after the lock is
+        // released.
         let removed = self.state().listeners.remove(address);
         drop(removed);
     }

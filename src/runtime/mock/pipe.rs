@@ -1,7 +1,7 @@
 //! One direction of a connection: the bytes that were written and not read, and when they arrive.
 //!
-//! No task moves bytes when their time comes. A read takes the bytes that have arrived by then, and a waiting
-//! reader sets a timer for the next arrival.
+//! No task moves bytes when their time comes. A read takes the bytes that have arrived by then, and a
+//! waiting reader sets a timer for the next arrival.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -90,7 +90,8 @@ impl Pipe {
     /// Adds bytes that arrive at this time.
     pub(super) fn push(&mut self, bytes: &[u8], at: Duration, now: Duration) {
         self.buffer.extend(bytes);
-        // The bytes before them in the buffer have arrived, too, even if `settle` has not counted them yet.
+        // The bytes before them in the buffer have arrived, too, even if `settle` has not counted them
+        // yet.
         if at <= now {
             self.arrived += bytes.len();
         } else {

@@ -12,9 +12,9 @@ const VARIABLE: &str = "ENGINEIO_SEED";
 /// Runs a test under several [orders](Order) of execution, each on a new runtime: first-in-first-out,
 /// last-in-first-out, and a [random](Order::Random) order for each of several seeds.
 ///
-/// If the test panics, a line on standard error names the schedule. To run only this schedule, set the environment
-/// variable `ENGINEIO_SEED` to the seed, or to `fifo` or `lifo`. By default a test also fails if it leaves
-/// tasks running.
+/// If the test panics, a line on standard error names the schedule. To run only this schedule, set the
+/// environment variable `ENGINEIO_SEED` to the seed, or to `fifo` or `lifo`. By default a test also
+/// fails if it leaves tasks running.
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,8 +61,8 @@ impl Schedules {
         self
     }
 
-    /// Sets how much virtual time tasks have to end after the test. None by default. On a network with latency,
-    /// a peer learns a little later that a connection has ended.
+    /// Sets how much virtual time tasks have to end after the test. None by default. On a network with
+    /// latency, a peer learns a little later that a connection has ended.
     ///
     /// ```
     /// use std::time::Duration;
@@ -94,7 +94,8 @@ impl Schedules {
         self
     }
 
-    /// Sets how much virtual time the test may take: see [`MockRuntime::with_time_limit`]. A day by default.
+    /// Sets how much virtual time the test may take: see [`MockRuntime::with_time_limit`]. A day by
+    /// default.
     ///
     /// ```
     /// use std::time::Duration;
@@ -114,7 +115,8 @@ impl Schedules {
     ///
     /// # Panics
     ///
-    /// If the test panics, with its panic; if it leaves tasks running; and if `ENGINEIO_SEED` is not a schedule.
+    /// If the test panics, with its panic; if it leaves tasks running; and if `ENGINEIO_SEED` is not a
+    /// schedule.
     ///
     /// See [`Schedules`] for an example.
     pub fn run(self, test: impl AsyncFn(MockRuntime)) {
@@ -172,8 +174,8 @@ impl MockRuntime {
     ///
     /// # Panics
     ///
-    /// If the test panics, with its panic, after a line that says how to repeat the run; and if the test leaves
-    /// tasks running.
+    /// If the test panics, with its panic, after a line that says how to repeat the run; and if the test
+    /// leaves tasks running.
     ///
     /// ```
     /// use engineio_client::MockRuntime;

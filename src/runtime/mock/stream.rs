@@ -12,9 +12,11 @@ use super::conditions::Conditions;
 use super::line::{CLIENT, Line, SERVER};
 use crate::runtime::connection::Acknowledges;
 
-/// Creates a connection in memory, and returns its two ends: bytes written to one are read from the other.
+/// Creates a connection in memory, and returns its two ends: bytes written to one are read from the
+/// other.
 ///
-/// `capacity` is the number of bytes that each direction buffers before a write waits. Zero counts as one.
+/// `capacity` is the number of bytes that each direction buffers before a write waits. Zero counts as
+/// one.
 ///
 /// ```
 /// use engineio_client::MockRuntime;
@@ -46,7 +48,8 @@ pub fn duplex(capacity: usize) -> (MemoryStream, MemoryStream) {
 /// - Dropping the stream does the same, and the peer's writes fail with
 ///   [`BrokenPipe`](io::ErrorKind::BrokenPipe).
 ///
-/// On a network with [`Conditions`], the peer learns of the end after the bytes written before it have arrived.
+/// On a network with [`Conditions`], the peer learns of the end after the bytes written before it have
+/// arrived.
 ///
 /// ```
 /// use engineio_client::MockRuntime;
@@ -79,8 +82,8 @@ impl MemoryStream {
         (end(CLIENT), end(SERVER))
     }
 
-    /// Limits each read to this number of bytes, to test code that must handle partial reads. Zero counts as
-    /// one.
+    /// Limits each read to this number of bytes, to test code that must handle partial reads. Zero
+    /// counts as one.
     ///
     /// ```
     /// use engineio_client::MockRuntime;
@@ -100,8 +103,9 @@ impl MemoryStream {
         self.chunk = bytes.max(1);
     }
 
-    /// Resets the connection, as a crashed process does. When the reset arrives, the peer's reads and writes
-    /// fail with [`ConnectionReset`](io::ErrorKind::ConnectionReset), and bytes that it has not read are lost.
+    /// Resets the connection, as a crashed process does. When the reset arrives, the peer's reads and
+    /// writes fail with [`ConnectionReset`](io::ErrorKind::ConnectionReset), and bytes that it has not
+    /// read are lost.
     ///
     /// ```
     /// use engineio_client::MockRuntime;
@@ -118,8 +122,8 @@ impl MemoryStream {
     }
 }
 
-/// Bytes are acknowledged when they have arrived at the peer, whether it has read them or not. After a reset the
-/// count is unknown.
+/// Bytes are acknowledged when they have arrived at the peer, whether it has read them or not. After a
+/// reset the count is unknown.
 impl Acknowledges for MemoryStream {
     fn written(&self) -> Option<u64> {
         Some(self.written)

@@ -35,7 +35,8 @@ pub(super) enum Body {
 pub(super) enum Name {
     Main,
     Spawned {
-        /// The quoted name of a named task, or the number of a nameless one, counted over all spawned tasks.
+        /// The quoted name of a named task, or the number of a nameless one, counted over all spawned
+        /// tasks.
         name: String,
         /// `None` if the task was spawned through `dyn Runtime`.
         at: Option<&'static Location<'static>>,

@@ -5,8 +5,8 @@ use std::mem;
 use std::task::Waker;
 use std::time::Duration;
 
-/// When a timer fires, in time during which the machine is awake, and the timer's number. Timers of the same
-/// instant fire in the order of their numbers.
+/// When a timer fires, in time during which the machine is awake, and the timer's number. Timers of the
+/// same instant fire in the order of their numbers.
 pub(super) type Deadline = (Duration, u64);
 
 #[derive(Default)]
@@ -16,7 +16,8 @@ pub(super) struct Timer {
     pub(super) waker: Waker,
     /// The task that set the timer.
     pub(super) task: u64,
-    /// Whether the task sleeps. Otherwise the timer is one of the network, which knows what the task waits for.
+    /// Whether the task sleeps. Otherwise the timer is one of the network, which knows what the task
+    /// waits for.
     pub(super) is_sleep: bool,
 }
 

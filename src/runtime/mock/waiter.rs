@@ -30,8 +30,8 @@ impl Waiter {
     }
 }
 
-/// Wakers to be woken or dropped once all locks are released, since they run foreign code. They are handled
-/// when this is dropped, so it must be declared before a lock.
+/// Wakers to be woken or dropped once all locks are released, since they run foreign code. They are
+/// handled when this is dropped, so it must be declared before a lock.
 #[derive(Default)]
 pub(super) struct Later {
     wake: Vec<Waker>,

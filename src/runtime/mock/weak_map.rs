@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::lock::lock;
 
-/// Values by number. The references are weak, so that only the ends of a connection keep it alive, not the
-/// network.
+/// Values by number. The references are weak, so that only the ends of a connection keep it alive, not
+/// the network.
 pub(super) struct WeakMap<T>(Mutex<BTreeMap<u64, Weak<T>>>);
 
 impl<T> WeakMap<T> {
