@@ -30,7 +30,7 @@ pub enum Limit {
     Outbox,
     /// Time to open a session over one transport: [`open_timeout`](crate::Builder::open_timeout).
     OpenTimeout,
-    /// Time without progress of a send: [`send_timeout`](crate::Builder::send_timeout).
+    /// Time that a POST may go without progress: [`send_timeout`](crate::Builder::send_timeout).
     SendTimeout,
     /// Time for an upgrade: [`upgrade_timeout`](crate::Builder::upgrade_timeout).
     UpgradeTimeout,

@@ -153,6 +153,15 @@ pub trait Transport: Send + Sync + 'static {
 
     /// The names of all transports that this one combines, in order of preference. By default
     /// [`name`](Transport::name) alone. [`Transports`](crate::transports::Transports) returns several.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "polling", feature = "websocket"))] {
+    /// use engineio_client::Transport;
+    /// use engineio_client::transports::Transports;
+    ///
+    /// assert_eq!(Transports::default().names(), ["polling", "websocket"]);
+    /// # }
+    /// ```
     fn names(&self) -> Vec<&'static str> {
         vec![self.name()]
     }
@@ -161,6 +170,15 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// The transport receives `ws` and `wss` URLs with the schemes `http` and `https`. It receives a URL
     /// with a scheme of its own unchanged.
+    ///
+    /// ```
+    /// # struct Serial;
+    /// # impl Serial {
+    /// fn schemes(&self) -> Vec<&'static str> {
+    ///     vec!["serial"]
+    /// }
+    /// # }
+    /// ```
     fn schemes(&self) -> Vec<&'static str> {
         vec!["http", "https", "ws", "wss", "unix"]
     }
@@ -198,8 +216,9 @@ pub trait PacketSender: Send + 'static {
     /// On a link of payloads, a batch fits the server's `maxPayload` and its packet limit. On a link of
     /// frames, a batch has at most 128 KiB, or is one larger message.
     ///
-    /// Call [`Activity::mark_sent`] whenever a part of the batch has been sent. A batch without progress
-    /// for longer than the send timeout ends the session.
+    /// Call [`Activity::mark_sent`] whenever a part of the batch has been sent. The session ends if a batch
+    /// makes no progress for the [send timeout](crate::Builder::send_timeout), or on a link of frames for
+    /// `pingInterval + pingTimeout`.
     ///
     /// # Errors
     ///
@@ -305,6 +324,18 @@ pub trait PacketReceiver: Send + 'static {
     /// The client asks after `recv` has returned [`Packet::Close`] or an error, and reports the answer
     /// in [`Reason::Server`](crate::Reason::Server). It also asks after errors, since some libraries
     /// report a close as an error.
+    ///
+    /// ```
+    /// use engineio_client::PeerClose;
+    ///
+    /// # struct Receiver { close_frame: Option<(u16, String)> }
+    /// # impl Receiver {
+    /// fn peer_close(&self) -> Option<PeerClose> {
+    ///     let (code, text) = self.close_frame.as_ref()?;
+    ///     Some(PeerClose::new(*code, text))
+    /// }
+    /// # }
+    /// ```
     fn peer_close(&self) -> Option<PeerClose> {
         None
     }
@@ -314,6 +345,18 @@ pub trait PacketReceiver: Send + 'static {
     ///
     /// The client asks after each `recv`. `recv` may return without packets if a fence was answered. An
     /// answer that arrived after the server's close is not reported.
+    ///
+    /// ```
+    /// use engineio_client::Fence;
+    ///
+    /// # struct Receiver { answered: Option<Fence> }
+    /// # impl Receiver {
+    /// // `recv` stores `Fence::from_bytes(pong)` in `self.answered`.
+    /// fn answered_fence(&mut self) -> Option<Fence> {
+    ///     self.answered.take()
+    /// }
+    /// # }
+    /// ```
     fn answered_fence(&mut self) -> Option<Fence> {
         None
     }

@@ -15,7 +15,7 @@
 /// | [`Other`](Self::Other) | yes | read the message: a custom transport, a runtime or a hook failed |
 /// | [`Invalid`](Self::Invalid), [`Runtime`](Self::Runtime) | no | fix the program or its configuration |
 /// | [`Tls`](Self::Tls) | no | fix the certificate, or configure the CA that signed it |
-/// | [`Limit`](Self::Limit) | no | raise the limit that [`Error::limit`](crate::Error::limit) names, or send less from the server |
+/// | [`Limit`](Self::Limit) | no | raise the limit that [`Error::limit`](crate::Error::limit) names, or let the server send less |
 /// | [`Unsupported`](Self::Unsupported) | no | use another transport, or do without [receipts](crate::Receipts) |
 /// | [`NotEngineIo`](Self::NotEngineIo) | no | fix the URL: most often its path is wrong |
 /// | [`Handshake`](Self::Handshake), [`Protocol`](Self::Protocol), [`Http`](Self::Http), [`WebSocket`](Self::WebSocket) | no | fix the server, or the proxy in front of it |
@@ -92,12 +92,14 @@ pub enum ErrorKind {
     /// The upgrade to a better transport failed. The session continues on its current transport, and
     /// nothing is lost.
     Upgrade,
-    /// The session is not open yet. From `try_send` only: `send` waits until the session is open.
+    /// The session is not open yet. From [`try_send`](crate::Handle::try_send) and `try_send_all` only:
+    /// `send` waits until the session is open.
     NotOpen,
     /// The session is closed or closing, so that nothing more can be sent. The source of the error is
     /// the error that ended the session, if there is one.
     Closed,
-    /// The outbox is full. From [`try_send`](crate::Handle::try_send) only: `send` waits for room.
+    /// The outbox is full. From [`try_send`](crate::Handle::try_send) and `try_send_all` only: `send`
+    /// waits for room.
     Full,
     /// The message is larger than the server's `maxPayload` allows on polling. Split it, or send it over
     /// WebSocket.

@@ -120,6 +120,10 @@ pub trait Runtime: Send + Sync + 'static {
     fn now(&self) -> Duration;
 
     /// Returns a future that resolves when this time has passed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping the future cancels the timer.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
     /// Returns a future that resolves when the runtime has processed all readiness of its sockets that
@@ -129,6 +133,12 @@ pub trait Runtime: Send + Sync + 'static {
     /// expire. Otherwise a program that blocks the runtime's thread for longer than the ping timeout
     /// would lose its session, although the server's packets have arrived in the socket's buffer
     /// meanwhile.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the future only waits.
+    ///
+    /// # Implementation
     ///
     /// By default this is a sleep of zero length. That is right if timers fire after sockets have been
     /// polled (tokio), and if each read makes a system call (smol and async-std). In the latter case

@@ -75,6 +75,8 @@ impl Activity {
     }
 
     /// Reports that bytes of an unfinished batch were sent. This restarts the send timeout.
+    ///
+    /// See [`new`](Self::new) for an example.
     pub fn mark_sent(&self) {
         self.marks.sent.store(self.stamp(), Ordering::Relaxed);
     }
@@ -91,6 +93,19 @@ impl Activity {
 
     /// Withdraws [`mark_asked`](Self::mark_asked): the poll did not reach the server, since its
     /// connection was already closed, and is being sent again. Call `mark_asked` when it has been sent.
+    ///
+    /// ```
+    /// use engineio_client::Activity;
+    ///
+    /// async fn poll(activity: &Activity) {
+    ///     // Write the request, then:
+    ///     activity.mark_asked();
+    ///     // If the server has closed the connection without reading the request:
+    ///     activity.mark_not_asked();
+    ///     // Write the request on a new connection, then:
+    ///     activity.mark_asked();
+    /// }
+    /// ```
     pub fn mark_not_asked(&self) {
         self.marks.asked.store(NOT_ASKED, Ordering::Relaxed);
     }

@@ -170,10 +170,10 @@ impl Net {
                 return refused("connections are refused");
             }
             let Some(backlog) = state.listeners.get_mut(&address) else {
-                return refused("nobody listens");
+                return refused("no listener");
             };
             if backlog.waiting.len() >= BACKLOG {
-                return refused("too many connections wait");
+                return refused("too many waiting connections");
             }
             state.last += 1;
             let route = Route {
