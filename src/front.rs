@@ -127,6 +127,18 @@ pub mod tokio {
     use crate::transports::Transports;
 
     /// A [`Client`](crate::Client) on tokio with the built-in transports.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// use engineio_client::tokio::Client;
+    ///
+    /// let client: Client = Client::builder("http://localhost:3000")
+    ///     .header("authorization", "Bearer 42")
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub type Client = crate::client::Client<Transports, Tokio>;
 
     /// Opens a session with the default settings, and returns when it is open. Call it within a tokio
@@ -173,6 +185,18 @@ pub mod smol {
     use crate::transports::Transports;
 
     /// A [`Client`](crate::Client) on smol with the built-in transports.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// use engineio_client::smol::Client;
+    ///
+    /// let client: Client = Client::builder("http://localhost:3000")
+    ///     .header("authorization", "Bearer 42")
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub type Client = crate::client::Client<Transports, Smol>;
 
     /// Opens a session with the default settings on smol's global executor, and returns when it is open.
@@ -217,6 +241,18 @@ pub mod async_std {
     use crate::transports::Transports;
 
     /// A [`Client`](crate::Client) on async-std with the built-in transports.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// use engineio_client::async_std::Client;
+    ///
+    /// let client: Client = Client::builder("http://localhost:3000")
+    ///     .header("authorization", "Bearer 42")
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub type Client = crate::client::Client<Transports, AsyncStd>;
 
     /// Opens a session with the default settings on async-std's global executor, and returns when it is

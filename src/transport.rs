@@ -207,7 +207,35 @@ pub trait Transport: Send + Sync + 'static {
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error>;
 }
 
-/// The sending half of a [`Link`]. The page of [`Transport`] has the contract and an example.
+/// The sending half of a [`Link`]. The page of [`Transport`] has the contract and a complete example.
+///
+/// ```
+/// use engineio_client::{Batch, Confirms, Error, PacketSender, async_trait};
+///
+/// /// Counts the packets of another sender.
+/// struct Counting {
+///     inner: Box<dyn PacketSender>,
+///     packets: usize,
+/// }
+///
+/// #[async_trait]
+/// impl PacketSender for Counting {
+///     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
+///         let packets = batch.len();
+///         self.inner.send(batch).await?;
+///         self.packets += packets;
+///         Ok(())
+///     }
+///
+///     async fn close(&mut self) -> Result<(), Error> {
+///         self.inner.close().await
+///     }
+///
+///     fn confirms(&self) -> Confirms {
+///         self.inner.confirms()
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait PacketSender: Send + 'static {
     /// Sends a batch. Returns when the batch has been sent, as far as the transport can tell: when the
@@ -291,7 +319,31 @@ pub enum Confirms {
     ByFence,
 }
 
-/// The receiving half of a [`Link`]. The page of [`Transport`] has the contract and an example.
+/// The receiving half of a [`Link`]. The page of [`Transport`] has the contract and a complete example.
+///
+/// ```
+/// use engineio_client::{Error, Fence, Packet, PacketReceiver, PeerClose, async_trait};
+///
+/// /// Prints the packets of another receiver.
+/// struct Printing(Box<dyn PacketReceiver>);
+///
+/// #[async_trait]
+/// impl PacketReceiver for Printing {
+///     async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
+///         let packets = self.0.recv().await?;
+///         println!("{packets:?}");
+///         Ok(packets)
+///     }
+///
+///     fn peer_close(&self) -> Option<PeerClose> {
+///         self.0.peer_close()
+///     }
+///
+///     fn answered_fence(&mut self) -> Option<Fence> {
+///         self.0.answered_fence()
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait PacketReceiver: Send + 'static {
     /// Waits for packets, and returns those that are available.
@@ -365,6 +417,15 @@ pub trait PacketReceiver: Send + 'static {
 /// An open connection to a server, in two halves. [`Transport::open`] returns it.
 ///
 /// Dropping a link ends its connection without a close packet or a close frame.
+///
+/// ```
+/// use engineio_client::{Error, Link, Packet};
+///
+/// async fn ping(link: &mut Link) -> Result<Vec<Packet>, Error> {
+///     link.sender.send(vec![Packet::Ping("probe".into())].into()).await?;
+///     link.receiver.recv().await
+/// }
+/// ```
 #[non_exhaustive]
 pub struct Link {
     /// The sending half.

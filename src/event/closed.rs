@@ -170,6 +170,16 @@ impl Closed {
     /// An answer does not prove that the server handled every message. A Node server whose handler
     /// called `close()` a moment earlier discards what arrives afterwards, and answers all the same.
     /// [`Receipts`](crate::Receipts) give proof.
+    ///
+    /// ```
+    /// use engineio_client::Closed;
+    ///
+    /// fn warn(closed: &Closed) {
+    ///     if !closed.is_answered() {
+    ///         println!("the server may not have read the last messages: {closed}");
+    ///     }
+    /// }
+    /// ```
     pub fn is_answered(&self) -> bool {
         self.0.answered
     }

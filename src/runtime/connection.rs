@@ -50,7 +50,16 @@ pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + Any {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
 
-/// A boxed connection of any type.
+/// A boxed connection of any type, as [`Runtime::connect`](super::Runtime::connect) returns it.
+///
+/// ```
+/// use engineio_client::runtime::BoxedStream;
+/// use futures::AsyncWriteExt;
+///
+/// async fn greet(mut stream: BoxedStream) -> std::io::Result<()> {
+///     stream.write_all(b"hello").await
+/// }
+/// ```
 pub type BoxedStream = Box<dyn ByteStream>;
 
 /// The counts of a connection that was boxed by [`Acknowledges::boxed`]. Other connections return

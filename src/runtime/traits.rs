@@ -96,6 +96,16 @@ pub trait Runtime: Send + Sync + 'static {
     ///
     /// An error whose message tells the user what is missing. Connecting then fails with
     /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime).
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")] {
+    /// use engineio_client::{Runtime, Tokio};
+    ///
+    /// // Created outside of a tokio runtime.
+    /// let error = Tokio::default().check().unwrap_err();
+    /// assert!(error.to_string().contains("tokio runtime"));
+    /// # }
+    /// ```
     fn check(&self) -> io::Result<()> {
         Ok(())
     }
@@ -164,6 +174,15 @@ pub trait Runtime: Send + Sync + 'static {
     /// By default the numbers come from the operating system, in blocks of 1 KiB per thread. Override it
     /// only for tests, with a seeded generator, as `MockRuntime` does. It is called once per two frames
     /// sent, while a connection is locked, so it must be fast.
+    ///
+    /// ```
+    /// # #[cfg(feature = "mock")] {
+    /// use engineio_client::{MockRuntime, Runtime};
+    ///
+    /// let (one, same) = (MockRuntime::seeded(7), MockRuntime::seeded(7));
+    /// assert_eq!(one.random(), same.random());
+    /// # }
+    /// ```
     fn random(&self) -> u64 {
         system_random()
     }
