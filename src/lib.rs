@@ -50,6 +50,8 @@
 //! `surf` (polling by your own surf client), `mock` (for tests), `cli` (the program `eio`). They only
 //! add; by default `tokio`, `polling`, `websocket` and `rustls`.
 
+// docs.rs sets it: each item shows the features that it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Nothing that comes from outside may end the program, so nothing in here may panic. Where the compiler
 // can't see that something holds, an `expect` tells why it does.
 #![cfg_attr(
