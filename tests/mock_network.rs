@@ -831,7 +831,7 @@ fn a_deadlock_tells_who_waits_for_what() {
     has(", since 0ns: waits for a connection to accept on 10.0.0.2:80");
     has("waits for a connection to 10.0.0.3:80, a black hole");
     has("task \"sleeper\"");
-    has("waits for a sleep without an end");
+    has("waits for a sleep that never ends");
 }
 
 #[test]
