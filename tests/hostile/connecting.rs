@@ -454,7 +454,7 @@ fn a_first_packet_that_is_empty(transport: &'static str) -> Case {
 
 fn an_open_packet_that_is_cut(transport: &'static str) -> Case {
     first_packet(transport, r#"0{"sid":"s","pingInt"#)
-        .opens_not(ErrorKind::Handshake, &["the open packet is not JSON"])
+        .opens_not(ErrorKind::Handshake, &["handshake is malformed: not JSON"])
 }
 
 fn an_open_packet_that_is_too_large(transport: &'static str) -> Case {
@@ -474,7 +474,7 @@ fn an_open_packet_of_brackets(transport: &'static str) -> Case {
         let open = format!("0{}", "[".repeat(60_000));
         server.open(transport, &open)?.until_gone()
     })
-    .opens_not(ErrorKind::Handshake, &["the open packet is not JSON"])
+    .opens_not(ErrorKind::Handshake, &["handshake is malformed: not JSON"])
 }
 
 /// What only a websocket's handshake can do wrong.

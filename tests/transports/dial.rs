@@ -182,8 +182,8 @@ fn where_none_answers_each_address_is_told_with_its_cause() {
         assert_eq!(
             error.report(),
             "could not connect to chat.test \
-             (10.0.0.1:80: nobody listens on 10.0.0.1:80 of the mock network; \
-             [fd00::1]:80: nobody listens on [fd00::1]:80 of the mock network)"
+             (10.0.0.1:80: no listener on 10.0.0.1:80 of the mock network; \
+             [fd00::1]:80: no listener on [fd00::1]:80 of the mock network)"
         );
         // With one address it is that one's.
         name(&runtime, &["10.0.0.1"]);
