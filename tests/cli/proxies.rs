@@ -81,7 +81,7 @@ fn fails_through(proxy: &str, mode: Mode, url: &str, words: &[&str]) {
 
 /// Without its CA the server is refused, though the proxy leads to it.
 fn is_not_trusted_through(proxy: &str, target: &Target) {
-    let words = "the certificate of 127.0.0.1 comes from an issuer that is not trusted here";
+    let words = "the certificate of 127.0.0.1 was issued by a CA that is not trusted here";
     for mode in [Mode::Polling, Mode::WebSocket] {
         fails_through(proxy, mode, &target.front.url(), &[words]);
     }
@@ -127,7 +127,7 @@ fn r18_talks_through_an_http_proxy_that_is_reached_by_tls() {
     // Without its CA, the proxy itself is refused.
     let shown = format!("could not connect to the proxy https://{}", proxy.address());
     for mode in MODES {
-        let words = "the certificate of 127.0.0.1 comes from an issuer that is not trusted here";
+        let words = "the certificate of 127.0.0.1 was issued by a CA that is not trusted here";
         fails_through(&through, mode, &url, &[&shown, words]);
     }
 }

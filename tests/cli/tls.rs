@@ -90,7 +90,7 @@ fn refused(identity: &Identity, host: &str, options: &[&str], words: &str) {
 
 #[test]
 fn a_ca_that_is_not_given_is_not_trusted() {
-    let words = "the certificate of 127.0.0.1 comes from an issuer that is not trusted here";
+    let words = "the certificate of 127.0.0.1 was issued by a CA that is not trusted here";
     refused(&AUTHORITY.issue(&["127.0.0.1"]), "127.0.0.1", &[], words);
 }
 

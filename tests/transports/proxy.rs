@@ -650,7 +650,10 @@ fn what_a_socks_proxy_refuses_is_told_in_words() {
             (b"\x05\x04\0\x01\0\0\0\0\0\0", [no, "Host unreachable"]),
             (b"\x05\x05\0\x01\0\0\0\0\0\0", [no, "Connection refused"]),
             (b"\x05\x06\0\x01\0\0\0\0\0\0", [no, "TTL expired"]),
-            (b"\x05\x07\0\x01\0\0\0\0\0\0", ["makes no connections", ""]),
+            (
+                b"\x05\x07\0\x01\0\0\0\0\0\0",
+                ["does not support connecting", ""],
+            ),
             (
                 b"\x05\x08\0\x01\0\0\0\0\0\0",
                 [no, "Address type not supported"],
@@ -666,7 +669,7 @@ fn what_a_socks_proxy_refuses_is_told_in_words() {
             assert!(report.contains(&format!("the proxy {SOCKS} ")), "{report}");
             assert!(words.iter().all(|word| report.contains(word)), "{report}");
         }
-        let wants = "wants a user and a password";
+        let wants = "requires a user name and a password";
         let cases: [(&str, &'static [&'static [u8]], &str); 10] = [
             (SOCKS, &[b"\x05\xff"], wants),
             (SOCKS, &[b"\x05\x02"], wants),

@@ -1,18 +1,18 @@
-//! The error for an HTTP response with another status than the expected one.
+//! The error for an HTTP response with an unexpected status.
 
 use engineio_client::http::retry_after;
 use engineio_client::{Error, ErrorKind};
 use http::{HeaderMap, StatusCode, header};
 use url::{Position, Url};
 
-/// More than this of a body is not repeated in an error.
+/// Most characters of a server's text that are quoted in an error.
 const MOST: usize = 200;
 
-/// The most characters of a page of HTML in which its title or text is looked for.
+/// Most characters of an HTML page that are searched for its title or text.
 const LOOKED_AT: usize = 16 * 1024;
 
-/// The error for a response that is not the one asked for. `what` names the request, which went to
-/// this URL.
+/// The error for a response with an unexpected status. `what` names the request, and `url` is where it
+/// was sent.
 pub(crate) fn status_error(
     what: &str,
     url: &Url,
@@ -51,8 +51,8 @@ pub(crate) fn status_error(
     }
 }
 
-/// Where a response redirects to, as it stands there, or what is wrong with its `Location`; `None` for a
-/// response that is no redirect.
+/// The `Location` of a redirect as the server sent it, or what is wrong with it. `None` if the
+/// response is not a redirect.
 pub(crate) fn redirect(
     status: StatusCode,
     headers: &HeaderMap,
@@ -64,17 +64,17 @@ pub(crate) fn redirect(
     let Some(first) = locations.next() else {
         return Some(Err("without a Location"));
     };
-    // One of them may be an attacker's, who has made the server write a line break.
+    // If an attacker can make the server write a line break, one of the two may be the attacker's.
     if locations.any(|other| other != first) {
         return Some(Err("with more than one Location"));
     }
-    // Servers write others than ASCII, too.
+    // Some servers send a `Location` with characters that are not ASCII.
     let text = std::str::from_utf8(first.as_bytes());
     Some(text.map_err(|_| "with a Location that is not UTF-8"))
 }
 
-/// The target of a redirect, as an error names it: whole, or a path on the same server, and without what
-/// may be secret.
+/// The target of a redirect for an error message: a path if the origin is the same, otherwise the URL.
+/// Parts that may be secret are left out.
 fn place(asked: &Url, location: &str) -> String {
     match asked.join(location) {
         Ok(target) if location.starts_with('/') && target.origin() == asked.origin() => {
@@ -82,11 +82,11 @@ fn place(asked: &Url, location: &str) -> String {
         }
         Ok(target) if target.cannot_be_a_base() => format!("a {}: URL", cut(target.scheme())),
         Ok(target) => cut(&address(&target)),
-        Err(error) => format!("what is not a URL ({error})"),
+        Err(error) => format!("an invalid URL ({error})"),
     }
 }
 
-/// A URL as an error names it: without what may be secret.
+/// A URL for an error message, without user, password, query and fragment.
 pub(crate) fn address(url: &Url) -> String {
     format!(
         "{}{}",
@@ -95,7 +95,7 @@ pub(crate) fn address(url: &Url) -> String {
     )
 }
 
-/// A URL, whole or relative, without its query, user and password.
+/// Removes user, password, query and fragment from a URL, which may be relative.
 fn without_secrets(location: &str) -> String {
     let place = location.split(['?', '#']).next().unwrap_or_default();
     let Some((scheme, rest)) = place.split_once("//") else {
@@ -106,8 +106,8 @@ fn without_secrets(location: &str) -> String {
     format!("{scheme}//{host}{path}")
 }
 
-/// The server's own words: `{"code":1,"message":"..."}` (the code a number or a string), a JSON
-/// string, or the text, without tags where it is a page of HTML.
+/// The explanation in the body: the `message` and `code` of `{"code":1,"message":"..."}` (the code as
+/// a number or a string), a JSON string, or the plain text. HTML tags are removed.
 fn server_message(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim();
     if text.is_empty() {
@@ -135,9 +135,9 @@ fn server_message(body: &[u8]) -> Option<String> {
     })
 }
 
-/// What is outside of tags, or the title where there is one.
+/// The title of an HTML page, or its text if there is no title.
 fn text_of_page(page: &str) -> Option<String> {
-    // A page may be as long as a body.
+    // The page may be as long as the largest body.
     let page: String = page.chars().take(LOOKED_AT).collect();
     let lower = page.to_ascii_lowercase();
     let title = lower.find("<title>").zip(lower.find("</title>"));
@@ -164,7 +164,8 @@ fn text_of_page(page: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Short, and on one line: it is the server's text, in a place where it must not draw pictures.
+/// Shortens a server's text to [`MOST`] characters on one line. Control characters could change a
+/// terminal, so they are replaced.
 pub(crate) fn cut(text: &str) -> String {
     let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut short: String = clean.take(MOST).collect();
