@@ -454,7 +454,7 @@ fn r18_a_zone_in_a_url_is_refused_with_what_to_do() {
             .await
             .to_string();
         let words =
-            "a link-local address without an interface: give Dialer::resolve_to this address";
+            "a link-local address without an interface: give Dialer::resolve_to the address";
         assert!(error.contains(words), "{error}");
         let given = dialer.resolve_to("fe80::1", [at("[fe80::1%7]:0")]).unwrap();
         let error = fails(&runtime, &given, "http://[fe80::1]/")

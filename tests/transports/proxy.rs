@@ -254,13 +254,21 @@ fn a_proxy_that_speaks_no_http_or_ends_within_a_head_is_told() {
         ] {
             let error = tunnel_refused(&runtime, answer).await;
             assert_eq!(error.kind(), ErrorKind::Proxy, "{answer:?}");
-            assert!(error.report().ends_with("is not HTTP"), "{error}");
+            assert!(
+                error
+                    .report()
+                    .ends_with("is not HTTP: is it another kind of proxy?"),
+                "{error}"
+            );
         }
         for answer in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n"] {
             let error = tunnel_refused(&runtime, answer).await;
             assert_eq!(error.kind(), ErrorKind::Proxy, "{answer:?}");
             let report = error.report();
-            assert!(report.contains("ended the connection instead"), "{report}");
+            assert!(
+                report.contains("closed the connection without an answer"),
+                "{report}"
+            );
         }
     });
 }
@@ -679,7 +687,11 @@ fn what_a_socks_proxy_refuses_is_told_in_words() {
                 &[b"HTTP/1.1 400 Bad Request\r\n\r\n"],
                 "is not SOCKS5",
             ),
-            (SOCKS_WITH_PASSWORD, &[b"\x05\xff"], "takes no user"),
+            (
+                SOCKS_WITH_PASSWORD,
+                &[b"\x05\xff"],
+                "requires another authentication",
+            ),
             (
                 SOCKS_WITH_PASSWORD,
                 &[b"\x05\x02", b"\x01\x01"],
@@ -688,14 +700,14 @@ fn what_a_socks_proxy_refuses_is_told_in_words() {
             (
                 SOCKS_WITH_PASSWORD,
                 &[b"\x05\x02", b"\x01"],
-                "ended the connection",
+                "closed the connection",
             ),
-            (SOCKS, &[b"\x05"], "ended the connection"),
-            (SOCKS, &[b"\x05\0", b""], "ended the connection"),
+            (SOCKS, &[b"\x05"], "closed the connection"),
+            (SOCKS, &[b"\x05\0", b""], "closed the connection"),
             (
                 SOCKS,
                 &[b"\x05\0", b"\x05\0\0\x03\xff"],
-                "ended the connection",
+                "closed the connection",
             ),
         ];
         for (proxy, answers, words) in cases {

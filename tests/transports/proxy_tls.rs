@@ -197,7 +197,7 @@ fn r18_a_proxy_is_verified_as_a_server_is() {
             (
                 &stranger,
                 AUTHORITY.trusted(),
-                "the certificate of proxy.test was issued by a CA that is not trusted here",
+                "the certificate of proxy.test was issued by a CA that is not trusted here (a private CA can be added)",
             ),
             (
                 &other,

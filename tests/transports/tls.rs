@@ -730,7 +730,11 @@ fn a_websocket_ends_cleanly_by_a_close_frame_alone() {
             (true, true, None),
             (true, false, None),
             (false, true, Some("without a close frame")),
-            (false, false, Some("without saying so (close_notify)")),
+            (
+                false,
+                false,
+                Some("without ending TLS first (close_notify)"),
+            ),
         ] {
             let mut server = Server::on(&runtime, 443);
             let (clock, config) = (runtime.clone(), Arc::clone(&config));
@@ -914,12 +918,12 @@ fn what_is_no_certificate_or_key_is_refused_at_once() {
             Tls::default().ca_pem(&client.key),
             "there is no certificate",
         ),
-        (Tls::default().ca_pem(&broken), "is broken"),
-        (Tls::default().ca_pem(&pem[..100]), "is broken"),
-        (Tls::default().ca_pem(garbage), "can't be read"),
+        (Tls::default().ca_pem(&broken), "is malformed"),
+        (Tls::default().ca_pem(&pem[..100]), "is malformed"),
+        (Tls::default().ca_pem(garbage), "can't be parsed"),
         (
             Tls::danger_accept_any_certificate().ca_pem(&pem),
-            "of no use",
+            "no effect",
         ),
         (own().ca_pem(&pem), "of your own"),
         (with("", &client.key), "there is no certificate"),

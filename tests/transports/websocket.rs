@@ -375,19 +375,19 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
             (
                 "websocket\r\n",
                 "websocket\r\nUpgrade: h2c\r\n".into(),
-                "\"websocket, h2c\"",
+                "\"Upgrade: websocket, h2c\"",
             ),
             (
                 "websocket\r\n",
                 "websocket\r\nUpgrade: websocket\r\n".into(),
-                "\"websocket, websocket\"",
+                "\"Upgrade: websocket, websocket\"",
             ),
             (
                 "websocket\r\n",
                 format!("{many}websocket\r\n"),
-                "but \"h2c, ",
+                "\"Upgrade: h2c, ",
             ),
-            ("websocket\r\n", "\r\n".into(), "but \"\""),
+            ("websocket\r\n", "\r\n".into(), "\"Upgrade: \""),
             (
                 "Connection: Upgrade",
                 "Connection: upgrades, close".into(),
@@ -406,27 +406,27 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
             (
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: v9\r\n\r\n".into(),
-                "not asked for",
+                "that was not offered",
             ),
             (
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: V1\r\n\r\n".into(),
-                "not asked for",
+                "that was not offered",
             ),
             (
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: \r\n\r\n".into(),
-                "not asked for",
+                "that was not offered",
             ),
             (
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: v1, v2\r\n\r\n".into(),
-                "not one protocol",
+                "not a single protocol",
             ),
             (
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: v1\r\nSec-WebSocket-Protocol: v1\r\n\r\n".into(),
-                "not one protocol",
+                "not a single protocol",
             ),
             // What the protocol allows.
             (

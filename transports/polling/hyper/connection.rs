@@ -1,4 +1,4 @@
-//! One connection: a request and its response at a time, within limits.
+//! One HTTP connection, which carries one request and response at a time, within limits.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -22,13 +22,13 @@ use super::super::super::shared::own_error::own_error;
 use super::super::super::shared::response_head::{self, MOST_HEADERS};
 use super::stream::{HyperIo, Meter};
 
-/// What hyper's read buffer grows to with long bodies, and then keeps: 400 KiB if it is left to
-/// itself. A body that fits in it, as one of 100 kB in base64 does, is not copied.
+/// Limit of hyper's read buffer, which grows with long bodies and never shrinks (to 400 KiB by
+/// default). A body that fits into it is not copied, for example one of 100 kB in base64.
 const LARGEST_BUFFER: usize = 160 * 1024;
 
-/// Why there is no response.
+/// Why a request has no response.
 pub(super) enum ExchangeError {
-    /// The request may be made again: see [`Meter::not_received`].
+    /// The request may be repeated: see [`Meter::not_received`].
     NotReceived(Error),
     Failed(Error),
 }
@@ -36,12 +36,12 @@ pub(super) enum ExchangeError {
 pub(super) struct Connection {
     requests: SendRequest<Full<Bytes>>,
     driver: http1::Connection<HyperIo, Full<Bytes>>,
-    /// The driver has ended.
+    /// The connection has ended.
     over: bool,
     meter: Arc<Meter>,
-    /// The other end is this proxy, and not the server.
+    /// The proxy at the other end, if requests are forwarded.
     forwarded_by: Option<Proxy>,
-    /// Further requests may follow.
+    /// Whether the connection may carry further requests.
     keeps: bool,
 }
 
@@ -57,7 +57,7 @@ impl Connection {
             .max_headers(MOST_HEADERS)
             .max_header_size(exchange.limits.head)
             .max_buf_size(exchange.limits.head.max(LARGEST_BUFFER))
-            // There are servers that know a header in this form alone.
+            // Some servers recognise header names only in this form.
             .title_case_headers(true)
             .handshake(io)
             .await
@@ -72,14 +72,15 @@ impl Connection {
         })
     }
 
-    /// Lets the connection do what it can.
+    /// Lets hyper read and write.
     fn drive(&mut self, cx: &mut Context<'_>) {
         if !self.over && Pin::new(&mut self.driver).poll(cx).is_ready() {
             self.over = true;
         }
     }
 
-    /// The request as the other end takes it: a server without the origin, which is its own.
+    /// Gives the request the form that the peer expects. A server expects a path without the origin,
+    /// and a forwarding proxy expects the whole URL.
     fn address(&self, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
         if !self.keeps {
             let close = HeaderValue::from_static("close");
@@ -111,7 +112,7 @@ impl Connection {
             let bytes = u64::try_from(size(interim.headers())).unwrap_or(u64::MAX);
             meter.interim.fetch_add(bytes, Ordering::Relaxed);
         });
-        // What comes in answer to a post says nothing of the session's life.
+        // The answer to a POST does not count as activity of the session.
         let polling = request.method() == Method::GET;
         let mut progress = Progress::new(&self.meter, exchange, polling);
         let mut response = pin!(self.requests.try_send_request(request));
@@ -152,7 +153,7 @@ impl Connection {
         Ok(Response::from_parts(head, body))
     }
 
-    /// Reads a body into one buffer, of the right size where the server tells it.
+    /// Reads a body into one buffer, of the right size if the length is known.
     async fn collect(
         &mut self,
         body: Incoming,
@@ -161,10 +162,10 @@ impl Connection {
     ) -> Result<Bytes, Error> {
         let limit = exchange.limits.body;
         let too_large = || {
-            let message = format!("a body of more than {limit} bytes");
+            let message = format!("the server sent a body of more than {limit} bytes");
             Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize)
         };
-        // Not by the header, which a chunked body may have besides, and untrue.
+        // Not from `Content-Length`, which a chunked body may have as well, with a wrong value.
         let told = body.size_hint().exact();
         let length = told.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         if length.is_some_and(|length| length > limit) {
@@ -185,7 +186,7 @@ impl Connection {
                 continue;
             };
             if Some(data.len()) == length {
-                // It came in one piece.
+                // The whole body arrived in one piece.
                 return Ok(data);
             }
             match buffer.get_or_insert_with(|| BodyBuffer::new(length)) {
@@ -205,9 +206,9 @@ impl Connection {
         })
     }
 
-    /// Whether the other end may be trusted to keep the connection after this response. tinyproxy
-    /// closes each, and does not say so: the next poll would cross its end. So proxies are asked to
-    /// keep it, and believed when they say that they do.
+    /// Whether the peer is expected to keep the connection after this response. tinyproxy closes each
+    /// connection without announcing it, so the next poll would fail. Proxies are therefore asked to
+    /// keep the connection, and must confirm it.
     pub(super) fn may_be_kept(&self, response: &Response<Bytes>) -> bool {
         let headers = response.headers();
         let named = headers.get_all(CONNECTION).iter();
@@ -220,7 +221,7 @@ impl Connection {
                 || words.any(|word| word.trim().eq_ignore_ascii_case("keep-alive")))
     }
 
-    /// Whether another request may follow the one that has ended.
+    /// Whether another request can be sent on this connection.
     pub(super) fn is_reusable(&mut self) -> bool {
         let cx = &mut Context::from_waker(Waker::noop());
         self.drive(cx);
@@ -228,7 +229,7 @@ impl Connection {
     }
 }
 
-/// A body as far as it has come, whose length the server has announced, or has not.
+/// A body that is being received, with or without a known length.
 enum BodyBuffer {
     Sized(SizedBuffer),
     Unsized(BytesMut),
@@ -243,8 +244,8 @@ impl BodyBuffer {
     }
 }
 
-/// The bytes of a head, as they are written commonly: a status line of 17 at least, the end, and for
-/// each header a colon, a space and a line break.
+/// The approximate size of a head: a status line of at least 17 bytes and an empty line, and for each
+/// header a colon, a space and a line break.
 fn size(headers: &HeaderMap) -> usize {
     headers.iter().fold(19, |bytes, (name, value)| {
         let line = name.as_str().len().saturating_add(value.len());
@@ -252,7 +253,7 @@ fn size(headers: &HeaderMap) -> usize {
     })
 }
 
-/// Reports what came and went since the last look.
+/// Reports the bytes read and written since the last call to [`mark`](Self::mark).
 struct Progress<'a> {
     meter: Arc<Meter>,
     exchange: &'a Exchange,
@@ -285,7 +286,7 @@ impl<'a> Progress<'a> {
                 self.exchange.activity.mark();
             }
         } else if read != self.read || written != self.written {
-            // A post makes progress while its answer comes, too.
+            // The arriving answer counts as progress of a POST, too.
             self.exchange.activity.mark_sent();
         }
         self.read = read;
@@ -294,21 +295,21 @@ impl<'a> Progress<'a> {
 }
 
 fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
-    // To a client hyper tells this one by its words alone.
+    // hyper has no method that identifies this error to a client.
     if error.is_parse() && error.to_string().contains("too large") {
         return response_head::too_large(exchange.limits.head);
     }
     if error.is_parse() || is_malformed_body(&error) {
-        return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
+        return Error::new(ErrorKind::Http, "the server's response is not HTTP").with_source(error);
     }
     own_error(&error).unwrap_or_else(|| {
         Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
     })
 }
 
-/// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as an error of a
-/// read: of the input, which a stream that fails does not say, or of the data, which one of TLS may
-/// say too, but not of chunks.
+/// Whether the framing of the body is malformed, such as the size of a chunk. hyper reports this as a
+/// read error of the kind `InvalidInput`, which no stream returns, or `InvalidData`, which TLS may
+/// return too, but not with a text about chunks.
 fn is_malformed_body(error: &::hyper::Error) -> bool {
     std::error::Error::source(error)
         .and_then(|cause| cause.downcast_ref::<std::io::Error>())

@@ -254,7 +254,7 @@ impl fmt::Debug for Proxy {
 }
 
 /// `host:port`, with brackets around an IPv6 address.
-pub(super) fn host_and_port(url: &Url) -> String {
+pub(crate) fn host_and_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     format!("{host}:{}", url.port_or_known_default().unwrap_or(80))
 }
