@@ -1,4 +1,4 @@
-//! Packets arrive whole and in order, in both directions, and in calls of the right size.
+//! Checks that packets arrive whole and in order, in both directions, and in calls of the right size.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use super::link::{receive, recv, send, take};
 use super::packets::{Outcome, compare, length, text};
 use super::peer::Peer;
 
-/// The most that a call of `recv` brings on a link of frames: packets, and bytes beyond the first.
+/// The most packets that a call of `recv` returns on a link of frames, and the most bytes beyond the
+/// first packet.
 const MOST_PACKETS: usize = 256;
 const MOST_BYTES: usize = 64 * 1024;
 
@@ -89,7 +90,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                         let count = packets.len();
                         return Err(format!("a call of recv brought {count} packets"));
                     }
-                    // The packet with which the bound is reached may go beyond it.
+                    // The packet that reaches the limit may exceed it.
                     let between = packets.iter().skip(1).rev().skip(1);
                     let bytes: usize = between.map(length).sum();
                     if bytes > MOST_BYTES {
@@ -118,7 +119,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
             async move |link| {
                 if link.framing == Framing::Frames {
                     let _ = told.await;
-                    // What is on its way arrives.
+                    // Lets the packets arrive.
                     runtime.sleep(WHILE).await;
                 }
                 let count = recv(link).await?.len();
@@ -169,7 +170,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                         received.map_err(|error| format!("recv failed: {}", error.report()))?;
                     compare(&packets, &[text("answer")], "recv brought")
                 };
-                // The call of recv is the first.
+                // The call of `recv` starts first.
                 try_join(receiving, sending).await?;
                 Ok(())
             },

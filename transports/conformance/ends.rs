@@ -1,4 +1,4 @@
-//! How links end: cleanly, by a failure, by a goodbye, or because nobody is there.
+//! Checks of how links end: cleanly, by a failure, by a goodbye, or because there is no peer.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -102,7 +102,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 let Link {
                     sender, receiver, ..
                 } = link;
-                // The other half goes on meanwhile.
+                // The receiving half continues during the close.
                 let receiving = async {
                     while receiver
                         .recv()
@@ -123,7 +123,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 Ok(())
             },
             async move |peer, _| {
-                // Nothing may rely on a peer that is quick.
+                // A transport must not rely on a fast peer.
                 runtime.sleep(WHILE).await;
                 listens.set(true);
                 let mut packets = Vec::new();
@@ -164,7 +164,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
             Either::Left((packets, _)) if packets.is_empty() => Ok(()),
             Either::Left((packets, _)) => Err(format!("the peer was sent {}", list(&packets))),
             Either::Right(_) if framing == Framing::Payloads => Ok(()),
-            Either::Right(_) => Err("the peer did not notice".into()),
+            Either::Right(_) => Err("the peer did not notice that the link was dropped".into()),
         }
     }
 

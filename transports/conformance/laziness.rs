@@ -1,4 +1,4 @@
-//! Nothing happens before a link is opened, nor between its calls.
+//! Checks that nothing happens before a link is opened, and between its calls.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::link::receive;
 use super::packets::{Outcome, text};
 use super::peer::Peer;
 
-/// What a transport may take in between two calls, and a socket hold: far more than any does.
+/// More bytes than any transport and socket buffer between two calls.
 const MOST_BETWEEN_CALLS: usize = 64 * 1024 * 1024;
 
 impl<T: Transport, P: Peer> Case<T, P> {
@@ -57,9 +57,9 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 };
                 match select(pin!(flood), sleep()).await {
                     Either::Right(_) => Ok(()),
-                    Either::Left((taken, _)) => {
-                        Err(format!("{taken} bytes were taken while nobody called recv"))
-                    }
+                    Either::Left((taken, _)) => Err(format!(
+                        "{taken} bytes were accepted without a call of recv"
+                    )),
                 }
             },
         )
