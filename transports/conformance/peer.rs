@@ -15,6 +15,10 @@ use engineio_client::{Fence, Packet, async_trait};
 ///
 /// #[async_trait]
 /// impl Peer for Script {
+///     fn url(&self) -> String {
+///         "http://chat.test/engine.io/".into()
+///     }
+///
 ///     async fn accept(&mut self) {
 ///         self.1 = Some(self.0.opened().await.accept(Framing::Frames));
 ///     }
@@ -62,11 +66,19 @@ pub trait Peer: Send {
 
     /// Waits until a client has connected or made its first exchange. Called once, before the other
     /// methods.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
     async fn accept(&mut self);
 
     /// Waits for packets from the client, and returns them. On a link of payloads, it returns those of
     /// one exchange, and answers it. A goodbye is [`Packet::Close`], which it answers as a server
     /// does. The result is empty if the client has gone, or if a fence arrives before any packet.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
     async fn receive(&mut self) -> Vec<Packet>;
 
     /// Waits for the client's next item. If it is a [fence](engineio_client::Batch::fence), answers it
@@ -75,6 +87,24 @@ pub trait Peer: Send {
     ///
     /// Called only on links that [confirm by fences](engineio_client::Confirms::ByFence). The default
     /// is for all other links, and returns `None`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
+    ///
+    /// ```
+    /// use engineio_client::Fence;
+    /// use engineio_client::transports::mock::{Call, MockLink};
+    ///
+    /// // The body of `fence`, for a peer with a mock link.
+    /// async fn fence(link: &mut MockLink) -> Option<Fence> {
+    ///     let Call::Send(batch, answer) = link.call().await else { return None };
+    ///     answer.ok();
+    ///     let fence = *batch.fence()?;
+    ///     link.answer_fence(fence);
+    ///     Some(fence)
+    /// }
+    /// ```
     async fn fence(&mut self) -> Option<Fence> {
         None
     }
@@ -82,12 +112,24 @@ pub trait Peer: Send {
     /// Sends packets at once: on a link of payloads in answer to one poll, for which it waits. On a
     /// link of frames, it waits for the client only when the link is full. 300 packets and 32 KiB must
     /// fit.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
     async fn send(&mut self, packets: Vec<Packet>);
 
     /// Ends the link cleanly, in the transport's own way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
     async fn close(&mut self);
 
     /// Ends the link as a failing network does. On a link of payloads, in the middle of a poll.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
     async fn cut(&mut self);
 }
 
