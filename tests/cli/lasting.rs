@@ -231,7 +231,7 @@ fn without_json_the_waits_are_news_on_standard_error() {
             told,
             "{errors}"
         );
-        let lost = news("the session ended, and 1 line of it may not have arrived");
+        let lost = news("the session ended, and 1 line sent in it may not have arrived");
         assert_eq!(lost, told, "{errors}");
         // The log has it.
         assert!(told || news("reconnecting"), "{errors}");

@@ -55,15 +55,15 @@ fn options_that_do_not_go_together_are_bad_usage() {
         ),
         (
             &["--reconnect", "--reconnect-delay", "soon", url],
-            "--reconnect-delay is a number",
+            "--reconnect-delay must be a number",
         ),
         (
             &["--reconnect", "--reconnect-delay-max", "-1", url],
-            "--reconnect-delay-max is a number",
+            "--reconnect-delay-max must be a number",
         ),
         (
             &["--reconnect", "--reconnect-attempts", "1.5", url],
-            "--reconnect-attempts is a number, not \"1.5\"",
+            "--reconnect-attempts must be a number, not \"1.5\"",
         ),
         (
             &["--reconnect", "--reconnect-attempts"],

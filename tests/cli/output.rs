@@ -1,5 +1,6 @@
 //! What `eio` writes, and the status it exits with.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::process::{Command, Output, Stdio};
 
@@ -150,7 +151,8 @@ fn n7_the_help_names_each_option_each_event_and_each_status() {
         "--key FILE",
         "--insecure",
         "-v, -vv, -vvv",
-        "-h, --help",
+        "\n  -h  ",
+        "\n  --help  ",
         "-V, --version",
         "may take twice as long",
         "base64:DATA",
@@ -169,12 +171,93 @@ fn n7_the_help_names_each_option_each_event_and_each_status() {
     ] {
         assert!(help.contains(part), "{part:?} is not in the help");
     }
-    for line in &lines {
+    fits_a_terminal(&lines);
+}
+
+fn fits_a_terminal(lines: &[String]) {
+    for line in lines {
         assert!(
             line.chars().count() <= 80,
             "too wide for a terminal: {line}"
         );
     }
+}
+
+#[test]
+fn the_summary_of_the_options_names_the_same_options_as_the_help() {
+    let (summary, status, _) = run(&["-h"], b"");
+    assert_eq!(status, 0);
+    let (help, _, _) = run(&["--help"], b"");
+    let options = |lines: &[String]| {
+        let mut found = BTreeSet::new();
+        for line in lines.iter().take_while(|line| *line != "Examples:") {
+            // `-H, --header 'NAME: VALUE'  text`: only the words before the text.
+            if let Some(option) = line.trim_start().split("  ").next()
+                && line.trim_start().starts_with('-')
+            {
+                found.extend(
+                    option
+                        .split([' ', ','])
+                        .filter(|word| word.starts_with('-'))
+                        .map(str::to_owned),
+                );
+            }
+        }
+        found
+    };
+    assert_eq!(options(&summary), options(&help));
+    assert!(summary.len() < 45, "{} lines", summary.len());
+    fits_a_terminal(&summary);
+}
+
+#[test]
+fn the_version_names_the_features_of_the_build() {
+    let features = [
+        ("tokio", cfg!(feature = "tokio")),
+        ("smol", cfg!(feature = "smol")),
+        ("async-std", cfg!(feature = "async-std")),
+        ("polling", cfg!(feature = "polling")),
+        ("websocket", cfg!(feature = "websocket")),
+        ("rustls", cfg!(feature = "rustls")),
+        ("compression", cfg!(feature = "compression")),
+    ];
+    let built: Vec<&str> = features
+        .into_iter()
+        .filter_map(|(name, is_on)| is_on.then_some(name))
+        .collect();
+    let version = env!("CARGO_PKG_VERSION");
+    for option in ["-V", "--version"] {
+        assert_eq!(
+            run(&[option], b"").0,
+            [format!("eio {version} ({})", built.join(", "))]
+        );
+    }
+}
+
+#[test]
+fn a_runtime_that_the_build_lacks_is_refused_with_the_list_of_those_it_has() {
+    let (_, status, errors) = run(&["--runtime", "pigeon", "http://localhost"], b"");
+    assert_eq!(status, 2);
+    assert!(errors.contains("pigeon"), "{errors}");
+    assert!(errors.contains("tokio, smol, async-std"), "{errors}");
+}
+
+#[test]
+fn the_example_of_binary_messages_in_the_help_sends_a_file_and_decodes_it() {
+    let server = Oxide::start(Setup::Default);
+    let script = r#"
+        printf 'a\0b\n' | base64 | tr -d '\n' |
+          "$EIO" --binary-input --linger 1 --transport websocket "$URL" |
+          sed -un 's/^base64://p' |
+          while read -r data; do echo "$data" | base64 -d; done
+    "#;
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .env("EIO", env!("CARGO_BIN_EXE_eio"))
+        .env("URL", server.url())
+        .output()
+        .expect("there is a shell");
+    assert_eq!(output.stdout, b"a\0b\n", "{output:?}");
 }
 
 /// Runs it with this standard input and output to its end.

@@ -206,7 +206,7 @@ fn a_probe_that_accepts_another_key() -> Case {
         probe.write(switching(&request).replace("Accept: ", "Accept: x"))?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not("is not for this request")
+    .upgrades_not("does not match this request")
     .delivers(["still here"])
     .ends_by_server()
 }

@@ -33,7 +33,7 @@ impl Fault {
             tungstenite::Error::Utf8(_) => {
                 let error = Error::new(
                     ErrorKind::Protocol,
-                    "the server sent a text frame that is not valid UTF-8",
+                    "the server sent a text that is not UTF-8",
                 );
                 (error, CloseCode::Invalid)
             }
