@@ -17,7 +17,7 @@ use url::Position;
 use super::super::shared::status_error::{redirect, status_error};
 use super::super::shared::user_agent::USER_AGENT;
 use super::refusal::read_body;
-use super::response::{UpgradeResponse, failed};
+use super::response::{HandshakeErrors, UpgradeResponse};
 
 /// Performs the handshake. Returns the stream, and the bytes that arrived after the head of the
 /// response.
@@ -28,10 +28,12 @@ pub(super) async fn shake_hands(
 ) -> Result<(BoxedStream, Vec<u8>), Error> {
     let key = key(runtime);
     let asked = ask(runtime, request, &key)?;
+    let errors = HandshakeErrors(&request.url);
+    let failed = |error| errors.failed(error);
     stream.write_all(&asked).await.map_err(failed)?;
     stream.flush().await.map_err(failed)?;
 
-    let (answer, rest) = UpgradeResponse::read(&mut stream, request.limits.head).await?;
+    let (answer, rest) = UpgradeResponse::read(&mut stream, errors, request.limits.head).await?;
     if let Some(cookies) = &request.cookies {
         cookies.store(&answer.headers, &request.url, runtime.now());
     }

@@ -1,13 +1,17 @@
 //! The response to an upgrade request: parses its head, and checks that it accepts the upgrade.
 
+use std::io;
+
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind, OpenRequest};
 use futures::io::AsyncReadExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use url::Url;
 
 use super::super::shared::own_error::own_error;
 use super::super::shared::response_head::{MOST_HEADERS, too_large};
+use super::super::shared::status_error::address;
 
 /// Most bytes of a header that are quoted in an error.
 const MOST_QUOTED: usize = 50;
@@ -22,6 +26,7 @@ impl UpgradeResponse {
     /// skipped.
     pub(super) async fn read(
         stream: &mut BoxedStream,
+        errors: HandshakeErrors<'_>,
         limit: usize,
     ) -> Result<(Self, Vec<u8>), Error> {
         let mut pending = Vec::new();
@@ -43,7 +48,7 @@ impl UpgradeResponse {
                     return Err(too_large(limit));
                 }
                 let rest = pending.split_off(end);
-                let answer = Self::parse(&pending)?;
+                let answer = Self::parse(&pending, errors)?;
                 if !answer.is_interim() {
                     return Ok((answer, rest));
                 }
@@ -57,28 +62,32 @@ impl UpgradeResponse {
             }
             let start = pending.get(..5).unwrap_or(&pending);
             if !b"HTTP/".starts_with(start) {
-                return Err(broken("the server's response is not HTTP"));
+                return Err(errors.broken("the server's response is not HTTP"));
             }
             searched = pending.len().saturating_sub(2);
-            let count = stream.read(&mut piece).await.map_err(failed)?;
+            let count = stream
+                .read(&mut piece)
+                .await
+                .map_err(|error| errors.failed(error))?;
             if count == 0 {
-                return Err(Error::new(
-                    ErrorKind::Ended,
-                    "the server closed the connection during the WebSocket handshake",
-                ));
+                return Err(errors.ended());
             }
             pending.extend_from_slice(piece.get(..count).unwrap_or_default());
         }
     }
 
-    fn parse(head: &[u8]) -> Result<Self, Error> {
-        let malformed = |error| broken("the server's response is not HTTP").with_source(error);
+    fn parse(head: &[u8], errors: HandshakeErrors<'_>) -> Result<Self, Error> {
+        let malformed = |error| {
+            errors
+                .broken("the server's response is not HTTP")
+                .with_source(error)
+        };
         let mut headers = vec![httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut parsed = httparse::Response::new(&mut headers);
         match parsed.parse(head) {
             Ok(httparse::Status::Complete(_)) => {}
             Ok(httparse::Status::Partial) => {
-                return Err(broken("the server's response is not HTTP"));
+                return Err(errors.broken("the server's response is not HTTP"));
             }
             Err(httparse::Error::TooManyHeaders) => {
                 let message =
@@ -87,10 +96,13 @@ impl UpgradeResponse {
             }
             Err(error) => return Err(malformed(error)),
         }
-        let status = StatusCode::from_u16(parsed.code.unwrap_or_default())
-            .map_err(|error| broken("the server sent an invalid HTTP status").with_source(error))?;
+        let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(|error| {
+            errors
+                .broken("the server sent an invalid HTTP status")
+                .with_source(error)
+        })?;
         if parsed.version != Some(1) && status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(broken("the server answered with HTTP/1.0"));
+            return Err(errors.broken("the server answered with HTTP/1.0"));
         }
         let mut headers = HeaderMap::new();
         for header in parsed.headers.iter() {
@@ -109,63 +121,60 @@ impl UpgradeResponse {
 
     /// Checks that the response accepts our request (RFC 6455, 4.1).
     pub(super) fn check(&self, request: &OpenRequest, key: &str) -> Result<(), Error> {
+        let errors = HandshakeErrors(&request.url);
         // We offered only websocket, so a response that lists more was not made for this request.
         match self.options(&header::UPGRADE).as_slice() {
-            [] => return Err(broken("the response has no \"Upgrade: websocket\"")),
+            [] => return Err(errors.broken("the response has no \"Upgrade: websocket\"")),
             [only] if only.eq_ignore_ascii_case(b"websocket") => {}
             others => {
                 let others = others.join(&b", "[..]);
                 let others = others.get(..MOST_QUOTED).unwrap_or(&others).escape_ascii();
-                return Err(broken(format_args!(
+                return Err(errors.broken(format_args!(
                     "the response has \"Upgrade: {others}\" instead of \"Upgrade: websocket\""
                 )));
             }
         }
         let is_upgrade = |option: &&[u8]| option.eq_ignore_ascii_case(b"upgrade");
         if !self.options(&header::CONNECTION).iter().any(is_upgrade) {
-            return Err(broken("the response has no \"Connection: Upgrade\""));
+            return Err(errors.broken("the response has no \"Connection: Upgrade\""));
         }
-        self.check_key(key)?;
+        self.check_key(key, errors)?;
         if self.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
-            return Err(broken(
-                "the response selects an extension, but none was offered",
-            ));
+            return Err(errors.broken("the response selects an extension, but none was offered"));
         }
         self.check_protocol(request)
     }
 
-    fn check_key(&self, key: &str) -> Result<(), Error> {
+    fn check_key(&self, key: &str, errors: HandshakeErrors<'_>) -> Result<(), Error> {
         let mut accepts = self.headers.get_all(header::SEC_WEBSOCKET_ACCEPT).iter();
         let Some(accept) = accepts.next() else {
-            return Err(broken("the response has no Sec-WebSocket-Accept"));
+            return Err(errors.broken("the response has no Sec-WebSocket-Accept"));
         };
         if accepts.next().is_some() {
-            return Err(broken(
-                "the response has more than one Sec-WebSocket-Accept",
-            ));
+            return Err(errors.broken("the response has more than one Sec-WebSocket-Accept"));
         }
         if accept.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes() {
-            return Err(broken(
-                "the Sec-WebSocket-Accept of the response does not match this request",
-            ));
+            return Err(errors
+                .broken("the Sec-WebSocket-Accept of the response does not match this request"));
         }
         Ok(())
     }
 
     /// The server may choose one of the protocols that the user offered, or none.
     fn check_protocol(&self, request: &OpenRequest) -> Result<(), Error> {
+        let errors = HandshakeErrors(&request.url);
         let name = header::SEC_WEBSOCKET_PROTOCOL;
         if !self.headers.contains_key(&name) {
             return Ok(());
         }
         match self.options(&name).as_slice() {
             [only] if options(&request.headers, &name).any(|asked| asked == *only) => Ok(()),
-            [_] => Err(broken(
-                "the response selects a Sec-WebSocket-Protocol that was not offered",
-            )),
-            _ => Err(broken(
-                "the Sec-WebSocket-Protocol of the response is not a single protocol",
-            )),
+            [_] => {
+                Err(errors
+                    .broken("the response selects a Sec-WebSocket-Protocol that was not offered"))
+            }
+            _ => Err(errors
+                .broken("the Sec-WebSocket-Protocol of the response is not a single protocol")),
         }
     }
 
@@ -200,19 +209,31 @@ fn end_of_head(bytes: &[u8], searched: usize) -> Option<usize> {
     })
 }
 
-pub(super) fn failed(error: std::io::Error) -> Error {
-    own_error(&error).unwrap_or_else(|| {
-        Error::new(
-            ErrorKind::Ended,
-            "the connection failed during the WebSocket handshake",
-        )
-        .with_source(error)
-    })
-}
+/// Creates the errors of a handshake, which name the URL that was requested.
+#[derive(Clone, Copy)]
+pub(super) struct HandshakeErrors<'a>(pub(super) &'a Url);
 
-fn broken(why: impl std::fmt::Display) -> Error {
-    Error::new(
-        ErrorKind::WebSocket,
-        format!("the WebSocket handshake failed: {why}"),
-    )
+impl HandshakeErrors<'_> {
+    /// The server did not accept the upgrade in the way that the protocol demands.
+    fn broken(self, why: impl std::fmt::Display) -> Error {
+        let url = address(self.0);
+        let message = format!("{url}: the WebSocket handshake failed: {why}");
+        Error::new(ErrorKind::WebSocket, message)
+    }
+
+    fn ended(self) -> Error {
+        let url = address(self.0);
+        let message =
+            format!("{url}: the server closed the connection during the WebSocket handshake");
+        Error::new(ErrorKind::Ended, message)
+    }
+
+    /// Reading or writing failed.
+    pub(super) fn failed(self, error: io::Error) -> Error {
+        own_error(&error).unwrap_or_else(|| {
+            let url = address(self.0);
+            let message = format!("{url}: the connection failed during the WebSocket handshake");
+            Error::new(ErrorKind::Ended, message).with_source(error)
+        })
+    }
 }

@@ -15,11 +15,13 @@ use engineio_client::{Error, ErrorKind, Limit};
 use http::header::{CONNECTION, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
+use url::Url;
 
 use super::super::super::shared::buffer_pool::SizedBuffer;
 use super::super::super::shared::dial::{Dialed, Proxy};
 use super::super::super::shared::own_error::own_error;
 use super::super::super::shared::response_head::{self, MOST_HEADERS};
+use super::super::super::shared::status_error::address;
 use super::stream::{HyperIo, Meter};
 
 /// Limit of hyper's read buffer, which grows with long bodies and never shrinks (to 400 KiB by
@@ -34,6 +36,8 @@ pub(super) enum ExchangeError {
 }
 
 pub(super) struct Connection {
+    /// The URL of its requests, as error messages show it.
+    url: String,
     requests: SendRequest<Full<Bytes>>,
     driver: http1::Connection<HyperIo, Full<Bytes>>,
     /// The connection has ended.
@@ -48,11 +52,13 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) async fn new(
         dialed: Dialed,
+        url: &Url,
         exchange: &Exchange,
         keeps: bool,
     ) -> Result<Self, Error> {
         let meter = Arc::new(Meter::default());
         let io = HyperIo::new(dialed.stream, Arc::clone(&meter), exchange.limits.head);
+        let url = address(url);
         let (requests, driver) = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_header_size(exchange.limits.head)
@@ -61,8 +67,9 @@ impl Connection {
             .title_case_headers(true)
             .handshake(io)
             .await
-            .map_err(|error| http_error(error, exchange))?;
+            .map_err(|error| http_error(error, &url, exchange))?;
         Ok(Self {
+            url,
             requests,
             driver,
             over: false,
@@ -129,7 +136,7 @@ impl Connection {
             Ok(response) => response,
             Err(mut error) => {
                 let not_sent = error.take_message().is_some();
-                let error = http_error(error.into_error(), exchange);
+                let error = http_error(error.into_error(), &self.url, exchange);
                 return Err(if not_sent || self.meter.not_received() {
                     ExchangeError::NotReceived(error)
                 } else {
@@ -181,7 +188,7 @@ impl Connection {
             })
             .await;
             let Some(frame) = frame else { break };
-            let frame = frame.map_err(|error| http_error(error, exchange))?;
+            let frame = frame.map_err(|error| http_error(error, &self.url, exchange))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
@@ -294,16 +301,18 @@ impl<'a> Progress<'a> {
     }
 }
 
-fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
+fn http_error(error: ::hyper::Error, url: &str, exchange: &Exchange) -> Error {
     // hyper has no method that identifies this error to a client.
     if error.is_parse() && error.to_string().contains("too large") {
         return response_head::too_large(exchange.limits.head);
     }
     if error.is_parse() || is_malformed_body(&error) {
-        return Error::new(ErrorKind::Http, "the server's response is not HTTP").with_source(error);
+        let message = format!("{url}: the server's response is not HTTP");
+        return Error::new(ErrorKind::Http, message).with_source(error);
     }
     own_error(&error).unwrap_or_else(|| {
-        Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
+        let message = format!("{url}: the connection failed during a request");
+        Error::new(ErrorKind::Ended, message).with_source(error)
     })
 }
 

@@ -98,7 +98,9 @@ impl Hyper {
             )
             .await?;
         let keeps = self.dialer.reuses_connections();
-        Ok(Box::new(Connection::new(dialed, exchange, keeps).await?))
+        Ok(Box::new(
+            Connection::new(dialed, &origin, exchange, keeps).await?,
+        ))
     }
 
     fn take(&self, now: Duration) -> Option<Box<Connection>> {
