@@ -12,7 +12,7 @@ use super::packets::Outcome;
 use super::peer::Peer;
 
 /// How long a check waits before it concludes that nothing happens.
-pub(super) const WHILE: Duration = Duration::from_millis(500);
+pub(super) const QUIET_PERIOD: Duration = Duration::from_millis(500);
 
 pub(super) struct Case<T, P> {
     pub(super) runtime: Arc<dyn Runtime>,

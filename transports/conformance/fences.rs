@@ -65,18 +65,18 @@ impl<T: Transport, P: Peer> Case<T, P> {
         let first = vec![text("a"), text(&"x".repeat(LENGTH))];
         let expected = first.clone();
         // Only the client's side knows whether this link confirms by fences.
-        let (tell, told) = oneshot::channel();
+        let (signal, signalled) = oneshot::channel();
         self.with_links_that(
             confirms_by_fences,
             async move |link| {
-                let _ = tell.send(());
+                let _ = signal.send(());
                 send_fence(link, first, fence(1)?).await?;
                 send(link, vec![text("b")]).await?;
                 send_fence(link, Vec::new(), fence(2)?).await?;
                 send_fence(link, vec![text("c"), text("d")], fence(3)?).await
             },
             async move |peer, _| {
-                let _ = told.await;
+                let _ = signalled.await;
                 take(peer, &expected).await?;
                 take_fence(peer, fence(1)?).await?;
                 take(peer, &[text("b")]).await?;
@@ -90,11 +90,11 @@ impl<T: Transport, P: Peer> Case<T, P> {
 
     pub(super) async fn fence_answer(self) -> Outcome {
         // Only the client's side knows whether this link confirms by fences.
-        let (tell, told) = oneshot::channel();
+        let (signal, signalled) = oneshot::channel();
         self.with_links_that(
             confirms_by_fences,
             async move |link| {
-                let _ = tell.send(());
+                let _ = signal.send(());
                 send_fence(link, Vec::new(), fence(1)?).await?;
                 receive_answer(link, fence(1)?, &[]).await?;
                 send(link, vec![text("next")]).await?;
@@ -102,7 +102,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 receive_answer(link, fence(2)?, &[text("a"), text("b")]).await
             },
             async move |peer, _| {
-                let _ = told.await;
+                let _ = signalled.await;
                 take_fence(peer, fence(1)?).await?;
                 take(peer, &[text("next")]).await?;
                 peer.send(vec![text("a")]).await;

@@ -43,7 +43,7 @@
 //! let runtime = MockRuntime::new();
 //! runtime.block_on(async {
 //!     let (transport, server) = MockServer::new(runtime.clone());
-//!     // From the first ping on, the server sends nothing.
+//!     // The server sends no pings, so the client hears nothing more from it.
 //!     server.at(Step::Ping, Act::Never);
 //!     let client = Builder::new("http://chat.test", transport, runtime.clone()).connect().await?;
 //!     let start = runtime.now();

@@ -9,7 +9,7 @@ use super::inflate::{gunzip, inflate};
 
 /// Most codings of one body. Two are enough for any honest server, and each one can expand a small
 /// body a thousandfold.
-const MOST_CODINGS: usize = 2;
+const MAX_CODINGS: usize = 2;
 
 /// Decodes one coding. The result has at most the given number of bytes.
 type Decode = fn(&[u8], usize) -> Result<Vec<u8>, Error>;
@@ -35,9 +35,9 @@ pub(super) fn decode(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<B
                 return Err(Error::new(ErrorKind::Http, message));
             }
         });
-        if codings.len() > MOST_CODINGS {
+        if codings.len() > MAX_CODINGS {
             let message = format!(
-                "the server compressed the response to a poll more than {MOST_CODINGS} times"
+                "the server compressed the response to a poll more than {MAX_CODINGS} times"
             );
             return Err(Error::new(ErrorKind::Http, message));
         }

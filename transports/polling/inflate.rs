@@ -57,14 +57,14 @@ const LARGEST_RATIO: usize = 1032;
 
 fn decode_gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
     // A gzip stream ends with its uncompressed length, modulo 2^32. If it does not, it is corrupt.
-    let told = body.last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
-    let told = usize::try_from(told).unwrap_or(usize::MAX);
-    if told > limit && told <= body.len().saturating_mul(LARGEST_RATIO) {
+    let announced = body.last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    if announced > limit && announced <= body.len().saturating_mul(LARGEST_RATIO) {
         return Err(Fault::TooLarge);
     }
     let mut output = Vec::new();
-    if told <= body.len().saturating_mul(LARGEST_RATIO) {
-        output.reserve_exact(told);
+    if announced <= body.len().saturating_mul(LARGEST_RATIO) {
+        output.reserve_exact(announced);
     }
     let mut decoder = GzDecoder::new(body);
     // Reading one byte beyond the limit shows that the limit is exceeded.

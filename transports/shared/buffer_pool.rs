@@ -9,14 +9,14 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 
 /// The most that is allocated up front for a length that the peer announced.
-const MOST_AT_ONCE: usize = 1024 * 1024;
+const MAX_UP_FRONT: usize = 1024 * 1024;
 
 /// Most bytes that the pool keeps, in total and in one buffer.
-const MOST_KEPT: usize = 4 * 1024 * 1024;
-const LARGEST_KEPT: usize = 2 * 1024 * 1024;
+const MAX_POOLED: usize = 4 * 1024 * 1024;
+const MAX_POOLED_BUFFER: usize = 2 * 1024 * 1024;
 
 /// Smaller buffers are not pooled: the allocator serves them fast enough.
-const SMALLEST_KEPT: usize = 64 * 1024;
+const MIN_POOLED_BUFFER: usize = 64 * 1024;
 
 static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
@@ -33,7 +33,7 @@ impl SizedBuffer {
         Self {
             length,
             filled: 0,
-            buffer: take(length.min(MOST_AT_ONCE)),
+            buffer: take(length.min(MAX_UP_FRONT)),
         }
     }
 
@@ -82,7 +82,7 @@ impl SizedBuffer {
 
 /// Returns a buffer of at least this length, with arbitrary contents.
 fn take(length: usize) -> Vec<u8> {
-    if (SMALLEST_KEPT..=LARGEST_KEPT).contains(&length) {
+    if (MIN_POOLED_BUFFER..=MAX_POOLED_BUFFER).contains(&length) {
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         // A buffer much larger than the message would stay allocated as long as the message.
         let fits = length..=length.saturating_mul(2);
@@ -95,7 +95,7 @@ fn take(length: usize) -> Vec<u8> {
 
 /// Wraps the first `length` bytes of a buffer, which returns to the pool when they are dropped.
 fn lend(mut buffer: Vec<u8>, length: usize) -> Bytes {
-    if (SMALLEST_KEPT..=LARGEST_KEPT).contains(&buffer.len()) {
+    if (MIN_POOLED_BUFFER..=MAX_POOLED_BUFFER).contains(&buffer.len()) {
         return Bytes::from_owner(PooledBytes { buffer, length });
     }
     buffer.truncate(length);
@@ -119,7 +119,7 @@ impl Drop for PooledBytes {
         pool.push(std::mem::take(&mut self.buffer));
         // The buffer that has been unused for the longest time goes first.
         let mut kept: usize = pool.iter().map(Vec::len).sum();
-        while kept > MOST_KEPT && !pool.is_empty() {
+        while kept > MAX_POOLED && !pool.is_empty() {
             kept = kept.saturating_sub(pool.remove(0).len());
         }
     }
@@ -151,18 +151,18 @@ mod tests {
             pool.iter().map(Vec::len).sum()
         };
         assert_eq!(kept(), 1_000_000);
-        drop(lend(take(2 * LARGEST_KEPT), 2 * LARGEST_KEPT));
-        drop(lend(take(SMALLEST_KEPT - 1), 1));
+        drop(lend(take(2 * MAX_POOLED_BUFFER), 2 * MAX_POOLED_BUFFER));
+        drop(lend(take(MIN_POOLED_BUFFER - 1), 1));
         assert_eq!(kept(), 1_000_000);
         let lent: Vec<Bytes> = (0..10)
-            .map(|_| lend(take(LARGEST_KEPT), LARGEST_KEPT))
+            .map(|_| lend(take(MAX_POOLED_BUFFER), MAX_POOLED_BUFFER))
             .collect();
         drop(lent);
-        assert_eq!(kept(), 2 * LARGEST_KEPT);
+        assert_eq!(kept(), 2 * MAX_POOLED_BUFFER);
         // A short message does not get a buffer of many times its length.
         let short = take(100_000);
-        assert_eq!((short.len(), kept()), (100_000, 2 * LARGEST_KEPT));
-        assert_eq!(take(LARGEST_KEPT - 1).len(), LARGEST_KEPT);
-        assert_eq!(kept(), LARGEST_KEPT);
+        assert_eq!((short.len(), kept()), (100_000, 2 * MAX_POOLED_BUFFER));
+        assert_eq!(take(MAX_POOLED_BUFFER - 1).len(), MAX_POOLED_BUFFER);
+        assert_eq!(kept(), MAX_POOLED_BUFFER);
     }
 }

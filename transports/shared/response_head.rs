@@ -4,7 +4,7 @@ use engineio_client::{Error, ErrorKind, Limit};
 
 /// Most headers of one response. hyper's default of 100 is exceeded by the cookies of some proxies.
 /// The number of bytes has a limit of its own.
-pub(crate) const MOST_HEADERS: usize = 1024;
+pub(crate) const MAX_HEADERS: usize = 1024;
 
 /// The error for a head of more than `limit` bytes.
 pub(crate) fn too_large(limit: usize) -> Error {

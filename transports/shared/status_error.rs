@@ -6,10 +6,10 @@ use http::{HeaderMap, StatusCode, header};
 use url::{Position, Url};
 
 /// Most characters of a server's text that are quoted in an error.
-const MOST: usize = 200;
+const MAX_QUOTED: usize = 200;
 
 /// Most characters of an HTML page that are searched for its title or text.
-const LOOKED_AT: usize = 16 * 1024;
+const MAX_SEARCHED: usize = 16 * 1024;
 
 /// The error for a response with an unexpected status. `what` names the request, and `url` is where it
 /// was sent.
@@ -25,7 +25,10 @@ pub(crate) fn status_error(
     let redirect = redirect(status, headers);
     match redirect {
         Some(Ok(location)) => {
-            message.push_str(&format!(", a redirect to {}", place(url, location)));
+            message.push_str(&format!(
+                ", a redirect to {}",
+                redirect_target(url, location)
+            ));
         }
         Some(Err(without)) => message.push_str(&format!(", a redirect {without}")),
         None => {}
@@ -75,7 +78,7 @@ pub(crate) fn redirect(
 
 /// The target of a redirect for an error message: a path if the origin is the same, otherwise the URL.
 /// Parts that may be secret are left out.
-fn place(asked: &Url, location: &str) -> String {
+fn redirect_target(asked: &Url, location: &str) -> String {
     match asked.join(location) {
         Ok(target) if location.starts_with('/') && target.origin() == asked.origin() => {
             cut(target.path())
@@ -97,9 +100,9 @@ pub(crate) fn address(url: &Url) -> String {
 
 /// Removes user, password, query and fragment from a URL, which may be relative.
 fn without_secrets(location: &str) -> String {
-    let place = location.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = place.split_once("//") else {
-        return place.to_owned();
+    let url = location.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("//") else {
+        return url.to_owned();
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or_default();
@@ -138,7 +141,7 @@ fn server_message(body: &[u8]) -> Option<String> {
 /// The title of an HTML page, or its text if there is no title.
 fn text_of_page(page: &str) -> Option<String> {
     // The page may be as long as the largest body.
-    let page: String = page.chars().take(LOOKED_AT).collect();
+    let page: String = page.chars().take(MAX_SEARCHED).collect();
     let lower = page.to_ascii_lowercase();
     let title = lower.find("<title>").zip(lower.find("</title>"));
     let page = title
@@ -156,7 +159,7 @@ fn text_of_page(page: &str) -> Option<String> {
             c if !in_tag => text.push(c),
             _ => {}
         }
-        if text.len() > 4 * MOST {
+        if text.len() > 4 * MAX_QUOTED {
             break;
         }
     }
@@ -164,12 +167,12 @@ fn text_of_page(page: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Shortens a server's text to [`MOST`] characters on one line. Control characters could change a
+/// Shortens a server's text to [`MAX_QUOTED`] characters on one line. Control characters could change a
 /// terminal, so they are replaced.
 pub(crate) fn cut(text: &str) -> String {
     let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = clean.take(MOST).collect();
-    if short.len() < text.len() && text.chars().count() > MOST {
+    let mut short: String = clean.take(MAX_QUOTED).collect();
+    if short.len() < text.len() && text.chars().count() > MAX_QUOTED {
         short.push('…');
     }
     short

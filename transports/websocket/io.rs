@@ -16,7 +16,7 @@ const KEPT: usize = 1024 * 1024 + 4096;
 
 /// A read that returned fewer bytes than this has emptied the socket. (A longer read may not have: TLS
 /// returns at most one record at a time.)
-const LITTLE: usize = 1024;
+const SHORT_READ: usize = 1024;
 
 thread_local! {
     /// The write buffer of all connections that this thread drives. A connection needs it only while
@@ -83,7 +83,7 @@ impl Io {
         frames: &mut FrameReader,
     ) -> Poll<io::Result<(usize, bool)>> {
         let stream = Pin::new(&mut self.stream);
-        let mut is_little = false;
+        let mut is_short_read = false;
         let polled = if let Some(room) = frames.room() {
             let polled = stream.poll_read(cx, room);
             if let Poll::Ready(Ok(count)) = polled {
@@ -94,7 +94,7 @@ impl Io {
             read_buffer::with(self.piece, |piece| {
                 let polled = stream.poll_read(cx, piece);
                 if let Poll::Ready(Ok(count)) = polled {
-                    is_little = count < piece.len().min(LITTLE);
+                    is_short_read = count < piece.len().min(SHORT_READ);
                     frames.feed(piece.get(..count).unwrap_or_default());
                 }
                 polled
@@ -104,7 +104,7 @@ impl Io {
         self.read = self
             .read
             .wrapping_add(u64::try_from(count).unwrap_or_default());
-        Poll::Ready(Ok((count, is_little)))
+        Poll::Ready(Ok((count, is_short_read)))
     }
 
     /// Writes and flushes the whole output.

@@ -65,9 +65,9 @@ impl WebSocket {
     /// Sets the most bytes of one read. Default: 64 KiB (65,536 bytes). Values below 1 KiB count as 1
     /// KiB.
     ///
-    /// Each thread has one read buffer of this size for all connections that it drives, so an idle
-    /// connection holds none. It does not limit the size of messages: a longer one takes several
-    /// reads.
+    /// Each thread has one read buffer for all connections that it drives, as large as the largest of
+    /// their settings. An idle connection holds none. The setting does not limit the size of messages:
+    /// a longer one takes several reads.
     ///
     /// ```
     /// use engineio_client::transports::{Transports, WebSocket};
@@ -199,16 +199,16 @@ struct Collector {
 }
 
 /// Most packets that a call returns, and most bytes beyond its first packet.
-const MOST_PACKETS: usize = 256;
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_PACKETS: usize = 256;
+const MAX_BYTES: usize = 64 * 1024;
 /// With fewer packets than this, a call returns once a read has emptied the socket. A further read
 /// would be a system call on some runtimes. With more packets, the server is busy and has probably
 /// sent more meanwhile.
 const FEW: usize = 8;
 /// Most frames and reads of a call, before other tasks get a turn.
-const MOST_LOOKS: usize = 1024;
+const MAX_STEPS: usize = 1024;
 /// Most bytes that a call reads, approximately. Copying them takes less than a millisecond.
-const MOST_READ: u64 = 1024 * 1024;
+const MAX_READ: u64 = 1024 * 1024;
 
 #[async_trait]
 impl PacketReceiver for Receiver {
@@ -241,7 +241,7 @@ impl Receiver {
         // A pong or a close frame may have to be written. If a send is in progress, it writes them
         // itself.
         if !state.sending && state.has_output() {
-            state.write_beside();
+            state.write_outside_send();
         }
         let read = state.io.bytes_read();
         if !packets.is_empty() {
@@ -278,7 +278,7 @@ impl Collector {
         let mut bytes = 0_usize;
         let mut emptied = false;
         let read_before = state.io.bytes_read();
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MAX_STEPS {
             let decoded = match state.frames.next() {
                 Ok(Some(Incoming::Text(text))) => {
                     bytes = bytes.saturating_add(text.len());
@@ -298,11 +298,11 @@ impl Collector {
                     continue;
                 }
                 Ok(Some(Incoming::Pong | Incoming::Fragment)) => continue,
-                Ok(None) if emptied && is_little(&packets, &state.frames) => break,
-                Ok(None) if state.io.bytes_read().wrapping_sub(read_before) >= MOST_READ => break,
+                Ok(None) if emptied && returns_early(&packets, &state.frames) => break,
+                Ok(None) if state.io.bytes_read().wrapping_sub(read_before) >= MAX_READ => break,
                 Ok(None) => match state.poll_read(cx) {
-                    Poll::Ready(Ok(is_little)) => {
-                        emptied = is_little;
+                    Poll::Ready(Ok(is_short_read)) => {
+                        emptied = is_short_read;
                         continue;
                     }
                     Poll::Ready(Err(error)) => {
@@ -324,7 +324,7 @@ impl Collector {
                 }
             }
             let beyond_first = if packets.len() > 1 { bytes } else { 0 };
-            if packets.len() >= MOST_PACKETS || beyond_first >= MOST_BYTES {
+            if packets.len() >= MAX_PACKETS || beyond_first >= MAX_BYTES {
                 break;
             }
         }
@@ -345,13 +345,13 @@ impl Collector {
     fn remember(&mut self, count: usize) {
         self.hint = count
             .max(self.hint.saturating_sub(self.hint / 8))
-            .min(MOST_PACKETS);
+            .min(MAX_PACKETS);
     }
 }
 
 /// Whether a call returns its few packets once the socket is empty, without reading again.
 #[inline]
-fn is_little(packets: &[Packet], frames: &FrameReader) -> bool {
+fn returns_early(packets: &[Packet], frames: &FrameReader) -> bool {
     packets.len() < FEW && (!packets.is_empty() || frames.asides.is_answered())
 }
 
@@ -376,12 +376,12 @@ impl PacketSender for Sender {
     /// Sends a close frame, and waits until the receiving half has seen the server's answer or the end
     /// of the connection. If the connection were dropped earlier, messages sent before could be lost.
     async fn close(&mut self) -> Result<(), Error> {
-        lock(&self.shared).goodbye(None);
+        lock(&self.shared).queue_close(None);
         poll_fn(|cx| self.poll_send(cx)).await?;
         poll_fn(|cx| {
             let mut state = lock(&self.shared);
             if state.closed {
-                return Poll::Ready(state.answer_to_goodbye());
+                return Poll::Ready(state.close_result());
             }
             state.closer = Some(cx.waker().clone());
             Poll::Pending
@@ -418,7 +418,7 @@ impl Sender {
         state.sending = false;
         state.writer.finish();
         // A pong may have waited for the end of the last frame.
-        state.write_beside();
+        state.write_outside_send();
         Poll::Ready(sent.map_err(|error| {
             own_error(&error).unwrap_or_else(|| {
                 let message = "the WebSocket connection failed while sending";

@@ -96,7 +96,7 @@ impl FrameReader {
 
     /// Called when the first message has arrived.
     #[cold]
-    fn pass_first(&mut self) {
+    fn end_first(&mut self) {
         if let Some(most) = self.most_later.take() {
             self.most = most;
         }
@@ -290,7 +290,7 @@ impl FrameReader {
             }
         };
         if self.most_later.is_some() {
-            self.pass_first();
+            self.end_first();
         }
         Ok(match kind {
             Data::Text => Incoming::Text(payload),

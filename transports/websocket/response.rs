@@ -10,11 +10,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::super::shared::own_error::own_error;
-use super::super::shared::response_head::{MOST_HEADERS, too_large};
+use super::super::shared::response_head::{MAX_HEADERS, too_large};
 use super::super::shared::status_error::address;
 
 /// Most bytes of a header that are quoted in an error.
-const MOST_QUOTED: usize = 50;
+const MAX_QUOTED: usize = 50;
 
 pub(super) struct UpgradeResponse {
     pub(super) status: StatusCode,
@@ -82,7 +82,7 @@ impl UpgradeResponse {
                 .broken("the server's response is not HTTP")
                 .with_source(error)
         };
-        let mut headers = vec![httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut headers = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut parsed = httparse::Response::new(&mut headers);
         match parsed.parse(head) {
             Ok(httparse::Status::Complete(_)) => {}
@@ -91,7 +91,7 @@ impl UpgradeResponse {
             }
             Err(httparse::Error::TooManyHeaders) => {
                 let message =
-                    format!("the server sent an HTTP head of more than {MOST_HEADERS} headers");
+                    format!("the server sent an HTTP head of more than {MAX_HEADERS} headers");
                 return Err(Error::new(ErrorKind::Limit, message));
             }
             Err(error) => return Err(malformed(error)),
@@ -128,7 +128,7 @@ impl UpgradeResponse {
             [only] if only.eq_ignore_ascii_case(b"websocket") => {}
             others => {
                 let others = others.join(&b", "[..]);
-                let others = others.get(..MOST_QUOTED).unwrap_or(&others).escape_ascii();
+                let others = others.get(..MAX_QUOTED).unwrap_or(&others).escape_ascii();
                 return Err(errors.broken(format_args!(
                     "the response has \"Upgrade: {others}\" instead of \"Upgrade: websocket\""
                 )));

@@ -31,7 +31,7 @@ pub(super) struct State {
     /// The task of a send that waits.
     pub(super) sender: Waker,
     /// Whether a close frame was queued or sent.
-    said_goodbye: bool,
+    close_queued: bool,
     /// Whether the server has sent a close frame, or the connection has ended.
     pub(super) closed: bool,
     /// Whether the connection has failed, as opposed to a regular end of the stream.
@@ -44,7 +44,7 @@ pub(super) struct State {
 
 /// Most bytes of queued control frames. A server that pings faster than it reads receives a pong for
 /// its newest ping only.
-const MOST_CONTROL: usize = 1024;
+const MAX_CONTROL: usize = 1024;
 
 #[inline]
 pub(super) fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -62,7 +62,7 @@ impl State {
             reader: Waker::noop().clone(),
             sending: false,
             sender: Waker::noop().clone(),
-            said_goodbye: false,
+            close_queued: false,
             closed: false,
             failed: false,
             peer_close: None,
@@ -87,7 +87,7 @@ impl State {
 
     /// The result of closing, once the connection has ended. The end of the stream counts as an answer
     /// to the close frame. After a failure, messages may be lost.
-    pub(super) fn answer_to_goodbye(&self) -> Result<(), Error> {
+    pub(super) fn close_result(&self) -> Result<(), Error> {
         if self.failed {
             let message =
                 "the WebSocket connection failed before the server answered the close frame";
@@ -97,10 +97,10 @@ impl State {
     }
 
     pub(super) fn pong(&mut self, data: &[u8]) {
-        if self.said_goodbye {
+        if self.close_queued {
             return;
         }
-        if self.control.len() < MOST_CONTROL {
+        if self.control.len() < MAX_CONTROL {
             self.writer.control(&mut self.control, Control::Pong, data);
         } else {
             self.late_pong = Some(data.to_vec());
@@ -110,13 +110,13 @@ impl State {
     /// Handles the server's close frame.
     pub(super) fn answer_close(&mut self, close: Option<CloseFrame>) {
         self.peer_close = Some(peer_close(close.as_ref()));
-        self.goodbye(goodbye_in_answer(close));
+        self.queue_close(close_in_answer(close));
         self.end();
     }
 
     /// Queues a close frame, once. As the answer to the server's close frame, it repeats that frame.
-    pub(super) fn goodbye(&mut self, close: Option<CloseFrame>) {
-        if std::mem::replace(&mut self.said_goodbye, true) {
+    pub(super) fn queue_close(&mut self, close: Option<CloseFrame>) {
+        if std::mem::replace(&mut self.close_queued, true) {
             return;
         }
         let payload = close.map_or_else(Vec::new, |close| {
@@ -134,8 +134,8 @@ impl State {
     pub(super) fn fail(&mut self, fault: Fault) -> Error {
         if let Some(code) = fault.code {
             let reason = Utf8Bytes::default();
-            self.goodbye(Some(CloseFrame { code, reason }));
-            self.write_beside();
+            self.queue_close(Some(CloseFrame { code, reason }));
+            self.write_outside_send();
         }
         self.end();
         fault.error
@@ -163,7 +163,7 @@ impl State {
     #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         let error = match ready!(self.io.poll_read(cx, &mut self.frames)) {
-            Ok((1.., is_little)) => return Poll::Ready(Ok(is_little)),
+            Ok((1.., is_short_read)) => return Poll::Ready(Ok(is_short_read)),
             Ok((0, _)) => Error::new(
                 ErrorKind::Ended,
                 "the server closed the WebSocket connection without a close frame",
@@ -195,7 +195,7 @@ impl State {
 
     /// Writes outside of a send. If it has to wait, the sender is woken if there is one, otherwise the
     /// receiver. An error is returned by the next read or send.
-    pub(super) fn write_beside(&mut self) {
+    pub(super) fn write_outside_send(&mut self) {
         let waker = if self.sending {
             self.sender.clone()
         } else {
@@ -214,7 +214,7 @@ fn peer_close(close: Option<&CloseFrame>) -> PeerClose {
 }
 
 /// Our answer to the server's close frame, with the same code if it may be repeated.
-fn goodbye_in_answer(close: Option<CloseFrame>) -> Option<CloseFrame> {
+fn close_in_answer(close: Option<CloseFrame>) -> Option<CloseFrame> {
     let close = close?;
     // Logged as a string value, so that line breaks are escaped.
     let reason = close.reason.as_str();

@@ -8,8 +8,8 @@ use engineio_client::{Error, Fence, Framing, Packet};
 
 /// The most packets that a call on a link of frames returns, and the most bytes beyond the first
 /// packet.
-const MOST_PACKETS: usize = 256;
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_PACKETS: usize = 256;
+const MAX_BYTES: usize = 64 * 1024;
 
 /// An entry of the queue, and the time at which it becomes available.
 pub(super) struct Outgoing {
@@ -66,7 +66,7 @@ impl Taking {
                     self.packets.push(packet);
                     // A polling payload is one batch, whatever its size.
                     self.full = self.framing == Framing::Frames
-                        && (self.packets.len() >= MOST_PACKETS || self.bytes >= MOST_BYTES);
+                        && (self.packets.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES);
                 }
                 Some(Outgoing {
                     what: What::Answer(fence),

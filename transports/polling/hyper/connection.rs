@@ -20,7 +20,7 @@ use url::Url;
 use super::super::super::shared::buffer_pool::SizedBuffer;
 use super::super::super::shared::dial::{Dialed, Proxy};
 use super::super::super::shared::own_error::own_error;
-use super::super::super::shared::response_head::{self, MOST_HEADERS};
+use super::super::super::shared::response_head::{self, MAX_HEADERS};
 use super::super::super::shared::status_error::address;
 use super::stream::{HyperIo, Meter};
 
@@ -41,12 +41,12 @@ pub(super) struct Connection {
     requests: SendRequest<Full<Bytes>>,
     driver: http1::Connection<HyperIo, Full<Bytes>>,
     /// The connection has ended.
-    over: bool,
+    ended: bool,
     meter: Arc<Meter>,
     /// The proxy at the other end, if requests are forwarded.
     forwarded_by: Option<Proxy>,
     /// Whether the connection may carry further requests.
-    keeps: bool,
+    keep_alive: bool,
 }
 
 impl Connection {
@@ -54,13 +54,13 @@ impl Connection {
         dialed: Dialed,
         url: &Url,
         exchange: &Exchange,
-        keeps: bool,
+        keep_alive: bool,
     ) -> Result<Self, Error> {
         let meter = Arc::new(Meter::default());
         let io = HyperIo::new(dialed.stream, Arc::clone(&meter), exchange.limits.head);
         let url = address(url);
         let (requests, driver) = http1::Builder::new()
-            .max_headers(MOST_HEADERS)
+            .max_headers(MAX_HEADERS)
             .max_header_size(exchange.limits.head)
             .max_buf_size(exchange.limits.head.max(LARGEST_BUFFER))
             // Some servers recognise header names only in this form.
@@ -72,24 +72,24 @@ impl Connection {
             url,
             requests,
             driver,
-            over: false,
+            ended: false,
             meter,
             forwarded_by: dialed.forwarded_by,
-            keeps,
+            keep_alive,
         })
     }
 
     /// Lets hyper read and write.
     fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.over && Pin::new(&mut self.driver).poll(cx).is_ready() {
-            self.over = true;
+        if !self.ended && Pin::new(&mut self.driver).poll(cx).is_ready() {
+            self.ended = true;
         }
     }
 
     /// Gives the request the form that the peer expects. A server expects a path without the origin,
     /// and a forwarding proxy expects the whole URL.
     fn address(&self, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
-        if !self.keeps {
+        if !self.keep_alive {
             let close = HeaderValue::from_static("close");
             request.headers_mut().insert(CONNECTION, close);
         } else if self.forwarded_by.is_some() {
@@ -123,10 +123,10 @@ impl Connection {
         let polling = request.method() == Method::GET;
         let mut progress = Progress::new(&self.meter, exchange, polling);
         let mut response = pin!(self.requests.try_send_request(request));
-        let (driver, over) = (&mut self.driver, &mut self.over);
+        let (driver, ended) = (&mut self.driver, &mut self.ended);
         let response = poll_fn(|cx| {
-            if !*over && Pin::new(&mut *driver).poll(cx).is_ready() {
-                *over = true;
+            if !*ended && Pin::new(&mut *driver).poll(cx).is_ready() {
+                *ended = true;
             }
             progress.mark();
             response.as_mut().poll(cx)
@@ -173,8 +173,8 @@ impl Connection {
             Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize)
         };
         // Not from `Content-Length`, which a chunked body may have as well, with a wrong value.
-        let told = body.size_hint().exact();
-        let length = told.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let exact = body.size_hint().exact();
+        let length = exact.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         if length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
@@ -223,7 +223,7 @@ impl Connection {
             .chain(headers.get_all("proxy-connection"))
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','));
-        self.keeps
+        self.keep_alive
             && (self.forwarded_by.is_none()
                 || words.any(|word| word.trim().eq_ignore_ascii_case("keep-alive")))
     }
@@ -232,7 +232,7 @@ impl Connection {
     pub(super) fn is_reusable(&mut self) -> bool {
         let cx = &mut Context::from_waker(Waker::noop());
         self.drive(cx);
-        !self.over && matches!(self.requests.poll_ready(cx), Poll::Ready(Ok(())))
+        !self.ended && matches!(self.requests.poll_ready(cx), Poll::Ready(Ok(())))
     }
 }
 

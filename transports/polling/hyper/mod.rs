@@ -37,7 +37,7 @@ struct Idle {
 }
 
 /// A session has at most one poll and one POST at a time.
-const MOST_IDLE: usize = 2;
+const MAX_IDLE: usize = 2;
 
 /// How long an idle connection is reused if the server sends no `Keep-Alive` header. The shortest
 /// common limit of such servers is gunicorn's, 2 s. One second less avoids sending a request while the
@@ -119,7 +119,7 @@ impl Hyper {
 
     fn keep(&self, connection: Idle) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MOST_IDLE {
+        if idle.len() < MAX_IDLE {
             idle.push(connection);
         }
     }

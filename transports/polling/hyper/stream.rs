@@ -116,13 +116,13 @@ impl HyperIo {
             return;
         }
         self.ended = true;
-        let not_received = self.meter.begins.load(Ordering::Relaxed) || self.is_lost(end);
+        let not_received = self.meter.begins.load(Ordering::Relaxed) || self.is_unreceived(end);
         self.meter
             .not_received
             .store(not_received, Ordering::Relaxed);
     }
 
-    fn is_lost(&self, end: End) -> bool {
+    fn is_unreceived(&self, end: End) -> bool {
         let (Some(start), Some(written)) = (self.start, self.stream.written()) else {
             return false;
         };

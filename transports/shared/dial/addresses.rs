@@ -29,7 +29,7 @@ impl Addresses {
     }
 
     /// The addresses given for the host of a URL. `port` replaces a port of 0.
-    pub(super) fn given_for(&self, host: &Host<&str>, port: u16) -> Option<Vec<SocketAddr>> {
+    pub(super) fn addresses_for(&self, host: &Host<&str>, port: u16) -> Option<Vec<SocketAddr>> {
         let host = without_dot(host.to_owned());
         let (_, addresses) = self.given.iter().find(|(key, _)| *key == host)?;
         let with_port = addresses.iter().map(|&(mut address)| {

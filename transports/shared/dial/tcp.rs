@@ -20,10 +20,10 @@ use super::addresses::Addresses;
 /// RFC 8305.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// Most addresses of one name that are tried.
-const MOST_ADDRESSES: usize = 32;
+const MAX_ADDRESSES: usize = 32;
 /// Most failed addresses that an error lists, and most characters of each cause.
-const MOST_TOLD: usize = 8;
-const MOST_CAUSE: usize = 100;
+const MAX_LISTED: usize = 8;
+const MAX_CAUSE_LENGTH: usize = 100;
 
 /// Opens sockets according to the dialer's settings.
 pub(super) struct Sockets<'a> {
@@ -64,7 +64,7 @@ impl Sockets<'_> {
         let Some(host) = url.host() else {
             return Err(Error::new(ErrorKind::Invalid, "the URL has no host"));
         };
-        let addresses = match (self.addresses.given_for(&host, port), &host) {
+        let addresses = match (self.addresses.addresses_for(&host, port), &host) {
             (Some(given), _) => in_order(given),
             (None, Host::Ipv4(ip)) => vec![(*ip, port).into()],
             (None, Host::Ipv6(ip)) => vec![(*ip, port).into()],
@@ -160,12 +160,12 @@ impl Sockets<'_> {
         let mut message = format!("could not connect to {host}");
         self.add_local(&mut message);
         let mut separator = " (";
-        for (address, error) in failures.iter().take(MOST_TOLD) {
-            let cause: String = error.to_string().chars().take(MOST_CAUSE).collect();
+        for (address, error) in failures.iter().take(MAX_LISTED) {
+            let cause: String = error.to_string().chars().take(MAX_CAUSE_LENGTH).collect();
             let _ = write!(message, "{separator}{address}: {cause}");
             separator = "; ";
         }
-        let more = failures.len().saturating_sub(MOST_TOLD);
+        let more = failures.len().saturating_sub(MAX_LISTED);
         if more > 0 {
             let _ = write!(message, "{separator}and {more} more");
         }
@@ -194,7 +194,7 @@ fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         .partition(|address| address.is_ipv4() == v4_first);
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     let mut ordered = Vec::new();
-    while ordered.len() < MOST_ADDRESSES {
+    while ordered.len() < MAX_ADDRESSES {
         let turn = [first.next(), second.next()];
         if turn == [None, None] {
             break;
@@ -206,6 +206,6 @@ fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
             }
         }
     }
-    ordered.truncate(MOST_ADDRESSES);
+    ordered.truncate(MAX_ADDRESSES);
     ordered
 }

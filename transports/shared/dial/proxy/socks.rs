@@ -58,7 +58,7 @@ pub(super) async fn connect(
         match connected {
             Ok(stream) => return Ok(stream.into_inner().into_inner()),
             Err(socks_error) => {
-                let another = is_about_the_target(&socks_error);
+                let another = may_succeed_elsewhere(&socks_error);
                 failure = Some(error(socks_error, proxy, target, credentials.is_some()));
                 if !another {
                     break;
@@ -70,7 +70,7 @@ pub(super) async fn connect(
 }
 
 /// Whether the proxy may succeed with another address.
-fn is_about_the_target(failure: &SocksError) -> bool {
+fn may_succeed_elsewhere(failure: &SocksError) -> bool {
     matches!(
         failure,
         SocksError::GeneralSocksServerFailure
@@ -105,7 +105,7 @@ fn error(
             format!("the proxy {proxy} closed the connection without an answer")
         }
         SocksError::Io(_) => format!("the connection to the proxy {proxy} failed"),
-        failure if is_about_the_target(failure) => {
+        failure if may_succeed_elsewhere(failure) => {
             format!("the proxy {proxy} could not connect to {target}")
         }
         SocksError::CommandNotSupported => {

@@ -340,9 +340,9 @@ impl Settings {
         // The process-wide provider is left to the application.
         let provider = Arc::new(ring::default_provider());
         let verifier = if self.accepts_any {
-            verify::nothing(&provider)
+            verify::accept_any(&provider)
         } else {
-            verify::as_the_system_does(&self.authorities, &provider)?
+            verify::system_verifier(&self.authorities, &provider)?
         };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?

@@ -18,18 +18,18 @@ use rustls_platform_verifier::Verifier;
 use super::public_key::{explain_chain, explain_signature};
 
 /// The verifier of the operating system, with additional CAs.
-pub(super) fn as_the_system_does(
+pub(super) fn system_verifier(
     authorities: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
-    Ok(Arc::new(Trusting {
+    Ok(Arc::new(SystemVerifier {
         verifier: verifier(authorities, Arc::clone(provider))?,
         authorities: authorities.to_vec(),
     }))
 }
 
 /// A verifier that accepts any certificate.
-pub(super) fn nothing(provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
+pub(super) fn accept_any(provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
     Arc::new(AcceptAny(Arc::clone(provider)))
 }
 
@@ -58,7 +58,7 @@ fn verifier(
 /// The system's verifier, which also accepts a trusted CA certificate as the server's own. Self-signed
 /// certificates (`openssl req -x509`) are of this kind, and rustls refuses them.
 #[derive(Debug)]
-struct Trusting {
+struct SystemVerifier {
     verifier: Verifier,
     authorities: Vec<CertificateDer<'static>>,
 }
@@ -70,7 +70,7 @@ pub(super) fn is_of_a_ca(problem: &CertificateError) -> bool {
     matches!(problem, CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity"))
 }
 
-impl ServerCertVerifier for Trusting {
+impl ServerCertVerifier for SystemVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
