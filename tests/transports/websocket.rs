@@ -354,23 +354,27 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
             (
                 "\r\n\r\n",
                 format!("{wrong}\r\n\r\n"),
-                "there is more than one",
+                "more than one Sec-WebSocket-Accept",
             ),
             (
                 "\r\nUpgrade",
                 format!("{wrong}\r\nUpgrade"),
-                "there is more than one",
+                "more than one Sec-WebSocket-Accept",
             ),
-            ("Sec-WebSocket-Accept: ", "X: ".into(), "there is none"),
+            (
+                "Sec-WebSocket-Accept: ",
+                "X: ".into(),
+                "no Sec-WebSocket-Accept",
+            ),
             (
                 "websocket\r\n",
                 "h2c, websocket\r\n".into(),
-                "but \"h2c, websocket\"",
+                "\"Upgrade: h2c, websocket\"",
             ),
             (
                 "websocket\r\n",
                 "websocket, h2c\r\n".into(),
-                "but \"websocket, h2c\"",
+                "\"Upgrade: websocket, h2c\"",
             ),
             (
                 "websocket\r\n",

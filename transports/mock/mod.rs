@@ -49,7 +49,7 @@
 //!     let start = runtime.now();
 //!
 //!     let closed = client.wait().await;
-//!     assert!(matches!(closed.reason, Reason::PingTimeout));
+//!     assert!(matches!(closed.reason(), Reason::PingTimeout));
 //!     // The ping interval of 25 s and the ping timeout of 20 s.
 //!     assert_eq!((runtime.now() - start).as_secs(), 45);
 //!     # Ok::<(), Box<dyn std::error::Error>>(())
