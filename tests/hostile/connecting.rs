@@ -410,7 +410,7 @@ fn an_ok_that_is_a_page(transport: &'static str) -> Case {
         POLLING => answered(transport, answer).opens_not(
             ErrorKind::NotEngineIo,
             &[
-                "/engine.io/: the answer to the first poll (text/html) is not Engine.IO",
+                "/engine.io/: the response to the first poll (text/html) is not Engine.IO",
                 "a packet of unknown type \"<\"",
             ],
         ),
@@ -528,14 +528,14 @@ mod a_websocket_handshake {
     fn that_accepts_another_key() -> Case {
         broken(
             |head| head.replace("Accept: ", "Accept: x"),
-            "the Sec-WebSocket-Accept of the answer is not for this request",
+            "the Sec-WebSocket-Accept of the response does not match this request",
         )
     }
 
     fn that_accepts_no_key() -> Case {
         broken(
             |head| head.replace("Sec-WebSocket-Accept", "X-Accept"),
-            "the Sec-WebSocket-Accept of the answer is not for this request: there is none",
+            "the response has no Sec-WebSocket-Accept",
         )
     }
 
@@ -547,7 +547,7 @@ mod a_websocket_handshake {
                     "Upgrade: websocket\r\nSec-WebSocket-Accept: x",
                 )
             },
-            "the Sec-WebSocket-Accept of the answer is not for this request: there is more than one",
+            "the response has more than one Sec-WebSocket-Accept",
         )
     }
 
@@ -561,7 +561,7 @@ mod a_websocket_handshake {
     fn that_upgrades_to_something_else() -> Case {
         broken(
             |head| head.replace("Upgrade: websocket", "Upgrade: h2c"),
-            "the answer does not have \"Upgrade: websocket\" but \"h2c\"",
+            "the response has \"Upgrade: h2c\" instead of \"Upgrade: websocket\"",
         )
     }
 
@@ -591,7 +591,7 @@ mod a_websocket_handshake {
     fn with_a_protocol_that_nobody_asked_for() -> Case {
         broken(
             |head| head.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: chat\r\n\r\n"),
-            "a protocol that was not asked for",
+            "a Sec-WebSocket-Protocol that was not offered",
         )
     }
 
@@ -603,7 +603,7 @@ mod a_websocket_handshake {
             peer.finish()?;
             peer.until_gone()
         })
-        .opens_not(ErrorKind::Ended, &["during the websocket handshake"])
+        .opens_not(ErrorKind::Ended, &["during the WebSocket handshake"])
     }
 
     fn that_is_followed_by_silence() -> Case {

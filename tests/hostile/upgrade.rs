@@ -151,7 +151,7 @@ fn a_probe_that_is_refused() -> Case {
 }
 
 fn a_probe_whose_connection_ends_at_once() -> Case {
-    probe_is_answered("", "ended the connection during the websocket handshake")
+    probe_is_answered("", "closed the connection during the WebSocket handshake")
 }
 
 fn a_probe_whose_connection_is_reset() -> Case {
@@ -206,7 +206,7 @@ fn a_probe_that_accepts_another_key() -> Case {
         probe.write(switching(&request).replace("Accept: ", "Accept: x"))?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not("is not for this request")
+    .upgrades_not("does not match this request")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -272,7 +272,7 @@ fn a_probe_with_half_a_pong() -> Case {
 fn a_probe_with_a_broken_frame() -> Case {
     probe_says(
         frame(CONTINUATION, "3probe"),
-        "broke the WebSocket protocol",
+        "violated the WebSocket protocol",
     )
 }
 
@@ -315,7 +315,7 @@ fn a_probe_that_says_something_after_the_pong() -> Case {
 }
 
 fn a_probe_that_breaks_the_protocol_after_the_pong() -> Case {
-    probe_adds(frame(3, "x"), "broke the WebSocket protocol")
+    probe_adds(frame(3, "x"), "violated the WebSocket protocol")
 }
 
 fn a_poll_that_does_not_end_after_the_pong() -> Case {

@@ -116,7 +116,7 @@ fn broken(bytes: impl AsRef<[u8]>, words: &'static str) -> Case {
         .delivers(["good"])
         .breaks(
             ErrorKind::WebSocket,
-            &["broke the WebSocket protocol", words],
+            &["violated the WebSocket protocol", words],
         )
 }
 

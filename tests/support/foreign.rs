@@ -83,7 +83,7 @@ impl Foreign for Node {
     const NOWHERE: [Refusal; 2] = [
         (ErrorKind::Status, Some(404), "404 Not Found"),
         // After a second it ends the connection without a word.
-        (ErrorKind::Ended, None, "during the websocket handshake"),
+        (ErrorKind::Ended, None, "during the WebSocket handshake"),
     ];
 
     fn with(options: &[&str]) -> Self {

@@ -307,7 +307,7 @@ fn a_name_without_an_address_is_not_resolved() {
         let error = WebSocket::default().open(&nowhere, request).await;
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Resolve);
-        assert_eq!(error.to_string(), "the name chat.test has no address");
+        assert_eq!(error.to_string(), "the host name chat.test has no address");
         // Nor is one that nobody knows.
         name(&runtime, &["10.0.0.1"]);
         let error = connect_to(&runtime, "http://other.test/").await;

@@ -73,7 +73,7 @@ fn r6_a_first_answer_that_is_no_packet_is_a_failed_attempt_and_the_next_transpor
             .await
             .unwrap_err();
         let report = error.report();
-        let polling = "polling: http://10.0.0.1/chat/: the answer to the first poll \
+        let polling = "polling: http://10.0.0.1/chat/: the response to the first poll \
                        (text/html; charset=utf-8) is not Engine.IO; is the path right?";
         assert!(report.contains(polling), "{report}");
         assert!(

@@ -354,40 +354,44 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
             (
                 "\r\n\r\n",
                 format!("{wrong}\r\n\r\n"),
-                "there is more than one",
+                "more than one Sec-WebSocket-Accept",
             ),
             (
                 "\r\nUpgrade",
                 format!("{wrong}\r\nUpgrade"),
-                "there is more than one",
+                "more than one Sec-WebSocket-Accept",
             ),
-            ("Sec-WebSocket-Accept: ", "X: ".into(), "there is none"),
+            (
+                "Sec-WebSocket-Accept: ",
+                "X: ".into(),
+                "no Sec-WebSocket-Accept",
+            ),
             (
                 "websocket\r\n",
                 "h2c, websocket\r\n".into(),
-                "but \"h2c, websocket\"",
+                "\"Upgrade: h2c, websocket\"",
             ),
             (
                 "websocket\r\n",
                 "websocket, h2c\r\n".into(),
-                "but \"websocket, h2c\"",
+                "\"Upgrade: websocket, h2c\"",
             ),
             (
                 "websocket\r\n",
                 "websocket\r\nUpgrade: h2c\r\n".into(),
-                "\"websocket, h2c\"",
+                "\"Upgrade: websocket, h2c\"",
             ),
             (
                 "websocket\r\n",
                 "websocket\r\nUpgrade: websocket\r\n".into(),
-                "\"websocket, websocket\"",
+                "\"Upgrade: websocket, websocket\"",
             ),
             (
                 "websocket\r\n",
                 format!("{many}websocket\r\n"),
-                "but \"h2c, ",
+                "\"Upgrade: h2c, ",
             ),
-            ("websocket\r\n", "\r\n".into(), "but \"\""),
+            ("websocket\r\n", "\r\n".into(), "\"Upgrade: \""),
             (
                 "Connection: Upgrade",
                 "Connection: upgrades, close".into(),
@@ -406,27 +410,27 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
             (
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: v9\r\n\r\n".into(),
-                "not asked for",
+                "that was not offered",
             ),
             (
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: V1\r\n\r\n".into(),
-                "not asked for",
+                "that was not offered",
             ),
             (
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: \r\n\r\n".into(),
-                "not asked for",
+                "that was not offered",
             ),
             (
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: v1, v2\r\n\r\n".into(),
-                "not one protocol",
+                "not a single protocol",
             ),
             (
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: v1\r\nSec-WebSocket-Protocol: v1\r\n\r\n".into(),
-                "not one protocol",
+                "not a single protocol",
             ),
             // What the protocol allows.
             (
