@@ -61,7 +61,7 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
     /// The errors of [`start`](Builder#method.start-1) and of [`Client::opened`].
     pub fn connect(self) -> Result<Client<T, R>, Error> {
         let client = self.start()?;
-        block_on(client.inner.handle_ref().first_opened())?;
+        block_on(client.as_async().handle_ref().first_opened())?;
         Ok(client)
     }
 

@@ -51,6 +51,14 @@ impl Handle {
 
     /// Waits until the session is open.
     ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// let connected = handle.opened()?;
+    /// println!("session {} by {}", connected.handshake.sid, connected.transport);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The reason why the session could not be opened: see [`Client::opened`](crate::Client::opened).
@@ -70,6 +78,18 @@ impl Handle {
 
     /// Sends a message if the outbox has room for it now.
     ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// use engineio_client::ErrorKind;
+    ///
+    /// match handle.try_send("position 3") {
+    ///     Err(refused) if refused.kind() == ErrorKind::Full => println!("dropped {:?}", refused.message),
+    ///     sent => sent?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SendError`] gives the message back: see [`Client::try_send`](crate::Client::try_send) for the
@@ -81,6 +101,13 @@ impl Handle {
     /// Sends a group of messages that belong together, as [`Client::send_all`](crate::Client::send_all)
     /// does. Either all are accepted or none. Blocks while the outbox has no room for the whole group,
     /// and until the session is open.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send_all(["a question", "its details"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -96,6 +123,14 @@ impl Handle {
 
     /// Sends a group of messages if the outbox has room for all of them now.
     ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// if let Err(refused) = handle.try_send_all(["a question", "its details"]) {
+    ///     println!("not sent: {:?}", refused.messages);
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SendAllError`] gives all messages back: see [`Client::try_send`](crate::Client::try_send) for
@@ -110,6 +145,13 @@ impl Handle {
 
     /// Sends a value as JSON in a text message.
     ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send_json(&serde_json::json!({ "temperature": 21.5 }))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SendJsonError`] gives the JSON back as a message, if the value can be written as JSON: see
@@ -121,6 +163,14 @@ impl Handle {
     /// Waits until every message accepted before has been sent. That does not mean that it has arrived:
     /// see [`confirm`](Self::confirm).
     ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send("last words")?;
+    /// handle.flush()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Closed`](crate::ErrorKind::Closed) if the session ended before.
@@ -130,6 +180,19 @@ impl Handle {
 
     /// Waits until every message accepted before is confirmed to have arrived. Needs
     /// [`Receipts`](crate::Receipts).
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// use engineio_client::ErrorKind;
+    ///
+    /// handle.send("an order")?;
+    /// match handle.confirm() {
+    ///     Err(error) if error.kind() == ErrorKind::Unconfirmed => println!("it may be lost"),
+    ///     confirmed => confirmed?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -141,6 +204,13 @@ impl Handle {
 
     /// Makes the next attempt to [reconnect](crate::Builder::reconnect) now, instead of after its delay.
     /// Does nothing unless the client is waiting for that delay.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// // The network is back.
+    /// handle.reconnect_now();
+    /// # }
+    /// ```
     pub fn reconnect_now(&self) {
         self.inner.reconnect_now();
     }
@@ -165,6 +235,12 @@ impl Handle {
     }
 
     /// Begins to close the session, as [`disconnect`](Self::disconnect) does, and returns at once.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// handle.close();
+    /// # }
+    /// ```
     pub fn close(&self) {
         self.inner.close();
     }
@@ -177,6 +253,13 @@ impl Handle {
 
     /// Waits until no upgrade is under way or to come, and returns the name of the transport in use.
     ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// println!("on {}", handle.upgraded()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Closed`](crate::ErrorKind::Closed) if the session ended before. Any other kind is the reason
@@ -186,21 +269,48 @@ impl Handle {
     }
 
     /// Returns whether the session has ended.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// if handle.is_closed() {
+    ///     println!("{}", handle.wait());
+    /// }
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.inner.is_closed()
     }
 
     /// Returns how many messages were accepted and are not sent yet.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// let backlog = handle.backlog();
+    /// println!("{} messages ({} bytes) are waiting", backlog.messages, backlog.bytes);
+    /// # }
+    /// ```
     pub fn backlog(&self) -> Backlog {
         self.inner.backlog()
     }
 
     /// Returns the id of the session, or `None` if no session is open yet.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// println!("session {:?} by {:?}", handle.sid(), handle.transport());
+    /// # }
+    /// ```
     pub fn sid(&self) -> Option<String> {
         self.inner.sid()
     }
 
     /// Returns the name of the transport in use, or `None` if no session is open yet.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// println!("on {:?}", handle.transport());
+    /// # }
+    /// ```
     pub fn transport(&self) -> Option<&'static str> {
         self.inner.transport()
     }

@@ -92,7 +92,7 @@ impl From<SendError> for Error {
 /// if let Err(refused) = client.send_json(&[1, 2, 3]).await {
 ///     match refused.message {
 ///         Some(json) => println!("not sent: {json:?}"),
-///         None => println!("not JSON: {}", refused.error.report()),
+///         None => println!("not JSON ({:?}): {}", refused.kind(), refused.error.report()),
 ///     }
 /// }
 /// # }
@@ -164,7 +164,7 @@ impl From<SendJsonError> for Error {
 /// ```no_run
 /// # async fn run(client: engineio_client::tokio::Client) {
 /// if let Err(refused) = client.send_all(["first", "second"]).await {
-///     println!("{} messages were not sent: {}", refused.messages.len(), refused.error.report());
+///     println!("{} messages were not sent: {:?}", refused.messages.len(), refused.kind());
 /// }
 /// # }
 /// ```

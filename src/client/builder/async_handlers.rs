@@ -34,7 +34,17 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     }
 
     /// Sets a handler as [`on_connect`](Builder::on_connect) does, and passes a clone of `state` to each
-    /// call. There is an example at [`on_message_with`](Builder::on_message_with).
+    /// call.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// # use engineio_client::tokio::Client;
+    /// let sessions = Arc::new(Mutex::new(0));
+    /// let builder = Client::builder("http://localhost:3000")
+    ///     .on_connect_with(Arc::clone(&sessions), async |sessions, _handle| {
+    ///         *sessions.lock().expect("not poisoned") += 1;
+    ///     });
+    /// ```
     pub fn on_connect_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
         S: Clone + Send + 'static,
@@ -106,7 +116,17 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     }
 
     /// Sets a handler as [`on_upgrade`](Builder::on_upgrade) does, and passes a clone of `state` to each
-    /// call. There is an example at [`on_message_with`](Builder::on_message_with).
+    /// call.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// # use engineio_client::tokio::Client;
+    /// let upgrades = Arc::new(Mutex::new(0));
+    /// let builder = Client::builder("http://localhost:3000")
+    ///     .on_upgrade_with(Arc::clone(&upgrades), async |upgrades, _handle, _transport| {
+    ///         *upgrades.lock().expect("not poisoned") += 1;
+    ///     });
+    /// ```
     pub fn on_upgrade_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
         S: Clone + Send + 'static,
@@ -140,7 +160,17 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     }
 
     /// Sets a handler as [`on_connection_lost`](Builder::on_connection_lost) does, and passes a clone of
-    /// `state` to each call. There is an example at [`on_message_with`](Builder::on_message_with).
+    /// `state` to each call.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// # use engineio_client::tokio::Client;
+    /// let lost = Arc::new(Mutex::new(0));
+    /// let builder = Client::builder("http://localhost:3000")
+    ///     .on_connection_lost_with(Arc::clone(&lost), async |lost, _handle, end| {
+    ///         *lost.lock().expect("not poisoned") += end.may_be_lost();
+    ///     });
+    /// ```
     pub fn on_connection_lost_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
         S: Clone + Send + 'static,
@@ -163,7 +193,17 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     }
 
     /// Sets a handler as [`on_reconnecting`](Builder::on_reconnecting) does, and passes a clone of
-    /// `state` to each call. There is an example at [`on_message_with`](Builder::on_message_with).
+    /// `state` to each call.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// # use engineio_client::tokio::Client;
+    /// let attempts = Arc::new(Mutex::new(0));
+    /// let builder = Client::builder("http://localhost:3000")
+    ///     .on_reconnecting_with(Arc::clone(&attempts), async |attempts, _handle, _next| {
+    ///         *attempts.lock().expect("not poisoned") += 1;
+    ///     });
+    /// ```
     pub fn on_reconnecting_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
         S: Clone + Send + 'static,
@@ -186,7 +226,17 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     }
 
     /// Sets a handler as [`on_given_up`](Builder::on_given_up) does, and passes a clone of `state` to
-    /// each call. There is an example at [`on_message_with`](Builder::on_message_with).
+    /// each call.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// # use engineio_client::tokio::Client;
+    /// let lost = Arc::new(Mutex::new(Vec::new()));
+    /// let builder = Client::builder("http://localhost:3000")
+    ///     .on_given_up_with(Arc::clone(&lost), async |lost, _handle, given_up| {
+    ///         lost.lock().expect("not poisoned").extend(given_up.messages);
+    ///     });
+    /// ```
     pub fn on_given_up_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
         S: Clone + Send + 'static,
@@ -214,7 +264,17 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     }
 
     /// Sets a handler as [`on_disconnect`](Builder::on_disconnect) does, and passes a clone of `state`
-    /// to each call. There is an example at [`on_message_with`](Builder::on_message_with).
+    /// to each call.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// # use engineio_client::tokio::Client;
+    /// let unsent = Arc::new(Mutex::new(Vec::new()));
+    /// let builder = Client::builder("http://localhost:3000")
+    ///     .on_disconnect_with(Arc::clone(&unsent), async |unsent, _handle, closed| {
+    ///         unsent.lock().expect("not poisoned").extend_from_slice(closed.unsent());
+    ///     });
+    /// ```
     pub fn on_disconnect_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
         S: Clone + Send + 'static,

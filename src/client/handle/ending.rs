@@ -64,12 +64,27 @@ impl Handle {
 
     /// Returns whether the session has ended. Then every call that waits for it has been woken, and
     /// [`wait`](Handle::wait) returns the reason at once.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::Handle) {
+    /// while !handle.is_closed() {
+    ///     // Work for the session.
+    /// }
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.shared.state().closed().is_some()
     }
 
     /// Makes the next attempt to [reconnect](crate::Builder::reconnect) now, instead of after its delay.
     /// Does nothing unless the client is waiting for that delay.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::Handle) {
+    /// // The network is back.
+    /// handle.reconnect_now();
+    /// # }
+    /// ```
     pub fn reconnect_now(&self) {
         self.shared.reconnect_now();
     }

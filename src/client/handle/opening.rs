@@ -10,6 +10,14 @@ use crate::event::{Connected, Reason};
 impl Handle {
     /// Waits until the session is open, as [`Client::opened`](crate::Client::opened) does.
     ///
+    /// ```no_run
+    /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
+    /// let connected = handle.opened().await?;
+    /// println!("session {}", connected.handshake.sid);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The reason why the session could not be opened: see [`Client::opened`](crate::Client::opened).
@@ -29,6 +37,13 @@ impl Handle {
     /// Waits until no upgrade is under way or to come, as [`Client::upgraded`](crate::Client::upgraded)
     /// does.
     ///
+    /// ```no_run
+    /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
+    /// println!("on {}", handle.upgraded().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Closed`](ErrorKind::Closed) if the session ended before. Any other kind is the reason why the
@@ -42,6 +57,12 @@ impl Handle {
     }
 
     /// Returns the id of the session, or `None` if no session is open yet.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::Handle) {
+    /// println!("session {:?} by {:?}", handle.sid(), handle.transport());
+    /// # }
+    /// ```
     pub fn sid(&self) -> Option<String> {
         self.shared
             .state()
@@ -52,6 +73,12 @@ impl Handle {
 
     /// Returns the name of the transport in use, such as `"polling"` or `"websocket"`, or `None` if no
     /// session is open yet.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::Handle) {
+    /// println!("on {:?}", handle.transport());
+    /// # }
+    /// ```
     pub fn transport(&self) -> Option<&'static str> {
         self.shared.state().transport
     }

@@ -14,6 +14,14 @@ impl Handle {
     /// Sends a message, as [`Client::send`](crate::Client::send) does. Returns when the outbox has
     /// accepted it.
     ///
+    /// ```no_run
+    /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send("text").await?;
+    /// handle.send(vec![0_u8, 1, 2]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SendError`] gives the message back: see [`Client::send`](crate::Client::send) for the kinds.
@@ -45,6 +53,13 @@ impl Handle {
     /// Sends a group of messages that belong together, as [`Client::send_all`](crate::Client::send_all)
     /// does.
     ///
+    /// ```no_run
+    /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send_all(["a question", "its details"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SendAllError`] gives all messages back: see [`Client::send`](crate::Client::send) for the
@@ -70,6 +85,13 @@ impl Handle {
 
     /// Sends a value as JSON, as [`Client::send_json`](crate::Client::send_json) does.
     ///
+    /// ```no_run
+    /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send_json(&serde_json::json!({ "temperature": 21.5 })).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SendJsonError`] gives the JSON back as a message, if the value can be written as JSON: see
@@ -87,6 +109,14 @@ impl Handle {
     /// [`Client::try_send`](crate::Client::try_send) does. For plain handlers, and other code that
     /// cannot await.
     ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::Handle) {
+    /// if let Err(refused) = handle.try_send("position 3") {
+    ///     println!("not sent: {:?}", refused.message);
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SendError`] gives the message back: see [`Client::try_send`](crate::Client::try_send) for the
@@ -100,6 +130,14 @@ impl Handle {
 
     /// Sends a group of messages if the outbox has room for all of them now, as
     /// [`Client::try_send_all`](crate::Client::try_send_all) does.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::Handle) {
+    /// if let Err(refused) = handle.try_send_all(["a question", "its details"]) {
+    ///     println!("not sent: {:?}", refused.messages);
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -124,6 +162,14 @@ impl Handle {
     /// Waits until every message accepted before, by any handle, has been sent: see
     /// [`Client::flush`](crate::Client::flush).
     ///
+    /// ```no_run
+    /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send("last words").await?;
+    /// handle.flush().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Closed`](crate::ErrorKind::Closed) if the session ended before.
@@ -139,6 +185,14 @@ impl Handle {
     /// Waits until every message accepted before, by any handle, is confirmed to have arrived: see
     /// [`Client::confirm`](crate::Client::confirm).
     ///
+    /// ```no_run
+    /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send("an order").await?;
+    /// handle.confirm().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Unconfirmed`](crate::ErrorKind::Unconfirmed) if some of the messages may not have arrived, and
@@ -153,6 +207,13 @@ impl Handle {
     }
 
     /// Returns how many messages were accepted, by any handle, and are not sent yet.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::Handle) {
+    /// let backlog = handle.backlog();
+    /// println!("{} messages ({} bytes) are waiting", backlog.messages, backlog.bytes);
+    /// # }
+    /// ```
     pub fn backlog(&self) -> Backlog {
         let pending = self.shared.state().outbox.pending();
         Backlog {

@@ -7,8 +7,8 @@ use super::Handle;
 use crate::client::task::Task;
 
 impl Handle {
-    /// Spawns a task on the runtime of the session. The task does not end with the session by itself: it can
-    /// [wait](Handle::wait) for the end, or stop when [`send`](Handle::send) fails.
+    /// Spawns a task on the runtime of the session. The task does not end with the session by itself: it
+    /// can [wait](Handle::wait) for the end, or stop when [`send`](Handle::send) fails.
     ///
     /// ```no_run
     /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
@@ -37,6 +37,16 @@ impl Handle {
     }
 
     /// Waits for `duration`, on the clock of the session's runtime.
+    ///
+    /// ```no_run
+    /// # async fn run(handle: engineio_client::Handle) {
+    /// use std::time::Duration;
+    ///
+    /// while handle.send("tick").await.is_ok() {
+    ///     handle.sleep(Duration::from_secs(1)).await;
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///

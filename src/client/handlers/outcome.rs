@@ -30,11 +30,27 @@ use crate::error::HandlerError;
 pub trait Outcome<Kind>: sealed::IntoStep<Kind> {}
 
 /// The [`Outcome`] kind of handlers that have finished when they return.
+///
+/// ```
+/// use engineio_client::handlers::{Outcome, PlainHandler};
+///
+/// fn is_plain(_: &impl Outcome<PlainHandler>) {}
+///
+/// is_plain(&());
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PlainHandler;
 
 /// The [`Outcome`] kind of handlers that return a future.
+///
+/// ```
+/// use engineio_client::handlers::{AsyncHandler, Outcome};
+///
+/// fn is_async(_: &impl Outcome<AsyncHandler>) {}
+///
+/// is_async(&async {});
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct AsyncHandler;

@@ -75,6 +75,14 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// Returns whether the session has ended. Then [`wait`](Client::wait) returns the reason.
+    ///
+    /// ```no_run
+    /// # async fn run(client: engineio_client::tokio::Client) {
+    /// if client.is_closed() {
+    ///     println!("{}", client.wait().await);
+    /// }
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.handle.is_closed()
     }

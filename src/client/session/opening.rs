@@ -99,6 +99,12 @@ impl<T: Transport, R: Runtime> Client<T, R> {
 
     /// Returns the name of the transport in use, such as `"polling"` or `"websocket"`, or `None` if no
     /// session is open yet.
+    ///
+    /// ```no_run
+    /// # fn run(client: engineio_client::tokio::Client) {
+    /// println!("on {:?}", client.transport());
+    /// # }
+    /// ```
     pub fn transport(&self) -> Option<&'static str> {
         self.handle.transport()
     }

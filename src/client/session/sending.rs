@@ -132,6 +132,14 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// Sends a group of messages as [`send_all`](Client::send_all) does, if the outbox has room for all
     /// of them now.
     ///
+    /// ```no_run
+    /// # fn run(client: engineio_client::tokio::Client) {
+    /// if let Err(refused) = client.try_send_all(["a question", "its details"]) {
+    ///     println!("not sent: {:?}", refused.messages);
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The kinds of [`try_send`](Client::try_send), for the whole group. [`SendAllError`] gives all

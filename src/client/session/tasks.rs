@@ -26,6 +26,16 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// Spawns a task on the runtime of the session: see [`Handle::spawn`].
+    ///
+    /// ```no_run
+    /// # fn run(client: engineio_client::tokio::Client) {
+    /// let handle = client.handle();
+    /// let task = client.spawn(async move {
+    ///     let closed = handle.wait().await;
+    ///     println!("{closed}");
+    /// });
+    /// # }
+    /// ```
     pub fn spawn<F>(&self, future: F) -> Task<F::Output>
     where
         F: Future + Send + 'static,
@@ -36,6 +46,16 @@ impl<T: Transport, R: Runtime> Client<T, R> {
 
     /// Waits for `duration`, on the clock of the session's runtime.
     ///
+    /// ```no_run
+    /// # async fn run(client: engineio_client::tokio::Client) {
+    /// use std::time::Duration;
+    ///
+    /// while client.send("tick").await.is_ok() {
+    ///     client.sleep(Duration::from_secs(1)).await;
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Safe.
@@ -44,6 +64,14 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// Returns the runtime that the session runs on.
+    ///
+    /// ```no_run
+    /// # fn run(client: engineio_client::tokio::Client) {
+    /// use engineio_client::Runtime as _;
+    ///
+    /// println!("the clock of the session says {:?}", client.runtime().now());
+    /// # }
+    /// ```
     pub fn runtime(&self) -> &Arc<R> {
         &self.runtime
     }
