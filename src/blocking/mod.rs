@@ -18,7 +18,7 @@
 //! The client can be used and dropped on any thread, including those of tokio's `spawn_blocking`. Inside
 //! of an async task it works, too, but blocks the thread of that task. Where it would wait for itself
 //! (on the background thread, or on a thread that async-std needs to run the session), connecting fails
-//! with [`ErrorKind::Runtime`].
+//! with [`ErrorKind::Runtime`](crate::ErrorKind::Runtime).
 
 mod background;
 mod block_on;
@@ -47,7 +47,7 @@ use crate::error::Error;
 ///
 /// # Errors
 ///
-/// The same as [`Builder::connect`](Builder#method.connect-1).
+/// The same as [`Builder::connect`](crate::Builder#method.connect-1).
 pub fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
     Client::connect(url)
 }

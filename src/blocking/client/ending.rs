@@ -43,8 +43,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// Waits for the end of the session, for whatever reason it ends, and until the disconnect handler
-    /// has returned, if there is one. A handler uses [`Handle::wait`] instead, since here it would wait
-    /// for itself.
+    /// has returned, if there is one. A handler uses [`Handle::wait`](crate::blocking::Handle::wait)
+    /// instead, since here it would wait for itself.
     pub fn wait(&self) -> Closed {
         block_on(self.inner.wait())
     }

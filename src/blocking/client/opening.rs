@@ -15,7 +15,8 @@ impl Client {
     /// Returns a [`Builder`], which has all settings, for a connection to `url`.
     ///
     /// The setters are those of the async client. The client that it creates is one for threads. Its
-    /// handlers are plain functions of a [`blocking::Handle`](Handle), called on a thread of their own.
+    /// handlers are plain functions of a [`blocking::Handle`](crate::blocking::Handle), called on a
+    /// thread of their own.
     ///
     /// ```no_run
     /// # fn run() -> Result<(), engineio_client::Error> {

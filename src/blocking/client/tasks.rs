@@ -36,7 +36,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// # Errors
     ///
-    /// [`Runtime`](ErrorKind::Runtime) if the operating system cannot start a thread.
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the operating system cannot start a thread.
     pub fn start_background_task<F, O>(&self, task: F) -> Result<JoinHandle<O>, Error>
     where
         F: FnOnce() -> O + Send + 'static,
