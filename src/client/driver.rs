@@ -392,8 +392,8 @@ impl Driver {
         Flow::Continue(false)
     }
 
-    /// The engine is told of a deadline that has passed when the runtime has caught up and all links were
-    /// looked at once more: see [`Runtime::catch_up`].
+    /// The engine is told of a deadline that has passed when the runtime has caught up and all links
+    /// were looked at once more: see [`Runtime::catch_up`].
     fn time_is_up(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
         if let LastLook::NotDue = self.last_look {
             self.timer = None;

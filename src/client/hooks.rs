@@ -1,5 +1,5 @@
-//! Calls the user's functions of [`Reconnect`](crate::Reconnect). A panic in one of them is an error like
-//! any other: it must not end the task that drives the connection.
+//! Calls the user's functions of [`Reconnect`](crate::Reconnect). A panic in one of them is an error
+//! like any other: it must not end the task that drives the connection.
 
 use std::panic::AssertUnwindSafe;
 

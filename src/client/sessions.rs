@@ -29,8 +29,8 @@ use crate::transport::{Activity, OpenRequest, Transport};
 /// After so many steps without a pause other tasks get theirs.
 const STEPS: u32 = 32;
 
-/// After so many sessions in a row that ended with the first fence unanswered there are no more fences. In the
-/// last of them the fence goes before all messages, so that none of these can be what ends it.
+/// After so many sessions in a row that ended with the first fence unanswered there are no more fences.
+/// In the last of them the fence goes before all messages, so that none of these can be what ends it.
 const FENCES_REFUSED: u32 = 3;
 
 pub(super) struct Sessions {
