@@ -21,7 +21,8 @@ pub(super) fn open_request(
     server.add_query(&settings.query);
     let mut headers = std::mem::take(&mut settings.headers);
     if let Some(name) = FRAMING.iter().find(|name| headers.contains_key(*name)) {
-        let message = format!("header {name}: cannot be set, since it is different for each request");
+        let message =
+            format!("header {name}: cannot be set, since it is different for each request");
         return Err(Error::new(ErrorKind::Invalid, message));
     }
     if let Some(credentials) = server.credentials

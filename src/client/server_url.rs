@@ -168,7 +168,11 @@ fn credentials(url: &Url) -> Result<Option<HeaderValue>, Error> {
     plain.extend(percent_decode_str(password.unwrap_or_default()));
     let encoded = base64::engine::general_purpose::STANDARD.encode(plain);
     let mut value = HeaderValue::try_from(format!("Basic {encoded}")).map_err(|error| {
-        Error::new(ErrorKind::Invalid, "the user and password of the URL cannot be sent as a header").with_source(error)
+        Error::new(
+            ErrorKind::Invalid,
+            "the user and password of the URL cannot be sent as a header",
+        )
+        .with_source(error)
     })?;
     value.set_sensitive(true);
     Ok(Some(value))

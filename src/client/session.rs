@@ -130,7 +130,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
 
 impl<T: Transport, R: Runtime> Drop for Client<T, R> {
     fn drop(&mut self) {
-        self.handle.shared().leave();
+        self.handle.shared().client_dropped();
     }
 }
 
