@@ -128,7 +128,7 @@ impl Shared {
     pub(super) fn outbox<O>(&self, change: impl FnOnce(&mut Outbox<Waker>) -> O) -> O {
         let mut state = self.state();
         let output = change(&mut state.outbox);
-        let driver = state.outbox.takes_driver();
+        let driver = state.outbox.take_wants_driver();
         let woken = state.outbox.take_woken();
         let retired = state.outbox.take_retired();
         drop(state);
@@ -152,7 +152,7 @@ impl Shared {
             return Err(state.outbox.refusal(parcel));
         };
         state.outbox.put(parcel, amount);
-        let driver = state.outbox.takes_driver();
+        let driver = state.outbox.take_wants_driver();
         drop(state);
         if driver {
             self.driver.wake();
