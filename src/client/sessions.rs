@@ -309,7 +309,7 @@ impl Sessions {
                     self.happened(happened);
                 }
             }
-            Output::Tell(next) => self.report_attempt(next),
+            Output::Report(next) => self.report_attempt(next),
             Output::Over { .. } | Output::Wait(_) => {}
         }
     }
