@@ -9,7 +9,7 @@
 //!
 //! # How room is given
 //!
-//! - A sender enters at once if there is room and nobody waits. Otherwise it joins the queue. When its
+//! - A sender enters at once if there is room and no sender waits. Otherwise it joins the queue. When its
 //!   turn comes, the outbox reserves room for its message and wakes this sender only. A sender that is
 //!   not polled therefore occupies the room for its own message, but it never blocks the senders behind
 //!   it. Dropping the future returns the room, or the place in the queue.
