@@ -31,9 +31,9 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// **Ending.** [`disconnect`](crate::Client::disconnect), [`close`](crate::Client::close) and
     /// dropping the client end it in any state, and no further connection is made.
     ///
-    /// **Events.** A program may ignore them. The client keeps at most 1,024 unread events about sessions (the newest ones,
-    /// and of consecutive [`Event::Reconnecting`] only the newest) and every [`Event::GivenUp`]. The
-    /// last [`Closed`](crate::Closed) has the totals.
+    /// **Events.** A program may ignore them. The client keeps at most 1,024 unread events about
+    /// sessions (the newest ones, and of consecutive [`Event::Reconnecting`] only the newest) and every
+    /// [`Event::GivenUp`]. The last [`Closed`](crate::Closed) has the totals.
     ///
     /// ```no_run
     /// use engineio_client::{Event, Reconnect, Resend};

@@ -9,10 +9,10 @@
 //!
 //! # How room is given
 //!
-//! - A sender enters at once if there is room and no sender waits. Otherwise it joins the queue. When its
-//!   turn comes, the outbox reserves room for its message and wakes this sender only. A sender that is
-//!   not polled therefore occupies the room for its own message, but it never blocks the senders behind
-//!   it. Dropping the future returns the room, or the place in the queue.
+//! - A sender enters at once if there is room and no sender waits. Otherwise it joins the queue. When
+//!   its turn comes, the outbox reserves room for its message and wakes this sender only. A sender that
+//!   is not polled therefore occupies the room for its own message, but it never blocks the senders
+//!   behind it. Dropping the future returns the room, or the place in the queue.
 //! - A sink has no future that could be dropped, so the promise made by `poll_ready` is kept in its
 //!   [`Seat`]: room for one message of any size. While other senders wait, a promise that the driver
 //!   has found unused in two of its polls lapses, and its room goes to the next sender in the queue.
