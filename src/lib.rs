@@ -150,8 +150,6 @@ extern crate self as engineio_client;
 
 mod amount;
 mod batch;
-#[cfg(feature = "blocking")]
-pub mod blocking;
 mod client;
 pub mod client_kind;
 pub mod codec;
@@ -178,6 +176,11 @@ mod text;
 pub mod transport;
 #[path = "../transports/mod.rs"]
 pub mod transports;
+
+// rustdoc shows `impl` blocks in the order of their modules: on the page of `Builder` the blocking mode
+// comes last.
+#[cfg(feature = "blocking")]
+pub mod blocking;
 
 pub use async_trait::async_trait;
 pub use batch::{Batch, BatchIter};

@@ -509,7 +509,7 @@ fn bad_usage_is_reported_and_exits_with_2() {
         (&["-H", "sp ace: b", "http://localhost"], "sp ace"),
         (
             &["-H", "A\r\nB: c", "http://localhost"],
-            "is no name of a header",
+            "not a valid header name",
         ),
         (&["-H", "A: b\rC: d", "http://localhost"], "header A"),
         (&["-H", "A: b\u{1}c", "http://localhost"], "header A"),

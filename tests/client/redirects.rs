@@ -319,7 +319,7 @@ fn a_scheme_that_the_transport_does_not_take_is_refused() {
         let error = client.opened().await.unwrap_err();
         let text = error.to_string();
         assert!(
-            text.contains("none of those that the transport takes: http"),
+            text.contains("not supported by the transport, use one of: http"),
             "{text}"
         );
     });

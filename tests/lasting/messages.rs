@@ -278,7 +278,7 @@ fn what_ends_three_sessions_in_a_row_is_given_up() {
             }
         };
         assert!(
-            told.starts_with("given up [\"poison\"]: it was among the first"),
+            told.starts_with("given up [\"poison\"]: the message was among the first"),
             "{told}"
         );
         let error = client.confirm().await.unwrap_err();
