@@ -36,7 +36,7 @@ impl Driver {
         self.shared.inboxes.put(events);
         // The engine must know of a full inbox before its next output, which could be to receive more.
         // So this input comes while outputs are still being carried out: see the test
-        // `a_full_inbox_stops_the_receiving_and_reading_resumes_it`.
+        // `a_full_inbox_stops_receiving_and_reading_resumes_it`.
         if let Some(input) = self.room_changed() {
             self.engine.handle(now, input);
         }
