@@ -17,6 +17,10 @@ mod defects;
 mod dial;
 #[path = "transports/drops.rs"]
 mod drops;
+#[path = "transports/every_fault.rs"]
+mod every_fault;
+#[path = "faults/mod.rs"]
+mod faults;
 #[path = "transports/fences.rs"]
 mod fences;
 #[path = "transports/goodbyes.rs"]
@@ -59,6 +63,8 @@ mod traced;
 mod websocket;
 
 use std::sync::Arc;
+
+use raw::wire;
 
 use engineio_client::{
     Activity, Error, Link, Message, MockRuntime, OpenRequest, Packet, Runtime, Transport,

@@ -49,7 +49,6 @@ struct Limits {
     close: Option<Duration>,
     message: Option<usize>,
     body: Option<usize>,
-    packets: Option<usize>,
 }
 
 pub(crate) struct Case {
@@ -158,11 +157,6 @@ impl Case {
 
     pub(crate) fn max_body(mut self, bytes: usize) -> Self {
         self.limits.body = Some(bytes);
-        self
-    }
-
-    pub(crate) fn max_packets(mut self, packets: usize) -> Self {
-        self.limits.packets = Some(packets);
         self
     }
 
@@ -320,9 +314,6 @@ fn set<R: Runs>(mut builder: Builder<Transports, R>, limits: Limits) -> Builder<
     }
     if let Some(bytes) = limits.body {
         builder = builder.max_body_size(bytes);
-    }
-    if let Some(packets) = limits.packets {
-        builder = builder.max_payload_packets(packets);
     }
     builder
 }

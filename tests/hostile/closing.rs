@@ -7,28 +7,34 @@ use crate::server::{CLOSE, Cue, FIN, OPEN, Server, TEXT, frame, response};
 
 const SHORTLY: Duration = Duration::from_millis(500);
 
+by_each_transport_on_each_runtime! {
+    and_the_server_says_nothing_more
+    and_the_server_says_goodbye_too
+}
+
 by_each_transport! {
     before_a_byte_has_come
     within_the_head_of_the_first_answer
-    and_the_server_says_nothing_more
     and_the_server_ends_the_connections
-    and_the_server_says_goodbye_too
 }
 
 on_each_runtime! {
     during_the_first_poll_which_is_answered
+    with_a_message_that_the_server_does_not_take
+    and_the_close_frame_is_answered_by_pings_alone
+    between_the_pong_and_the_swap
+}
+
+on_tokio! {
     during_the_first_poll_which_is_refused
     and_the_post_of_the_goodbye_is_refused
     and_the_post_of_the_goodbye_is_no_http
     and_a_post_is_not_answered
     and_the_poll_is_answered_late
-    with_a_message_that_the_server_does_not_take
     and_the_close_frame_is_answered_behind_messages
-    and_the_close_frame_is_answered_by_pings_alone
     and_the_close_frame_is_answered_by_what_is_no_frame
     before_the_probe_is_answered
     before_the_probes_pong
-    between_the_pong_and_the_swap
     right_after_the_swap
 }
 

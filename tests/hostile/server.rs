@@ -9,9 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use futures::channel::mpsc;
 use socket2::SockRef;
+
+use crate::wire::accepting;
+pub(crate) use crate::wire::{
+    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, fragment, frame, frame_head, response,
+};
 
 /// How long a script waits for its client. Generous, so that a busy machine fails no test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -239,61 +243,9 @@ impl Request {
     }
 }
 
-pub(crate) const CONTINUATION: u8 = 0;
-pub(crate) const TEXT: u8 = 1;
-pub(crate) const BINARY: u8 = 2;
-pub(crate) const CLOSE: u8 = 8;
-pub(crate) const PING: u8 = 9;
-pub(crate) const PONG: u8 = 10;
-/// Set in the first byte of a message's last frame.
-pub(crate) const FIN: u8 = 0x80;
-
-/// A whole message in one frame.
-pub(crate) fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    fragment(FIN | opcode, payload)
-}
-
-/// A frame with this first byte.
-pub(crate) fn fragment(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    let payload = payload.as_ref();
-    let mut bytes = frame_head(first, payload.len() as u64);
-    bytes.extend_from_slice(payload);
-    bytes
-}
-
-/// The header of a frame alone.
-pub(crate) fn frame_head(first: u8, length: u64) -> Vec<u8> {
-    let mut head = vec![first];
-    match length {
-        0..126 => head.push(length as u8),
-        126..=0xffff => {
-            head.push(126);
-            head.extend((length as u16).to_be_bytes());
-        }
-        _ => {
-            head.push(127);
-            head.extend(length.to_be_bytes());
-        }
-    }
-    head
-}
-
-/// A whole response to a poll.
-pub(crate) fn response(body: impl AsRef<[u8]>) -> Vec<u8> {
-    let body = body.as_ref();
-    let length = body.len();
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-    [head.as_bytes(), body].concat()
-}
-
-/// The head in which a server agrees to a websocket.
+/// The head with which a server accepts a WebSocket request.
 pub(crate) fn switching(request: &Request) -> String {
-    let key = request.header("sec-websocket-key").expect("a key");
-    let accept = derive_accept_key(key.as_bytes());
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n\r\n"
-    )
+    accepting(request.header("sec-websocket-key").expect("a key"))
 }
 
 impl Peer {

@@ -16,13 +16,20 @@ const SHORTLY: Duration = Duration::from_millis(500);
 
 on_each_runtime! {
     a_probe_that_is_refused
-    a_probe_whose_connection_ends_at_once
     a_probe_whose_connection_is_reset
+    a_probe_whose_ping_is_not_answered
+    polls_that_bring_noops_for_ever
+    an_end_right_after_the_swap
+    a_message_that_leaves_after_the_swap_into_nothing
+    an_opening_one_byte_at_a_time
+}
+
+on_tokio! {
+    a_probe_whose_connection_ends_at_once
     a_probe_that_is_not_answered
     a_probe_whose_head_stops
     a_probe_whose_head_never_ends
     a_probe_that_accepts_another_key
-    a_probe_whose_ping_is_not_answered
     a_probe_that_ends_instead_of_the_pong
     a_probe_that_closes_instead_of_the_pong
     a_probe_that_says_goodbye_instead_of_the_pong
@@ -46,14 +53,10 @@ on_each_runtime! {
     a_poll_that_brings_a_goodbye_after_the_pong
     a_poll_that_brings_messages_after_the_pong
     a_post_that_fails_after_the_pong
-    polls_that_bring_noops_for_ever
     an_old_link_that_speaks_after_the_swap
     an_old_link_that_fails_after_the_swap
-    an_end_right_after_the_swap
     a_close_frame_right_after_the_swap
     silence_right_after_the_swap
-    a_message_that_leaves_after_the_swap_into_nothing
-    an_opening_one_byte_at_a_time
 }
 
 /// A session with a poll that waits, and the connection of the probe.

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engineio_client::transports::{Transports, WebSocket};
 use engineio_client::{
     Builder, Capacity, Client, Error, ErrorKind, Event, Message, MockRuntime, Reason, Runtime,
@@ -12,7 +14,8 @@ use futures::future::abortable;
 
 use crate::open_packet;
 use crate::raw::{
-    BINARY, FIN, PING, Peer, Server, TEXT, frame, frame_head, response, spawn, under_some_orders,
+    BINARY, FIN, PING, Peer, Request, Server, TEXT, frame, frame_head, response, spawn, switching,
+    under_some_orders,
 };
 
 type Session = Client<Transports, MockRuntime>;
@@ -287,6 +290,12 @@ fn a_message_above_its_limit_ends_the_session_and_one_as_long_passes() {
                 poll_brings(&runtime, set, response(format!("4{text}"))).await,
                 socket_brings(&runtime, set, frame(TEXT, format!("4{text}"))).await,
                 socket_brings(&runtime, set, frame(BINARY, text.as_bytes())).await,
+                poll_brings(
+                    &runtime,
+                    set,
+                    response(format!("b{}", STANDARD.encode(&text))),
+                )
+                .await,
             ];
             for (mut session, peer) in answers {
                 if passes {
@@ -308,20 +317,36 @@ fn a_message_above_its_limit_ends_the_session_and_one_as_long_passes() {
 }
 
 #[test]
-fn a_body_above_its_limit_ends_the_session() {
+fn a_body_above_its_limit_ends_the_session_and_one_as_long_passes() {
     under_some_orders(async |runtime| {
-        let set: Setting = |builder| builder.max_body_size(5000);
+        let set: Setting = |builder| builder.max_body_size(1000);
+        let chunked = |body: &str| {
+            let (first, second) = body.split_at(500);
+            format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 {:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
+                first.len(),
+                second.len()
+            )
+            .into_bytes()
+        };
+        let fits = format!("4{}", "x".repeat(999));
+        let above = format!("4{}", "x".repeat(1000));
+        for answer in [response(&fits), chunked(&fits)] {
+            let (mut session, peer) = poll_brings(&runtime, set, answer).await;
+            assert_eq!(session.recv().await, Some(Message::from(&fits[1..])));
+            drop(peer);
+        }
         for answer in [
-            response("4".repeat(5001)),
-            b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n4".to_vec(),
-            [
-                &b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1389\r\n"[..],
-                &[b'4'; 5001],
-            ]
-            .concat(),
+            // The length alone is enough.
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n".to_vec(),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9007199254740991\r\n\r\n".to_vec(),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n\r\n4x".to_vec(),
+            chunked(&above),
+            format!("HTTP/1.1 200 OK\r\n\r\n{above}").into(),
         ] {
             let (session, peer) = poll_brings(&runtime, set, answer).await;
-            let words = &["5000 bytes", "max_body_size"];
+            let words = &["1000 bytes", "max_body_size"];
             is_told(&failure(&session).await, ErrorKind::Limit, words);
             drop(peer);
         }
@@ -345,37 +370,48 @@ fn packets_above_their_limit_end_the_session_behind_those_that_came_before() {
     });
 }
 
+/// A good first answer of this transport: its head, without the empty line, and the rest.
+fn first_answer(transport: &str, request: &Request) -> (String, Vec<u8>) {
+    let open = open_packet(HOUR, HOUR);
+    if transport == "polling" {
+        let length = open.len();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}");
+        (head, open.into())
+    } else {
+        (switching(request).trim_end().into(), frame(TEXT, open))
+    }
+}
+
+/// Heads above the default limit are in `tests/faults/responses.rs`.
 #[test]
-fn a_head_and_an_open_packet_have_a_limit() {
+fn a_head_above_its_limit_is_an_error_that_names_it_and_a_shorter_one_passes() {
     under_some_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
-            let mut server = Server::new(&runtime);
-            let script = spawn(&runtime, async move {
-                let mut peer = server.accept().await;
-                peer.request().await;
-                peer.write(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(9000)))
-                    .await;
-                peer
-            });
-            let connect = builder(&runtime, transport).max_head_size(8192).connect();
-            let error = connect.await.unwrap_err();
-            is_told(&error, ErrorKind::Limit, &["8192 bytes", "max_head_size"]);
-            drop(script.await);
+            for (length, end, passes) in [
+                (700, "\r\n\r\n", true),
+                (1000, "\r\n\r\n", false),
+                // One that never ends.
+                (100_000, "", false),
+            ] {
+                let mut server = Server::new(&runtime);
+                let script = spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    let (head, rest) = first_answer(transport, &peer.request().await);
+                    let head = format!("{head}\r\nX: {}{end}", "x".repeat(length));
+                    peer.write([head.as_bytes(), &rest].concat()).await;
+                    peer
+                });
+                let connect = builder(&runtime, transport).max_head_size(1000).connect();
+                match connect.await {
+                    Ok(_) => assert!(passes, "{transport} {length}"),
+                    Err(error) => {
+                        assert!(!passes, "{transport} {length}: {error:?}");
+                        is_told(&error, ErrorKind::Limit, &["1000 bytes", "max_head_size"]);
+                    }
+                }
+                drop(script.await);
+            }
         }
-        let long = format!(
-            r#"0{{"sid":"{}","pingInterval":1,"pingTimeout":1}}"#,
-            "s".repeat(9000)
-        );
-        let mut server = Server::new(&runtime);
-        let script = spawn(&runtime, async move {
-            let mut peer = server.accept().await;
-            peer.answer(long).await;
-            peer
-        });
-        let connect = builder(&runtime, "polling").max_head_size(8192).connect();
-        let error = connect.await.unwrap_err();
-        is_told(&error, ErrorKind::Limit, &["8192 bytes", "max_head_size"]);
-        drop(script.await);
     });
 }
 

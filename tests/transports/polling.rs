@@ -88,22 +88,6 @@ fn a_response_is_put_together_from_segments_of_any_size() {
 }
 
 #[test]
-fn a_body_without_a_length_lasts_until_the_connection_ends() {
-    under_some_orders(async |runtime| {
-        for head in [
-            "HTTP/1.1 200 OK\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
-            "HTTP/1.0 200 OK\r\n\r\n",
-        ] {
-            let packets = polled(&runtime, format!("{head}4hello\x1e2"))
-                .await
-                .unwrap();
-            assert_eq!(packets, [message("hello"), Packet::Ping("".into())]);
-        }
-    });
-}
-
-#[test]
 fn http_1_0_with_a_length_is_understood_and_its_connection_not_used_again() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
@@ -120,21 +104,6 @@ fn http_1_0_with_a_length_is_understood_and_its_connection_not_used_again() {
         assert_eq!(link.receiver.recv().await.unwrap(), [message("a")]);
         assert_eq!(link.receiver.recv().await.unwrap(), [message("b")]);
         script.await;
-    });
-}
-
-#[test]
-fn interim_responses_are_passed_over() {
-    under_some_orders(async |runtime| {
-        let interim = "HTTP/1.1 100 Continue\r\n\r\n\
-            HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n\
-            HTTP/1.1 102 Processing\r\n\r\n";
-        let answer = [interim.as_bytes(), &response("4hello")].concat();
-        for size in [1, 7, usize::MAX] {
-            let limits = Limits::default();
-            let (polled, _) = polled_in_pieces(&runtime, &*answer, size, limits).await;
-            assert_eq!(polled.unwrap(), [message("hello")]);
-        }
     });
 }
 
@@ -169,23 +138,6 @@ fn interim_responses_without_end_are_an_error_that_names_the_limit_of_a_head() {
                 .contains("1000 bytes (limit max_head_size)")
         );
         script.await;
-    });
-}
-
-#[test]
-fn chunks_that_are_none_are_no_http() {
-    under_some_orders(async |runtime| {
-        for body in [
-            "xyz\r\n4x\r\n0\r\n\r\n".to_owned(),
-            "fffffffffffffffff\r\n4x".to_owned(),
-            "2\r\n4xyz\r\n0\r\n\r\n".to_owned(),
-            format!("2;{}\r\n4x\r\n", "x".repeat(30_000)),
-            format!("2\r\n4x\r\n0\r\n{}\r\n", "X: y\r\n".repeat(2000)),
-        ] {
-            let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
-            let error = polled(&runtime, answer).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Http, "{}", error.report());
-        }
     });
 }
 
@@ -387,77 +339,6 @@ fn a_head_of_200_headers_is_no_trouble() {
 }
 
 #[test]
-fn a_head_above_its_limit_is_an_error_that_names_it() {
-    under_some_orders(async |runtime| {
-        let small = Limits::default().head(1000);
-        let default = Limits::default();
-        for (limits, name, length, end) in [
-            (small, "1000", 1000, "\r\nContent-Length: 2\r\n\r\n4x"),
-            (default, "65536", 65536, "\r\nContent-Length: 2\r\n\r\n4x"),
-            // One that never ends.
-            (small, "1000", 100_000, ""),
-            (default, "65536", 1_000_000, ""),
-        ] {
-            let answer = format!("HTTP/1.1 200 OK\r\nX: {}{end}", "x".repeat(length));
-            let error = polled_within(&runtime, answer, limits).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Limit, "{}", error.report());
-            let text = error.to_string();
-            assert!(
-                text.contains("max_head_size") && text.contains(name),
-                "{text}"
-            );
-        }
-        // And one below it passes.
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 2\r\n\r\n4x",
-            "x".repeat(900)
-        );
-        assert!(polled_within(&runtime, answer, small).await.is_ok());
-    });
-}
-
-#[test]
-fn a_body_above_its_limit_is_an_error_that_names_it_and_one_as_long_passes() {
-    under_some_orders(async |runtime| {
-        let limits = Limits::default().body(1000);
-        let chunked = |body: &str| {
-            let (first, second) = body.split_at(500);
-            format!(
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
-                 {:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
-                first.len(),
-                second.len()
-            )
-        };
-        let fits = format!("4{}", "x".repeat(999));
-        let above = format!("4{}", "x".repeat(1000));
-        for answer in [
-            response(&fits),
-            chunked(&fits).into(),
-            format!("HTTP/1.1 200 OK\r\n\r\n{fits}").into(),
-        ] {
-            let packets = polled_within(&runtime, answer, limits).await.unwrap();
-            assert_eq!(packets, [message(&fits[1..])]);
-        }
-        for answer in [
-            // The length alone is enough.
-            b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n".to_vec(),
-            b"HTTP/1.1 200 OK\r\nContent-Length: 9007199254740991\r\n\r\n".to_vec(),
-            chunked(&above).into(),
-            format!("HTTP/1.1 200 OK\r\n\r\n{above}").into(),
-        ] {
-            let error = polled_within(&runtime, answer, limits).await.unwrap_err();
-            let text = error.to_string();
-            assert_eq!(error.kind(), ErrorKind::Limit, "{text}");
-            assert!(
-                text.contains("max_body_size") && text.contains("1000"),
-                "{text}"
-            );
-        }
-    });
-}
-
-#[test]
 fn a_response_that_is_longer_than_it_says_is_cut_and_its_connection_not_used_again() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
@@ -472,134 +353,6 @@ fn a_response_that_is_longer_than_it_says_is_cut_and_its_connection_not_used_aga
         assert_eq!(link.receiver.recv().await.unwrap(), [message("hello")]);
         assert_eq!(link.receiver.recv().await.unwrap(), [message("again")]);
         script.await;
-    });
-}
-
-#[test]
-fn a_response_that_ends_before_its_end_is_an_error_and_nothing_of_it_is_delivered() {
-    under_some_orders(async |runtime| {
-        for answer in [
-            "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n4a\x1e4b",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n4a\x1e4b\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n4a\x1e4b\r\n0\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Le",
-            "HTTP/1.1 200 OK\r\n",
-            "",
-        ] {
-            let error = polled(&runtime, answer).await.unwrap_err();
-            assert_eq!(
-                error.kind(),
-                ErrorKind::Ended,
-                "{answer:?}: {}",
-                error.report()
-            );
-        }
-    });
-}
-
-#[test]
-fn what_is_not_http_is_an_error_that_says_so() {
-    under_some_orders(async |runtime| {
-        for answer in [
-            &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
-            b"<html>",
-            b"4hello",
-            b"\x15\x03\x01\0\x02\x02\x46",
-            b"HTTP/1.1 2x0 OK\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n4x",
-            b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n4x",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n4xy",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n4x\r\n0\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n4xy\r\n0\r\n\r\n",
-            b"HTTP/2.0 200 OK\r\n\r\n",
-        ] {
-            let error = polled(&runtime, answer).await.unwrap_err();
-            let answer = answer.escape_ascii();
-            assert_eq!(
-                error.kind(),
-                ErrorKind::Http,
-                "{answer}: {}",
-                error.report()
-            );
-        }
-    });
-}
-
-#[test]
-fn a_status_that_refuses_is_told_with_the_servers_words() {
-    // engine.io-client: socket.js:236; python-engineio: test_polling_connection_404,
-    // test_polling_connection_404_no_json
-    under_some_orders(async |runtime| {
-        for (answer, status, words) in [
-            ("204 No Content\r\n\r\n", 204, &["204 No Content"][..]),
-            (
-                "301 Moved\r\nLocation: https://example.com/x?token=secret\r\nContent-Length: 0\r\n\r\n",
-                301,
-                &["301", "a redirect to https://example.com/x"],
-            ),
-            (
-                "400 Bad Request\r\nContent-Length: 41\r\n\r\n{\"code\":1,\"message\":\"Session ID unknown\"}",
-                400,
-                &["400 Bad Request", "Session ID unknown (code 1)"],
-            ),
-            (
-                "400 Bad Request\r\nContent-Length: 43\r\n\r\n{\"code\":\"1\",\"message\":\"Session ID unknown\"}",
-                400,
-                &["Session ID unknown (code 1)"],
-            ),
-            (
-                "401 Unauthorized\r\nContent-Length: 11\r\n\r\n\"not\\nyou!\"",
-                401,
-                &["401 Unauthorized: not you!"],
-            ),
-            (
-                "403 Forbidden\r\n\r\nplain words",
-                403,
-                &["403 Forbidden: plain words"],
-            ),
-            (
-                "404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhere\r\n0\r\n\r\n",
-                404,
-                &["404 Not Found: here"],
-            ),
-            (
-                "502 Bad Gateway\r\nContent-Length: 31\r\n\r\n<html><b>Bad Gateway</b></html>",
-                502,
-                &["502 Bad Gateway"],
-            ),
-            ("503 Service Unavailable\r\n\r\n", 503, &["503"]),
-            (
-                "206 Partial Content\r\nContent-Length: 2\r\n\r\n4x",
-                206,
-                &["206"],
-            ),
-        ] {
-            let error = polled(&runtime, format!("HTTP/1.1 {answer}"))
-                .await
-                .unwrap_err();
-            let report = error.report();
-            assert_eq!(error.kind(), ErrorKind::Status, "{report}");
-            assert_eq!(error.status(), Some(status));
-            for words in words {
-                assert!(report.contains(words), "{words:?} is not in {report:?}");
-            }
-            for secret in ["secret", "<", "html"] {
-                assert!(!report.contains(secret), "{report}");
-            }
-        }
-    });
-}
-
-#[test]
-fn a_long_refusal_is_cut_and_has_no_line_breaks() {
-    under_some_orders(async |runtime| {
-        let page = format!("first\r\nsecond \x1b[31m{}", "x".repeat(10_000));
-        let answer = format!("HTTP/1.1 500 Oh\r\n\r\n{page}");
-        let report = polled(&runtime, answer).await.unwrap_err().report();
-        assert!(report.len() < 400, "{report}");
-        assert!(report.contains("first  second"), "{report}");
-        assert!(!report.contains(char::is_control), "{report:?}");
     });
 }
 
@@ -684,32 +437,6 @@ fn a_payload_of_50_000_packets_comes_as_one_batch() {
 }
 
 #[test]
-fn the_good_packets_of_a_payload_come_before_the_error() {
-    // engine.io: server.js:1592
-    under_some_orders(async |runtime| {
-        for (third, words) in [
-            (&b"4\xff\xfe"[..], "UTF-8"),
-            (b"4\xc3", "UTF-8"),
-            (b"bAQI", "base64"),
-            (b"b****", "base64"),
-            (b"9", "unknown type"),
-            (b"", "empty"),
-        ] {
-            for last in [&b""[..], b"\x1e4never"] {
-                let body = [b"4a\x1ebAQID\x1e", third, last].concat();
-                let limits = Limits::default();
-                let (polled, next) =
-                    polled_in_pieces(&runtime, response(&body), usize::MAX, limits).await;
-                assert_eq!(polled.unwrap(), [message("a"), message(vec![1, 2, 3])]);
-                let error = next.expect("an error without another poll");
-                assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
-                assert!(error.to_string().contains(words), "{error}");
-            }
-        }
-    });
-}
-
-#[test]
 fn a_server_of_protocol_3_is_named_and_a_message_that_looks_like_one_is_a_message() {
     under_some_orders(async |runtime| {
         let first = polled(&runtime, response("96:0{\"sid\":\"x\"}")).await;
@@ -734,21 +461,6 @@ fn a_server_of_protocol_3_is_named_and_a_message_that_looks_like_one_is_a_messag
             [message(r#":0{"x":1}"#)]
         );
         script.await;
-    });
-}
-
-#[test]
-fn a_poll_that_brings_nothing_is_an_error() {
-    // python-engineio: test_payload.py:13
-    under_some_orders(async |runtime| {
-        for answer in [
-            response(""),
-            b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_vec(),
-        ] {
-            let error = polled(&runtime, answer).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotEngineIo, "{error}");
-        }
     });
 }
 
