@@ -38,7 +38,7 @@ fn nobody_listens(transport: &'static str) -> Case {
     drop(port);
     Case::by(transport, |_| Ok(()))
         .elsewhere(format!("http://{address}"))
-        .opens_not(ErrorKind::Connect, &["could not connect", "refused"])
+        .fails_to_open(ErrorKind::Connect, &["could not connect", "refused"])
 }
 
 /// Its queue is full, so that the system drops whoever comes.
@@ -62,7 +62,7 @@ fn a_port_that_answers_nothing(transport: &'static str) -> Case {
     })
     .elsewhere(format!("http://{address}"))
     .open_timeout(SHORTLY)
-    .opens_not(ErrorKind::Timeout, &["open timeout of 0.3 s"])
+    .fails_to_open(ErrorKind::Timeout, &["open timeout of 0.3 s"])
 }
 
 fn a_connection_that_ends_at_once(transport: &'static str) -> Case {
@@ -70,7 +70,7 @@ fn a_connection_that_ends_at_once(transport: &'static str) -> Case {
         server.accept()?.finish()?;
         Ok(())
     })
-    .opens_not(ErrorKind::Ended, &[])
+    .fails_to_open(ErrorKind::Ended, &[])
 }
 
 fn a_connection_that_is_reset_at_once(transport: &'static str) -> Case {
@@ -79,7 +79,7 @@ fn a_connection_that_is_reset_at_once(transport: &'static str) -> Case {
         peer.request()?;
         peer.reset()
     })
-    .opens_not(ErrorKind::Ended, &["reset"])
+    .fails_to_open(ErrorKind::Ended, &["reset"])
 }
 
 fn a_connection_that_is_reset_within_the_head(transport: &'static str) -> Case {
@@ -88,7 +88,7 @@ fn a_connection_that_is_reset_within_the_head(transport: &'static str) -> Case {
         peer.answer_with("HTTP/1.1 200 OK\r\nContent-")?;
         peer.reset()
     })
-    .opens_not(ErrorKind::Ended, &["reset"])
+    .fails_to_open(ErrorKind::Ended, &["reset"])
 }
 
 fn silence_from_the_start(transport: &'static str) -> Case {
@@ -96,7 +96,7 @@ fn silence_from_the_start(transport: &'static str) -> Case {
         server.accept()?.until_gone()
     })
     .open_timeout(SHORTLY)
-    .opens_not(ErrorKind::Timeout, &["open timeout of 0.3 s"])
+    .fails_to_open(ErrorKind::Timeout, &["open timeout of 0.3 s"])
 }
 
 fn silence_within_the_head(transport: &'static str) -> Case {
@@ -106,7 +106,7 @@ fn silence_within_the_head(transport: &'static str) -> Case {
         peer.until_gone()
     })
     .open_timeout(SHORTLY)
-    .opens_not(ErrorKind::Timeout, &["open timeout of 0.3 s"])
+    .fails_to_open(ErrorKind::Timeout, &["open timeout of 0.3 s"])
 }
 
 fn silence_between_interim_responses(transport: &'static str) -> Case {
@@ -116,7 +116,7 @@ fn silence_between_interim_responses(transport: &'static str) -> Case {
         peer.until_gone()
     })
     .open_timeout(SHORTLY)
-    .opens_not(ErrorKind::Timeout, &["open timeout of 0.3 s"])
+    .fails_to_open(ErrorKind::Timeout, &["open timeout of 0.3 s"])
 }
 
 fn a_head_that_trickles_for_ever(transport: &'static str) -> Case {
@@ -126,7 +126,7 @@ fn a_head_that_trickles_for_ever(transport: &'static str) -> Case {
         peer.trickle_every([b'x'; 10_000], Duration::from_millis(20))
     })
     .open_timeout(SHORTLY)
-    .opens_not(ErrorKind::Timeout, &["open timeout of 0.3 s"])
+    .fails_to_open(ErrorKind::Timeout, &["open timeout of 0.3 s"])
 }
 
 fn endless(transport: &'static str, start: &'static str, again: &'static str) -> Case {
@@ -139,14 +139,14 @@ fn endless(transport: &'static str, start: &'static str, again: &'static str) ->
 
 fn a_head_that_never_ends(transport: &'static str) -> Case {
     let long = "X-Long: 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\r\n";
-    endless(transport, "HTTP/1.1 200 OK\r\n", long).opens_not(
+    endless(transport, "HTTP/1.1 200 OK\r\n", long).fails_to_open(
         ErrorKind::Limit,
         &["an HTTP head of more than 65536 bytes (limit max_head_size)"],
     )
 }
 
 fn a_header_that_never_ends(transport: &'static str) -> Case {
-    endless(transport, "HTTP/1.1 200 OK\r\nX: ", "x").opens_not(
+    endless(transport, "HTTP/1.1 200 OK\r\nX: ", "x").fails_to_open(
         ErrorKind::Limit,
         &["an HTTP head of more than 65536 bytes (limit max_head_size)"],
     )
@@ -158,7 +158,7 @@ fn interim_responses_without_end(transport: &'static str) -> Case {
         "",
         "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n",
     )
-    .opens_not(
+    .fails_to_open(
         ErrorKind::Limit,
         &["an HTTP head of more than 65536 bytes (limit max_head_size)"],
     )
@@ -192,10 +192,10 @@ fn a_refusal_whose_body_never_comes(transport: &'static str) -> Case {
     match transport {
         POLLING => case
             .open_timeout(SHORTLY)
-            .opens_not(ErrorKind::Timeout, &["open timeout"]),
+            .fails_to_open(ErrorKind::Timeout, &["open timeout"]),
         _ => case
             .governed_by(Duration::from_secs(1))
-            .opens_not(ErrorKind::Status, &["503"])
+            .fails_to_open(ErrorKind::Status, &["503"])
             .status(503),
     }
 }
@@ -205,9 +205,9 @@ fn a_refusal_of_one_line_without_end(transport: &'static str) -> Case {
     match transport {
         POLLING => case
             .max_body(1_000_000)
-            .opens_not(ErrorKind::Limit, &["1000000 bytes (limit max_body_size)"]),
+            .fails_to_open(ErrorKind::Limit, &["1000000 bytes (limit max_body_size)"]),
         _ => case
-            .opens_not(ErrorKind::Status, &["400 Bad Request: no! no! "])
+            .fails_to_open(ErrorKind::Status, &["400 Bad Request: no! no! "])
             .status(400),
     }
 }
@@ -230,7 +230,7 @@ mod a_websocket_handshake {
             peer.finish()?;
             peer.until_gone()
         })
-        .opens_not(ErrorKind::Status, &["408"])
+        .fails_to_open(ErrorKind::Status, &["408"])
         .status(408)
     }
 
@@ -241,7 +241,7 @@ mod a_websocket_handshake {
             peer.until_gone()
         })
         .open_timeout(SHORTLY)
-        .opens_not(ErrorKind::Timeout, &["open timeout of 0.3 s"])
+        .fails_to_open(ErrorKind::Timeout, &["open timeout of 0.3 s"])
     }
 }
 
@@ -266,7 +266,7 @@ mod both_transports {
             peer.answer_with("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")?;
             peer.until_gone()
         })
-        .opens_not(
+        .fails_to_open(
             ErrorKind::Status,
             &["polling: ", "404 Not Found: none", "websocket: ", "502"],
         )
@@ -281,7 +281,7 @@ mod both_transports {
         })
         .open_timeout(SHORTLY)
         .governed_by(SHORTLY * 2)
-        .opens_not(
+        .fails_to_open(
             ErrorKind::Timeout,
             &["polling: ", "websocket: ", "open timeout of 0.3 s"],
         )
@@ -289,6 +289,6 @@ mod both_transports {
 
     fn broken_so_that_no_other_is_tried() -> Case {
         Case::upgrading(|server: &mut Server| server.open(POLLING, "0{}")?.until_gone())
-            .opens_not(ErrorKind::Handshake, &["sid"])
+            .fails_to_open(ErrorKind::Handshake, &["sid"])
     }
 }

@@ -68,7 +68,7 @@ fn a_body_that_stops() -> Case {
         peer.answer_with("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n4whole\x1e4cu")?;
         peer.until_gone()
     })
-    .dies_of_silence(SPAN)
+    .ends_by_ping_timeout(SPAN)
 }
 
 fn a_body_that_never_ends() -> Case {
@@ -93,7 +93,7 @@ fn a_size_of_a_chunk_that_is_huge() -> Case {
         )?;
         peer.until_gone()
     })
-    .dies_of_silence(SPAN)
+    .ends_by_ping_timeout(SPAN)
 }
 
 fn chunks_without_an_end() -> Case {
@@ -111,7 +111,7 @@ fn chunks_without_an_end() -> Case {
 
 fn a_poll_that_is_not_answered() -> Case {
     Case::polling(|server: &mut Server| server.open_polling(SHORT)?.until_gone())
-        .dies_of_silence(SPAN)
+        .ends_by_ping_timeout(SPAN)
 }
 
 // What payloads can hold.

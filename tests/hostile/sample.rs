@@ -77,7 +77,7 @@ fn case(fault: &Fault, place: Place, outcome: Outcome) -> Case {
     let case = match outcome.error {
         None => case.ends_by_server(),
         Some(kind) if place.is_in_session() => case.breaks(kind, &outcome.words),
-        Some(kind) => case.opens_not(kind, &outcome.words),
+        Some(kind) => case.fails_to_open(kind, &outcome.words),
     };
     let case = case.delivers(outcome.delivered);
     match outcome.status {

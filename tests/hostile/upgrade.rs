@@ -115,7 +115,7 @@ fn probe_is_answered(answer: &'static str, words: &'static str) -> Case {
         probe.finish()?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not(words)
+    .fails_to_upgrade(words)
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -127,7 +127,7 @@ fn probe_says(bytes: Vec<u8>, words: &'static str) -> Case {
         probe.write(bytes)?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not(words)
+    .fails_to_upgrade(words)
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -139,7 +139,7 @@ fn probe_adds(bytes: Vec<u8>, words: &'static str) -> Case {
         probe.write(bytes)?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not(words)
+    .fails_to_upgrade(words)
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -164,7 +164,7 @@ fn a_probe_whose_connection_is_reset() -> Case {
         probe.reset()?;
         goes_on_polling(server, poll)
     })
-    .upgrades_not("reset")
+    .fails_to_upgrade("reset")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -176,7 +176,7 @@ fn stops(script: impl FnOnce(&mut Peer) -> io::Result<()> + Send + 'static) -> C
         goes_on(server, poll, probe)
     })
     .upgrade_timeout(SHORTLY)
-    .upgrades_not("the upgrade timeout of 0.5 s passed")
+    .fails_to_upgrade("the upgrade timeout of 0.5 s passed")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -197,7 +197,7 @@ fn a_probe_whose_head_never_ends() -> Case {
         let _ = probe.write_for_ever([b'x'; 1000]);
         goes_on(server, poll, probe)
     })
-    .upgrades_not("an HTTP head of more than 65536 bytes (limit max_head_size)")
+    .fails_to_upgrade("an HTTP head of more than 65536 bytes (limit max_head_size)")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -209,7 +209,7 @@ fn a_probe_that_accepts_another_key() -> Case {
         probe.write(switching(&request).replace("Accept: ", "Accept: x"))?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not("is not for this request")
+    .fails_to_upgrade("is not for this request")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -227,7 +227,7 @@ fn a_probe_that_ends_instead_of_the_pong() -> Case {
         probe.finish()?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not("without a close frame")
+    .fails_to_upgrade("without a close frame")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -304,7 +304,7 @@ fn a_probe_that_ends_after_the_pong() -> Case {
         probe.finish()?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not("without a close frame")
+    .fails_to_upgrade("without a close frame")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -327,7 +327,7 @@ fn a_poll_that_does_not_end_after_the_pong() -> Case {
         goes_on(server, poll, probe)
     })
     .upgrade_timeout(SHORTLY)
-    .upgrades_not("the upgrade timeout of 0.5 s passed")
+    .fails_to_upgrade("the upgrade timeout of 0.5 s passed")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -480,7 +480,7 @@ fn silence_right_after_the_swap() -> Case {
         probe.until_gone()
     })
     .upgrades()
-    .dies_of_silence(Duration::from_secs(2))
+    .ends_by_ping_timeout(Duration::from_secs(2))
 }
 
 /// What has left is not known to have arrived, but it has left: the transport can tell no more.

@@ -49,7 +49,7 @@ fn a_reset() -> Case {
 
 fn silence() -> Case {
     Case::websocket(|server: &mut Server| server.open_websocket(SHORT)?.until_gone())
-        .dies_of_silence(SPAN)
+        .ends_by_ping_timeout(SPAN)
 }
 
 fn silence_within_a_frame() -> Case {
@@ -58,7 +58,7 @@ fn silence_within_a_frame() -> Case {
         peer.write(b"\x81\x054cu")?;
         peer.until_gone()
     })
-    .dies_of_silence(SPAN)
+    .ends_by_ping_timeout(SPAN)
 }
 
 fn frames_one_byte_at_a_time() -> Case {
@@ -113,7 +113,7 @@ fn empty_fragments_without_end() -> Case {
         peer.write(fragment(CONTINUATION, "").repeat(100_000))?;
         peer.until_gone()
     })
-    .dies_of_silence(SPAN)
+    .ends_by_ping_timeout(SPAN)
 }
 
 /// It has said goodbye: nobody waits for the end of its connection.
@@ -147,7 +147,7 @@ fn a_stalled_reader() -> Case {
         server.hold(peer);
         Ok(())
     })
-    .dies_of_silence(SPAN)
+    .ends_by_ping_timeout(SPAN)
     .uncertain(&["16000000 bytes"])
 }
 
