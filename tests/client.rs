@@ -204,7 +204,7 @@ fn a_session_that_can_not_be_opened_tells_why() {
         let waiting = spawn(&runtime, async move { handle.send("early").await });
         assert_eq!(
             client.try_send("too early").unwrap_err().kind(),
-            ErrorKind::FailedToOpen
+            ErrorKind::NotOpen
         );
         settle(&runtime).await;
         servers

@@ -1,4 +1,4 @@
-//! What comes in place of a session: nothing, half of something, a refusal, or no Engine.IO.
+//! Opening a session: a server that does not answer, stops halfway, never ends, or refuses.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn nobody_listens(transport: &'static str) -> Case {
         .fails_to_open(ErrorKind::Connect, &["could not connect", "refused"])
 }
 
-/// Its queue is full, so that the system drops whoever comes.
+/// The queue of the listener is full, so that the system drops every new connection.
 fn a_port_that_answers_nothing(transport: &'static str) -> Case {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
@@ -52,10 +52,10 @@ fn a_port_that_answers_nothing(transport: &'static str) -> Case {
     let mut queue = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         queue.push(stream);
-        assert!(queue.len() < 64, "the queue has an end");
+        assert!(queue.len() < 64, "the listener's queue does not fill up");
     }
     Case::by(transport, move |_| {
-        // They last as long as the script's test.
+        // The queue stays full until the client has given up.
         let _held = (listener, queue);
         std::thread::sleep(SHORTLY * 4);
         Ok(())
@@ -182,7 +182,7 @@ fn an_opening_one_byte_at_a_time(transport: &'static str) -> Case {
     .ends_by_server()
 }
 
-/// By websocket the body is waited for a second at most.
+/// A WebSocket request reports the status without its body after a second at most.
 fn a_refusal_whose_body_never_comes(transport: &'static str) -> Case {
     let case = Case::by(transport, |server: &mut Server| {
         let mut peer = server.accept()?;
@@ -212,7 +212,7 @@ fn a_refusal_of_one_line_without_end(transport: &'static str) -> Case {
     }
 }
 
-/// What only a websocket's handshake can do wrong.
+/// Faults of the WebSocket handshake.
 mod a_websocket_handshake {
     use super::*;
 
@@ -245,7 +245,7 @@ mod a_websocket_handshake {
     }
 }
 
-/// Where a refusal by the first transport is answered by the next, and that one fails too.
+/// Opening that fails over each transport in turn.
 mod both_transports {
     use super::*;
 
@@ -273,7 +273,7 @@ mod both_transports {
         .status(502)
     }
 
-    /// Each has the open timeout of its own.
+    /// Each transport has an open timeout of its own.
     fn silent_both() -> Case {
         Case::upgrading(|server: &mut Server| {
             server.accept()?.until_gone()?;

@@ -1,5 +1,5 @@
-//! What a polling session meets: responses that lie about themselves, payloads that are none, and
-//! connections that end between requests and within them.
+//! An open session on polling: bodies that stop or never end, connections that fail, and POSTs that
+//! fail.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use engineio_client::ErrorKind;
 use crate::case::Case;
 use crate::server::{Cue, OPEN, Peer, SHORT, Server, response};
 
-/// How long the session lives that [`SHORT`] opens, when nothing comes.
+/// How long a session that [`SHORT`] opens lives without a packet.
 const SPAN: Duration = Duration::from_millis(600);
 const SHORTLY: Duration = Duration::from_millis(300);
 
@@ -37,7 +37,7 @@ on_tokio! {
     a_sid_with_line_breaks
 }
 
-// What HTTP can do.
+// Responses to a poll.
 
 fn a_body_of_one_byte_chunks() -> Case {
     Case::polling(|server: &mut Server| {
@@ -84,7 +84,7 @@ fn a_body_that_never_ends() -> Case {
     )
 }
 
-/// Its bytes never come, and it is not taken at its word.
+/// The client allocates nothing for a size that the server only announces.
 fn a_size_of_a_chunk_that_is_huge() -> Case {
     Case::polling(|server: &mut Server| {
         let mut peer = server.open_polling(SHORT)?;
@@ -114,9 +114,7 @@ fn a_poll_that_is_not_answered() -> Case {
         .ends_by_ping_timeout(SPAN)
 }
 
-// What payloads can hold.
-
-/// They are life, and no storm comes of them.
+/// A noop is a sign of life. After each one the client polls again at once, and does nothing else.
 fn noops_for_ever() -> Case {
     Case::polling(|server: &mut Server| {
         let mut peer = server.open_polling(OPEN)?;
@@ -130,9 +128,10 @@ fn noops_for_ever() -> Case {
     .ends_by_server()
 }
 
-// What connections can do.
+// Connections.
 
-/// One that ends without saying so is a race on a real network: in virtual time it is none, see
+/// With `Connection: close`, because a connection that ends unannounced is a race with the next request
+/// on a real network. In virtual time it is none: see
 /// `a_kept_connection_that_the_server_has_closed_is_dialled_again`.
 fn a_connection_that_ends_between_requests() -> Case {
     Case::polling(|server: &mut Server| {
@@ -149,7 +148,7 @@ fn a_connection_that_ends_between_requests() -> Case {
     .ends_by_server()
 }
 
-/// What it says answers nothing, so the connection is not used again.
+/// The second response answers no request, so the connection is not used again.
 fn a_connection_that_says_something_between_requests() -> Case {
     Case::polling(|server: &mut Server| {
         let mut peer = server.accept()?;
@@ -164,7 +163,8 @@ fn a_connection_that_says_something_between_requests() -> Case {
     .ends_by_server()
 }
 
-/// A session on which a poll waits, and the connection of a post of "a".
+/// A session with a poll that waits. Returns its connection, and the one on which the client is posting
+/// "a".
 fn posting(server: &mut Server, open: &str) -> std::io::Result<(Peer, Peer)> {
     let mut poll = server.open_polling(open)?;
     poll.request()?;
@@ -173,7 +173,7 @@ fn posting(server: &mut Server, open: &str) -> std::io::Result<(Peer, Peer)> {
     Ok((poll, post))
 }
 
-/// A post of "a" that is answered so; a "b" is accepted while it is under way.
+/// The client posts "a", and the server answers the POST with these bytes and closes its connection.
 fn posted(answer: &'static str) -> Case {
     Case::polling(move |server: &mut Server| {
         let (mut poll, mut post) = posting(server, OPEN)?;
@@ -238,7 +238,7 @@ fn a_post_that_is_not_read() -> Case {
     .uncertain(&["8000000 bytes"])
 }
 
-/// Some servers refuse a body without having read it.
+/// Some servers refuse a body before they have read it.
 fn a_post_that_is_answered_early() -> Case {
     Case::polling(|server: &mut Server| {
         let (mut poll, mut post) = posting(server, OPEN)?;
@@ -255,7 +255,7 @@ fn a_post_that_is_answered_early() -> Case {
     .uncertain(&["a"])
 }
 
-/// Only polls bring packets: these are no concern of anybody.
+/// Only polls bring packets. The client ignores the body of a response to a POST.
 fn a_post_answered_with_packets() -> Case {
     Case::polling(|server: &mut Server| {
         let (mut poll, mut post) = posting(server, OPEN)?;
@@ -269,7 +269,7 @@ fn a_post_answered_with_packets() -> Case {
     .ends_by_server()
 }
 
-/// It is no part of the URL but a value in it.
+/// The client percent-encodes the sid, so that it stays one value of the query.
 fn a_sid_of_reserved_characters() -> Case {
     Case::polling(|server: &mut Server| {
         let mut poll = server.open_polling(
@@ -294,7 +294,7 @@ fn a_sid_of_reserved_characters() -> Case {
     .ends_by_server()
 }
 
-/// It puts no header into the next request.
+/// The line breaks do not add headers to the next request.
 fn a_sid_with_line_breaks() -> Case {
     Case::polling(|server: &mut Server| {
         let mut poll = server.open_polling(

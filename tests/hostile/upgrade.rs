@@ -1,5 +1,5 @@
-//! What an upgrade meets: a probe that fails at each step before and after the pong, an old link
-//! that will not end or speaks too late, and a new one that dies with what was sent on it.
+//! Upgrades: a probe that fails at each step before and after the pong, a polling link that does not
+//! finish or speaks too late, and a WebSocket connection that fails right after the swap.
 
 use std::io;
 use std::time::Duration;
@@ -59,7 +59,7 @@ on_tokio! {
     silence_right_after_the_swap
 }
 
-/// A session with a poll that waits, and the connection of the probe.
+/// Opens a session. Returns the connection of a waiting poll, and the one of the probe.
 fn begun(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let mut poll = server.open_polling(OPEN)?;
     poll.request()?;
@@ -67,7 +67,7 @@ fn begun(server: &mut Server) -> io::Result<(Peer, Peer)> {
     Ok((poll, probe))
 }
 
-/// The same, and the probe's ping has come.
+/// As [`begun`], and the probe's ping has come.
 fn probed(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let (poll, mut probe) = begun(server)?;
     probe.accept_websocket()?;
@@ -75,14 +75,14 @@ fn probed(server: &mut Server) -> io::Result<(Peer, Peer)> {
     Ok((poll, probe))
 }
 
-/// The same, and it was answered.
+/// As [`probed`], and the server has sent the pong.
 fn answered(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let (poll, mut probe) = probed(server)?;
     probe.write(frame(TEXT, "3probe"))?;
     Ok((poll, probe))
 }
 
-/// The same, and the client has gone over.
+/// As [`answered`], and the client has sent the upgrade packet.
 fn swapped(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let (mut poll, mut probe) = answered(server)?;
     poll.write(response("6"))?;
@@ -90,7 +90,7 @@ fn swapped(server: &mut Server) -> io::Result<(Peer, Peer)> {
     Ok((poll, probe))
 }
 
-/// When the probe has gone the session goes on by polling, as if there had been none.
+/// Waits until the client has dropped the probe, and checks that the session goes on over polling.
 fn goes_on(server: &mut Server, poll: Peer, mut probe: Peer) -> io::Result<()> {
     probe.until_gone()?;
     goes_on_polling(server, poll)
@@ -107,7 +107,7 @@ fn goes_on_polling(server: &mut Server, mut poll: Peer) -> io::Result<()> {
     poll.until_gone()
 }
 
-/// The probe's request is answered so.
+/// The server answers the probe's request with these bytes.
 fn probe_is_answered(answer: &'static str, words: &'static str) -> Case {
     Case::upgrading(move |server: &mut Server| {
         let (poll, mut probe) = begun(server)?;
@@ -120,7 +120,7 @@ fn probe_is_answered(answer: &'static str, words: &'static str) -> Case {
     .ends_by_server()
 }
 
-/// The probe's ping is answered so.
+/// The server answers the probe's ping with these bytes.
 fn probe_says(bytes: Vec<u8>, words: &'static str) -> Case {
     Case::upgrading(move |server: &mut Server| {
         let (poll, mut probe) = probed(server)?;
@@ -132,7 +132,7 @@ fn probe_says(bytes: Vec<u8>, words: &'static str) -> Case {
     .ends_by_server()
 }
 
-/// The probe says this behind its pong, while the poll still waits.
+/// The server sends these bytes over the probe after its pong, while the poll still waits.
 fn probe_adds(bytes: Vec<u8>, words: &'static str) -> Case {
     Case::upgrading(move |server: &mut Server| {
         let (poll, mut probe) = answered(server)?;
@@ -144,7 +144,7 @@ fn probe_adds(bytes: Vec<u8>, words: &'static str) -> Case {
     .ends_by_server()
 }
 
-// Before the pong.
+// Faults before the pong.
 
 fn a_probe_that_is_refused() -> Case {
     probe_is_answered(
@@ -193,7 +193,7 @@ fn a_probe_whose_head_never_ends() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (poll, mut probe) = begun(server)?;
         probe.answer_with("HTTP/1.1 101 Switching Protocols\r\nX: ")?;
-        // The client leaves in the midst of it.
+        // The client closes the connection before the write has finished.
         let _ = probe.write_for_ever([b'x'; 1000]);
         goes_on(server, poll, probe)
     })
@@ -296,7 +296,7 @@ fn a_probe_with_noops_first() -> Case {
     .ends_by_server()
 }
 
-// After the pong.
+// Faults after the pong.
 
 fn a_probe_that_ends_after_the_pong() -> Case {
     Case::upgrading(|server: &mut Server| {
@@ -380,7 +380,7 @@ fn a_poll_that_brings_messages_after_the_pong() -> Case {
     .ends_by_server()
 }
 
-/// What was under way may have arrived, and is not sent again by the other transport.
+/// The message under way may have arrived, so it is not sent again over WebSocket.
 fn a_post_that_fails_after_the_pong() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = probed(server)?;
@@ -397,7 +397,8 @@ fn a_post_that_fails_after_the_pong() -> Case {
     .uncertain(&["a"])
 }
 
-/// As a python server does during a probe; each is answered at once.
+/// python-engineio releases polls this way during a probe. The client answers each noop with the next
+/// poll at once.
 fn polls_that_bring_noops_for_ever() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = probed(server)?;
@@ -415,13 +416,13 @@ fn polls_that_bring_noops_for_ever() -> Case {
     .ends_by_server()
 }
 
-// After the swap.
+// Faults after the swap.
 
-/// It has been dropped, and what it says is nobody's.
+/// The client has dropped the polling link, and ignores everything that arrives there.
 fn an_old_link_that_speaks_after_the_swap() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = swapped(server)?;
-        // The client may have gone from there.
+        // The client may have closed this connection.
         let _ = poll.write([response("4late"), response("1")].concat());
         probe.write([frame(TEXT, "4good"), frame(CLOSE, "")].concat())?;
         probe.until_gone()
@@ -463,8 +464,7 @@ fn a_close_frame_right_after_the_swap() -> Case {
     .ends_by_server()
 }
 
-/// The session's heartbeat is one for both links. Its span leaves room for an upgrade on a machine
-/// that is slow.
+/// Both links share one heartbeat. Its span leaves a slow machine enough time for the upgrade.
 fn silence_right_after_the_swap() -> Case {
     Case::upgrading(|server: &mut Server| {
         let mut poll = server.open_polling(
@@ -483,7 +483,8 @@ fn silence_right_after_the_swap() -> Case {
     .ends_by_ping_timeout(Duration::from_secs(2))
 }
 
-/// What has left is not known to have arrived, but it has left: the transport can tell no more.
+/// A message that was written to the connection counts as uncertain: WebSocket does not acknowledge
+/// messages.
 fn a_message_that_leaves_after_the_swap_into_nothing() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (_poll, mut probe) = swapped(server)?;

@@ -1,5 +1,5 @@
-//! What a websocket session meets: frames that no server may send, messages that are no packets, and
-//! connections that end, or stop, anywhere.
+//! An open session over WebSocket: resets, silence, messages that never end, and a server that does not
+//! read.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::server::{
     frame_head,
 };
 
-/// How long the session lives that [`SHORT`] opens, when nothing comes.
+/// How long a session that [`SHORT`] opens lives without a packet.
 const SPAN: Duration = Duration::from_millis(600);
 
 on_each_runtime! {
@@ -40,7 +40,7 @@ fn for_ever(start: Vec<u8>, again: Vec<u8>) -> Case {
     })
 }
 
-// What connections can do.
+// Connections.
 
 fn a_reset() -> Case {
     Case::websocket(|server: &mut Server| server.open_websocket(OPEN)?.reset())
@@ -84,9 +84,9 @@ fn frames_one_byte_at_a_time() -> Case {
     .ends_by_server()
 }
 
-// What frames can hold.
+// Frames and messages without an end.
 
-/// Within the limit, as it says, but it goes on and on: so it is many.
+/// A frame of 10 MB, and then frames after frames: each is above the limit.
 fn a_frame_without_end() -> Case {
     for_ever(frame_head(FIN | BINARY, 10_000_000), vec![b'x'; 100])
         .max_message(1_000_000)
@@ -105,7 +105,8 @@ fn fragments_without_end() -> Case {
         )
 }
 
-/// They are bytes of an unfinished message, which is life; so the server has to stop.
+/// Fragments of an unfinished message are signs of life, so the session ends only after the server has
+/// stopped.
 fn empty_fragments_without_end() -> Case {
     Case::websocket(|server: &mut Server| {
         let mut peer = server.open_websocket(SHORT)?;
@@ -116,7 +117,7 @@ fn empty_fragments_without_end() -> Case {
     .ends_by_ping_timeout(SPAN)
 }
 
-/// It has said goodbye: nobody waits for the end of its connection.
+/// After a close frame the client does not wait for the end of the connection.
 fn a_close_frame_and_then_silence() -> Case {
     Case::websocket(|server: &mut Server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -126,11 +127,10 @@ fn a_close_frame_and_then_silence() -> Case {
     .ends_by_server()
 }
 
-// What messages can hold.
+// A server that does not read what the client sends.
 
-// What a server can do to what the client sends.
-
-/// A session whose server has a small buffer, and whose user sends more than goes into it.
+/// Opens a session whose server has a small receive buffer, and sends a message that does not fit into
+/// it.
 fn stalled(server: &mut Server, open: &str) -> std::io::Result<Peer> {
     let mut peer = server.accept_with(|socket| {
         let _ = socket.set_recv_buffer_size(4096);
@@ -151,7 +151,7 @@ fn a_stalled_reader() -> Case {
     .uncertain(&["16000000 bytes"])
 }
 
-/// It lives, and takes nothing.
+/// The server sends pings, but reads nothing.
 fn a_stalled_reader_that_pings() -> Case {
     Case::websocket(|server: &mut Server| {
         let mut peer = stalled(server, SHORT)?;

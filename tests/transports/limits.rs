@@ -1,4 +1,4 @@
-//! Each limit and wait that the builder can set, reached: exactly, and told by its name and value.
+//! Each limit and timeout of the builder, reached exactly. The error names it and its value.
 
 use std::future::Future;
 use std::time::Duration;
@@ -27,13 +27,13 @@ fn builder(runtime: &MockRuntime, transport: &str) -> Builder<Transports, MockRu
     Builder::new("http://10.0.0.1", Transports::default(), runtime.clone()).transports([transport])
 }
 
-fn is_told(error: &Error, kind: ErrorKind, words: &[&str]) {
+fn names_the_limit(error: &Error, kind: ErrorKind, words: &[&str]) {
     let text = error.report();
     assert_eq!(error.kind(), kind, "{text}");
     for word in words {
         assert!(text.contains(word), "{word:?}: {text}");
     }
-    // A program is told which limit it was, by the name that stands in the words.
+    // The error also gives the limit's setter to a program, under the name in its text.
     let limit = error.limit().expect("a limit").setter();
     assert!(
         text.contains(&format!("(limit {limit})")),
@@ -45,7 +45,7 @@ fn is_told(error: &Error, kind: ErrorKind, words: &[&str]) {
     );
 }
 
-/// A script without an end, until it is stopped.
+/// Runs a script that does not end by itself. The returned function stops it.
 fn endless(
     runtime: &MockRuntime,
     script: impl Future<Output = ()> + Send + 'static,
@@ -58,7 +58,7 @@ fn endless(
     }
 }
 
-/// Why the session ended.
+/// The error that ended the session.
 async fn failure(session: &Session) -> Error {
     match session.wait().await.reason() {
         Reason::Transport(error) => error.clone(),
@@ -67,7 +67,7 @@ async fn failure(session: &Session) -> Error {
 }
 
 /// A session on polling, whose server answers the second poll with these bytes.
-async fn poll_brings(runtime: &MockRuntime, set: Setting, answer: Vec<u8>) -> (Session, Peer) {
+async fn polling_session(runtime: &MockRuntime, set: Setting, answer: Vec<u8>) -> (Session, Peer) {
     let mut server = Server::new(runtime);
     let script = spawn(runtime, async move {
         let mut peer = server.accept().await;
@@ -80,8 +80,8 @@ async fn poll_brings(runtime: &MockRuntime, set: Setting, answer: Vec<u8>) -> (S
     (session, script.await)
 }
 
-/// A session on websocket, whose server sends these bytes.
-async fn socket_brings(runtime: &MockRuntime, set: Setting, bytes: Vec<u8>) -> (Session, Peer) {
+/// A session over WebSocket, whose server sends these bytes.
+async fn websocket_session(runtime: &MockRuntime, set: Setting, bytes: Vec<u8>) -> (Session, Peer) {
     let mut server = Server::new(runtime);
     let script = spawn(runtime, async move {
         let mut peer = server.accept().await;
@@ -95,7 +95,7 @@ async fn socket_brings(runtime: &MockRuntime, set: Setting, bytes: Vec<u8>) -> (
 }
 
 #[test]
-fn the_open_timeout_is_exact_and_its_own_for_each_transport() {
+fn the_open_timeout_is_exact_and_counts_anew_for_each_transport() {
     under_some_orders(async |runtime| {
         for transports in [&["polling"][..], &["websocket"], &["polling", "websocket"]] {
             let mut server = Server::new(&runtime);
@@ -106,7 +106,7 @@ fn the_open_timeout_is_exact_and_its_own_for_each_transport() {
                 .start()
                 .unwrap();
             let stop = endless(&runtime, async move {
-                // It accepts, reads, and says nothing.
+                // The server accepts connections and reads requests, but never answers.
                 let mut peers = Vec::new();
                 loop {
                     let mut peer = server.accept().await;
@@ -118,7 +118,7 @@ fn the_open_timeout_is_exact_and_its_own_for_each_transport() {
             let each = Duration::from_millis(1500);
             let count = u32::try_from(transports.len()).unwrap();
             assert_eq!(runtime.now() - start, each * count);
-            is_told(
+            names_the_limit(
                 &error,
                 ErrorKind::Timeout,
                 &["open timeout of 1.5 s", "open_timeout"],
@@ -129,7 +129,7 @@ fn the_open_timeout_is_exact_and_its_own_for_each_transport() {
 }
 
 #[test]
-fn the_send_timeout_ends_a_session_whose_post_stands_still() {
+fn the_send_timeout_ends_a_session_whose_post_makes_no_progress() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -149,7 +149,7 @@ fn the_send_timeout_ends_a_session_whose_post_stands_still() {
         session.send("b").await.unwrap();
         let closed = session.wait().await;
         assert_eq!(runtime.now() - start, Duration::from_secs(3));
-        is_told(
+        names_the_limit(
             &failure(&session).await,
             ErrorKind::Timeout,
             &["send timeout of 3 s", "send_timeout"],
@@ -161,7 +161,7 @@ fn the_send_timeout_ends_a_session_whose_post_stands_still() {
 }
 
 #[test]
-fn a_websocket_write_may_stand_still_for_the_servers_own_times() {
+fn a_websocket_write_may_stall_for_the_servers_ping_interval_and_timeout() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let clock = runtime.clone();
@@ -169,7 +169,7 @@ fn a_websocket_write_may_stand_still_for_the_servers_own_times() {
             let mut peer = server.accept().await;
             peer.accept_websocket().await;
             peer.write(frame(TEXT, open_packet(2000, 1000))).await;
-            // It pings, and reads nothing.
+            // The server sends pings, but does not read.
             loop {
                 clock.sleep(Duration::from_millis(900)).await;
                 peer.write(frame(TEXT, "2")).await;
@@ -183,11 +183,7 @@ fn a_websocket_write_may_stand_still_for_the_servers_own_times() {
         assert_eq!(runtime.now() - start, Duration::from_secs(3));
         let error = failure(&session).await;
         assert_eq!(error.kind(), ErrorKind::Timeout);
-        assert_eq!(
-            error.limit(),
-            None,
-            "it is the server's, and no setter changes it"
-        );
+        assert_eq!(error.limit(), None, "no setter changes the server's times");
         let words = "the send timeout of 3 s passed (the server's pingInterval and pingTimeout)";
         assert_eq!(error.to_string(), words);
         assert_eq!(closed.uncertain().len(), 1);
@@ -247,13 +243,13 @@ fn a_close_takes_no_longer_than_its_two_limits() {
             .connect()
             .await
             .unwrap();
-        // The close frame is never answered.
+        // The server never answers the close frame.
         let start = runtime.now();
         session.disconnect().await;
         assert_eq!(runtime.now() - start, Duration::from_secs(2));
         drop(script.await);
 
-        // There is progress all the time, and no end of it.
+        // The write makes progress all the time, but does not end.
         let mut server = Server::new(&runtime);
         let clock = runtime.clone();
         let stop = endless(&runtime, async move {
@@ -287,10 +283,10 @@ fn a_message_above_its_limit_ends_the_session_and_one_as_long_passes() {
         for (length, passes) in [(1000, true), (1001, false)] {
             let text = "x".repeat(length);
             let answers = [
-                poll_brings(&runtime, set, response(format!("4{text}"))).await,
-                socket_brings(&runtime, set, frame(TEXT, format!("4{text}"))).await,
-                socket_brings(&runtime, set, frame(BINARY, text.as_bytes())).await,
-                poll_brings(
+                polling_session(&runtime, set, response(format!("4{text}"))).await,
+                websocket_session(&runtime, set, frame(TEXT, format!("4{text}"))).await,
+                websocket_session(&runtime, set, frame(BINARY, text.as_bytes())).await,
+                polling_session(
                     &runtime,
                     set,
                     response(format!("b{}", STANDARD.encode(&text))),
@@ -302,16 +298,16 @@ fn a_message_above_its_limit_ends_the_session_and_one_as_long_passes() {
                     assert_eq!(session.recv().await.unwrap().len(), 1000);
                 } else {
                     let words = &["1000 bytes", "max_message_size"];
-                    is_told(&failure(&session).await, ErrorKind::Limit, words);
+                    names_the_limit(&failure(&session).await, ErrorKind::Limit, words);
                 }
                 drop(peer);
             }
         }
-        // One that is told to be too long is not waited for.
+        // A message whose announced length is above the limit is refused before it arrives.
         let head = frame_head(FIN | TEXT, 1_000_000_000);
-        let (session, peer) = socket_brings(&runtime, set, head).await;
+        let (session, peer) = websocket_session(&runtime, set, head).await;
         let words = &["1000 bytes", "max_message_size"];
-        is_told(&failure(&session).await, ErrorKind::Limit, words);
+        names_the_limit(&failure(&session).await, ErrorKind::Limit, words);
         drop(peer);
     });
 }
@@ -333,39 +329,39 @@ fn a_body_above_its_limit_ends_the_session_and_one_as_long_passes() {
         let fits = format!("4{}", "x".repeat(999));
         let above = format!("4{}", "x".repeat(1000));
         for answer in [response(&fits), chunked(&fits)] {
-            let (mut session, peer) = poll_brings(&runtime, set, answer).await;
+            let (mut session, peer) = polling_session(&runtime, set, answer).await;
             assert_eq!(session.recv().await, Some(Message::from(&fits[1..])));
             drop(peer);
         }
         for answer in [
-            // The length alone is enough.
+            // The Content-Length alone is above the limit.
             b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n".to_vec(),
             b"HTTP/1.1 200 OK\r\nContent-Length: 9007199254740991\r\n\r\n".to_vec(),
             b"HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n\r\n4x".to_vec(),
             chunked(&above),
             format!("HTTP/1.1 200 OK\r\n\r\n{above}").into(),
         ] {
-            let (session, peer) = poll_brings(&runtime, set, answer).await;
+            let (session, peer) = polling_session(&runtime, set, answer).await;
             let words = &["1000 bytes", "max_body_size"];
-            is_told(&failure(&session).await, ErrorKind::Limit, words);
+            names_the_limit(&failure(&session).await, ErrorKind::Limit, words);
             drop(peer);
         }
     });
 }
 
 #[test]
-fn packets_above_their_limit_end_the_session_behind_those_that_came_before() {
+fn packets_above_their_limit_end_the_session_after_the_packets_before_them() {
     under_some_orders(async |runtime| {
-        // Whatever is set behind it.
+        // A later setter does not change the limit.
         let set: Setting = |builder| builder.max_payload_packets(3).max_message_size(1000);
         let (mut session, peer) =
-            poll_brings(&runtime, set, response("4a\x1e4b\x1e4c\x1e4d")).await;
+            polling_session(&runtime, set, response("4a\x1e4b\x1e4c\x1e4d")).await;
         for text in ["a", "b", "c"] {
             assert_eq!(session.recv().await, Some(Message::from(text)));
         }
         assert_eq!(session.recv().await, None);
         let words = &["3 packets", "max_payload_packets"];
-        is_told(&failure(&session).await, ErrorKind::Limit, words);
+        names_the_limit(&failure(&session).await, ErrorKind::Limit, words);
         drop(peer);
     });
 }
@@ -390,7 +386,7 @@ fn a_head_above_its_limit_is_an_error_that_names_it_and_a_shorter_one_passes() {
             for (length, end, passes) in [
                 (700, "\r\n\r\n", true),
                 (1000, "\r\n\r\n", false),
-                // One that never ends.
+                // A head without an end.
                 (100_000, "", false),
             ] {
                 let mut server = Server::new(&runtime);
@@ -406,7 +402,7 @@ fn a_head_above_its_limit_is_an_error_that_names_it_and_a_shorter_one_passes() {
                     Ok(_) => assert!(passes, "{transport} {length}"),
                     Err(error) => {
                         assert!(!passes, "{transport} {length}: {error:?}");
-                        is_told(&error, ErrorKind::Limit, &["1000 bytes", "max_head_size"]);
+                        names_the_limit(&error, ErrorKind::Limit, &["1000 bytes", "max_head_size"]);
                     }
                 }
                 drop(script.await);
@@ -452,7 +448,7 @@ fn r24_the_open_packet_is_bounded_by_the_limit_of_heads_alone() {
                     Err(error) => {
                         assert!(!passes, "{transport} {messages} {length}: {error:?}");
                         let words = &["an open packet", "8192 bytes", "max_head_size"];
-                        is_told(&error, ErrorKind::Limit, words);
+                        names_the_limit(&error, ErrorKind::Limit, words);
                     }
                 }
                 drop(script.await);
@@ -468,20 +464,20 @@ fn r24_pings_are_not_bounded_by_the_limit_of_messages() {
         let ping = format!("2{}", "x".repeat(125));
         let texts = [&*ping, "40123456789", "4x123456789x"];
         let answers = [
-            poll_brings(&runtime, set, response(texts.join("\x1e"))).await,
-            socket_brings(&runtime, set, texts.map(|text| frame(TEXT, text)).concat()).await,
+            polling_session(&runtime, set, response(texts.join("\x1e"))).await,
+            websocket_session(&runtime, set, texts.map(|text| frame(TEXT, text)).concat()).await,
         ];
         for (mut session, peer) in answers {
             assert_eq!(session.recv().await, Some(Message::from("0123456789")));
             let words = &["10 bytes", "max_message_size"];
-            is_told(&failure(&session).await, ErrorKind::Limit, words);
+            names_the_limit(&failure(&session).await, ErrorKind::Limit, words);
             drop(peer);
         }
     });
 }
 
 #[test]
-fn a_full_outbox_names_itself() {
+fn a_full_outbox_is_an_error_that_names_its_capacity() {
     under_some_orders(async |runtime| {
         let set: Setting = |builder| {
             builder.outbox(Capacity {
@@ -489,19 +485,19 @@ fn a_full_outbox_names_itself() {
                 bytes: 100,
             })
         };
-        let (session, peer) = socket_brings(&runtime, set, Vec::new()).await;
+        let (session, peer) = websocket_session(&runtime, set, Vec::new()).await;
         session.try_send("a").unwrap();
         session.try_send("b").unwrap();
         let refused = session.try_send("c").unwrap_err();
         assert_eq!(refused.message, Message::from("c"));
         let words = &["2 messages", "100 bytes", "limit outbox"];
-        is_told(&refused.error, ErrorKind::Full, words);
+        names_the_limit(&refused.error, ErrorKind::Full, words);
         drop(peer);
     });
 }
 
 #[test]
-fn a_post_holds_no_more_packets_than_are_set() {
+fn a_post_holds_no_more_packets_than_its_limit() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -531,7 +527,7 @@ fn a_post_holds_no_more_packets_than_are_set() {
 }
 
 #[test]
-fn a_websockets_buffers_have_the_size_that_is_set_and_pass_any_message() {
+fn a_websocket_with_small_buffers_passes_any_message() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {

@@ -1,4 +1,4 @@
-//! Polling, and HTTP as servers and proxies speak it.
+//! Polling, and HTTP as servers and proxies speak it. Responses that are wrong are in `tests/faults`.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ async fn polling_with(runtime: &MockRuntime, edit: impl FnOnce(&mut OpenRequest)
     link
 }
 
-/// What the first poll gives when the server answers these bytes, in pieces of this size, and ends
-/// the connection; and what the next `recv` gives, if there is no need to ask the server for that.
+/// The result of the first poll, which the server answers with these bytes, in pieces of this size,
+/// before it closes the connection; and the error of the next `recv`, if it needs no request.
 async fn polled_in_pieces(
     runtime: &MockRuntime,
     answer: impl Into<Vec<u8>>,
@@ -46,12 +46,12 @@ async fn polled_in_pieces(
     let mut link = polling_with(runtime, |request| request.limits = limits).await;
     let first = link.receiver.recv().await;
     script.await;
-    // Nobody listens any more, so that another poll would fail otherwise.
+    // The server has stopped listening, so that a poll would fail to connect.
     let next = link.receiver.recv().await.unwrap_err();
     (first, (next.kind() != ErrorKind::Connect).then_some(next))
 }
 
-/// The same in one piece, where nothing is held back for the next `recv`.
+/// The result of a poll that is answered in one piece, after which the next `recv` needs a request.
 async fn polled(runtime: &MockRuntime, answer: impl Into<Vec<u8>>) -> Result<Vec<Packet>, Error> {
     polled_within(runtime, answer, Limits::default()).await
 }
@@ -70,13 +70,13 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
     7\r\n4hello\x1e\r\nA;name=\"value\"\r\n4wörld!!!\r\n000\r\nTrailer: x\r\n\r\n";
 
 #[test]
-fn a_response_is_put_together_from_segments_of_any_size() {
+fn a_response_is_assembled_from_segments_of_any_size() {
     // engine.io: server.js:2150, :2174
     under_some_orders(async |runtime| {
         let packets = vec![message("hello"), message("wörld!!!")];
         let whole = response("4hello\x1e4wörld!!!");
         for answer in [whole, CHUNKED.into()] {
-            // Some of these cut each line, each head of a chunk and each character.
+            // Some sizes cut each line, each head of a chunk and each character.
             for size in 1..=answer.len() {
                 let limits = Limits::default();
                 let (polled, next) = polled_in_pieces(&runtime, &*answer, size, limits).await;
@@ -88,7 +88,7 @@ fn a_response_is_put_together_from_segments_of_any_size() {
 }
 
 #[test]
-fn http_1_0_with_a_length_is_understood_and_its_connection_not_used_again() {
+fn an_http_1_0_response_is_read_and_its_connection_is_not_used_again() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -111,7 +111,8 @@ fn http_1_0_with_a_length_is_understood_and_its_connection_not_used_again() {
 fn interim_responses_without_end_are_an_error_that_names_the_limit_of_a_head() {
     under_some_orders(async |runtime| {
         let limits = Limits::default().head(1000);
-        // 36 bytes each: those that fit pass, and the next request may have as many.
+        // Each has 36 bytes. Those within the limit are skipped, and the limit counts anew for the next
+        // request.
         let interim = "HTTP/1.1 103 Hints\r\nX-Name: x\r\n\r\n";
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -172,7 +173,7 @@ fn a_poll_and_a_post_at_once_have_a_connection_each_and_keep_both() {
             let mut first = server.accept().await;
             let mut second = server.accept().await;
             for _ in 0..10 {
-                // Neither is answered before both are there.
+                // The server answers after both requests have arrived.
                 let requests = join(first.request(), second.request()).await;
                 for (peer, request) in [(&mut first, requests.0), (&mut second, requests.1)] {
                     match &*request.method {
@@ -216,7 +217,7 @@ fn a_kept_connection_that_the_server_has_closed_is_dialled_again() {
         for n in 0..10 {
             let packets = link.receiver.recv().await.unwrap();
             assert_eq!(packets, [message(n.to_string())]);
-            // Long enough for the server's end to come, or too short.
+            // A pause that is long enough for the end of the connection to arrive, or none.
             if n % 2 == 0 {
                 runtime.sleep(Duration::from_millis(1)).await;
             }
@@ -226,12 +227,12 @@ fn a_kept_connection_that_the_server_has_closed_is_dialled_again() {
 }
 
 #[test]
-fn a_connection_is_used_again_a_second_less_long_than_the_server_keeps_it() {
+fn a_connection_is_reused_until_a_second_before_the_server_closes_it() {
     under_some_orders(async |runtime| {
         for (header, seconds) in [
             ("Keep-Alive: timeout=2\r\n", 1),
             ("keep-alive: max=7, timeout=30\r\n", 29),
-            // What gunicorn keeps without a word, less a second.
+            // gunicorn keeps connections for 2 seconds, and does not say so.
             ("", 1),
         ] {
             let mut server = Server::new(&runtime);
@@ -260,7 +261,7 @@ fn a_connection_is_used_again_a_second_less_long_than_the_server_keeps_it() {
 }
 
 #[test]
-fn a_connection_that_is_kept_for_no_time_or_closed_is_not_used_again() {
+fn a_connection_that_the_server_does_not_keep_is_not_used_again() {
     // engine.io: server.js:1226
     under_some_orders(async |runtime| {
         for header in ["Keep-Alive: timeout=1", "Connection: close"] {
@@ -273,7 +274,7 @@ fn a_connection_that_is_kept_for_no_time_or_closed_is_not_used_again() {
                     let answer =
                         format!("HTTP/1.1 200 OK\r\n{header}\r\nContent-Length: 2\r\n\r\n4x");
                     peer.write(answer).await;
-                    // It stays open on this side.
+                    // The server keeps the connection open.
                     peers.push(peer);
                 }
             });
@@ -289,7 +290,7 @@ fn a_connection_that_is_kept_for_no_time_or_closed_is_not_used_again() {
 #[test]
 fn a_request_that_left_is_not_repeated_when_its_connection_dies() {
     under_some_orders(async |runtime| {
-        // On a new connection and on a kept one; without an answer, and with half of one.
+        // On a new connection and on a kept one, without a response and with half of one.
         for polls_before in [0, 1] {
             for half in [
                 "",
@@ -330,7 +331,7 @@ fn a_request_that_left_is_not_repeated_when_its_connection_dies() {
 }
 
 #[test]
-fn a_head_of_200_headers_is_no_trouble() {
+fn a_head_of_200_headers_is_accepted() {
     under_some_orders(async |runtime| {
         let headers: String = (0..200).map(|n| format!("X-{n}: {n}\r\n")).collect();
         let answer = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 2\r\n\r\n4x");
@@ -339,7 +340,7 @@ fn a_head_of_200_headers_is_no_trouble() {
 }
 
 #[test]
-fn a_response_that_is_longer_than_it_says_is_cut_and_its_connection_not_used_again() {
+fn a_response_longer_than_its_content_length_is_cut_and_its_connection_is_not_used_again() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -357,7 +358,7 @@ fn a_response_that_is_longer_than_it_says_is_cut_and_its_connection_not_used_aga
 }
 
 #[test]
-fn a_post_is_well_with_any_2xx_and_refused_with_any_other_status() {
+fn a_post_succeeds_with_any_2xx_and_fails_with_any_other_status() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -400,7 +401,7 @@ fn a_post_is_well_with_any_2xx_and_refused_with_any_other_status() {
 }
 
 #[test]
-fn a_body_that_nobody_asked_to_compress_is_refused() {
+fn a_compressed_body_that_was_not_asked_for_is_refused() {
     under_some_orders(async |runtime| {
         let answer = |status: &str, encoding: &str| {
             format!(
@@ -413,10 +414,10 @@ fn a_body_that_nobody_asked_to_compress_is_refused() {
             assert_eq!(error.kind(), ErrorKind::Http);
             assert!(error.to_string().contains("compressed"), "{error}");
         }
-        // One that says that it is not compressed is not.
+        // The coding `identity` is no compression.
         let packets = polled(&runtime, answer("200 OK", "Identity")).await;
         assert_eq!(packets.unwrap(), [message("x")]);
-        // Of an error page the status is what counts.
+        // The error of a refusal is its status.
         let error = polled(&runtime, answer("502 Bad Gateway", "gzip")).await;
         assert_eq!(error.unwrap_err().status(), Some(502));
     });
@@ -437,12 +438,12 @@ fn a_payload_of_50_000_packets_comes_as_one_batch() {
 }
 
 #[test]
-fn a_server_of_protocol_3_is_named_and_a_message_that_looks_like_one_is_a_message() {
+fn a_server_of_protocol_3_is_recognised_and_a_message_that_looks_like_it_is_delivered() {
     under_some_orders(async |runtime| {
         let first = polled(&runtime, response("96:0{\"sid\":\"x\"}")).await;
         let error = first.unwrap_err();
         assert!(error.to_string().contains("EIO=3"), "{error}");
-        // Reconnecting recognises such a server by the kind.
+        // Reconnecting recognises a server of protocol 3 by this kind.
         assert_eq!(error.kind(), ErrorKind::Protocol);
     });
     under_some_orders(async |runtime| {
@@ -465,7 +466,7 @@ fn a_server_of_protocol_3_is_named_and_a_message_that_looks_like_one_is_a_messag
 }
 
 #[test]
-fn requests_carry_what_the_protocol_and_the_user_want() {
+fn requests_have_the_query_and_headers_of_the_protocol_and_the_user() {
     // engine.io-client: engine.io-client.js:23, :104, transport.js:93, :145, :285; protocol:
     // test-suite.js:87, :99, :109; engine.io: server.js:661, :672, :3496; python-engineio:
     // test_timestamp_requests, test_connect_query_string, test_connect_custom_headers,
@@ -477,7 +478,7 @@ fn requests_carry_what_the_protocol_and_the_user_want() {
             let mut peer = server.accept().await;
             let open = open_packet(300, 200).replace(r#""s""#, r#""a/b+c d&é%""#);
             requests.push(peer.answer(open).await);
-            // The next poll stays, and a POST comes beside it.
+            // The next poll stays unanswered, and a POST comes at the same time.
             requests.push(peer.request().await);
             let mut second = server.accept().await;
             requests.push(second.answer("ok").await);
@@ -530,7 +531,7 @@ fn requests_carry_what_the_protocol_and_the_user_want() {
             for unwanted in ["origin", "cookie", "expect"] {
                 assert_eq!(request.header(unwanted), None);
             }
-            // What comes back for a POST is nothing to compress.
+            // The response to a POST is too short to compress.
             let compressible = n != 2 && cfg!(feature = "compression");
             let accepted = compressible.then_some("gzip, deflate");
             assert_eq!(request.header("accept-encoding"), accepted);
@@ -607,7 +608,7 @@ fn a_header_with_a_line_break_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_large_post_arrives_whole_at_a_server_that_reads_slowly() {
+fn a_large_post_arrives_complete_at_a_server_that_reads_slowly() {
     under_both_orders(async |runtime| {
         let text: String = ('a'..='z').cycle().take(2_000_000).collect();
         let mut server = Server::new(&runtime);
@@ -655,7 +656,7 @@ fn nothing_is_sent_or_read_between_calls() {
 }
 
 #[test]
-fn four_links_at_once_do_not_mix_their_answers() {
+fn four_links_at_once_do_not_mix_up_their_responses() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let tasks = runtime.clone();

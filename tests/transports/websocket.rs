@@ -1,4 +1,5 @@
-//! WebSocket: the handshake, what servers send, and the bytes of what leaves.
+//! WebSocket: the handshake, the frames of the server, and the bytes of the client's frames. Handshakes
+//! and frames that break the protocol are in `tests/faults`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,12 +24,12 @@ use crate::raw::{
 };
 use crate::{message, open};
 
-/// A link to a server that has agreed.
+/// A link to a server that has accepted the request.
 pub(crate) async fn websocket(runtime: &MockRuntime) -> (Link, Peer) {
     websocket_with(runtime, |_| {}).await
 }
 
-/// A link that takes over a session, so that its first packet is not the open packet.
+/// Sets a sid, so that the first packet is not the open packet.
 fn behind_the_open_packet(limits: Limits) -> impl FnOnce(&mut OpenRequest) {
     move |request| {
         request.sid = Some("s".into());
@@ -51,7 +52,8 @@ async fn websocket_with(
     (link, script.await)
 }
 
-/// What opening gives when the server answers this, in pieces of this size, and ends.
+/// The result of opening when the server answers with these bytes, in pieces of this size, and closes
+/// the connection.
 async fn opened_in_pieces(
     runtime: &MockRuntime,
     answer: impl FnOnce(&Request) -> Vec<u8> + Send + 'static,
@@ -82,15 +84,15 @@ async fn opened(
     opened_in_pieces(runtime, answer, usize::MAX).await
 }
 
-/// A frame of the client that is one whole message.
+/// Whether a frame of the client is a whole message with this payload.
 pub(crate) fn is_message(frame: &Frame, opcode: u8, payload: impl AsRef<[u8]>) -> bool {
     frame.first == FIN | opcode && frame.mask.is_some() && frame.payload == payload.as_ref()
 }
 
 #[test]
-fn a_handshake_is_put_together_from_segments_of_any_size() {
+fn a_handshake_is_assembled_from_segments_of_any_size() {
     under_some_orders(async |runtime| {
-        // A byte at a time is more reads than the library stands.
+        // Pieces of one byte are more reads than tungstenite's handshake accepts.
         for size in [1, 2, 3, 7, 50, usize::MAX] {
             let answer = |request: &Request| {
                 let head = switching(request);
@@ -119,9 +121,9 @@ fn a_handshake_is_put_together_from_segments_of_any_size() {
 }
 
 #[test]
-fn a_head_that_ends_anywhere_is_seen_to_end() {
+fn the_end_of_a_head_is_found_wherever_a_read_cuts_it() {
     under_some_orders(async |runtime| {
-        // About where one read ends, in the middle of the empty line.
+        // Lengths around the end of one read, so that it ends within the empty line.
         for length in 4090..4105 {
             let answer = move |request: &Request| {
                 let head = switching(request);
@@ -140,7 +142,7 @@ fn a_head_that_ends_anywhere_is_seen_to_end() {
 #[test]
 fn frames_in_the_segment_of_the_head_are_not_lost() {
     under_some_orders(async |runtime| {
-        // Whole ones, and one that is cut anywhere.
+        // Whole frames, and one that is cut anywhere.
         let frames = [frame(TEXT, "4first"), frame(BINARY, [7; 300])].concat();
         for cut in 0..=frames.len() {
             let mut server = Server::new(&runtime);
@@ -170,7 +172,7 @@ fn frames_in_the_segment_of_the_head_are_not_lost() {
 }
 
 #[test]
-fn interim_responses_to_the_handshake_are_passed_over() {
+fn interim_responses_to_the_handshake_are_skipped() {
     under_some_orders(async |runtime| {
         for size in [1, 60, usize::MAX] {
             let answer = |request: &Request| {
@@ -188,7 +190,7 @@ fn interim_responses_to_the_handshake_are_passed_over() {
 }
 
 #[test]
-fn the_request_asks_for_a_websocket_and_carries_what_the_user_wants() {
+fn the_websocket_request_has_the_headers_of_the_protocol_and_the_user() {
     // engine.io-client: transport.js:179, :272, :301, :324; protocol: test-suite.js:158, :180;
     // engine.io: server.js:3500; python-engineio: test_websocket_connection_failed,
     // test_websocket_connection_extra, test_websocket_upgrade_failed
@@ -204,7 +206,7 @@ fn the_request_asks_for_a_websocket_and_carries_what_the_user_wants() {
                 request.query = "user=1".into();
                 request.sid = Some("a/b".into());
                 request.timestamps = false;
-                // The handshake's own headers are not the user's to change.
+                // The user can't change the headers of the handshake.
                 for (name, value) in [
                     ("x-token", "abc"),
                     ("user-agent", "mine"),
@@ -240,7 +242,7 @@ fn the_request_asks_for_a_websocket_and_carries_what_the_user_wants() {
             }
             keys.push(request.header("sec-websocket-key").unwrap().to_owned());
         }
-        // 16 bytes in base64, and others each time.
+        // Each key is 16 bytes in base64, and a new one.
         assert!(
             keys.iter()
                 .all(|key| key.len() == 24 && key.ends_with("=="))
@@ -256,7 +258,7 @@ fn a_handshake_may_have_many_headers_and_be_written_in_many_ways() {
             move |request: &Request| {
                 let head = switching(request);
                 let mut head = head.trim_end().to_owned();
-                // Beside the three that it has.
+                // The head has three headers.
                 for i in 3..count {
                     head.push_str(&format!("\r\nX{i}: y"));
                 }
@@ -302,7 +304,7 @@ fn a_handshake_may_have_many_headers_and_be_written_in_many_ways() {
 }
 
 #[test]
-fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() {
+fn r23_a_response_that_selects_what_was_not_offered_is_an_error_that_names_the_header() {
     under_some_orders(async |runtime| {
         for (added, words) in [
             ("Sec-WebSocket-Extensions: ", "extension"),
@@ -314,7 +316,7 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
                 "Sec-WebSocket-Protocol: v1\r\nSec-WebSocket-Protocol: v1",
                 "not one protocol",
             ),
-            // One of those that were offered.
+            // The server selects one of the offered protocols.
             ("Sec-WebSocket-Protocol: v2", ""),
         ] {
             let mut server = Server::new(&runtime);
@@ -344,7 +346,7 @@ fn r23_an_answer_with_more_than_was_offered_is_an_error_that_names_the_header() 
 }
 
 #[test]
-fn r17_header_names_have_capitals() {
+fn r17_header_names_are_capitalised() {
     under_both_orders(async |runtime| {
         let edit = |request: &mut OpenRequest| {
             for name in ["x-api-key", "sec-websocket-protocol", "cookie", "origin"] {
@@ -396,7 +398,7 @@ fn r17_header_names_have_capitals() {
 }
 
 #[test]
-fn r5_a_refusal_is_told_as_soon_as_it_is_complete_though_the_connection_stays() {
+fn r5_a_refusal_is_reported_as_soon_as_it_is_complete_though_the_connection_stays_open() {
     under_some_orders(async |runtime| {
         for (answer, words) in [
             (
@@ -452,7 +454,7 @@ fn r5_a_refusal_is_told_as_soon_as_it_is_complete_though_the_connection_stays() 
 }
 
 #[test]
-fn a_server_that_refuses_and_then_says_nothing_is_not_waited_for() {
+fn a_refusal_whose_body_does_not_come_is_reported_within_a_second() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -476,7 +478,7 @@ fn a_server_that_refuses_and_then_says_nothing_is_not_waited_for() {
 }
 
 #[test]
-fn a_connection_that_ends_within_the_handshake_is_an_error_of_that_kind() {
+fn a_connection_that_ends_within_the_handshake_is_an_error() {
     under_some_orders(async |runtime| {
         for length in [0, 1, 12, 60, 120] {
             let answer = move |request: &Request| switching(request).as_bytes()[..length].into();
@@ -493,7 +495,7 @@ fn fragments_are_joined_and_a_ping_between_them_is_answered() {
             let (mut link, mut peer) = websocket(&runtime).await;
             let script = spawn(&runtime, async move {
                 let bytes = [
-                    // A character is cut by the fragments.
+                    // The fragments cut a character.
                     fragment(TEXT, b"4h\xc3"),
                     frame(PING, "between"),
                     fragment(CONTINUATION, b"\xb6l"),
@@ -521,7 +523,7 @@ fn fragments_are_joined_and_a_ping_between_them_is_answered() {
 }
 
 #[test]
-fn packets_of_each_kind_come_as_what_they_are() {
+fn packets_of_every_kind_are_decoded() {
     // engine.io-client: arraybuffer/ws.js:60
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
@@ -603,7 +605,7 @@ fn the_newest_of_many_pings_is_answered_though_nothing_follows_it() {
 }
 
 #[test]
-fn a_pong_leaves_between_the_frames_of_a_send_that_waits_and_never_inside_one() {
+fn a_pong_is_sent_between_the_frames_of_a_waiting_send_and_never_within_one() {
     under_both_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let Link {
@@ -625,7 +627,7 @@ fn a_pong_leaves_between_the_frames_of_a_send_that_waits_and_never_inside_one() 
         settle(&runtime).await;
         peer.write(frame(PING, "first")).await;
         settle(&runtime).await;
-        // The first frame is under way: the pong comes behind it, and ahead of the next batch.
+        // The first frame is being written. The pong comes after it, and before the next batch.
         let first = peer.frame().await;
         assert!(is_message(&first, BINARY, expected));
         assert!(is_message(&peer.frame().await, PONG, "first"));
@@ -637,7 +639,7 @@ fn a_pong_leaves_between_the_frames_of_a_send_that_waits_and_never_inside_one() 
         while next < 30 {
             let frame = peer.frame().await;
             if is_message(&frame, PONG, "second") {
-                assert_eq!(pong.replace(next), None, "it comes twice");
+                assert_eq!(pong.replace(next), None, "two pongs");
             } else {
                 assert!(
                     is_message(&frame, BINARY, vec![next / 3; 40_000]),
@@ -654,7 +656,7 @@ fn a_pong_leaves_between_the_frames_of_a_send_that_waits_and_never_inside_one() 
 }
 
 #[test]
-fn a_pong_that_waited_for_the_last_frame_leaves_though_nothing_else_does() {
+fn a_pong_that_waited_for_the_last_frame_is_sent_without_further_frames() {
     under_some_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let Link {
@@ -669,10 +671,11 @@ fn a_pong_that_waited_for_the_last_frame_leaves_though_nothing_else_does() {
         });
         let received = spawn(&runtime, async move { receiver.recv().await });
         settle(&runtime).await;
-        // All but the frame's header is in the pipe, and the pong must wait.
+        // The pipe is full, and a part of the frame as long as its header is left, so the pong must
+        // wait.
         peer.write(frame(PING, "held")).await;
         settle(&runtime).await;
-        // Now the frame is whole, and the pipe full again.
+        // Now the frame is complete, and the pipe is full again.
         let header = 1 + 9 + 4;
         let start = peer.read_exact(header).await;
         let sender = sent.await;
@@ -705,7 +708,7 @@ fn a_server_that_pings_and_does_not_read_costs_no_memory() {
                 sender
             });
             settle(&runtime).await;
-            // Some in each segment, each of which is looked at, and answers of 1.3 MB.
+            // Each segment holds several pings, and is read on its own. All pongs would have 1.3 MB.
             let data = "x".repeat(125);
             let pings = frame(PING, &data).repeat(7);
             for _ in 0..1500 {
@@ -717,7 +720,7 @@ fn a_server_that_pings_and_does_not_read_costs_no_memory() {
                 assert!(is_message(&first, BINARY, vec![7; 3 * PIPE]));
             }
             drop(sent.await);
-            // What was in the pipe, and a few more.
+            // The pongs in the pipe, and a few more.
             let mut pongs = 0;
             while let Some(frame) = {
                 settle(&runtime).await;
@@ -736,7 +739,7 @@ fn a_server_that_pings_and_does_not_read_costs_no_memory() {
 }
 
 #[test]
-fn what_is_ready_comes_at_once_but_in_batches_of_a_limited_size() {
+fn ready_messages_are_returned_at_once_in_batches_of_a_limited_size() {
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let frames = (0..300).flat_map(|n| frame(TEXT, format!("4{n}")));
@@ -754,7 +757,7 @@ fn what_is_ready_comes_at_once_but_in_batches_of_a_limited_size() {
     });
 }
 
-/// A `MockRuntime` whose one connection holds more than those of its network.
+/// A `MockRuntime` with one connection, which buffers more than those of its network.
 struct Wide {
     runtime: MockRuntime,
     stream: Mutex<Option<MemoryStream>>,
@@ -788,7 +791,7 @@ impl Runtime for Wide {
     }
 }
 
-/// A link to a server that has agreed and written this, all of which has come.
+/// A link to a server that has accepted the request and sent these bytes, which have all arrived.
 pub(crate) async fn wide_websocket(runtime: &MockRuntime, bytes: Vec<u8>) -> (Link, Peer) {
     let (left, right) = duplex(bytes.len() + 1024);
     let wide: Arc<dyn Runtime> = Arc::new(Wide {
@@ -858,7 +861,7 @@ fn r20_messages_among_other_frames_do_not_keep_the_buffer_they_came_in() {
             (frame(TEXT, "4".repeat(126)), true),
             (frame(PONG, [7; 125]), false),
             (frame(PING, [7; 125]), false),
-            // Engine.IO's own pings, and base64, are not kept as they came.
+            // Engine.IO's own pings and base64 are not slices of the buffer.
             (frame(TEXT, "2".repeat(126)), false),
             (frame(TEXT, "b".repeat(125)), false),
             (
@@ -911,14 +914,14 @@ fn a_batch_holds_no_more_than_64_kib_beyond_its_first_packet() {
                 .receiver
                 .recv()
                 .now_or_never()
-                .expect("it is all there");
+                .expect("all frames have arrived");
             let packets = packets.unwrap();
             count += packets.len();
             let beyond = packets.iter().skip(1).map(|packet| match packet {
                 Packet::Message(message) => message.len(),
                 other => panic!("{other:?}"),
             });
-            // The last one may go beyond it.
+            // The last packet may exceed the bound.
             let before_the_last: usize = beyond.rev().skip(1).sum();
             assert!(before_the_last < 64 * 1024, "{before_the_last}");
         }
@@ -927,13 +930,13 @@ fn a_batch_holds_no_more_than_64_kib_beyond_its_first_packet() {
 
 /// The code of each broken frame is in `tests/faults/frames.rs`.
 #[test]
-fn r22_a_server_that_breaks_a_protocol_is_told_why_in_a_close_frame() {
+fn r22_a_server_that_breaks_a_protocol_gets_a_close_frame_with_the_code() {
     under_both_orders(async |runtime| {
         let long = "x".repeat(3001);
         let cases = [
             (frame(CONTINUATION, "4x"), 1002_u16),
             (frame(TEXT, b"4\xff"), 1007),
-            // What exceeds the limit of messages: a head, a text, base64, and fragments together.
+            // Messages above the limit: a head, a text, base64, and fragments together.
             (frame_head(FIN | BINARY, 5000), 1009),
             (frame(BINARY, &long), 1009),
             (frame(TEXT, format!("4{long}")), 1009),
@@ -955,7 +958,7 @@ fn r22_a_server_that_breaks_a_protocol_is_told_why_in_a_close_frame() {
                 };
                 if !before.is_empty() {
                     assert_eq!(recv().await.unwrap(), [message("good")]);
-                    // The session goes on until its user has heard of the fault.
+                    // The close frame waits until the client has taken the error.
                     assert!(peer.read_some(1).now_or_never().is_none());
                 }
                 recv().await.unwrap_err();
@@ -973,7 +976,7 @@ fn r22_a_server_that_breaks_a_protocol_is_told_why_in_a_close_frame() {
 }
 
 #[test]
-fn r22_a_fault_is_an_error_at_once_though_its_close_frame_can_not_leave() {
+fn r22_a_fault_is_an_error_at_once_though_its_close_frame_can_not_be_sent_yet() {
     under_both_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let Link {
@@ -991,7 +994,7 @@ fn r22_a_fault_is_an_error_at_once_though_its_close_frame_can_not_leave() {
         peer.write(frame(CONTINUATION, "x")).await;
         let error = receiver.recv().now_or_never().expect("no need to wait");
         assert_eq!(error.unwrap_err().kind(), ErrorKind::WebSocket);
-        // The send is not held up either, and the close frame never cuts its frame.
+        // The send is not delayed, and the close frame does not cut its frame.
         assert!(is_message(&peer.frame().await, BINARY, expected));
         let close = peer.frame().await;
         assert!(is_message(&close, CLOSE, 1002_u16.to_be_bytes()));
@@ -1000,7 +1003,7 @@ fn r22_a_fault_is_an_error_at_once_though_its_close_frame_can_not_leave() {
 }
 
 #[test]
-fn r22_there_is_one_close_frame_though_the_fault_comes_behind_a_goodbye() {
+fn r22_a_fault_after_a_close_frame_gets_no_second_one() {
     under_both_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         peer.write([frame(CLOSE, b"\x03\xe8"), frame(TEXT, "4late")].concat())
@@ -1026,10 +1029,10 @@ fn a_message_above_its_limit_is_an_error_that_names_it_before_its_bytes_come() {
             // In base64.
             (frame(TEXT, format!("b{}", "AAAA".repeat(1000))), true),
             (frame(TEXT, format!("b{}AA==", "AAAA".repeat(1000))), false),
-            // By the header alone.
+            // Refused from the header alone.
             (frame_head(FIN | BINARY, 4100), false),
             (frame_head(FIN | TEXT, u64::MAX >> 1), false),
-            // By what the fragments come to.
+            // The length of all fragments together.
             (
                 [
                     fragment(BINARY, [0; 2000]),
@@ -1105,7 +1108,7 @@ fn a_close_frame_is_a_clean_end_and_is_answered() {
 }
 
 #[test]
-fn a_close_frame_is_answered_with_its_code_unless_that_may_not_be_sent() {
+fn a_close_frame_is_answered_with_its_code_unless_the_code_is_reserved() {
     under_some_orders(async |runtime| {
         for (code, answered) in [
             (1001_u16, 1001_u16),
@@ -1124,7 +1127,7 @@ fn a_close_frame_is_answered_with_its_code_unless_that_may_not_be_sent() {
 }
 
 #[test]
-fn nothing_follows_a_close_frame_of_ours() {
+fn nothing_is_sent_after_the_clients_close_frame() {
     under_some_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let Link {
@@ -1141,7 +1144,7 @@ fn nothing_follows_a_close_frame_of_ours() {
         peer.write(frame(CLOSE, [])).await;
         closed.await.unwrap();
         assert_eq!(received.await.unwrap(), [Packet::Close]);
-        assert_eq!(peer.read_some(100).await, b"", "the end");
+        assert_eq!(peer.read_some(100).await, b"", "the connection ends");
     });
 }
 
@@ -1158,9 +1161,9 @@ fn a_sender_fails_after_the_end_of_a_connection_without_a_close_frame() {
 }
 
 #[test]
-fn a_close_is_a_masked_frame_behind_all_else_and_waits_for_the_answer() {
+fn a_close_frame_is_masked_comes_last_and_waits_for_the_answer() {
     under_some_orders(async |runtime| {
-        // Answered with a close frame, or with the end of the connection.
+        // The server answers with a close frame, or closes the connection.
         for answered in [true, false] {
             let (link, mut peer) = websocket(&runtime).await;
             let Link {
@@ -1181,8 +1184,11 @@ fn a_close_is_a_masked_frame_behind_all_else_and_waits_for_the_answer() {
             assert_eq!(close.first, FIN | CLOSE);
             assert!(close.mask.is_some());
             runtime.sleep(Duration::from_secs(3600)).await;
-            assert!((&mut closed).now_or_never().is_none(), "it does not wait");
-            // What the server said before its answer still comes.
+            assert!(
+                (&mut closed).now_or_never().is_none(),
+                "the close waits for the answer"
+            );
+            // Messages before the server's answer are still delivered.
             peer.write(frame(TEXT, "4before")).await;
             if answered {
                 peer.write(frame(CLOSE, &close.payload)).await;
@@ -1210,7 +1216,7 @@ fn a_close_is_a_masked_frame_behind_all_else_and_waits_for_the_answer() {
 }
 
 #[test]
-fn a_close_finds_its_way_behind_more_pongs_than_are_kept() {
+fn a_close_frame_is_sent_though_the_buffer_of_pongs_is_full() {
     under_some_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let Link {
@@ -1219,7 +1225,7 @@ fn a_close_finds_its_way_behind_more_pongs_than_are_kept() {
             ..
         } = link;
         let received = spawn(&runtime, async move { receiver.recv().await });
-        // The pongs to these fill the library's buffer to its last byte.
+        // The pongs to these pings fill the library's buffer exactly.
         let pings = frame(PING, "x".repeat(122)).repeat(7);
         for _ in 0..200 {
             peer.write(&pings).await;
@@ -1241,7 +1247,7 @@ fn a_close_finds_its_way_behind_more_pongs_than_are_kept() {
 }
 
 #[test]
-fn frames_are_masked_each_with_another_mask_and_have_the_shortest_length() {
+fn each_frame_has_its_own_mask_and_the_shortest_encoding_of_its_length() {
     // protocol: test-suite.js:357, :375; python-engineio: test_write_loop_websocket_one_packet,
     // test_write_loop_websocket_three_packets, test_write_loop_websocket_one_packet_binary
     under_both_orders(async |runtime| {
@@ -1256,7 +1262,7 @@ fn frames_are_masked_each_with_another_mask_and_have_the_shortest_length() {
                 .collect::<Vec<u8>>()
         };
         let text = move |length| String::from_utf8(data(length)).unwrap();
-        // One by one, and as many as go in one batch.
+        // One packet a batch, seven, and all in one.
         for batch in [1, 7, usize::MAX] {
             let mut packets = vec![
                 Packet::Ping("probe".into()),
@@ -1324,17 +1330,18 @@ fn r21_masks_and_keys_are_the_runtimes_own_random_numbers() {
         })
     };
     let (key, masks) = run();
-    // Not of a generator that is seeded with one: it could be worked out from the key.
+    // The masks must not come from a generator that is seeded with one number: they could be computed
+    // from the key.
     let runtime = MockRuntime::seeded(7);
     let numbers = [(); 20].map(|()| runtime.random().to_ne_bytes()).concat();
     let drawn = |bytes: &[u8]| numbers.windows(bytes.len()).any(|window| window == bytes);
     assert!(drawn(&masks), "{masks:?} are not in {numbers:?}");
     assert!(drawn(&STANDARD.decode(&key).unwrap()), "{key}");
-    assert_eq!(run(), (key, masks), "they follow from the test's seed");
+    assert_eq!(run(), (key, masks), "the same seed gives the same numbers");
 }
 
 #[test]
-fn a_send_returns_when_all_has_left_and_fails_when_the_server_goes() {
+fn a_send_returns_when_the_batch_is_written_and_fails_when_the_server_is_gone() {
     // python-engineio: test_write_loop_websocket_bad_connection
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
