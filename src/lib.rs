@@ -82,6 +82,8 @@ mod error;
 mod event;
 mod fence;
 mod front;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 pub mod http;
 #[expect(
     clippy::arithmetic_side_effects,
