@@ -202,6 +202,7 @@ const NAMES: &[&[u8]] = &[
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
 
+    /// Rules E1, E3, E4, E8.
     #[test]
     fn any_payload_decodes_as_by_a_second_decoder_and_encodes_to_the_same_bytes(
         limits in (limit(), limit()),
@@ -210,6 +211,7 @@ proptest! {
         codec::check(&input([limits.0, limits.1], body));
     }
 
+    /// Rule E16.
     #[test]
     fn any_open_packet_is_a_handshake_or_an_error_that_names_the_field(
         numbers in vec(prop::sample::select(NUMBERS), 3),
@@ -272,6 +274,7 @@ proptest! {
         polling_body::check(&input([&cuts[..], &[255, 255, 255, 0]].concat(), body));
     }
 
+    /// Rules E2, E5, E8.
     #[test]
     fn any_frames_decode_as_by_a_second_reader_however_they_are_cut(
         cuts in cuts(),

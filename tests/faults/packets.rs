@@ -146,13 +146,16 @@ pub(crate) fn payloads() -> Vec<Fault> {
             b"3probe\x1e5\x1e6\x1e3\x1e4good\x1e1",
             good(),
         ),
+        // Rule E17.
         ("a second open packet", second_open.as_bytes(), good()),
         (
             "second open packets that are malformed",
             b"0\x1e0{\x1e0{\"sid\":7}\x1e4good\x1e1",
             good(),
         ),
+        // Rule E44.
         ("packets after a goodbye", b"4good\x1e1\x1e4never", good()),
+        // Rule E28.
         (
             "a ping with 126 bytes of data",
             long_ping.as_bytes(),
@@ -212,22 +215,26 @@ pub(crate) fn messages() -> Vec<Fault> {
             texts(&["bA-_="]),
             bad(&["not base64"]),
         ),
+        // Rule E28.
         (
             "a ping with 126 bytes of data in a text",
             texts(&[&long_ping]),
             too_much,
         ),
+        // Rule E7.
         (
             "an empty binary message",
             [frame(BINARY, ""), frame(CLOSE, "")].concat(),
             goodbye().delivers(["good".into(), engineio_client::Message::from(Vec::new())]),
         ),
+        // Rule E4.
         (
             "base64 in a text",
             [frame(TEXT, "bAAEC"), frame(CLOSE, "")].concat(),
             goodbye().delivers(["good".into(), engineio_client::Message::from(vec![0, 1, 2])]),
         ),
         // A message is one packet, whatever it contains.
+        // Rule E5.
         (
             "packets joined as in a payload",
             [frame(TEXT, "4a\x1e4b\x1e1"), frame(CLOSE, "")].concat(),
@@ -238,6 +245,7 @@ pub(crate) fn messages() -> Vec<Fault> {
             texts(&["3probe", "5", "6", "3", "4also good", "1"]),
             goodbye().delivers(["good", "also good"]),
         ),
+        // Rule E17.
         (
             "second open packets",
             texts(&["0", OPEN, "0{", "4also good", "1"]),

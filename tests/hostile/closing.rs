@@ -40,6 +40,7 @@ on_tokio! {
 
 /// Over polling the client waits for the first response, because only that tells it which session to
 /// close. A WebSocket connection is dropped at once.
+/// Rule E42.
 fn before_a_byte_has_come(transport: &'static str) -> Case {
     Case::by(transport, |server: &mut Server| {
         let mut peer = server.accept()?;
@@ -118,6 +119,7 @@ fn and_the_server_says_goodbye_too(transport: &'static str) -> Case {
 }
 
 /// The client closes the session that the response opens, by its sid.
+/// Rule E42.
 fn during_the_first_poll_which_is_answered() -> Case {
     Case::polling(|server: &mut Server| {
         let mut poll = server.accept()?;
@@ -285,6 +287,7 @@ fn before_the_probe_is_answered() -> Case {
     during_the_upgrade(|probe| probe.request().map(drop))
 }
 
+/// Rule E43.
 fn before_the_probes_pong() -> Case {
     during_the_upgrade(|probe| {
         probe.accept_websocket()?;
@@ -292,6 +295,7 @@ fn before_the_probes_pong() -> Case {
     })
 }
 
+/// Rule E43.
 fn between_the_pong_and_the_swap() -> Case {
     during_the_upgrade(|probe| {
         probe.accept_websocket()?;

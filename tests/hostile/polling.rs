@@ -114,7 +114,9 @@ fn a_poll_that_is_not_answered() -> Case {
         .ends_by_ping_timeout(SPAN)
 }
 
-/// A noop is a sign of life. After each one the client polls again at once, and does nothing else.
+/// Noops are signs of life. After a poll that brought nothing else, the client waits before the next
+/// one.
+/// Rule E26.
 fn noops_for_ever() -> Case {
     Case::polling(|server: &mut Server| {
         let mut peer = server.open_polling(OPEN)?;
@@ -270,6 +272,7 @@ fn a_post_answered_with_packets() -> Case {
 }
 
 /// The client percent-encodes the sid, so that it stays one value of the query.
+/// Rule E11.
 fn a_sid_of_reserved_characters() -> Case {
     Case::polling(|server: &mut Server| {
         let mut poll = server.open_polling(

@@ -283,6 +283,7 @@ fn a_probe_with_a_frame_that_is_huge() -> Case {
     probe_says(frame_head(FIN | TEXT, 1 << 50), "(limit max_message_size)")
 }
 
+/// Rule E37.
 fn a_probe_with_noops_first() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = probed(server)?;
@@ -298,6 +299,7 @@ fn a_probe_with_noops_first() -> Case {
 
 // Faults after the pong.
 
+/// Rule E38.
 fn a_probe_that_ends_after_the_pong() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (poll, mut probe) = answered(server)?;
@@ -313,6 +315,7 @@ fn a_probe_that_closes_after_the_pong() -> Case {
     probe_adds(frame(CLOSE, ""), "")
 }
 
+/// Rule E37.
 fn a_probe_that_says_something_after_the_pong() -> Case {
     probe_adds(frame(TEXT, "4early"), "a message")
 }
@@ -321,6 +324,7 @@ fn a_probe_that_breaks_the_protocol_after_the_pong() -> Case {
     probe_adds(frame(3, "x"), "broke the WebSocket protocol")
 }
 
+/// Rule E38.
 fn a_poll_that_does_not_end_after_the_pong() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (poll, probe) = answered(server)?;
@@ -367,6 +371,7 @@ fn a_poll_that_brings_a_goodbye_after_the_pong() -> Case {
     .ends_by_server()
 }
 
+/// Rule E35.
 fn a_poll_that_brings_messages_after_the_pong() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = answered(server)?;
@@ -397,8 +402,7 @@ fn a_post_that_fails_after_the_pong() -> Case {
     .uncertain(&["a"])
 }
 
-/// python-engineio releases polls this way during a probe. The client answers each noop with the next
-/// poll at once.
+/// python-engineio answers each poll at once with a noop during a probe.
 fn polls_that_bring_noops_for_ever() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = probed(server)?;
@@ -419,6 +423,7 @@ fn polls_that_bring_noops_for_ever() -> Case {
 // Faults after the swap.
 
 /// The client has dropped the polling link, and ignores everything that arrives there.
+/// Rule E36.
 fn an_old_link_that_speaks_after_the_swap() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = swapped(server)?;
@@ -444,6 +449,7 @@ fn an_old_link_that_fails_after_the_swap() -> Case {
     .ends_by_server()
 }
 
+/// Rule E39.
 fn an_end_right_after_the_swap() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (_poll, mut probe) = swapped(server)?;

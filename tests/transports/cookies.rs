@@ -40,6 +40,7 @@ fn builder(runtime: &MockRuntime) -> Builder<Transports, MockRuntime> {
     Builder::new("http://10.0.0.1", Transports::default(), runtime.clone())
 }
 
+/// Rule E49.
 #[test]
 fn the_cookie_of_the_handshake_goes_with_every_poll_post_and_the_websocket() {
     // engine.io-client: node.js:61; python-engineio: test_websocket_connection_with_cookies,
@@ -94,6 +95,7 @@ fn the_cookie_of_the_handshake_goes_with_every_poll_post_and_the_websocket() {
     });
 }
 
+/// Rule E49.
 #[test]
 fn cookies_of_a_websocket_response_are_kept_for_the_next_transport_even_if_it_refuses() {
     under_some_orders(async |runtime| {
@@ -194,6 +196,7 @@ fn a_cookie_is_replaced_deleted_and_expires() {
     });
 }
 
+/// Rule E49.
 #[test]
 fn paths_secure_and_foreign_domains_are_respected() {
     under_some_orders(async |runtime| {
@@ -232,6 +235,7 @@ fn a_client_that_keeps_no_cookies_sends_only_the_users() {
     });
 }
 
+/// Rule E50.
 #[test]
 fn the_limits_of_the_builder_are_those_of_the_session() {
     under_some_orders(async |runtime| {
@@ -254,6 +258,7 @@ fn the_limits_of_the_builder_are_those_of_the_session() {
     });
 }
 
+/// Rule E50.
 #[test]
 fn two_sessions_of_one_program_do_not_share_cookies() {
     under_some_orders(async |runtime| {

@@ -405,6 +405,7 @@ fn a_runtime_that_ends_at_any_moment_ends_the_session_as_aborted() {
     });
 }
 
+/// Rule E43.
 #[test]
 fn dropping_a_client_sends_the_server_a_goodbye() {
     under_some_orders(async |runtime| {

@@ -166,6 +166,7 @@ fn a_response_that_is_cut_short_is_an_error_and_delivers_nothing() {
     check(responses::cut_short());
 }
 
+/// Rules E22, E48.
 #[test]
 fn a_refusal_is_an_error_with_the_status_and_the_servers_words() {
     // engine.io-client: socket.js:236, :265; python-engineio: test_polling_connection_404,
@@ -184,6 +185,7 @@ fn a_websocket_handshake_that_breaks_the_protocol_is_an_error_that_names_the_hea
     check(handshakes::websocket());
 }
 
+/// Rule E15.
 #[test]
 fn a_first_packet_that_opens_no_session_is_an_error_of_connecting() {
     // python-engineio: test_polling_connection_invalid_packet,
@@ -191,29 +193,34 @@ fn a_first_packet_that_opens_no_session_is_an_error_of_connecting() {
     check(packets::first());
 }
 
+/// Rule E8.
 #[test]
 fn a_bad_payload_is_an_error_after_its_good_packets() {
     // engine.io: server.js:1592; python-engineio: test_payload.py:13
     check(packets::payloads());
 }
 
+/// Rule E8.
 #[test]
 fn a_message_that_is_not_a_packet_is_an_error_after_the_good_ones() {
     // engine.io: server.js:174, :191, :1607
     check(packets::messages());
 }
 
+/// Rule E46.
 #[test]
 fn a_frame_that_breaks_the_protocol_is_an_error_and_is_answered_with_a_close_frame() {
     check(frames::broken());
 }
 
+/// Rule E45.
 #[test]
 fn a_websocket_that_ends_without_a_close_frame_is_an_error() {
     // python-engineio: test_read_loop_websocket_no_response
     check(frames::cut_short());
 }
 
+/// Rule E44.
 #[test]
 fn a_close_frame_ends_the_session_whatever_it_holds_or_is_followed_by() {
     check(frames::close_frames());

@@ -62,6 +62,7 @@ fn reported(activity: &Activity, what: &str) -> String {
     behind[..end].to_owned()
 }
 
+/// Rule E51.
 #[test]
 fn a_fence_is_a_masked_ping_after_its_batch_or_alone() {
     under_some_orders(async |runtime| {
@@ -177,6 +178,7 @@ fn a_pong_is_reported_with_the_packets_around_it() {
     });
 }
 
+/// Rule E52.
 #[test]
 fn only_the_newest_of_many_pongs_is_reported() {
     under_some_orders(async |runtime| {
@@ -197,6 +199,7 @@ fn only_the_newest_of_many_pongs_is_reported() {
     });
 }
 
+/// Rule E52.
 #[test]
 fn pongs_that_answer_no_fence_are_not_reported() {
     under_some_orders(async |runtime| {
@@ -300,6 +303,7 @@ fn a_flood_of_pongs_keeps_within_the_bounds_of_a_call() {
     });
 }
 
+/// Rule E30.
 #[test]
 fn a_pong_is_no_sign_of_life_but_part_of_a_message_is() {
     under_some_orders(async |runtime| {

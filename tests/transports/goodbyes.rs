@@ -90,6 +90,7 @@ async fn end(runtime: &MockRuntime, transport: &str, takes: Takes) -> (Closed, D
     (closed, runtime.now().saturating_sub(began))
 }
 
+/// Rule E40.
 #[test]
 fn r9_an_answered_goodbye_is_a_clean_end() {
     under_some_orders(async |runtime| {

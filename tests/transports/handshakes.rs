@@ -332,6 +332,7 @@ async fn is_refused(runtime: &MockRuntime, transport: &'static str, json: String
     script.await;
 }
 
+/// Rule E16.
 #[test]
 fn a_valid_open_packet_opens_a_session_with_its_settings() {
     under_both_orders(async |runtime| {
@@ -365,6 +366,7 @@ fn a_valid_open_packet_opens_a_session_with_its_settings() {
     });
 }
 
+/// Rule E16.
 #[test]
 fn an_invalid_open_packet_is_an_error_that_names_the_field() {
     under_both_orders(async |runtime| {

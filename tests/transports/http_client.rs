@@ -147,6 +147,7 @@ fn a_batch_is_one_post_and_so_is_the_goodbye() {
     });
 }
 
+/// Rules E10, E11.
 #[test]
 fn each_request_has_an_absolute_uri_with_the_sid_encoded_and_the_users_query_and_headers() {
     under_some_orders(async |runtime| {
@@ -210,6 +211,7 @@ fn the_exchange_has_the_limits_of_the_session() {
     });
 }
 
+/// Rule E22.
 #[test]
 fn a_poll_succeeds_with_200_alone_and_a_post_with_any_2xx() {
     under_some_orders(async |runtime| {

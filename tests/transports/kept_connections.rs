@@ -80,6 +80,7 @@ fn ended(result: Result<Vec<Packet>, Error>) {
     assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
 }
 
+/// Rule E27.
 #[test]
 fn r3_a_request_that_crosses_the_end_of_a_kept_connection_is_sent_again() {
     under_some_orders(async |runtime| {
@@ -153,6 +154,7 @@ fn r3_a_poll_that_is_sent_again_has_not_left_before_it_has_another_connection() 
     });
 }
 
+/// Rule E27.
 #[test]
 fn r3_a_request_that_has_arrived_is_not_sent_again_even_if_it_was_not_read() {
     under_some_orders(async |runtime| {
@@ -184,6 +186,7 @@ fn r3_a_request_that_has_arrived_is_not_sent_again_even_if_it_was_not_read() {
     });
 }
 
+/// Rule E27.
 #[test]
 fn r3_a_request_that_has_arrived_in_part_is_not_sent_again() {
     under_some_orders(async |runtime| {
@@ -209,6 +212,7 @@ fn r3_a_request_that_has_arrived_in_part_is_not_sent_again() {
     });
 }
 
+/// Rule E27.
 #[test]
 fn r3_a_request_that_meets_a_reset_may_have_arrived_and_is_not_sent_again() {
     under_some_orders(async |runtime| {

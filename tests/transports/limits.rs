@@ -94,6 +94,7 @@ async fn websocket_session(runtime: &MockRuntime, set: Setting, bytes: Vec<u8>) 
     (session, script.await)
 }
 
+/// Rule E18.
 #[test]
 fn the_open_timeout_is_exact_and_counts_anew_for_each_transport() {
     under_some_orders(async |runtime| {
@@ -191,6 +192,7 @@ fn a_websocket_write_may_stall_for_the_servers_ping_interval_and_timeout() {
     });
 }
 
+/// Rule E38.
 #[test]
 fn the_upgrade_timeout_gives_up_the_probe_and_not_the_session() {
     under_some_orders(async |runtime| {
@@ -227,6 +229,7 @@ fn the_upgrade_timeout_gives_up_the_probe_and_not_the_session() {
     });
 }
 
+/// Rule E41.
 #[test]
 fn a_close_takes_no_longer_than_its_two_limits() {
     under_some_orders(async |runtime| {
@@ -276,6 +279,7 @@ fn a_close_takes_no_longer_than_its_two_limits() {
     });
 }
 
+/// Rule E25.
 #[test]
 fn a_message_above_its_limit_ends_the_session_and_one_as_long_passes() {
     under_some_orders(async |runtime| {
@@ -312,6 +316,7 @@ fn a_message_above_its_limit_ends_the_session_and_one_as_long_passes() {
     });
 }
 
+/// Rule E25.
 #[test]
 fn a_body_above_its_limit_ends_the_session_and_one_as_long_passes() {
     under_some_orders(async |runtime| {
@@ -349,6 +354,7 @@ fn a_body_above_its_limit_ends_the_session_and_one_as_long_passes() {
     });
 }
 
+/// Rule E25.
 #[test]
 fn packets_above_their_limit_end_the_session_after_the_packets_before_them() {
     under_some_orders(async |runtime| {
@@ -496,6 +502,7 @@ fn a_full_outbox_is_an_error_that_names_its_capacity() {
     });
 }
 
+/// Rule E23.
 #[test]
 fn a_post_holds_no_more_packets_than_its_limit() {
     under_some_orders(async |runtime| {

@@ -69,6 +69,7 @@ async fn polled_within(
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
     7\r\n4hello\x1e\r\nA;name=\"value\"\r\n4wörld!!!\r\n000\r\nTrailer: x\r\n\r\n";
 
+/// Rule E3.
 #[test]
 fn a_response_is_assembled_from_segments_of_any_size() {
     // engine.io: server.js:2150, :2174
@@ -287,6 +288,7 @@ fn a_connection_that_the_server_does_not_keep_is_not_used_again() {
     });
 }
 
+/// Rule E27.
 #[test]
 fn a_request_that_left_is_not_repeated_when_its_connection_dies() {
     under_some_orders(async |runtime| {
@@ -357,6 +359,7 @@ fn a_response_longer_than_its_content_length_is_cut_and_its_connection_is_not_us
     });
 }
 
+/// Rule E22.
 #[test]
 fn a_post_succeeds_with_any_2xx_and_fails_with_any_other_status() {
     under_some_orders(async |runtime| {
@@ -437,6 +440,7 @@ fn a_payload_of_50_000_packets_comes_as_one_batch() {
     });
 }
 
+/// Rule E48.
 #[test]
 fn a_server_of_protocol_3_is_recognised_and_a_message_that_looks_like_it_is_delivered() {
     under_some_orders(async |runtime| {
@@ -465,6 +469,7 @@ fn a_server_of_protocol_3_is_recognised_and_a_message_that_looks_like_it_is_deli
     });
 }
 
+/// Rules E10, E11, E12, E14.
 #[test]
 fn requests_have_the_query_and_headers_of_the_protocol_and_the_user() {
     // engine.io-client: engine.io-client.js:23, :104, transport.js:93, :145, :285; protocol:
@@ -551,6 +556,7 @@ fn requests_have_the_query_and_headers_of_the_protocol_and_the_user() {
     });
 }
 
+/// Rule E12.
 #[test]
 fn the_users_headers_replace_those_of_the_client() {
     // engine.io-client: transport.js:145; python-engineio: test_timestamp_requests

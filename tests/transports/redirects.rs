@@ -152,6 +152,7 @@ fn a_query_that_the_server_copies_into_location_is_sent_once() {
     });
 }
 
+/// Rule E19.
 #[test]
 fn a_redirect_that_may_not_be_followed_is_an_error_with_status_target_and_setting() {
     under_some_orders(async |runtime| {
@@ -254,6 +255,7 @@ fn a_refused_redirect_is_an_error_with_its_target_and_reason() {
     });
 }
 
+/// Rule E19.
 #[test]
 fn five_redirects_are_followed_and_the_sixth_is_an_error() {
     under_some_orders(async |runtime| {
@@ -322,6 +324,7 @@ fn a_redirect_is_followed_without_waiting_for_its_body() {
     });
 }
 
+/// Rule E19.
 #[test]
 fn a_session_stays_where_it_was_redirected_to() {
     under_many_orders(async |runtime| {
@@ -516,6 +519,7 @@ fn a_client_that_is_closed_meanwhile_follows_no_redirect() {
     });
 }
 
+/// Rule E19.
 #[test]
 fn redirects_of_an_open_session_are_errors() {
     under_some_orders(async |runtime| {

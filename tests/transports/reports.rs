@@ -52,6 +52,7 @@ fn keeps_secrets(report: &str) {
 
 const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 21\r\n\r\n<!DOCTYPE html><html>";
 
+/// Rule E18.
 #[test]
 fn r6_after_a_first_response_that_is_not_engine_io_the_next_transport_is_tried() {
     under_some_orders(async |runtime| {
@@ -85,6 +86,7 @@ fn r6_after_a_first_response_that_is_not_engine_io_the_next_transport_is_tried()
     });
 }
 
+/// Rule E18.
 #[test]
 fn r6_after_a_first_response_that_is_a_packet_no_other_transport_is_tried() {
     under_some_orders(async |runtime| {
@@ -120,6 +122,7 @@ fn r13_a_cause_that_both_transports_share_is_reported_once() {
     });
 }
 
+/// Rule E48.
 #[test]
 fn r14_the_body_of_a_short_refusal_is_quoted_whatever_its_type() {
     under_some_orders(async |runtime| {

@@ -74,6 +74,7 @@ fn text(length: usize) -> String {
     ('a'..='z').cycle().take(length).collect()
 }
 
+/// Rule E30.
 #[test]
 fn silence_ends_a_session_at_exactly_the_interval_and_the_timeout() {
     // engine.io: server.js:948, :1402, :1554; python-engineio: test_read_loop_websocket_timeout
@@ -97,6 +98,7 @@ fn silence_ends_a_session_at_exactly_the_interval_and_the_timeout() {
     });
 }
 
+/// Rule E30.
 #[test]
 fn bytes_of_an_unfinished_message_keep_a_session_alive_and_then_silence_ends_it() {
     under_both_orders(async |runtime| {
@@ -142,6 +144,7 @@ fn bytes_of_an_unfinished_message_keep_a_session_alive_and_then_silence_ends_it(
     });
 }
 
+/// Rule E30.
 #[test]
 fn responses_to_posts_do_not_keep_a_session_alive() {
     under_many_orders(async |runtime| {
@@ -283,6 +286,7 @@ fn a_slow_post_goes_on_until_it_stalls() {
     });
 }
 
+/// Rule E40.
 #[test]
 fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
     // protocol: test-suite.js:508; engine.io: server.js:1075; python-engineio:
@@ -311,6 +315,7 @@ fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
     });
 }
 
+/// Rule E40.
 #[test]
 fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
     // protocol: test-suite.js:482; engine.io: server.js:1050; python-engineio:
@@ -350,6 +355,7 @@ fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
     });
 }
 
+/// Rule E28.
 #[test]
 fn pings_are_answered_on_both_transports() {
     // engine.io: server.js:973, :997; python-engineio: test_receive_ping_packet
@@ -374,6 +380,7 @@ fn pings_are_answered_on_both_transports() {
     });
 }
 
+/// Rule E45.
 #[test]
 fn a_lost_connection_ends_the_session_and_reports_uncertain_messages() {
     // engine.io: server.js:2605; python-engineio: test_write_loop_websocket_bad_connection
@@ -494,6 +501,7 @@ async fn serve_websocket(mut peer: Peer, clock: MockRuntime, shared: Shared, cou
     peer.write(frame(CLOSE, close.payload)).await;
 }
 
+/// Rules E34, E36.
 #[test]
 fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
     // protocol: test-suite.js:559, :584; engine.io: server.js:214, :1789, :1910, :3147
@@ -640,6 +648,7 @@ async fn open_by(peer: &mut Peer, transport: &str, bytes: &str) {
     }
 }
 
+/// Rule E18.
 #[test]
 fn the_next_transport_is_tried_when_the_server_refuses_the_first() {
     // engine.io-client: socket.js:52, :72, :92
@@ -679,6 +688,55 @@ fn the_next_transport_is_tried_when_the_server_refuses_the_first() {
                 assert_eq!(script.await.is_some(), fall_back);
             }
         }
+    });
+}
+
+/// Rule E13.
+#[test]
+fn the_scheme_of_the_url_does_not_choose_the_transport() {
+    under_both_orders(async |runtime| {
+        for scheme in ["http", "ws"] {
+            for transport in ["polling", "websocket"] {
+                let mut server = Server::new(&runtime);
+                let script = spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    open_by(&mut peer, transport, &open_packet(25_000, 20_000)).await;
+                    (server, peer)
+                });
+                let url = format!("{scheme}://10.0.0.1");
+                let builder = Builder::new(&url, Transports::default(), runtime.clone());
+                let client = builder.transports([transport]).connect().await.unwrap();
+                assert_eq!(client.transport(), Some(transport), "{url}");
+                drop(script.await);
+            }
+        }
+    });
+}
+
+/// Node's server ends a session whose poll is aborted.
+///
+/// Rule E21.
+#[test]
+fn a_poll_is_not_aborted_while_its_session_lives() {
+    under_both_orders(async |runtime| {
+        let (mut client, mut server, mut polls) =
+            on_polling(&runtime, 3_600_000, |builder| builder).await;
+        polls.request().await;
+        let answering = spawn(&runtime, async move {
+            for _ in 0..3 {
+                server.accept().await.answer("ok").await;
+            }
+        });
+        for _ in 0..3 {
+            client.send("x").await.unwrap();
+            client.flush().await.unwrap();
+            assert!(client.recv().now_or_never().is_none());
+            runtime.sleep(Duration::from_secs(600)).await;
+        }
+        answering.await;
+        assert!(polls.next_request().now_or_never().is_none());
+        polls.write(response("4late")).await;
+        assert_eq!(client.recv().await, Some("late".into()));
     });
 }
 
@@ -901,6 +959,7 @@ fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
     });
 }
 
+/// Rule E44.
 #[test]
 fn a_close_frame_of_any_code_is_a_close_by_the_server() {
     // engine.io-client: socket.js:214; engine.io: server.js:997, :1705, :1850

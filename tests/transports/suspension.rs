@@ -35,6 +35,7 @@ async fn connect(
     (client, server, peer)
 }
 
+/// Rule E32.
 #[test]
 fn messages_for_a_session_that_has_expired_are_not_sent_and_are_handed_back() {
     under_many_orders(async |runtime| {

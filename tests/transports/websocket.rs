@@ -189,6 +189,7 @@ fn interim_responses_to_the_handshake_are_skipped() {
     });
 }
 
+/// Rules E10, E11, E14.
 #[test]
 fn the_websocket_request_has_the_headers_of_the_protocol_and_the_user() {
     // engine.io-client: transport.js:179, :272, :301, :324; protocol: test-suite.js:158, :180;
@@ -522,6 +523,7 @@ fn fragments_are_joined_and_a_ping_between_them_is_answered() {
     });
 }
 
+/// Rules E1, E2, E4, E5, E7.
 #[test]
 fn packets_of_every_kind_are_decoded() {
     // engine.io-client: arraybuffer/ws.js:60
@@ -929,6 +931,7 @@ fn a_batch_holds_no_more_than_64_kib_beyond_its_first_packet() {
 }
 
 /// The code of each broken frame is in `tests/faults/frames.rs`.
+/// Rule E46.
 #[test]
 fn r22_a_server_that_breaks_a_protocol_gets_a_close_frame_with_the_code() {
     under_both_orders(async |runtime| {
@@ -1246,6 +1249,7 @@ fn a_close_frame_is_sent_though_the_buffer_of_pongs_is_full() {
     });
 }
 
+/// Rules E1, E2.
 #[test]
 fn each_frame_has_its_own_mask_and_the_shortest_encoding_of_its_length() {
     // protocol: test-suite.js:357, :375; python-engineio: test_write_loop_websocket_one_packet,

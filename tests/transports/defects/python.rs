@@ -104,6 +104,7 @@ fn p04_what_was_sent_before_a_disconnect_arrives() {
     });
 }
 
+/// Rule E17.
 #[test]
 fn p05_greetings_in_the_open_payload_are_delivered_after_connected() {
     // With more than 15 greetings after the open packet it can't connect.
@@ -127,6 +128,7 @@ fn p05_greetings_in_the_open_payload_are_delivered_after_connected() {
     });
 }
 
+/// Rule E23.
 #[test]
 fn p06_payloads_of_17_packets_are_accepted_and_never_sent() {
     // It refuses such a payload and ends the session, though its own server makes them. It also makes
@@ -156,6 +158,7 @@ fn p06_payloads_of_17_packets_are_accepted_and_never_sent() {
     });
 }
 
+/// Rule E14.
 #[test]
 fn p07_the_users_headers_are_sent_with_every_request() {
     // It sends them with the first poll and with the WebSocket request, and with no other request.
@@ -266,6 +269,7 @@ fn p10_the_servers_close_on_polling_ends_the_wait_at_once() {
     });
 }
 
+/// Rule E30.
 #[test]
 fn p11_received_messages_keep_a_session_alive() {
     // Its writer ends the connection when it had nothing to write for some seconds. Pings keep it alive,
@@ -397,6 +401,7 @@ fn p14_any_bad_first_response_is_an_error_with_a_kind() {
     });
 }
 
+/// Rules E26, E38.
 #[test]
 fn p15_a_failed_probe_is_closed_and_causes_no_storm_of_polls() {
     // It leaves the WebSocket of a failed probe open. Its server believes that the upgrade goes on, and
@@ -456,6 +461,7 @@ fn p16_messages_before_the_end_are_handled_before_the_disconnect() {
     });
 }
 
+/// Rule E47.
 #[test]
 fn p17_a_post_that_fails_is_noticed_while_the_poll_waits() {
     // It notices a failed POST when its poll returns, up to half a minute later, and loses the messages
@@ -477,6 +483,7 @@ fn p17_a_post_that_fails_is_noticed_while_the_poll_waits() {
     });
 }
 
+/// Rule E47.
 #[test]
 fn a_refused_post_before_the_poll_brings_the_servers_close_is_a_close_by_the_server() {
     under_some_orders(async |runtime| {
@@ -531,6 +538,7 @@ fn p18_a_disconnect_handler_may_connect_again() {
     });
 }
 
+/// Rule E9.
 #[test]
 fn p19_the_path_of_the_url_is_used() {
     // It ignores the URL's path silently, and requests /engine.io/.
@@ -550,6 +558,7 @@ fn p19_the_path_of_the_url_is_used() {
     });
 }
 
+/// Rule E30.
 #[test]
 fn p20_a_dead_server_is_noticed_over_polling_as_soon_as_over_websocket() {
     // Over polling it notices five seconds after the longer of the server's times.
@@ -563,6 +572,7 @@ fn p20_a_dead_server_is_noticed_over_polling_as_soon_as_over_websocket() {
     });
 }
 
+/// Rule E14.
 #[test]
 fn p21_a_websocket_request_has_no_origin_and_the_urls_user() {
     // Its threaded client sends an Origin with the WebSocket request, which its server refuses behind

@@ -22,6 +22,7 @@ fn new_host() -> String {
     format!("defect-{}.test", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Rule E38.
 #[test]
 fn b01_a_probe_lost_after_its_pong_brings_polling_back() {
     // The reference neither polls nor sends any more when the probe fails between its pong and the end
@@ -98,6 +99,7 @@ fn b02_a_close_in_the_upgrade_handler_ends_the_session() {
     });
 }
 
+/// Rule E42.
 #[test]
 fn b03_a_close_during_the_handshake_of_polling_sends_a_goodbye() {
     // The reference forgets the goodbye, and the server keeps an unused session until its ping timeout.
@@ -207,6 +209,7 @@ fn b06_a_remembered_websocket_that_fails_is_followed_by_polling() {
     });
 }
 
+/// Rule E23.
 #[test]
 fn b07_max_payload_is_kept_to_the_byte() {
     // The reference estimates base64 as a third longer than its data, which is too little, and stops
@@ -284,6 +287,7 @@ fn b09_a_body_that_is_cut_short_ends_the_session_with_an_error() {
     });
 }
 
+/// Rule E16.
 #[test]
 fn b10_an_invalid_open_packet_is_an_error_of_connecting() {
     // The reference throws an exception in an event handler when the open packet is not JSON or lacks a
@@ -358,6 +362,7 @@ fn b11_a_silent_server_is_given_up() {
     });
 }
 
+/// Rules E37, E38.
 #[test]
 fn b12_a_probe_with_a_wrong_pong_is_closed_and_reported_once() {
     // The reference leaves the WebSocket of a wrong pong open, and reports a second failure when that
@@ -389,6 +394,7 @@ fn b12_a_probe_with_a_wrong_pong_is_closed_and_reported_once() {
     });
 }
 
+/// Rule E17.
 #[test]
 fn b13_a_second_open_packet_is_ignored() {
     // The reference takes the sid and the times of a second open packet, reports another open, and
@@ -481,6 +487,7 @@ fn b15_the_users_cookie_and_the_servers_are_sent_together_over_both_transports()
     });
 }
 
+/// Rule E6.
 #[test]
 fn b17_a_separator_in_a_text_does_not_split_a_payload() {
     // The reference sends a text with the character U+001E over polling, and the server splits it.

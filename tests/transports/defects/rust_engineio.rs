@@ -13,6 +13,7 @@ use crate::raw::{
     under_many_orders, under_some_orders,
 };
 
+/// Rule E5.
 #[test]
 fn a_a_binary_frame_with_a_separator_is_one_message() {
     // It decodes a WebSocket frame as a payload: a byte 0x1e splits the data in two.
@@ -28,6 +29,7 @@ fn a_a_binary_frame_with_a_separator_is_one_message() {
     });
 }
 
+/// Rule E5.
 #[test]
 fn b_a_text_frame_with_a_separator_is_one_message() {
     // It also splits text frames.
@@ -58,6 +60,7 @@ fn c_a_long_response_to_a_poll_is_complete() {
     });
 }
 
+/// Rule E7.
 #[test]
 fn d_an_empty_message_is_a_message() {
     // It refuses an empty text as an incomplete packet, which ends the session.
@@ -90,6 +93,7 @@ fn d_an_empty_message_is_a_message() {
     });
 }
 
+/// Rule E24.
 #[test]
 fn e_a_message_above_max_payload_is_not_sent_and_a_refused_poll_is_a_status() {
     // It sends messages that are larger than the server accepts, which ends the session, and then parses
