@@ -322,7 +322,7 @@ fn a_redirect_to_a_scheme_that_the_transport_lacks_is_refused() {
         let error = client.opened().await.unwrap_err();
         let text = error.to_string();
         assert!(
-            text.contains("none of those that the transport takes: http"),
+            text.contains("not supported by the transport, use one of: http"),
             "{text}"
         );
     });

@@ -290,7 +290,7 @@ fn a_message_that_ends_three_sessions_in_a_row_is_given_up() {
             }
         };
         assert!(
-            event.starts_with("given up [\"poison\"]: it was among the first"),
+            event.starts_with("given up [\"poison\"]: the message was among the first"),
             "{event}"
         );
         let error = client.confirm().await.unwrap_err();

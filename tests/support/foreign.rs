@@ -85,7 +85,7 @@ impl Foreign for Node {
     const NOWHERE: [Refusal; 2] = [
         (ErrorKind::Status, Some(404), "404 Not Found"),
         // The server ends the connection after a second, without a response.
-        (ErrorKind::Ended, None, "during the websocket handshake"),
+        (ErrorKind::Ended, None, "during the WebSocket handshake"),
     ];
 
     fn with(options: &[&str]) -> Self {

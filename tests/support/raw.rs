@@ -4,16 +4,24 @@
 // Each test binary with this module uses only a part of it.
 #![allow(dead_code)]
 
+#[path = "wire.rs"]
+pub(crate) mod wire;
+
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use engineio_client::runtime::mock::{MemoryStream, MockListener, Schedules};
 use engineio_client::runtime::{BoxedStream, ByteStream};
 use engineio_client::{MockRuntime, Runtime};
 use futures::channel::oneshot;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
+
+use wire::accepting;
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use wire::{
+    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, fragment, frame, frame_head, response,
+};
 
 /// Where a [`Server`] listens: the host of `http://10.0.0.1`.
 pub(crate) const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -152,63 +160,9 @@ impl std::fmt::Debug for Frame {
     }
 }
 
-pub(crate) const CONTINUATION: u8 = 0;
-pub(crate) const TEXT: u8 = 1;
-pub(crate) const BINARY: u8 = 2;
-pub(crate) const CLOSE: u8 = 8;
-pub(crate) const PING: u8 = 9;
-pub(crate) const PONG: u8 = 10;
-/// The FIN bit, set in the first byte of a message's last frame.
-pub(crate) const FIN: u8 = 0x80;
-
-/// A server's frame that holds a whole message.
-pub(crate) fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    fragment(FIN | opcode, payload)
-}
-
-/// A server's frame with this first byte.
-pub(crate) fn fragment(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    let payload = payload.as_ref();
-    let mut bytes = frame_head(first, payload.len());
-    bytes.extend_from_slice(payload);
-    bytes
-}
-
-/// The header of a server's frame, without the payload.
-pub(crate) fn frame_head(first: u8, length: usize) -> Vec<u8> {
-    let mut head = vec![first];
-    match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short), _) if short < 126 => head.push(short),
-        (_, Ok(medium)) => {
-            head.push(126);
-            head.extend(medium.to_be_bytes());
-        }
-        _ => {
-            head.push(127);
-            head.extend((length as u64).to_be_bytes());
-        }
-    }
-    head
-}
-
-/// A server's whole response to a poll.
-pub(crate) fn response(body: impl AsRef<[u8]>) -> Vec<u8> {
-    let body = body.as_ref();
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    [head.as_bytes(), body].concat()
-}
-
-/// The head of a server's 101 response to a WebSocket request.
+/// What a server answers a websocket request: the head alone.
 pub(crate) fn switching(request: &Request) -> String {
-    let key = request.header("sec-websocket-key").expect("a key");
-    let accept = derive_accept_key(key.as_bytes());
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n\r\n"
-    )
+    accepting(request.header("sec-websocket-key").expect("a key"))
 }
 
 impl Peer {
