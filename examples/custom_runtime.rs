@@ -1,10 +1,8 @@
-//! A runtime of your own: an executor for one thread, its timers and its sockets, from the standard
-//! library alone. The client runs on it, against a server in another thread.
+//! A runtime of your own, from the standard library alone: an executor for one thread, with timers and
+//! sockets. It is the simplest one possible and tries each waiting socket every millisecond. A real
+//! runtime would wait for the operating system to report that a socket is ready.
 //!
 //!     cargo run --example custom_runtime
-//!
-//! It is as simple as it can be: it looks every millisecond whether a socket is ready. A real one
-//! would let the system tell it.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -29,129 +27,50 @@ use futures::{FutureExt as _, StreamExt as _};
 #[path = "support/server.rs"]
 mod server;
 
-/// How often sockets that were not ready are looked at.
-const LOOK: Duration = Duration::from_millis(1);
-
-/// The executor. Clones are the same one.
-#[derive(Clone)]
-struct SingleThread(Arc<Shared>);
-
-struct Shared {
-    start: Instant,
-    state: Mutex<State>,
-    woken: Condvar,
+fn main() -> Result<(), Box<dyn Error>> {
+    let url = server::start()?;
+    let runtime = SingleThread::new();
+    let builder = Builder::new(url, Transports::default(), runtime.clone());
+    runtime.block_on(talk(builder)).map_err(Into::into)
 }
 
-#[derive(Default)]
-struct State {
-    ready: VecDeque<Arc<Task>>,
-    timers: Vec<(Duration, Waker)>,
-    /// Who waits for a socket.
-    sockets: Vec<Waker>,
-}
-
-struct Task {
-    future: Mutex<Option<BoxFuture<'static, ()>>>,
-    queued: AtomicBool,
-    executor: SingleThread,
-}
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {
-        if !self.queued.swap(true, Ordering::AcqRel) {
-            let executor = self.executor.clone();
-            executor.state().ready.push_back(self);
-            executor.0.woken.notify_one();
-        }
-    }
-}
-
-impl Task {
-    fn run(self: &Arc<Self>) {
-        self.queued.store(false, Ordering::Release);
-        let mut slot = self.future.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(future) = &mut *slot {
-            let waker = Waker::from(Arc::clone(self));
-            if future
-                .poll_unpin(&mut Context::from_waker(&waker))
-                .is_ready()
-            {
-                *slot = None;
+async fn talk(builder: Builder<Transports, SingleThread>) -> Result<(), String> {
+    let mut client = builder.connect().await.map_err(|error| error.report())?;
+    let mut echoes = 0;
+    while let Some(event) = client.next().await {
+        let message = match event {
+            Event::Connected(connected) => {
+                println!("Connected over {}.", connected.transport);
+                Message::from("hello over polling")
             }
-        }
+            Event::Upgraded { transport, .. } => {
+                println!("The session has moved to {transport}.");
+                Message::from(vec![1, 2, 3])
+            }
+            Event::Message(message) => {
+                println!("The server echoed {message:?}.");
+                echoes += 1;
+                if echoes == 2 {
+                    break;
+                }
+                continue;
+            }
+            other => return Err(format!("unexpected event: {other:?}")),
+        };
+        client
+            .send(message)
+            .await
+            .map_err(|refused| refused.error.report())?;
+    }
+    let closed = client.disconnect().await;
+    println!("The session has ended: {closed}.");
+    match closed.is_clean() {
+        true => Ok(()),
+        false => Err("the session ended early".into()),
     }
 }
 
-impl SingleThread {
-    fn new() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "this is a runtime's clock")]
-        let start = Instant::now();
-        Self(Arc::new(Shared {
-            start,
-            state: Mutex::default(),
-            woken: Condvar::new(),
-        }))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs this and what is spawned, on this thread, until this is done.
-    fn block_on<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
-        let (done, result) = mpsc::sync_channel(1);
-        self.spawn(Box::pin(async move {
-            let _ = done.send(future.await);
-        }));
-        loop {
-            if let Ok(result) = result.try_recv() {
-                return result;
-            }
-            let task = self.next_task();
-            task.run();
-        }
-    }
-
-    fn next_task(&self) -> Arc<Task> {
-        let mut state = self.state();
-        loop {
-            if let Some(task) = state.ready.pop_front() {
-                return task;
-            }
-            let now = self.now();
-            let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut state.timers)
-                .into_iter()
-                .partition(|(at, _)| *at <= now);
-            state.timers = later;
-            if due.is_empty() {
-                let timer = state.timers.iter().map(|(at, _)| *at - now).min();
-                let socket = (!state.sockets.is_empty()).then_some(LOOK);
-                let wait = timer.into_iter().chain(socket).min();
-                let wait = wait.unwrap_or(Duration::from_secs(1));
-                let waited = self.0.woken.wait_timeout(state, wait);
-                (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            }
-            // Wakers take the lock.
-            let sockets = std::mem::take(&mut state.sockets);
-            drop(state);
-            for waker in due.into_iter().map(|(_, waker)| waker).chain(sockets) {
-                waker.wake();
-            }
-            state = self.state();
-        }
-    }
-
-    /// Does what blocks in a thread of its own.
-    async fn unblock<T: Send + 'static>(
-        work: impl FnOnce() -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
-        let (sender, receiver) = oneshot::channel();
-        thread::spawn(move || sender.send(work()));
-        let result = receiver.await;
-        result.unwrap_or_else(|_| Err(io::Error::other("the thread has panicked")))
-    }
-}
-
+/// What the library asks of a runtime: a clock, timers, tasks, name resolution and connections.
 #[async_trait]
 impl Runtime for SingleThread {
     #[expect(clippy::disallowed_methods, reason = "this is a runtime's clock")]
@@ -161,17 +80,19 @@ impl Runtime for SingleThread {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let executor = self.clone();
-        let at = self.now().saturating_add(duration);
+        let deadline = self.now().saturating_add(duration);
         Box::pin(poll_fn(move |cx| {
-            if executor.now() >= at {
+            if executor.now() >= deadline {
                 return Poll::Ready(());
             }
-            executor.state().timers.push((at, cx.waker().clone()));
+            let mut state = executor.state();
+            state.timers.push((deadline, cx.waker().clone()));
             Poll::Pending
         }))
     }
 
-    /// Each read asks the system, so there is nothing to be noticed before it.
+    /// Resolves when the runtime has noticed everything that has arrived for its connections. Here each
+    /// read asks the operating system, so there is nothing to wait for.
     fn catch_up(&self) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
     }
@@ -187,14 +108,14 @@ impl Runtime for SingleThread {
 
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let host = host.to_owned();
-        Self::unblock(move || Ok((host, port).to_socket_addrs()?.collect())).await
+        unblock(move || Ok((host, port).to_socket_addrs()?.collect())).await
     }
 
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
         let &Address::Tcp(address) = address else {
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let stream = Self::unblock(move || TcpStream::connect(address)).await?;
+        let stream = unblock(move || TcpStream::connect(address)).await?;
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         Ok(Box::new(Connection {
@@ -204,7 +125,134 @@ impl Runtime for SingleThread {
     }
 }
 
-/// A socket that is tried again whenever the executor looks.
+/// Runs a blocking call on a thread of its own.
+async fn unblock<T: Send + 'static>(
+    call: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (sender, receiver) = oneshot::channel();
+    thread::spawn(move || sender.send(call()));
+    let result = receiver.await;
+    result.unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
+}
+
+/// The executor. Its clones share one state.
+#[derive(Clone)]
+struct SingleThread(Arc<Shared>);
+
+struct Shared {
+    start: Instant,
+    state: Mutex<State>,
+    task_is_ready: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    ready: VecDeque<Arc<Task>>,
+    /// Deadlines, on the runtime's clock.
+    timers: Vec<(Duration, Waker)>,
+    /// The wakers of reads and writes that could not proceed.
+    sockets: Vec<Waker>,
+}
+
+/// The time after which a socket that was not ready is tried again.
+const SOCKET_INTERVAL: Duration = Duration::from_millis(1);
+
+impl SingleThread {
+    fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is a runtime's clock")]
+        let start = Instant::now();
+        Self(Arc::new(Shared {
+            start,
+            state: Mutex::default(),
+            task_is_ready: Condvar::new(),
+        }))
+    }
+
+    /// Runs a future and all spawned tasks on this thread, until the future is done.
+    fn block_on<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
+        let (sender, result) = mpsc::sync_channel(1);
+        self.spawn(Box::pin(async move {
+            let _ = sender.send(future.await);
+        }));
+        loop {
+            if let Ok(result) = result.try_recv() {
+                return result;
+            }
+            let task = self.next_task();
+            task.run();
+        }
+    }
+
+    /// Waits for a task that is ready to run. Meanwhile, wakes the tasks whose timers have expired and
+    /// those that wait for a socket.
+    fn next_task(&self) -> Arc<Task> {
+        let mut state = self.state();
+        loop {
+            if let Some(task) = state.ready.pop_front() {
+                return task;
+            }
+            let now = self.now();
+            let (expired, timers): (Vec<_>, Vec<_>) = std::mem::take(&mut state.timers)
+                .into_iter()
+                .partition(|(deadline, _)| *deadline <= now);
+            state.timers = timers;
+            if expired.is_empty() {
+                let timer = state.timers.iter().map(|(deadline, _)| *deadline - now);
+                let socket = (!state.sockets.is_empty()).then_some(SOCKET_INTERVAL);
+                let wait = timer.chain(socket).min();
+                let wait = wait.unwrap_or(Duration::from_secs(1));
+                let waited = self.0.task_is_ready.wait_timeout(state, wait);
+                (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            }
+            let sockets = std::mem::take(&mut state.sockets);
+            // Waking a task takes the lock.
+            drop(state);
+            for waker in expired.into_iter().map(|(_, waker)| waker).chain(sockets) {
+                waker.wake();
+            }
+            state = self.state();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Task {
+    /// `None` once it has finished.
+    future: Mutex<Option<BoxFuture<'static, ()>>>,
+    /// Whether the task is in the list of ready tasks, which has each task at most once.
+    queued: AtomicBool,
+    executor: SingleThread,
+}
+
+impl Task {
+    fn run(self: &Arc<Self>) {
+        // Before the poll, so that a wake-up during the poll queues the task again.
+        self.queued.store(false, Ordering::Release);
+        let mut slot = self.future.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(future) = &mut *slot {
+            let waker = Waker::from(Arc::clone(self));
+            let mut context = Context::from_waker(&waker);
+            if future.poll_unpin(&mut context).is_ready() {
+                *slot = None;
+            }
+        }
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            let executor = self.executor.clone();
+            executor.state().ready.push_back(self);
+            executor.0.task_is_ready.notify_one();
+        }
+    }
+}
+
+/// A non-blocking socket. A call that cannot proceed is made again when the executor wakes its task.
 struct Connection {
     stream: TcpStream,
     executor: SingleThread,
@@ -254,49 +302,5 @@ impl AsyncWrite for Connection {
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.stream.shutdown(Shutdown::Write))
-    }
-}
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let url = server::start()?;
-    let runtime = SingleThread::new();
-    let builder = Builder::new(url, Transports::default(), runtime.clone());
-    runtime.block_on(talk(builder)).map_err(Into::into)
-}
-
-async fn talk(builder: Builder<Transports, SingleThread>) -> Result<(), String> {
-    let mut client = builder.connect().await.map_err(|error| error.report())?;
-    let mut echoes = 0;
-    while let Some(event) = client.next().await {
-        let message = match event {
-            Event::Connected(connected) => {
-                println!("Connected by {}.", connected.transport);
-                Message::from("hello by polling")
-            }
-            Event::Upgraded { transport, .. } => {
-                println!("The session went over to {transport}.");
-                Message::from(vec![1, 2, 3])
-            }
-            Event::Message(message) => {
-                println!("The server echoed {message:?}.");
-                echoes += 1;
-                if echoes == 2 {
-                    break;
-                }
-                continue;
-            }
-            other => return Err(format!("{other:?}")),
-        };
-        client
-            .send(message)
-            .await
-            .map_err(|error| error.error.report())?;
-    }
-    let closed = client.disconnect().await;
-    println!("The session is over: {closed}.");
-    if closed.is_clean() {
-        Ok(())
-    } else {
-        Err("it did not end well".into())
     }
 }

@@ -1,6 +1,5 @@
-//! A transport of your own: packets over channels, within one process. The server is in this file,
-//! too, and the proof that the transport keeps the contract. Of the methods, `schemes`, `confirms` and
-//! `peer_close` have defaults, and may be left out.
+//! A transport of your own: packets over channels, within one process. Below the transport are its
+//! server and a test that runs the library's conformance checks for transports.
 //!
 //!     cargo run --example custom_transport
 //!     cargo test --example custom_transport --features mock
@@ -14,27 +13,63 @@ use engineio_client::{
 };
 use tokio::sync::mpsc;
 
-/// How many packets wait in either direction. A bound is what lets a slow reader slow down a quick
-/// writer.
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (transport, mut connections) = InProcess::new();
+    tokio::spawn(async move {
+        while let Some(connection) = connections.recv().await {
+            tokio::spawn(serve(connection));
+        }
+    });
+    // This transport needs nothing of the URL but its scheme.
+    let builder = Builder::new("in-process://server", transport, Tokio::current()?);
+    let mut client = builder.connect().await?;
+    println!(
+        "Connected over {}.",
+        client.transport().unwrap_or("no transport")
+    );
+    for message in [Message::from("hello"), Message::from(vec![1, 2, 3])] {
+        client.send(message).await?;
+        let echo = client.recv().await.ok_or("the session ended early")?;
+        println!("The server echoed {echo:?}.");
+    }
+    // Time for some heartbeats: the server sends a ping every 100 ms, and the client answers each.
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    client.send("close").await?;
+    let closed = client.wait().await;
+    println!("The session has ended: {closed}.");
+    match closed.reason() {
+        Reason::Server {
+            close: Some(close), ..
+        } if close.code == 4000 => Ok(()),
+        _ => Err("expected a close by the server with code 4000".into()),
+    }
+}
+
+/// The number of packets that a channel holds. When it is full, the writer waits for the reader.
 const CAPACITY: usize = 512;
-/// A call of `recv` returns at most so many packets, and so many bytes beyond the first.
+/// One call of `recv` returns at most this many packets.
 const MOST_PACKETS: usize = 256;
+/// One call of `recv` takes no further packet once it has this many bytes.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// The client's side: each link is a pair of channels.
+/// The transport. Each of its links is a pair of channels to the server.
+///
+/// The methods `schemes`, `confirms` and `peer_close` have defaults and may be left out.
 struct InProcess {
     listener: mpsc::Sender<Connection>,
 }
 
-/// The server's side of a link.
+/// The server's end of a link.
 struct Connection {
     incoming: mpsc::Receiver<Packet>,
     outgoing: mpsc::Sender<Packet>,
-    /// What the server says when it closes the connection.
-    last_words: Arc<OnceLock<PeerClose>>,
+    /// The code and reason that the server gives when it closes the connection.
+    close: Arc<OnceLock<PeerClose>>,
 }
 
 impl InProcess {
+    /// Returns the transport, and the connections that the server accepts.
     fn new() -> (Self, mpsc::Receiver<Connection>) {
         let (listener, connections) = mpsc::channel(16);
         (Self { listener }, connections)
@@ -47,7 +82,7 @@ impl Transport for InProcess {
         "in-process"
     }
 
-    /// Others than `http` and the like, which are the default.
+    /// The URL schemes that the client accepts. By default these are `http`, `https`, `ws` and `wss`.
     fn schemes(&self) -> Vec<&'static str> {
         vec!["in-process"]
     }
@@ -55,26 +90,22 @@ impl Transport for InProcess {
     async fn open(&self, _: &Arc<dyn Runtime>, _: OpenRequest) -> Result<Link, Error> {
         let (to_server, incoming) = mpsc::channel(CAPACITY);
         let (outgoing, from_server) = mpsc::channel(CAPACITY);
-        let last_words = Arc::default();
+        let close = Arc::default();
         let connection = Connection {
             incoming,
             outgoing,
-            last_words: Arc::clone(&last_words),
+            close: Arc::clone(&close),
         };
         match self.listener.send(connection).await {
-            // Each packet is on its own here, as on websocket: nothing is joined to payloads.
+            // As on WebSocket, each packet is a frame. Polling would join packets to payloads.
             Ok(()) => Ok(Link::new(
                 Sender(to_server),
-                Receiver(from_server, last_words),
+                Receiver(from_server, close),
                 Framing::Frames,
             )),
-            Err(_) => Err(Error::new(ErrorKind::Connect, "the server has gone")),
+            Err(_) => Err(Error::new(ErrorKind::Connect, "the server has stopped")),
         }
     }
-}
-
-fn ended() -> Error {
-    Error::new(ErrorKind::Ended, "the server has dropped the connection")
 }
 
 struct Sender(mpsc::Sender<Packet>);
@@ -84,19 +115,19 @@ impl PacketSender for Sender {
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
         for packet in &batch {
             let sent = self.0.send(packet).await;
-            sent.map_err(|_| ended())?;
+            sent.map_err(|_| connection_dropped())?;
         }
         Ok(())
     }
 
-    /// A channel takes a packet in whether the server ever looks at it or not.
+    /// That a channel has taken a packet does not mean that the server has read it.
     fn confirms(&self) -> Confirms {
         Confirms::Never
     }
 
     async fn close(&mut self) -> Result<(), Error> {
         self.send(vec![Packet::Close].into()).await?;
-        // The server answers by closing its end.
+        // The server answers by dropping its end.
         self.0.closed().await;
         Ok(())
     }
@@ -107,8 +138,9 @@ struct Receiver(mpsc::Receiver<Packet>, Arc<OnceLock<PeerClose>>);
 #[async_trait]
 impl PacketReceiver for Receiver {
     async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
-        // Packets that are there come before the end of the channel.
-        let mut packets = vec![self.0.recv().await.ok_or_else(ended)?];
+        // The channel ends only after every packet in it has been received.
+        let first = self.0.recv().await.ok_or_else(connection_dropped)?;
+        let mut packets = vec![first];
         let mut bytes = 0;
         while packets.len() < MOST_PACKETS
             && bytes < MOST_BYTES
@@ -127,7 +159,11 @@ impl PacketReceiver for Receiver {
     }
 }
 
-/// A server: the handshake, a heartbeat, and an echo, until it is told to go.
+fn connection_dropped() -> Error {
+    Error::new(ErrorKind::Ended, "the server has dropped the connection")
+}
+
+/// The server: sends the handshake and the pings, and echoes messages until one says `close`.
 async fn serve(mut connection: Connection) {
     let open = r#"{"sid":"1","upgrades":[],"pingInterval":100,"pingTimeout":1000}"#;
     let mut pings = tokio::time::interval(Duration::from_millis(100));
@@ -141,46 +177,17 @@ async fn serve(mut connection: Connection) {
             tokio::select! {
                 _ = pings.tick() => break Packet::Ping("".into()),
                 packet = connection.incoming.recv() => match packet {
-                    Some(Packet::Message(message)) if message.as_text() == Some("go") => {
-                        let words = PeerClose::new(4000, "as you wish");
-                        let _ = connection.last_words.set(words);
+                    Some(Packet::Message(message)) if message.as_text() == Some("close") => {
+                        let _ = connection.close.set(PeerClose::new(4000, "as you wish"));
                         break Packet::Close;
                     }
                     Some(Packet::Message(message)) => break Packet::Message(message),
-                    Some(Packet::Close) => return println!("The client says goodbye."),
-                    Some(packet) => println!("The client sends {packet:?}."),
-                    None => return println!("The client has gone without a goodbye."),
+                    Some(Packet::Close) => return println!("The client closes the session."),
+                    Some(packet) => println!("The server received {packet:?}."),
+                    None => return println!("The client has dropped the connection."),
                 },
             }
         };
-    }
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (transport, mut connections) = InProcess::new();
-    tokio::spawn(async move {
-        while let Some(connection) = connections.recv().await {
-            tokio::spawn(serve(connection));
-        }
-    });
-    // The URL goes to the transport, which has no use for more than its scheme.
-    let builder = Builder::new("in-process://server", transport, Tokio::current()?);
-    let mut client = builder.connect().await?;
-    println!("Connected by {:?}.", client.transport());
-    for message in [Message::from("hello"), Message::from(vec![1, 2, 3])] {
-        client.send(message).await?;
-        println!("The server echoes {:?}.", client.recv().await);
-    }
-    tokio::time::sleep(Duration::from_millis(250)).await;
-    client.send("go").await?;
-    let closed = client.wait().await;
-    println!("The session is over: {closed}.");
-    match closed.reason() {
-        Reason::Server {
-            close: Some(close), ..
-        } if close.code == 4000 => Ok(()),
-        _ => Err("it did not end well".into()),
     }
 }
 
@@ -191,6 +198,7 @@ mod tests {
 
     use super::*;
 
+    /// What the conformance checks need: a server whose every step the checks decide.
     struct Server {
         connections: mpsc::Receiver<Connection>,
         connection: Option<Connection>,
@@ -198,7 +206,7 @@ mod tests {
 
     impl Server {
         fn connection(&mut self) -> &mut Connection {
-            self.connection.as_mut().expect("accepted, and not cut")
+            self.connection.as_mut().expect("a connection is open")
         }
     }
 
@@ -218,7 +226,7 @@ mod tests {
 
         async fn send(&mut self, packets: Vec<Packet>) {
             for packet in packets {
-                // A client that has gone is no fault of the server.
+                // This fails when the client has closed the connection, which is allowed.
                 let _ = self.connection().outgoing.send(packet).await;
             }
         }
@@ -233,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn it_keeps_the_contract() {
+    fn the_transport_keeps_the_contract() {
         let runtime = MockRuntime::new();
         let setup = async || {
             let (transport, connections) = InProcess::new();

@@ -1,41 +1,34 @@
-//! A first conversation: starts an Engine.IO server in this process, connects by polling, goes over
-//! to websocket, and sends a text and some binary data to and fro.
+//! A first conversation. The client connects over HTTP long polling, upgrades to WebSocket, and sends
+//! text and binary messages over both. The server, which echoes them, runs in the same process.
 //!
 //!     cargo run --example echo
 
 use std::error::Error;
-use std::sync::Arc;
 
 use engineio_client::{Event, Message};
-use engineioxide::handler::EngineIoHandler;
-use engineioxide::service::EngineIoService;
-use engineioxide::{DisconnectReason, Socket, Str};
 use futures::StreamExt as _;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
 
-#[tokio::main(flavor = "current_thread")]
+#[path = "support/server.rs"]
+mod server;
+
+#[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    tokio::spawn(serve(listener));
+    let url = server::start()?;
     println!("An Engine.IO server listens on {url}.");
 
     let mut client = engineio_client::tokio::connect(&url).await?;
     let mut upgraded = false;
     let mut echoes = 0;
+    // A client is a stream of events. A program that only wants the messages calls `recv`.
     while let Some(event) = client.next().await {
         match event {
             Event::Connected(connected) => {
-                println!(
-                    "Connected by {}, as session {}.",
-                    connected.transport, connected.handshake.sid
-                );
-                client.send("hello by polling").await?;
+                let sid = &connected.handshake.sid;
+                println!("Session {sid} is open, over {}.", connected.transport);
+                client.send("hello over polling").await?;
             }
             Event::Upgraded { transport, .. } => {
-                println!("The session went over to {transport}.");
+                println!("The session has moved to {transport}.");
                 upgraded = true;
                 client.send("hello, wörld 🌍").await?;
                 client.send(vec![0, 1, 2, 254, 255]).await?;
@@ -48,12 +41,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 println!("The server echoed the bytes {:?}.", &data[..]);
                 echoes += 1;
             }
-            Event::UpgradeFailed {
-                transport, error, ..
-            } => {
-                return Err(
-                    format!("the upgrade to {transport} failed: {}", error.report()).into(),
-                );
+            // An upgrade that fails does not end the session, which stays on polling. Here it is an
+            // error, because this example is about the upgrade.
+            Event::UpgradeFailed { error, .. } => {
+                return Err(format!("the upgrade failed: {}", error.report()).into());
             }
             other => println!("{other:?}"),
         }
@@ -62,39 +53,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let closed = client.disconnect().await;
-    println!("The session is over: {closed}.");
-    if echoes == 3 && closed.is_clean() {
-        Ok(())
-    } else {
-        Err("the conversation was cut short".into())
-    }
-}
-
-/// The server: sends back what it is sent.
-#[derive(Debug)]
-struct Echo;
-
-impl EngineIoHandler for Echo {
-    type Data = ();
-
-    fn on_connect(self: Arc<Self>, _: Arc<Socket<()>>) {}
-
-    fn on_disconnect(&self, _: Arc<Socket<()>>, _: DisconnectReason) {}
-
-    fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket<()>>) {
-        let _ = socket.emit(text);
-    }
-
-    fn on_binary(self: &Arc<Self>, data: bytes::Bytes, socket: Arc<Socket<()>>) {
-        let _ = socket.emit_binary(data);
-    }
-}
-
-async fn serve(listener: TcpListener) {
-    let service = EngineIoService::new(Arc::new(Echo));
-    while let Ok((stream, _)) = listener.accept().await {
-        let connection =
-            http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
-        tokio::spawn(connection.with_upgrades());
+    println!("The session has ended: {closed}.");
+    match echoes == 3 && closed.is_clean() {
+        true => Ok(()),
+        false => Err("the session ended early".into()),
     }
 }

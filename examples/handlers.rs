@@ -1,10 +1,12 @@
-//! A session told as handlers: what to do when it opens, when a message comes, when it goes over to
-//! websocket, and when it has ended.
+//! A client made of handlers: functions that run when the session opens, when a message arrives, when
+//! the session moves to WebSocket, and when it has ended. A handler is a plain or an async function or
+//! closure.
 //!
 //!     cargo run --example handlers
 
 use std::error::Error;
 
+use engineio_client::tokio::Client;
 use engineio_client::{Closed, Handle, Message};
 
 #[path = "support/server.rs"]
@@ -14,39 +16,40 @@ mod server;
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = server::start()?;
     let mut count = 0;
-    let client = engineio_client::tokio::Client::builder(&url)
-        // An async closure...
+    let client = Client::builder(&url)
+        // An async closure.
         .on_connect(async |handle: Handle| {
-            println!("Connected as session {:?}.", handle.sid());
+            let sid = handle.sid().unwrap_or_default();
+            println!("Connected. The session's id is {sid}.");
             handle.send("one").await?;
             Ok(())
         })
-        // ... a plain one, which may keep count of things ...
+        // A plain closure, which may own and change its state.
         .on_message(move |handle, message: Message| {
             count += 1;
-            println!("Message {count}: {:?}", message.as_text());
+            println!("Message {count} is {message:?}.");
             match count {
                 1 => handle.try_send("two")?,
                 2 => handle.try_send("three")?,
-                // An async handler could await `disconnect` instead.
+                // `close` returns at once. An async handler can await `disconnect` instead.
                 _ => handle.close(),
             }
             Ok(())
         })
-        .on_upgrade(|_handle, transport| println!("Gone over to {transport}."))
-        // ... or a function.
-        .on_disconnect(say_why)
+        .on_upgrade(|_handle, transport| println!("The session has moved to {transport}."))
+        // A function.
+        .on_disconnect(print_the_reason)
         .connect()
         .await?;
-    // Until the session has ended, and the disconnect handler has returned.
+
+    // Returns when the session has ended and the disconnect handler has returned.
     let closed = client.wait().await;
-    if closed.is_clean() {
-        Ok(())
-    } else {
-        Err(closed.to_string().into())
+    match closed.is_clean() {
+        true => Ok(()),
+        false => Err(closed.to_string().into()),
     }
 }
 
-async fn say_why(_handle: Handle, closed: Closed) {
-    println!("The session is over: {closed}.");
+async fn print_the_reason(_handle: Handle, closed: Closed) {
+    println!("The session has ended: {closed}.");
 }

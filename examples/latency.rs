@@ -1,25 +1,28 @@
-//! Sends a ping every so often, and prints how long the answer took.
+//! Measures round trips: sends a message every so often and prints how long the echo took. Without an
+//! argument it makes five round trips to a server in the same process. With the URL of a server that
+//! echoes it goes on until Ctrl-C, which closes the session properly.
 //!
-//!     cargo run --example latency                          five rounds, with a server of its own
-//!     cargo run --example latency -- http://localhost:5000   until Ctrl-C, with any that echoes
+//!     cargo run --example latency
+//!     cargo run --example latency -- http://localhost:5000
 
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use engineio_client::ErrorKind;
 use engineio_client::tokio::Client;
+use tokio::time::Instant;
 
 #[path = "support/server.rs"]
 mod server;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let url = std::env::args().nth(1);
-    let (url, rounds, pause) = match url {
+    let (url, rounds, pause) = match std::env::args().nth(1) {
         Some(url) => (url, u32::MAX, Duration::from_secs(1)),
         None => (server::start()?, 5, Duration::from_millis(50)),
     };
     let mut client = engineio_client::tokio::connect(&url).await?;
-    // Ctrl-C is the application's: here it closes the session politely.
+    // The library installs no signal handlers. `disconnect` sends what is queued, then closes.
     let handle = client.handle();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -27,29 +30,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     });
     for _ in 0..rounds {
-        if !ping(&mut client).await? {
+        let Some(latency) = round_trip(&mut client).await? else {
             break;
-        }
+        };
+        println!("The round trip took {:.2} ms.", latency.as_secs_f64() * 1e3);
         client.sleep(pause).await;
     }
-    println!("{}", client.disconnect().await);
+    println!("The session has ended: {}.", client.disconnect().await);
     Ok(())
 }
 
-/// One round; false when the session has ended.
-async fn ping(client: &mut Client) -> Result<bool, Box<dyn Error>> {
-    #[expect(clippy::disallowed_methods, reason = "this is no test of the library")]
+/// Returns `None` when the session has ended.
+async fn round_trip(client: &mut Client) -> Result<Option<Duration>, Box<dyn Error>> {
     let start = Instant::now();
-    if let Err(refused) = client.send("ping").await {
-        return if refused.error.is_closed() {
-            Ok(false)
-        } else {
-            Err(refused.into())
-        };
+    match client.send("ping").await {
+        Ok(()) => {}
+        Err(refused) if refused.kind() == ErrorKind::Closed => return Ok(None),
+        Err(refused) => return Err(refused.into()),
     }
-    let answered = client.recv().await.is_some();
-    if answered {
-        println!("latency is {:.2} ms", start.elapsed().as_secs_f64() * 1e3);
-    }
-    Ok(answered)
+    Ok(client.recv().await.map(|_echo| start.elapsed()))
 }

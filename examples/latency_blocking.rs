@@ -1,5 +1,5 @@
-//! Sends a ping every so often, and prints how long the answer took: by the client for threads, and
-//! with handlers.
+//! The example `latency` with the client for threads, and with handlers. Each message contains the time
+//! at which it was sent.
 //!
 //!     cargo run --example latency_blocking --features blocking
 //!     cargo run --example latency_blocking --features blocking -- http://localhost:5000
@@ -13,40 +13,41 @@ use engineio_client::blocking::Client;
 mod server;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let url = std::env::args().nth(1);
-    let (url, rounds, pause) = match url {
+    let (url, rounds, pause) = match std::env::args().nth(1) {
         Some(url) => (url, u32::MAX, Duration::from_secs(1)),
         None => (server::start()?, 5, Duration::from_millis(50)),
     };
     let mut round = 0;
     let client = Client::builder(&url)
         .on_connect(|handle| {
-            handle.send(now())?;
+            handle.send(timestamp())?;
             Ok(())
         })
         .on_message(move |handle, message| {
-            // The message is when it was sent.
             let sent: f64 = message.as_text().unwrap_or_default().parse()?;
-            let received: f64 = now().parse()?;
-            println!("latency is {:.2} ms", received - sent);
+            let received: f64 = timestamp().parse()?;
+            println!("The round trip took {:.2} ms.", received - sent);
             round += 1;
             if round == rounds {
                 handle.disconnect();
                 return Ok(());
             }
             handle.sleep(pause);
-            handle.send(now())?;
+            handle.send(timestamp())?;
             Ok(())
         })
         .connect()?;
-    println!("{}", client.wait());
+    println!("The session has ended: {}.", client.wait());
     Ok(())
 }
 
-/// Milliseconds since the program began to ask.
-fn now() -> String {
+/// Milliseconds since the first call.
+fn timestamp() -> String {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    #[expect(clippy::disallowed_methods, reason = "this is no test of the library")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the library takes the time from its runtime; a program need not"
+    )]
     let start = START.get_or_init(Instant::now);
     format!("{}", start.elapsed().as_secs_f64() * 1e3)
 }

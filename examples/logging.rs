@@ -1,12 +1,15 @@
-//! What the client tells `tracing`, on standard error. There is a span for each session, and in it
+//! What the client logs through `tracing`. Every session has a span, and in it
 //!
-//! - `info`: connected, upgraded, closed (`warn` where it did not end well; `error` for a handler that
-//!   panicked),
-//! - `debug`: each step on the way,
-//! - `trace`: each packet, with its type and length, and with its contents where the builder is told
-//!   so.
+//! - `error`: a handler returned an error or panicked,
+//! - `warn`: the session ended other than by a close, or the upgrade failed,
+//! - `info`: connected, upgraded, redirected, closed,
+//! - `debug`: each step in between,
+//! - `trace`: each packet with its type and length; its contents only with `log_contents(true)`.
 //!
-//! `cargo run --example logging -- trace` shows the level that is named.
+//! The argument chooses the level, which is `debug` without one. The log goes to standard error.
+//!
+//!     cargo run --example logging
+//!     cargo run --example logging -- trace
 
 use std::error::Error;
 
@@ -23,18 +26,22 @@ mod server;
 async fn main() -> Result<(), Box<dyn Error>> {
     let level = std::env::args().nth(1).unwrap_or_else(|| "debug".into());
     let level: LevelFilter = level.parse()?;
-    // What the libraries below the client log is their own, and may hold what is sent.
-    let ours = Targets::new().with_target("engineio_client", level);
-    let lines = fmt::layer().with_writer(std::io::stderr).with_filter(ours);
-    tracing_subscriber::registry().with(lines).init();
+    // The HTTP library below the client also logs, and may log message contents. Leave it out.
+    let this_library = Targets::new().with_target("engineio_client", level);
+    let layer = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_filter(this_library);
+    tracing_subscriber::registry().with(layer).init();
 
     let mut client = engineio_client::tokio::Client::builder(server::start()?)
-        .header("Authorization", "Bearer of-something-that-is-in-no-log")
+        // Values of headers, cookies and the query are not logged at any level.
+        .header("Authorization", "Bearer secret")
         .log_contents(true)
         .connect()
         .await?;
     client.send("hello").await?;
-    println!("The server echoed {:?}.", client.recv().await);
+    let echo = client.recv().await.ok_or("the session ended early")?;
+    println!("The server echoed {echo:?}.");
     client.disconnect().await;
     Ok(())
 }

@@ -1,12 +1,13 @@
-//! What else there is beside sending and receiving: settings used twice, a group that stays together,
-//! a look at what has come and at what is on its way, the outcome of the upgrade, and a task that is
-//! ended early.
+//! More of what a session offers: settings that are used twice, waiting for the upgrade, a group of
+//! messages that stays together, the number of messages that have not left, receiving without waiting,
+//! and a task that is stopped early.
 //!
 //!     cargo run --example session
 
 use std::error::Error;
 use std::time::Duration;
 
+use engineio_client::tokio::Client;
 use engineio_client::{Capacity, Message};
 
 #[path = "support/server.rs"]
@@ -14,55 +15,56 @@ mod server;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let url = server::start()?;
-    let settings = engineio_client::tokio::Client::builder(&url).outbox(Capacity {
+    // The outbox holds the messages that have not been sent. While it is full, `send` waits.
+    let settings = Client::builder(server::start()?).outbox(Capacity {
         messages: 100,
         bytes: 64 * 1024,
     });
-    let again = settings.try_clone().ok_or("there are handlers")?;
+    let same_settings = settings
+        .try_clone()
+        .ok_or("settings with handlers cannot be cloned")?;
 
     let mut client = settings.connect().await?;
     match client.upgraded().await {
-        Ok(transport) => println!("The session is on {transport}."),
-        Err(error) => println!("It stays on polling: {}.", error.report()),
+        Ok(transport) => println!("The session has moved to {transport}."),
+        Err(error) => println!("The session stays on polling: {}.", error.report()),
     }
 
-    // Accepted and sent as a whole, with nothing in between.
+    // A group is accepted as a whole. No message of another task gets in between.
+    let group = ["head", "body"].map(Message::from);
     client
-        .send_all(["head", "body"].map(Message::from))
+        .send_all(group)
         .await
         .map_err(|refused| refused.error)?;
+    // `flush` waits until everything has been handed to the transport.
     client.flush().await?;
-    let backlog = client.backlog();
-    println!("{} messages are on their way.", backlog.messages);
+    println!("Messages in the outbox: {}.", client.backlog().messages);
 
-    // A program with a loop of its own looks in between what has come.
+    // `try_recv` does not wait. It suits a program that has a loop of its own.
     let mut echoes = 0;
     while echoes < 2 {
         match client.try_recv()? {
             Some(message) => {
-                println!("The server echoed {:?}.", message.as_text());
+                println!("The server echoed {message:?}.");
                 echoes += 1;
             }
             None => client.sleep(Duration::from_millis(5)).await,
         }
     }
 
-    // A task that would go on for ever.
-    let sender = client.handle();
-    let ticker = client.spawn(async move {
-        while sender.send("tick").await.is_ok() {
-            sender.sleep(Duration::from_secs(3600)).await;
+    let handle = client.handle();
+    let hourly = client.spawn(async move {
+        while handle.send("tick").await.is_ok() {
+            handle.sleep(Duration::from_secs(3600)).await;
         }
     });
-    println!("The first tick: {:?}.", client.recv().await);
-    ticker.abort();
+    let tick = client.recv().await.ok_or("the session ended early")?;
+    println!("The task sent {tick:?}.");
+    hourly.abort();
 
-    client.disconnect().await;
-    println!("Is it closed? {}.", client.is_closed());
-
-    // The same settings once more.
-    let closed = again.connect().await?.disconnect().await;
-    println!("The second session is over: {closed}.");
+    let closed = client.disconnect().await;
+    println!("The first session has ended: {closed}.");
+    let closed = same_settings.connect().await?.disconnect().await;
+    println!("The second session has ended: {closed}.");
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! A small chat bot, and its tests: against a server in memory, in virtual time, without a socket
-//! and without waiting.
+//! A small chat bot and its tests. The tests run it against a server in memory and in virtual time, so
+//! they use no sockets and never wait. Run as a program, the example plays an hour of the bot's life.
 //!
 //!     cargo run --example testing_with_mock --features mock
 //!     cargo test --example testing_with_mock --features mock
@@ -13,17 +13,17 @@ use futures::future::join;
 /// Why the bot has stopped.
 #[derive(Debug, PartialEq)]
 enum Stopped {
-    /// Somebody said `!quit`.
+    /// It received `!quit`.
     Asked,
-    /// The server closed the session, and will not want the bot back.
+    /// The server closed the session. The bot should not connect again.
     Dismissed,
-    /// The connection was lost: it is worth connecting again.
+    /// The connection was lost. The bot may connect again.
     Lost,
 }
 
-/// The bot: greets, answers `!ping` with `pong`, and leaves on `!quit`.
+/// The bot. It says hello, answers `!ping` with `pong`, and stops at `!quit`.
 ///
-/// It takes any transport and runtime, so that the tests can give it theirs.
+/// It is generic over the transport and the runtime, so that tests can run it on the mock ones.
 async fn run<T: Transport, R: Runtime>(builder: Builder<T, R>) -> Result<Stopped, Error> {
     let mut client = builder.connect().await?;
     let mut answer = Some("hello, I am a bot");
@@ -31,7 +31,7 @@ async fn run<T: Transport, R: Runtime>(builder: Builder<T, R>) -> Result<Stopped
         if let Some(answer) = answer
             && client.send(answer).await.is_err()
         {
-            // The session has ended; what it was is told below.
+            // The session has ended. `wait` below returns the reason.
             break;
         }
         let Some(message) = client.recv().await else {
@@ -53,18 +53,18 @@ async fn run<T: Transport, R: Runtime>(builder: Builder<T, R>) -> Result<Stopped
     })
 }
 
-/// Shows the bot at work: an hour of it, in no time.
+/// Plays an hour in virtual time.
 fn main() -> Result<(), Error> {
     let runtime = MockRuntime::new();
     let (transport, mut server) = MockServer::new(runtime.clone());
     let start = runtime.now();
-    let tell = |what: &str| println!("{:>5} s: {what}", (runtime.now() - start).as_secs());
+    let print = |what: &str| println!("{:>5} s: {what}", (runtime.now() - start).as_secs());
 
     let bot = async {
         loop {
             let builder = Builder::new("http://chat.test", transport.clone(), runtime.clone());
             let stopped = run(builder).await?;
-            tell(&format!("the bot has stopped: {stopped:?}"));
+            print(&format!("the bot has stopped: {stopped:?}"));
             if stopped != Stopped::Lost {
                 return Ok(());
             }
@@ -72,26 +72,27 @@ fn main() -> Result<(), Error> {
     };
     let script = async {
         let mut session = server.session().await;
-        tell(&format!("the bot says {:?}", session.recv().await));
+        print(&format!("the bot says {:?}", session.recv().await));
         runtime.sleep(Duration::from_secs(3600)).await;
         session.send("!ping");
-        tell(&format!("the bot says {:?}", session.recv().await));
-        tell("the connection is cut");
+        print(&format!("the bot says {:?}", session.recv().await));
+        print("the connection is cut");
         session.cut();
 
         let mut session = server.session().await;
-        tell(&format!("the bot says {:?}", session.recv().await));
-        tell("the server falls silent");
+        print(&format!("the bot says {:?}", session.recv().await));
+        print("the server stops answering");
         server.at(Step::Poll, Act::Never);
         session.ended().await;
-        // Both sides give up at the same instant: the bot is to notice before the server speaks.
+        // The ping timeout is over for the bot at the same instant. Let the bot notice it before the
+        // server answers again.
         runtime.sleep(Duration::from_millis(1)).await;
         server.at(Step::Poll, Act::Properly);
 
         let mut session = server.session().await;
-        tell(&format!("the bot says {:?}", session.recv().await));
+        print(&format!("the bot says {:?}", session.recv().await));
         session.send("!quit");
-        tell(&format!(
+        print(&format!(
             "the session has ended: {:?}",
             session.ended().await
         ));
@@ -110,8 +111,8 @@ mod tests {
 
     const GREETING: &str = "hello, I am a bot";
 
-    /// Runs the bot and the test's script at once, under both orders of execution: what is right
-    /// does not depend on it.
+    /// Runs the bot together with a test's script. Does so twice, with the two orders in which the mock
+    /// runtime can run tasks, because the result must not depend on the order.
     fn with_bot(
         script: impl AsyncFn(&mut MockServer, &MockRuntime),
         expected: Result<Stopped, ErrorKind>,
@@ -123,11 +124,11 @@ mod tests {
             let both = join(run(builder), script(&mut server, &runtime));
             let (stopped, ()) = runtime.block_on(both);
             assert_eq!(stopped.map_err(|error| error.kind()), expected);
-            assert_eq!(runtime.tasks(), 0, "a task is left behind");
+            assert_eq!(runtime.tasks(), 0, "a task has not ended");
         }
     }
 
-    /// The next session, whose greeting has come.
+    /// Waits for the next session and the bot's greeting in it.
     async fn greeted(server: &mut MockServer) -> MockSession {
         let mut session = server.session().await;
         assert_eq!(session.recv().await, Some(GREETING.into()));
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn it_answers_pings_and_nothing_else() {
+    fn the_bot_answers_pings_and_nothing_else() {
         with_bot(
             async |server, _| {
                 let mut session = greeted(server).await;
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn it_answers_by_websocket_too() {
+    fn the_bot_answers_over_websocket_after_the_upgrade() {
         with_bot(
             async |server, _| {
                 let mut session = greeted(server).await;
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn dismissed_it_does_not_come_back() {
+    fn a_close_by_the_server_dismisses_the_bot() {
         with_bot(
             async |server, _| greeted(server).await.close(),
             Ok(Stopped::Dismissed),
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_cut_is_worth_another() {
+    fn a_connection_that_is_cut_is_lost() {
         with_bot(
             async |server, _| greeted(server).await.cut(),
             Ok(Stopped::Lost),
@@ -188,24 +189,24 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_falls_silent_is_given_up_in_time() {
+    fn a_silent_server_is_given_up_after_the_ping_timeout() {
         with_bot(
             async |server, runtime| {
                 let mut session = greeted(server).await;
                 server.at(Step::Poll, Act::Never);
                 let start = runtime.now();
-                // Either side misses the other.
+                // The bot misses the server's ping, and the server misses the bot's pong.
                 session.ended().await;
                 let settings = Settings::new();
-                let patience = settings.ping_interval + settings.ping_timeout;
-                assert_eq!(runtime.now() - start, patience);
+                let limit = settings.ping_interval + settings.ping_timeout;
+                assert_eq!(runtime.now() - start, limit);
             },
             Ok(Stopped::Lost),
         );
     }
 
     #[test]
-    fn hours_of_silence_are_no_reason_to_stop() {
+    fn the_bot_survives_hours_without_messages() {
         with_bot(
             async |server, runtime| {
                 let mut session = greeted(server).await;
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_refuses_is_an_error() {
+    fn a_refused_connection_is_an_error() {
         with_bot(
             async |server, _| {
                 let refusal = Error::new(ErrorKind::Status, "too many bots").with_status(503);

@@ -1,5 +1,5 @@
-//! Encrypted conversation with a private CA: starts an Engine.IO server with TLS in this process,
-//! talks to it, and shows what somebody is told who does not trust that CA.
+//! An encrypted session with a server whose certificate comes from a private CA. The server runs in the
+//! same process. A second client, which does not know the CA, is refused, and its error says why.
 //!
 //!     cargo run --example tls
 
@@ -9,32 +9,33 @@ use engineio_client::ErrorKind;
 use engineio_client::tokio::Client;
 use engineio_client::transports::Tls;
 
+#[path = "support/server.rs"]
+mod server;
 #[path = "support/tls_server.rs"]
-#[allow(dead_code, reason = "each example uses a part of it")]
 mod tls_server;
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let server = tls_server::start().await?;
     let url = format!("https://localhost:{}", server.port);
-    println!("An Engine.IO server listens on {url}.");
+    println!("An Engine.IO server with TLS listens on {url}.");
 
     let tls = Tls::default().ca_pem(&server.ca)?;
     let mut client = Client::builder(&url).tls(tls).connect().await?;
-    client.send("hello by TLS").await?;
+    client.send("hello over TLS").await?;
     match client.recv().await {
-        Some(message) => println!("The server echoed {:?}.", message.as_text()),
-        None => return Err("the server has gone".into()),
+        Some(message) => println!("The server echoed {message:?}."),
+        None => return Err("the session ended early".into()),
     }
-    println!("The session is over: {}.", client.disconnect().await);
+    println!("The session has ended: {}.", client.disconnect().await);
 
-    // Without the CA there is no conversation, and the error says why.
-    let refused = Client::builder(&url).transports(["websocket"]).connect();
-    match refused.await {
+    // Without the CA the client refuses the server's certificate.
+    let without_ca = Client::builder(&url).transports(["websocket"]);
+    match without_ca.connect().await {
         Err(error) if error.kind() == ErrorKind::Tls => {
-            println!("Without the CA: {}.", error.report());
+            println!("A client without the CA fails: {}.", error.report());
             Ok(())
         }
-        other => Err(format!("this should have been refused: {other:?}").into()),
+        other => Err(format!("expected a TLS error, not {other:?}").into()),
     }
 }

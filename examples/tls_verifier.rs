@@ -1,10 +1,10 @@
-//! Servers that are verified in a way of your own, by `Tls::from_config`: trust in a CA without the
-//! check of the name, for devices that are reached by changing addresses, and one certificate that is
-//! pinned, whoever has signed it. Starts an Engine.IO server with TLS in this process.
+//! Certificates that are verified in a way of your own, through `Tls::from_config`. One client trusts a
+//! CA whatever name the certificate has, as for devices with changing addresses. Another one accepts a
+//! single pinned certificate, whoever has signed it. The server runs in the same process.
 //!
 //!     cargo run --example tls_verifier
 //!
-//! Where only the name in the certificate is another one, `Tls::server_name` is all that is needed.
+//! If only the name in the certificate differs, `Tls::server_name` is enough: see the end of `main`.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -27,21 +27,91 @@ use engineio_client::transports::rustls::{
     SignatureScheme,
 };
 
+#[path = "support/server.rs"]
+mod server;
 #[path = "support/tls_server.rs"]
 mod tls_server;
 
-/// Which servers are believed.
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let server = tls_server::start().await?;
+    let other_server = tls_server::start().await?;
+    // The certificate is for `localhost`, not for this address.
+    let url = format!("https://127.0.0.1:{}", server.port);
+
+    let tls = verified_by(any_name_from(&server.ca)?)?;
+    echo(&url, tls, "a certificate from our CA, for another name").await?;
+    let tls = verified_by(any_name_from(&other_server.ca)?)?;
+    expect_refusal(&url, tls, "a certificate from another CA").await?;
+
+    let tls = verified_by(Policy::Pinned(server.certificate))?;
+    echo(&url, tls, "the pinned certificate").await?;
+    let tls = verified_by(Policy::Pinned(other_server.certificate))?;
+    expect_refusal(&url, tls, "a certificate other than the pinned one").await?;
+
+    // The usual rules, with another name than the one in the URL.
+    let tls = Tls::default()
+        .ca_pem(&server.ca)?
+        .server_name("localhost")?;
+    echo(&url, tls, "a certificate for `localhost`, by `server_name`").await
+}
+
+/// Connects, and sends a message there and back.
+async fn echo(url: &str, tls: Tls, what: &str) -> Result<(), Box<dyn Error>> {
+    let mut client = Client::builder(url).tls(tls).connect().await?;
+    client.send("hello").await?;
+    match client.recv().await {
+        Some(message) if message.as_text() == Some("hello") => println!("Accepted: {what}."),
+        other => return Err(format!("{what}: {other:?} came back").into()),
+    }
+    client.disconnect().await;
+    Ok(())
+}
+
+/// Fails unless the client refuses the server's certificate.
+async fn expect_refusal(url: &str, tls: Tls, what: &str) -> Result<(), Box<dyn Error>> {
+    let builder = Client::builder(url).tls(tls).transports(["websocket"]);
+    match builder.connect().await {
+        Err(error) if error.kind() == ErrorKind::Tls => {
+            println!("Refused: {what}. The error is: {}.", error.report());
+            Ok(())
+        }
+        other => Err(format!("{what}: expected a TLS error, not {other:?}").into()),
+    }
+}
+
+/// Which certificates are accepted.
 #[derive(Debug)]
-enum Trust {
-    /// Those with a certificate from one of these CAs, valid today, for whatever name.
-    Authorities(RootCertStore),
-    /// The one with this certificate, and its key, for ever: no CA, name or date counts.
+enum Policy {
+    /// Every certificate that one of these CAs has signed and that is valid today, for whatever name.
+    AnyNameFrom(RootCertStore),
+    /// Only this certificate, with its key. The CA, the name and the dates do not matter.
     Pinned(CertificateDer<'static>),
+}
+
+fn any_name_from(ca_pem: &str) -> Result<Policy, Box<dyn Error>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
+    Ok(Policy::AnyNameFrom(roots))
+}
+
+fn verified_by(policy: Policy) -> Result<Tls, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Verifier {
+        policy,
+        algorithms: provider.signature_verification_algorithms,
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(Tls::from_config(Arc::new(config)))
 }
 
 #[derive(Debug)]
 struct Verifier {
-    trust: Trust,
+    policy: Policy,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -54,16 +124,16 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        match &self.trust {
-            Trust::Authorities(roots) => verify_server_cert_signed_by_trust_anchor(
+        match &self.policy {
+            Policy::AnyNameFrom(roots) => verify_server_cert_signed_by_trust_anchor(
                 &ParsedCertificate::try_from(end_entity)?,
                 roots,
                 intermediates,
                 now,
                 self.algorithms.all,
             )?,
-            Trust::Pinned(certificate) if certificate == end_entity => {}
-            Trust::Pinned(_) => {
+            Policy::Pinned(certificate) if certificate == end_entity => {}
+            Policy::Pinned(_) => {
                 let problem = CertificateError::ApplicationVerificationFailure;
                 return Err(problem.into());
             }
@@ -71,8 +141,8 @@ impl ServerCertVerifier for Verifier {
         Ok(ServerCertVerified::assertion())
     }
 
-    // These two prove that the server has the private key of its certificate. Without them, whoever
-    // has seen the certificate could show it.
+    // These two check that the server holds the private key of its certificate. Certificates are
+    // public, so without this check anybody could present a copy.
     fn verify_tls12_signature(
         &self,
         message: &[u8],
@@ -94,69 +164,4 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
-}
-
-fn trusting(trust: Trust) -> Result<Tls, TlsError> {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Verifier {
-        trust,
-        algorithms: provider.signature_verification_algorithms,
-    };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(Tls::from_config(Arc::new(config)))
-}
-
-/// Talks to a server, if it is believed.
-async fn echo(url: &str, tls: Tls, text: &str) -> Result<(), Box<dyn Error>> {
-    let mut client = Client::builder(url).tls(tls).connect().await?;
-    client.send(text).await?;
-    match client.recv().await {
-        Some(message) if message.as_text() == Some(text) => println!("Echoed: {text}."),
-        other => return Err(format!("{other:?} came back").into()),
-    }
-    client.disconnect().await;
-    Ok(())
-}
-
-/// Fails unless the server is refused for its certificate.
-async fn is_refused(url: &str, tls: Tls) -> Result<(), Box<dyn Error>> {
-    let connecting = Client::builder(url).tls(tls).transports(["websocket"]);
-    match connecting.connect().await {
-        Err(error) if error.kind() == ErrorKind::Tls => {
-            println!("Refused: {}.", error.report());
-            Ok(())
-        }
-        other => Err(format!("this should have been refused: {other:?}").into()),
-    }
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let server = tls_server::start().await?;
-    let other = tls_server::start().await?;
-    // Its certificate is for `localhost`, and not for this address.
-    let url = format!("https://127.0.0.1:{}", server.port);
-
-    let authorities = |pem: &str| -> Result<Trust, Box<dyn Error>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(pem.as_bytes())?)?;
-        Ok(Trust::Authorities(roots))
-    };
-    let text = "a certificate from our CA, for another name";
-    echo(&url, trusting(authorities(&server.ca)?)?, text).await?;
-    is_refused(&url, trusting(authorities(&other.ca)?)?).await?;
-
-    let pinned = Trust::Pinned(server.certificate);
-    echo(&url, trusting(pinned)?, "the certificate that was pinned").await?;
-    is_refused(&url, trusting(Trust::Pinned(other.certificate))?).await?;
-
-    // The name alone is another one.
-    let tls = Tls::default()
-        .ca_pem(&server.ca)?
-        .server_name("localhost")?;
-    echo(&url, tls, "the name that the certificate has").await
 }

@@ -1,8 +1,8 @@
-//! How much of something a queue holds, or may hold.
+//! Sizes of queues of messages.
 
 use crate::limits::Capacity;
 
-/// A number of messages, and of the bytes in them. As a limit: whichever comes first.
+/// A number of messages and the number of bytes in them. As a limit, whichever is reached first counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Amount {
     pub(crate) messages: usize,

@@ -1,5 +1,4 @@
-//! What a transport is given to send: the packets of one exchange. How many there are in one is decided in
-//! `engine/send_queue.rs`.
+//! The packets that a transport sends in one exchange. `engine/send_queue.rs` decides their number.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,13 +7,18 @@ use crate::codec::{Frame, Packets, frame};
 use crate::fence::Fence;
 use crate::packet::Packet;
 
-/// The packets of one exchange, in order: at least one, unless there is a [fence](Batch::fence). Clones
-/// share them.
+/// The packets of one [`send`](crate::PacketSender::send), in order. A batch has at least one packet, or
+/// a [fence](Batch::fence).
 ///
-/// How it holds them is its own affair. A transport with a frame for each packet writes its
-/// [`frames`](Batch::frames), which borrow; one of payloads writes
-/// [`encode_payload`](crate::codec::encode_payload) of it; the iterator gives the packets by value,
-/// whose texts and data are shared, not copied.
+/// There are three ways to read it:
+///
+/// - A transport that sends a frame per packet writes the [`frames`](Batch::frames), which borrow from
+///   the batch.
+/// - A transport of payloads writes the result of
+///   [`encode_payload`](crate::codec::encode_payload).
+/// - Iterating gives [`Packet`]s by value. Their contents are shared, not copied.
+///
+/// Clones share the packets.
 ///
 /// ```
 /// use engineio_client::codec::Frame;
@@ -38,23 +42,49 @@ struct Inner {
 }
 
 impl Batch {
-    /// How many packets it holds.
+    /// Number of packets.
+    ///
+    /// ```
+    /// use engineio_client::{Batch, Packet};
+    ///
+    /// assert_eq!(Batch::from(vec![Packet::Noop]).len(), 1);
+    /// ```
     pub fn len(&self) -> usize {
         self.0.packets.len()
     }
 
-    /// Whether it holds none, as where a [fence](Batch::fence) goes alone.
+    /// Whether the batch has no packets. Such a batch has only a [fence](Batch::fence).
+    ///
+    /// ```
+    /// use engineio_client::{Batch, Packet};
+    ///
+    /// assert!(!Batch::from(vec![Packet::Noop]).is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.0.packets.is_empty()
     }
 
-    /// The fence behind its last packet, on a link that [confirms by fences](crate::Confirms::ByFence):
-    /// it is written when all bytes before it have been, and overtakes none.
+    /// The fence of the batch, on a link that [confirms by fences](crate::Confirms::ByFence). The
+    /// transport writes it after the last byte of the batch's packets; it must not overtake any of them.
+    ///
+    /// ```
+    /// use engineio_client::{Batch, Packet};
+    ///
+    /// assert_eq!(Batch::from(vec![Packet::Noop]).fence(), None);
+    /// ```
     pub fn fence(&self) -> Option<&Fence> {
         self.0.fence.as_ref()
     }
 
-    /// The same packets with a fence behind them.
+    /// Adds a fence after the packets, for tests of transports.
+    ///
+    /// ```
+    /// use engineio_client::{Batch, Fence, Packet};
+    ///
+    /// let fence = Fence::from_bytes(b"0123456789abcdef").expect("16 bytes");
+    /// let batch = Batch::from(vec![Packet::Noop]).with_fence(fence);
+    /// assert_eq!(batch.fence(), Some(&fence));
+    /// ```
     #[must_use]
     pub fn with_fence(self, fence: Fence) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
@@ -62,23 +92,54 @@ impl Batch {
         Self(Arc::new(inner))
     }
 
-    /// Its packets, by value.
+    /// Iterates over the packets by value.
+    ///
+    /// ```
+    /// use engineio_client::{Batch, Packet};
+    ///
+    /// let batch = Batch::from(vec![Packet::Upgrade, Packet::Noop]);
+    /// assert_eq!(batch.iter().last(), Some(Packet::Noop));
+    /// ```
     pub fn iter(&self) -> BatchIter<'_> {
         BatchIter(self.0.packets.iter())
     }
 
-    /// Its packets as frames, borrowed from the batch.
+    /// Iterates over the packets as frames, which borrow from the batch.
+    ///
+    /// ```
+    /// use engineio_client::codec::Frame;
+    /// use engineio_client::{Batch, Packet};
+    ///
+    /// let batch = Batch::from(vec![Packet::Upgrade]);
+    /// assert!(batch.frames().eq([Frame::Text(b'5', "")]));
+    /// ```
     pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> + Clone {
         self.0.packets.iter().map(frame)
     }
 
-    /// The frame of one packet, counted from 0: for a transport that writes a batch in several steps.
+    /// The frame of the packet at this index, from 0, or `None` after the last: for a transport that
+    /// writes a batch in several steps.
+    ///
+    /// ```
+    /// use engineio_client::codec::Frame;
+    /// use engineio_client::{Batch, Packet};
+    ///
+    /// let batch = Batch::from(vec![Packet::Upgrade]);
+    /// assert_eq!(batch.frame(0), Some(Frame::Text(b'5', "")));
+    /// assert_eq!(batch.frame(1), None);
+    /// ```
     #[inline]
     pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
         self.0.packets.get(index).map(frame)
     }
 
-    /// Its packets, as a copy of the list.
+    /// Copies the list of packets. Their contents are shared, not copied.
+    ///
+    /// ```
+    /// use engineio_client::{Batch, Packet};
+    ///
+    /// assert_eq!(Batch::from(vec![Packet::Noop]).to_vec(), [Packet::Noop]);
+    /// ```
     pub fn to_vec(&self) -> Vec<Packet> {
         self.0.packets.to_vec()
     }
@@ -87,12 +148,18 @@ impl Batch {
         &self.0.packets
     }
 
-    /// Its packets, unless there is a clone of the batch.
+    /// Returns the packets, or `None` if the batch has been cloned.
     pub(crate) fn try_into_packets(self) -> Option<Vec<Packet>> {
         Arc::try_unwrap(self.0).ok().map(|inner| inner.packets)
     }
 
-    /// Its packets. Nothing is copied unless there is a clone of the batch.
+    /// Returns the list of packets. It is copied only if the batch has been cloned.
+    ///
+    /// ```
+    /// use engineio_client::{Batch, Packet};
+    ///
+    /// assert_eq!(Batch::from(vec![Packet::Noop]).into_packets(), [Packet::Noop]);
+    /// ```
     pub fn into_packets(self) -> Vec<Packet> {
         Arc::unwrap_or_clone(self.0).packets
     }
@@ -157,7 +224,16 @@ impl<'a> IntoIterator for &'a Batch {
     }
 }
 
-/// The packets of a [`Batch`], by value.
+/// Iterator over the packets of a [`Batch`] by value, from [`Batch::iter`].
+///
+/// ```
+/// use engineio_client::{Batch, Packet};
+///
+/// let batch = Batch::from(vec![Packet::Upgrade, Packet::Noop]);
+/// let mut packets = batch.iter();
+/// assert_eq!(packets.len(), 2);
+/// assert_eq!(packets.next_back(), Some(Packet::Noop));
+/// ```
 #[derive(Clone, Debug)]
 pub struct BatchIter<'a>(std::slice::Iter<'a, Packet>);
 

@@ -1,4 +1,6 @@
-//! What can go wrong, and how it is told.
+//! The error type of the crate.
+
+mod kind;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,14 +9,22 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use kind::ErrorKind;
+
 use crate::limits::Limit;
 
-/// Why something failed.
+/// The error of every fallible operation in this crate.
 ///
-/// `Display` tells this level alone; [`source`](std::error::Error::source) leads to the causes
-/// below it, and [`report`](Error::report) prints the whole chain on one line.
+/// Decide on the [`kind`](Error::kind) or on [`is_retryable`](Error::is_retryable); the page of
+/// [`ErrorKind`] says for each kind what to do. [`status`](Error::status), [`limit`](Error::limit),
+/// [`url`](Error::url) and [`retry_after`](Error::retry_after) have the details where they apply.
 ///
-/// An `Error` is the size of a pointer, and cheap to clone.
+/// `Display` prints this error without its causes. [`source`](std::error::Error::source) returns the
+/// cause, and [`report`](Error::report) formats the whole chain on one line. No error contains
+/// passwords, query values or header values, except in [`redirect`](Error::redirect), which is not
+/// printed.
+///
+/// An `Error` is the size of a pointer and cheap to clone.
 ///
 /// ```
 /// use engineio_client::{Error, ErrorKind};
@@ -37,77 +47,26 @@ struct Inner {
     /// Without user, password, query and fragment.
     url: Option<Url>,
     retry_after: Option<Duration>,
-    /// As the server sent it: it may hold secrets, so nothing prints it.
+    /// As the server sent it. It may contain secrets, so `Display` and `Debug` omit it.
     redirect: Option<Arc<str>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What a handler may fail with: anything, by the operator `?`.
+/// The error of a handler or a hook. Any error converts to it by the `?` operator.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The kinds of [`Error`], by who or what is to blame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The caller gave something that can't be used: a URL, a header, an option.
-    Invalid,
-    /// The runtime can't be used here (tokio's, outside of a tokio runtime).
-    Runtime,
-    /// The name of the host could not be resolved.
-    Resolve,
-    /// No connection to the host, or to the proxy, could be made.
-    Connect,
-    /// The proxy was reached, and refused (with an HTTP status: see [`Error::status`]), could not
-    /// connect to the host, or said what no proxy says.
-    Proxy,
-    /// TLS failed: the handshake, the certificate of the server or of this client, or what protects
-    /// the data behind it. The message says in plain words what.
-    Tls,
-    /// The server answered a request with an HTTP status that refuses it: see [`Error::status`].
-    Status,
-    /// What the server sent is not HTTP, or not HTTP that a client may accept.
-    Http,
-    /// What answered the first request is not Engine.IO at all: a web page, say. The next transport is
-    /// tried.
-    NotEngineIo,
-    /// What the server sent breaks the WebSocket protocol.
-    WebSocket,
-    /// The server's open packet is not one.
-    Handshake,
-    /// The server broke the Engine.IO protocol after the handshake.
-    Protocol,
-    /// A limit of this client was reached: [`Error::limit`] names it, the message its value, too.
-    Limit,
-    /// Something took too long: [`Error::limit`] names the limit, the message its value, too.
-    Timeout,
-    /// The connection ended without a goodbye.
-    Ended,
-    /// The probe of a better transport failed; the session goes on.
-    Upgrade,
-    /// The session is not open yet.
-    NotOpen,
-    /// The session is closed, or closing.
-    Closed,
-    /// The outbox is full (from [`try_send`](crate::Handle::try_send) alone).
-    Full,
-    /// The message is larger than the server's `maxPayload` allows on polling.
-    TooLarge,
-    /// The text holds the separator of payloads, `\x1e`, which only a transport of frames can
-    /// carry: any server would split it on polling.
-    NeedsFrames,
-    /// What was sent may not have arrived (from [`confirm`](crate::Handle::confirm) alone).
-    Unconfirmed,
-    /// It can't be had here: receipts from a server or a transport that confirms nothing.
-    Unsupported,
-    /// The task that drives the connection was dropped, or panicked.
-    Aborted,
-    /// Anything else, from a custom transport or runtime.
-    Other,
-}
-
 impl Error {
-    /// An error of this kind. The message is in lower case, without a full stop, and tells this
-    /// level alone.
+    /// Creates an error, for authors of transports and runtimes.
+    ///
+    /// The message is in lower case, has no final period, and does not repeat the cause, which goes into
+    /// [`with_source`](Error::with_source).
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Ended, "the serial line was unplugged");
+    /// assert_eq!(error.to_string(), "the serial line was unplugged");
+    /// ```
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Arc::new(Inner {
             kind,
@@ -121,7 +80,18 @@ impl Error {
         }))
     }
 
-    /// The same error, with its cause.
+    /// Sets the cause, which [`source`](std::error::Error::source) returns.
+    ///
+    /// ```
+    /// use std::error::Error as _;
+    ///
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let cause = std::io::Error::other("broken pipe");
+    /// let error = Error::new(ErrorKind::Ended, "the connection failed").with_source(cause);
+    /// assert!(error.source().is_some());
+    /// assert_eq!(error.report(), "the connection failed: broken pipe");
+    /// ```
     #[must_use]
     pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
@@ -129,14 +99,21 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// The same error, with what a function of the user's failed with as its cause.
+    /// Sets the error of a user's function as the cause.
     pub(crate) fn with_handler_error(self, source: HandlerError) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
         inner.source = Some(source.into());
         Self(Arc::new(inner))
     }
 
-    /// The same error, with the HTTP status that the server or the proxy answered.
+    /// Sets the HTTP status of the server's or the proxy's response.
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Status, "403 Forbidden").with_status(403);
+    /// assert_eq!(error.status(), Some(403));
+    /// ```
     #[must_use]
     pub fn with_status(self, status: u16) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
@@ -144,8 +121,15 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// The same error, with the limit that was reached, which the message names from now on, as
-    /// `(limit max_body_size)`.
+    /// Sets the limit that was reached, and appends its name to the message: `(limit max_body_size)`.
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind, Limit};
+    ///
+    /// let error = Error::new(ErrorKind::Limit, "a head of more than 65536 bytes")
+    ///     .with_limit(Limit::HeadSize);
+    /// assert_eq!(error.to_string(), "a head of more than 65536 bytes (limit max_head_size)");
+    /// ```
     #[must_use]
     pub fn with_limit(self, limit: Limit) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
@@ -154,8 +138,8 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// The same error, with the URL that was asked. Its user, password, query and fragment, which may be
-    /// secret, are left out.
+    /// Sets the URL that was requested. The user, password, query and fragment are removed, since they
+    /// may be secret.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
@@ -169,7 +153,7 @@ impl Error {
     #[must_use]
     pub fn with_url(self, url: &Url) -> Self {
         let mut url = url.clone();
-        // They fail for URLs that have no place for them.
+        // These fail only for URLs that cannot have a user or a password.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.set_query(None);
@@ -179,7 +163,7 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// The same error, with the time after which the server wants to be asked again.
+    /// Sets how long the server asked clients to wait before the next attempt.
     ///
     /// ```
     /// use std::time::Duration;
@@ -196,12 +180,13 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// The same error, with the place that the server names instead: the value of `Location`, as it came. A
-    /// relative one is relative to the URL that was asked.
+    /// Sets the target of a redirect: the value of the `Location` header as received. A relative value
+    /// is relative to the requested URL.
     ///
-    /// A transport tells a redirect by this. Where the answer was one to the handshake, the client opens the
-    /// session there, if [`Builder::follow_redirects`](crate::Builder::follow_redirects) is on. The message
-    /// of the error should name the place, without user, password and query.
+    /// A transport reports a redirect by returning such an error. If the redirect was the response to
+    /// the handshake and [`Builder::follow_redirects`](crate::Builder::follow_redirects) is on, the
+    /// client opens the session at the target. The error's message should name the target, without user,
+    /// password and query.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
@@ -218,14 +203,15 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    /// The same error, which says from now on why its redirect is not followed.
+    /// Appends to the message why the redirect was not followed.
     pub(crate) fn redirect_not_followed(self, why: impl fmt::Display) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
         inner.message = format!("{}, which is not followed: {why}", inner.message).into();
         Self(Arc::new(inner))
     }
 
-    /// The same error, with what a program may ask of the other one, which this one tells anew.
+    /// Copies everything but the message and the cause from another error, whose text this error's
+    /// message already contains.
     pub(crate) fn with_facts_of(self, other: &Self) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
         inner.kind = other.0.kind;
@@ -243,41 +229,100 @@ impl Error {
         Self::new(ErrorKind::Timeout, message).with_limit(limit)
     }
 
-    /// What kind of error it is.
+    /// The kind of the error. [`ErrorKind`] says for each kind what to do.
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// fn is_wrong_address(error: &Error) -> bool {
+    ///     matches!(error.kind(), ErrorKind::Resolve | ErrorKind::NotEngineIo)
+    /// }
+    ///
+    /// assert!(is_wrong_address(&Error::new(ErrorKind::NotEngineIo, "a web page")));
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The HTTP status with which the server or the proxy refused, where there was one.
+    /// The HTTP status with which the server or the proxy refused the request. `None` if the failure was
+    /// not an HTTP response.
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Connect, "could not connect to 127.0.0.1:9");
+    /// assert_eq!(error.status(), None);
+    /// ```
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// Which limit of this client was reached, where one was.
+    /// The limit of this client that was reached: always set for [`ErrorKind::Full`], and for
+    /// [`ErrorKind::Limit`] and [`ErrorKind::Timeout`] where the limit has a setter.
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind, Limit};
+    ///
+    /// let error = Error::new(ErrorKind::Timeout, "no answer").with_limit(Limit::OpenTimeout);
+    /// let setter = error.limit().map(Limit::setter);
+    /// assert_eq!(setter, Some("open_timeout"));
+    /// ```
     pub fn limit(&self) -> Option<Limit> {
         self.0.limit
     }
 
-    /// The URL that was asked, without user, password, query and fragment, where one was.
+    /// The URL that was requested, without user, password, query and fragment. `None` if no request was
+    /// involved.
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let url = "http://localhost:3000/engine.io/?EIO=4".parse()?;
+    /// let error = Error::new(ErrorKind::Status, "404 Not Found").with_url(&url);
+    /// assert_eq!(error.url().map(|url| url.path()), Some("/engine.io/"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn url(&self) -> Option<&Url> {
         self.0.url.as_ref()
     }
 
-    /// For how long the server wants not to be asked again: its `Retry-After`, a day at most.
+    /// How long the server asked clients to wait before the next attempt, by `Retry-After`: one day at
+    /// most.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Status, "429").with_retry_after(Duration::from_secs(5));
+    /// let delay = error.retry_after().unwrap_or(Duration::from_secs(1));
+    /// assert_eq!(delay.as_secs(), 5);
+    /// ```
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Where the server wants to be asked instead: the `Location` of its redirect, as it came, where the
-    /// redirect was not followed. It may be relative, and may hold secrets (a query, a password), which
-    /// `Display` and `Debug` leave out. A program that goes there should decide whether it may.
+    /// The target of a redirect that was not followed: the value of the `Location` header as received.
+    ///
+    /// It may be relative to the requested URL, and may contain secrets (a query, a password), so
+    /// `Display` and `Debug` omit it. Check that the program may connect there before it does.
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Status, "301 Moved Permanently")
+    ///     .with_redirect("https://example.com/engine.io/");
+    /// assert_eq!(error.redirect(), Some("https://example.com/engine.io/"));
+    /// ```
     pub fn redirect(&self) -> Option<&str> {
         self.0.redirect.as_deref()
     }
 
-    /// Whether a new attempt to connect, with nothing changed, may succeed later. Not after what does not
-    /// mend itself: settings that can't be used, a certificate that is refused, an answer that is not
-    /// Engine.IO, a status that blames the request (4xx but 408, 425 and 429) or says "never" (501, 505).
+    /// Whether the same attempt may succeed later with nothing changed.
+    ///
+    /// False for failures that need a change: unusable settings, a rejected certificate, a response that
+    /// is not Engine.IO, a status that blames the request (every 4xx except 408, 425 and 429), and the
+    /// statuses 501, 505 and 511.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
@@ -321,17 +366,36 @@ impl Error {
         }
     }
 
-    /// Whether a time limit passed.
+    /// Whether a time limit passed. Equivalent to the kind [`ErrorKind::Timeout`].
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// assert!(Error::new(ErrorKind::Timeout, "no answer within 10 s").is_timeout());
+    /// ```
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
 
-    /// Whether the session is closed, or closing.
+    /// Whether the session is closed or closing. Equivalent to the kind [`ErrorKind::Closed`].
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// assert!(Error::new(ErrorKind::Closed, "the session is closed").is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.kind() == ErrorKind::Closed
     }
 
-    /// Whether the server said something that the protocol does not allow.
+    /// Whether the server broke a protocol: Engine.IO, WebSocket or HTTP.
+    ///
+    /// ```
+    /// use engineio_client::{Error, Handshake};
+    ///
+    /// let error: Error = Handshake::parse("{}").unwrap_err();
+    /// assert!(error.is_protocol());
+    /// ```
     pub fn is_protocol(&self) -> bool {
         matches!(
             self.kind(),
@@ -343,13 +407,21 @@ impl Error {
         )
     }
 
-    /// This error and all its causes, on one line.
+    /// Formats this error and all its causes on one line, separated by `: `.
+    ///
+    /// ```
+    /// use engineio_client::{Error, ErrorKind};
+    ///
+    /// let cause = Error::new(ErrorKind::Connect, "connection refused");
+    /// let error = Error::new(ErrorKind::Other, "no transport could be opened").with_source(cause);
+    /// assert_eq!(error.report(), "no transport could be opened: connection refused");
+    /// ```
     pub fn report(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
             let line = error.to_string();
-            // Some libraries repeat their cause in their own message.
+            // Some libraries repeat the cause in their own message.
             if !text.ends_with(&line) {
                 text.push_str(": ");
                 text.push_str(&line);
@@ -408,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_does_not_say_a_cause_twice() {
+    fn a_report_does_not_repeat_a_cause() {
         let inner = Error::new(ErrorKind::Connect, "refused");
         let outer = Error::new(ErrorKind::Connect, "no connection: refused").with_source(inner);
         assert_eq!(outer.report(), "no connection: refused");

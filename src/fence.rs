@@ -1,12 +1,12 @@
-//! Fences: what tells how far the other end of a link has read.
+//! Fences: marks by which a link confirms how far the peer has read.
 
 use std::fmt;
 
-/// A mark in what is sent on a link that [confirms by fences](crate::Confirms::ByFence). The other end
-/// answers it when it has read all before it; a websocket's ping is one.
+/// A mark that the peer answers when it has read everything before it, on a link that [confirms by
+/// fences](crate::Confirms::ByFence). Over WebSocket a fence is a ping, and the pong is its answer.
 ///
-/// It is 16 bytes, which nobody can guess who has not read it: 8 random ones of the link, and a number.
-/// A [`Batch`](crate::Batch) may hold one, behind its last packet.
+/// A [`Batch`](crate::Batch) may have a fence after its last packet. A fence is 16 bytes: 8 random bytes
+/// of the link, so that a peer cannot answer a fence that it has not read, and a number.
 ///
 /// ```
 /// use engineio_client::Fence;
@@ -19,10 +19,10 @@ use std::fmt;
 pub struct Fence([u8; Self::LEN]);
 
 impl Fence {
-    /// How many bytes a fence has.
+    /// Length of a fence in bytes.
     pub const LEN: usize = 16;
 
-    /// The fence of this number, on a link with these random bytes.
+    /// Creates the fence with this number, on a link with these random bytes.
     pub(crate) fn new(link: u64, number: u64) -> Self {
         let mut bytes = [0; Self::LEN];
         let (first, second) = bytes.split_at_mut(8);
@@ -31,12 +31,28 @@ impl Fence {
         Self(bytes)
     }
 
-    /// A fence of these bytes, such as those of a pong. `None` where they can't be one.
+    /// Reads a fence, from the payload of a pong for example. `None` unless there are exactly 16 bytes.
+    ///
+    /// ```
+    /// use engineio_client::Fence;
+    ///
+    /// assert!(Fence::from_bytes(&[7; Fence::LEN]).is_some());
+    /// assert!(Fence::from_bytes(b"short").is_none());
+    /// ```
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// Its bytes, as they are to be sent, and to come back.
+    /// The bytes to send, and to expect in the answer.
+    ///
+    /// ```
+    /// use engineio_client::Fence;
+    ///
+    /// /// The payload of a WebSocket ping.
+    /// fn payload(fence: &Fence) -> &[u8] {
+    ///     fence.as_bytes()
+    /// }
+    /// ```
     pub fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }

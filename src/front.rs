@@ -1,5 +1,5 @@
-//! The front doors: plain types for each runtime. The only place where the client meets the
-//! transports and runtimes that are built in.
+//! Modules and type aliases for each built-in runtime. This is the only module that knows the client,
+//! the built-in transports and the built-in runtimes.
 
 #[cfg(feature = "__dial")]
 mod shortcuts {
@@ -15,21 +15,24 @@ mod shortcuts {
     #[cfg(feature = "rustls")]
     use crate::transports::Tls;
 
-    /// Shortcuts to what is set about the built-in transports, as `Transports::default()` has them.
+    /// Settings of the built-in transports.
     ///
-    /// Those that you have added to a list of your own
-    /// ([`Transports::with`](crate::transports::Transports::with)) keep what you have set about them: no
-    /// proxy and no CA that is set here holds for them.
+    /// They do not apply to transports that were added with
+    /// [`Transports::with`](crate::transports::Transports::with), which keep their own settings.
     impl<R: Runtime, M> Builder<Transports, R, M> {
-        /// Which HTTP client polling uses, in place of the built-in one. It connects as it likes: what
-        /// is set by `proxy`, `tls` and `dialer` holds for the websocket alone then.
+        /// Sets the HTTP client for polling, in place of the built-in one. It makes its own connections,
+        /// so `proxy`, `tls` and `dialer` then apply to WebSocket only.
         ///
-        /// ```no_run
-        /// # fn with(mine: impl engineio_client::http::HttpClient) {
+        /// ```
+        /// # #[cfg(feature = "tokio")] {
         /// use std::sync::Arc;
         ///
-        /// let builder = engineio_client::tokio::Client::builder("http://localhost:3000")
-        ///     .http_client(Arc::new(mine));
+        /// use engineio_client::http::HttpClient;
+        ///
+        /// fn poll_with(my_client: impl HttpClient) {
+        ///     let builder = engineio_client::tokio::Client::builder("http://localhost:3000")
+        ///         .http_client(Arc::new(my_client));
+        /// }
         /// # }
         /// ```
         #[cfg(feature = "polling")]
@@ -37,13 +40,23 @@ mod shortcuts {
             self.try_map_transport(|transports| Ok(transports.http_client(client)))
         }
 
-        /// How connections are made.
+        /// Sets how connections are made: proxies, TLS, the local address.
+        ///
+        /// ```
+        /// # #[cfg(feature = "tokio")] {
+        /// use engineio_client::transports::Dialer;
+        ///
+        /// let dialer = Dialer::default().local_address([10, 0, 0, 7]);
+        /// let builder = engineio_client::tokio::Client::builder("http://localhost:3000").dialer(dialer);
+        /// # let _ = builder;
+        /// # }
+        /// ```
         pub fn dialer(self, dialer: Dialer) -> Self {
             self.try_map_transport(|transports| Ok(transports.map_dialer(|_| dialer)))
         }
 
-        /// How `https` and `wss` are spoken: with which CAs, with which client certificate. By
-        /// default as the operating system does.
+        /// Sets up TLS for `https` and `wss`: the accepted CAs, and a client certificate. By default the
+        /// CAs and the verifier of the operating system are used.
         ///
         /// ```no_run
         /// # #[cfg(feature = "tokio")]
@@ -63,8 +76,8 @@ mod shortcuts {
             self.try_map_transport(|transports| Ok(transports.map_dialer(|dialer| dialer.tls(tls))))
         }
 
-        /// Connects through the [`Proxy`] of this URL, which [`start`](Builder::start) refuses when
-        /// there can be no such proxy.
+        /// Connects through a [`Proxy`]. An invalid proxy URL makes [`start`](Builder::start) and
+        /// `connect` fail with [`ErrorKind::Invalid`](crate::ErrorKind::Invalid).
         ///
         /// ```
         /// # #[cfg(feature = "tokio")] {
@@ -80,8 +93,16 @@ mod shortcuts {
             })
         }
 
-        /// Connects through the proxies that the environment names, as it is now: see
-        /// [`Dialer::proxies_from_env`]. A proxy of [`proxy`](Builder::proxy) wins.
+        /// Connects through the proxies that environment variables name at the time of this call: see
+        /// [`Dialer::proxies_from_env`]. A [`proxy`](Builder::proxy) that is set takes precedence.
+        ///
+        /// ```
+        /// # #[cfg(feature = "tokio")] {
+        /// let builder =
+        ///     engineio_client::tokio::Client::builder("https://chat.example").proxies_from_env();
+        /// # let _ = builder;
+        /// # }
+        /// ```
         pub fn proxies_from_env(self) -> Self {
             self.try_map_transport(|transports| Ok(transports.map_dialer(Dialer::proxies_from_env)))
         }
@@ -106,17 +127,41 @@ pub mod tokio {
     use crate::transports::Transports;
 
     /// A [`Client`](crate::Client) on tokio with the built-in transports.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// use engineio_client::tokio::Client;
+    ///
+    /// let client: Client = Client::builder("http://localhost:3000")
+    ///     .header("authorization", "Bearer 42")
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub type Client = crate::client::Client<Transports, Tokio>;
 
-    /// Connects with the defaults, from within a tokio runtime.
+    /// Opens a session with the default settings, and returns when it is open. Call it within a tokio
+    /// runtime.
     ///
     /// # Errors
     ///
-    /// Those of [`Builder::connect`](crate::Builder::connect).
+    /// The errors of [`Builder::connect`](crate::Builder::connect): for example
+    /// [`Invalid`](crate::ErrorKind::Invalid) for the URL, [`Runtime`](crate::ErrorKind::Runtime)
+    /// outside of a tokio runtime, [`Connect`](crate::ErrorKind::Connect) if no server answers. The page
+    /// of [`ErrorKind`](crate::ErrorKind) says what to do.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it returns, it closes what it has begun.
+    /// Cancel safe: dropping the future closes the session.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// let client = engineio_client::tokio::connect("https://chat.example").await?;
+    /// println!("{:?}", client.transport());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
         Client::connect(url).await
     }
@@ -140,17 +185,39 @@ pub mod smol {
     use crate::transports::Transports;
 
     /// A [`Client`](crate::Client) on smol with the built-in transports.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// use engineio_client::smol::Client;
+    ///
+    /// let client: Client = Client::builder("http://localhost:3000")
+    ///     .header("authorization", "Bearer 42")
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub type Client = crate::client::Client<Transports, Smol>;
 
-    /// Connects with the defaults, on smol's global executor.
+    /// Opens a session with the default settings on smol's global executor, and returns when it is open.
     ///
     /// # Errors
     ///
-    /// Those of [`Builder::connect`](crate::Builder::connect).
+    /// The errors of [`Builder::connect`](crate::Builder::connect): for example
+    /// [`Invalid`](crate::ErrorKind::Invalid) for the URL, [`Connect`](crate::ErrorKind::Connect) if no
+    /// server answers. The page of [`ErrorKind`](crate::ErrorKind) says what to do.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it returns, it closes what it has begun.
+    /// Cancel safe: dropping the future closes the session.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// let client = engineio_client::smol::connect("https://chat.example").await?;
+    /// println!("{:?}", client.transport());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
         Client::connect(url).await
     }
@@ -174,17 +241,40 @@ pub mod async_std {
     use crate::transports::Transports;
 
     /// A [`Client`](crate::Client) on async-std with the built-in transports.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// use engineio_client::async_std::Client;
+    ///
+    /// let client: Client = Client::builder("http://localhost:3000")
+    ///     .header("authorization", "Bearer 42")
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub type Client = crate::client::Client<Transports, AsyncStd>;
 
-    /// Connects with the defaults, on async-std's global executor.
+    /// Opens a session with the default settings on async-std's global executor, and returns when it is
+    /// open.
     ///
     /// # Errors
     ///
-    /// Those of [`Builder::connect`](crate::Builder::connect).
+    /// The errors of [`Builder::connect`](crate::Builder::connect): for example
+    /// [`Invalid`](crate::ErrorKind::Invalid) for the URL, [`Connect`](crate::ErrorKind::Connect) if no
+    /// server answers. The page of [`ErrorKind`](crate::ErrorKind) says what to do.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it returns, it closes what it has begun.
+    /// Cancel safe: dropping the future closes the session.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// let client = engineio_client::async_std::connect("https://chat.example").await?;
+    /// println!("{:?}", client.transport());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
         Client::connect(url).await
     }

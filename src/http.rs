@@ -1,4 +1,4 @@
-//! What polling asks of an HTTP client: one trait, on the types of the crate `http`.
+//! The trait of the HTTP client that polling uses, on the types of the `http` crate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,55 +13,48 @@ use crate::http_date;
 use crate::runtime::Runtime;
 use crate::transport::{Activity, Limits};
 
-/// An HTTP client that can serve polling. The built-in one is enough for most; implement this to
-/// use one of yours, and hand it to
-/// [`Polling::with_client`](crate::transports::Polling::with_client) or to the builder's
-/// `http_client`. The example `custom_http_client` does so for reqwest.
+/// An HTTP client that polling can use in place of the built-in one.
 ///
-/// # The contract
+/// Pass an implementation to [`Polling::with_client`](crate::transports::Polling::with_client) or to the
+/// builder's `http_client`. The example `custom_http_client` implements the trait for reqwest.
 ///
-/// A server of Engine.IO takes messages out of its queue to answer a poll with them, and ends a
-/// session that asks twice at once. So much of what is a help elsewhere does harm here:
+/// # Contract
 ///
-/// - **One call is one request.** No redirect is followed (the client does that, where
-///   [the user wants it](crate::Builder::follow_redirects)), and nothing is repeated of which a byte
-///   may have left (libraries do so, without a word, when a connection that they kept turns out to
-///   be closed: look for their setting).
-/// - **No time limit of yours covers a poll**, which takes as long as the server likes. What must not
-///   take longer than [`dial_timeout`](Exchange::dial_timeout) is to connect: name, TCP and TLS
-///   together. A request for which no connection is left in a pool must not wait for one.
-/// - **The future may be dropped at any point**: a session that closes or upgrades drops its poll.
-///   Its connection must then end, or be used no more: a server that goes on answering must not
-///   have its answer given to the request that comes next.
-/// - **Calls come at the same time**: a poll and a post of each session that shares the client.
-/// - **What is sent is what was given**: each header, and to those a `Host` and, with a body, a
-///   `Content-Length`. Some servers take no chunked bodies, and none of them a type of your own. A
-///   header that your library can't send is an error, and not left out.
-/// - **What is received is within [`limits`](Exchange::limits)**, as far as you can tell: stop
-///   reading when a body exceeds `body`, and refuse a head of more than `head` bytes. An end before
-///   the end of the body, by its length or its chunks, is an error.
-/// - **Progress is reported** as it happens, by [`Exchange::mark`] when bytes of a response have
-///   come, and by [`Activity::mark_sent`] when some of a body have left; or a message that is long
-///   and slow is taken for silence. If your library can tell when the whole of a GET has been written
-///   to its connection, call [`Activity::mark_asked`] then, and
-///   [`Activity::mark_not_asked`] if that connection turns out to be dead and you make the request again. If
-///   it can't, as surf can't, never call them: then a poll counts from the call of `send`, though it may
-///   still be connecting.
-/// - **Cookies and compression are no concern of yours.** Keep no cookies, and give back all
-///   `Set-Cookie` headers. Ask for no compression beyond what the request says, and give back the
-///   body as it came, with its `Content-Encoding`; or, where your library decodes it, without that
-///   header.
-/// - **The URI holds what is secret**, the session's id at least, and so do headers: they belong in no
-///   error and no log, and libraries like to put the former there.
-/// - A panic ends the session with an error of the kind [`Aborted`](crate::ErrorKind::Aborted).
+/// An Engine.IO server removes messages from its queue when it answers a poll, and ends a session that
+/// sends a second poll while one is running. Several conveniences of HTTP libraries therefore lose
+/// messages or sessions here, and must be turned off:
 ///
-/// The kind of an error tells the user what to look for: [`Resolve`](crate::ErrorKind::Resolve),
-/// [`Connect`](crate::ErrorKind::Connect), [`Tls`](crate::ErrorKind::Tls) and
-/// [`Timeout`](crate::ErrorKind::Timeout) on the way to the server,
-/// [`Ended`](crate::ErrorKind::Ended) when the connection fails afterwards,
-/// [`Http`](crate::ErrorKind::Http) for what is no HTTP, [`Limit`](crate::ErrorKind::Limit) (the
-/// message names it), and [`Invalid`](crate::ErrorKind::Invalid) for a request that can't be made.
-/// After `Limit` and `Invalid` no other transport is tried.
+/// 1. **One call is one request.** Do not follow redirects; the client does, if
+///    [`follow_redirects`](crate::Builder::follow_redirects) is on. Do not send a request again if a
+///    byte of it may have been sent. Many libraries do so without notice when a pooled connection turns
+///    out to be closed; look for their setting.
+/// 2. **No timeout covers a poll.** The server answers it when it has something to send. Only connecting
+///    (name resolution, TCP and TLS together) is limited, to [`dial_timeout`](Exchange::dial_timeout).
+///    If no pooled connection is free, open a new one instead of waiting.
+/// 3. **The future may be dropped at any point.** A session that closes or upgrades drops its poll. The
+///    connection must then be closed, or not be used again: otherwise the late response to the dropped
+///    poll would be taken for the response to the next request.
+/// 4. **Calls are concurrent**: a GET and a POST of each session that shares the client.
+/// 5. **The request is sent as given**: every header, plus a `Host` and, with a body, a
+///    `Content-Length`. Some servers do not accept chunked bodies, and no server accepts a
+///    `Content-Type` that the library adds. Return an error for a header that the library cannot send.
+/// 6. **Responses stay within [`limits`](Exchange::limits)**, as far as the library allows: stop reading
+///    when a body exceeds `body`, and reject a head of more than `head` bytes. A body that ends early,
+///    by its length or its chunks, is an error.
+/// 7. **Progress is reported when it happens**: call [`Exchange::mark`] when bytes of a response arrive,
+///    and [`Activity::mark_sent`] when bytes of a body were sent. Otherwise the client takes a large
+///    message on a slow line for silence.
+/// 8. **The sending of a poll is reported if the library can tell.** Call [`Activity::mark_asked`] when
+///    a whole GET has been written to its connection, and [`Activity::mark_not_asked`] if that
+///    connection turns out to be dead and the request is made again. If the library cannot tell (surf
+///    cannot), call neither; [receipts](crate::Receipts) then measure from the call of `send`.
+/// 9. **Cookies and compression are left to the client.** Keep no cookies, and return every `Set-Cookie`
+///    header. Request no compression beyond what the request says. Return the body as received with its
+///    `Content-Encoding`, or decoded without that header.
+/// 10. **The URI and the headers are secret**: they contain the session id and credentials. Keep them
+///     out of errors and logs; the errors of many libraries contain the URI.
+///
+/// A panic ends the session with [`ErrorKind::Aborted`](crate::ErrorKind::Aborted).
 ///
 /// ```
 /// use bytes::{Bytes, BytesMut};
@@ -69,7 +62,7 @@ use crate::transport::{Activity, Limits};
 /// use engineio_client::{Error, ErrorKind, Limit, async_trait};
 /// use http::{Request, Response};
 ///
-/// # mod some_library {
+/// # mod library {
 /// #     #[derive(Debug)]
 /// #     pub struct Error;
 /// #     impl std::fmt::Display for Error {
@@ -88,10 +81,10 @@ use crate::transport::{Activity, Limits};
 /// #         pub async fn next(&mut self) -> Result<Option<bytes::Bytes>, Error> { Ok(None) }
 /// #     }
 /// # }
-/// struct Mine(some_library::Client);
+/// struct MyClient(library::Client);
 ///
 /// #[async_trait]
-/// impl HttpClient for Mine {
+/// impl HttpClient for MyClient {
 ///     async fn send(
 ///         &self,
 ///         request: Request<Bytes>,
@@ -115,16 +108,28 @@ use crate::transport::{Activity, Limits};
 /// ```
 #[async_trait]
 pub trait HttpClient: Send + Sync + 'static {
-    /// Makes one request, a GET or a POST with an absolute URI, and reads the whole response.
+    /// Sends one request, a GET or a POST with an absolute URI, and reads the whole response.
+    ///
+    /// A response with an error status is not an error of this method.
     ///
     /// # Errors
     ///
-    /// When there is no response, or it is larger than the limits of the exchange. A response with
-    /// any status is a response.
+    /// If there is no complete response within the limits. The kind tells the user what to look for:
+    ///
+    /// | kind | for |
+    /// |---|---|
+    /// | [`Resolve`](crate::ErrorKind::Resolve), [`Connect`](crate::ErrorKind::Connect), [`Tls`](crate::ErrorKind::Tls), [`Timeout`](crate::ErrorKind::Timeout) | failures while connecting |
+    /// | [`Ended`](crate::ErrorKind::Ended) | a connection that failed afterwards |
+    /// | [`Http`](crate::ErrorKind::Http) | a response that is not HTTP |
+    /// | [`Limit`](crate::ErrorKind::Limit) | a response that exceeds a limit, which the message names |
+    /// | [`Invalid`](crate::ErrorKind::Invalid) | a request that cannot be sent |
+    ///
+    /// After `Limit` and `Invalid` the client does not try its next transport.
     ///
     /// # Cancel safety
     ///
-    /// The request of a call that is dropped is given up, and does no harm to another.
+    /// Implementations must be cancel safe: a dropped call abandons its request, and does not affect any
+    /// other request.
     async fn send(
         &self,
         request: Request<Bytes>,
@@ -132,8 +137,8 @@ pub trait HttpClient: Send + Sync + 'static {
     ) -> Result<Response<Bytes>, Error>;
 }
 
-/// For how long a server that refuses wants not to be asked again, by the header `Retry-After`: seconds,
-/// or a date, which counts from the answer's own `Date`. A day at most.
+/// Reads the `Retry-After` header of a response: seconds, or a date, which is relative to the response's
+/// own `Date` header. One day at most. `None` if the header is absent or malformed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -150,7 +155,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     const DAY: u64 = 24 * 60 * 60;
     let value = headers.get(RETRY_AFTER)?.as_bytes().trim_ascii();
     let seconds = if !value.is_empty() && value.iter().all(u8::is_ascii_digit) {
-        // A number that has no place is more than a day.
+        // A number that overflows is more than a day.
         let number = std::str::from_utf8(value).ok()?.parse().ok();
         number.unwrap_or(DAY)
     } else {
@@ -161,22 +166,52 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds.min(DAY)))
 }
 
-/// What belongs to one request besides itself.
+/// The context of one HTTP request: the runtime, the limits, and where to report progress.
+///
+/// ```
+/// use engineio_client::http::Exchange;
+/// use engineio_client::{Error, ErrorKind, Limit};
+///
+/// /// Rejects a body by its `Content-Length`, before it is read.
+/// fn check(length: usize, exchange: &Exchange) -> Result<(), Error> {
+///     let most = exchange.limits.body;
+///     if length > most {
+///         let message = format!("a body of {length} bytes, more than {most}");
+///         return Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize));
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Exchange {
     /// The runtime to connect with.
     pub runtime: Arc<dyn Runtime>,
-    /// What may be received at most.
+    /// Limits on the response.
     pub limits: Limits,
-    /// The most time for connecting.
+    /// Time limit for connecting: name resolution, TCP and TLS together.
     pub dial_timeout: Duration,
-    /// Where bytes that come and go are reported.
+    /// Where progress is reported.
     pub activity: Activity,
 }
 
 impl Exchange {
-    /// An exchange with these.
+    /// Creates the context of a request, for tests of an [`HttpClient`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "mock")] {
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::http::Exchange;
+    /// use engineio_client::{Activity, Limits, MockRuntime};
+    ///
+    /// let runtime = Arc::new(MockRuntime::new());
+    /// let activity = Activity::new(runtime.clone());
+    /// let exchange = Exchange::new(runtime, Limits::default(), Duration::from_secs(10), activity);
+    /// assert_eq!(exchange.dial_timeout.as_secs(), 10);
+    /// # }
+    /// ```
     pub fn new(
         runtime: Arc<dyn Runtime>,
         limits: Limits,
@@ -191,10 +226,19 @@ impl Exchange {
         }
     }
 
-    /// Reports that bytes have come in answer to a request of this method.
+    /// Reports that bytes of the response to a request with this method arrived.
     ///
-    /// Those in answer to a GET, a poll, are a sign of life; those in answer to a POST are progress
-    /// of what is being sent, and say nothing of the session.
+    /// The response to a GET, a poll, is a sign of life of the session. The response to a POST is
+    /// progress of the send, but no sign of life.
+    ///
+    /// ```
+    /// use engineio_client::http::Exchange;
+    /// use http::Method;
+    ///
+    /// fn chunk_arrived(exchange: &Exchange) {
+    ///     exchange.mark(&Method::GET);
+    /// }
+    /// ```
     pub fn mark(&self, method: &Method) {
         if method == Method::GET {
             self.activity.mark();
@@ -221,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_says_in_seconds_or_by_a_date_when_it_may_be_asked_again() {
+    fn retry_after_is_read_as_seconds_or_as_a_date() {
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
         for (value, sent, seconds) in [
             ("0", None, Some(0)),
@@ -234,7 +278,7 @@ mod tests {
             ("Sun Nov  6 08:50:07 1994", Some(date), Some(30)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", Some(date), Some(0)),
             ("Sun, 06 Nov 2094 08:00:00 GMT", Some(date), Some(86_400)),
-            // By which clock?
+            // Without a valid `Date` header a date cannot be converted to a duration.
             ("Sun, 06 Nov 1994 08:50:07 GMT", None, None),
             ("Sun, 06 Nov 1994 08:50:07 GMT", Some("now"), None),
             ("-1", Some(date), None),

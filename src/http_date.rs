@@ -1,12 +1,12 @@
-//! Dates in HTTP headers, as RFC 6265, 5.1.1 reads those of cookies: leniently, since servers write them in
-//! many ways.
+//! Dates in HTTP headers, parsed by the lenient rules for cookies of RFC 6265, 5.1.1, since servers use
+//! many formats.
 
-/// Seconds since 1970 of a date in any of the formats that servers use.
+/// Parses a date. Returns seconds since 1970.
 pub(crate) fn parse(text: &[u8]) -> Option<i64> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
     let words = text.split(|&byte| is_delimiter(byte));
     for word in words.filter(|word| !word.is_empty()) {
-        // The first word that can be one is it.
+        // The first word that matches a field is that field.
         if time.is_none()
             && let Some(found) = time_of_day(word)
         {
@@ -42,17 +42,17 @@ fn is_delimiter(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'/' | b';'..=b'@' | b'['..=b'`' | b'{'..=b'~')
 }
 
-/// `min` to `max` digits, and what is none behind them.
+/// Parses `min` to `max` digits, which any text may follow.
 fn number(word: &[u8], min: usize, max: usize) -> Option<i64> {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    // Four digits at most, so nothing overflows.
+    // At most four digits cannot overflow.
     (min..=max).contains(&digits).then(|| {
         let digits = word.iter().take(digits);
         digits.fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
     })
 }
 
-/// `8:49:37`, in seconds.
+/// Parses a time such as `8:49:37` to seconds.
 fn time_of_day(word: &[u8]) -> Option<i64> {
     let mut fields = word.splitn(3, |&byte| byte == b':');
     let mut whole = || fields.next().filter(|field| (1..=2).contains(&field.len()));
@@ -65,7 +65,7 @@ fn time_of_day(word: &[u8]) -> Option<i64> {
     (hour < 24 && minute < 60 && second < 60).then_some((hour * 60 + minute) * 60 + second)
 }
 
-/// 1 to 12.
+/// The month, from 1 to 12.
 fn month_of(word: &[u8]) -> Option<i64> {
     const MONTHS: [&[u8]; 12] = [
         b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov",
@@ -87,7 +87,8 @@ fn length(month: i64, year: i64) -> i64 {
     }
 }
 
-/// In the Gregorian calendar, with the year counted from March, so that its leap day is its last.
+/// Days since 1970 in the Gregorian calendar. Years are counted from March, so that a leap day is the
+/// last day of its year.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month > 2 { year } else { year - 1 };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -99,12 +100,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_understood_in_every_format() {
+    fn dates_are_parsed_in_every_format() {
         for date in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "Sunday, 06-Nov-94 08:49:37 GMT",
             "Sun Nov  6 08:49:37 1994",
-            // Netscape's.
+            // Netscape's format.
             "Sun, 06-Nov-1994 08:49:37 GMT",
             "6 november 1994 8:49:37",
             "1994 08:49:37x nov 6th",
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_counted_over_leap_years_and_centuries() {
+    fn days_are_counted_across_leap_years_and_centuries() {
         for (date, seconds) in [
             ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
             ("Wed, 31 Dec 1969 23:59:59 GMT", -1),
@@ -124,7 +125,7 @@ mod tests {
             ("Wed, 01 Mar 2000 00:00:00 GMT", 951_868_800),
             ("Mon, 01 Mar 2100 00:00:00 GMT", 4_107_542_400),
             ("Fri, 31 Dec 9999 23:59:59 GMT", 253_402_300_799),
-            // Two digits are of this century up to 69.
+            // Years with two digits up to 69 belong to the 21st century.
             ("Wed, 01-Jan-69 00:00:00 GMT", 3_124_224_000),
             ("Thu, 01-Jan-70 00:00:00 GMT", 0),
         ] {
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_none() {
+    fn an_invalid_date_is_rejected() {
         for date in [
             "",
             "0",

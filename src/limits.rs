@@ -1,11 +1,11 @@
-//! The limits of a session: their names, their defaults, and why the defaults are what they are.
+//! The limits of a session: their names, their defaults, and the reasons for the defaults.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A limit that an error says was reached: see [`Error::limit`](crate::Error::limit).
+/// A limit that was reached, as [`Error::limit`](crate::Error::limit) returns it.
 ///
-/// `Display` gives the name of its [`setter`](Limit::setter), as it stands in the error's message.
+/// `Display` prints the name of its [`setter`](Limit::setter), which the error's message also contains.
 ///
 /// ```
 /// use engineio_client::{Error, ErrorKind, Limit};
@@ -17,31 +17,37 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// Bytes of a message received: [`max_message_size`](crate::Builder::max_message_size).
+    /// Bytes of a received message: [`max_message_size`](crate::Builder::max_message_size).
     MessageSize,
-    /// Bytes of a polling body received: [`max_body_size`](crate::Builder::max_body_size).
+    /// Bytes of a received polling body: [`max_body_size`](crate::Builder::max_body_size).
     BodySize,
-    /// Packets in a polling body received:
+    /// Packets in a received polling body:
     /// [`max_payload_packets`](crate::Builder::max_payload_packets).
     PayloadPackets,
     /// Bytes of an HTTP head, and of the open packet: [`max_head_size`](crate::Builder::max_head_size).
     HeadSize,
-    /// Messages and bytes that are accepted and have not left: [`outbox`](crate::Builder::outbox).
+    /// Messages and bytes that are accepted and not yet sent: [`outbox`](crate::Builder::outbox).
     Outbox,
-    /// The time for opening a session by one transport: [`open_timeout`](crate::Builder::open_timeout).
+    /// Time to open a session over one transport: [`open_timeout`](crate::Builder::open_timeout).
     OpenTimeout,
-    /// The time that a POST may go without progress: [`send_timeout`](crate::Builder::send_timeout).
+    /// Time that a POST may go without progress: [`send_timeout`](crate::Builder::send_timeout).
     SendTimeout,
-    /// The time for an upgrade: [`upgrade_timeout`](crate::Builder::upgrade_timeout).
+    /// Time for an upgrade: [`upgrade_timeout`](crate::Builder::upgrade_timeout).
     UpgradeTimeout,
-    /// The time for the hook before a connection, and for the greeting of a session:
+    /// Time for the hook before a connection, and for the greeting of a session:
     /// [`hook_timeout`](crate::Reconnect::hook_timeout).
     HookTimeout,
 }
 
 impl Limit {
-    /// The method of [`Builder`](crate::Builder) that sets it, or for
-    /// [`HookTimeout`](Limit::HookTimeout) that of [`Reconnect`](crate::Reconnect).
+    /// The name of the method that sets the limit: of [`Builder`](crate::Builder), or for
+    /// [`HookTimeout`](Limit::HookTimeout) of [`Reconnect`](crate::Reconnect).
+    ///
+    /// ```
+    /// use engineio_client::Limit;
+    ///
+    /// assert_eq!(Limit::BodySize.setter(), "max_body_size");
+    /// ```
     pub fn setter(self) -> &'static str {
         match self {
             Self::MessageSize => "max_message_size",
@@ -63,7 +69,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// How much a queue of messages holds: whichever number is reached first.
+/// The capacity of a queue of messages. The queue is full when either number is reached.
 ///
 /// ```
 /// use engineio_client::Capacity;
@@ -74,23 +80,31 @@ impl fmt::Display for Limit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "a literal names both numbers, and a queue of messages has no third"
+    reason = "a literal names both numbers, and a queue of messages needs no third"
 )]
 pub struct Capacity {
-    /// The most messages.
+    /// Largest number of messages.
     pub messages: usize,
-    /// The most bytes in them.
+    /// Largest total size of the messages, in bytes.
     pub bytes: usize,
 }
 
 impl Capacity {
-    /// So many messages or bytes, whichever comes first.
+    /// A capacity of this number of messages or of bytes, whichever is reached first.
+    ///
+    /// ```
+    /// use engineio_client::Capacity;
+    ///
+    /// const OUTBOX: Capacity = Capacity::new(100, 64 * 1024);
+    /// assert_eq!(OUTBOX.messages, 100);
+    /// ```
     pub const fn new(messages: usize, bytes: usize) -> Self {
         Self { messages, bytes }
     }
 }
 
-/// What a transport may receive at most.
+/// The limits on what a transport may receive. [`Builder`](crate::Builder) sets them for the built-in
+/// transports; a custom transport finds them in [`OpenRequest::limits`](crate::OpenRequest).
 ///
 /// ```
 /// use engineio_client::Limits;
@@ -101,13 +115,13 @@ impl Capacity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of a message. 64 MiB by default.
+    /// Largest message, in bytes. 64 MiB by default.
     pub message: usize,
-    /// Bytes of a polling body. By default 4/3 of 64 MiB and 64 KiB more.
+    /// Largest polling body, in bytes. 4/3 of 64 MiB plus 64 KiB by default.
     pub body: usize,
-    /// Packets in one polling body. 131,072 by default.
+    /// Most packets in one polling body. 131,072 by default.
     pub payload_packets: usize,
-    /// Bytes of an HTTP head, and of the open packet. 64 KiB by default.
+    /// Largest HTTP head and largest open packet, in bytes. 64 KiB by default.
     pub head: usize,
 }
 
@@ -118,8 +132,16 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The limits that follow from that of a message in bytes: a body may hold it in base64, with room
-    /// for other packets, and is never limited to less than 16 MiB.
+    /// Derives all limits from the largest message, in bytes. A body may contain such a message in
+    /// base64 and other packets beside it, and is never limited to less than 16 MiB.
+    ///
+    /// ```
+    /// use engineio_client::Limits;
+    ///
+    /// let limits = Limits::for_message(64 * 1024 * 1024);
+    /// assert_eq!(limits, Limits::default());
+    /// assert!(limits.body > limits.message * 4 / 3);
+    /// ```
     pub fn for_message(bytes: usize) -> Self {
         let encoded = (bytes / 3).saturating_mul(4).saturating_add(BODY_BESIDE);
         Self {
@@ -130,28 +152,52 @@ impl Limits {
         }
     }
 
-    /// The same limits with that of a message changed alone, in bytes.
+    /// Sets the largest message, in bytes. The other limits stay as they are.
+    ///
+    /// ```
+    /// use engineio_client::Limits;
+    ///
+    /// assert_eq!(Limits::default().message(1024).message, 1024);
+    /// ```
     #[must_use]
     pub fn message(mut self, bytes: usize) -> Self {
         self.message = bytes;
         self
     }
 
-    /// The same limits with that of a polling body changed, in bytes.
+    /// Sets the largest polling body, in bytes.
+    ///
+    /// ```
+    /// use engineio_client::Limits;
+    ///
+    /// assert_eq!(Limits::default().body(4096).body, 4096);
+    /// ```
     #[must_use]
     pub fn body(mut self, bytes: usize) -> Self {
         self.body = bytes;
         self
     }
 
-    /// The same limits with that of the packets in one polling body changed.
+    /// Sets the largest number of packets in one polling body.
+    ///
+    /// ```
+    /// use engineio_client::Limits;
+    ///
+    /// assert_eq!(Limits::default().payload_packets(100).payload_packets, 100);
+    /// ```
     #[must_use]
     pub fn payload_packets(mut self, packets: usize) -> Self {
         self.payload_packets = packets;
         self
     }
 
-    /// The same limits with that of an HTTP head and the open packet changed, in bytes.
+    /// Sets the largest HTTP head and the largest open packet, in bytes.
+    ///
+    /// ```
+    /// use engineio_client::Limits;
+    ///
+    /// assert_eq!(Limits::default().head(8192).head, 8192);
+    /// ```
     #[must_use]
     pub fn head(mut self, bytes: usize) -> Self {
         self.head = bytes;
@@ -159,91 +205,92 @@ impl Limits {
     }
 }
 
-/// A message received. Servers send messages of any size; 64 MiB is tungstenite's default as well.
+/// Largest received message. Servers send messages of any size; tungstenite's default is 64 MiB, too.
 const MESSAGE_SIZE: usize = 64 * 1024 * 1024;
 
-/// In a body, room for other packets beside the largest message in base64.
+/// Room in a body for other packets beside the largest message in base64.
 const BODY_BESIDE: usize = 64 * 1024;
 
-/// A small limit of messages must not refuse a body of many small ones.
+/// Lower bound of the body limit, so that a small message limit does not reject a body of many small
+/// messages.
 const LEAST_BODY: usize = 16 * 1024 * 1024;
 
-/// Packets in one body received. A packet takes two bytes of it and 48 bytes of memory, so that a body
-/// of 64 MiB could grow to 1.5 GiB; a server that has held messages back sends some thousands.
+/// Most packets in one received body. The smallest packet takes two bytes of the body and 48 bytes of
+/// memory, so without this limit a body of 64 MiB could grow to 1.5 GiB. A server that has queued
+/// messages sends some thousands at most.
 const PAYLOAD_PACKETS: usize = 131_072;
 
-/// An HTTP head. Servers and proxies limit those that they receive to 8 to 64 KiB.
+/// Largest HTTP head. Servers and proxies limit the heads that they accept to 8 to 64 KiB.
 const HEAD_SIZE: usize = 64 * 1024;
 
-/// Redirects of one attempt. Browsers follow 20, other clients 5 to 30; a server that has moved needs one
-/// or two (to https, and to its new name).
+/// Most redirects of one attempt. Browsers follow 20, other clients 5 to 30. A server that has moved
+/// needs one or two: to https, and to its new name.
 pub(crate) const REDIRECTS: u32 = 5;
 
-/// Bytes of a redirect's `Location`: as long as servers take a request line.
+/// Longest `Location` of a redirect, in bytes: servers accept request lines of about this length.
 pub(crate) const LOCATION: usize = 8 * 1024;
 
-/// From the name to the open packet, by one transport. Two lost SYNs take 3 s, three 7 s.
+/// From name resolution to the open packet, over one transport. Two lost SYNs take 3 s, three take 7 s.
 pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A POST without progress. The server answers at once, so that only the network takes time.
+/// A POST without progress. Servers answer a POST at once, so only the network takes time.
 pub(crate) const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// From opening the probe to going over. Node's server gives a probe up after 10 s, and an upgrade that
-/// it has given up loses the session.
+/// From opening the probe to the switch. Node's server abandons a probe after 10 s, and a client that
+/// completes an abandoned upgrade loses the session.
 pub(crate) const UPGRADE_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// A close without progress: a program that ends should not be held up for longer by a server that is
-/// gone.
+/// A close without progress. An unreachable server should not delay the end of a program for longer.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A close in all, with progress: what a full outbox takes on a slow line.
+/// A close in total, while it makes progress: enough to send a full outbox over a slow line.
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Before the first attempt to reconnect, and what the delay grows to: the defaults of Socket.IO.
+/// The first delay and the longest delay of reconnecting: Socket.IO's defaults.
 pub(crate) const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 pub(crate) const RECONNECT_MAX_DELAY: Duration = Duration::from_secs(5);
 
-/// The longest `Retry-After` that is obeyed. A longer one is more often a mistake of the server than a
-/// wish, and a client that waits for a day looks as if it hung.
+/// The longest `Retry-After` that is obeyed. A longer one is usually a mistake of the server, and a
+/// client that waits for a day appears to hang.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// A hook of the user's: long enough to fetch a token from a slow server.
+/// A user's hook: long enough to fetch a token from a slow server.
 pub(crate) const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Packets in one POST. python-engineio discards a POST of more than 16, and answers 200.
+/// Most packets in one POST. python-engineio discards a POST of more than 16, and answers 200.
 pub(crate) const PACKETS_PER_POST: usize = 16;
 
-/// Bytes to which messages are joined in one POST where the server tells no `maxPayload`: the default of
-/// engine.io and python-engineio, whose older versions do not tell it. A larger
-/// message goes alone.
+/// Bytes up to which messages are joined in one POST if the server does not announce `maxPayload`. It is
+/// the default of engine.io and python-engineio, whose older versions do not announce it. A larger
+/// message is sent alone.
 pub(crate) const UNTOLD_MAX_PAYLOAD: u64 = 1_000_000;
 
-/// Bytes of the open packet: it may be as long as an HTTP head.
+/// Largest open packet, in bytes: as large as an HTTP head.
 pub(crate) const HANDSHAKE_SIZE: usize = HEAD_SIZE;
 
-/// Accepted and not left. Of 128, 2,048 and 16,384 messages the second is the fastest: fewer make more
-/// wake-ups, more leave the processor's caches.
+/// Messages accepted and not yet sent. Measured with 128, 2,048 and 16,384 messages, 2,048 is the
+/// fastest: fewer cause more wake-ups, and more do not fit the processor's caches.
 pub(crate) const OUTBOX: Capacity = Capacity {
     messages: 2048,
     bytes: 2 * 1024 * 1024,
 };
 
-/// Left and not confirmed, with receipts.
+/// Messages sent and not yet confirmed, with receipts.
 pub(crate) const RECEIPT_WINDOW: Capacity = Capacity {
     messages: 16_384,
     bytes: 8 * 1024 * 1024,
 };
 
-/// Come and not read. While large messages wait, their buffers can't be used again: 64 MiB here made
-/// them 1.8 times as slow.
+/// Messages received and not yet read. The buffers of waiting messages cannot be reused: with 64 MiB
+/// here, large messages took 1.8 times as long.
 pub(crate) const INBOX: Capacity = Capacity {
     messages: 1024,
     bytes: 128 * 1024,
 };
 
-/// Cookies of a session, which go with every request: browsers keep 50 to 180 for a host, and a head of
-/// more than 16 KiB is refused by many servers.
+/// Most cookies of a session, which are sent with every request. Browsers keep 50 to 180 for a host, and
+/// many servers reject a head of more than 16 KiB.
 pub(crate) const COOKIES: usize = 64;
 
-/// Bytes of the cookies of a session.
+/// Most bytes of the cookies of a session.
 pub(crate) const COOKIE_BYTES: usize = 16 * 1024;

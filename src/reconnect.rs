@@ -1,4 +1,4 @@
-//! Settings of a client that opens a new session when one ends.
+//! Settings of a client that opens a new session when its session ends.
 
 mod connect_to;
 mod lost;
@@ -17,7 +17,11 @@ use crate::event::Connected;
 use crate::limits;
 use crate::packet::Message;
 
-/// How a client reconnects: when it opens a new session after one has ended, or could not be opened.
+/// Settings of a client that reconnects: whether and when it opens a new session after one has ended or
+/// could not be opened, and which messages the new session sends again.
+///
+/// [`Builder::reconnect`](crate::Builder::reconnect) turns reconnecting on. The client, its handles and
+/// its handlers then outlive the sessions.
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,34 +52,35 @@ use crate::packet::Message;
 /// `1 - randomization` and `1 + randomization` times the delay, but never exceeds `max_delay`. With the
 /// defaults that is 0.5 to 1.5 s, 1 to 3 s, 2 to 5 s, and from then on 2.5 to 5 s.
 ///
-/// A session that lasted starts the count anew, so that the next attempt has the number 1 again. A session
-/// has lasted when it was open for `max_delay`, with its [greeting](Reconnect::greeting) done. One that
-/// ended earlier counts as a failed attempt: a server that accepts each session and ends it at once is
-/// asked less and less often, too.
+/// A session that lasted resets the count, so that the next attempt has the number 1 again. A session
+/// has lasted if it was open for `max_delay`, with its [greeting](Reconnect::greeting) done. A session
+/// that ended earlier counts as a failed attempt, so that a server that accepts each session and ends it
+/// at once also sees fewer and fewer attempts.
 ///
-/// The first connection of a client has the number 0. When it fails it is tried again like the others.
+/// The first connection of a client has the number 0. If it fails it is retried like the others.
 ///
 /// # When it is over
 ///
-/// By default, whether there is another attempt depends on how the session, or the attempt to open one,
-/// ended:
+/// By default, the end of a session, or of the attempt to open one, decides whether there is another
+/// attempt:
 ///
 /// | end | what follows |
 /// |---|---|
-/// | this client closed it, or its task was dropped | no further attempt |
-/// | the server closed it, was silent for too long, or the connection failed | an attempt after the usual delay |
-/// | the server knows the session no more (400, "Session ID unknown"), as after a restart | the same |
-/// | any answer with `Retry-After`, as 429 and 503 have it | an attempt after the time named there (one hour at most) or the usual delay, whichever is longer |
-/// | no session could be opened, for a reason that rarely mends itself | at the third time in a row no further attempt, before that as usual |
+/// | this client closed the session, or its task was dropped | no further attempt |
+/// | the server closed the session or was silent for too long, or the connection failed | an attempt after the usual delay |
+/// | the server does not know the session (400, "Session ID unknown"), for example after a restart | an attempt after the usual delay |
+/// | a response with `Retry-After`, such as 429 and 503 | an attempt after that time (one hour at most) or after the usual delay, whichever is longer |
+/// | [receipts](crate::Receipts) are required, and the server cannot confirm | no further attempt |
+/// | no session could be opened, for a reason that needs a change | the third time in a row, no further attempt; before that, an attempt after the usual delay |
 ///
-/// These reasons rarely mend themselves: the settings or the runtime can't be used
+/// These reasons need a change: the settings or the runtime cannot be used
 /// ([`Invalid`](crate::ErrorKind::Invalid), [`Runtime`](crate::ErrorKind::Runtime)), TLS fails
 /// ([`Tls`](crate::ErrorKind::Tls)), the server answers 401, 403 or 404
-/// ([`Status`](crate::ErrorKind::Status)), or what it sends before the session is open is not Engine.IO 4
-/// ([`Protocol`](crate::ErrorKind::Protocol)), as from a server of protocol 3 (EIO=3).
+/// ([`Status`](crate::ErrorKind::Status)), or its first data is not Engine.IO 4
+/// ([`Protocol`](crate::ErrorKind::Protocol)), for example because it only supports protocol 3 (EIO=3).
 ///
-/// After a `Retry-After` the client waits a little longer at random, by up to as much as the usual delay
-/// varies, for the sake of a server that has told many clients the same.
+/// After a `Retry-After` the client adds a random time, up to the randomised part of the usual delay:
+/// the server may have sent the same time to many clients.
 ///
 /// [`decide`](Reconnect::decide) changes these rules, and [`attempts`](Reconnect::attempts) limits the
 /// number of attempts.
@@ -100,23 +105,37 @@ pub(crate) type BeforeConnect =
 
 pub(crate) type Greeting = Arc<dyn Fn(Connected) -> BoxFuture<'static, Vec<Message>> + Send + Sync>;
 
-/// Which messages of a session that has ended are sent in the next one: see
-/// [`Reconnect::resend`].
+/// Which messages of an ended session the next session sends: see [`Reconnect::resend`].
+///
+/// ```
+/// use engineio_client::{Reconnect, Resend};
+///
+/// let at_least_once = Reconnect::new().resend(Resend::Unconfirmed);
+/// # let _ = at_least_once;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Resend {
-    /// At most once: those of which nothing was handed to a connection. No message arrives twice. What
-    /// was under way when a connection broke may be lost.
+    /// At most once: only messages that were never handed to a connection. No message arrives twice.
+    /// Messages that were being sent, or had been sent, when a connection broke may be lost.
     #[default]
     Unsent,
-    /// At least once: also those that may not have arrived. Each message arrives, or the client tells
-    /// that it gave the message up; some arrive twice, so the server has to recognise duplicates, for
-    /// example by a number in the message. Needs receipts.
+    /// At least once: also messages that may not have arrived. Every message arrives, or the client
+    /// reports that it [gave it up](crate::Event::GivenUp). Some messages arrive twice, so the server
+    /// must recognise duplicates, for example by a number in each message. Needs
+    /// [receipts](crate::Receipts).
     Unconfirmed,
 }
 
 impl Reconnect {
     /// The defaults: see [`Reconnect`].
+    ///
+    /// ```
+    /// use engineio_client::Reconnect;
+    ///
+    /// let reconnect = Reconnect::new();
+    /// # let _ = reconnect;
+    /// ```
     pub fn new() -> Self {
         Self {
             delay: limits::RECONNECT_DELAY,
@@ -131,30 +150,55 @@ impl Reconnect {
         }
     }
 
-    /// The delay before the first attempt, which doubles with each attempt that fails. 1 s by default.
+    /// Sets the delay before the first attempt. It doubles with each attempt that fails. 1 s by default.
     ///
     /// Socket.IO's `reconnectionDelay`. Zero means no delay before any attempt.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::Reconnect;
+    ///
+    /// let reconnect = Reconnect::new().delay(Duration::from_millis(200));
+    /// # let _ = reconnect;
+    /// ```
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// The longest delay before an attempt, after randomisation, and how long a session must have been
-    /// open for the count of attempts to start anew. 5 s by default.
+    /// Sets the longest delay before an attempt, after randomisation. A session that was open for this
+    /// long resets the count of attempts. 5 s by default.
     ///
     /// Socket.IO's `reconnectionDelayMax`. A server's `Retry-After` and [`Retry::After`] may exceed it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::Reconnect;
+    ///
+    /// let reconnect = Reconnect::new().max_delay(Duration::from_secs(60));
+    /// # let _ = reconnect;
+    /// ```
     #[must_use]
     pub fn max_delay(mut self, delay: Duration) -> Self {
         self.max_delay = delay;
         self
     }
 
-    /// By which part of itself a delay varies at random. From 0, which makes all delays exact, to 1; 0.5
-    /// by default. Other numbers count as the nearest of these, and a NaN as the default.
+    /// Sets the fraction of a delay by which it varies at random: from 0, for exact delays, to 1. 0.5 by
+    /// default. Numbers outside of this range are clamped, and NaN is the default.
     ///
     /// Socket.IO's `randomizationFactor`. A delay that has reached [`max_delay`](Reconnect::max_delay)
     /// varies downwards only.
+    ///
+    /// ```
+    /// use engineio_client::Reconnect;
+    ///
+    /// let exact = Reconnect::new().randomization(0.0);
+    /// # let _ = exact;
+    /// ```
     #[must_use]
     pub fn randomization(mut self, factor: f64) -> Self {
         self.randomization = if factor.is_nan() {
@@ -165,23 +209,31 @@ impl Reconnect {
         self
     }
 
-    /// How many attempts in a row may fail before the client gives up, whatever
-    /// [`decide`](Reconnect::decide) says. By default there is no limit.
+    /// Sets how many attempts in a row may fail before the client gives up, whatever
+    /// [`decide`](Reconnect::decide) returns. No limit by default.
     ///
     /// Socket.IO's `reconnectionAttempts`. The first connection of a client is not counted: with
-    /// `attempts(3)` a server that never answers is asked four times. With `attempts(0)` the client never
-    /// tries again.
+    /// `attempts(3)` the client connects four times to a server that never answers. With `attempts(0)`
+    /// it never reconnects.
+    ///
+    /// ```
+    /// use engineio_client::Reconnect;
+    ///
+    /// let reconnect = Reconnect::new().attempts(10);
+    /// # let _ = reconnect;
+    /// ```
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = Some(attempts);
         self
     }
 
-    /// A function that says whether and when there is another attempt. It is asked when a session, or the
-    /// attempt to open one, has ended, unless this client closed it or its task was dropped.
+    /// Sets a function that decides whether and when there is another attempt. The client calls it when
+    /// a session, or the attempt to open one, has ended, unless the client itself closed it or its task
+    /// was dropped.
     ///
-    /// It is called in the task that drives the connection, and so must not block. One that panics is
-    /// reported by `tracing`, and counts as [`Retry::Usual`].
+    /// The function runs in the task that drives the connection, so it must not block. A panic is logged
+    /// with `tracing`, and counts as [`Retry::Usual`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -202,21 +254,29 @@ impl Reconnect {
         self
     }
 
-    /// Which messages of a session that has ended are sent in the next one. [`Resend::Unsent`] by default.
+    /// Sets which messages of an ended session the next session sends. [`Resend::Unsent`] by default.
+    ///
+    /// ```
+    /// use engineio_client::{Reconnect, Resend};
+    ///
+    /// let reconnect = Reconnect::new().resend(Resend::Unconfirmed);
+    /// # let _ = reconnect;
+    /// ```
     #[must_use]
     pub fn resend(mut self, resend: Resend) -> Self {
         self.resend = resend;
         self
     }
 
-    /// An async function that is called before every connection, the first one among them, and after the
-    /// delay. It is given where the client is about to connect, and returns where it shall: with a fresh
-    /// token, another host, or unchanged. Changes last for this connection; the next call is given the
-    /// client's own settings again.
+    /// Sets an async function that is called before every connection, including the first, and after the
+    /// delay. It receives the address, query and headers of the connection, and returns them: with a
+    /// fresh token, with another host, or unchanged. Changes apply to this connection only.
     ///
-    /// An error, a panic, and a call that takes longer than [`hook_timeout`](Reconnect::hook_timeout) count
-    /// as a failed attempt. What [`decide`](Reconnect::decide) sees of them is an error of the kind
-    /// [`Other`](crate::ErrorKind::Other), with the cause as its source, or
+    /// # Errors
+    ///
+    /// An error, a panic, and a call that takes longer than [`hook_timeout`](Reconnect::hook_timeout)
+    /// count as a failed attempt. [`decide`](Reconnect::decide) then receives an error of the kind
+    /// [`Other`](crate::ErrorKind::Other), with the cause as its source, or of the kind
     /// [`Timeout`](crate::ErrorKind::Timeout).
     ///
     /// ```
@@ -238,8 +298,8 @@ impl Reconnect {
     ///
     /// # Cancel safety
     ///
-    /// The call is dropped at whichever `.await` it has reached when its time is up, or when the client is
-    /// closed or dropped.
+    /// The client drops the function's future, at whichever `.await` it has reached, when the time is up
+    /// or when the client is closed or dropped.
     #[must_use]
     pub fn before_connect<F, Fut>(mut self, hook: F) -> Self
     where
@@ -250,8 +310,17 @@ impl Reconnect {
         self
     }
 
-    /// [`before_connect`](Reconnect::before_connect) with something that the function works with: each call
-    /// gets a clone of it, such as an `Arc`. An async closure can't lend to its future what it captures.
+    /// [`before_connect`](Reconnect::before_connect) with shared state: each call receives a clone of
+    /// the state, such as an `Arc`. Use this instead of a capture, since the future of an async closure
+    /// cannot borrow what the closure captures.
+    ///
+    /// # Errors
+    ///
+    /// As for [`before_connect`](Reconnect::before_connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`before_connect`](Reconnect::before_connect).
     ///
     /// ```
     /// use std::sync::Arc;
@@ -275,28 +344,32 @@ impl Reconnect {
         self.before_connect(move |to| hook(state.clone(), to))
     }
 
-    /// An async function that gives what every session must hear first, such as a log-in and
-    /// subscriptions. Its messages leave in one piece, before all others, also before those left over from
-    /// the session before. No other message leaves before it has returned. They are never sent again: the
-    /// next session has its own greeting.
+    /// Sets an async function that returns the first messages of every session, such as a login and
+    /// subscriptions.
+    ///
+    /// The messages are sent together, before all others, including those left over from the previous
+    /// session. The client sends nothing else until the function has returned. A greeting is never sent
+    /// again: the next session has its own.
+    ///
+    /// # Errors
     ///
     /// A panic, and a call that takes longer than [`hook_timeout`](Reconnect::hook_timeout), end the
-    /// session, and count as a failed attempt.
+    /// session and count as a failed attempt.
     ///
     /// ```
     /// use engineio_client::{Message, Reconnect};
     ///
     /// let reconnect = Reconnect::new().greeting(async |connected| {
     ///     println!("session {}", connected.handshake.sid);
-    ///     vec![Message::from("log-in"), Message::from("subscribe")]
+    ///     vec![Message::from("login"), Message::from("subscribe")]
     /// });
     /// # let _ = reconnect;
     /// ```
     ///
     /// # Cancel safety
     ///
-    /// The call is dropped at whichever `.await` it has reached when its time is up, when the session ends,
-    /// or when the client is closed or dropped.
+    /// The client drops the function's future, at whichever `.await` it has reached, when the time is
+    /// up, when the session ends, or when the client is closed or dropped.
     #[must_use]
     pub fn greeting<F, Fut>(mut self, greeting: F) -> Self
     where
@@ -307,8 +380,17 @@ impl Reconnect {
         self
     }
 
-    /// [`greeting`](Reconnect::greeting) with something that the function works with: each call gets a
-    /// clone of it, such as an `Arc`. An async closure can't lend to its future what it captures.
+    /// [`greeting`](Reconnect::greeting) with shared state: each call receives a clone of the state,
+    /// such as an `Arc`. Use this instead of a capture, since the future of an async closure cannot
+    /// borrow what the closure captures.
+    ///
+    /// # Errors
+    ///
+    /// As for [`greeting`](Reconnect::greeting).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`greeting`](Reconnect::greeting).
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
@@ -317,7 +399,7 @@ impl Reconnect {
     ///
     /// let rooms = Arc::new(Mutex::new(vec!["news".to_owned()]));
     /// let reconnect = Reconnect::new().greeting_with(rooms.clone(), async |rooms, _connected| {
-    ///     let rooms = rooms.lock().expect("nothing panics with it");
+    ///     let rooms = rooms.lock().expect("no holder of the lock panics");
     ///     rooms.iter().map(|room| Message::from(format!("join {room}"))).collect()
     /// });
     /// # let _ = reconnect;
@@ -332,8 +414,17 @@ impl Reconnect {
         self.greeting(move |connected| greeting(state.clone(), connected))
     }
 
-    /// The longest that [`before_connect`](Reconnect::before_connect) may take, and the longest that
-    /// [`greeting`](Reconnect::greeting) may. 10 s each by default.
+    /// Sets the time limit of [`before_connect`](Reconnect::before_connect), and of
+    /// [`greeting`](Reconnect::greeting). 10 s each by default.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::Reconnect;
+    ///
+    /// let reconnect = Reconnect::new().hook_timeout(Duration::from_secs(30));
+    /// # let _ = reconnect;
+    /// ```
     #[must_use]
     pub fn hook_timeout(mut self, timeout: Duration) -> Self {
         self.hook_timeout = timeout;
@@ -350,7 +441,7 @@ impl Default for Reconnect {
     }
 }
 
-/// Of functions it only shows whether they are set.
+/// Functions are shown as whether they are set.
 impl fmt::Debug for Reconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reconnect")

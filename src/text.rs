@@ -8,13 +8,9 @@ use std::str::Utf8Error;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-/// A text that was validated once. Clones share its buffer.
+/// Immutable UTF-8 text in a shared buffer. Clones share the buffer.
 ///
-/// It dereferences to `str`, and becomes a `String`, or [`Bytes`] without copying.
-///
-/// A text that was received is a slice of what it came with, and keeps that alive: up to 64 KiB of frames
-/// by default, or a whole polling body (of which texts below 4 KiB that are less than an eighth of it are
-/// copied out). [`detach`](Text::detach) copies it out for keeping.
+/// `Text` dereferences to `str`. It converts to a `String`, and to [`Bytes`] without copying.
 ///
 /// ```
 /// use engineio_client::Text;
@@ -23,14 +19,22 @@ use bytestring::ByteString;
 /// assert_eq!(text.len(), 6);
 /// assert_eq!(text.to_uppercase(), "CAFFÈ");
 /// ```
+///
+/// # Memory
+///
+/// A received text is a slice of the buffer in which it arrived, and keeps that buffer alive: up to 64
+/// KiB of frames by default over WebSocket, or a whole body on polling. (A text of less than 4 KiB is
+/// copied out of a body more than eight times as large.) To keep a text for long, copy it with
+/// [`detach`](Text::detach).
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(ByteString);
 
-/// Below this a text is copied out of a body eight times its size, so as not to keep it alive.
+/// A part smaller than this is copied out of a text more than eight times as large, so that the large
+/// buffer can be freed.
 const SMALL: usize = 4096;
 
 impl Text {
-    /// A text that is part of the program, without an allocation.
+    /// Creates a text from a string literal, without an allocation.
     ///
     /// ```
     /// use engineio_client::Text;
@@ -42,11 +46,11 @@ impl Text {
         Self(ByteString::from_static(text))
     }
 
-    /// A text from bytes, without copying them.
+    /// Creates a text from bytes, without copying them.
     ///
     /// # Errors
     ///
-    /// When they are not UTF-8.
+    /// If the bytes are not UTF-8.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -59,13 +63,20 @@ impl Text {
         ByteString::try_from(bytes).map(Self)
     }
 
-    /// The text.
+    /// The text as a string slice.
+    ///
+    /// ```
+    /// use engineio_client::Text;
+    ///
+    /// assert_eq!(Text::from("hello").as_str(), "hello");
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A part of it, sharing its buffer, or `None` when the range is not within the text or cuts a
-    /// character. A small part of a large text is copied, so that it does not keep the whole alive.
+    /// Returns a part of the text, which shares the buffer. `None` if the range is not within the text
+    /// or splits a character. A small part of a large text is copied, so that the large buffer can be
+    /// freed.
     ///
     /// ```
     /// use engineio_client::Text;
@@ -82,8 +93,8 @@ impl Text {
         Some(Self(self.0.slice_ref(part)))
     }
 
-    /// The same text without its first byte, the type of a packet, in the same buffer. A text that
-    /// begins with a longer character stays whole.
+    /// Removes the first byte, the packet type, without copying. A text whose first character is longer
+    /// than a byte is returned unchanged.
     pub(crate) fn without_type(self) -> Self {
         match self.as_str().get(1..) {
             Some(rest) => Self(self.0.slice_ref(rest)),
@@ -91,7 +102,16 @@ impl Text {
         }
     }
 
-    /// A copy in a buffer of its own.
+    /// Copies the text to a buffer of its own, so that the buffer in which it arrived can be freed.
+    ///
+    /// ```
+    /// use engineio_client::Text;
+    ///
+    /// let line = Text::from("a long body, of which only the first word is kept");
+    /// let word = line.slice(0..1).map(|word| word.detach());
+    /// drop(line);
+    /// assert_eq!(word.as_deref(), Some("a"));
+    /// ```
     #[must_use]
     pub fn detach(&self) -> Self {
         Self::from(self.as_str())
@@ -136,7 +156,8 @@ impl fmt::Display for Text {
     }
 }
 
-/// As a `str`, so that a map with texts as keys can be asked by `str`.
+/// Hashes like a `str`, as `Borrow<str>` requires: a map with `Text` keys can be looked up with a
+/// `&str`.
 impl std::hash::Hash for Text {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
@@ -190,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_part_of_a_large_text_is_copied_out_of_it() {
+    fn a_small_part_of_a_large_text_is_copied() {
         let large = Text::from("x".repeat(100_000));
         let address = |text: &Text| text.as_str().as_ptr() as usize;
         let shared = large.slice(10..90_000).unwrap();
@@ -201,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_cuts_a_character_is_none() {
+    fn a_range_that_splits_a_character_gives_none() {
         let text = Text::from("è1");
         assert_eq!(text.slice(0..2).as_deref(), Some("è"));
         assert!(text.slice(1..2).is_none());
@@ -209,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_becomes_bytes_of_its_own_range() {
+    fn a_text_converts_to_the_bytes_of_its_range() {
         let text = Text::from("4hello").without_type();
         assert_eq!(text, "hello");
         assert_eq!(Text::from("è").without_type(), "è");

@@ -1,109 +1,294 @@
-//! What a transport is: the traits that the built-in ones implement, and yours.
+//! The transport traits: implement them to reach an Engine.IO server in another way than polling or
+//! WebSocket.
 //!
-//! A [`Transport`] opens a [`Link`], whose two halves exchange packets with the server: one call,
-//! one exchange. The client decides when to call, so a transport holds no protocol state, spawns no
-//! task and needs no timer. Everything that the built-in transports use is public: they live in a
-//! folder of their own, which a test compiles as a foreign crate.
+//! A [`Transport`] opens a [`Link`]. The two halves of a link, a [`PacketSender`] and a
+//! [`PacketReceiver`], exchange packets with the server: one call is one exchange. The client decides
+//! when to call, so a transport has no protocol state, spawns no tasks and sets no timers.
+//!
+//! The built-in [`transports`](crate::transports) use only public items of this crate. A test compiles
+//! them as a separate crate, so a custom transport can do everything that they do.
+
+mod activity;
+mod open_request;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use http::HeaderMap;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use url::Url;
+
+pub use activity::Activity;
+pub(crate) use activity::Asked;
+pub use open_request::OpenRequest;
+pub(crate) use open_request::add_query;
 
 use crate::batch::Batch;
-use crate::cookies::Jar;
 use crate::error::Error;
 use crate::event::PeerClose;
 use crate::fence::Fence;
 pub use crate::limits::Limits;
-use crate::limits::OPEN_TIMEOUT;
 use crate::packet::Packet;
-use crate::runtime::{Address, Runtime};
+use crate::runtime::Runtime;
 
 /// A way to reach an Engine.IO server.
 ///
-/// # The contract
+/// # Contract
 ///
-/// - **Lazy.** Nothing happens before `open`, nor between calls of a link's halves.
-/// - **One call is one exchange.** The client calls [`PacketReceiver::recv`] again only when the
-///   last call has returned, and so for the sender; the two halves may run at the same time.
-/// - **No cancel safety is needed.** A call is dropped only together with its link.
-/// - **A link that is dropped says no goodbye**, but ends its connection: on an upgrade the old link
-///   is dropped, and its goodbye would end the session.
-/// - **`Link::framing`** tells whether packets are joined to payloads, as on polling
-///   ([`Framing::Payloads`]), or each have a frame ([`Framing::Frames`]). A session starts an
-///   upgrade only from a link of payloads.
+/// 1. **Nothing happens between calls.** A transport connects, reads and writes only while the client
+///    calls `open`, or a method of a link's halves. It keeps no background task.
+/// 2. **One call is one exchange.** On polling, one `send` is exactly one POST, and one `recv` is one
+///    GET. The client calls a half again only after its last call has returned. The two halves are
+///    called concurrently.
+/// 3. **Calls need not be cancel safe.** The client drops a running call only when it drops the whole
+///    link.
+/// 4. **Dropping a link ends its connection without a close packet or a close frame.** After an
+///    upgrade the client drops the old link, and a close on it would end the session.
+/// 5. **The framing is fixed.** [`Framing::Payloads`] means that packets are joined to bodies, as on
+///    polling; the client then splits batches by the server's `maxPayload`. [`Framing::Frames`] means
+///    that each packet is sent on its own. Only a session on a link of payloads is upgraded.
+/// 6. **Order is kept**, and each packet is delivered at most once. No layer repeats a batch of which a
+///    byte may have been sent.
+/// 7. **The client enforces the time limits**, except for [`OpenRequest::dial_timeout`]. A call may wait
+///    without a limit of its own. The transport enforces the size limits of [`OpenRequest::limits`]
+///    while it receives.
 ///
-/// See the example `custom_transport` for a complete one. With the feature `mock`, the module
-/// `transports::conformance` checks that yours keeps this contract.
+/// With the feature `mock`, [`transports::conformance`](crate::transports::conformance) checks a
+/// transport against this contract; call it from a test.
+///
+/// # Example
+///
+/// Packets over channels within one process. The example `custom_transport` in the repository is a
+/// complete one, with its conformance test.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use engineio_client::{
+///     Batch, Error, ErrorKind, Framing, Link, OpenRequest, Packet, PacketReceiver, PacketSender,
+///     Runtime, Transport, async_trait,
+/// };
+/// use futures::channel::mpsc;
+/// use futures::{SinkExt, StreamExt};
+///
+/// /// The server's ends of two channels.
+/// type Connection = (mpsc::Sender<Packet>, mpsc::Receiver<Packet>);
+///
+/// /// The server accepts connections from the other end of this channel.
+/// struct InProcess(mpsc::Sender<Connection>);
+///
+/// #[async_trait]
+/// impl Transport for InProcess {
+///     fn name(&self) -> &'static str {
+///         "in-process"
+///     }
+///
+///     async fn open(&self, _: &Arc<dyn Runtime>, _: OpenRequest) -> Result<Link, Error> {
+///         let (to_server, from_client) = mpsc::channel(64);
+///         let (to_client, from_server) = mpsc::channel(64);
+///         let accepted = self.0.clone().send((to_client, from_client)).await;
+///         accepted.map_err(|_| Error::new(ErrorKind::Connect, "the server is not running"))?;
+///         Ok(Link::new(Outgoing(to_server), Incoming(from_server), Framing::Frames))
+///     }
+/// }
+///
+/// struct Outgoing(mpsc::Sender<Packet>);
+///
+/// #[async_trait]
+/// impl PacketSender for Outgoing {
+///     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
+///         for packet in &batch {
+///             self.0.send(packet).await.map_err(|_| ended())?;
+///         }
+///         Ok(())
+///     }
+///
+///     async fn close(&mut self) -> Result<(), Error> {
+///         self.0.send(Packet::Close).await.map_err(|_| ended())
+///     }
+/// }
+///
+/// struct Incoming(mpsc::Receiver<Packet>);
+///
+/// #[async_trait]
+/// impl PacketReceiver for Incoming {
+///     async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
+///         let packet = self.0.next().await.ok_or_else(ended)?;
+///         Ok(vec![packet])
+///     }
+/// }
+///
+/// fn ended() -> Error {
+///     Error::new(ErrorKind::Ended, "the server dropped the connection")
+/// }
+///
+/// # #[cfg(feature = "mock")] {
+/// use engineio_client::{Builder, Message, MockRuntime};
+///
+/// let runtime = MockRuntime::new();
+/// let (listener, mut connections) = mpsc::channel::<Connection>(1);
+/// runtime.spawn_named("echo server", async move {
+///     while let Some((mut to_client, mut from_client)) = connections.next().await {
+///         let open = r#"{"sid":"1","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+///         let _ = to_client.send(Packet::Open(open.into())).await;
+///         while let Some(packet @ Packet::Message(_)) = from_client.next().await {
+///             let _ = to_client.send(packet).await;
+///         }
+///     }
+/// });
+/// runtime.block_on(async {
+///     let builder = Builder::new("http://in.process", InProcess(listener), runtime.clone());
+///     let mut client = builder.connect().await?;
+///     client.send("hello").await?;
+///     assert_eq!(client.recv().await, Some(Message::from("hello")));
+///     client.disconnect().await;
+///     Ok::<_, Box<dyn std::error::Error>>(())
+/// })?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
-    /// What the server calls it: `polling`, `websocket`, or a name of your own.
+    /// The name by which the server knows the transport: `polling`, `websocket`, or a name that a
+    /// custom server knows.
     fn name(&self) -> &'static str;
 
-    /// The names of all transports that this one stands for, in order of preference.
+    /// The names of all transports that this one combines, in order of preference. By default
+    /// [`name`](Transport::name) alone. [`Transports`](crate::transports::Transports) returns several.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "polling", feature = "websocket"))] {
+    /// use engineio_client::Transport;
+    /// use engineio_client::transports::Transports;
+    ///
+    /// assert_eq!(Transports::default().names(), ["polling", "websocket"]);
+    /// # }
+    /// ```
     fn names(&self) -> Vec<&'static str> {
         vec![self.name()]
     }
 
-    /// The schemes of the URLs that it takes. By default those of HTTP, WebSocket and Unix sockets, of
-    /// which `ws` and `wss` are told to it as `http` and `https`; one of your own comes as it is.
+    /// The URL schemes that the transport accepts. By default `http`, `https`, `ws`, `wss` and `unix`.
+    ///
+    /// The transport receives `ws` and `wss` URLs with the schemes `http` and `https`. It receives a URL
+    /// with a scheme of its own unchanged.
+    ///
+    /// ```
+    /// # struct Serial;
+    /// # impl Serial {
+    /// fn schemes(&self) -> Vec<&'static str> {
+    ///     vec!["serial"]
+    /// }
+    /// # }
+    /// ```
     fn schemes(&self) -> Vec<&'static str> {
         vec!["http", "https", "ws", "wss", "unix"]
     }
 
-    /// Opens a link to a new session, or, when the request has a `sid`, a second link to that one.
+    /// Opens a link: of a new session, or, if the request has a `sid`, a second link of that session,
+    /// for an upgrade.
     ///
-    /// A transport that makes its first exchange together with the handshake (as polling does)
-    /// makes none here: its first `recv` brings the open packet.
+    /// A transport whose first exchange is the handshake, as on polling, does nothing here. Its first
+    /// `recv` returns the open packet.
     ///
     /// # Errors
     ///
-    /// Any; the kind decides whether another transport may be tried: see [`ErrorKind`](crate::ErrorKind).
-    /// A redirect is told by [`Error::with_redirect`], here or by the first `recv`: the client calls `open`
-    /// again for the new place, where [the user wants it](crate::Builder::follow_redirects).
+    /// An error of any kind. The client then opens the next of its transports, except after
+    /// [`Handshake`](crate::ErrorKind::Handshake), [`Protocol`](crate::ErrorKind::Protocol),
+    /// [`Limit`](crate::ErrorKind::Limit) and [`Invalid`](crate::ErrorKind::Invalid), which another
+    /// transport would not avoid. The same holds for the first `recv`.
+    ///
+    /// Report a redirect with [`Error::with_redirect`], here or from the first `recv`. The client then
+    /// calls `open` again with the target, if [`follow_redirects`](crate::Builder::follow_redirects) is
+    /// on.
+    ///
+    /// # Cancel safety
+    ///
+    /// The client drops the future when the open timeout passes or the session is closed. A half-open
+    /// connection must end with it.
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error>;
 }
 
-/// The half of a link that sends.
+/// The sending half of a [`Link`]. The page of [`Transport`] has the contract and a complete example.
+///
+/// ```
+/// use engineio_client::{Batch, Confirms, Error, PacketSender, async_trait};
+///
+/// /// Counts the packets of another sender.
+/// struct Counting {
+///     inner: Box<dyn PacketSender>,
+///     packets: usize,
+/// }
+///
+/// #[async_trait]
+/// impl PacketSender for Counting {
+///     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
+///         let packets = batch.len();
+///         self.inner.send(batch).await?;
+///         self.packets += packets;
+///         Ok(())
+///     }
+///
+///     async fn close(&mut self) -> Result<(), Error> {
+///         self.inner.close().await
+///     }
+///
+///     fn confirms(&self) -> Confirms {
+///         self.inner.confirms()
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait PacketSender: Send + 'static {
-    /// Sends a batch; returns when it has left, as far as the transport can tell.
+    /// Sends a batch. Returns when the batch has been sent, as far as the transport can tell: when the
+    /// POST is answered, or when the last frame is written to the connection.
     ///
-    /// A batch for a link of payloads fits the server's `maxPayload` and the packet cap; one for a
-    /// link of frames holds at most 128 KiB, or one larger message. Call
-    /// [`Activity::mark_sent`] whenever part of it has left: a batch without progress for longer
-    /// than the limit ends the session.
-    async fn send(&mut self, batch: Batch) -> Result<(), Error>;
-
-    /// Says goodbye in the transport's own way (a close packet, a close frame), and returns when
-    /// the server has answered. The other half's `recv` goes on while this runs.
+    /// On a link of payloads, a batch fits the server's `maxPayload` and its packet limit. On a link of
+    /// frames, a batch has at most 128 KiB, or is one larger message.
+    ///
+    /// Call [`Activity::mark_sent`] whenever a part of the batch has been sent. The session ends if a batch
+    /// makes no progress for the [send timeout](crate::Builder::send_timeout), or on a link of frames for
+    /// `pingInterval + pingTimeout`.
     ///
     /// # Errors
     ///
-    /// When the server can't answer any more, because the connection has failed, or refuses: then the end
-    /// is not a clean one. See [`Closed::is_answered`](crate::Closed::is_answered).
+    /// If the batch was not sent, or was not sent as a whole. The error ends the session, or fails the
+    /// upgrade. The messages of the batch are then [uncertain](crate::Closed::uncertain), so do not
+    /// send any of them again. Use [`Ended`](crate::ErrorKind::Ended) for a connection that failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// None needed: the client drops the future only together with the link.
+    async fn send(&mut self, batch: Batch) -> Result<(), Error>;
+
+    /// Closes the session in the transport's own way, with a close packet or a close frame. Returns when
+    /// the server has answered. The client continues to call `recv` of the other half meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses, or can no longer answer because the connection has failed. The end of the
+    /// session then counts as unanswered: see [`Closed::is_answered`](crate::Closed::is_answered).
+    ///
+    /// # Cancel safety
+    ///
+    /// None needed: the client drops the future only together with the link, when the close timeout
+    /// passes.
     async fn close(&mut self) -> Result<(), Error>;
 
-    /// What this link can confirm of what it has sent: asked once, when the link is open. By default
-    /// nothing.
+    /// How this link can confirm what it has sent, for [receipts](crate::Receipts). The client asks
+    /// once, when the link is open. [`Confirms::Never`] by default.
     fn confirms(&self) -> Confirms {
         Confirms::Never
     }
 }
 
-/// How it can be known that the other end of a link has taken in what was sent on it. That a batch has
-/// left tells that the system has it, and no more.
+/// How a link can confirm that the peer has read what was sent on it.
+///
+/// That `send` has returned is no confirmation: the batch may still be in a buffer of the operating
+/// system.
 ///
 /// ```
 /// use engineio_client::{Batch, Confirms, Error, PacketSender, async_trait};
 ///
-/// /// Packets that are handed to a queue, which nobody may ever read.
+/// /// Puts packets into a queue, and cannot tell whether anybody reads it.
 /// struct Queued;
 ///
 /// #[async_trait]
@@ -122,62 +307,145 @@ pub trait PacketSender: Send + 'static {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Confirms {
-    /// It can't.
+    /// The link cannot confirm anything.
     #[default]
     Never,
-    /// By polling: a POST was answered, and a poll stays unanswered after that. A server that is closing
-    /// answers polls at once, and may have discarded the POST.
+    /// By polls: a POST is confirmed when it has been answered and a later poll stays unanswered. A
+    /// server that is closing may discard a POST, but answers polls at once.
     ByPoll,
-    /// By fences: the sender takes a batch with a [fence](Batch::fence), and the receiver tells when the
-    /// other end has [answered](PacketReceiver::answered_fence) it, as a websocket answers a ping. An
-    /// answer says that all before the fence was read.
+    /// By [fences](Fence): the sender writes the fence of a batch, and the receiver reports the peer's
+    /// [answer](PacketReceiver::answered_fence), as a WebSocket ping is answered by a pong. The
+    /// answer means that the peer has read everything before the fence.
     ByFence,
 }
 
-/// The half of a link that receives.
+/// The receiving half of a [`Link`]. The page of [`Transport`] has the contract and a complete example.
+///
+/// ```
+/// use engineio_client::{Error, Fence, Packet, PacketReceiver, PeerClose, async_trait};
+///
+/// /// Prints the packets of another receiver.
+/// struct Printing(Box<dyn PacketReceiver>);
+///
+/// #[async_trait]
+/// impl PacketReceiver for Printing {
+///     async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
+///         let packets = self.0.recv().await?;
+///         println!("{packets:?}");
+///         Ok(packets)
+///     }
+///
+///     fn peer_close(&self) -> Option<PeerClose> {
+///         self.0.peer_close()
+///     }
+///
+///     fn answered_fence(&mut self) -> Option<Fence> {
+///         self.0.answered_fence()
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait PacketReceiver: Send + 'static {
-    /// Waits for packets: at least one (but see [`answered_fence`](PacketReceiver::answered_fence)), and those that came with it, but at most 256 of them or
-    /// 64 KiB beyond the first (a payload is one batch, whatever it holds).
+    /// Waits for packets, and returns those that are available.
     ///
-    /// Packets that were read before an error are returned first, and the error by the next call.
-    /// A clean end by the server is [`Packet::Close`]; an end without one is an error of the kind
-    /// [`Ended`](crate::ErrorKind::Ended). Call [`Activity::mark`] when bytes of an unfinished
-    /// message come, so that a slow and long message is no silence.
+    /// 1. Returns at least one packet. The exception is the answer to a fence: see
+    ///    [`answered_fence`](PacketReceiver::answered_fence).
+    /// 2. On a link of frames, returns at most 256 packets, and at most 64 KiB beyond the first packet.
+    ///    On a link of payloads, returns all packets of one payload.
+    /// 3. Packets that were read before an error are returned first; the next call returns the error.
+    /// 4. A clean close by the server is [`Packet::Close`].
+    ///
+    /// Call [`Activity::mark`] when bytes of an incomplete message arrive, so that the client does not
+    /// take a large message on a slow line for silence.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the session, or fails the upgrade. Use [`Ended`](crate::ErrorKind::Ended) if the
+    /// connection ended without a close, [`Protocol`](crate::ErrorKind::Protocol) for bytes that are not
+    /// packets, and [`Limit`](crate::ErrorKind::Limit) if a limit of [`OpenRequest::limits`] was
+    /// exceeded.
+    ///
+    /// # Cancel safety
+    ///
+    /// None needed: the client drops the future only together with the link.
     async fn recv(&mut self) -> Result<Vec<Packet>, Error>;
 
-    /// What the server said when it closed the connection, where this transport has words for it. It is
-    /// asked after `recv` has returned [`Packet::Close`] or an error, and told in
-    /// [`Reason::Server`](crate::Reason::Server): with an error, too, for a library that reports a
-    /// close as one. `None` by default.
+    /// The code and the text with which the server closed the connection, if the transport has them.
+    /// `None` by default.
+    ///
+    /// The client asks after `recv` has returned [`Packet::Close`] or an error, and reports the answer
+    /// in [`Reason::Server`](crate::Reason::Server). It also asks after errors, since some libraries
+    /// report a close as an error.
+    ///
+    /// ```
+    /// use engineio_client::PeerClose;
+    ///
+    /// # struct Receiver { close_frame: Option<(u16, String)> }
+    /// # impl Receiver {
+    /// fn peer_close(&self) -> Option<PeerClose> {
+    ///     let (code, text) = self.close_frame.as_ref()?;
+    ///     Some(PeerClose::new(*code, text))
+    /// }
+    /// # }
+    /// ```
     fn peer_close(&self) -> Option<PeerClose> {
         None
     }
 
-    /// The fence that the other end has answered, where this link [confirms by
-    /// fences](Confirms::ByFence): the newest, as an answer counts for all fences before. It is asked after
-    /// each `recv`, which may return without a packet when one was answered, and is not told again. `None`
-    /// by default.
+    /// Returns the newest fence that the peer has answered since the last call, if the link [confirms by
+    /// fences](Confirms::ByFence). An answer covers all earlier fences. `None` by default.
     ///
-    /// An answer that came behind a close of the server's is not told.
+    /// The client asks after each `recv`. `recv` may return without packets if a fence was answered. An
+    /// answer that arrived after the server's close is not reported.
+    ///
+    /// ```
+    /// use engineio_client::Fence;
+    ///
+    /// # struct Receiver { answered: Option<Fence> }
+    /// # impl Receiver {
+    /// // `recv` stores `Fence::from_bytes(pong)` in `self.answered`.
+    /// fn answered_fence(&mut self) -> Option<Fence> {
+    ///     self.answered.take()
+    /// }
+    /// # }
+    /// ```
     fn answered_fence(&mut self) -> Option<Fence> {
         None
     }
 }
 
-/// What `open` gives: two halves, and how they frame packets.
+/// An open connection to a server, in two halves. [`Transport::open`] returns it.
+///
+/// Dropping a link ends its connection without a close packet or a close frame.
+///
+/// ```
+/// use engineio_client::{Error, Link, Packet};
+///
+/// async fn ping(link: &mut Link) -> Result<Vec<Packet>, Error> {
+///     link.sender.send(vec![Packet::Ping("probe".into())].into()).await?;
+///     link.receiver.recv().await
+/// }
+/// ```
 #[non_exhaustive]
 pub struct Link {
-    /// The half that sends.
+    /// The sending half.
     pub sender: Box<dyn PacketSender>,
-    /// The half that receives.
+    /// The receiving half.
     pub receiver: Box<dyn PacketReceiver>,
-    /// Whether packets are joined to payloads or have a frame each.
+    /// How the link carries packets.
     pub framing: Framing,
 }
 
 impl Link {
-    /// A link of these halves.
+    /// Creates a link from its halves.
+    ///
+    /// ```
+    /// use engineio_client::{Framing, Link, PacketReceiver, PacketSender};
+    ///
+    /// fn link(sender: impl PacketSender, receiver: impl PacketReceiver) -> Link {
+    ///     Link::new(sender, receiver, Framing::Frames)
+    /// }
+    /// ```
     pub fn new(sender: impl PacketSender, receiver: impl PacketReceiver, framing: Framing) -> Self {
         Self {
             sender: Box::new(sender),
@@ -196,228 +464,25 @@ impl fmt::Debug for Link {
 }
 
 /// How a link carries packets.
+///
+/// ```
+/// use engineio_client::Framing;
+///
+/// /// A text with the separator `\x1e` cannot be sent in a payload.
+/// fn can_carry(framing: Framing, text: &str) -> bool {
+///     framing == Framing::Frames || !text.contains('\x1e')
+/// }
+///
+/// assert!(!can_carry(Framing::Payloads, "a\x1eb"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the protocol has these two")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the protocol has exactly these two"
+)]
 pub enum Framing {
-    /// Packets are joined by `\x1e` in bodies of limited size, one exchange at a time each way.
+    /// Packets are joined by `\x1e` to bodies of limited size, one exchange at a time in each direction.
     Payloads,
     /// Each packet has a frame of its own.
     Frames,
-}
-
-/// What a transport is told when it is to open a link.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct OpenRequest {
-    /// Which of [`Transport::names`] is meant.
-    pub transport: String,
-    /// The server's address with the Engine.IO path, without a query.
-    pub url: Url,
-    /// Where to connect to instead of the host in the URL: a Unix socket.
-    pub address: Option<Address>,
-    /// The user's query, encoded, without `EIO`, `transport` and what else the protocol adds.
-    pub query: String,
-    /// The user's headers, for every request.
-    pub headers: HeaderMap,
-    /// The session's cookies, for every request, and from every response. None are kept when this is
-    /// `None`.
-    pub cookies: Option<Jar>,
-    /// The session to join, for an upgrade.
-    pub sid: Option<String>,
-    /// Whether requests carry a cache-buster, `t`.
-    pub timestamps: bool,
-    /// What may be received at most.
-    pub limits: Limits,
-    /// The most time for one dial: name, TCP and TLS together.
-    pub dial_timeout: Duration,
-    /// Where the transport reports that bytes come and go.
-    pub activity: Activity,
-}
-
-/// What stays as it is in a query: the unreserved characters of RFC 3986.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-impl OpenRequest {
-    /// A request with default limits and nothing optional: for tests of transports.
-    pub fn new(transport: impl Into<String>, url: Url, activity: Activity) -> Self {
-        Self {
-            transport: transport.into(),
-            url,
-            address: None,
-            query: String::new(),
-            headers: HeaderMap::new(),
-            cookies: None,
-            sid: None,
-            timestamps: true,
-            limits: Limits::default(),
-            dial_timeout: OPEN_TIMEOUT,
-            activity,
-        }
-    }
-
-    /// The path and query of one request: the user's query first, then what the protocol adds.
-    ///
-    /// `random` makes the cache-buster, which differs for each request: a time alone would not,
-    /// when two clients ask in the same millisecond.
-    pub fn target(&self, sid: Option<&str>, random: u64) -> String {
-        let path = self.url.path();
-        // What is added is shorter, with a sid as servers make them.
-        let mut target = String::with_capacity(
-            path.len()
-                .saturating_add(self.query.len())
-                .saturating_add(128),
-        );
-        target.push_str(path);
-        target.push('?');
-        if !self.query.is_empty() {
-            target.push_str(&self.query);
-            target.push('&');
-        }
-        target.push_str("EIO=4&transport=");
-        target.extend(utf8_percent_encode(&self.transport, ENCODED));
-        if self.timestamps {
-            target.push_str("&t=");
-            let mut rest = random;
-            for _ in 0..8 {
-                let digit = u32::try_from(rest % 36).unwrap_or_default();
-                target.push(char::from_digit(digit, 36).unwrap_or('0'));
-                rest /= 36;
-            }
-        }
-        if let Some(sid) = sid {
-            target.push_str("&sid=");
-            target.extend(utf8_percent_encode(sid, ENCODED));
-        }
-        target
-    }
-}
-
-/// Without what may be secret: the values of headers and of the query.
-impl fmt::Debug for OpenRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let headers: Vec<&str> = self.headers.keys().map(http::HeaderName::as_str).collect();
-        f.debug_struct("OpenRequest")
-            .field("transport", &self.transport)
-            .field("url", &self.url.as_str())
-            .field("headers", &headers)
-            .field("sid", &self.sid)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Adds one pair to a query, encoded.
-pub(crate) fn add_query(query: &mut String, name: &str, value: &str) {
-    if !query.is_empty() {
-        query.push('&');
-    }
-    query.extend(utf8_percent_encode(name, ENCODED));
-    query.push('=');
-    query.extend(utf8_percent_encode(value, ENCODED));
-}
-
-/// Where a transport reports progress within a message, so that what is slow is not taken for dead.
-#[derive(Clone)]
-pub struct Activity {
-    runtime: Arc<dyn Runtime>,
-    marks: Arc<Marks>,
-}
-
-#[derive(Default)]
-struct Marks {
-    /// Nanoseconds of [`Runtime::now`], plus one; zero is never.
-    received: AtomicU64,
-    sent: AtomicU64,
-    asked: AtomicU64,
-}
-
-impl Activity {
-    /// One that has seen nothing, on this runtime's clock.
-    pub fn new(runtime: Arc<dyn Runtime>) -> Self {
-        Self {
-            runtime,
-            marks: Arc::default(),
-        }
-    }
-
-    /// Bytes of a message that is not whole yet have come.
-    pub fn mark(&self) {
-        self.marks.received.store(self.stamp(), Ordering::Relaxed);
-    }
-
-    /// Bytes of a batch that has not left yet have left.
-    pub fn mark_sent(&self) {
-        self.marks.sent.store(self.stamp(), Ordering::Relaxed);
-    }
-
-    /// A poll has left: the request by which a `recv` waits for packets, on a link that confirms [by
-    /// polls](Confirms::ByPoll). A server that is silent from then on has not closed the session. Of a
-    /// transport that never calls this, a poll counts from the call of `recv`, though it may still be
-    /// connecting.
-    pub fn mark_asked(&self) {
-        self.marks.asked.store(self.stamp(), Ordering::Relaxed);
-    }
-
-    /// The poll that was [marked](Self::mark_asked) has not arrived, and is being made again: until it is
-    /// marked anew it has not left.
-    pub fn mark_not_asked(&self) {
-        self.marks.asked.store(NOT_ASKED, Ordering::Relaxed);
-    }
-
-    fn stamp(&self) -> u64 {
-        let nanos = u64::try_from(self.runtime.now().as_nanos()).unwrap_or(u64::MAX);
-        nanos.saturating_add(1).min(NOT_ASKED - 1)
-    }
-
-    /// When bytes came last, on the runtime's clock.
-    pub(crate) fn received(&self) -> Option<Duration> {
-        at(&self.marks.received)
-    }
-
-    /// When bytes left last, on the runtime's clock.
-    pub(crate) fn sent(&self) -> Option<Duration> {
-        at(&self.marks.sent)
-    }
-
-    /// When a poll left last, on the runtime's clock.
-    pub(crate) fn asked(&self) -> Asked {
-        if self.marks.asked.load(Ordering::Relaxed) == NOT_ASKED {
-            return Asked::NotYet;
-        }
-        at(&self.marks.asked).map_or(Asked::Untold, Asked::At)
-    }
-}
-
-/// Whether a poll has left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// The transport does not tell.
-    #[default]
-    Untold,
-    /// The last one has left then.
-    At(Duration),
-    /// The one that runs did not arrive, and is made again.
-    NotYet,
-}
-
-const NOT_ASKED: u64 = u64::MAX;
-
-fn at(mark: &AtomicU64) -> Option<Duration> {
-    mark.load(Ordering::Relaxed)
-        .checked_sub(1)
-        .map(Duration::from_nanos)
-}
-
-impl fmt::Debug for Activity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Activity")
-            .field("received", &self.received())
-            .field("sent", &self.sent())
-            .field("asked", &self.asked())
-            .finish()
-    }
 }

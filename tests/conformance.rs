@@ -651,7 +651,10 @@ fn a_transport_that_does_nothing_is_reported_as_hanging() {
     let failures = runtime.block_on(check(runtime.clone(), setup)).unwrap_err();
     assert!(failures.len() > 10, "{failures:#?}");
     let first = failures[0].to_string();
-    assert_eq!(first, "lazy between calls: it hangs: not done after 10 s");
+    assert_eq!(
+        first,
+        "lazy between calls: the check hangs: not done after 10 s"
+    );
 }
 
 /// A transport that sends nothing and receives nothing.

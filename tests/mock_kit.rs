@@ -163,7 +163,7 @@ fn connections_beyond_the_backlog_are_refused() {
 }
 
 #[test]
-#[should_panic = "listens on 10.0.0.1:80"]
+#[should_panic = "10.0.0.1:80 of this MockRuntime already has a listener"]
 fn two_listeners_on_one_address_panic() {
     let runtime = MockRuntime::new();
     let _first = runtime.listen(ADDRESS);

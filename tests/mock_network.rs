@@ -829,9 +829,9 @@ fn a_deadlock_report_names_each_task_and_what_it_waits_for() {
     has("the future of block_on, since 1.5s: waits for something other than a timer");
     has(", since 0ns: waits for something other than a timer or the mock network");
     has(", since 0ns: waits for a connection to accept on 10.0.0.2:80");
-    has("waits for a connect to 10.0.0.3:80, a black hole");
+    has("waits for a connection to 10.0.0.3:80, a black hole");
     has("task \"sleeper\"");
-    has("waits for a sleep without an end");
+    has("waits for a sleep that never ends");
 }
 
 #[test]
@@ -1002,7 +1002,7 @@ fn a_task_that_is_still_running_fails_the_test_unless_that_is_allowed() {
         if let Err(panic) = run {
             let text = panic.downcast::<String>().unwrap();
             assert!(
-                text.starts_with("tasks that are left behind: 1\n  task \"forgotten\""),
+                text.starts_with("the test left tasks running: 1\n  task \"forgotten\""),
                 "{text}"
             );
         }
@@ -1059,7 +1059,7 @@ fn a_failure_names_its_seed_and_the_environment_can_run_that_seed_alone() {
     let (passes, _, text) = run(Some("seven"));
     assert!(!passes);
     assert!(
-        text.contains("ENGINEIO_SEED is a seed") && text.contains("seven"),
+        text.contains("ENGINEIO_SEED must be a seed") && text.contains("seven"),
         "{text}"
     );
 }

@@ -1,6 +1,9 @@
-//! The server that the examples talk to: engineioxide, on a thread of its own, which sends back what
-//! it is sent.
+//! The Engine.IO server that the examples talk to: engineioxide, on a thread of its own in the same
+//! process. [`start`] starts one that echoes; [`start_with`] starts one with another handler.
 
+#![allow(dead_code, reason = "each example uses a part of this file")]
+
+use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -11,21 +14,27 @@ use engineioxide::{DisconnectReason, Socket, Str};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 
-/// Starts it, and gives its URL.
-pub(crate) fn start() -> std::io::Result<String> {
+/// Starts a server that echoes every message, and returns its URL.
+pub(crate) fn start() -> io::Result<String> {
+    start_with(Echo)
+}
+
+/// Starts a server that gives everything that happens to `handler`, and returns its URL.
+pub(crate) fn start_with<H: EngineIoHandler>(handler: H) -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let url = format!("http://{}", listener.local_addr()?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    std::thread::spawn(move || runtime.block_on(serve(listener)));
+    std::thread::spawn(move || runtime.block_on(serve(listener, handler)));
     Ok(url)
 }
 
-async fn serve(listener: TcpListener) -> std::io::Result<()> {
+/// Accepts connections until the future is dropped.
+pub(crate) async fn serve<H: EngineIoHandler>(listener: TcpListener, handler: H) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let service = EngineIoService::new(Arc::new(Echo));
+    let service = EngineIoService::new(Arc::new(handler));
     loop {
         let (stream, _) = listener.accept().await?;
         let connection =
@@ -34,8 +43,9 @@ async fn serve(listener: TcpListener) -> std::io::Result<()> {
     }
 }
 
+/// Sends every message back to the client that sent it.
 #[derive(Debug)]
-struct Echo;
+pub(crate) struct Echo;
 
 impl EngineIoHandler for Echo {
     type Data = ();
@@ -45,6 +55,7 @@ impl EngineIoHandler for Echo {
     fn on_disconnect(&self, _: Arc<Socket<()>>, _: DisconnectReason) {}
 
     fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket<()>>) {
+        // It fails when the session has ended or its queue is full. The client then misses an echo.
         let _ = socket.emit(text);
     }
 

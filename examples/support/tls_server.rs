@@ -1,5 +1,7 @@
-//! The server of the examples with TLS: engineioxide in this process, which sends back what it is sent,
-//! with a certificate for `localhost` from a CA of its own.
+//! The server of the TLS examples. It echoes every message, and has a certificate for `localhost` from
+//! a CA that it makes at each start.
+
+#![allow(dead_code, reason = "each example uses a part of this file")]
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,21 +9,21 @@ use std::sync::Arc;
 use engineio_client::transports::rustls::ServerConfig;
 use engineio_client::transports::rustls::crypto::ring;
 use engineio_client::transports::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use engineioxide::handler::EngineIoHandler;
 use engineioxide::service::EngineIoService;
-use engineioxide::{DisconnectReason, Socket, Str};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// A running server, until the runtime ends.
+use crate::server::Echo;
+
+/// A server that runs until the runtime ends.
 pub(crate) struct TlsServer {
     pub(crate) port: u16,
-    /// The CA, in PEM. Where you have one, it is in a file.
+    /// The CA's certificate in PEM, as a CA file contains it.
     pub(crate) ca: String,
-    /// The server's certificate.
+    /// The server's own certificate.
     pub(crate) certificate: CertificateDer<'static>,
 }
 
@@ -29,7 +31,8 @@ pub(crate) async fn start() -> Result<TlsServer, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     let mut params = CertificateParams::default();
-    // Two CAs of one name would be taken for one that has signed wrongly.
+    // A certificate names its CA. If two CAs had the same name, a certificate of the wrong one would be
+    // reported as badly signed instead of as coming from an unknown CA.
     let name = format!("the CA of the server on port {port}");
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -52,31 +55,12 @@ pub(crate) async fn start() -> Result<TlsServer, Box<dyn Error>> {
     })
 }
 
-#[derive(Debug)]
-struct Echo;
-
-impl EngineIoHandler for Echo {
-    type Data = ();
-
-    fn on_connect(self: Arc<Self>, _: Arc<Socket<()>>) {}
-
-    fn on_disconnect(&self, _: Arc<Socket<()>>, _: DisconnectReason) {}
-
-    fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket<()>>) {
-        let _ = socket.emit(text);
-    }
-
-    fn on_binary(self: &Arc<Self>, data: bytes::Bytes, socket: Arc<Socket<()>>) {
-        let _ = socket.emit_binary(data);
-    }
-}
-
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor) {
     let service = EngineIoService::new(Arc::new(Echo));
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, service) = (acceptor.clone(), service.clone());
         tokio::spawn(async move {
-            // Somebody who does not trust the certificate goes.
+            // The handshake fails when a client does not trust the certificate.
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };

@@ -1,10 +1,11 @@
-//! The cookies of one session: what the server sets comes back to it, as in a browser.
+//! The cookies of a session: cookies that the server sets are sent back to it, as by a browser.
 //!
-//! A load balancer that keeps a session on one of several servers often does so with a cookie, and
-//! without it a second request meets a server that has never heard of the session. So a session has a
-//! [`Jar`], by the rules of RFC 6265 and its revision, which all its transports share.
+//! Load balancers often use a cookie to route all requests of a session to the same server ("sticky
+//! sessions"). Without the cookie, the second request reaches a server that does not know the session.
+//! Each session therefore has a [`Jar`], which all its transports share. It follows RFC 6265 and its
+//! revision.
 //!
-//! A custom transport uses it in two places:
+//! A custom transport uses the jar in two places:
 //!
 //! ```
 //! use std::time::Duration;
@@ -19,12 +20,12 @@
 //! let url = "http://localhost/engine.io/".parse()?;
 //! let now = Duration::from_secs(1);
 //!
-//! // From each response...
+//! // Store the cookies of each response.
 //! let mut response = HeaderMap::new();
 //! response.insert(SET_COOKIE, HeaderValue::from_static("server=3; Path=/; HttpOnly"));
 //! jar.store(&response, &url, now);
 //!
-//! // ...to each request, behind what the user has set.
+//! // Add the cookies to each request, after those that the user has set.
 //! let mut request = HeaderMap::new();
 //! request.insert(COOKIE, HeaderValue::from_static("user=7"));
 //! jar.add_to(&mut request, &url, now);
@@ -46,35 +47,50 @@ use url::Url;
 
 use parse::{Lifetime, SetCookie, is_secure};
 
-/// The cookies that a server has set. Clones share them.
+/// The cookies of a session. Clones share them.
 ///
-/// # What it does
+/// # Rules
 ///
-/// A cookie goes to the host that has set it, on any port, and where it has a `Domain` also to hosts
-/// below that one: a session that follows a redirect may talk to more than one. A `Domain` without a dot
-/// (`com`) widens nothing; there is no list of the others under which anybody can have a name (`co.uk`),
-/// but a jar has only what the servers of one session have set. `Path`, `Secure`, `Expires`, `Max-Age` and the prefixes
-/// `__Secure-` and `__Host-` have their meaning; `HttpOnly` and `SameSite` have none outside of a
-/// browser. Values are kept byte by byte, quotes included.
+/// - A cookie is sent to the host that set it, on any port. If it has a `Domain`, it is also sent to
+///   subdomains of that domain, since a session that follows a redirect may use several hosts. A
+///   `Domain` without a dot (`com`) is ignored. There is no list of public suffixes such as `co.uk`;
+///   this matters little, since a jar only has the cookies of one session's servers.
+/// - `Path`, `Secure`, `Expires`, `Max-Age` and the prefixes `__Secure-` and `__Host-` are obeyed.
+///   `HttpOnly` and `SameSite` have no meaning outside of a browser and are ignored.
+/// - Values are kept byte by byte, quotes included.
+/// - Lifetimes are measured on the caller's clock, [`Runtime::now`](crate::Runtime::now). The time that
+///   an `Expires` leaves is counted from the response's own `Date`, so that a wrong clock of the server
+///   or of this machine does not matter; without a `Date`, from this machine's time.
 ///
-/// How long a cookie lives is measured on the clock of the caller, [`Runtime::now`]. An `Expires`
-/// is taken for the time from the response's own `Date` on, so that a clock that is wrong on either
-/// side changes nothing; without a `Date`, from this machine's time on.
+/// Values, domains and paths are secret: `Debug` shows only names.
 ///
-/// # What is secret
+/// ```
+/// use std::time::Duration;
 ///
-/// All of it but the names: `Debug` shows those.
+/// use engineio_client::cookies::Jar;
+/// use http::header::{COOKIE, SET_COOKIE};
+/// use http::{HeaderMap, HeaderValue};
 ///
-/// [`Runtime::now`]: crate::Runtime::now
+/// let jar = Jar::default();
+/// let url = "http://localhost/engine.io/".parse()?;
+/// let mut response = HeaderMap::new();
+/// response.insert(SET_COOKIE, HeaderValue::from_static("server=3; Max-Age=60"));
+/// jar.store(&response, &url, Duration::ZERO);
+///
+/// let mut late = HeaderMap::new();
+/// jar.add_to(&mut late, &url, Duration::from_secs(61));
+/// assert!(late.is_empty(), "the cookie has expired");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Jar(Arc<Mutex<State>>);
 
 struct State {
-    /// In the order of the header: longer paths first, then older cookies.
+    /// In the order of the `Cookie` header: longer paths first, then older cookies.
     cookies: Vec<Cookie>,
     most: usize,
     most_bytes: usize,
-    /// Counts cookies that were set.
+    /// Number of cookies set so far.
     count: u64,
 }
 
@@ -82,13 +98,13 @@ struct Cookie {
     name: Vec<u8>,
     value: Vec<u8>,
     domain: Vec<u8>,
-    /// Whether it is for hosts below the domain, too.
-    below: bool,
+    /// Whether subdomains of the domain get the cookie, too.
+    subdomains: bool,
     path: Vec<u8>,
     secure: bool,
     /// On the caller's clock.
     until: Option<Duration>,
-    /// The count when it was set first, and last.
+    /// The count when the cookie was first set, and when it was last set.
     created: u64,
     updated: u64,
 }
@@ -103,15 +119,15 @@ impl Cookie {
     fn is_for(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().as_bytes();
         host.eq_ignore_ascii_case(&self.domain)
-            || self.below && parse::domain_matches(url, &self.domain)
+            || self.subdomains && parse::domain_matches(url, &self.domain)
     }
 
-    fn is_over(&self, now: Duration) -> bool {
+    fn has_expired(&self, now: Duration) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
 }
 
-/// 64 cookies, and 16 KiB.
+/// A jar for 64 cookies and 16 KiB.
 impl Default for Jar {
     fn default() -> Self {
         Self::new(64, 16 * 1024)
@@ -119,9 +135,18 @@ impl Default for Jar {
 }
 
 impl Jar {
-    /// An empty jar for so many cookies, and so many bytes of them in all (names, values, paths and
-    /// domains). When there are more, those that were set the longest ago go; a single cookie that is
-    /// larger is not taken.
+    /// Creates an empty jar for this number of cookies, and this number of bytes in total (names,
+    /// values, paths and domains).
+    ///
+    /// When the jar is full, the cookies that were set the longest ago are removed. A single cookie that
+    /// is larger than the limit is not stored.
+    ///
+    /// ```
+    /// use engineio_client::cookies::Jar;
+    ///
+    /// let jar = Jar::new(10, 4096);
+    /// # let _ = jar;
+    /// ```
     pub fn new(cookies: usize, bytes: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             cookies: Vec::new(),
@@ -131,10 +156,11 @@ impl Jar {
         })))
     }
 
-    /// Takes the cookies that a response sets (its `Set-Cookie` headers). `url` is that of the
-    /// request, and `now` the time of the runtime. Any response may set some, one that refuses, too.
+    /// Stores the cookies of a response, from its `Set-Cookie` headers. `url` is the request's URL, and
+    /// `now` is the time of the runtime. Call it for every response, whatever its status.
     ///
-    /// What is not a cookie, or not one that this server may set, is passed over, as in a browser.
+    /// Malformed cookies, and cookies that this server may not set, are ignored, as by a browser. The
+    /// example of the [module](self) stores a cookie and sends it back.
     pub fn store(&self, response: &HeaderMap, url: &Url, now: Duration) {
         self.store_at(response, url, now, wall_clock);
     }
@@ -159,14 +185,15 @@ impl Jar {
         }
     }
 
-    /// Adds what belongs to a request to its headers: to the `Cookie` that the user has set, if there
-    /// is one, so that it stays one header.
+    /// Adds the cookies for this URL to the headers of a request. They are appended to the `Cookie`
+    /// header that the user has set, if any, so that there is one header.
     ///
-    /// The user's come first. Where both have a name, what the server has set is newer, and stands
-    /// alone; a cookie that the server deletes leaves the user's of that name as it is.
+    /// The user's cookies come first. If the server has set a cookie of the same name, it replaces the
+    /// user's, since it is newer. If the server deletes its cookie, the user's is sent again. The
+    /// example of the [module](self) shows both methods.
     pub fn add_to(&self, request: &mut HeaderMap, url: &Url, now: Duration) {
         let mut state = self.lock();
-        state.forget_the_expired(now);
+        state.remove_expired(now);
         let secure = is_secure(url);
         let path = url.path().as_bytes();
         let ours = || {
@@ -197,7 +224,7 @@ impl Jar {
                 append(&mut line, &[&cookie.name, b"=", &cookie.value]);
             }
         }
-        // All of it comes from values of headers.
+        // The parts are header values, so the whole is one, too.
         if let Ok(mut value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(line)) {
             value.set_sensitive(true);
             request.insert(COOKIE, value);
@@ -229,7 +256,8 @@ impl State {
         let lifetime = match cookie.lifetime {
             Lifetime::Session => None,
             Lifetime::For(lifetime) => Some(lifetime),
-            // A machine that does not know the time can't tell: the server will.
+            // Without any date the cookie is kept for the session; the server ignores it when it has
+            // expired.
             Lifetime::Until(end) => date().map(|date| {
                 let left = u64::try_from(end.saturating_sub(date)).unwrap_or_default();
                 Duration::from_secs(left)
@@ -237,12 +265,12 @@ impl State {
         };
         let lifetime = lifetime.map(|lifetime| lifetime.min(LONGEST));
         self.count = self.count.saturating_add(1);
-        let (domain, below) = cookie.domain(url);
+        let (domain, subdomains) = cookie.domain(url);
         let mut new = Cookie {
             name: cookie.name.to_vec(),
             value: cookie.value.to_vec(),
             domain,
-            below,
+            subdomains,
             path: cookie.path(url).to_vec(),
             secure: cookie.secure,
             until: lifetime.map(|lifetime| now.saturating_add(lifetime)),
@@ -259,52 +287,52 @@ impl State {
             }
             !same
         });
-        if new.is_over(now) {
+        if new.has_expired(now) {
             return;
         }
         let order = |cookie: &Cookie| (Reverse(cookie.path.len()), cookie.created);
         let place = self.cookies.partition_point(|old| order(old) < order(&new));
         self.cookies.insert(place, new);
-        if self.is_too_full() {
-            self.forget_the_expired(now);
+        if self.is_over_limit() {
+            self.remove_expired(now);
         }
-        while self.is_too_full() {
+        while self.is_over_limit() {
             let oldest = self.cookies.iter().map(|cookie| cookie.updated).min();
             self.cookies.retain(|cookie| Some(cookie.updated) != oldest);
         }
     }
 
-    fn is_too_full(&self) -> bool {
+    fn is_over_limit(&self) -> bool {
         let sizes = self.cookies.iter().map(Cookie::size);
         self.cookies.len() > self.most || sizes.fold(0, usize::saturating_add) > self.most_bytes
     }
 
-    fn forget_the_expired(&mut self, now: Duration) {
-        self.cookies.retain(|cookie| !cookie.is_over(now));
+    fn remove_expired(&mut self, now: Duration) {
+        self.cookies.retain(|cookie| !cookie.has_expired(now));
     }
 }
 
-/// As long as RFC 6265's revision lets a cookie live at most: 400 days.
+/// The longest lifetime that the revision of RFC 6265 allows: 400 days.
 const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// Seconds since 1970.
 #[expect(
     clippy::disallowed_methods,
-    reason = "an Expires is a date: where the response does not tell its own, only this clock can"
+    reason = "an `Expires` is a date, which needs a calendar clock if the response has no `Date`"
 )]
 fn wall_clock() -> Option<i64> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     i64::try_from(since.ok()?.as_secs()).ok()
 }
 
-/// RFC 6265, 5.1.4: `/a` is for `/a` and `/a/b`, and not for `/ab`.
+/// RFC 6265, 5.1.4: the cookie path `/a` matches `/a` and `/a/b`, but not `/ab`.
 fn matches(path: &[u8], cookie: &[u8]) -> bool {
     path.strip_prefix(cookie).is_some_and(|rest| {
         rest.is_empty() || cookie.ends_with(b"/") || rest.first() == Some(&b'/')
     })
 }
 
-/// The names alone.
+/// Shows only names.
 impl fmt::Debug for Jar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();

@@ -1,4 +1,4 @@
-//! What a `Set-Cookie` header says, by RFC 6265, 5.2, and its revision.
+//! Parses `Set-Cookie` headers, by RFC 6265, 5.2, and its revision.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use crate::http_date;
 
-/// One cookie, as the server sets it.
+/// One parsed `Set-Cookie` header.
 #[derive(Debug, PartialEq)]
 pub(super) struct SetCookie<'a> {
     pub(super) name: &'a [u8],
@@ -20,7 +20,7 @@ pub(super) struct SetCookie<'a> {
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Lifetime {
-    /// As long as the jar.
+    /// The lifetime of the jar.
     Session,
     For(Duration),
     /// In seconds since 1970.
@@ -28,7 +28,7 @@ pub(super) enum Lifetime {
 }
 
 pub(super) fn set_cookie(line: &[u8]) -> Option<SetCookie<'_>> {
-    // A tab is white space.
+    // A tab is allowed, since it is white space.
     if line
         .iter()
         .any(|byte| byte.is_ascii_control() && *byte != b'\t')
@@ -37,7 +37,7 @@ pub(super) fn set_cookie(line: &[u8]) -> Option<SetCookie<'_>> {
     }
     let mut parts = line.split(|&byte| byte == b';');
     let (name, value) = pair(parts.next()?);
-    // Without a name it is sent as its value alone, which must not look like a cookie with one.
+    // A cookie without a name is sent as its value alone, which must not look like `name=value`.
     if name.is_empty() && (value.is_empty() || value.contains(&b'=')) {
         return None;
     }
@@ -53,7 +53,7 @@ pub(super) fn set_cookie(line: &[u8]) -> Option<SetCookie<'_>> {
     let mut max_age = None;
     for part in parts {
         let (name, value) = attribute(part);
-        // Of two that say something, the last counts.
+        // The last valid attribute of each kind counts.
         if name.eq_ignore_ascii_case(b"expires") {
             expires = http_date::parse(value).or(expires);
         } else if name.eq_ignore_ascii_case(b"max-age") {
@@ -75,7 +75,7 @@ pub(super) fn set_cookie(line: &[u8]) -> Option<SetCookie<'_>> {
     Some(cookie)
 }
 
-/// A name and a value, which may hold a `=` itself. Without one, there is no name.
+/// Splits `name=value` at the first `=`. Text without `=` is a value without a name.
 pub(super) fn pair(text: &[u8]) -> (&[u8], &[u8]) {
     let mut halves = text.splitn(2, |&byte| byte == b'=');
     let first = halves.next().unwrap_or_default().trim_ascii();
@@ -85,7 +85,7 @@ pub(super) fn pair(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The same, where a word without `=` is the name.
+/// Like [`pair`], but text without `=` is a name without a value.
 fn attribute(text: &[u8]) -> (&[u8], &[u8]) {
     match pair(text) {
         ([], word) => (word, &[]),
@@ -93,7 +93,7 @@ fn attribute(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// What a `Max-Age` says; nothing is left of a negative one.
+/// Parses a `Max-Age`. A negative one is zero.
 fn seconds(text: &[u8]) -> Option<u64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
@@ -109,7 +109,7 @@ fn seconds(text: &[u8]) -> Option<u64> {
 }
 
 impl SetCookie<'_> {
-    /// Whether the server at this URL may set it.
+    /// Whether the server at this URL may set this cookie.
     pub(super) fn is_allowed(&self, url: &Url) -> bool {
         if self.secure && !is_secure(url) {
             return false;
@@ -119,7 +119,7 @@ impl SetCookie<'_> {
         {
             return false;
         }
-        // A cookie without a name is sent as its value, and must not pass for one with a prefix.
+        // A cookie without a name is sent as its value, which must not look like a name with a prefix.
         let start = if self.name.is_empty() {
             self.value
         } else {
@@ -135,17 +135,17 @@ impl SetCookie<'_> {
         true
     }
 
-    /// In lower case, and whether hosts below it have the cookie, too.
+    /// The domain in lower case, and whether its subdomains get the cookie, too.
     pub(super) fn domain(&self, url: &Url) -> (Vec<u8>, bool) {
         let host = url.host_str().unwrap_or_default().as_bytes();
         match self.domain {
-            // Without a dot it is a host, or belongs to everybody, as `com` does.
+            // A domain without a dot is a single host, or a top-level domain such as `com`.
             Some(domain) if domain.contains(&b'.') => (domain.to_ascii_lowercase(), true),
             _ => (host.to_ascii_lowercase(), false),
         }
     }
 
-    /// Its own, or the directory of the request's.
+    /// The cookie's path, by default the directory of the request's path.
     pub(super) fn path<'a>(&'a self, url: &'a Url) -> &'a [u8] {
         self.path
             .unwrap_or_else(|| match url.path().rsplit_once('/') {
@@ -160,7 +160,7 @@ fn starts_with(text: &[u8], prefix: &[u8]) -> bool {
     start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
-/// Whether the host is this domain, or below it, as an address never is.
+/// Whether the host is this domain or a subdomain of it. An IP address has no subdomains.
 pub(super) fn domain_matches(url: &Url, domain: &[u8]) -> bool {
     let host = url.host_str().unwrap_or_default().as_bytes();
     let Some(above) = host.len().checked_sub(domain.len()) else {

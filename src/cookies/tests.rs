@@ -31,7 +31,7 @@ fn set(jar: &Jar, at_url: &str, seconds: u64, lines: &[&str]) {
     jar.store_at(&headers(lines), &url(at_url), at(seconds), || Some(DATE));
 }
 
-/// What a request carries, when the user has set these.
+/// The `Cookie` headers of a request for which the user has set `users`.
 fn sent_with(jar: &Jar, at_url: &str, seconds: u64, users: &[&str]) -> Vec<String> {
     let mut request = HeaderMap::new();
     for value in users {
@@ -49,7 +49,7 @@ fn sent(jar: &Jar, at_url: &str, seconds: u64) -> String {
     values.pop().unwrap_or_default()
 }
 
-/// What comes back of these.
+/// The `Cookie` header of a request after a response with these `Set-Cookie` headers.
 fn kept(at_url: &str, lines: &[&str]) -> String {
     let jar = Jar::default();
     set(&jar, at_url, 0, lines);
@@ -101,7 +101,7 @@ fn control_characters_are_refused() {
 #[test]
 fn a_cookie_of_the_same_name_domain_and_path_is_replaced_in_its_place() {
     assert_eq!(kept(HTTP, &["a=1", "b=2", "a=3"]), "a=3; b=2");
-    // Another name, in another case, and another path or domain are another cookie.
+    // A cookie with a name in another case, another path or another domain is another cookie.
     assert_eq!(kept(HTTP, &["a=1", "A=2"]), "a=1; A=2");
     assert_eq!(kept(HTTP, &["a=1", "a=2; Path=/"]), "a=1; a=2");
     assert_eq!(kept(HTTP, &["a=1", "a=2; Domain=example.com"]), "a=1; a=2");
@@ -123,13 +123,13 @@ fn longer_paths_go_first_and_then_older_cookies() {
 }
 
 #[test]
-fn max_age_counts_from_when_the_response_came() {
+fn max_age_counts_from_the_arrival_of_the_response() {
     let jar = Jar::default();
     set(&jar, HTTP, 100, &["a=1; max-AGE=10", "b=2"]);
     assert_eq!(sent(&jar, HTTP, 100), "a=1; b=2");
     assert_eq!(sent(&jar, HTTP, 109), "a=1; b=2");
     assert_eq!(sent(&jar, HTTP, 110), "b=2");
-    // A session's cookie lives as long as the session, and no other for longer than 400 days.
+    // A cookie without a lifetime lasts as long as the session; other cookies last 400 days at most.
     let long = "c=3; Max-Age=99999999999999999999999999";
     set(&jar, HTTP, 200, &[long]);
     assert_eq!(sent(&jar, HTTP, 199 + 400 * 86_400), "b=2; c=3");
@@ -149,7 +149,7 @@ fn max_age_wins_over_expires_and_the_last_valid_one_of_each_counts() {
         ("Max-Age=-99999999999999999999999".into(), false),
         ("Max-Age=0; Max-Age=1".into(), true),
         ("Max-Age=1; Max-Age=0".into(), false),
-        // These say nothing.
+        // Invalid attributes are ignored.
         ("Max-Age=0x".into(), true),
         ("Max-Age=+0".into(), true),
         ("Max-Age=-".into(), true),
@@ -166,11 +166,11 @@ fn max_age_wins_over_expires_and_the_last_valid_one_of_each_counts() {
 }
 
 #[test]
-fn a_cookie_that_is_over_deletes_the_one_before() {
+fn an_expired_cookie_deletes_the_previous_one() {
     for deletion in [
         "a=; Max-Age=0",
         "a=x; Max-Age=-5",
-        "a; Path=/", // This one has no name, and deletes nothing.
+        "a; Path=/", // A cookie without a name deletes nothing.
         "a=; Expires=Sun, 06 Nov 1994 08:49:37 GMT",
         "a=; Expires=Thu, 01-Jan-1970 00:00:00 GMT",
     ] {
@@ -182,7 +182,7 @@ fn a_cookie_that_is_over_deletes_the_one_before() {
         let lines = ["b=2", "a=1; Path=/", &format!("{deletion}; Path=/")];
         assert_eq!(kept(HTTP, &lines), expected, "{deletion}");
     }
-    // Of another path it is another cookie.
+    // With another path it is another cookie.
     assert_eq!(kept(HTTP, &["a=1; Path=/", "a=; Max-Age=0"]), "a=1");
 }
 
@@ -197,7 +197,7 @@ fn expires_counts_from_the_responses_own_date() {
         jar.store_at(&response, &url(HTTP), at(1000), clock);
         jar
     };
-    // Whatever this machine's clock says.
+    // This machine's clock does not matter.
     for clock in [|| None, || Some(0), || Some(i64::MAX)] {
         let jar = store(Some("Sun, 06 Nov 1994 08:49:37 GMT"), clock);
         assert_eq!(sent(&jar, HTTP, 1059), "a=1");
@@ -205,7 +205,7 @@ fn expires_counts_from_the_responses_own_date() {
         let jar = store(Some("Sun, 06 Nov 1994 08:50:37 GMT"), clock);
         assert_eq!(sent(&jar, HTTP, 1000), "");
     }
-    // Without one, that clock.
+    // Without a `Date`, this machine's clock counts.
     for date in [None, Some("today")] {
         let jar = store(date, || Some(DATE + 30));
         assert_eq!(sent(&jar, HTTP, 1029), "a=1");
@@ -226,7 +226,7 @@ fn without_a_date_expires_counts_from_the_time_of_this_machine() {
 }
 
 #[test]
-fn a_path_is_its_own_or_the_directory_of_the_request() {
+fn the_default_path_is_the_directory_of_the_request() {
     for (set_at, path, asked, is_sent) in [
         ("/engine.io/", "", "/engine.io/", true),
         ("/engine.io/", "", "/engine.io", true),
@@ -240,7 +240,7 @@ fn a_path_is_its_own_or_the_directory_of_the_request() {
         ("/x/", "; path=/a/", "/a", false),
         ("/x/", "; path=/A", "/a/", false),
         ("/x/", "; path=/", "/a", true),
-        // Those that are none are the default.
+        // An invalid path counts as the default.
         ("/x/", "; path=a", "/x/y", true),
         ("/x/", "; path=a", "/y/", false),
         ("/x/", "; path=", "/x/", true),
@@ -283,7 +283,7 @@ fn the_domain_of_another_host_is_refused() {
 }
 
 #[test]
-fn another_host_has_the_cookies_of_a_domain_above_both_alone() {
+fn another_host_gets_only_the_cookies_of_a_common_parent_domain() {
     for (domain, other, is_sent) in [
         ("", "app.example.com", true),
         ("", "app.example.com:81", true),
@@ -307,21 +307,21 @@ fn another_host_has_the_cookies_of_a_domain_above_both_alone() {
 }
 
 #[test]
-fn secure_cookies_are_for_tls_alone() {
+fn secure_cookies_are_sent_only_over_tls() {
     assert_eq!(kept(HTTP, &["a=1; secure"]), "");
     assert_eq!(kept(HTTPS, &["a=1; Secure"]), "a=1");
     assert_eq!(kept("wss://h/", &["a=1; SECURE=x"]), "a=1");
     let jar = Jar::default();
     set(&jar, HTTPS, 0, &["a=1; Secure", "b=2"]);
     assert_eq!(sent(&jar, HTTP, 0), "b=2");
-    // Set without TLS, it is not kept for a request with it either.
+    // A `Secure` cookie that was set without TLS is not stored, so a later request over TLS has none.
     let jar = Jar::default();
     set(&jar, HTTP, 0, &["a=1; Secure"]);
     assert_eq!(sent(&jar, HTTPS, 0), "");
 }
 
 #[test]
-fn a_prefix_is_kept_to() {
+fn the_secure_and_host_prefixes_are_enforced() {
     for (line, over_tls) in [
         ("__Secure-a=1; Secure", true),
         ("__Secure-a=1", false),
@@ -331,7 +331,7 @@ fn a_prefix_is_kept_to() {
         ("__Host-a=1; Secure", false),
         ("__host-a=1; Path=/", false),
         ("__SECURE-a=1", false),
-        // A value that would pass for such a cookie.
+        // A value without a name that looks like a name with a prefix.
         ("__Host-a", false),
         ("=__Secure-a; Secure", false),
     ] {
@@ -341,15 +341,15 @@ fn a_prefix_is_kept_to() {
 }
 
 #[test]
-fn the_users_cookies_go_first_and_the_servers_replace_those_of_their_name() {
+fn the_users_cookies_come_first_and_the_servers_replace_those_of_the_same_name() {
     // python-engineio: test_websocket_connection_with_cookie_header,
     // test_websocket_connection_with_cookies_and_headers
     let jar = Jar::default();
-    // One alone stays as it is.
+    // A single header of the user stays as it is.
     let odd = "  x=\"1;2\";;y ";
     assert_eq!(sent_with(&jar, HTTP, 0, &[odd]), [odd]);
     assert_eq!(sent_with(&jar, HTTP, 0, &[]), [""; 0]);
-    // Two are one.
+    // Two headers are joined to one.
     assert_eq!(
         sent_with(&jar, HTTP, 0, &["x=1", "y=2; z=3"]),
         ["x=1; y=2; z=3"]
@@ -364,7 +364,7 @@ fn the_users_cookies_go_first_and_the_servers_replace_those_of_their_name() {
     ] {
         assert_eq!(sent_with(&jar, HTTP, 0, &[users]), [expected]);
     }
-    // A cookie for elsewhere replaces nothing, and one that is deleted nothing any more.
+    // A cookie for another URL replaces nothing, and neither does a deleted one.
     let elsewhere = sent_with(&jar, "http://app.example.com/", 0, &["token=old"]);
     assert_eq!(elsewhere, ["token=old"]);
     set(&jar, HTTP, 0, &["token=; Max-Age=0"]);
@@ -375,12 +375,12 @@ fn the_users_cookies_go_first_and_the_servers_replace_those_of_their_name() {
 }
 
 #[test]
-fn the_oldest_go_when_there_are_too_many() {
+fn the_oldest_cookies_are_removed_when_there_are_too_many() {
     let jar = Jar::default();
     for n in 0..64 {
         set(&jar, HTTP, 0, &[&format!("c{n}=x")]);
     }
-    // What was set anew is not the oldest any more.
+    // A cookie that is set again is no longer the oldest.
     set(&jar, HTTP, 0, &["c0=y", "new=z"]);
     let line = sent(&jar, HTTP, 0);
     assert_eq!(line.split("; ").count(), 64);
@@ -389,7 +389,8 @@ fn the_oldest_go_when_there_are_too_many() {
 }
 
 #[test]
-fn the_oldest_go_when_they_are_too_large_and_one_that_is_alone_too_large_is_not_taken() {
+fn the_oldest_cookies_are_removed_when_all_are_too_large_and_a_single_too_large_one_is_not_stored()
+{
     let jar = Jar::default();
     let value = "x".repeat(5000);
     for name in ["a", "b", "c", "d"] {
@@ -401,7 +402,7 @@ fn the_oldest_go_when_they_are_too_large_and_one_that_is_alone_too_large_is_not_
     set(&jar, HTTP, 0, &[&format!("b={}", "x".repeat(16 * 1024))]);
     assert_eq!(sent(&jar, HTTP, 0), line);
 
-    // The name, the value, the host and the path count, to the byte.
+    // The name, the value, the host and the path count.
     let line = "name=value";
     let bytes = "namevalue".len() + "app.example.com".len() + "/engine.io".len();
     for (bytes, expected) in [(bytes, line), (bytes - 1, "")] {
@@ -415,7 +416,7 @@ fn the_oldest_go_when_they_are_too_large_and_one_that_is_alone_too_large_is_not_
 }
 
 #[test]
-fn cookies_that_are_over_make_room_before_others_go() {
+fn expired_cookies_are_removed_before_others() {
     let jar = Jar::new(2, 1000);
     set(&jar, HTTP, 0, &["a=1", "b=2; Max-Age=5"]);
     set(&jar, HTTP, 5, &["c=3"]);
@@ -423,7 +424,7 @@ fn cookies_that_are_over_make_room_before_others_go() {
 }
 
 #[test]
-fn debug_shows_names_and_the_header_is_marked_as_a_secret() {
+fn debug_shows_only_names_and_the_header_is_marked_as_sensitive() {
     let jar = Jar::default();
     set(&jar, HTTP, 0, &["lb=hidden; Path=/engine.io"]);
     assert_eq!(format!("{jar:?}"), r#"Jar(["lb"])"#);
@@ -433,7 +434,7 @@ fn debug_shows_names_and_the_header_is_marked_as_a_secret() {
     assert!(!format!("{request:?}").contains("hidden"));
 }
 
-/// Lines that are nearly cookies.
+/// Lines that are almost valid cookies.
 fn lines() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         Just("a=1".to_owned()),
@@ -452,7 +453,7 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn no_bytes_break_the_jar_nor_its_limits(
+    fn no_input_breaks_the_jar_or_its_limits(
         lines in vec((lines(), 0_u64..50), 0..30),
         most in 0_usize..6,
         bytes in 0_usize..120,
@@ -482,9 +483,9 @@ proptest! {
         jar.add_to(&mut HeaderMap::new(), &url, at(last));
     }
 
-    /// What is sent is what was set, and what a server reads out of it is the same again.
+    /// A cookie is sent as it was set, and parsing what was sent gives the same cookie.
     #[test]
-    fn a_cookie_comes_back_as_it_was_set(name in "[a-z0-9]{1,8}", value in "[!-:<-~]{0,20}") {
+    fn a_cookie_is_sent_back_as_it_was_set(name in "[a-z0-9]{1,8}", value in "[!-:<-~]{0,20}") {
         let line = format!("{name}={value}");
         prop_assert_eq!(kept(HTTP, &[&line]), line);
     }

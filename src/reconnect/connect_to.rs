@@ -1,35 +1,48 @@
-//! Where a client is about to connect.
+//! The target of a connection, which a hook may change.
 
 use std::fmt;
 
 use http::HeaderMap;
 use url::Url;
 
-/// Where a client is about to connect: what
-/// [`Reconnect::before_connect`](crate::Reconnect::before_connect) is given, and returns.
+/// The target of a connection: the argument and the result of
+/// [`Reconnect::before_connect`](crate::Reconnect::before_connect).
 ///
-/// `Debug` leaves out what may be secret: of headers and the query it shows the names, of the URL neither
-/// user nor password.
+/// `Debug` omits the values of headers and of the query, and the URL's user, password and query, which
+/// may be secret.
+///
+/// ```
+/// use engineio_client::ConnectTo;
+/// use engineio_client::handlers::HandlerError;
+///
+/// async fn with_token(mut to: ConnectTo) -> Result<ConnectTo, HandlerError> {
+///     to.query.push(("token".into(), "42".into()));
+///     Ok(to)
+/// }
+///
+/// let reconnect = engineio_client::Reconnect::new().before_connect(with_token);
+/// # let _ = reconnect;
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectTo {
-    /// The URL, as given to the builder.
+    /// The URL, as passed to the builder.
     pub url: String,
-    /// What goes with each request beside the URL's own query: names and values, not encoded.
+    /// Query parameters of each request in addition to the URL's query: names and values, not encoded.
     pub query: Vec<(String, String)>,
-    /// The headers of each request.
+    /// Headers of each request.
     pub headers: HeaderMap,
-    /// The number of this attempt. 0 for the first connection of the client, else from 1: see
+    /// Number of this attempt: 0 for the first connection of the client, otherwise from 1. See
     /// [`Reconnect`](crate::Reconnect#attempts-and-delays). Changing it has no effect.
     pub attempt: u32,
-    /// The number of the session that is to be opened, from 1. Attempts that fail do not count. Changing
-    /// it has no effect.
+    /// Number of the session to be opened, from 1. Failed attempts do not count. Changing it has no
+    /// effect.
     pub session: u64,
 }
 
 impl ConnectTo {
-    /// The first connection of a client to this URL, without query and headers. For tests of a function
-    /// that is called before a connection.
+    /// The first connection of a client to this URL, without query parameters and headers: for tests of
+    /// a `before_connect` function.
     ///
     /// ```
     /// let to = engineio_client::ConnectTo::new("http://localhost:3000");
@@ -65,7 +78,7 @@ fn without_secrets(url: &str) -> String {
     let Ok(mut url) = Url::parse(url) else {
         return String::from("not a URL");
     };
-    // They fail for URLs that have no place for them.
+    // These fail only for URLs that cannot have a user or a password.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);

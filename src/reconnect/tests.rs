@@ -1,4 +1,4 @@
-//! What the settings keep, how they are shown, and which functions they take.
+//! Tests of the settings: stored values, `Debug`, and the functions that they accept.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn the_defaults_are_those_of_socket_io() {
 }
 
 #[test]
-fn a_randomization_is_brought_into_its_range() {
+fn the_randomization_is_clamped_to_its_range() {
     for (given, kept) in [
         (0.0, 0.0),
         (0.25, 0.25),
@@ -58,7 +58,7 @@ fn debug_shows_settings_and_whether_functions_are_set() {
 }
 
 #[test]
-fn debug_of_where_to_connect_shows_no_secret() {
+fn debug_of_connect_to_shows_no_secrets() {
     let mut to = ConnectTo::new("http://user:secret@example.com/engine.io/?token=secret#secret");
     to.query.push(("token".into(), "secret".into()));
     to.headers.insert("cookie", "secret".parse().unwrap());
@@ -76,7 +76,7 @@ async fn named(mut to: ConnectTo) -> Result<ConnectTo, HandlerError> {
 }
 
 #[test]
-fn a_hook_is_an_async_closure_a_plain_one_with_a_future_or_a_function() {
+fn a_hook_is_an_async_closure_a_closure_that_returns_a_future_or_a_function() {
     let state = Arc::new(String::from("state"));
     let captured = Arc::clone(&state);
     let hooks = [
@@ -111,7 +111,7 @@ fn a_hook_is_an_async_closure_a_plain_one_with_a_future_or_a_function() {
 }
 
 #[test]
-fn a_greeting_is_given_the_session_and_its_state() {
+fn a_greeting_receives_the_session_and_its_state() {
     let plain = Reconnect::new()
         .greeting(async |connected| vec![Message::from(connected.handshake.sid.as_str())]);
     let greeting = plain.greeting.unwrap();

@@ -1,3 +1,5 @@
+//! The client on async-std.
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,8 +15,8 @@ use super::connection::{Address, BoxedStream};
 use super::socket::Socket;
 use super::traits::Runtime;
 
-/// async-std. It is discontinued upstream (RUSTSEC-2025-0052), and kept here for programs that
-/// still run on it.
+/// The async-std runtime. async-std is discontinued (RUSTSEC-2025-0052); this is for programs that still
+/// use it.
 ///
 /// ```
 /// let runtime = engineio_client::AsyncStd::new();
@@ -26,7 +28,14 @@ pub struct AsyncStd {
 }
 
 impl AsyncStd {
-    /// The global executor of async-std.
+    /// Uses async-std's global executor.
+    ///
+    /// ```
+    /// use engineio_client::AsyncStd;
+    ///
+    /// let runtime = AsyncStd::new();
+    /// # let _ = runtime;
+    /// ```
     pub fn new() -> Self {
         Self {
             clock: Clock::new(),
@@ -74,7 +83,7 @@ impl Runtime for AsyncStd {
         local: SocketAddr,
         address: SocketAddr,
     ) -> io::Result<BoxedStream> {
-        // async-std has streams of its own, over the same reactor.
+        // async-std has its own stream type on the same reactor.
         let stream = connect_from(local, address).await?.into_inner()?;
         stream.set_nodelay(true)?;
         Ok(Socket::boxed(TcpStream::from(stream)))

@@ -1,5 +1,5 @@
-//! TCP connections from a local address, for the runtimes on `async-io`, whose own streams can't be bound
-//! before they connect.
+//! TCP connections from a local address, for smol and async-std, whose streams cannot be bound before
+//! they connect.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -24,7 +24,7 @@ pub(super) async fn connect_from(
         Err(error) => return Err(error),
     }
     let stream = Async::new(TcpStream::from(socket))?;
-    // A socket is writable when it has connected, or failed to.
+    // The socket becomes writable when connecting has succeeded or failed.
     stream.writable().await?;
     match stream.get_ref().take_error()? {
         Some(error) => Err(error),

@@ -1,4 +1,4 @@
-//! The clocks that go on while the machine is suspended, where there are any.
+//! Clocks that include the time during which the machine was suspended, if the system has them.
 
 #[cfg(any(feature = "smol", feature = "async-std"))]
 pub(super) use system::Clock;
@@ -22,7 +22,7 @@ mod system {
     }
 
     #[cfg(any(feature = "smol", feature = "async-std"))]
-    /// Time since it was made, by `CLOCK_BOOTTIME`.
+    /// The time since this clock was created, by `CLOCK_BOOTTIME`.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Clock {
         start: Duration,
@@ -42,17 +42,19 @@ mod system {
     }
 
     #[cfg(feature = "tokio")]
-    /// For how long the machine has been suspended since this was made, to the second: beside a
-    /// clock that does not count it.
+    /// The time, in milliseconds, during which the machine was suspended since this was created: to be
+    /// added to a clock that does not count it.
     ///
-    /// The two clocks can't be read at once, so a small difference is noise, which must not make
-    /// time go backwards: what is told grows in steps of more than a second.
+    /// It is the difference of two clocks, which cannot be read at the same instant. To keep that noise
+    /// from making time go backwards, the reported value never shrinks, and grows in steps of more than
+    /// a second.
     #[derive(Debug)]
     pub(crate) struct Suspension {
         start: u64,
-        told: AtomicU64,
+        reported: AtomicU64,
     }
 
+    /// Milliseconds of suspension since the machine was started.
     #[cfg(feature = "tokio")]
     fn suspended() -> u64 {
         let monotonic = read(ClockId::Monotonic);
@@ -66,21 +68,21 @@ mod system {
             let start = suspended();
             Self {
                 start,
-                told: AtomicU64::new(start),
+                reported: AtomicU64::new(start),
             }
         }
 
         pub(crate) fn total(&self) -> Duration {
-            self.tell(suspended())
+            self.report(suspended())
         }
 
-        /// Of the time of suspension, in milliseconds, since the machine was started.
-        fn tell(&self, now: u64) -> Duration {
-            let mut told = self.told.load(Ordering::Relaxed);
-            if now > told.saturating_add(1000) {
-                told = self.told.fetch_max(now, Ordering::Relaxed).max(now);
+        /// `now` is the current value of [`suspended`].
+        fn report(&self, now: u64) -> Duration {
+            let mut reported = self.reported.load(Ordering::Relaxed);
+            if now > reported.saturating_add(1000) {
+                reported = self.reported.fetch_max(now, Ordering::Relaxed).max(now);
             }
-            Duration::from_millis(told.saturating_sub(self.start))
+            Duration::from_millis(reported.saturating_sub(self.start))
         }
     }
 
@@ -90,18 +92,17 @@ mod system {
         let suspension = Suspension::new();
         let start = suspension.start;
         let hour = Duration::from_secs(3600);
-        assert_eq!(suspension.tell(start + 3), Duration::ZERO);
-        assert_eq!(suspension.tell(start + 3_600_000), hour);
-        // The clocks are read one after the other.
+        assert_eq!(suspension.report(start + 3), Duration::ZERO);
+        assert_eq!(suspension.report(start + 3_600_000), hour);
         for noise in [3_599_998, 3_600_001, 3_600_000] {
-            assert_eq!(suspension.tell(start + noise), hour);
+            assert_eq!(suspension.report(start + noise), hour);
         }
-        assert_eq!(suspension.tell(start + 7_200_000), 2 * hour);
+        assert_eq!(suspension.report(start + 7_200_000), 2 * hour);
     }
 
     #[cfg(all(test, any(feature = "smol", feature = "async-std")))]
     #[test]
-    fn a_clock_counts_all_the_time_since_the_machine_was_started() {
+    fn a_clock_counts_the_time_since_boot_including_suspension() {
         let clock = Clock {
             start: Duration::ZERO,
         };
@@ -125,7 +126,7 @@ mod system {
     #[cfg(any(feature = "smol", feature = "async-std"))]
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is where a real clock is read"
+        reason = "this module reads the real clock"
     )]
     impl Clock {
         pub(crate) fn new() -> Self {

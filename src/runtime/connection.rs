@@ -1,4 +1,4 @@
-//! Where a runtime connects to, and what the connections are.
+//! Addresses and connections.
 
 use std::any::Any;
 use std::fmt;
@@ -7,13 +7,23 @@ use std::path::PathBuf;
 
 use futures::io::{AsyncRead, AsyncWrite};
 
-/// Where to connect to.
+/// An address that a runtime connects to.
+///
+/// ```
+/// use engineio_client::runtime::Address;
+///
+/// let tcp = Address::Tcp("127.0.0.1:3000".parse()?);
+/// let unix = Address::Unix("/run/chat.socket".into());
+/// assert_eq!(tcp.to_string(), "127.0.0.1:3000");
+/// assert_eq!(unix.to_string(), "/run/chat.socket");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {
-    /// A TCP socket.
+    /// A TCP address.
     Tcp(SocketAddr),
-    /// A Unix socket.
+    /// The path of a Unix socket.
     Unix(PathBuf),
 }
 
@@ -26,27 +36,45 @@ impl fmt::Display for Address {
     }
 }
 
-/// A connection, in both directions. Whatever reads and writes is one.
+/// A connection: a stream of bytes in both directions. Every type with the IO traits of `futures`
+/// implements it.
+///
+/// ```
+/// use engineio_client::runtime::BoxedStream;
+/// use futures::io::Cursor;
+///
+/// let stream: BoxedStream = Box::new(Cursor::new(vec![0_u8; 16]));
+/// assert_eq!(stream.unacknowledged(), None);
+/// ```
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + Any {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
 
-/// Any connection.
+/// A boxed connection of any type, as [`Runtime::connect`](super::Runtime::connect) returns it.
+///
+/// ```
+/// use engineio_client::runtime::BoxedStream;
+/// use futures::AsyncWriteExt;
+///
+/// async fn greet(mut stream: BoxedStream) -> std::io::Result<()> {
+///     stream.write_all(b"hello").await
+/// }
+/// ```
 pub type BoxedStream = Box<dyn ByteStream>;
 
-/// What a connection can tell of the way of its bytes. `None` where that is not known, which is so for
-/// all streams but those that were boxed by [`Acknowledges::boxed`].
+/// The counts of a connection that was boxed by [`Acknowledges::boxed`]. Other connections return
+/// `None`.
 ///
-/// A stream that goes through another one, such as TLS, counts the bytes of the one below, which are
-/// more than those that were written to it.
+/// A stream on top of another one, such as TLS, returns the counts of the lower stream. They exceed the
+/// number of bytes written to the upper stream.
 impl dyn ByteStream {
-    /// How many bytes were written, since the connection was made.
+    /// Number of bytes written since the connection was made.
     pub fn written(&self) -> Option<u64> {
         self.acknowledges()?.written()
     }
 
-    /// How many of the bytes that were written the other end's system has not acknowledged: they may
-    /// never have arrived.
+    /// Number of written bytes that the peer's operating system has not acknowledged. They may not have
+    /// arrived.
     pub fn unacknowledged(&self) -> Option<u64> {
         self.acknowledges()?.unacknowledged()
     }
@@ -57,12 +85,12 @@ impl dyn ByteStream {
     }
 }
 
-/// A connection that can tell how much of what was written has arrived.
+/// A connection that knows how many of the written bytes the peer has acknowledged.
 ///
-/// Polling asks when the other end has closed a connection that was kept: a request of which nothing
-/// was acknowledged is sent again, on a new connection, instead of ending the session. It asks within
-/// the read that tells the end, and it needs both counts, of the same bytes. The streams of the built-in
-/// runtimes answer on Linux, and those of the mock network do.
+/// Polling uses the counts when the server has closed an idle connection. If nothing of a request was
+/// acknowledged, the request is sent again on a new connection; otherwise the session ends. Polling asks
+/// within the read that reports the end, and needs both counts, of the same bytes. The streams of the
+/// built-in runtimes know the counts on Linux, and those of the mock network always do.
 ///
 /// ```
 /// use std::pin::Pin;
@@ -71,7 +99,7 @@ impl dyn ByteStream {
 /// use engineio_client::runtime::{Acknowledges, BoxedStream};
 /// use futures::io::{AsyncRead, AsyncWrite};
 ///
-/// /// Passes all bytes on, and the questions, too.
+/// /// Wraps a stream, and forwards its bytes and its counts.
 /// struct Counted(BoxedStream);
 ///
 /// impl Acknowledges for Counted {
@@ -105,18 +133,18 @@ impl dyn ByteStream {
 /// # }
 /// ```
 pub trait Acknowledges: AsyncRead + AsyncWrite + Send + Unpin + 'static {
-    /// How many bytes were written, since the connection was made; `None`, the default, where they are
-    /// not counted.
+    /// Number of bytes written since the connection was made. `None`, the default, if they are not
+    /// counted.
     fn written(&self) -> Option<u64> {
         None
     }
 
-    /// How many of the bytes that were written the other end's system has not acknowledged; `None` where
-    /// that can't be told, as after a reset.
+    /// Number of written bytes that the peer's operating system has not acknowledged. `None` if this is
+    /// unknown, for example after a reset.
     fn unacknowledged(&self) -> Option<u64>;
 
-    /// The connection for [`Runtime::connect`](super::Runtime::connect), such that it can be
-    /// [asked](trait@ByteStream).
+    /// Boxes the connection, for [`Runtime::connect`](super::Runtime::connect), so that the methods of
+    /// [`dyn ByteStream`](trait@ByteStream) return its counts. A plain `Box::new` would hide them.
     fn boxed(self) -> BoxedStream
     where
         Self: Sized,
@@ -127,9 +155,12 @@ pub trait Acknowledges: AsyncRead + AsyncWrite + Send + Unpin + 'static {
 }
 
 #[cfg(all(not(unix), feature = "__runtime"))]
-pub(super) fn unsupported(path: &std::path::Path) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::Unsupported,
-        format!("this system can't connect to {}", path.display()),
+pub(super) fn unsupported(path: &std::path::Path) -> std::io::Error {
+    std::io::Error::new(
+        std::io::ErrorKind::Unsupported,
+        format!(
+            "Unix sockets are not supported on this system: {}",
+            path.display()
+        ),
     )
 }

@@ -1,7 +1,9 @@
-//! What the client asks of an async runtime, and the runtimes that are built in.
+//! The [`Runtime`] trait, and the built-in runtimes.
 //!
-//! A runtime is a value, not a guess: features add [`Tokio`], [`Smol`] and [`AsyncStd`] side by
-//! side, and a program may use several at once, or one of its own.
+//! A runtime is a value that is passed to the client. The features `tokio`, `smol` and `async-std` each
+//! add a type ([`Tokio`], [`Smol`], [`AsyncStd`]), and a program may use several at once, or its own
+//! implementation of the trait. The feature `mock` adds [`MockRuntime`](mock::MockRuntime), for tests in
+//! virtual time.
 
 #[cfg(feature = "async-std")]
 mod async_std;
@@ -15,7 +17,7 @@ mod connection;
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "what a test does wrong is told by a panic, and nothing comes from outside"
+    reason = "the mock kit reports mistakes of a test by panics, and gets no input from outside"
 )]
 pub mod mock;
 mod random;

@@ -1,4 +1,4 @@
-//! Where the system is not known to tell how much of what was written was acknowledged.
+//! Stands in for `sock_diag` on systems other than Linux: the number of acknowledged bytes is unknown.
 
 pub(super) fn unacknowledged<S>(_socket: &S) -> Option<u64> {
     None

@@ -1,15 +1,15 @@
-//! Random numbers of the operating system, a block at a time: a system call for each would cost more
-//! than the frame that it masks.
+//! Random numbers from the operating system, fetched in blocks: a system call for each number would cost
+//! more than the frame that the number masks.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher as _, RandomState};
 
-/// 1 KiB: a system call for 256 masks.
+/// Numbers per system call: 1 KiB, enough for 256 masks.
 const NUMBERS: usize = 128;
 
 struct Block {
     numbers: [u64; NUMBERS],
-    /// How many of them are left, at the front.
+    /// Count of unused numbers, which are at the front.
     left: usize,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn system_random() -> u64 {
             block.refill();
         }
         block.left = block.left.saturating_sub(1);
-        // One that is used up is not kept in memory.
+        // `take` erases the used number from memory.
         block.numbers.get_mut(block.left).map_or(0, std::mem::take)
     })
 }
@@ -46,8 +46,8 @@ impl Block {
         self.left = NUMBERS;
     }
 
-    /// For a system that refuses (a sandbox, say): by the keyed hash of the standard library, whose keys
-    /// come from the system, too, and may have been drawn before.
+    /// The fallback if the system call fails, in a sandbox for example: the keyed hash of the standard
+    /// library. Its keys come from the system, too, but the process may have obtained them earlier.
     fn refill_by_hashing(&mut self) {
         let keys = RandomState::new();
         for (index, number) in self.numbers.iter_mut().enumerate() {
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn r21_numbers_do_not_follow_from_a_seed_that_is_not_the_systems() {
+    fn r21_numbers_do_not_depend_on_the_seed_of_another_generator() {
         let draw = || {
             fastrand::seed(7);
             system_random()
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn r21_numbers_differ_where_the_system_refuses() {
+    fn r21_numbers_differ_if_the_system_call_fails() {
         let mut blocks = [(); 2].map(|()| Block {
             numbers: [0; NUMBERS],
             left: 0,

@@ -1,3 +1,5 @@
+//! The client on smol.
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,25 +16,33 @@ use super::connection::{Address, BoxedStream};
 use super::socket::Socket;
 use super::traits::Runtime;
 
-/// smol: its global executor, or one of yours.
+/// The smol runtime, on its global executor or on an executor of the program.
 ///
 /// ```
 /// use engineio_client::Smol;
 ///
 /// let global = Smol::new();
 /// let executor = std::sync::Arc::new(smol::Executor::new());
-/// let mine = Smol::with_executor(executor.clone());
-/// # let _ = (global, mine);
+/// let own = Smol::with_executor(executor.clone());
+/// # let _ = (global, own);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Smol {
-    /// Weak, since the executor holds the session's task, which holds this.
+    /// Weak, since the executor owns the session's task, which owns this value.
     executor: Option<Weak<Executor<'static>>>,
     clock: Clock,
 }
 
 impl Smol {
-    /// The global executor of smol, which runs on threads of its own (`SMOL_THREADS`).
+    /// Uses smol's global executor, which runs on its own threads. The environment variable
+    /// `SMOL_THREADS` sets their number.
+    ///
+    /// ```
+    /// use engineio_client::Smol;
+    ///
+    /// let runtime = Smol::new();
+    /// # let _ = runtime;
+    /// ```
     pub fn new() -> Self {
         Self {
             executor: None,
@@ -40,10 +50,29 @@ impl Smol {
         }
     }
 
-    /// An executor of yours, which you run. The global one's thread has to be woken for each message
-    /// that comes alone: an echo takes 1.6 times the CPU time of a bare WebSocket there, and 1.2 times
-    /// where your executor and what waits for the message share a thread (see `benches/README.md`).
-    /// The executor is yours to keep: with it, its sessions end.
+    /// Uses an executor that the program runs itself. Sessions end when the executor is dropped, so keep
+    /// it.
+    ///
+    /// This is faster than the global executor if the code that waits for messages runs on the same
+    /// thread as the executor. The global executor's thread must be woken for each single message: an
+    /// echo takes 1.6 times the CPU time of a bare WebSocket there, and 1.2 times on a shared thread
+    /// (see `benches/README.md`).
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// use std::sync::Arc;
+    ///
+    /// use engineio_client::Smol;
+    ///
+    /// let executor = Arc::new(smol::Executor::new());
+    /// let runtime = Smol::with_executor(executor.clone());
+    /// smol::block_on(executor.run(async {
+    ///     // Connect with `runtime` here.
+    /// }));
+    /// # let _ = runtime;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_executor(executor: Arc<Executor<'static>>) -> Self {
         Self {
             executor: Some(Arc::downgrade(&executor)),
@@ -64,7 +93,7 @@ impl Runtime for Smol {
         match &self.executor {
             Some(executor) if executor.strong_count() == 0 => Err(io::Error::new(
                 io::ErrorKind::NotConnected,
-                "the executor is gone",
+                "the smol executor was dropped",
             )),
             _ => Ok(()),
         }
@@ -84,7 +113,7 @@ impl Runtime for Smol {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         match &self.executor {
             Some(executor) => {
-                // One that is gone drops the task, which tells those who wait for it.
+                // If the executor was dropped, the task is dropped here, which wakes its waiters.
                 if let Some(executor) = executor.upgrade() {
                     executor.spawn(task).detach();
                 }

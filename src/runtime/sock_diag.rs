@@ -1,5 +1,5 @@
-//! How much of what was written to a TCP socket the other end's system has not acknowledged, told by
-//! Linux's socket monitoring, as `ss` uses it: netlink, without privileges and without unsafe code.
+//! The number of bytes written to a TCP socket that the peer's system has not acknowledged, from Linux's
+//! socket monitoring over netlink, which `ss` uses, too. It needs neither privileges nor unsafe code.
 //! See `sock_diag(7)` and `linux/inet_diag.h`.
 
 use std::io;
@@ -13,33 +13,33 @@ use rustix::net::{
     send, socket_with,
 };
 
-/// `SOCK_DIAG_BY_FAMILY`, the type of the request and of its answer.
+/// `SOCK_DIAG_BY_FAMILY`, the type of the request and of the response.
 const BY_FAMILY: u16 = 20;
 /// `NLM_F_REQUEST`.
 const IS_REQUEST: u16 = 1;
 /// `IPPROTO_TCP`.
 const TCP: u8 = 6;
-/// `INET_DIAG_NOCOOKIE`: any socket with these addresses.
+/// `INET_DIAG_NOCOOKIE`: match any socket with the given addresses.
 const NO_COOKIE: [u8; 8] = [0xff; 8];
-/// The states of a connection on which it may be written: before the other end's FIN, which TLS
-/// announces a moment earlier, and after it.
+/// The states of a connection in which writing is possible: before the peer's FIN and after it. Under
+/// TLS the end is known a moment before the FIN arrives.
 const ESTABLISHED: u8 = 1;
 const CLOSE_WAIT: u8 = 8;
 
-/// A `nlmsghdr` of 16 bytes, and an `inet_diag_req_v2`.
+/// A `nlmsghdr` of 16 bytes and an `inet_diag_req_v2`.
 const REQUEST_SIZE: u32 = 72;
-/// Where the answer's fields are: those of its `nlmsghdr`, then of its `inet_diag_msg`.
+/// Offsets of the response's fields: in its `nlmsghdr`, then in its `inet_diag_msg`.
 const TYPE_AT: usize = 4;
 const STATE_AT: usize = 17;
 const UNACKNOWLEDGED_AT: usize = 76;
 const INODE_AT: usize = 84;
 
-/// `None` for a socket that is closed or was reset, and where the system does not tell.
+/// `None` for a socket that is closed or was reset, and if the system does not support the query.
 pub(super) fn unacknowledged(socket: &impl AsFd) -> Option<u64> {
-    ask(socket.as_fd()).ok().flatten()
+    query(socket.as_fd()).ok().flatten()
 }
 
-fn ask(socket: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+fn query(socket: BorrowedFd<'_>) -> io::Result<Option<u64>> {
     let local = SocketAddr::try_from(getsockname(socket)?)?;
     let Some(Ok(peer)) = getpeername(socket)?.map(SocketAddr::try_from) else {
         return Ok(None);
@@ -47,14 +47,14 @@ fn ask(socket: BorrowedFd<'_>) -> io::Result<Option<u64>> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (netlink, kind) = (AddressFamily::NETLINK, SocketType::RAW);
     let monitor = socket_with(netlink, kind, flags, Some(SOCK_DIAG))?;
-    // The kernel answers within the call.
+    // The kernel responds within the call, so the read below does not block.
     send(&monitor, &request(local, peer), SendFlags::empty())?;
-    let mut answer = [0_u8; 1024];
-    let (count, _) = recv(monitor.as_fd(), &mut answer[..], RecvFlags::empty())?;
-    let answer = answer.get(..count).unwrap_or_default();
+    let mut response = [0_u8; 1024];
+    let (count, _) = recv(monitor.as_fd(), &mut response[..], RecvFlags::empty())?;
+    let response = response.get(..count).unwrap_or_default();
     // Another socket may have the same addresses in another network namespace.
     let inode = fstat(socket)?.st_ino & u64::from(u32::MAX);
-    Ok(read(answer, inode))
+    Ok(read(response, inode))
 }
 
 fn request(local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
@@ -67,7 +67,7 @@ fn request(local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
     request.extend(REQUEST_SIZE.to_ne_bytes());
     request.extend(BY_FAMILY.to_ne_bytes());
     request.extend(IS_REQUEST.to_ne_bytes());
-    // A sequence number and a port of ours, which matter to those who have several questions.
+    // The sequence number and the sender's port, which are only needed for several requests at once.
     request.extend([0; 8]);
     request.extend([family, TCP, 0, 0]);
     let any_state = u32::MAX;
@@ -92,14 +92,14 @@ fn request(local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
     request
 }
 
-/// The number in the kernel's answer about the socket with this inode.
-fn read(answer: &[u8], inode: u64) -> Option<u64> {
+/// Reads the kernel's response. `None` unless it is about the socket with this inode.
+fn read(response: &[u8], inode: u64) -> Option<u64> {
     let number = |at: usize| -> Option<u32> {
-        let bytes = answer.get(at..)?.first_chunk()?;
+        let bytes = response.get(at..)?.first_chunk()?;
         Some(u32::from_ne_bytes(*bytes))
     };
-    let kind = answer.get(TYPE_AT..)?.first_chunk()?;
-    let state = *answer.get(STATE_AT)?;
+    let kind = response.get(TYPE_AT..)?.first_chunk()?;
+    let state = *response.get(STATE_AT)?;
     let is_ours = u16::from_ne_bytes(*kind) == BY_FAMILY
         && matches!(state, ESTABLISHED | CLOSE_WAIT)
         && u64::from(number(INODE_AT)?) == inode;
@@ -113,20 +113,20 @@ mod tests {
 
     use super::*;
 
-    /// A connection, and its other end.
+    /// Both ends of a connection.
     fn connection(address: &str) -> Option<(TcpStream, TcpStream)> {
         let listener = TcpListener::bind(address).ok()?;
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         Some((client, listener.accept().unwrap().0))
     }
 
-    /// Lets nothing more come in: what is sent to the socket stays without acknowledgement. There are
-    /// systems on which root alone may.
+    /// Attaches a filter that drops all incoming segments, so that they are not acknowledged. On some
+    /// systems this needs root; then it returns false.
     fn deafen(socket: &TcpStream) -> bool {
         let nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
         match socket2::SockRef::from(socket).attach_filter(&[nothing]) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                println!("left out: {error}");
+                println!("skipped: {error}");
                 false
             }
             attached => attached.map(|()| true).unwrap(),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_been_acknowledged_is_told_before_and_after_the_other_ends_fin() {
+    fn unacknowledged_bytes_are_counted_before_and_after_the_peers_fin() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let Some((mut client, mut server)) = connection(address) else {
                 assert_ne!(address, "127.0.0.1:0");
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_of_a_connection_that_was_reset_or_ended_by_this_side() {
+    fn a_connection_that_was_reset_or_shut_down_locally_has_no_count() {
         let (client, server) = connection("127.0.0.1:0").unwrap();
         socket2::SockRef::from(&server)
             .set_linger(Some(std::time::Duration::ZERO))
@@ -170,18 +170,18 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_about_another_socket_or_of_another_kind_or_too_short_tells_nothing() {
-        let mut answer = vec![0_u8; 88];
-        answer[TYPE_AT..TYPE_AT + 2].copy_from_slice(&BY_FAMILY.to_ne_bytes());
-        answer[STATE_AT] = CLOSE_WAIT;
-        answer[UNACKNOWLEDGED_AT] = 9;
-        answer[INODE_AT..INODE_AT + 4].copy_from_slice(&7_u32.to_ne_bytes());
+    fn a_response_that_is_short_or_of_another_socket_type_or_state_is_ignored() {
+        let mut response = vec![0_u8; 88];
+        response[TYPE_AT..TYPE_AT + 2].copy_from_slice(&BY_FAMILY.to_ne_bytes());
+        response[STATE_AT] = CLOSE_WAIT;
+        response[UNACKNOWLEDGED_AT] = 9;
+        response[INODE_AT..INODE_AT + 4].copy_from_slice(&7_u32.to_ne_bytes());
         let nine = u64::from(u32::from_ne_bytes([9, 0, 0, 0]));
-        assert_eq!(read(&answer, 7), Some(nine));
-        assert_eq!(read(&answer, 8), None);
-        assert_eq!(read(&answer[..87], 7), None);
+        assert_eq!(read(&response, 7), Some(nine));
+        assert_eq!(read(&response, 8), None);
+        assert_eq!(read(&response[..87], 7), None);
         for (at, byte) in [(TYPE_AT, 2), (STATE_AT, 7)] {
-            let mut other = answer.clone();
+            let mut other = response.clone();
             other[at] = byte;
             assert_eq!(read(&other, 7), None, "{at}");
         }

@@ -1,4 +1,4 @@
-//! A TCP socket that tells how much of what was written to it has arrived.
+//! A TCP socket that counts written and acknowledged bytes.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::connection::{Acknowledges, BoxedStream};
 use super::sock_diag::unacknowledged;
 
-/// What a socket has to be for the system to be asked about it.
+/// The bound on sockets for which `sock_diag` can be queried.
 #[cfg(unix)]
 pub(super) use std::os::fd::AsFd as Known;
 #[cfg(not(unix))]
@@ -17,7 +17,7 @@ pub(super) trait Known {}
 #[cfg(not(unix))]
 impl<S> Known for S {}
 
-/// A runtime's socket, and how much was written to it.
+/// A runtime's socket with a count of the bytes written to it.
 pub(super) struct Socket<S> {
     stream: S,
     written: u64,

@@ -1,3 +1,5 @@
+//! The client on tokio.
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -22,28 +24,8 @@ use super::connection::{Address, BoxedStream};
 use super::socket::Socket;
 use super::traits::Runtime;
 
-/// tokio, in either of its flavours, with `enable_all` (or `enable_io` and `enable_time`).
-///
-/// Its clock is tokio's own, and counts on Linux the time during which the machine was suspended, too.
-///
-/// # Paused time
-///
-/// While tokio's time is paused, it jumps to the next deadline as soon as every task waits, and waiting
-/// for a socket counts as that: with a server behind a socket, `connect` fails at once with its open
-/// timeout. tokio's time stands still as long as a task of
-/// [`spawn_blocking`](::tokio::task::spawn_blocking) runs, so that a test which has one that waits for
-/// its end can use a real server. Tests without a real server use the feature `mock`, whose clock knows
-/// its network.
-///
-/// # Names, and the end of the runtime
-///
-/// tokio resolves names by the system's resolver (`getaddrinfo`), on a thread of its blocking pool,
-/// and that call can't be cancelled. `connect` keeps its open timeout when a nameserver does not
-/// answer, but the thread stays in the call until the resolver gives up (with glibc's defaults 5 s,
-/// twice for each nameserver), and dropping the runtime waits for it: so does the end of a `main`
-/// under `#[tokio::main]`. A program that has to end at once calls
-/// [`Runtime::shutdown_background`](::tokio::runtime::Runtime::shutdown_background) or
-/// [`shutdown_timeout`](::tokio::runtime::Runtime::shutdown_timeout) in place of dropping its runtime.
+/// The tokio runtime, current-thread or multi-thread. It must be built with `enable_all`, or with
+/// `enable_io` and `enable_time`.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -56,6 +38,28 @@ use super::traits::Runtime;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// The clock is tokio's own. On Linux it also counts the time during which the machine was suspended.
+///
+/// # Paused time
+///
+/// While tokio's time is paused, it jumps to the next deadline as soon as every task waits. Waiting for
+/// a socket counts as waiting, so with a server behind a real socket, `connect` fails at once with its
+/// open timeout. There are two ways to test:
+///
+/// - With the feature `mock`: its virtual clock takes its own network into account.
+/// - With a real server: time does not advance while a task of
+///   [`spawn_blocking`](::tokio::task::spawn_blocking) runs, so keep one running until the test ends.
+///
+/// # Name resolution and shutdown
+///
+/// tokio resolves names with the system's resolver (`getaddrinfo`) on a thread of its blocking pool, and
+/// this call cannot be cancelled. If a name server does not answer, `connect` returns after its open
+/// timeout, but the thread continues until the resolver gives up: with glibc's defaults 5 s, twice for
+/// each name server. Dropping the runtime waits for the thread, and so does the end of a `main` function
+/// under `#[tokio::main]`. A program that must end at once can call
+/// [`Runtime::shutdown_background`](::tokio::runtime::Runtime::shutdown_background) or
+/// [`shutdown_timeout`](::tokio::runtime::Runtime::shutdown_timeout) instead of dropping the runtime.
 #[derive(Clone, Debug)]
 pub struct Tokio {
     handle: Option<Handle>,
@@ -64,11 +68,22 @@ pub struct Tokio {
 }
 
 impl Tokio {
-    /// The runtime that this code runs in.
+    /// Returns the runtime in which the calling code runs.
     ///
     /// # Errors
     ///
-    /// When it runs in none.
+    /// [`NotConnected`](io::ErrorKind::NotConnected) if the calling code does not run in a tokio
+    /// runtime. Call it in one, or use [`with_handle`](Tokio::with_handle).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use engineio_client::Tokio;
+    ///
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// assert!(runtime.block_on(async { Tokio::current() }).is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn current() -> io::Result<Self> {
         match Handle::try_current() {
             Ok(handle) => Ok(Self::with_handle(handle)),
@@ -76,7 +91,15 @@ impl Tokio {
         }
     }
 
-    /// A runtime of your choice, from wherever this is called.
+    /// Uses the runtime of this handle. This works on any thread.
+    ///
+    /// ```
+    /// use engineio_client::Tokio;
+    ///
+    /// fn on(runtime: &tokio::runtime::Runtime) -> Tokio {
+    ///     Tokio::with_handle(runtime.handle().clone())
+    /// }
+    /// ```
     pub fn with_handle(handle: Handle) -> Self {
         let start = {
             let _guard = handle.enter();
@@ -90,8 +113,8 @@ impl Tokio {
     }
 }
 
-/// The runtime that it was made in. Outside of one it is a `Tokio` that can't be used, and says so
-/// when a connection is started.
+/// The runtime in which the calling code runs. Outside of a runtime the value cannot be used: connecting
+/// fails with [`ErrorKind::Runtime`](crate::ErrorKind::Runtime).
 impl Default for Tokio {
     fn default() -> Self {
         Self::current().unwrap_or_else(|_| Self {
@@ -108,13 +131,13 @@ fn no_runtime(error: impl std::error::Error + Send + Sync + 'static) -> io::Erro
 
 #[async_trait]
 impl Runtime for Tokio {
-    /// That there is a runtime, with sockets and timers. One that lacks them tells so by a panic alone,
-    /// which is caught here (what it prints on standard error is not).
+    /// Checks that there is a runtime with sockets and timers. tokio reports missing ones only by a
+    /// panic. The panic is caught, but its message still appears on standard error.
     fn check(&self) -> io::Result<()> {
         let Some(handle) = &self.handle else {
             return Err(io::Error::new(
                 io::ErrorKind::NotConnected,
-                "this is not a tokio runtime: call it in one, or give the client Tokio::with_handle",
+                "not within a tokio runtime: connect within one, or use Tokio::with_handle",
             ));
         };
         let _guard = handle.enter();
@@ -126,12 +149,12 @@ impl Runtime for Tokio {
     }
 
     fn now(&self) -> Duration {
-        // Within the runtime, `Instant::now` is the paused clock where time is paused.
+        // Within a runtime whose time is paused, tokio's `Instant::now` is the paused clock.
         self.start.elapsed().saturating_add(self.suspension.total())
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        // A timer has to be made inside of the runtime, while this may be called from outside.
+        // tokio panics if a timer is created outside of a runtime.
         let _guard = self.handle.as_ref().map(Handle::enter);
         Box::pin(Sleep {
             runtime: self.handle.clone(),
@@ -176,11 +199,11 @@ impl Runtime for Tokio {
     }
 }
 
-/// What a runtime has to be built with for this not to panic.
+/// Runs code that panics if the runtime lacks a driver, and converts the panic to an error.
 fn needs(what: &str, method: &str, tried: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     catch_unwind(AssertUnwindSafe(tried)).unwrap_or_else(|_| {
         let message =
-            format!("this tokio runtime has no {what}: build it with {method}, or enable_all");
+            format!("the tokio runtime has no {what}: build it with {method} or enable_all");
         Err(io::Error::new(io::ErrorKind::Unsupported, message))
     })
 }
@@ -197,15 +220,15 @@ fn open_a_socket() -> io::Result<()> {
     ::tokio::net::UdpSocket::from_std(socket).map(drop)
 }
 
-/// A sleep that never ends when its runtime is gone, where tokio's own panics.
+/// A sleep that stays pending after its runtime has shut down. tokio's own panics.
 struct Sleep {
     runtime: Option<Handle>,
-    /// `None` once the runtime is known to be gone.
+    /// `None` once the runtime is known to have shut down.
     sleep: Option<Pin<Box<::tokio::time::Sleep>>>,
 }
 
 impl Sleep {
-    /// Whether the runtime is gone, as far as can be told: within a runtime it is taken for the one.
+    /// Whether the runtime has shut down. When polled within any runtime, it is assumed to be running.
     fn is_dead(&self) -> bool {
         let Some(runtime) = self
             .runtime
@@ -214,9 +237,9 @@ impl Sleep {
         else {
             return false;
         };
-        // A runtime that is gone drops what it is given at once.
-        let given = runtime.spawn(std::future::ready(()));
-        matches!(given.now_or_never(), Some(Err(_)))
+        // A runtime that has shut down drops a spawned task at once.
+        let task = runtime.spawn(std::future::ready(()));
+        matches!(task.now_or_never(), Some(Err(_)))
     }
 }
 
@@ -250,7 +273,7 @@ async fn connect_to_socket(path: &Path) -> io::Result<BoxedStream> {
     Err(super::connection::unsupported(path))
 }
 
-/// tokio's stream with the traits of `futures`.
+/// Implements the IO traits of `futures` for a tokio stream.
 struct Compat<S>(S);
 
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! The trait of a runtime.
+//! The `Runtime` trait.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,33 +11,148 @@ use futures::future::BoxFuture;
 use super::connection::{Address, BoxedStream};
 use super::random::system_random;
 
-/// What the client needs of a runtime: a clock, timers, tasks, names and connections.
+/// An async runtime: a clock, timers, tasks, name resolution and connections.
+///
+/// Implement it to run the client on a runtime that is not built in. Pass the implementation to
+/// [`Builder::new`](crate::Builder::new).
+///
+/// # Contract
+///
+/// 1. **Time does not go backwards.** [`now`](Runtime::now) is monotonic, and agrees with
+///    [`sleep`](Runtime::sleep): when `sleep(d)` resolves, `now` has advanced by at least `d`.
+/// 2. **Calls come from any thread.** The client calls `now`, `sleep`, `spawn` and `random` also on
+///    threads outside of the runtime. It awaits `resolve` and `connect` within spawned tasks.
+/// 3. **Futures may be dropped at any time**: `connect` when the open timeout passes, `sleep` when its
+///    deadline no longer matters.
+/// 4. **A spawned task runs until it ends**, whether anything waits for it or not. A runtime that shuts
+///    down drops its tasks; the sessions then end with [`Reason::Aborted`](crate::Reason::Aborted).
+/// 5. **A stream keeps two wakers**, one for reading and one for writing. The two can differ.
+///
+/// # Example
+///
+/// The example `custom_runtime` in the repository is a complete one.
+///
+/// ```no_run
+/// use std::io;
+/// use std::net::SocketAddr;
+/// use std::time::{Duration, Instant};
+///
+/// use engineio_client::runtime::{Address, BoxedStream};
+/// use engineio_client::{Builder, Runtime, async_trait};
+/// use futures::future::BoxFuture;
+///
+/// struct MyRuntime {
+///     start: Instant,
+/// }
+///
+/// #[async_trait]
+/// impl Runtime for MyRuntime {
+///     fn now(&self) -> Duration {
+///         self.start.elapsed()
+///     }
+///
+///     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+///         Box::pin(async move {
+///             smol::Timer::after(duration).await;
+///         })
+///     }
+///
+///     fn spawn(&self, task: BoxFuture<'static, ()>) {
+///         smol::spawn(task).detach();
+///     }
+///
+///     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+///         smol::net::resolve((host, port)).await
+///     }
+///
+///     async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
+///         match address {
+///             Address::Tcp(address) => {
+///                 let stream = smol::net::TcpStream::connect(address).await?;
+///                 stream.set_nodelay(true)?;
+///                 Ok(Box::new(stream))
+///             }
+///             other => Err(io::Error::new(io::ErrorKind::Unsupported, other.to_string())),
+///         }
+///     }
+/// }
+///
+/// # #[cfg(all(feature = "polling", feature = "websocket"))]
+/// # async fn run() -> Result<(), engineio_client::Error> {
+/// use engineio_client::transports::Transports;
+///
+/// let runtime = MyRuntime { start: Instant::now() };
+/// let builder = Builder::new("http://localhost:3000", Transports::default(), runtime);
+/// let client = builder.connect().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait Runtime: Send + Sync + 'static {
-    /// Whether the runtime can be used from here; asked before anything else is.
+    /// Checks that the runtime can be used. The client calls this first, from the thread that connects.
+    /// By default it succeeds.
     ///
     /// # Errors
     ///
-    /// What is missing, in words for the user.
+    /// An error whose message tells the user what is missing. Connecting then fails with
+    /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime).
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")] {
+    /// use engineio_client::{Runtime, Tokio};
+    ///
+    /// // Created outside of a tokio runtime.
+    /// let error = Tokio::default().check().unwrap_err();
+    /// assert!(error.to_string().contains("tokio runtime"));
+    /// # }
+    /// ```
     fn check(&self) -> io::Result<()> {
         Ok(())
     }
 
-    /// The time since a fixed point. Where the system can tell, the time during which the machine
-    /// was suspended counts: a session dies while it sleeps.
+    /// The time since a fixed point.
+    ///
+    /// If the operating system can tell, the time during which the machine was suspended is included:
+    /// the server ends a session whose client was suspended, and the client should notice it.
+    ///
+    /// ```
+    /// # #[cfg(feature = "mock")] {
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::{MockRuntime, Runtime};
+    ///
+    /// let runtime = MockRuntime::new();
+    /// assert_eq!(runtime.now(), Duration::ZERO);
+    /// runtime.block_on(runtime.sleep(Duration::from_secs(25)));
+    /// assert_eq!(runtime.now(), Duration::from_secs(25));
+    /// # }
+    /// ```
     fn now(&self) -> Duration;
 
-    /// Resolves when this time has passed.
+    /// Returns a future that resolves when this time has passed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping the future cancels the timer.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
-    /// Resolves when the runtime has taken notice of all that had come for its connections: one that is
-    /// polled behind it tells of that.
+    /// Returns a future that resolves when the runtime has processed all readiness of its sockets that
+    /// the system has reported so far. A connection that is polled afterwards returns what had arrived.
     ///
-    /// The client waits for it, and then looks at its connections once more, before a deadline counts. A
-    /// program that holds the runtime's thread up for longer than the server may be silent delays the
-    /// client, not the server, whose packets lie in the system meanwhile.
+    /// The client waits for this and then polls its connections once more before it lets a deadline
+    /// expire. Otherwise a program that blocks the runtime's thread for longer than the ping timeout
+    /// would lose its session, although the server's packets have arrived in the socket's buffer
+    /// meanwhile.
     ///
-    /// A runtime whose reads ask the system each time has nothing to wait for:
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the future only waits.
+    ///
+    /// # Implementation
+    ///
+    /// By default this is a sleep of zero length. That is right if timers fire after sockets have been
+    /// polled (tokio), and if each read makes a system call (smol and async-std). In the latter case
+    /// this is sufficient, too:
     ///
     /// ```
     /// # use futures::future::BoxFuture;
@@ -46,40 +161,74 @@ pub trait Runtime: Send + Sync + 'static {
     /// }
     /// # let _ = catch_up;
     /// ```
-    ///
-    /// By default a sleep of no length. That is right where timers fire after sockets were looked at
-    /// (tokio), and where each read asks the system (smol and async-std).
     fn catch_up(&self) -> BoxFuture<'static, ()> {
         self.sleep(Duration::ZERO)
     }
 
-    /// Runs a task in the background.
+    /// Runs a task in the background until it ends.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 
-    /// A number that nobody outside of the program can predict: masks and keys of websockets are made of
-    /// it (RFC 6455, 5.3), and cache-busters.
+    /// Returns a random number that cannot be predicted from outside of the program, for the masks and
+    /// keys of WebSockets (RFC 6455, section 5.3) and for cache-busters.
     ///
-    /// By default it comes from the operating system, in blocks of 1 KiB for each thread. A runtime of
-    /// one's own should override it for tests alone, with a generator that the test seeds, as
-    /// `MockRuntime` does. It is called while a connection is locked, once for two frames that are sent.
+    /// By default the numbers come from the operating system, in blocks of 1 KiB per thread. Override it
+    /// only for tests, with a seeded generator, as `MockRuntime` does. It is called once per two frames
+    /// sent, while a connection is locked, so it must be fast.
+    ///
+    /// ```
+    /// # #[cfg(feature = "mock")] {
+    /// use engineio_client::{MockRuntime, Runtime};
+    ///
+    /// let (one, same) = (MockRuntime::seeded(7), MockRuntime::seeded(7));
+    /// assert_eq!(one.random(), same.random());
+    /// # }
+    /// ```
     fn random(&self) -> u64 {
         system_random()
     }
 
-    /// The addresses of a host, best first.
+    /// Resolves a host name to addresses, in the order in which to try them.
+    ///
+    /// # Errors
+    ///
+    /// If the name cannot be resolved. Connecting then fails with
+    /// [`ErrorKind::Resolve`](crate::ErrorKind::Resolve).
+    ///
+    /// # Cancel safety
+    ///
+    /// The client drops the future when the open timeout passes.
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
 
-    /// Connects to an address, with `TCP_NODELAY` set where it applies.
+    /// Connects to an address. Sets `TCP_NODELAY` on TCP connections: with Nagle's algorithm each small
+    /// message could be delayed.
+    ///
+    /// # Errors
+    ///
+    /// If the connection cannot be made, and [`Unsupported`](io::ErrorKind::Unsupported) for a kind of
+    /// address that the runtime does not support. Connecting then fails with
+    /// [`ErrorKind::Connect`](crate::ErrorKind::Connect), or tries the next address.
+    ///
+    /// # Cancel safety
+    ///
+    /// The client drops the future when the open timeout passes, and when another address has connected
+    /// first. The connection must end with it.
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream>;
 
-    /// Connects by TCP from a local address: the socket is bound to it before it connects. `TCP_NODELAY`
-    /// is set. Port 0 of `local` is any free port, as with `bind`.
+    /// Connects over TCP from a local address: binds the socket before it connects. Sets `TCP_NODELAY`.
+    /// Port 0 of `local` means any free port.
     ///
-    /// The client calls it in place of [`connect`](Self::connect) where
-    /// [`Dialer::local_address`](crate::transports::Dialer::local_address) is set, with addresses of one
-    /// family.
+    /// The client calls this in place of [`connect`](Self::connect) if
+    /// [`Dialer::local_address`](crate::transports::Dialer::local_address) is set. Both addresses are of
+    /// the same family.
     ///
-    /// By default it fails with [`Unsupported`](io::ErrorKind::Unsupported).
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect), and of binding the socket. The default implementation always
+    /// fails with [`Unsupported`](io::ErrorKind::Unsupported).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`connect`](Self::connect).
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -103,7 +252,7 @@ pub trait Runtime: Send + Sync + 'static {
     }
 }
 
-/// A runtime that several clients share, of which type ever it is.
+/// Several clients can share a runtime in an `Arc`. `Arc<dyn Runtime>` is a runtime, too.
 #[async_trait]
 impl<R: Runtime + ?Sized> Runtime for Arc<R> {
     fn check(&self) -> io::Result<()> {
@@ -122,7 +271,7 @@ impl<R: Runtime + ?Sized> Runtime for Arc<R> {
         (**self).catch_up()
     }
 
-    // The mock runtime tells where a task was spawned.
+    // The mock runtime records where a task was spawned.
     #[track_caller]
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         (**self).spawn(task);

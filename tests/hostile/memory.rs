@@ -479,15 +479,19 @@ mod compressed {
     }
 
     fn bounded_bomb(coding: &'static str, bytes: Vec<u8>) {
-        bounded(POLLING, "decoded (limit max_body_size)", move |server| {
-            let mut peer = server.open_polling(OPEN)?;
-            let length = bytes.len();
-            peer.answer_with(format!(
+        bounded(
+            POLLING,
+            "after decompression (limit max_body_size)",
+            move |server| {
+                let mut peer = server.open_polling(OPEN)?;
+                let length = bytes.len();
+                peer.answer_with(format!(
                 "HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\r\n"
             ))?;
-            peer.write(bytes)?;
-            peer.until_gone()
-        });
+                peer.write(bytes)?;
+                peer.until_gone()
+            },
+        );
     }
 
     /// The trailer announces 5 bytes.

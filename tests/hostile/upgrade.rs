@@ -154,7 +154,7 @@ fn a_probe_that_is_refused() -> Case {
 }
 
 fn a_probe_whose_connection_ends_at_once() -> Case {
-    probe_is_answered("", "ended the connection during the websocket handshake")
+    probe_is_answered("", "closed the connection during the WebSocket handshake")
 }
 
 fn a_probe_whose_connection_is_reset() -> Case {
@@ -275,7 +275,7 @@ fn a_probe_with_half_a_pong() -> Case {
 fn a_probe_with_a_broken_frame() -> Case {
     probe_says(
         frame(CONTINUATION, "3probe"),
-        "broke the WebSocket protocol",
+        "violated the WebSocket protocol",
     )
 }
 
@@ -321,7 +321,7 @@ fn a_probe_that_says_something_after_the_pong() -> Case {
 }
 
 fn a_probe_that_breaks_the_protocol_after_the_pong() -> Case {
-    probe_adds(frame(3, "x"), "broke the WebSocket protocol")
+    probe_adds(frame(3, "x"), "violated the WebSocket protocol")
 }
 
 /// Rule E38.

@@ -1,7 +1,7 @@
-//! A server of raw bytes on the network of a `MockRuntime`: it reads what a client sends, to the
-//! byte, and writes whatever a test likes, in whatever pieces.
+//! A server of raw bytes on the network of a `MockRuntime`. A test reads exactly the bytes that the
+//! client sent, and writes any bytes in pieces of any size.
 
-// Each test program that has this module uses a part of it.
+// Each test binary with this module uses only a part of it.
 #![allow(dead_code)]
 
 #[path = "wire.rs"]
@@ -26,25 +26,26 @@ pub(crate) use wire::{
 /// Where a [`Server`] listens: the host of `http://10.0.0.1`.
 pub(crate) const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
-/// How many bytes the mock network holds in one direction.
+/// Number of bytes that the mock network buffers in one direction.
 pub(crate) const PIPE: usize = 64 * 1024;
 
-/// First in first out, and last in first out: for tests of many bytes, which take their time.
+/// Runs the test with the task orders first-in-first-out and last-in-first-out: for slow tests with many
+/// bytes.
 pub(crate) fn under_both_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..0).run(test);
 }
 
-/// First in first out, last in first out, and some random orders.
+/// Runs the test first-in-first-out, last-in-first-out, and in some random task orders.
 pub(crate) fn under_some_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..8).run(test);
 }
 
-/// The same with 200 random orders, for whole sessions.
+/// Runs the test with 200 random task orders: for whole sessions.
 pub(crate) fn under_many_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..200).run(test);
 }
 
-/// Spawns a task whose result can be awaited. Its panic is the test's.
+/// Spawns a task whose result can be awaited. A panic of the task fails the test.
 pub(crate) fn spawn<T: Send + 'static>(
     runtime: &MockRuntime,
     task: impl Future<Output = T> + Send + 'static,
@@ -56,7 +57,7 @@ pub(crate) fn spawn<T: Send + 'static>(
     receiver.map(|result| result.expect("the task has ended"))
 }
 
-/// Lets all others do what they can at this instant.
+/// Lets all other tasks run until they wait.
 pub(crate) async fn settle(runtime: &MockRuntime) {
     runtime.sleep(Duration::ZERO).await;
 }
@@ -83,12 +84,12 @@ impl Server {
         Peer::new(&self.runtime, self.listener.accept().await)
     }
 
-    /// A connection, without anything that reads or writes it.
+    /// Accepts a connection as a bare stream.
     pub(crate) async fn accept_stream(&mut self) -> MemoryStream {
         self.listener.accept().await
     }
 
-    /// Whether somebody has connected and was not accepted. If so, the connection ends.
+    /// Whether another connection is waiting to be accepted. If so, it is accepted and dropped.
     pub(crate) fn has_another(&mut self) -> bool {
         self.listener.accept().now_or_never().is_some()
     }
@@ -101,7 +102,7 @@ pub(crate) struct Peer {
     unread: Vec<u8>,
 }
 
-/// A request, as it came.
+/// A received request.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -111,15 +112,15 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The header of this name in lower case; it must not be there twice.
+    /// The value of the header with this lower-case name. Panics if the header occurs twice.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(header, _)| header == name);
         let value = found.next().map(|(_, value)| value.as_str());
-        assert!(found.next().is_none(), "{name} comes twice: {self:?}");
+        assert!(found.next().is_none(), "{name} occurs twice: {self:?}");
         value
     }
 
-    /// The pairs of the query, as they stand there.
+    /// The undecoded name-value pairs of the query.
     pub(crate) fn query(&self) -> Vec<(&str, &str)> {
         let (_, query) = self.target.split_once('?').unwrap_or_default();
         query
@@ -140,10 +141,10 @@ impl Request {
 /// A frame of the client, unmasked.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
-    /// The bit of the last fragment, three reserved bits, the opcode.
+    /// The first byte: FIN bit, three reserved bits, opcode.
     pub(crate) first: u8,
     pub(crate) mask: Option<[u8; 4]>,
-    /// The bytes of the header in which the length stands, the byte of the mask bit included.
+    /// The header's bytes for the payload length, including the byte with the mask bit.
     pub(crate) length: Vec<u8>,
     pub(crate) payload: Vec<u8>,
 }
@@ -173,15 +174,16 @@ impl Peer {
         }
     }
 
-    /// Writes as much at once as the pipe holds. A client that has gone is no fault of the script.
+    /// Writes the bytes, as many at once as the connection buffers. Ignores errors: the client may have
+    /// gone.
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         if self.stream.write_all(bytes.as_ref()).await.is_ok() {
-            // By TLS some of it may wait otherwise.
+            // TLS may otherwise keep a part of the data in its buffer.
             let _ = self.stream.flush().await;
         }
     }
 
-    /// Writes pieces of this size, each of which the client has read when the next one comes.
+    /// Writes pieces of this size. The client has read each piece before the next is written.
     pub(crate) async fn write_pieces(&mut self, bytes: impl AsRef<[u8]>, size: usize) {
         for piece in bytes.as_ref().chunks(size) {
             self.write(piece).await;
@@ -189,12 +191,12 @@ impl Peer {
         }
     }
 
-    /// Ends what the client reads.
+    /// Ends the direction from server to client.
     pub(crate) async fn finish(&mut self) {
         let _ = self.stream.close().await;
     }
 
-    /// Reads what there is, and at most so many bytes; nothing at the end.
+    /// Reads the available bytes, up to `most`. Returns no bytes at the end of the stream.
     pub(crate) async fn read_some(&mut self, most: usize) -> Vec<u8> {
         if !self.unread.is_empty() {
             let most = most.min(self.unread.len());
@@ -206,7 +208,7 @@ impl Peer {
         bytes
     }
 
-    /// Reads so many bytes.
+    /// Reads exactly `count` bytes.
     pub(crate) async fn read_exact(&mut self, count: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> = self.unread.drain(..count.min(self.unread.len())).collect();
         let start = bytes.len();
@@ -223,7 +225,7 @@ impl Peer {
         bytes
     }
 
-    /// Waits until it is clear whether what comes next begins with this, and leaves it unread.
+    /// Waits until it is known whether the next bytes are `start`, without consuming them.
     pub(crate) async fn begins_with(&mut self, start: &str) -> bool {
         while self.unread.len() < start.len() {
             let missing = start.len() - self.unread.len();
@@ -296,7 +298,7 @@ impl Peer {
         request
     }
 
-    /// Reads a websocket request, and agrees.
+    /// Reads a WebSocket request and accepts it.
     pub(crate) async fn accept_websocket(&mut self) -> Request {
         let request = self.request().await;
         self.write(switching(&request)).await;

@@ -50,22 +50,22 @@ macro_rules! by_polling {
 
 by_polling! {
     cases::every_kind_of_message_is_echoed
-    cases::a_separator_within_a_message_stays_there
+    cases::a_record_separator_in_a_message_is_preserved
     cases::five_megabytes_are_echoed
-    cases::a_message_over_max_payload
-    cases::a_close_by_the_server_is_told
-    cases::disconnect_flushes_first
+    cases::a_message_above_max_payload_is_refused_over_polling
+    cases::a_close_by_the_server_is_reported
+    cases::disconnect_flushes_queued_messages
     cases::an_idle_session_disconnects_at_once
-    cases::handlers_see_everything_in_order
+    cases::handlers_are_called_in_order
 }
 
 on_each_runtime! {
     [] Surfed:
-    cases::an_upgrade_in_full_traffic_loses_nothing
-    cases::a_burst_by_polling_arrives_in_order
+    cases::an_upgrade_under_load_loses_nothing
+    cases::a_burst_over_polling_arrives_in_order
     cases::an_idle_session_stays_alive
-    cases::nobody_listens
-    cases::a_transport_that_is_not_served_is_refused
+    cases::a_connection_to_a_closed_port_fails
+    cases::a_transport_that_the_server_lacks_is_refused
     own::two_hundred_messages_go_each_way_in_order
     own::after_a_poll_that_was_dropped_the_next_session_gets_its_own_answers
     own::a_server_that_hangs_meets_the_open_timeout

@@ -414,14 +414,14 @@ fn r18_a_malformed_host_and_an_empty_list_of_addresses_are_refused() {
         let error = Dialer::default().resolve_to(host, [at("10.0.0.1:80")]);
         let error = error.expect_err(host);
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let words = format!("addresses for {host:?}: that is not a host");
+        let words = format!("resolve_to: {host:?} is neither a host name nor an IP address");
         assert_eq!(error.to_string(), words);
     }
     let error = Dialer::default().resolve_to("chat.test", []).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
-        "addresses for \"chat.test\": there are none"
+        "resolve_to: no addresses were given for \"chat.test\""
     );
 }
 
@@ -455,7 +455,7 @@ fn r18_a_zone_in_a_url_is_refused_with_advice() {
             .await
             .to_string();
         let words =
-            "a link-local address without an interface: give Dialer::resolve_to this address";
+            "a link-local address without an interface: give Dialer::resolve_to the address";
         assert!(error.contains(words), "{error}");
         let given = dialer.resolve_to("fe80::1", [at("[fe80::1%7]:0")]).unwrap();
         let error = fails(&runtime, &given, "http://[fe80::1]/")
@@ -548,7 +548,7 @@ fn r18_a_malformed_server_name_is_refused() {
     ] {
         let error = Tls::default().server_name(name).expect_err(name);
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let words = format!("{name:?} can't be the name of a server in TLS");
+        let words = format!("{name:?} is not a valid server name for TLS");
         assert_eq!(error.to_string(), words);
     }
 }

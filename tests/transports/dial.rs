@@ -184,8 +184,8 @@ fn an_error_of_connecting_lists_each_address_with_its_cause() {
         assert_eq!(
             error.report(),
             "could not connect to chat.test \
-             (10.0.0.1:80: nobody listens on 10.0.0.1:80 of the mock network; \
-             [fd00::1]:80: nobody listens on [fd00::1]:80 of the mock network)"
+             (10.0.0.1:80: no listener on 10.0.0.1:80 of the mock network; \
+             [fd00::1]:80: no listener on [fd00::1]:80 of the mock network)"
         );
         // With one address the error is that of the address.
         name(&runtime, &["10.0.0.1"]);
@@ -309,7 +309,7 @@ fn a_name_without_an_address_is_not_resolved() {
         let error = WebSocket::default().open(&nowhere, request).await;
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Resolve);
-        assert_eq!(error.to_string(), "the name chat.test has no address");
+        assert_eq!(error.to_string(), "the host name chat.test has no address");
         // A name that the resolver does not know.
         name(&runtime, &["10.0.0.1"]);
         let error = connect_to(&runtime, "http://other.test/").await;

@@ -453,7 +453,7 @@ fn r24_the_open_packet_is_bounded_by_the_limit_of_heads_alone() {
                     Ok(_) => assert!(passes, "{transport} {messages} {length}"),
                     Err(error) => {
                         assert!(!passes, "{transport} {messages} {length}: {error:?}");
-                        let words = &["an open packet", "8192 bytes", "max_head_size"];
+                        let words = &["open packet", "8192 bytes", "max_head_size"];
                         names_the_limit(&error, ErrorKind::Limit, words);
                     }
                 }

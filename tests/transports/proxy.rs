@@ -256,13 +256,21 @@ fn a_proxy_that_is_not_http_or_ends_within_a_head_is_an_error_that_names_it() {
         ] {
             let error = tunnel_refused(&runtime, answer).await;
             assert_eq!(error.kind(), ErrorKind::Proxy, "{answer:?}");
-            assert!(error.report().ends_with("is not HTTP"), "{error}");
+            assert!(
+                error
+                    .report()
+                    .ends_with("is not HTTP: is it another kind of proxy?"),
+                "{error}"
+            );
         }
         for answer in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n"] {
             let error = tunnel_refused(&runtime, answer).await;
             assert_eq!(error.kind(), ErrorKind::Proxy, "{answer:?}");
             let report = error.report();
-            assert!(report.contains("ended the connection instead"), "{report}");
+            assert!(
+                report.contains("closed the connection without an answer"),
+                "{report}"
+            );
         }
     });
 }
@@ -653,7 +661,10 @@ fn a_refusal_of_a_socks_proxy_is_an_error_in_words() {
             (b"\x05\x04\0\x01\0\0\0\0\0\0", [no, "Host unreachable"]),
             (b"\x05\x05\0\x01\0\0\0\0\0\0", [no, "Connection refused"]),
             (b"\x05\x06\0\x01\0\0\0\0\0\0", [no, "TTL expired"]),
-            (b"\x05\x07\0\x01\0\0\0\0\0\0", ["makes no connections", ""]),
+            (
+                b"\x05\x07\0\x01\0\0\0\0\0\0",
+                ["does not support connecting", ""],
+            ),
             (
                 b"\x05\x08\0\x01\0\0\0\0\0\0",
                 [no, "Address type not supported"],
@@ -669,7 +680,7 @@ fn a_refusal_of_a_socks_proxy_is_an_error_in_words() {
             assert!(report.contains(&format!("the proxy {SOCKS} ")), "{report}");
             assert!(words.iter().all(|word| report.contains(word)), "{report}");
         }
-        let wants = "wants a user and a password";
+        let wants = "requires a user name and a password";
         let cases: [(&str, &'static [&'static [u8]], &str); 10] = [
             (SOCKS, &[b"\x05\xff"], wants),
             (SOCKS, &[b"\x05\x02"], wants),
@@ -679,7 +690,11 @@ fn a_refusal_of_a_socks_proxy_is_an_error_in_words() {
                 &[b"HTTP/1.1 400 Bad Request\r\n\r\n"],
                 "is not SOCKS5",
             ),
-            (SOCKS_WITH_PASSWORD, &[b"\x05\xff"], "takes no user"),
+            (
+                SOCKS_WITH_PASSWORD,
+                &[b"\x05\xff"],
+                "requires another authentication",
+            ),
             (
                 SOCKS_WITH_PASSWORD,
                 &[b"\x05\x02", b"\x01\x01"],
@@ -688,14 +703,14 @@ fn a_refusal_of_a_socks_proxy_is_an_error_in_words() {
             (
                 SOCKS_WITH_PASSWORD,
                 &[b"\x05\x02", b"\x01"],
-                "ended the connection",
+                "closed the connection",
             ),
-            (SOCKS, &[b"\x05"], "ended the connection"),
-            (SOCKS, &[b"\x05\0", b""], "ended the connection"),
+            (SOCKS, &[b"\x05"], "closed the connection"),
+            (SOCKS, &[b"\x05\0", b""], "closed the connection"),
             (
                 SOCKS,
                 &[b"\x05\0", b"\x05\0\0\x03\xff"],
-                "ended the connection",
+                "closed the connection",
             ),
         ];
         for (proxy, answers, words) in cases {

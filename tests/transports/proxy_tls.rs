@@ -197,7 +197,7 @@ fn r18_a_proxy_is_verified_as_a_server_is() {
             (
                 &stranger,
                 AUTHORITY.trusted(),
-                "the certificate of proxy.test comes from an issuer that is not trusted here",
+                "the certificate of proxy.test was issued by a CA that is not trusted here (a private CA can be added)",
             ),
             (
                 &other,
@@ -229,7 +229,7 @@ fn r18_a_proxy_without_tls_is_distinguished_from_one_that_is_unreachable() {
         assert_eq!(error.kind(), ErrorKind::Tls);
         let report = error.report();
         assert!(
-            report.contains("proxy.test does not speak TLS there"),
+            report.contains("proxy.test does not speak TLS on this port"),
             "{report}"
         );
 

@@ -272,7 +272,7 @@ fn five_redirects_are_followed_and_the_sixth_is_an_error() {
             let (error, asked) = refused(&runtime, builder(&runtime, transport), six).await;
             assert_eq!(asked, 6);
             let text = error.to_string();
-            assert!(text.contains("5 others were followed before"), "{text}");
+            assert!(text.contains("5 redirects were followed already"), "{text}");
             assert_eq!(error.status(), Some(307));
         }
     });
@@ -543,7 +543,7 @@ fn redirects_of_an_open_session_are_errors() {
             assert_eq!(error.status(), Some(307));
             let text = error.to_string();
             assert!(text.contains("a redirect to /c/, which"), "{text}");
-            assert!(text.contains("only those of the handshake"), "{text}");
+            assert!(text.contains("only redirects of the handshake"), "{text}");
             settle(&runtime).await;
             assert!(!server.has_another());
         }
@@ -576,7 +576,7 @@ fn a_redirect_of_the_upgrade_fails_it_and_the_session_goes_on() {
             match client.next().await {
                 Some(Event::UpgradeFailed { error, .. }) => {
                     let text = error.to_string();
-                    assert!(text.contains("only those of the handshake"), "{text}");
+                    assert!(text.contains("only redirects of the handshake"), "{text}");
                     break;
                 }
                 Some(_) => {}

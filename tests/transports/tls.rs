@@ -248,7 +248,7 @@ fn a_certificate_of_an_unknown_ca_is_refused() {
     refused(
         Authority::new("a stranger").issue(&["chat.test"]).server(),
         &AUTHORITY.trusted(),
-        "the certificate of chat.test comes from an issuer that is not trusted here",
+        "the certificate of chat.test was issued by a CA that is not trusted here (a private CA can be added)",
     );
 }
 
@@ -292,7 +292,7 @@ fn a_self_signed_certificate_is_trusted_if_it_was_added() {
     refused(
         below.server(),
         &AUTHORITY.trusted(),
-        "the certificate of chat.test is that of a CA, and not trusted itself",
+        "the certificate of chat.test is a CA certificate that is not trusted here",
     );
 }
 
@@ -383,7 +383,7 @@ fn a_client_certificate_is_presented_to_a_server_that_asks_for_one() {
         refused(
             Arc::clone(&config),
             &AUTHORITY.trusted(),
-            "chat.test wants a client certificate",
+            "chat.test requires a client certificate",
         );
         refused(
             config,
@@ -492,7 +492,10 @@ fn a_server_without_tls_is_distinguished_from_one_whose_tls_fails() {
             let tls = AUTHORITY.trusted();
             let error = greeted(&runtime, transport, &tls, URL).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Tls);
-            assert_eq!(error.to_string(), "chat.test does not speak TLS there");
+            assert_eq!(
+                error.to_string(),
+                "chat.test does not speak TLS on this port: should the URL be http or ws?"
+            );
             script.await;
         }
     });
@@ -509,7 +512,7 @@ fn a_server_with_only_old_versions_of_tls_is_an_error_that_says_so() {
     refused(
         config,
         &Tls::from_config(Arc::new(tls)),
-        "chat.test and this client have no version or cipher of TLS in common",
+        "chat.test and this client have no TLS version or cipher in common",
     );
 }
 
@@ -549,7 +552,7 @@ fn a_handshake_that_is_cut_anywhere_is_an_error() {
                     assert_eq!(error.kind(), ErrorKind::Tls);
                     // The end may be noticed while the client writes.
                     let words = [
-                        "chat.test ended the connection during the TLS handshake",
+                        "chat.test closed the connection during the TLS handshake",
                         "the connection to chat.test failed during the TLS handshake",
                     ];
                     assert!(words.contains(&&*error.to_string()), "{error}");
@@ -730,7 +733,11 @@ fn only_a_close_frame_ends_a_websocket_cleanly() {
             (true, true, None),
             (true, false, None),
             (false, true, Some("without a close frame")),
-            (false, false, Some("without saying so (close_notify)")),
+            (
+                false,
+                false,
+                Some("without ending TLS first (close_notify)"),
+            ),
         ] {
             let mut server = Server::on(&runtime, 443);
             let (clock, config) = (runtime.clone(), Arc::clone(&config));
@@ -914,12 +921,12 @@ fn invalid_certificates_and_keys_are_refused_at_once() {
             Tls::default().ca_pem(&client.key),
             "there is no certificate",
         ),
-        (Tls::default().ca_pem(&broken), "is broken"),
-        (Tls::default().ca_pem(&pem[..100]), "is broken"),
-        (Tls::default().ca_pem(garbage), "can't be read"),
+        (Tls::default().ca_pem(&broken), "is malformed"),
+        (Tls::default().ca_pem(&pem[..100]), "is malformed"),
+        (Tls::default().ca_pem(garbage), "can't be parsed"),
         (
             Tls::danger_accept_any_certificate().ca_pem(&pem),
-            "of no use",
+            "no effect",
         ),
         (own().ca_pem(&pem), "of your own"),
         (with("", &client.key), "there is no certificate"),

@@ -1,12 +1,12 @@
-//! What a connection is like.
+//! Conditions of a connection: latency, bandwidth, segments and buffer size.
 
 use std::time::Duration;
 
-/// What connections are like: how long and how wide the line is, and in what pieces it delivers.
-/// Without any, bytes arrive at once and as they were written.
+/// The conditions of connections: latency, bandwidth, segment size and buffer size. By default bytes
+/// arrive at once, in the pieces in which they were written.
 ///
-/// Each direction of each connection is a line of its own, and bytes never overtake each other on
-/// it. All that is random follows from the runtime's seed.
+/// The conditions apply to each direction of each connection separately. Bytes of one direction never
+/// overtake each other. Random values are derived from the runtime's seed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,7 +54,7 @@ impl Delay {
 }
 
 impl Conditions {
-    /// A line without length, width or limits, but for 64 KiB that each direction holds.
+    /// No latency, unlimited bandwidth, and a buffer of 64 KiB for each direction.
     ///
     /// ```
     /// use engineio_client::runtime::mock::Conditions;
@@ -71,7 +71,7 @@ impl Conditions {
         }
     }
 
-    /// How long bytes travel, and the end of the connection behind them.
+    /// Sets how long bytes, and the end of a stream, take to arrive.
     ///
     /// ```
     /// use std::time::Duration;
@@ -99,7 +99,8 @@ impl Conditions {
         self.latency_between(latency, latency)
     }
 
-    /// How long bytes travel: each write, or each segment, a time of its own between these two.
+    /// Sets how long bytes take to arrive, at random between these two times, for each write or segment
+    /// anew.
     ///
     /// ```
     /// use std::time::Duration;
@@ -116,7 +117,7 @@ impl Conditions {
         self
     }
 
-    /// How long a connect takes, whether it succeeds or is refused.
+    /// Sets how long connecting takes, whether it succeeds or is refused.
     ///
     /// ```
     /// use std::time::Duration;
@@ -137,7 +138,7 @@ impl Conditions {
         self.connect_latency_between(latency, latency)
     }
 
-    /// How long a connect takes: a time between these two.
+    /// Sets how long connecting takes, at random between these two times.
     ///
     /// ```
     /// use std::time::Duration;
@@ -153,8 +154,8 @@ impl Conditions {
         self
     }
 
-    /// How many bytes a second each direction carries; zero counts as one. What is written while
-    /// the line is busy queues behind it.
+    /// Sets the bandwidth of each direction in bytes per second. Zero counts as one. Bytes that are
+    /// written while the direction is busy are queued.
     ///
     /// ```
     /// use engineio_client::runtime::mock::Conditions;
@@ -168,8 +169,9 @@ impl Conditions {
         self
     }
 
-    /// Splits what is written into segments of one to so many bytes (zero counts as one), which
-    /// arrive one at a time, at least a nanosecond apart. A reader that is quick sees each alone.
+    /// Splits writes into segments with a random size from one byte to `most` bytes. Zero counts as one.
+    /// The segments arrive at least a nanosecond apart, so that a waiting reader reads each of them
+    /// alone.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -197,8 +199,8 @@ impl Conditions {
         self
     }
 
-    /// How many bytes each direction holds, on their way or unread, before its writer has to wait.
-    /// Zero counts as one.
+    /// Sets the buffer size of each direction: the number of bytes in flight or unread before a write
+    /// waits. Zero counts as one.
     ///
     /// ```
     /// use engineio_client::runtime::mock::Conditions;
@@ -216,7 +218,7 @@ impl Conditions {
         self.latency.draw(random)
     }
 
-    /// How long the line is busy with these bytes.
+    /// How long sending these bytes keeps the direction busy.
     pub(super) fn transmission(&self, bytes: usize) -> Duration {
         let Some(rate) = self.bandwidth else {
             return Duration::ZERO;
@@ -225,7 +227,7 @@ impl Conditions {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// How many of the first of these bytes travel together.
+    /// Number of bytes of the next segment.
     pub(super) fn piece(&self, bytes: usize, random: &mut fastrand::Rng) -> usize {
         match self.segment {
             Some(most) => (random.u64(1..=most as u64) as usize).min(bytes),

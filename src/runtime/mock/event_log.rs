@@ -1,4 +1,4 @@
-//! The log of what happens on the network.
+//! The log of the network's events.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use super::executor::Executor;
 use super::lock::lock;
 use super::time::seconds;
 
-/// Events with their virtual times, a line each, from [`record`](EventLog::record) on.
+/// Events with their virtual times, a line each, since [`record`](EventLog::record).
 pub(super) struct EventLog {
     executor: Arc<Executor>,
     records: AtomicBool,
@@ -32,7 +32,7 @@ impl EventLog {
         mem::take(&mut lock(&self.lines))
     }
 
-    /// Adds a line. The text is only made while the log records.
+    /// Adds a line. The text is created only if the log records.
     pub(super) fn add(&self, event: impl FnOnce() -> String) {
         if self.records.load(Ordering::Relaxed) {
             let line = format!("{} {}", seconds(self.executor.now()), event());

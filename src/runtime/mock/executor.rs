@@ -1,6 +1,6 @@
-//! Runs tasks on one thread, in an order that is the same each time, and owns the virtual clock.
+//! The executor: runs tasks on one thread in a deterministic order, and owns the virtual clock.
 //!
-//! No code of others runs under the lock: tasks and wakers are polled, woken and dropped outside.
+//! No foreign code runs under the lock: tasks and wakers are polled, woken and dropped outside of it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -24,37 +24,38 @@ const POLL_LIMIT: u64 = 10_000_000;
 
 const TIME_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
-/// Keeps the sequence that decides the order apart from the one that users see.
+/// Separates the random numbers that decide the order from those that users draw.
 const ORDER_SEED: u64 = 0x6f72_6465_7200_0001;
 
 pub(super) struct Executor {
     state: Mutex<ExecutorState>,
-    /// The task that is polled. What waits is listed by it when nothing goes on.
+    /// The task that is being polled, which waiters and timers record for the list of waiting tasks.
     current: AtomicU64,
 }
 
 struct ExecutorState {
     order: Order,
     now: Duration,
-    /// How much of `now` the machine has slept through. Timers do not count it.
+    /// The part of `now` during which the machine was suspended. Timers do not count it.
     suspended: Duration,
-    /// The next number of a task or a timer: they are never used twice, so that a waker that
-    /// outlives its task can't meet another one.
+    /// The number of the next task or timer. Numbers are never reused, so that a waker that outlives its
+    /// task cannot wake another one.
     next: u64,
-    /// How many tasks were spawned: the nameless are called by it.
+    /// Number of tasks spawned so far, which names the nameless ones.
     spawned: u64,
     tasks: BTreeMap<u64, Task>,
-    /// The tasks that can run, by the time of their waking. Some may have ended meanwhile.
+    /// The ready tasks, in the order of their waking. Some may have ended meanwhile.
     ready: VecDeque<u64>,
     timers: Timers,
     running: bool,
+    /// Number of polls since time last passed.
     polls: u64,
     poll_limit: u64,
     /// When the current run began, in time awake.
     began: Duration,
     time_limit: Duration,
     random: fastrand::Rng,
-    /// Decides what runs next under [`Order::Random`].
+    /// Chooses the next task under [`Order::Random`].
     dice: fastrand::Rng,
 }
 
@@ -108,7 +109,7 @@ impl Executor {
         self.state().alive()
     }
 
-    /// The task that runs.
+    /// The task that is being polled.
     pub(super) fn current(&self) -> u64 {
         self.current.load(Ordering::Relaxed)
     }
@@ -134,7 +135,7 @@ impl Executor {
         drop(aborted);
     }
 
-    /// `waits` tells which tasks wait for what, as far as others than the executor know.
+    /// `waits` returns the tasks that wait for the network, and for what.
     pub(super) fn block_on<F: Future>(
         self: &Arc<Self>,
         future: F,
@@ -168,7 +169,7 @@ impl Executor {
         }
     }
 
-    /// Why `block_on` does not go on waiting for its future.
+    /// The message of the panic of a `block_on` that hangs.
     fn no_progress(&self, waits: Vec<(u64, String)>) -> String {
         let (now, spawned, limit, deadlock) = {
             let state = self.state();
@@ -176,25 +177,23 @@ impl Executor {
             (state.now, state.alive(), state.time_limit, deadlock)
         };
         let why = if deadlock {
-            format!("deadlock at {now:?} of virtual time: nothing can run and no timer is set")
+            format!("deadlock at {now:?} of virtual time: no task can run and no timer is set")
         } else {
             format!(
-                "block_on has not ended within {limit:?} of virtual time, it is {now:?} now: a test \
-                 that simulates more sets MockRuntime::with_time_limit"
+                "block_on has not ended within {limit:?} of virtual time (now {now:?}): if the test \
+                 simulates more time, raise MockRuntime::with_time_limit"
             )
         };
-        let (all, lines) = (spawned + 1, self.who_waits(waits));
-        format!(
-            "{why}; tasks that wait: {all} (the future of block_on and {spawned} spawned){lines}"
-        )
+        let (all, lines) = (spawned + 1, self.waiting_tasks(waits));
+        format!("{why}; waiting tasks: {all} (the future of block_on and {spawned} spawned){lines}")
     }
 
-    /// The tasks that have not ended and what they wait for, a line each.
-    pub(super) fn who_waits(&self, mut waits: Vec<(u64, String)>) -> String {
+    /// Lists the tasks that have not ended and what they wait for, a line each.
+    pub(super) fn waiting_tasks(&self, mut waits: Vec<(u64, String)>) -> String {
         let state = self.state();
         waits.extend(state.timers.sleeps().map(|(task, until)| {
             let what = match until {
-                Duration::MAX => "a sleep without an end".into(),
+                Duration::MAX => "a sleep that never ends".into(),
                 until => format!("a timer at {:?}", until.saturating_add(state.suspended)),
             };
             (task, what)
@@ -202,7 +201,7 @@ impl Executor {
         report(&state.tasks, &waits)
     }
 
-    /// Wakes a task that waits for the network at this time, once.
+    /// Starts a timer for the running task, which waits for the network until this time.
     pub(super) fn set_timer(&self, at: Duration, waker: Waker) -> Deadline {
         let task = self.current();
         let mut state = self.state();
@@ -216,14 +215,14 @@ impl Executor {
         deadline
     }
 
-    /// When a timer of this length fires if it is made now.
+    /// The deadline of a timer with this duration, if it is created now.
     pub(super) fn deadline_after(&self, duration: Duration) -> Deadline {
         let mut state = self.state();
         let at = state.now.saturating_add(duration);
         (state.awake_at(at), state.number())
     }
 
-    /// Wakes a task that sleeps at this deadline, once.
+    /// Starts a timer for the running task, which sleeps until this deadline.
     pub(super) fn start_timer(&self, deadline: Deadline, waker: Waker) {
         let timer = Timer {
             waker,
@@ -233,15 +232,15 @@ impl Executor {
         self.state().timers.insert(deadline, timer);
     }
 
-    /// Replaces the waker of a timer. Gives `false` if the timer has fired.
+    /// Replaces the waker of a timer. Returns `false` if the timer has fired.
     pub(super) fn set_timer_waker(&self, deadline: &Deadline, mut waker: Waker) -> bool {
-        // The replaced waker is dropped with the arguments, and so after the lock: wakers are code of
-        // others.
+        // The replaced waker is dropped with the arguments, after the lock, since wakers run foreign
+        // code.
         let task = self.current();
         self.state().timers.hand_over(deadline, task, &mut waker)
     }
 
-    /// Takes back a timer, if it has not fired. The caller drops the waker, outside of its locks.
+    /// Removes a timer if it has not fired. The caller drops the waker, outside of its locks.
     pub(super) fn cancel_timer(&self, deadline: &Deadline) -> Option<Waker> {
         let timer = self.state().timers.remove(deadline);
         timer.map(|timer| timer.waker)
@@ -276,7 +275,7 @@ impl Executor {
     }
 
     fn state(&self) -> MutexGuard<'_, ExecutorState> {
-        // Nothing that panics runs under the lock.
+        // No code that panics runs under the lock.
         lock(&self.state)
     }
 
@@ -318,7 +317,7 @@ impl Executor {
         id
     }
 
-    /// Takes out the task whose turn it is.
+    /// Takes the next task from the ready queue.
     fn next_task(&self) -> Option<(u64, Body, Waker)> {
         let mut guard = self.state();
         let state = &mut *guard;
@@ -327,7 +326,7 @@ impl Executor {
                 Order::FirstInFirstOut => state.ready.pop_front(),
                 Order::LastInFirstOut => state.ready.pop_back(),
                 Order::Random => {
-                    // 64 bits wide on every machine, so that a seed means the same on all.
+                    // Drawn as 64 bits, so that a seed gives the same order on 32-bit machines.
                     let ready = state.ready.len().max(1) as u64;
                     let pick = state.dice.u64(..ready);
                     state.ready.swap_remove_back(pick as usize)
@@ -341,8 +340,7 @@ impl Executor {
                 let (now, polls) = (state.now, state.polls);
                 drop(guard);
                 panic!(
-                    "a loop without an end at {now:?} of virtual time: {polls} polls, and time \
-                     has not moved"
+                    "endless loop at {now:?} of virtual time: {polls} polls while time did not pass"
                 );
             }
             state.polls += 1;
@@ -363,18 +361,18 @@ impl Executor {
             kept: false,
         };
         if future.as_mut().poll(cx).is_pending() {
-            // It is not there any more where the task has aborted all, itself among them.
+            // The task is missing if it has called `abort_tasks` itself.
             if let Some(task) = self.state().tasks.get_mut(&id) {
                 task.body = Body::Spawned(future);
                 ended.kept = true;
             }
         } else {
-            // Before the task counts as ended.
+            // Dropped before the task counts as ended, since dropping it may run the task's code.
             drop(future);
         }
     }
 
-    /// Moves the clock to the next timer and fires it, unless that would be after this time.
+    /// Moves the clock to the next timer and fires it. Returns `false` if there is none up to `end`.
     fn fire_timer(&self, end: Duration) -> bool {
         let waker = {
             let mut state = self.state();
@@ -388,7 +386,7 @@ impl Executor {
             let Some(timer) = state.timers.pop_next() else {
                 return false;
             };
-            // A timer that was polled late may lie in the past.
+            // The deadline of a timer that is first polled late may have passed.
             if deadline > state.now {
                 state.now = deadline;
                 state.polls = 0;
@@ -401,7 +399,7 @@ impl Executor {
 }
 
 impl ExecutorState {
-    /// The time awake that it will be at this time, if the machine is not suspended meanwhile.
+    /// Converts a time of the clock to time awake, if the machine is not suspended meanwhile.
     fn awake_at(&self, at: Duration) -> Duration {
         match at {
             Duration::MAX => at,
@@ -409,7 +407,7 @@ impl ExecutorState {
         }
     }
 
-    /// When `block_on` gives up, if the machine is not suspended meanwhile.
+    /// When the time limit of the current run passes, if the machine is not suspended meanwhile.
     fn run_end(&self) -> Duration {
         let end = self.began.saturating_add(self.time_limit);
         end.saturating_add(self.suspended)
@@ -426,7 +424,7 @@ impl ExecutorState {
     }
 }
 
-/// While this lives, the executor runs, and nobody else may run it.
+/// Marks the executor as running while it exists.
 struct RunGuard<'a>(&'a Executor);
 
 impl<'a> RunGuard<'a> {
@@ -442,8 +440,8 @@ impl<'a> RunGuard<'a> {
         };
         assert!(
             !running,
-            "this MockRuntime runs already: block_on, advance and run_until_stalled can't be \
-             called by what they run, nor by two threads at once"
+            "this MockRuntime is already running: block_on, advance and run_until_stalled cannot be \
+             called within a task, or from two threads at once"
         );
         Self(executor)
     }
@@ -456,7 +454,7 @@ impl Drop for RunGuard<'_> {
     }
 }
 
-/// Forgets a task that has ended, or panicked.
+/// Removes a task that has ended or panicked.
 struct Removal<'a> {
     executor: &'a Executor,
     task: u64,
@@ -473,7 +471,7 @@ impl Drop for Removal<'_> {
 }
 
 struct TaskWaker {
-    /// Weak, as tasks hold their own wakers.
+    /// Weak, since tasks own their own wakers.
     executor: Weak<Executor>,
     id: u64,
 }

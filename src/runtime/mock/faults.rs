@@ -1,4 +1,4 @@
-//! What a test does to the network.
+//! Control of the network by a test: host names, conditions and faults.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -8,8 +8,8 @@ use super::conditions::Conditions;
 use super::line::{CLIENT, Line, Route, SERVER};
 use super::network::Net;
 
-/// The network of a [`MockRuntime`](super::MockRuntime), to be slowed and broken. Clones are the
-/// same network.
+/// The network of a [`MockRuntime`](super::MockRuntime): a test sets its conditions and injects faults.
+/// Clones are handles to the same network.
 ///
 /// ```
 /// use engineio_client::runtime::Address;
@@ -32,8 +32,7 @@ use super::network::Net;
 pub struct Network(pub(super) Arc<Net>);
 
 impl Network {
-    /// What connections are like that are made from now on. Those that live keep theirs: see
-    /// [`Connection::set`].
+    /// Sets the conditions of new connections. Open connections keep theirs: see [`Connection::set`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -48,8 +47,8 @@ impl Network {
         self.0.set(conditions);
     }
 
-    /// A name that [`resolve`](crate::Runtime::resolve) knows from now on, best address first.
-    /// Without addresses, it is forgotten. Case does not matter.
+    /// Assigns addresses to a host name, which [`resolve`](crate::Runtime::resolve) returns in this
+    /// order. Without addresses, the name is removed. Names are case-insensitive.
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -64,7 +63,7 @@ impl Network {
         self.0.name(name, addresses.into_iter().collect());
     }
 
-    /// Refuses new connections to this address, even if somebody listens there.
+    /// Refuses new connections to this address, even if it has a listener.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -82,7 +81,7 @@ impl Network {
         self.0.refuse(address);
     }
 
-    /// Never answers new connects to this address, before [`restore`](Network::restore).
+    /// Leaves new connections to this address unanswered, until [`restore`](Network::restore).
     ///
     /// ```
     /// use std::time::Duration;
@@ -105,8 +104,8 @@ impl Network {
         self.0.black_hole(address);
     }
 
-    /// Undoes [`refuse`](Network::refuse) and [`black_hole`](Network::black_hole): who waits for an
-    /// answer gets one.
+    /// Undoes [`refuse`](Network::refuse) and [`black_hole`](Network::black_hole). Waiting connection
+    /// attempts are answered.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -124,8 +123,8 @@ impl Network {
         self.0.restore(address);
     }
 
-    /// Cuts the network in two: nothing arrives and nothing is answered any more, until
-    /// [`heal`](Network::heal). Nobody is told.
+    /// Partitions the network: until [`heal`](Network::heal), no bytes arrive and no connection attempt
+    /// is answered. Neither end of a connection gets an error.
     ///
     /// ```
     /// use std::time::Duration;
@@ -150,8 +149,8 @@ impl Network {
         self.0.partition(true);
     }
 
-    /// Ends a partition: what was sent meanwhile, or was on its way when it began, sets out again,
-    /// in its order, and so do the connects that wait.
+    /// Ends a partition. Bytes that were sent during the partition, or were in flight when it began, are
+    /// sent again in order. Waiting connection attempts continue.
     ///
     /// ```
     /// let network = engineio_client::MockRuntime::new().network();
@@ -162,7 +161,7 @@ impl Network {
         self.0.partition(false);
     }
 
-    /// Resets each connection that lives: see [`Connection::reset`].
+    /// Resets all open connections: see [`Connection::reset`].
     ///
     /// ```
     /// let runtime = engineio_client::MockRuntime::new();
@@ -175,7 +174,7 @@ impl Network {
         }
     }
 
-    /// The connections that were neither reset nor left by both ends, the oldest first.
+    /// The open connections, the oldest first: those that were neither reset nor dropped by both ends.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -186,8 +185,8 @@ impl Network {
     /// let _listener = runtime.listen(address);
     /// let client = runtime.block_on(runtime.connect(&Address::Tcp(address)))?;
     /// let connections = runtime.network().connections();
-    /// let unlucky = runtime.random() as usize % connections.len();
-    /// connections[unlucky].reset();
+    /// let victim = runtime.random() as usize % connections.len();
+    /// connections[victim].reset();
     /// # drop(client);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -196,7 +195,7 @@ impl Network {
         lines.filter_map(Connection::new).collect()
     }
 
-    /// Writes down from now on what happens on the network, for [`log`](Network::log).
+    /// Starts to record the events of the network, for [`log`](Network::log).
     ///
     /// ```
     /// let network = engineio_client::MockRuntime::new().network();
@@ -208,10 +207,10 @@ impl Network {
         self.0.log.record();
     }
 
-    /// What has happened since [`record`](Network::record), or since the last call of this: a line
-    /// each, with the time in seconds, the number of the connection, and `->` for what the client
-    /// sends or `<-` for what the server sends. Lengths, never contents: two runs of the same seed
-    /// give the same log, whatever masks and keys they write.
+    /// Returns the events since [`record`](Network::record), or since the last call, one line each: the
+    /// time in seconds, the number of the connection, and `->` for bytes from the client or `<-` for
+    /// bytes from the server. The log has lengths but no contents, so that two runs with the same seed
+    /// return the same log, whatever masks and keys they send.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -245,7 +244,7 @@ impl fmt::Debug for Network {
     }
 }
 
-/// An end of a connection.
+/// One end of a connection.
 ///
 /// ```
 /// use engineio_client::runtime::mock::Side;
@@ -255,14 +254,14 @@ impl fmt::Debug for Network {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Side {
-    /// The one that has connected.
+    /// The end that connected.
     Client,
-    /// The one that was connected to.
+    /// The end that accepted the connection.
     Server,
 }
 
-/// A connection of the mock network, seen from above: from here a test can break it, at any moment.
-/// Clones are the same connection, and keep neither end alive.
+/// A connection of the mock network, from [`Network::connections`]. A test can break it at any moment.
+/// Clones are handles to the same connection, and do not keep its ends alive.
 ///
 /// ```
 /// use engineio_client::runtime::Address;
@@ -308,22 +307,22 @@ impl Connection {
         })
     }
 
-    /// Its number in the log: they count from one, in the order of connecting.
+    /// The number of the connection in the log, from 1, in the order of connecting.
     ///
     /// See [`Connection`] for an example.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// The address that was connected to.
+    /// The address of the server.
     ///
     /// See [`Connection`] for an example.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The local address that was asked for, by
-    /// [`connect_from`](crate::Runtime::connect_from): `None` where none was.
+    /// The local address of the client, if it connected with
+    /// [`connect_from`](crate::Runtime::connect_from).
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -341,14 +340,15 @@ impl Connection {
         self.local.map(|local| local.ip())
     }
 
-    /// Whether it was neither reset nor left by both ends.
+    /// Whether the connection was neither reset nor dropped by both ends.
     ///
     /// See [`Connection`] for an example.
     pub fn is_open(&self) -> bool {
         self.line.is_open()
     }
 
-    /// What it is like from now on. What is on its way stays so, and nothing overtakes it.
+    /// Changes the conditions of the connection. Bytes in flight keep their arrival time, and later
+    /// bytes do not overtake them.
     ///
     /// ```
     /// use std::time::Duration;
@@ -363,18 +363,18 @@ impl Connection {
         self.line.set(conditions);
     }
 
-    /// Breaks it, as a router does that has forgotten it: both ends learn of it at once. Their
-    /// reads and writes fail with [`ConnectionReset`](std::io::ErrorKind::ConnectionReset), and
-    /// what was not read is lost.
+    /// Resets the connection at both ends at once, as a router does that has lost its state. Reads and
+    /// writes fail with [`ConnectionReset`](std::io::ErrorKind::ConnectionReset), and unread bytes are
+    /// lost.
     ///
-    /// See [`Connection`] for an example; [`MemoryStream::reset`](super::MemoryStream::reset) is
-    /// the same done by one end.
+    /// See [`Connection`] for an example. [`MemoryStream::reset`](super::MemoryStream::reset) is a reset
+    /// by one end.
     pub fn reset(&self) {
         self.line.reset(false);
     }
 
-    /// As [`reset`](Connection::reset), but what was written before arrives at once and is read
-    /// before the error.
+    /// Like [`reset`](Connection::reset), but bytes that were written before arrive at once, and can be
+    /// read before the error.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -400,8 +400,8 @@ impl Connection {
         self.line.reset(true);
     }
 
-    /// Lets all bytes vanish from now on, in both directions, those on their way included. Neither
-    /// end is told, ever: writers wait once the buffer is full, as nothing is acknowledged.
+    /// Drops all bytes from now on, in both directions, including those in flight. Neither end gets an
+    /// error. Writes wait when the buffer is full, since nothing is acknowledged.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -426,8 +426,8 @@ impl Connection {
         self.line.black_hole();
     }
 
-    /// Ends what this side writes, as if it had closed its half: its peer reads the end behind what
-    /// is on its way, and the other direction goes on.
+    /// Closes one direction, as if this side had closed its stream: the peer reads the end after the
+    /// bytes in flight. The other direction stays open.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -453,7 +453,7 @@ impl Connection {
         });
     }
 
-    /// Lets nothing arrive on this connection, until [`heal`](Connection::heal).
+    /// Partitions this connection: no bytes arrive until [`heal`](Connection::heal).
     ///
     /// ```
     /// use engineio_client::runtime::mock::Connection;
@@ -468,8 +468,8 @@ impl Connection {
         self.line.hold(true, true);
     }
 
-    /// Ends the partition of this connection; that of the [whole network](Network::partition) is
-    /// not its own.
+    /// Ends the partition of this connection. It does not end a partition of the [whole
+    /// network](Network::partition).
     ///
     /// See [`partition`](Connection::partition) for an example.
     pub fn heal(&self) {

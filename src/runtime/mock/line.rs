@@ -1,4 +1,4 @@
-//! A connection: two pipes, the network that they cross, and what can happen to them.
+//! A connection: a pipe for each direction, and the faults of the network between its ends.
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _};
@@ -17,47 +17,45 @@ use super::time::{NEVER, seconds};
 use super::waiter::{Later, Waiter};
 use super::weak_map::WeakMap;
 
-/// The index of an end: the one that has connected, or the other. A pipe has the index of the end
-/// that writes to it.
+/// Indices of the two ends. A pipe has the index of the end that writes to it.
 pub(super) const CLIENT: usize = 0;
 pub(super) const SERVER: usize = 1;
 
 pub(super) struct Line {
-    /// None where it crosses no network: bytes arrive at once then.
+    /// `None` for a connection outside of a network, whose bytes arrive at once.
     route: Option<Route>,
     state: Mutex<LineState>,
 }
 
-/// What a line needs of the network that it crosses.
+/// The network of a line, and the line's identity in it.
 pub(super) struct Route {
     pub(super) executor: Arc<Executor>,
     pub(super) log: Arc<EventLog>,
-    /// The connections of the network. A line takes itself out when both ends are gone, or when it
-    /// is reset.
+    /// The connections of the network. A line removes itself when both ends are dropped or when it is
+    /// reset.
     pub(super) lines: Arc<WeakMap<Line>>,
     pub(super) number: u64,
     pub(super) address: SocketAddr,
-    /// Where it was asked to connect from.
+    /// The client's local address, if it chose one.
     pub(super) local: Option<SocketAddr>,
 }
 
 struct LineState {
     conditions: Conditions,
     pipes: [Pipe; 2],
-    /// What each end learns, or has learnt, of a reset.
+    /// The reset that each end sees, now or later.
     resets: [Option<Reset>; 2],
-    /// The ends that were not dropped.
+    /// Number of ends that were not dropped.
     ends: usize,
     black: bool,
-    /// By the network, and by itself.
+    /// Whether a partition of the network, and one of this connection alone, hold the bytes.
     held: [bool; 2],
-    /// Outside of a network nothing is random.
     random: fastrand::Rng,
 }
 
 struct Reset {
     at: Duration,
-    /// Whether what had arrived by then can be read.
+    /// Whether bytes that had arrived by then can still be read.
     keeps: bool,
 }
 
@@ -72,16 +70,16 @@ impl LineState {
             .is_some_and(|reset| reset.at <= now)
     }
 
-    /// When news that sets out from this end now arrives, behind what it has written.
-    fn news(&mut self, end: usize, now: Duration) -> Duration {
+    /// When an end of stream or a reset that this end sends now arrives, after the bytes written before.
+    fn signal_arrival(&mut self, end: usize, now: Duration) -> Duration {
         if self.is_held() {
             return NEVER;
         }
         self.pipes[end].arrival(0, now, &self.conditions, &mut self.random)
     }
 
-    /// Wakes those for whom there is something new, now or when it arrives.
-    fn rouse(&mut self, now: Duration, executor: Option<&Executor>, later: &mut Later) {
+    /// Wakes the waiting readers and writers whose state has changed, now or when the change arrives.
+    fn wake_waiters(&mut self, now: Duration, executor: Option<&Executor>, later: &mut Later) {
         for end in [CLIENT, SERVER] {
             let reset = |end: usize| self.resets[end].as_ref().map(|reset| reset.at);
             let (at_writer, at_reader) = (reset(end), reset(1 - end));
@@ -135,8 +133,8 @@ impl Line {
         }
     }
 
-    fn log_news(&self, state: &LineState, end: usize, what: &str, at: Duration, now: Duration) {
-        // After a reset nothing is sent.
+    fn log_signal(&self, state: &LineState, end: usize, what: &str, at: Duration, now: Duration) {
+        // A reset end sends nothing.
         if !state.is_reset(end, now) {
             self.log(|| match state.black {
                 true => format!("{} {what}, lost", arrow(end)),
@@ -154,7 +152,7 @@ impl Line {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        // Declared before the lock, and so dropped after it: wakers are code of others.
+        // Declared before the lock, so that it is dropped after the lock: wakers run foreign code.
         let mut later = Later::default();
         let (waker, now, executor) = (cx.waker().clone(), self.now(), self.executor());
         let mut guard = self.state();
@@ -171,7 +169,7 @@ impl Line {
         if pipe.arrived > 0 {
             let most = pipe.arrived.min(buf.len());
             let mut read = 0;
-            // A ring buffer reads as two slices.
+            // The ring buffer consists of up to two slices, and a read returns one of them.
             while read < most {
                 read += pipe.buffer.read(&mut buf[read..most])?;
             }
@@ -213,7 +211,7 @@ impl Line {
         let room = state.conditions.capacity.saturating_sub(pipe.used());
         later.forget(pipe.writer.take(), executor);
         if room == 0 && !buf.is_empty() {
-            // The reader is there: else there would be room.
+            // The reader has not been dropped: that would have emptied the buffer.
             pipe.writer = Some(Waiter::new(waker, executor));
             return Poll::Pending;
         }
@@ -244,24 +242,24 @@ impl Line {
         Poll::Ready(Ok(written))
     }
 
-    /// The end of writing.
+    /// Closes the direction in which this end writes.
     pub(super) fn close(&self, end: usize) {
         let mut later = Later::default();
         let now = self.now();
         let mut state = self.state();
         self.close_in(&mut state, end, now);
-        state.rouse(now, self.executor(), &mut later);
+        state.wake_waiters(now, self.executor(), &mut later);
     }
 
     fn close_in(&self, state: &mut LineState, end: usize, now: Duration) {
         if !mem::replace(&mut state.pipes[end].closed, true) {
-            let at = state.news(end, now);
+            let at = state.signal_arrival(end, now);
             state.pipes[end].end = (!state.black).then_some(at);
-            self.log_news(state, end, "end", at, now);
+            self.log_signal(state, end, "end", at, now);
         }
     }
 
-    /// An end is dropped. With a reset the other end learns that, too, instead of an end of file.
+    /// An end is dropped. The other end then reads an end of stream, or with `reset` an error.
     pub(super) fn drop_end(&self, end: usize, reset: bool) {
         let mut later = Later::default();
         let now = self.now();
@@ -270,14 +268,14 @@ impl Line {
             let mut state = self.state();
             let at = if reset {
                 state.pipes[end].closed = true;
-                let at = state.news(end, now);
-                self.log_news(&state, end, "reset", at, now);
+                let at = state.signal_arrival(end, now);
+                self.log_signal(&state, end, "reset", at, now);
                 if !state.black && state.resets[1 - end].is_none() {
                     state.resets[1 - end] = Some(Reset { at, keeps: false });
                 }
                 at
             } else if state.pipes[end].closed {
-                state.news(end, now)
+                state.signal_arrival(end, now)
             } else {
                 self.close_in(&mut state, end, now);
                 state.pipes[end].end.unwrap_or(NEVER)
@@ -287,7 +285,7 @@ impl Line {
             unread = incoming.leave(now);
             incoming.abandoned = at;
             let forgotten = (incoming.reader.take(), state.pipes[end].writer.take());
-            state.rouse(now, self.executor(), &mut later);
+            state.wake_waiters(now, self.executor(), &mut later);
             state.ends -= 1;
             (forgotten, state.ends == 0)
         };
@@ -299,7 +297,7 @@ impl Line {
         }
     }
 
-    /// The network breaks it: both ends learn that at once.
+    /// Resets both ends at once.
     pub(super) fn reset(&self, keeps: bool) {
         let mut later = Later::default();
         let now = self.now();
@@ -315,7 +313,7 @@ impl Line {
             }
         }
         self.log(|| "reset".into());
-        state.rouse(now, self.executor(), &mut later);
+        state.wake_waiters(now, self.executor(), &mut later);
         drop(guard);
         if let Some(route) = &self.route {
             route.lines.remove(route.number);
@@ -326,7 +324,7 @@ impl Line {
         let mut later = Later::default();
         let mut state = self.state();
         state.conditions = conditions;
-        // There may be more room.
+        // The new capacity may leave room for waiting writes.
         for pipe in &mut state.pipes {
             later.wake(&mut pipe.writer, self.executor());
         }
@@ -348,7 +346,7 @@ impl Line {
         }
     }
 
-    /// Starts or ends a partition: the network's, or its own.
+    /// Starts or ends a partition: of this connection if `own`, otherwise of the network.
     pub(super) fn hold(&self, own: bool, hold: bool) {
         let mut later = Later::default();
         let now = self.now();
@@ -363,7 +361,7 @@ impl Line {
             return;
         }
         for end in [CLIENT, SERVER] {
-            // What the other end is told besides travels behind the pipe's bytes.
+            // Signals to the other end travel behind the bytes of the pipe, so they are held, too.
             let abandoned = &mut state.pipes[1 - end].abandoned;
             let reset = state.resets[1 - end].as_mut().map(|reset| &mut reset.at);
             if hold {
@@ -374,23 +372,23 @@ impl Line {
             } else {
                 let pipe = &mut state.pipes[end];
                 pipe.release(now, &state.conditions, &mut state.random);
-                let news = pipe.arrival(0, now, &state.conditions, &mut state.random);
+                let signal = pipe.arrival(0, now, &state.conditions, &mut state.random);
                 let abandoned = &mut state.pipes[1 - end].abandoned;
                 let reset = state.resets[1 - end].as_mut().map(|reset| &mut reset.at);
                 for at in abandoned.iter_mut().chain(reset) {
-                    *at = if *at == NEVER { news } else { *at };
+                    *at = if *at == NEVER { signal } else { *at };
                 }
             }
         }
-        state.rouse(now, self.executor(), &mut later);
+        state.wake_waiters(now, self.executor(), &mut later);
     }
 
-    /// Bytes that were written by this end and are not read.
+    /// Number of bytes written by this end that the other end has not read.
     pub(super) fn unread(&self, end: usize) -> usize {
         self.state().pipes[end].buffer.len()
     }
 
-    /// Bytes that were written by this end and have not arrived, unless it has been reset.
+    /// Number of bytes written by this end that have not arrived. `None` after a reset.
     pub(super) fn unacknowledged(&self, end: usize) -> Option<usize> {
         let (now, mut state) = (self.now(), self.state());
         if state.is_reset(end, now) {
@@ -401,7 +399,7 @@ impl Line {
         Some(pipe.buffer.len() - pipe.arrived + pipe.lost + pipe.refused)
     }
 
-    /// Whether neither reset nor left by both ends.
+    /// Whether the connection was neither reset nor dropped by both ends.
     pub(super) fn is_open(&self) -> bool {
         let (now, state) = (self.now(), self.state());
         state.ends > 0
@@ -410,7 +408,7 @@ impl Line {
                 .all(|end| !state.is_reset(*end, now))
     }
 
-    /// Which tasks wait for it.
+    /// Adds the tasks that wait for this connection, and for what.
     pub(super) fn waits(&self, into: &mut Vec<(u64, String)>) {
         let Some(Route {
             number, address, ..

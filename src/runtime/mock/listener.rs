@@ -1,4 +1,4 @@
-//! Who accepts connections.
+//! The listener of the mock network.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -10,8 +10,9 @@ use super::network::Net;
 use super::stream::MemoryStream;
 use super::waiter::Waiter;
 
-/// Accepts the connections to one address of a [`MockRuntime`](super::MockRuntime). Once it is
-/// dropped, further ones are refused, and those that were not accepted end.
+/// Accepts the connections to one address of a [`MockRuntime`](super::MockRuntime), from
+/// [`MockRuntime::listen`](super::MockRuntime::listen). Dropping it refuses further connections, and
+/// closes those that were not accepted.
 ///
 /// ```
 /// use engineio_client::MockRuntime;
@@ -33,11 +34,12 @@ impl MockListener {
         Self { net, address }
     }
 
-    /// Waits for the next connection. At most 128 wait to be accepted; more are refused.
+    /// Waits for the next connection. At most 128 connections wait to be accepted; further ones are
+    /// refused.
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped has accepted nothing.
+    /// Cancel safe: a dropped call has not accepted a connection.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -75,7 +77,7 @@ impl MockListener {
         .await
     }
 
-    /// Where it listens.
+    /// The address of the listener.
     ///
     /// ```
     /// let address = "[::1]:80".parse()?;
@@ -88,7 +90,7 @@ impl MockListener {
     }
 }
 
-/// Forgets, when it is dropped, that somebody waits.
+/// Removes the waiting task from the network when the call is dropped.
 struct Accepting<'a>(&'a MockListener);
 
 impl Drop for Accepting<'_> {

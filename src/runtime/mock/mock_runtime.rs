@@ -1,4 +1,4 @@
-//! The runtime itself: tasks and the clock by the executor, connections by the network.
+//! The mock runtime: tasks and the clock are the executor's, connections are the network's.
 
 use std::fmt;
 use std::future::Future;
@@ -20,20 +20,20 @@ use super::sleep::Sleep;
 use crate::runtime::connection::{Acknowledges as _, Address, BoxedStream};
 use crate::runtime::traits::Runtime;
 
-/// A runtime with a virtual clock, which runs everything on the thread that calls
-/// [`block_on`](MockRuntime::block_on). Clones are the same runtime.
+/// A runtime with a virtual clock, which runs all tasks on the thread that calls
+/// [`block_on`](MockRuntime::block_on). The page of the [module](super) is a guide. Clones are handles
+/// to the same runtime.
 ///
-/// - Time stands still while anything can run. Then it goes straight to the next timer, and what
-///   that wakes runs before the timer after it, even one of the same instant, fires. Timers of the
-///   same instant fire in the order in which they were made.
-/// - The machine may be [suspended](MockRuntime::suspend): the clock counts that, timers do not.
-/// - Where nothing can run and no timer is set, `block_on` panics instead of hanging, and where it has
+/// - Time does not pass while a task can run. When no task can run, the clock jumps to the next timer.
+///   The tasks that a timer wakes run before the next timer fires, even one of the same instant. Timers
+///   of the same instant fire in the order in which they were created.
+/// - The machine can be [suspended](MockRuntime::suspend): the clock counts the time, timers do not.
+/// - `block_on` panics instead of hanging: if no task can run and no timer is set, and if its future has
 ///   not ended within [a day of virtual time](MockRuntime::with_time_limit).
-/// - Wakers may be used by any thread. The order of execution is the same each time only where no
-///   other thread has a part in it, and nobody waits for another thread's wake: that is a deadlock,
-///   too.
-/// - A task that holds the runtime, or a connection of it, and never ends keeps both in memory, until
-///   [`abort_tasks`](MockRuntime::abort_tasks).
+/// - Wakers may be called from any thread. But the order of execution is deterministic only without
+///   other threads. A test that waits for another thread to wake it counts as a deadlock.
+/// - A task that never ends, and that owns the runtime or one of its connections, keeps both in memory
+///   until [`abort_tasks`](MockRuntime::abort_tasks).
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,7 +54,7 @@ pub struct MockRuntime {
 }
 
 impl MockRuntime {
-    /// A runtime at time zero, first-in-first-out.
+    /// Creates a runtime at time zero, with first-in-first-out order.
     ///
     /// ```
     /// let runtime = engineio_client::MockRuntime::new();
@@ -64,7 +64,7 @@ impl MockRuntime {
         Self::with_order(Order::FirstInFirstOut)
     }
 
-    /// A runtime at time zero that runs its tasks in this order.
+    /// Creates a runtime at time zero that runs its tasks in this order.
     ///
     /// ```
     /// use engineio_client::MockRuntime;
@@ -79,8 +79,8 @@ impl MockRuntime {
         Self { executor, network }
     }
 
-    /// A runtime at time zero that runs its tasks in a random order, which follows from this seed,
-    /// as all does that is random on it.
+    /// Creates a runtime at time zero that runs its tasks in a random order. The order, and everything
+    /// else that is random on this runtime, is derived from the seed.
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -92,9 +92,8 @@ impl MockRuntime {
         Self::with_order(Order::Random).with_seed(seed)
     }
 
-    /// Starts what is random from this seed, without it from zero: the sequence of
-    /// [`Runtime::random`], [the order](Order::Random) and the network. For the network, this is
-    /// about connections that are made from then on.
+    /// Sets the seed, from which [`Runtime::random`], the [random order](Order::Random) and the
+    /// network's delays are derived. Zero by default. Open connections keep their previous seed.
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -110,8 +109,8 @@ impl MockRuntime {
         self
     }
 
-    /// How many times tasks may be polled while time stands still, before that counts as a loop
-    /// without an end, and panics. 10 million by default.
+    /// Sets how many times tasks may be polled while time does not pass. Beyond that the runtime panics,
+    /// since the tasks appear to be in an endless loop. 10 million by default.
     ///
     /// ```should_panic
     /// use engineio_client::MockRuntime;
@@ -128,13 +127,12 @@ impl MockRuntime {
         self
     }
 
-    /// How much virtual time may pass within one call of [`block_on`](MockRuntime::block_on), before
-    /// that counts as a wait without an end, and panics. A day (86,400 s) by default;
-    /// [`Duration::MAX`] is no limit.
+    /// Sets how much virtual time may pass within one call of [`block_on`](MockRuntime::block_on).
+    /// Beyond that `block_on` panics, since its future appears to hang. A day (86,400 s) by default;
+    /// [`Duration::MAX`] means no limit.
     ///
-    /// Time that the machine is [suspended](MockRuntime::suspend) does not count, nor does
-    /// [`advance`](MockRuntime::advance). A limit that is set while `block_on` runs holds for this
-    /// call, too.
+    /// The time of [`suspend`](MockRuntime::suspend) and [`advance`](MockRuntime::advance) does not
+    /// count. A limit that is set while `block_on` runs also applies to this call.
     ///
     /// ```
     /// use std::time::Duration;
@@ -151,17 +149,18 @@ impl MockRuntime {
         self
     }
 
-    /// Runs this future, which is a task like the others, and all spawned tasks, until it ends.
-    /// Tasks that have not ended by then go on in the next `block_on` or
-    /// [`advance`](MockRuntime::advance).
+    /// Runs this future and all spawned tasks until the future ends. Tasks that have not ended continue
+    /// in the next `block_on` or [`advance`](MockRuntime::advance).
     ///
     /// The future may borrow, and need not be `Send`.
     ///
     /// # Panics
     ///
-    /// When nothing can run and no timer is set; when the future has not ended within
-    /// [a day of virtual time](MockRuntime::with_time_limit); when tasks run without an end while time
-    /// stands still; when the runtime is running already; and when a task panics, with its panic.
+    /// - If no task can run and no timer is set.
+    /// - If the future has not ended within [a day of virtual time](MockRuntime::with_time_limit).
+    /// - If tasks are polled [too often](MockRuntime::with_poll_limit) while time does not pass.
+    /// - If the runtime is already running.
+    /// - If a task panics, with the task's panic.
     ///
     /// ```
     /// let runtime = engineio_client::MockRuntime::new();
@@ -171,9 +170,9 @@ impl MockRuntime {
         self.executor.block_on(future, || self.network.waits())
     }
 
-    /// Spawns a task under a name: the list of the tasks that wait calls it by that, and tells where
-    /// it was spawned. A task that was [spawned](Runtime::spawn) without a name is called by its
-    /// number, and where it was spawned is known unless that was through `dyn Runtime`.
+    /// Spawns a task with a name. The list of waiting tasks in a panic has the name and the source
+    /// location of this call. A task of [`Runtime::spawn`] has a number instead of a name, and no
+    /// location if it was spawned through `dyn Runtime`.
     ///
     /// ```
     /// let runtime = engineio_client::MockRuntime::new();
@@ -191,12 +190,12 @@ impl MockRuntime {
         self.executor.spawn(name, at, Box::pin(task));
     }
 
-    /// Moves the clock, and runs the spawned tasks: what can run now, then what each timer on the
-    /// way wakes, when its time has come.
+    /// Moves the clock by this time and runs the spawned tasks meanwhile: first those that can run now,
+    /// then those that each timer wakes.
     ///
     /// # Panics
     ///
-    /// As [`block_on`](MockRuntime::block_on) does, but that tasks wait is no deadlock here.
+    /// Like [`block_on`](MockRuntime::block_on), except that waiting tasks are not a deadlock.
     ///
     /// ```
     /// use std::time::Duration;
@@ -209,12 +208,11 @@ impl MockRuntime {
         self.executor.advance(duration);
     }
 
-    /// Runs the spawned tasks until each one has ended or waits for something that does not come
-    /// at this instant.
+    /// Runs the spawned tasks, without moving the clock, until each has ended or waits.
     ///
     /// # Panics
     ///
-    /// As [`advance`](MockRuntime::advance) does.
+    /// Like [`advance`](MockRuntime::advance).
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -228,12 +226,12 @@ impl MockRuntime {
         self.executor.advance(Duration::ZERO);
     }
 
-    /// Suspends the machine for so long: the clock jumps, and no timer has counted it, as on Linux,
-    /// where timers count the time that the machine was awake.
+    /// Suspends the machine for this time: the clock jumps, and timers do not count it. On Linux, timers
+    /// only count the time during which the machine is awake, too.
     ///
-    /// It may be called by a task, which then runs on as if nothing had happened. All of the
-    /// runtime sleeps, the network and a test's server included: when it is awake again, the server
-    /// does what a real one has done meanwhile.
+    /// A task may call this, and continues afterwards. The whole runtime is suspended, including the
+    /// network and the test's server. To simulate what a real server did meanwhile, let the test's
+    /// server do it afterwards.
     ///
     /// ```
     /// use std::time::Duration;
@@ -251,7 +249,7 @@ impl MockRuntime {
         self.executor.suspend(duration);
     }
 
-    /// The virtual time, which starts at zero.
+    /// The virtual time. It starts at zero.
     ///
     /// ```
     /// assert!(engineio_client::MockRuntime::new().now().is_zero());
@@ -260,7 +258,7 @@ impl MockRuntime {
         self.executor.now()
     }
 
-    /// How many spawned tasks have not ended.
+    /// Number of spawned tasks that have not ended.
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -274,7 +272,7 @@ impl MockRuntime {
         self.executor.tasks()
     }
 
-    /// Drops all spawned tasks where they stand, as a runtime does that is shut down.
+    /// Drops all spawned tasks, as a runtime does on shutdown.
     ///
     /// ```
     /// use engineio_client::{MockRuntime, Runtime};
@@ -288,11 +286,11 @@ impl MockRuntime {
         self.executor.abort_tasks();
     }
 
-    /// Listens on an address of this runtime's own network.
+    /// Listens on an address of this runtime's network.
     ///
     /// # Panics
     ///
-    /// When somebody listens there already.
+    /// If the address already has a listener.
     ///
     /// ```
     /// use engineio_client::runtime::Address;
@@ -313,7 +311,7 @@ impl MockRuntime {
         MockListener::bind(Arc::clone(&self.network), address)
     }
 
-    /// The network, to name, slow and break what is on it.
+    /// The network of this runtime, to assign host names, to set its conditions, and to inject faults.
     ///
     /// ```
     /// let network = engineio_client::MockRuntime::new().network();
@@ -323,9 +321,9 @@ impl MockRuntime {
         Network(Arc::clone(&self.network))
     }
 
-    /// The tasks that have not ended and what they wait for, a line each.
-    pub(super) fn who_waits(&self) -> String {
-        self.executor.who_waits(self.network.waits())
+    /// Lists the tasks that have not ended and what they wait for, a line each.
+    pub(super) fn waiting_tasks(&self) -> String {
+        self.executor.waiting_tasks(self.network.waits())
     }
 }
 
@@ -350,29 +348,30 @@ impl Runtime for MockRuntime {
         self.executor.now()
     }
 
-    /// Always waits at its first poll, whatever the duration: a timer of no length fires at the
-    /// same instant, after all that can run. One that would end beyond [`Duration::MAX`] is never.
+    /// The future is pending at its first poll, whatever the duration: a timer of zero length fires at
+    /// the same instant, after all tasks that can run. A timer that would end beyond [`Duration::MAX`]
+    /// never fires.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(Sleep::new(&self.executor, duration))
     }
 
-    /// When nothing goes on, a panic tells where the task was spawned, unless it was through
+    /// If the test hangs, the panic has the source location of this call, unless it was made through
     /// `dyn Runtime`.
     #[track_caller]
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        // A call through `dyn Runtime` has this method itself as its caller.
+        // For a call through `dyn Runtime`, the caller's location is in this file.
         let caller = Location::caller();
         let at = (caller.file() != file!()).then_some(caller);
         self.executor.spawn(None, at, task);
     }
 
-    /// The next of a sequence that is the same for each runtime of the same seed.
+    /// The next number of a sequence that depends only on the seed.
     fn random(&self) -> u64 {
         self.executor.random()
     }
 
-    /// Knows IP addresses, the [names of the network](Network::name), and `localhost`, which is
-    /// 127.0.0.1.
+    /// Resolves IP addresses, the [host names of the network](Network::name), and `localhost`
+    /// (127.0.0.1).
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         if let Some(ips) = self.network.resolve(host) {
             return Ok(ips.into_iter().map(|ip| (ip, port).into()).collect());
@@ -383,15 +382,14 @@ impl Runtime for MockRuntime {
             host.parse().map_err(|_| {
                 io::Error::new(
                     io::ErrorKind::NotFound,
-                    format!("the mock network knows no host {host:?}"),
+                    format!("the mock network has no host {host:?}: add it with Network::name"),
                 )
             })?
         };
         Ok(vec![SocketAddr::new(ip, port)])
     }
 
-    /// Connects to a [`MockListener`]. The stream is a
-    /// [`MemoryStream`](super::MemoryStream).
+    /// Connects to a [`MockListener`]. The stream is a [`MemoryStream`](super::MemoryStream).
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream> {
         match address {
             Address::Tcp(address) => Ok(self.network.connect(*address).await?.boxed()),
@@ -402,7 +400,7 @@ impl Runtime for MockRuntime {
         }
     }
 
-    /// The same from a local address, of which the network has every one: see
+    /// Connects from a local address. Every local address exists; the test's server reads it from
     /// [`Connection::local_address`](super::Connection::local_address).
     async fn connect_from(
         &self,
@@ -412,7 +410,7 @@ impl Runtime for MockRuntime {
         if local.is_ipv4() != address.is_ipv4() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("{address} is of another family than the local address {local}"),
+                format!("{address} is of a different family than the local address {local}"),
             ));
         }
         let connected = self.network.connect_from(Some(local), address).await;

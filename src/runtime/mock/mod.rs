@@ -1,12 +1,13 @@
-//! A runtime for tests: a clock that moves only when everything waits, one thread, a network in
-//! memory that breaks on command, and an order of execution that is the same each time.
+//! A runtime for tests, with a virtual clock, a single thread, a deterministic order of execution, and a
+//! network in memory that a test can slow down and break.
 //!
-//! A test that waits for an hour of silence takes microseconds, and a test that fails fails again.
+//! A test that waits for an hour of silence takes microseconds, and a test that fails can be repeated
+//! exactly.
 //!
 //! # Virtual time
 //!
-//! [`MockRuntime::block_on`] runs all tasks on the calling thread. Time stands still while one of
-//! them can run, and goes straight to the next timer when none can:
+//! [`MockRuntime::block_on`] runs all tasks on the calling thread. Time does not pass while a task can
+//! run. When no task can run, the clock jumps to the next timer:
 //!
 //! ```
 //! use std::time::Duration;
@@ -18,14 +19,14 @@
 //! assert_eq!(runtime.now(), Duration::from_secs(3600));
 //! ```
 //!
-//! From outside of the tasks, [`advance`](MockRuntime::advance) moves the clock, and
-//! [`run_until_stalled`](MockRuntime::run_until_stalled) does what can be done at this instant.
+//! Outside of tasks, [`advance`](MockRuntime::advance) moves the clock, and
+//! [`run_until_stalled`](MockRuntime::run_until_stalled) runs the tasks without moving it.
 //!
 //! # Orders and seeds
 //!
-//! Code that is right does not depend on which of two tasks runs first. [`MockRuntime::check`] runs
-//! a test first in first out, last in first out, and in several random orders, and sees that it
-//! leaves no task behind:
+//! Correct code does not depend on which of two tasks runs first. [`MockRuntime::check`] runs a test
+//! with first-in-first-out order, with last-in-first-out order, and with several random orders. It also
+//! checks that the test leaves no tasks running:
 //!
 //! ```
 //! use std::time::Duration;
@@ -45,20 +46,21 @@
 //! });
 //! ```
 //!
-//! All that is random, from the order to the faults of the network, follows from one seed. A test
-//! that fails says which it was, and runs with that alone where the environment has it:
+//! Everything random, from the order of tasks to the delays of the network, is derived from one seed. A
+//! failing test prints its seed. To run it with this seed only, set the environment variable
+//! `ENGINEIO_SEED`:
 //!
 //! ```text
-//! this happened under seed 7, at 1.25s of virtual time; run the same test with ENGINEIO_SEED=7 for that alone
+//! this happened under seed 7, at 1.25s of virtual time; to run only this schedule, set ENGINEIO_SEED=7
 //! ```
 //!
-//! [`Schedules`] sets how many seeds there are, and what may be left behind.
+//! [`Schedules`] sets the range of seeds, and whether tasks may be left running.
 //!
 //! # The network
 //!
-//! A test [listens](MockRuntime::listen) on any address and plays the server; the program under test
-//! connects through its [`Runtime`](super::Runtime). [`MockRuntime::network`] gives names to
-//! addresses, says what the lines are like, and breaks them. All of it happens in virtual time:
+//! A test [listens](MockRuntime::listen) on any address and acts as the server. The program under test
+//! connects through its [`Runtime`](super::Runtime). [`MockRuntime::network`] assigns host names, sets
+//! latency and bandwidth, and injects faults. All of it happens in virtual time:
 //!
 //! ```
 //! use std::io;
@@ -77,7 +79,7 @@
 //!     let mut listener = runtime.listen("10.0.0.1:80".parse().unwrap());
 //!     runtime.spawn_named("server", async move {
 //!         let mut stream = listener.accept().await;
-//!         // Dropped once it is written: the client reads the end behind it.
+//!         // The stream is dropped after the write, so the client then reads the end of the stream.
 //!         let _ = stream.write_all(b"welcome").await;
 //!     });
 //!
@@ -89,29 +91,29 @@
 //!     assert_eq!(text, "welcome");
 //!     assert!(runtime.now() >= Duration::from_millis(30));
 //!
-//!     // Nobody listens any more.
+//!     // The server's task has ended and dropped its listener.
 //!     let error = runtime.connect(&address).await.err().unwrap();
 //!     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
 //! });
 //! ```
 //!
-//! | fault | for new connections | for one that lives |
+//! | fault | new connections | open connections |
 //! |---|---|---|
 //! | latency, bandwidth, segments | [`Network::set`] | [`Connection::set`] |
 //! | refusal | [`Network::refuse`] | |
-//! | silence without end | [`Network::black_hole`] | [`Connection::black_hole`] |
-//! | silence that ends | [`Network::partition`], [`Network::heal`] | the same, or [`Connection::partition`] |
+//! | permanent silence | [`Network::black_hole`] | [`Connection::black_hole`] |
+//! | temporary silence | [`Network::partition`], [`Network::heal`] | the same, or [`Connection::partition`] |
 //! | reset | | [`Connection::reset`], [`Connection::reset_after_data`], [`Network::reset_all`] |
 //! | half-close | | [`Connection::half_close`] |
 //!
-//! The server of a test can besides [close](futures::AsyncWriteExt::close), drop or
-//! [reset](MemoryStream::reset) its own end. [`Network::log`] tells what has happened, a line each,
-//! the same for the same seed.
+//! A test's server can also [close](futures::AsyncWriteExt::close), drop or [reset](MemoryStream::reset)
+//! its end of a connection. [`Network::log`] returns what happened, one line per event; two runs with
+//! the same seed return the same log.
 //!
-//! # Tests that wait for ever
+//! # Tests that hang
 //!
-//! Where no task can run and no timer is set, nothing will ever happen. `block_on` panics then, and
-//! tells which task waits for what, as far as the mock kit knows:
+//! If no task can run and no timer is set, nothing can ever happen. `block_on` then panics, and lists
+//! each task with what it waits for, as far as the mock runtime knows:
 //!
 //! ```should_panic
 //! # use engineio_client::MockRuntime;
@@ -124,15 +126,15 @@
 //! ```
 //!
 //! ```text
-//! deadlock at 0ns of virtual time: nothing can run and no timer is set; tasks that wait: 2 (the future of block_on and 1 spawned)
+//! deadlock at 0ns of virtual time: no task can run and no timer is set; waiting tasks: 2 (the future of block_on and 1 spawned)
 //!   task "server", spawned at tests/chat.rs:12:9, since 0ns: waits for a connection to accept on 10.0.0.1:80
 //!   the future of block_on, since 0ns: waits for something other than a timer or the mock network
 //! ```
 //!
-//! A session sets timers for its heartbeat for as long as it lives, so a test that waits for a message
-//! which never comes is no deadlock. `block_on` panics with the same list when its future has not ended
-//! within a day of virtual time. A test that simulates more sets
-//! [`with_time_limit`](MockRuntime::with_time_limit), or [`Schedules::time_limit`]:
+//! An open session always has a heartbeat timer, so a test that waits for a message that never comes is
+//! not a deadlock. `block_on` therefore also panics, with the same list, if its future has not ended
+//! within a day of virtual time. A test that simulates more time calls
+//! [`with_time_limit`](MockRuntime::with_time_limit) or [`Schedules::time_limit`]:
 //!
 //! ```should_panic
 //! use engineio_client::transports::mock::MockServer;
@@ -143,18 +145,18 @@
 //!     let (transport, server) = MockServer::new(runtime.clone());
 //!     let builder = Builder::new("http://chat.test", transport, runtime.clone());
 //!     let mut client = builder.connect().await.unwrap();
-//!     // The server sends pings, and no message.
+//!     // The server sends pings, but no messages.
 //!     client.recv().await;
 //!     # drop(server);
 //! });
 //! ```
 //!
-//! Where a task was spawned is known of [`spawn_named`](MockRuntime::spawn_named), and of
-//! [`Runtime::spawn`](super::Runtime::spawn) where the compiler knows that the runtime is a
-//! `MockRuntime`. Through `dyn Runtime` it is not known; the tasks that the client itself spawns are
-//! among those.
+//! The list has the source location of tasks that were spawned by
+//! [`spawn_named`](MockRuntime::spawn_named), or by [`Runtime::spawn`](super::Runtime::spawn) on a
+//! `MockRuntime`. The location is unknown for tasks that were spawned through `dyn Runtime`, such as
+//! those of the client itself.
 //!
-//! A read that was given up counts as waiting until the stream is dropped, or read again.
+//! A task that abandons a read is listed as reading until the stream is dropped or read again.
 
 mod conditions;
 mod event_log;

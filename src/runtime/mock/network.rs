@@ -1,4 +1,4 @@
-//! The network inside: who listens, who connects, what is in the way, and the log of it.
+//! The state of the mock network: listeners, connections, faults, host names and the log.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
@@ -19,10 +19,10 @@ use super::stream::MemoryStream;
 use super::waiter::Waiter;
 use super::weak_map::WeakMap;
 
-/// Connections that may wait to be accepted; more are refused.
+/// Most connections of a listener that wait to be accepted.
 const BACKLOG: usize = 128;
 
-/// Keeps the network's random numbers apart from those that users see.
+/// Separates the network's random numbers from those that users draw.
 const NETWORK_SEED: u64 = 0x6e65_7477_6f72_6b01;
 
 pub(super) struct Net {
@@ -40,9 +40,9 @@ struct NetState {
     black_holes: BTreeSet<SocketAddr>,
     partitioned: bool,
     names: BTreeMap<String, Vec<IpAddr>>,
-    /// The last number of a connection.
+    /// The number of the newest connection.
     last: u64,
-    /// Who waits for an answer that does not come, by a number of their own.
+    /// Connection attempts that wait for an answer, by number.
     connecting: BTreeMap<u64, (SocketAddr, Waiter)>,
     last_attempt: u64,
 }
@@ -82,7 +82,7 @@ impl Net {
     ///
     /// # Panics
     ///
-    /// When somebody listens there already.
+    /// If the address already has a listener.
     pub(super) fn bind(&self, address: SocketAddr) {
         let earlier = {
             let mut state = self.state();
@@ -94,17 +94,18 @@ impl Net {
         };
         assert!(
             !earlier,
-            "somebody listens on {address} of this MockRuntime already"
+            "{address} of this MockRuntime already has a listener"
         );
     }
 
     pub(super) fn unlisten(&self, address: &SocketAddr) {
-        // The streams in it are dropped outside of the lock, as they say so to the network.
+        // Dropping the waiting streams locks the network, so they are dropped after the lock is
+        // released.
         let removed = self.state().listeners.remove(address);
         drop(removed);
     }
 
-    /// The next connection, or this one is woken when there is one.
+    /// Returns the next connection, or stores the waiter, which is woken by the next connection.
     pub(super) fn accept(&self, address: &SocketAddr, waiter: Waiter) -> Option<MemoryStream> {
         let mut waiter = Some(waiter);
         let mut state = self.state();
@@ -169,10 +170,10 @@ impl Net {
                 return refused("connections are refused");
             }
             let Some(backlog) = state.listeners.get_mut(&address) else {
-                return refused("nobody listens");
+                return refused("no listener");
             };
             if backlog.waiting.len() >= BACKLOG {
-                return refused("too many connections wait");
+                return refused("too many waiting connections");
             }
             state.last += 1;
             let route = Route {
@@ -270,7 +271,7 @@ impl Net {
         self.lines.values()
     }
 
-    /// Which tasks wait for what.
+    /// The tasks that wait for the network, and for what.
     pub(super) fn waits(&self) -> Vec<(u64, String)> {
         let mut waits = Vec::new();
         let lines = {
@@ -286,7 +287,7 @@ impl Net {
                 } else {
                     "a black hole"
                 };
-                waits.push((waiter.task, format!("a connect to {address}, {why}")));
+                waits.push((waiter.task, format!("a connection to {address}, {why}")));
             }
             self.lines.values()
         };
@@ -301,7 +302,7 @@ impl Net {
     }
 }
 
-/// Waits as long as nothing answers.
+/// A connection attempt, which waits during a partition or in a black hole.
 struct Attempt<'a> {
     net: &'a Net,
     address: SocketAddr,

@@ -1,6 +1,6 @@
 //! Orders of execution.
 
-/// Which of the tasks that can run runs next.
+/// Which of the ready tasks of a [`MockRuntime`](super::MockRuntime) runs next.
 ///
 /// ```
 /// use engineio_client::MockRuntime;
@@ -12,12 +12,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Order {
-    /// The one that was woken first: what most executors do.
+    /// The task that was woken first, as in most executors.
     FirstInFirstOut,
-    /// The one that was woken last. A task that is woken again while it waits for its turn keeps
-    /// its place.
+    /// The task that was woken last. A ready task that is woken again keeps its place.
     LastInFirstOut,
-    /// Any of them, as the runtime's seed decides: see
+    /// A random task, derived from the runtime's seed: see
     /// [`MockRuntime::seeded`](super::MockRuntime::seeded).
     Random,
 }

@@ -1,7 +1,7 @@
-//! One direction of a connection: what was written and not read, and when it arrives.
+//! One direction of a connection: the bytes that were written and not read, and when they arrive.
 //!
-//! Nothing here moves bytes at a given time: who looks sees what has arrived by then, and who waits
-//! sets an alarm for what comes next.
+//! No task moves bytes when their time comes. A read takes the bytes that have arrived by then, and a
+//! waiting reader sets a timer for the next arrival.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -11,29 +11,31 @@ use super::conditions::Conditions;
 use super::time::NEVER;
 use super::waiter::Waiter;
 
-/// Makes segments arrive one at a time: what runs sees the first before the second is there.
+/// The time between two segments. It lets a task read the first before the second arrives.
 const APART: Duration = Duration::from_nanos(1);
 
 pub(super) struct Pipe {
-    /// What has arrived, then what has not.
+    /// Bytes that have arrived, followed by bytes in flight.
     pub(super) buffer: VecDeque<u8>,
+    /// Number of bytes in `buffer` that have arrived.
     pub(super) arrived: usize,
-    /// When the rest arrives, and how many bytes at a time. The times never fall.
+    /// Arrival times and lengths of the bytes in flight. The times never decrease.
     flight: VecDeque<(Duration, usize)>,
-    /// Bytes that a black hole has taken. They are never acknowledged, and so take room.
+    /// Number of bytes lost in a black hole. They are never acknowledged, so they occupy the buffer.
     pub(super) lost: usize,
-    /// Bytes for a reader that was gone, whose system answers them by a reset.
+    /// Number of bytes sent to a reader that was dropped. A real system would answer them by a reset.
     pub(super) refused: usize,
-    /// Nothing more will be written.
+    /// The writer has closed the pipe.
     pub(super) closed: bool,
-    /// When the reader learns of that.
+    /// When the reader sees the end of the stream.
     pub(super) end: Option<Duration>,
-    /// Nobody will read any more.
+    /// The reader was dropped.
     pub(super) gone: bool,
-    /// When the writer learns of that.
+    /// When the writer sees that the reader was dropped.
     pub(super) abandoned: Option<Duration>,
-    /// When the line has carried what was written so far.
+    /// When the bytes written so far have been transmitted.
     free: Duration,
+    /// The last arrival time.
     last: Option<Duration>,
     pub(super) reader: Option<Waiter>,
     pub(super) writer: Option<Waiter>,
@@ -58,12 +60,12 @@ impl Pipe {
         }
     }
 
-    /// Bytes that take room.
+    /// Number of bytes that count towards the capacity.
     pub(super) fn used(&self) -> usize {
         self.buffer.len().saturating_add(self.lost)
     }
 
-    /// When so many bytes arrive that set out now.
+    /// Computes when this number of bytes arrives if it is sent now.
     pub(super) fn arrival(
         &mut self,
         bytes: usize,
@@ -88,7 +90,8 @@ impl Pipe {
     /// Adds bytes that arrive at this time.
     pub(super) fn push(&mut self, bytes: &[u8], at: Duration, now: Duration) {
         self.buffer.extend(bytes);
-        // What is before it in the buffer has arrived, too, if only `settle` knows.
+        // The bytes before them in the buffer have arrived, too, even if `settle` has not counted them
+        // yet.
         if at <= now {
             self.arrived += bytes.len();
         } else {
@@ -96,7 +99,7 @@ impl Pipe {
         }
     }
 
-    /// Sees what has arrived meanwhile.
+    /// Counts the bytes that have arrived by now.
     pub(super) fn settle(&mut self, now: Duration) {
         while let Some(&(at, bytes)) = self.flight.front()
             && at <= now
@@ -106,7 +109,7 @@ impl Pipe {
         }
     }
 
-    /// When there is something new to read, the end included.
+    /// When a read next returns bytes or the end of the stream.
     pub(super) fn next(&self) -> Option<Duration> {
         if self.arrived > 0 {
             return Some(Duration::ZERO);
@@ -114,13 +117,13 @@ impl Pipe {
         self.flight.front().map(|(at, _)| *at).or(self.end)
     }
 
-    /// Everything arrives at once.
+    /// Lets all bytes in flight arrive at once.
     pub(super) fn land(&mut self) {
         self.flight.clear();
         self.arrived = self.buffer.len();
     }
 
-    /// What has not arrived never does.
+    /// Drops all bytes in flight.
     pub(super) fn lose(&mut self, now: Duration) {
         self.settle(now);
         self.flight.clear();
@@ -129,7 +132,7 @@ impl Pipe {
         self.end = self.end.filter(|end| *end <= now);
     }
 
-    /// Nobody reads any more.
+    /// The reader is dropped. Returns the unread bytes.
     pub(super) fn leave(&mut self, now: Duration) -> VecDeque<u8> {
         self.settle(now);
         self.refused += self.buffer.len() - self.arrived;
@@ -139,7 +142,7 @@ impl Pipe {
         mem::take(&mut self.buffer)
     }
 
-    /// What has not arrived waits for the end of a partition.
+    /// Holds the bytes in flight until the end of a partition.
     pub(super) fn hold(&mut self, now: Duration) {
         self.settle(now);
         for (at, _) in &mut self.flight {
@@ -150,7 +153,7 @@ impl Pipe {
         self.last = None;
     }
 
-    /// What waited sets out again; then the end.
+    /// Sends the held bytes again, followed by the end of the stream.
     pub(super) fn release(
         &mut self,
         now: Duration,

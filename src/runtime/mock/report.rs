@@ -1,11 +1,11 @@
-//! The list of the tasks that wait.
+//! The list of waiting tasks in a panic.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::task::Task;
 
-/// The tasks and what they wait for, a line each. `waits` has what is known of that, by task.
+/// Formats the tasks and what they wait for, a line each. `waits` has the known reasons, by task.
 pub(super) fn report(tasks: &BTreeMap<u64, Task>, waits: &[(u64, String)]) -> String {
     let mut lines = String::new();
     for (id, task) in tasks {

@@ -1,4 +1,4 @@
-//! One test under many orders.
+//! Runs one test under many orders of execution.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::mock_runtime::MockRuntime;
 use super::order::Order;
 
-/// The variable of the environment that chooses one schedule.
+/// The environment variable that selects a single schedule.
 const VARIABLE: &str = "ENGINEIO_SEED";
 
-/// Runs a test under several [orders](Order) of execution, each on a runtime of its own: first in
-/// first out, last in first out, then [at random](Order::Random) from each of some seeds.
+/// Runs a test under several [orders](Order) of execution, each on a new runtime: first-in-first-out,
+/// last-in-first-out, and a [random](Order::Random) order for each of several seeds.
 ///
-/// Where the test panics, a line on the standard error tells under which schedule, and how to run
-/// that alone: with the environment variable `ENGINEIO_SEED` set to the seed, or to `fifo` or
-/// `lifo`. A task that is left behind at the end is a failure, too.
+/// If the test panics, a line on standard error names the schedule. To run only this schedule, set the
+/// environment variable `ENGINEIO_SEED` to the seed, or to `fifo` or `lifo`. By default a test also
+/// fails if it leaves tasks running.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,7 +37,7 @@ pub struct Schedules {
 }
 
 impl Schedules {
-    /// Both fixed orders and the seeds 0 to 15. No task may be left behind.
+    /// Both fixed orders and the seeds 0 to 15. No task may be left running.
     ///
     /// ```
     /// use engineio_client::runtime::mock::Schedules;
@@ -53,7 +53,7 @@ impl Schedules {
         }
     }
 
-    /// Other seeds. None is fine.
+    /// Sets the range of seeds. An empty range leaves the two fixed orders.
     ///
     /// See [`Schedules`] for an example.
     pub fn seeds(mut self, seeds: Range<u64>) -> Self {
@@ -61,8 +61,8 @@ impl Schedules {
         self
     }
 
-    /// How much virtual time tasks have to end after the test; none by default. On a network with
-    /// latency, somebody has yet to learn that a connection has ended.
+    /// Sets how much virtual time tasks have to end after the test. None by default. On a network with
+    /// latency, a peer learns a little later that a connection has ended.
     ///
     /// ```
     /// use std::time::Duration;
@@ -79,7 +79,7 @@ impl Schedules {
         self
     }
 
-    /// Lets the test leave tasks behind. They are dropped.
+    /// Allows the test to leave tasks running. They are dropped.
     ///
     /// ```
     /// use engineio_client::Runtime;
@@ -94,8 +94,8 @@ impl Schedules {
         self
     }
 
-    /// How much virtual time the test may take before that counts as a wait without an end: see
-    /// [`MockRuntime::with_time_limit`]. A day by default.
+    /// Sets how much virtual time the test may take: see [`MockRuntime::with_time_limit`]. A day by
+    /// default.
     ///
     /// ```
     /// use std::time::Duration;
@@ -111,23 +111,22 @@ impl Schedules {
         self
     }
 
-    /// Runs the test under each schedule, or under the one that the environment asks for.
+    /// Runs the test under each schedule, or under the one that `ENGINEIO_SEED` selects.
     ///
     /// # Panics
     ///
-    /// With the panic of the test; when a task is left behind; and when the environment asks for
-    /// what is no schedule.
+    /// If the test panics, with its panic; if it leaves tasks running; and if `ENGINEIO_SEED` is not a
+    /// schedule.
     ///
     /// See [`Schedules`] for an example.
     pub fn run(self, test: impl AsyncFn(MockRuntime)) {
-        let asked = std::env::var_os(VARIABLE);
-        let asked = asked.map(|asked| {
-            let text = asked.to_string_lossy();
+        let selected = std::env::var_os(VARIABLE).map(|value| {
+            let text = value.to_string_lossy();
             Schedule::parse(&text).unwrap_or_else(|| {
-                panic!("{VARIABLE} is a seed, which is a whole number, or fifo, or lifo: {text:?}")
+                panic!("{VARIABLE} must be a seed (a whole number), fifo or lifo, not {text:?}")
             })
         });
-        if let Some(schedule) = asked {
+        if let Some(schedule) = selected {
             return self.run_one(schedule, &test);
         }
         self.run_one(Schedule::Fifo, &test);
@@ -147,19 +146,19 @@ impl Schedules {
             Some(limit) => runtime.with_time_limit(limit),
             None => runtime,
         };
-        let told = TellOnPanic(schedule, &runtime);
+        let report = ReportOnPanic(schedule, &runtime);
         runtime.block_on(test(runtime.clone()));
         if !self.leaves_tasks {
             runtime.advance(self.grace);
             let left = runtime.tasks();
             assert!(
                 left == 0,
-                "tasks that are left behind: {left}{}",
-                runtime.who_waits()
+                "the test left tasks running: {left}{}",
+                runtime.waiting_tasks()
             );
         }
         runtime.abort_tasks();
-        drop(told);
+        drop(report);
     }
 }
 
@@ -175,8 +174,8 @@ impl MockRuntime {
     ///
     /// # Panics
     ///
-    /// With the panic of the test, after a line that tells how to run the same again, and when a
-    /// task is left behind.
+    /// If the test panics, with its panic, after a line that says how to repeat the run; and if the test
+    /// leaves tasks running.
     ///
     /// ```
     /// use engineio_client::MockRuntime;
@@ -205,9 +204,9 @@ impl Schedule {
     }
 }
 
-struct TellOnPanic<'a>(Schedule, &'a MockRuntime);
+struct ReportOnPanic<'a>(Schedule, &'a MockRuntime);
 
-impl Drop for TellOnPanic<'_> {
+impl Drop for ReportOnPanic<'_> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             return;
@@ -220,7 +219,7 @@ impl Drop for TellOnPanic<'_> {
         };
         eprintln!(
             "this happened under {which}, at {now:?} of virtual time; \
-             run the same test with {VARIABLE}={value} for that alone"
+             to run only this schedule, set {VARIABLE}={value}"
         );
     }
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::executor::Executor;
 use super::timers::Deadline;
 
-/// A timer. It is in the executor's list from its first poll until it fires or is dropped.
+/// A timer. It is in the executor's list from its first poll until it fires or is dropped. Its time
+/// counts from its creation.
 pub(super) struct Sleep {
     executor: Arc<Executor>,
     deadline: Deadline,

@@ -1,4 +1,4 @@
-//! The ends of connections in memory.
+//! Streams in memory: the two ends of a connection.
 
 use std::fmt;
 use std::io;
@@ -12,8 +12,11 @@ use super::conditions::Conditions;
 use super::line::{CLIENT, Line, SERVER};
 use crate::runtime::connection::Acknowledges;
 
-/// Two ends of a connection: what is written to one is read from the other. `capacity` is how many
-/// bytes each direction holds before its writer has to wait; zero counts as one.
+/// Creates a connection in memory, and returns its two ends: bytes written to one are read from the
+/// other.
+///
+/// `capacity` is the number of bytes that each direction buffers before a write waits. Zero counts as
+/// one.
 ///
 /// ```
 /// use engineio_client::MockRuntime;
@@ -39,12 +42,14 @@ pub fn duplex(capacity: usize) -> (MemoryStream, MemoryStream) {
     )))
 }
 
-/// One end of a connection in memory, on any runtime.
+/// One end of a connection in memory. It works on any runtime.
 ///
-/// Closing it ends what the peer reads, after what is still in the buffer, and leaves the other
-/// direction as it is. Dropping it does the same, and the peer's writes fail with
-/// [`BrokenPipe`](io::ErrorKind::BrokenPipe). On a network with [`Conditions`] the peer learns of it
-/// when the news arrives, behind what was written before.
+/// - Closing the stream ends the peer's reads, after the buffered bytes. The other direction stays open.
+/// - Dropping the stream does the same, and the peer's writes fail with
+///   [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+///
+/// On a network with [`Conditions`], the peer learns of the end after the bytes written before it have
+/// arrived.
 ///
 /// ```
 /// use engineio_client::MockRuntime;
@@ -65,7 +70,7 @@ pub struct MemoryStream {
 }
 
 impl MemoryStream {
-    /// The client's end and the server's.
+    /// Returns the client's end and the server's end.
     pub(super) fn ends(line: &Arc<Line>) -> (Self, Self) {
         let end = |end| Self {
             line: Arc::clone(line),
@@ -77,8 +82,8 @@ impl MemoryStream {
         (end(CLIENT), end(SERVER))
     }
 
-    /// Lets each read return at most this many bytes, to test what has to put pieces together.
-    /// Zero counts as one.
+    /// Limits each read to this number of bytes, to test code that must handle partial reads. Zero
+    /// counts as one.
     ///
     /// ```
     /// use engineio_client::MockRuntime;
@@ -98,9 +103,9 @@ impl MemoryStream {
         self.chunk = bytes.max(1);
     }
 
-    /// Ends it as a crashed process does: when the news arrives, the peer's reads and writes fail
-    /// with [`ConnectionReset`](io::ErrorKind::ConnectionReset), and what it has not read by then
-    /// is lost.
+    /// Resets the connection, as a crashed process does. When the reset arrives, the peer's reads and
+    /// writes fail with [`ConnectionReset`](io::ErrorKind::ConnectionReset), and bytes that it has not
+    /// read are lost.
     ///
     /// ```
     /// use engineio_client::MockRuntime;
@@ -117,8 +122,8 @@ impl MemoryStream {
     }
 }
 
-/// What has arrived at the other end is acknowledged at once, read or not. Nothing is known any more when a
-/// reset has come.
+/// Bytes are acknowledged when they have arrived at the peer, whether it has read them or not. After a
+/// reset the count is unknown.
 impl Acknowledges for MemoryStream {
     fn written(&self) -> Option<u64> {
         Some(self.written)

@@ -1,4 +1,4 @@
-//! A task, as the executor keeps it.
+//! A task of the executor.
 
 use std::fmt;
 use std::panic::Location;
@@ -11,9 +11,9 @@ pub(super) struct Task {
     pub(super) body: Body,
     pub(super) name: Name,
     pub(super) waker: Waker,
-    /// Whether it is among the tasks that can run.
+    /// Whether the task is in the ready queue.
     pub(super) queued: bool,
-    /// When it ran last.
+    /// When the task was last polled.
     pub(super) ran: Duration,
 }
 
@@ -27,17 +27,18 @@ pub(super) enum Body {
     /// The future of `block_on`, which stays on its caller's stack.
     Main,
     Spawned(BoxFuture<'static, ()>),
-    /// A spawned task while it is polled.
+    /// A spawned task that is being polled.
     Taken,
 }
 
-/// What a report calls a task.
+/// The name of a task in a panic.
 pub(super) enum Name {
     Main,
     Spawned {
-        /// The name that the test gave it, quoted; or how many tasks were spawned up to this one.
+        /// The quoted name of a named task, or the number of a nameless one, counted over all spawned
+        /// tasks.
         name: String,
-        /// `None` where the task was spawned through `dyn Runtime`.
+        /// `None` if the task was spawned through `dyn Runtime`.
         at: Option<&'static Location<'static>>,
     },
 }

@@ -1,11 +1,11 @@
-//! Points in virtual time: the one that never comes, and the way the log writes them.
+//! Points in virtual time.
 
 use std::time::Duration;
 
-/// The arrival of what never arrives, or does not arrive before a partition ends.
+/// The arrival time of bytes that never arrive, or that are held by a partition.
 pub(super) const NEVER: Duration = Duration::MAX;
 
-/// A time as the log writes it: in seconds.
+/// Formats a time for the log, in seconds.
 pub(super) fn seconds(time: Duration) -> String {
     format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
 }

@@ -1,23 +1,23 @@
-//! The timers that are set, in the order in which they fire.
+//! The active timers, in the order in which they fire.
 
 use std::collections::BTreeMap;
 use std::mem;
 use std::task::Waker;
 use std::time::Duration;
 
-/// When a timer fires, in time awake; the number, given when it was made, decides between those of
-/// one instant.
+/// When a timer fires, in time during which the machine is awake, and the timer's number. Timers of the
+/// same instant fire in the order of their numbers.
 pub(super) type Deadline = (Duration, u64);
 
-/// By the time that the machine was awake.
 #[derive(Default)]
 pub(super) struct Timers(BTreeMap<Deadline, Timer>);
 
 pub(super) struct Timer {
     pub(super) waker: Waker,
-    /// The task that has set it.
+    /// The task that set the timer.
     pub(super) task: u64,
-    /// Whether the task sleeps; otherwise the network wakes it, and reports what it waits for.
+    /// Whether the task sleeps. Otherwise the timer is one of the network, which knows what the task
+    /// waits for.
     pub(super) is_sleep: bool,
 }
 
@@ -30,7 +30,7 @@ impl Timers {
         self.0.remove(deadline)
     }
 
-    /// When the next one fires, unless none ever does.
+    /// When the next timer fires. `None` if none will.
     pub(super) fn next(&self) -> Option<Duration> {
         let (&(awake, _), _) = self.0.first_key_value()?;
         (awake != Duration::MAX).then_some(awake)
@@ -40,8 +40,8 @@ impl Timers {
         self.0.pop_first().map(|(_, timer)| timer)
     }
 
-    /// Puts a timer, if it has not fired, in the hands of this task, and gives whether it did. The
-    /// waker that it had is in `waker` afterwards.
+    /// Assigns a timer to this task, with this waker, and returns whether the timer is still active. The
+    /// previous waker is swapped into `waker`.
     pub(super) fn hand_over(&mut self, deadline: &Deadline, task: u64, waker: &mut Waker) -> bool {
         let timer = self.0.get_mut(deadline);
         let is_set = timer.is_some();
@@ -52,7 +52,7 @@ impl Timers {
         is_set
     }
 
-    /// The tasks that sleep, and until when.
+    /// The sleeping tasks, and when their timers fire.
     pub(super) fn sleeps(&self) -> impl Iterator<Item = (u64, Duration)> {
         let sleeps = self.0.iter().filter(|(_, timer)| timer.is_sleep);
         sleeps.map(|((awake, _), timer)| (timer.task, *awake))

@@ -1,4 +1,4 @@
-//! Tasks that wait for the network, and how they are woken.
+//! Tasks that wait for the network.
 
 use std::mem;
 use std::task::Waker;
@@ -8,8 +8,7 @@ use super::executor::Executor;
 use super::time::NEVER;
 use super::timers::Deadline;
 
-/// A task that waits: to read or to write, for a connection to accept, or for an answer to its
-/// connect.
+/// A task that waits to read, to write, to accept a connection, or to connect.
 pub(super) struct Waiter {
     waker: Waker,
     pub(super) task: u64,
@@ -25,14 +24,14 @@ impl Waiter {
         }
     }
 
-    /// For one that has set no alarm.
+    /// Wakes the task. The waiter must not have an alarm.
     pub(super) fn wake(self) {
         self.waker.wake();
     }
 }
 
-/// Wakes or drops wakers when it is dropped itself, which must be outside of all locks: wakers are
-/// code of others.
+/// Wakers to be woken or dropped once all locks are released, since they run foreign code. They are
+/// handled when this is dropped, so it must be declared before a lock.
 #[derive(Default)]
 pub(super) struct Later {
     wake: Vec<Waker>,
@@ -56,7 +55,7 @@ impl Later {
         self.wake.push(waiter.waker);
     }
 
-    /// Wakes who waits at this time, or now if that has passed.
+    /// Wakes the waiter at this time, or now if the time has passed.
     pub(super) fn wake_at(
         &mut self,
         at: Option<Duration>,

@@ -1,12 +1,12 @@
-//! A map that does not keep its values alive.
+//! A map with weak references to its values.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use super::lock::lock;
 
-/// Values by number. The map holds them weakly: the network knows its connections, and only their
-/// ends keep them alive.
+/// Values by number. The references are weak, so that only the ends of a connection keep it alive, not
+/// the network.
 pub(super) struct WeakMap<T>(Mutex<BTreeMap<u64, Weak<T>>>);
 
 impl<T> WeakMap<T> {
@@ -22,7 +22,7 @@ impl<T> WeakMap<T> {
         lock(&self.0).remove(&number);
     }
 
-    /// The values that are alive, by ascending number.
+    /// The values that still exist, by ascending number.
     pub(super) fn values(&self) -> Vec<Arc<T>> {
         lock(&self.0).values().filter_map(Weak::upgrade).collect()
     }

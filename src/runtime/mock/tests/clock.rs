@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn time_moves_only_when_nothing_can_run_and_straight_to_the_next_timer() {
+fn when_no_task_can_run_time_jumps_to_the_next_timer() {
     under_both_orders(|runtime| {
         let log = Log::default();
         for (name, seconds) in [("long", 7200), ("short", 3600)] {
@@ -22,11 +22,11 @@ fn time_moves_only_when_nothing_can_run_and_straight_to_the_next_timer() {
 }
 
 #[test]
-fn timers_of_one_instant_fire_one_at_a_time_in_the_order_of_their_making() {
+fn timers_of_one_instant_fire_one_at_a_time_in_the_order_of_their_creation() {
     under_both_orders(|runtime| {
         let log = Log::default();
         let sleeps: Vec<_> = (0..3).map(|_| runtime.sleep(s(1))).collect();
-        // First polled in another order than they were made.
+        // The timers are first polled in the reverse order of their creation.
         for (name, sleep) in sleeps.into_iter().enumerate().rev() {
             let (log, runtime2) = (log.clone(), runtime.clone());
             runtime.go(async move {
@@ -44,7 +44,7 @@ fn timers_of_one_instant_fire_one_at_a_time_in_the_order_of_their_making() {
 }
 
 #[test]
-fn a_sleep_of_no_length_waits_once_and_ends_at_the_same_instant() {
+fn a_sleep_of_zero_length_is_pending_once_and_ends_at_the_same_instant() {
     under_both_orders(|runtime| {
         runtime.advance(s(5));
         let log = Log::default();
@@ -64,7 +64,7 @@ fn a_sleep_of_no_length_waits_once_and_ends_at_the_same_instant() {
 }
 
 #[test]
-fn a_sleep_counts_from_its_making_even_if_it_is_polled_late() {
+fn a_sleep_counts_from_its_creation_even_if_it_is_polled_late() {
     under_both_orders(|runtime| {
         let (late, soon) = (runtime.sleep(s(10)), runtime.sleep(s(1)));
         runtime.advance(s(5));
@@ -76,7 +76,7 @@ fn a_sleep_counts_from_its_making_even_if_it_is_polled_late() {
 }
 
 #[test]
-fn a_sleep_wakes_whoever_polled_it_last() {
+fn a_sleep_wakes_the_task_that_polled_it_last() {
     under_both_orders(|runtime| {
         let mut sleep = runtime.sleep(s(1));
         runtime.block_on(async { assert!((&mut sleep).now_or_never().is_none()) });
@@ -97,13 +97,13 @@ fn a_dropped_sleep_leaves_no_timer() {
         let never_polled = runtime.sleep(s(1));
         assert_eq!(runtime.timers(), 0);
         runtime.block_on(runtime.sleep(s(3)));
-        assert_eq!(runtime.timers(), 0, "one that has fired is gone, too");
+        assert_eq!(runtime.timers(), 0, "a timer that has fired is removed");
         drop(never_polled);
     });
 }
 
 #[test]
-fn a_sleep_for_ever_is_no_timer() {
+fn a_sleep_that_never_ends_counts_as_no_timer() {
     under_both_orders(|runtime| {
         runtime.go(runtime.sleep(Duration::MAX));
         runtime.advance(s(1));
@@ -114,7 +114,7 @@ fn a_sleep_for_ever_is_no_timer() {
 }
 
 #[test]
-fn advance_fires_the_timers_on_the_way_and_stops_where_it_was_told() {
+fn advance_fires_the_timers_on_the_way_and_stops_at_the_given_time() {
     under_both_orders(|runtime| {
         let log = Log::default();
         let (line, clock) = (log.clone(), runtime.clone());
@@ -135,7 +135,7 @@ fn advance_fires_the_timers_on_the_way_and_stops_where_it_was_told() {
 }
 
 #[test]
-fn a_suspension_moves_the_clock_and_no_timer() {
+fn a_suspension_moves_the_clock_but_not_the_timers() {
     under_both_orders(|runtime| {
         let log = Log::default();
         for seconds in [2, 1] {
@@ -150,8 +150,8 @@ fn a_suspension_moves_the_clock_and_no_timer() {
         runtime.suspend(s(10));
         assert_eq!(runtime.now(), Duration::from_millis(10_500));
         runtime.run_until_stalled();
-        assert!(log.take().is_empty(), "they have not counted it");
-        // One that is made afterwards is like any other.
+        assert!(log.take().is_empty(), "timers do not count the suspension");
+        // A timer that is created afterwards behaves like any other.
         runtime.block_on(runtime.sleep(s(1)));
         assert_eq!(log.take(), ["1 at 11s"]);
         assert_eq!(runtime.now(), Duration::from_millis(11_500));
@@ -162,7 +162,7 @@ fn a_suspension_moves_the_clock_and_no_timer() {
 }
 
 #[test]
-fn run_until_stalled_runs_what_can_run_and_moves_no_time() {
+fn run_until_stalled_runs_the_ready_tasks_without_moving_time() {
     under_both_orders(|runtime| {
         let log = Log::default();
         let (line, clock) = (log.clone(), runtime.clone());

@@ -1,4 +1,4 @@
-//! The executor and its clock, and helpers for their tests.
+//! Tests of the executor and its clock, with helpers.
 
 mod clock;
 mod network;
@@ -33,7 +33,7 @@ fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What happened, in order.
+/// A log of events, in order.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -55,7 +55,7 @@ fn panic_of(f: impl FnOnce()) -> String {
     }
 }
 
-/// Lets all others run that can.
+/// Lets all other ready tasks run.
 async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {

@@ -1,9 +1,9 @@
-//! Names. The rest of the network is tested from outside, in `tests/mock_network.rs`.
+//! Name resolution. `tests/mock_network.rs` tests the rest of the network through the public API.
 
 use super::*;
 
 #[test]
-fn names_that_resolve() {
+fn localhost_and_addresses_resolve_and_unknown_names_do_not() {
     let runtime = MockRuntime::new();
     let resolve = |host: &str| runtime.block_on(runtime.resolve(host, 80));
     for (host, address) in [

@@ -1,4 +1,4 @@
-//! Which task runs next, and that runs repeat themselves.
+//! The order of execution, and that runs are repeatable.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn tasks_run_in_the_chosen_order_and_the_main_future_is_one_of_them() {
 }
 
 #[test]
-fn woken_tasks_run_in_the_order_of_their_waking_or_in_reverse() {
+fn woken_tasks_run_in_the_order_of_their_wakes_or_in_reverse() {
     for (order, expected) in [
         (Order::FirstInFirstOut, [2, 0, 1]),
         (Order::LastInFirstOut, [1, 0, 2]),
@@ -53,7 +53,7 @@ fn woken_tasks_run_in_the_order_of_their_waking_or_in_reverse() {
 }
 
 #[test]
-fn random_numbers_follow_from_the_seed() {
+fn random_numbers_depend_only_on_the_seed() {
     let numbers = |runtime: MockRuntime| [(); 4].map(|()| runtime.random());
     let default = numbers(MockRuntime::new());
     assert_eq!(default, numbers(MockRuntime::new()));
@@ -63,8 +63,8 @@ fn random_numbers_follow_from_the_seed() {
     assert_ne!(default, seeded);
 }
 
-/// A run of some tasks that spawn, wait and wake each other.
-fn story(order: Order) -> Vec<String> {
+/// The log of a run with tasks that sleep, yield and draw random numbers.
+fn run_log(order: Order) -> Vec<String> {
     let (runtime, log) = (MockRuntime::with_order(order), Log::default());
     runtime.block_on(async {
         for task in 0..20 {
@@ -84,17 +84,17 @@ fn story(order: Order) -> Vec<String> {
 }
 
 #[test]
-fn two_runs_are_the_same_and_two_orders_are_not() {
+fn two_runs_in_the_same_order_are_equal_and_in_different_orders_are_not() {
     let [first, last] = ORDERS.map(|order| {
-        let run = story(order);
-        assert_eq!(run, story(order));
+        let run = run_log(order);
+        assert_eq!(run, run_log(order));
         run
     });
     assert_ne!(first, last);
 }
 
 #[test]
-fn a_random_order_follows_from_the_seed_and_every_order_comes() {
+fn a_random_order_depends_only_on_the_seed_and_every_order_occurs() {
     let run = |seed| {
         let (runtime, log) = (MockRuntime::seeded(seed), Log::default());
         for name in ["a", "b", "c"] {
@@ -122,7 +122,7 @@ fn a_random_order_follows_from_the_seed_and_every_order_comes() {
 }
 
 #[test]
-fn users_numbers_are_not_those_that_decide_the_order() {
+fn drawing_random_numbers_does_not_change_the_order() {
     let run = |draws| {
         let (runtime, log) = (MockRuntime::seeded(1), Log::default());
         for name in ["a", "b", "c", "d"] {
@@ -141,7 +141,7 @@ fn users_numbers_are_not_those_that_decide_the_order() {
 }
 
 #[test]
-fn the_environment_asks_for_a_seed_or_an_order() {
+fn the_environment_variable_is_a_seed_or_an_order() {
     use crate::runtime::mock::schedules::Schedule::{self, *};
     for (text, expected) in [
         ("7", Some(Seed(7))),

@@ -1,9 +1,9 @@
-//! Deadlocks, loops without an end, and what their panics tell.
+//! Deadlocks, endless loops, and the messages of their panics.
 
 use super::*;
 
 #[test]
-fn a_deadlock_panics_and_tells_who_waits_and_since_when() {
+fn a_deadlock_panics_with_the_waiting_tasks_and_since_when_they_wait() {
     under_both_orders(|runtime| {
         runtime.go(pending());
         runtime.go(pending());
@@ -13,16 +13,16 @@ fn a_deadlock_panics_and_tells_who_waits_and_since_when() {
                 pending::<()>().await;
             });
         });
-        for part in ["deadlock", "tasks that wait: 3", "2 spawned", "1.5s"] {
+        for part in ["deadlock", "waiting tasks: 3", "2 spawned", "1.5s"] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        // The runtime is still good.
+        // The runtime can still be used.
         assert_eq!(runtime.block_on(async { 1 }), 1);
     });
 }
 
 #[test]
-fn tasks_that_wait_are_no_deadlock_outside_of_block_on() {
+fn waiting_tasks_are_not_a_deadlock_outside_of_block_on() {
     under_both_orders(|runtime| {
         runtime.go(pending());
         runtime.run_until_stalled();
@@ -43,14 +43,14 @@ fn a_loop_that_never_waits_panics() {
             });
         });
         assert!(
-            text.contains("without an end") && text.contains("1000"),
+            text.contains("endless loop") && text.contains("1000"),
             "{text}"
         );
     });
 }
 
 #[test]
-fn a_loop_of_timers_of_no_length_panics() {
+fn a_loop_of_timers_of_zero_length_panics() {
     under_both_orders(|runtime| {
         let runtime = runtime.with_poll_limit(1000);
         let clock = runtime.clone();
@@ -60,13 +60,13 @@ fn a_loop_of_timers_of_no_length_panics() {
             }
         });
         let text = panic_of(|| runtime.run_until_stalled());
-        assert!(text.contains("without an end"), "{text}");
-        assert_eq!(runtime.tasks(), 1, "it is stopped, not lost");
+        assert!(text.contains("endless loop"), "{text}");
+        assert_eq!(runtime.tasks(), 1, "the task is stopped, but not dropped");
     });
 }
 
 #[test]
-fn polls_count_from_when_time_moved_last_and_anew_in_each_run() {
+fn the_count_of_polls_restarts_when_time_passes_and_in_each_run() {
     under_both_orders(|runtime| {
         let runtime = runtime.with_poll_limit(10);
         runtime.block_on(async {
@@ -81,18 +81,18 @@ fn polls_count_from_when_time_moved_last_and_anew_in_each_run() {
 }
 
 #[test]
-fn the_nameless_are_called_by_their_number_among_the_spawned() {
+fn nameless_tasks_are_listed_by_their_number_among_all_spawned_tasks() {
     let runtime = MockRuntime::new();
     for _ in 0..3 {
-        // Timers and runs do not count.
+        // Timers and calls of `block_on` do not use up numbers.
         runtime.block_on(runtime.sleep(s(1)));
         runtime.go(pending());
     }
-    let text = runtime.who_waits();
+    let text = runtime.waiting_tasks();
     let lines: Vec<_> = text.lines().skip(1).collect();
     for (line, number) in lines.iter().zip(1..) {
         assert!(line.starts_with(&format!("  task {number}, ")), "{line}");
-        // The last has not run.
+        // The last task has not run; its time is that of its spawning.
         let end =
             format!("since {number}s: waits for something other than a timer or the mock network");
         assert!(line.ends_with(&end), "{line}");
@@ -101,7 +101,7 @@ fn the_nameless_are_called_by_their_number_among_the_spawned() {
     runtime.abort_tasks();
 }
 
-/// What a session does for as long as it lives.
+/// Spawns a task that always has a timer, like the heartbeat of a session.
 fn heartbeat(runtime: &MockRuntime) {
     let clock = runtime.clone();
     runtime.spawn_named("heartbeat", async move {
@@ -112,7 +112,7 @@ fn heartbeat(runtime: &MockRuntime) {
 }
 
 #[test]
-fn m1_a_wait_without_an_end_panics_after_a_day_though_there_are_timers() {
+fn m1_an_endless_wait_panics_after_a_day_even_if_there_are_timers() {
     under_both_orders(|runtime| {
         heartbeat(&runtime);
         let text = panic_of(|| {
@@ -123,7 +123,7 @@ fn m1_a_wait_without_an_end_panics_after_a_day_though_there_are_timers() {
         });
         for part in [
             "not ended within 86400s",
-            "tasks that wait: 2 (the future of block_on and 1 spawned)",
+            "waiting tasks: 2 (the future of block_on and 1 spawned)",
             "  the future of block_on, since 7s: waits for something other than a timer",
             "  task \"heartbeat\", spawned at ",
             ", since 86400s: waits for a timer at 86425s",
@@ -131,7 +131,7 @@ fn m1_a_wait_without_an_end_panics_after_a_day_though_there_are_timers() {
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        // It is stopped, not lost, and another call has a day of its own.
+        // The task is stopped, but not dropped, and another call has a day of its own.
         runtime.block_on(runtime.sleep(s(86_400)));
         assert_eq!((runtime.tasks(), runtime.now()), (1, s(2 * 86_400)));
         runtime.abort_tasks();
@@ -158,7 +158,7 @@ fn m1_a_test_that_simulates_days_raises_the_limit_before_or_while_it_runs() {
 }
 
 #[test]
-fn m1_the_limit_does_not_count_suspensions_or_what_is_asked_for() {
+fn m1_the_limit_does_not_count_suspend_and_advance() {
     under_both_orders(|runtime| {
         let runtime = runtime.with_time_limit(s(10));
         heartbeat(&runtime);
@@ -175,7 +175,7 @@ fn m1_the_limit_does_not_count_suspensions_or_what_is_asked_for() {
 }
 
 #[test]
-fn m2_a_task_that_sleeps_is_reported_with_its_timer_and_where_it_was_spawned() {
+fn m2_a_sleeping_task_is_listed_with_its_timer_and_its_source_location() {
     let line = Cell::new(0);
     let text = panic_of(|| {
         MockRuntime::check(async |runtime| {
@@ -184,7 +184,7 @@ fn m2_a_task_that_sleeps_is_reported_with_its_timer_and_where_it_was_spawned() {
         });
     });
     let expected = format!(
-        "tasks that are left behind: 1\n  task 1, spawned at {}:{}:21, since 0ns: waits for a timer at 60s",
+        "the test left tasks running: 1\n  task 1, spawned at {}:{}:21, since 0ns: waits for a timer at 60s",
         file!(),
         line.get()
     );
@@ -192,7 +192,7 @@ fn m2_a_task_that_sleeps_is_reported_with_its_timer_and_where_it_was_spawned() {
 }
 
 #[test]
-fn m2_a_task_is_located_through_an_arc_and_a_generic_and_told_to_be_dynamic_through_dyn() {
+fn m2_a_tasks_source_location_is_known_through_arcs_and_generics_but_not_through_dyn() {
     #[track_caller]
     fn generic<R: Runtime>(runtime: &R) {
         runtime.spawn(Box::pin(pending()));
@@ -205,7 +205,7 @@ fn m2_a_task_is_located_through_an_arc_and_a_generic_and_told_to_be_dynamic_thro
     generic(&runtime);
     generic(&shared);
     dynamic.spawn(Box::pin(pending()));
-    let text = runtime.who_waits();
+    let text = runtime.waiting_tasks();
     let lines: Vec<_> = text.lines().skip(1).collect();
     for (line, number) in lines.iter().zip(0..3) {
         let (task, at) = (number + 1, first + number);
@@ -218,7 +218,7 @@ fn m2_a_task_is_located_through_an_arc_and_a_generic_and_told_to_be_dynamic_thro
 }
 
 #[test]
-fn m2_a_task_that_waits_for_the_network_is_not_said_to_wait_for_its_alarm() {
+fn m2_a_task_that_waits_for_the_network_is_not_listed_as_waiting_for_a_timer() {
     let runtime = MockRuntime::new();
     let slow = Conditions::new().latency(s(5));
     runtime.network().set(slow);
@@ -235,7 +235,7 @@ fn m2_a_task_that_waits_for_the_network_is_not_said_to_wait_for_its_alarm() {
         pending::<()>().await;
     });
     runtime.advance(s(1));
-    let text = runtime.who_waits();
+    let text = runtime.waiting_tasks();
     assert!(
         text.contains("waits for bytes to read from connection #1"),
         "{text}"

@@ -1,4 +1,4 @@
-//! The life of tasks: wakes, panics, aborts and ends.
+//! The life cycle of tasks: wakes, panics, aborts and ends.
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn the_main_future_may_borrow_and_stay_on_its_thread() {
 }
 
 #[test]
-fn tasks_that_outlast_the_main_future_go_on_in_the_next_run() {
+fn tasks_that_outlive_the_main_future_continue_in_the_next_run() {
     under_both_orders(|runtime| {
         let log = Log::default();
         let (line, sleep) = (log.clone(), runtime.sleep(s(1)));
@@ -102,7 +102,7 @@ fn a_wake_after_the_end_is_harmless() {
 }
 
 #[test]
-fn a_panic_in_a_task_comes_out_of_the_run_and_the_task_is_gone() {
+fn a_panic_in_a_task_propagates_and_the_task_is_removed() {
     under_both_orders(|runtime| {
         runtime.go(async { panic!("boom") });
         assert_eq!(panic_of(|| runtime.block_on(runtime.sleep(s(1)))), "boom");
@@ -121,15 +121,15 @@ fn a_run_within_a_run_panics() {
     under_both_orders(|runtime| {
         let inner = runtime.clone();
         let text = panic_of(|| runtime.block_on(async { inner.block_on(async {}) }));
-        assert!(text.contains("runs already"), "{text}");
+        assert!(text.contains("already running"), "{text}");
         let text = panic_of(|| runtime.block_on(async { inner.advance(s(1)) }));
-        assert!(text.contains("runs already"), "{text}");
+        assert!(text.contains("already running"), "{text}");
         assert_eq!(runtime.now(), s(0));
         runtime.run_until_stalled();
     });
 }
 
-/// Runs something when it is dropped.
+/// Calls a function when it is dropped.
 struct OnDrop<F: FnMut()>(F);
 
 impl<F: FnMut()> Drop for OnDrop<F> {
@@ -139,7 +139,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 }
 
 #[test]
-fn what_a_task_does_while_it_is_dropped_is_safe() {
+fn a_task_may_use_the_runtime_while_it_is_dropped() {
     under_both_orders(|runtime| {
         for ends in [true, false] {
             let log = Log::default();
@@ -168,7 +168,7 @@ fn what_a_task_does_while_it_is_dropped_is_safe() {
 }
 
 #[test]
-fn a_task_may_abort_all_and_itself_but_not_the_main_future() {
+fn a_task_may_abort_all_tasks_and_itself_but_not_the_main_future() {
     under_both_orders(|runtime| {
         let log = Log::default();
         let (line, inner) = (log.clone(), runtime.clone());
