@@ -208,7 +208,7 @@ impl Driver {
         Flow::Continue(busy)
     }
 
-    /// Looks at the probe before the session's link: if its pong has arrived, polling stops at once
+    /// Polls the probe before the session's link: if its pong has arrived, polling stops at once
     /// (test: `upgrade::a_poll_that_brings_messages_after_the_pong`).
     fn poll_receivers(&mut self, now: Duration) -> Flow {
         let mut busy = false;
