@@ -1,10 +1,10 @@
-//! The parts alone: what a packet costs in the codec and in the engine.
+//! Time per packet in the codec and in the engine, each measured alone.
 //!
 //!     cargo bench --bench micro --features __bench [-- PART-OF-A-NAME...]
 //!
-//! Of each operation, and of each number of packets that it is given at once, the time is divided by
-//! the packets; what is printed is the median of many samples. Making the input is not in it, and
-//! dropping what comes out is: that is the user's part of every message.
+//! Each operation is measured with several batch sizes. A figure is the median of many samples, divided
+//! by the number of packets. It does not include creating the input. It includes dropping the output,
+//! which every user of a message has to do.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -17,9 +17,11 @@ use engineio_client::{Framing, Limits, Message, Packet, Text};
 const BATCHES: [usize; 3] = [1, 16, 256];
 const LENGTHS: [(usize, &str); 2] = [(64, "64 B"), (64 * 1024, "64 KiB")];
 const SAMPLES: usize = 15;
-/// A sample is long enough for the clock, and short enough that few are disturbed.
+/// Length of a sample: long enough for the clock's resolution, and short enough that few samples are
+/// interrupted.
 const SAMPLE: Duration = Duration::from_millis(4);
-/// What is prepared at once should lie in a cache when its turn comes, as what was just received does.
+/// Maximum size of the inputs prepared at once, in bytes. They should be in a CPU cache when they are
+/// used, like data that was just received.
 const CACHE: usize = 256 * 1024;
 
 fn main() {
@@ -41,12 +43,12 @@ fn main() {
         }
         table.row(&format!("decode frames, {size} texts"), |batch| {
             let whole = Bytes::from(format!("4{}", "x".repeat(length)).repeat(batch));
-            let whole = Text::from_utf8(whole).expect("it is UTF-8");
+            let whole = Text::from_utf8(whole).expect("valid UTF-8");
             let prepare = || -> Vec<Text> {
                 let starts = (0..batch).map(|index| index * (length + 1));
                 starts
                     .map(|start| whole.slice(start..start + length + 1))
-                    .map(|frame| frame.expect("it has as many frames"))
+                    .map(|frame| frame.expect("the buffer has `batch` frames"))
                     .collect()
             };
             time(batch * (length + 64), prepare, |frames| {
@@ -58,8 +60,8 @@ fn main() {
     }
     for (framing, name) in [(Framing::Frames, "frames"), (Framing::Payloads, "payloads")] {
         for (length, size) in LENGTHS {
-            // Whether texts or binaries, the engine hands them on; but their length decides how many
-            // leave at once.
+            // The engine treats texts and binary messages alike. The length decides how many messages
+            // fit in a batch.
             table.row(&format!("engine receive, {name}, {size}"), |batch| {
                 let packets = texts(length, batch);
                 let mut engine = Engine::open(framing);
@@ -75,19 +77,19 @@ fn main() {
         }
     }
     if table.rows == 0 {
-        eprintln!("micro: nothing is called {}", names.join(" or "));
+        eprintln!("micro: no benchmark matches {}", names.join(" or "));
         std::process::exit(2);
     }
 }
 
-/// Those that cargo has not put there itself.
+/// The arguments, without the one that cargo adds.
 fn names() -> Vec<String> {
     let arguments: Vec<String> = std::env::args()
         .skip(1)
         .filter(|argument| argument != "--bench")
         .collect();
     if let Some(option) = arguments.iter().find(|name| name.starts_with('-')) {
-        eprintln!("micro: there is no option {option}; give parts of names, or nothing");
+        eprintln!("micro: unknown option {option}: expected parts of benchmark names, or nothing");
         std::process::exit(2);
     }
     arguments
@@ -121,7 +123,7 @@ impl<'a> Table<'a> {
             return;
         }
         if self.rows == 0 {
-            let title = "ns a packet, in batches of";
+            let title = "ns per packet, in batches of";
             println!(
                 "{title:34}{:>12}{:>12}{:>12}",
                 BATCHES[0], BATCHES[1], BATCHES[2]
@@ -142,25 +144,25 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// The median time of one run in ns, on an input of so many bytes. What `run` gives is only there so
-/// that the compiler leaves nothing out.
+/// Median time of one run in ns, on an input of `bytes` bytes. The result of `run` keeps the compiler
+/// from optimising the work away.
 fn time<I>(bytes: usize, mut prepare: impl FnMut() -> I, mut run: impl FnMut(I) -> usize) -> f64 {
-    let at_once = (CACHE / bytes).clamp(1, 1000);
+    let inputs_at_once = (CACHE / bytes).clamp(1, 1000);
     let mut sample = || {
         let mut taken = Duration::ZERO;
         let mut runs = 0;
         while taken < SAMPLE {
-            let inputs: Vec<I> = (0..at_once).map(|_| prepare()).collect();
+            let inputs: Vec<I> = (0..inputs_at_once).map(|_| prepare()).collect();
             let start = now();
             for input in inputs {
                 black_box(run(black_box(input)));
             }
             taken += start.elapsed();
-            runs += at_once;
+            runs += inputs_at_once;
         }
         taken.as_secs_f64() * 1e9 / runs as f64
     };
-    // The first only warms it up.
+    // Warm-up.
     sample();
     let mut times: Vec<f64> = (0..SAMPLES).map(|_| sample()).collect();
     times.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! The engine alone, for `benches/`: no part of what users are promised.
+//! The engine without a driver, for `benches/`. Not part of the public API.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use crate::event::Event;
 use crate::packet::Packet;
 use crate::{Confirms, Framing};
 
-/// An engine in an open session, whose calls all end at once.
+/// An engine with an open session, in which every call returns at once.
 #[derive(Debug)]
 pub struct Engine {
     engine: crate::engine::Engine,
     link: LinkId,
 }
 
-/// What time it is makes no difference to what is measured.
+/// The current time. It has no influence on the measured code.
 const NOW: Duration = Duration::ZERO;
 
 impl Engine {
-    /// A session on one link of this framing, which is not upgraded. The limits are those that
-    /// the client has by default, and the server's `maxPayload` is 1,000,000.
+    /// Opens a session on one link of this framing, without an upgrade. It has the client's default
+    /// limits, and the server's `maxPayload` is 1,000,000.
     pub fn open(framing: Framing) -> Self {
         let config = Config {
             transports: vec!["bench"],
@@ -43,18 +43,18 @@ impl Engine {
         driver
     }
 
-    /// These have come; the answer is how many messages the user is told.
+    /// Receives these packets. Returns the number of messages reported to the user.
     pub fn receive(&mut self, packets: Vec<Packet>) -> usize {
         let link = self.link;
-        self.handle(Input::Received { link, packets }).told
+        self.handle(Input::Received { link, packets }).reported
     }
 
-    /// The user sends these; the answer is how many packets have left.
+    /// Sends these packets. Returns the number of packets that have left.
     pub fn send(&mut self, packets: Vec<Packet>) -> usize {
         self.handle(Input::Send(packets.into_iter().collect())).left
     }
 
-    /// Each batch that the engine sends has left as soon as it is sent.
+    /// Passes an input to the engine. Every batch that the engine sends has left at once.
     fn handle(&mut self, input: Input) -> Done {
         let mut done = Done::default();
         self.engine.handle(NOW, input);
@@ -62,10 +62,10 @@ impl Engine {
             match self.engine.poll(NOW) {
                 Output::Tell(events) => {
                     let messages = events.iter().filter(|event| is_message(event)).count();
-                    done.told = done.told.saturating_add(messages);
+                    done.reported = done.reported.saturating_add(messages);
                 }
                 Output::Send { link, batch } => {
-                    // The link has a handle of its own while it sends.
+                    // A real link owns the batch while it sends, and drops it before `Sent`.
                     drop(batch);
                     self.engine.handle(NOW, Input::Sent { link });
                 }
@@ -79,7 +79,7 @@ impl Engine {
 
 #[derive(Default)]
 struct Done {
-    told: usize,
+    reported: usize,
     left: usize,
 }
 

@@ -1,5 +1,5 @@
-//! Packets to and from their three forms on the wire: text frames, binary frames, and the payloads
-//! of polling. Pure functions, for transports to use.
+//! Encodes and decodes packets: text frames, binary frames, and the payloads of polling. Pure functions,
+//! for use by transports.
 
 use std::ops::Range;
 
@@ -12,10 +12,10 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::{Limit, Limits};
 use crate::packet::{Message, Packet, Text};
 
-/// What stands between the packets of a payload.
+/// The byte that separates the packets of a payload (U+001E, record separator).
 pub const SEPARATOR: u8 = 0x1e;
 
-/// A packet as one frame: the packet's type as a character and what follows it, or plain data.
+/// A packet encoded as one frame: its type character and its text, or the bytes of a binary message.
 ///
 /// ```
 /// use engineio_client::codec::{Frame, frame};
@@ -27,14 +27,14 @@ pub const SEPARATOR: u8 = 0x1e;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a frame is text or binary")]
 pub enum Frame<'a> {
-    /// A text frame: this byte, then this text.
+    /// A text frame: the type character, then the text.
     Text(u8, &'a str),
-    /// A binary frame.
+    /// A binary frame: the data of a binary message.
     Binary(&'a [u8]),
 }
 
 impl Frame<'_> {
-    /// The bytes that the packet takes in a payload, exactly, without separators.
+    /// Exact number of bytes that the packet takes in a payload, without separators.
     pub fn payload_len(&self) -> usize {
         match self {
             Self::Text(_, text) => text.len().saturating_add(1),
@@ -43,7 +43,7 @@ impl Frame<'_> {
     }
 }
 
-/// The form of a packet where each has a frame of its own.
+/// Encodes a packet as a frame of its own.
 pub fn frame(packet: &Packet) -> Frame<'_> {
     match packet {
         Packet::Open(text) => Frame::Text(b'0', text),
@@ -57,9 +57,10 @@ pub fn frame(packet: &Packet) -> Frame<'_> {
     }
 }
 
-/// Packets in order, as [`encode_payload`] takes them: a list of them, or a [`Batch`](crate::Batch).
+/// A sequence of packets that [`encode_payload`] accepts: a slice, array or `Vec`, or a
+/// [`Batch`](crate::Batch).
 pub trait Packets {
-    /// Each packet as a frame.
+    /// The packets as frames, in order.
     fn frames(&self) -> impl Iterator<Item = Frame<'_>> + Clone;
 }
 
@@ -81,7 +82,7 @@ impl<const N: usize> Packets for [Packet; N] {
     }
 }
 
-/// The bytes that a packet takes in a payload, exactly, without separators.
+/// Exact number of bytes that a packet takes in a payload, without separators.
 ///
 /// ```
 /// use engineio_client::codec::payload_len;
@@ -94,10 +95,10 @@ pub fn payload_len(packet: &Packet) -> usize {
     frame(packet).payload_len()
 }
 
-/// Joins packets to a payload.
+/// Encodes packets as a payload.
 ///
-/// A text that holds [`SEPARATOR`] would come out as two packets: the client never gives one to a
-/// transport of [`Framing::Payloads`](crate::transport::Framing::Payloads).
+/// A text that contains [`SEPARATOR`] would be decoded as two packets. The client never passes such a
+/// text to a transport with [`Framing::Payloads`](crate::transport::Framing::Payloads).
 ///
 /// ```
 /// use engineio_client::codec::encode_payload;
@@ -134,17 +135,19 @@ pub fn encode_payload(packets: &(impl Packets + ?Sized)) -> Bytes {
     Bytes::from(payload)
 }
 
-/// What a payload held: the packets before the first fault, and the fault.
+/// The result of [`decode_payload`]: the packets before the first error, and that error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Decoded {
-    /// The packets, in order.
+    /// The valid packets, in order.
     pub packets: Vec<Packet>,
-    /// What is wrong with the packet after the last of these, if anything is.
+    /// The error in the packet that follows them, if there is one.
     pub error: Option<Error>,
 }
 
-/// Splits a payload into packets. Texts share the body's buffer, unless they are less than half of it.
+/// Decodes a payload. Decoding stops at the first malformed packet.
+///
+/// Texts are slices of the body's buffer, unless they make up at most half of it; then they are copied.
 ///
 /// ```
 /// use engineio_client::codec::decode_payload;
@@ -159,11 +162,11 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
     let (text, mut error) = match Text::from_utf8(body.clone()) {
         Ok(text) => (text, None),
         Err(invalid) => {
-            // The packets before the one that is not UTF-8 are good.
+            // The packets before the one with invalid UTF-8 are still valid.
             let valid = body.get(..invalid.valid_up_to()).unwrap_or_default();
             let whole = memchr::memrchr(SEPARATOR, valid).unwrap_or(0);
             let error =
-                Error::new(ErrorKind::Protocol, "a payload that is not UTF-8").with_source(invalid);
+                Error::new(ErrorKind::Protocol, "the payload is not UTF-8").with_source(invalid);
             match Text::from_utf8(body.slice(..whole)) {
                 Ok(text) if whole > 0 => (text, Some(error)),
                 _ => {
@@ -181,7 +184,7 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
     for end in ends {
         if packets.len() >= limits.payload_packets {
             let most = limits.payload_packets;
-            let message = format!("a payload of more than {most} packets");
+            let message = format!("the payload has more than {most} packets");
             error = Some(Error::new(ErrorKind::Limit, message).with_limit(Limit::PayloadPackets));
             break;
         }
@@ -194,14 +197,16 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
         }
         start = end.saturating_add(1);
     }
-    detach_a_small_share(&mut packets, text.len());
+    detach_small_share(&mut packets, text.len());
     Decoded { packets, error }
 }
 
-/// Each text that is a part of the body keeps the whole of it alive. Where the texts are less than half
-/// of the body, what is counted for them is less than half of what is kept, and they get buffers of their
-/// own: a body may be filled with what is dropped.
-fn detach_a_small_share(packets: &mut [Packet], body: usize) {
+/// Copies the texts out of the body's buffer if they are at most half of it.
+///
+/// A text that is a slice of the body keeps the whole body alive, but the inbox limit counts only the
+/// bytes of the text. A server could fill its bodies with packets that are dropped, such as noops, and
+/// so make the client keep far more memory than the limit allows.
+fn detach_small_share(packets: &mut [Packet], body: usize) {
     let texts = |packet: &Packet| match packet {
         Packet::Message(Message::Text(text)) => text.len(),
         _ => 0,
@@ -217,7 +222,7 @@ fn detach_a_small_share(packets: &mut [Packet], body: usize) {
     }
 }
 
-/// The packet at this place of a payload.
+/// Decodes the packet in this range of a payload.
 fn decode_part(payload: &Text, part: Range<usize>, limits: &Limits) -> Result<Packet, Error> {
     let kind = payload.as_bytes().get(part.clone()).and_then(<[u8]>::first);
     match kind {
@@ -229,8 +234,10 @@ fn decode_part(payload: &Text, part: Range<usize>, limits: &Limits) -> Result<Pa
     }
 }
 
-/// Whether the first body of a session is one of protocol 3 (EIO=3), which counts the characters of
-/// each packet: `96:0{"sid":...`. A later body may hold the same as a message.
+/// Whether the first response body of a session comes from a server that speaks Engine.IO protocol 3.
+///
+/// Protocol 3 (EIO=3) puts the number of characters before each packet: `96:0{"sid":...`. Only check the
+/// first body: in a later one, the same bytes may be a message.
 ///
 /// ```
 /// use engineio_client::codec::is_protocol_3;
@@ -249,12 +256,12 @@ pub fn is_protocol_3(first_body: &[u8]) -> bool {
             .is_some_and(|rest| rest.starts_with(b":0{"))
 }
 
-/// A packet from a text frame, or from a part of a payload.
+/// Decodes a text frame.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Protocol`] when it is empty, of an unknown type, or not base64 after a `b`;
-/// [`ErrorKind::Limit`] when the message is longer than the limit.
+/// [`ErrorKind::Protocol`] if the frame is empty, has an unknown packet type, or has invalid base64
+/// after a `b`; [`ErrorKind::Limit`] if the message is longer than the limit.
 ///
 /// ```
 /// use engineio_client::codec::decode_text;
@@ -271,12 +278,12 @@ pub fn decode_text(frame: Text, limits: &Limits) -> Result<Packet, Error> {
     }
 }
 
-/// A packet from a text frame whose bytes were not looked at: this is where they are found to be
-/// UTF-8, so that a transport need not validate them itself.
+/// Decodes a text frame whose bytes were not validated as UTF-8 yet. The transport then need not
+/// validate them itself.
 ///
 /// # Errors
 ///
-/// Those of [`decode_text`], and [`ErrorKind::Protocol`] when the frame is not UTF-8.
+/// Those of [`decode_text`], and [`ErrorKind::Protocol`] if the frame is not valid UTF-8.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -302,11 +309,11 @@ pub fn decode_text_frame(mut frame: Bytes, limits: &Limits) -> Result<Packet, Er
 #[inline]
 fn utf8(frame: Bytes) -> Result<Text, Error> {
     Text::from_utf8(frame).map_err(|invalid| {
-        Error::new(ErrorKind::Protocol, "a text frame that is not UTF-8").with_source(invalid)
+        Error::new(ErrorKind::Protocol, "the text frame is not UTF-8").with_source(invalid)
     })
 }
 
-/// A packet of this type with what follows the type.
+/// Decodes a packet from its type character and the text after it.
 #[inline]
 fn packet(kind: u8, rest: Text, limits: &Limits) -> Result<Packet, Error> {
     Ok(match kind {
@@ -326,7 +333,7 @@ fn packet(kind: u8, rest: Text, limits: &Limits) -> Result<Packet, Error> {
                 limits,
             )?;
             let data = BASE64.decode(rest.as_bytes()).map_err(|error| {
-                Error::new(ErrorKind::Protocol, "a binary message that is not base64")
+                Error::new(ErrorKind::Protocol, "the binary message is not base64")
                     .with_source(error)
             })?;
             check_length(data.len(), limits)?;
@@ -339,23 +346,23 @@ fn packet(kind: u8, rest: Text, limits: &Limits) -> Result<Packet, Error> {
 #[cold]
 fn unknown_type(packet: &str) -> Error {
     let message = match packet.chars().next() {
-        Some(kind) => format!("a packet of the unknown type {:?}", kind.to_string()),
+        Some(kind) => format!("a packet of unknown type {:?}", kind.to_string()),
         None => "an empty packet".to_owned(),
     };
     Error::new(ErrorKind::Protocol, message)
 }
 
-/// A packet from a binary frame.
+/// Decodes a binary frame.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Limit`] when the message is longer than the limit.
+/// [`ErrorKind::Limit`] if the message is longer than the limit.
 pub fn decode_binary(data: Bytes, limits: &Limits) -> Result<Packet, Error> {
     check_length(data.len(), limits)?;
     Ok(Packet::Message(Message::Binary(data)))
 }
 
-/// With the processor's wide registers, where the library knows them.
+/// Uses SIMD on the architectures for which `base64` implements it.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod base64_engine {
     use std::sync::LazyLock;
@@ -373,7 +380,7 @@ mod base64_engine {
 
 fn check_length(length: usize, limits: &Limits) -> Result<(), Error> {
     if length > limits.message {
-        let message = format!("a message of more than {} bytes", limits.message);
+        let message = format!("the message has more than {} bytes", limits.message);
         return Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::MessageSize));
     }
     Ok(())

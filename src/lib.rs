@@ -1,59 +1,136 @@
-//! An Engine.IO v4 client: long polling and WebSocket, on tokio, smol or async-std, with transports
-//! that anyone can plug in, and a mock transport and runtime for deterministic tests.
+//! An Engine.IO v4 client: HTTP long polling and WebSocket, on tokio, smol, async-std or blocking threads, with
+//! transports and runtimes as traits, and a mock kit for deterministic tests.
 //!
-//! Each runtime has a front door with plain types: `engineio_client::tokio`,
-//! `engineio_client::smol`, `engineio_client::async_std`. (Write them in full: a
-//! `use engineio_client::tokio;` would hide the crate of that name.) Threads have
-//! `engineio_client::blocking`.
+//! # A first program
+//!
+//! Each runtime has a module with ready-made types. On tokio (the default features):
 //!
 //! ```no_run
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut client = engineio_client::tokio::connect("http://localhost:3000").await?;
-//! client.send("hello").await?;
-//! while let Some(message) = client.recv().await {
-//!     println!("{message:?}");
+//! # #[cfg(all(feature = "tokio", feature = "polling", feature = "websocket"))]
+//! # mod example {
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut client = engineio_client::tokio::connect("http://localhost:3000").await?;
+//!     client.send("hello").await?;
+//!     while let Some(message) = client.recv().await {
+//!         println!("{message:?}");
+//!     }
+//!     println!("{}", client.wait().await); // why the session ended
+//!     Ok(())
 //! }
-//! println!("{}", client.wait().await);
-//! # Ok(())
 //! # }
 //! ```
 //!
-//! # What is here
+//! On smol (feature `smol`):
 //!
-//! - [`Client`], one session, and [`Builder`], everything that can be set about it. A client is a
-//!   `Stream` of [`Event`]s and a `Sink` of [`Message`]s; a [`Handle`] sends and closes from elsewhere.
-//! - [`handlers`]: the same session told as functions that are called when something happens.
-//! - [`Transport`] and [`transports`]: how packets travel. The built-in ones use nothing that yours
-//!   could not; [`transport`] has the contract, [`codec`] the wire format, [`http`] what polling asks
-//!   of an HTTP client, [`cookies`] what a load balancer needs.
-//! - [`Runtime`] and [`runtime`]: clock, timers, tasks and connections.
-//! - [`Error`] and [`Closed`]: what failed, and what became of each message.
-//! - [`Reconnect`] and [`Receipts`]: a client that outlives its sessions, and which messages have arrived.
+//! ```no_run
+//! # #[cfg(all(feature = "smol", feature = "polling", feature = "websocket"))]
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     smol::block_on(async {
+//!         let mut client = engineio_client::smol::connect("http://localhost:3000").await?;
+//!         client.send("hello").await?;
+//!         println!("{:?}", client.recv().await);
+//!         println!("{}", client.disconnect().await);
+//!         Ok(())
+//!     })
+//! }
+//! # #[cfg(not(all(feature = "smol", feature = "polling", feature = "websocket")))]
+//! # fn main() {}
+//! ```
 //!
-//! # Does it reconnect?
+//! On async-std (feature `async-std`):
 //!
-//! If it is told to: [`Builder::reconnect`]. By default what is not sent goes by the next session and
-//! nothing is sent twice (at most once); with [`Resend::Unconfirmed`] what is not known to have arrived is
-//! sent again (at least once). Without it a client is one session, and `Closed` is its end.
+//! ```no_run
+//! # #[cfg(all(feature = "async-std", feature = "polling", feature = "websocket"))]
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     async_std::task::block_on(async {
+//!         let mut client = engineio_client::async_std::connect("http://localhost:3000").await?;
+//!         client.send("hello").await?;
+//!         println!("{:?}", client.recv().await);
+//!         println!("{}", client.disconnect().await);
+//!         Ok(())
+//!     })
+//! }
+//! # #[cfg(not(all(feature = "async-std", feature = "polling", feature = "websocket")))]
+//! # fn main() {}
+//! ```
 //!
-//! # Concurrency
+//! With blocking calls (feature `blocking`), without a runtime of your own:
 //!
-//! A session (or, with [`Reconnect`], one after the other) is one task, spawned on the runtime when it starts. It owns the transport, answers
-//! pings, upgrades and flushes, and ends by itself within the time limits of [`Builder`]. The
-//! client and its handles talk to it through two bounded queues, and may be used from any thread.
-//! Handlers are called in a task of their own.
+//! ```no_run
+//! # #[cfg(all(feature = "blocking", feature = "polling", feature = "websocket"))]
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut client = engineio_client::blocking::connect("http://localhost:3000")?;
+//!     client.send("hello")?;
+//!     for message in &mut client {
+//!         println!("{message:?}");
+//!     }
+//!     println!("{}", client.wait());
+//!     Ok(())
+//! }
+//! # #[cfg(not(all(feature = "blocking", feature = "polling", feature = "websocket")))]
+//! # fn main() {}
+//! ```
+//!
+//! Write `engineio_client::tokio::..` in full: `use engineio_client::tokio` would hide the crate `tokio`.
+//!
+//! # Where to look
+//!
+//! | you want to | see |
+//! |---|---|
+//! | send, receive and close | [`Client`], [`Handle`], [`Message`], [`Event`] |
+//! | change URL, headers, transports, limits, time-outs, TLS | [`Builder`] |
+//! | register functions for events | [`handlers`] |
+//! | reconnect, or know what has arrived | [`Reconnect`], [`Receipts`], [guide: staying connected](guide::staying_connected) |
+//! | deal with errors | [`Error`], [`ErrorKind`], [`Closed`], [guide: errors](guide::errors) |
+//! | test your program | [`transports::mock`], [`runtime::mock`], [guide: testing](guide::testing) |
+//! | add a transport, a runtime or an HTTP client | [`transport`], [`runtime`], [`http`], [guide: extending](guide::extending) |
+//! | translate names from another client | [guide: coming from another client](guide::coming_from) |
+//! | know what travels on the wire | [guide: the protocol](guide::protocol) |
+//!
+//! # How it runs
+//!
+//! [`Builder::connect`] spawns one task on the runtime, which owns the transport: it answers pings, upgrades from
+//! polling to WebSocket, sends what waits, and ends within the time limits of the builder. With [`Reconnect`] the
+//! same task runs one session after the other. The client and its handles talk to the task through two bounded
+//! queues, and may be used from any thread. Handlers run in a task of their own, one call at a time.
+//!
+//! Without [`Reconnect`] a client is one session: when that ends, [`Client::recv`] returns `None`, and
+//! [`Client::wait`] returns a [`Closed`] that says why and what became of each message.
 //!
 //! # Features
 //!
-//! `tokio`, `smol`, `async-std` (a runtime each), `polling`, `websocket` (the transports), `rustls`
-//! (`https` and `wss`), `compression` (of what polls bring), `blocking` (the client for threads),
-//! `surf` (polling by your own surf client), `mock` (for tests), `cli` (the program `eio`). They only
-//! add; by default `tokio`, `polling`, `websocket` and `rustls`.
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tokio` | yes | the runtime [`Tokio`] |
+//! | `smol` | | the runtime [`Smol`] |
+//! | `async-std` | | the runtime [`AsyncStd`], for programs that still use async-std, which upstream has discontinued |
+//! | `polling` | yes | HTTP long polling, on hyper |
+//! | `websocket` | yes | WebSocket |
+//! | `rustls` | yes | `https` and `wss` on every runtime, with the certificates of the operating system |
+//! | `compression` | | poll responses compressed with gzip or deflate |
+//! | `blocking` | | the client for threads: [`blocking`] |
+//! | `surf` | | polling through your own `surf::Client`, which upstream no longer maintains |
+//! | `mock` | | the test kit: [`transports::mock`], [`runtime::mock`], [`transports::conformance`] |
+//! | `cli` | | the dependencies of the command line client [`eio`](guide::eio) |
+//!
+//! Features only add: every combination builds, also none.
 
-// docs.rs sets it: each item shows the features that it needs.
+// The page names items that are behind features. docs.rs has all of them.
+#![cfg_attr(
+    not(all(
+        feature = "tokio",
+        feature = "smol",
+        feature = "async-std",
+        feature = "blocking",
+        feature = "mock"
+    )),
+    allow(rustdoc::broken_intra_doc_links)
+)]
+// Set by docs.rs: each item then shows which features it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Nothing that comes from outside may end the program, so nothing in here may panic. Where the compiler
-// can't see that something holds, an `expect` tells why it does.
+// No input from the network may panic. Where the compiler can't prove that a call does not panic, an `#[expect]`
+// gives the reason.
 #![cfg_attr(
     not(test),
     deny(
@@ -67,14 +144,12 @@
     )
 )]
 
-// The folder `transports` is compiled a second time as a foreign crate, so it names this crate as
-// a stranger does.
+// A test compiles the folder `transports` as a foreign crate, to prove that it uses public items only. So its
+// files name this crate as a user's would.
 extern crate self as engineio_client;
 
 mod amount;
 mod batch;
-#[cfg(feature = "blocking")]
-pub mod blocking;
 mod client;
 pub mod client_kind;
 pub mod codec;
@@ -89,7 +164,7 @@ pub mod guide;
 pub mod http;
 #[expect(
     clippy::arithmetic_side_effects,
-    reason = "each number has four digits at most, and is checked before it is reckoned with"
+    reason = "every number has at most four digits, and is checked before it is used"
 )]
 mod http_date;
 mod limits;
@@ -101,6 +176,11 @@ mod text;
 pub mod transport;
 #[path = "../transports/mod.rs"]
 pub mod transports;
+
+// rustdoc shows `impl` blocks in the order of their modules: on the page of `Builder` the blocking mode
+// comes last.
+#[cfg(feature = "blocking")]
+pub mod blocking;
 
 pub use async_trait::async_trait;
 pub use batch::{Batch, BatchIter};
@@ -134,27 +214,33 @@ pub use transport::{
     Activity, Confirms, Framing, Link, OpenRequest, PacketReceiver, PacketSender, Transport,
 };
 
-/// What the fuzz targets need of what is private. Only there when cargo-fuzz builds it.
+/// Private parts for the fuzz targets. It exists only in builds by cargo-fuzz.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing {
-    /// Runs the engine in a model whose course these bytes decide.
+    /// Checks the engine against its model, with inputs that are decoded from the bytes.
     pub fn engine(bytes: &[u8]) {
         crate::engine::test_model::check(bytes);
     }
 
-    /// Runs the whole client among users and links that these bytes decide about.
+    /// Checks the client against its model, with users and links whose actions are decoded from the bytes.
     pub fn client(bytes: &[u8]) {
         crate::client::test_model::check(bytes);
     }
 }
 
-/// What the benchmarks need of what is private: nobody else's, and free to change at any time.
+/// Private parts for the benchmarks. It may change in any version.
 #[cfg(feature = "__bench")]
 #[doc(hidden)]
 pub mod bench;
 
-/// The examples of the README are compiled with those of the documentation.
-#[cfg(all(doctest, feature = "tokio", feature = "polling", feature = "websocket"))]
+/// Compiles the examples of the README as doctests.
+#[cfg(all(
+    doctest,
+    feature = "tokio",
+    feature = "blocking",
+    feature = "polling",
+    feature = "websocket"
+))]
 #[doc = include_str!("../README.md")]
 struct Readme;

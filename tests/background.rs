@@ -1,4 +1,5 @@
-//! The thread that sessions of blocking clients run on. In a process of its own, whose limits it changes.
+//! The background thread that runs the sessions of blocking clients. This test has its own binary
+//! because it changes the process's limit of open files.
 
 #![cfg(target_os = "linux")]
 
@@ -8,7 +9,7 @@ use engineio_client::{ErrorKind, blocking};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 #[test]
-fn s14_a_thread_that_could_not_be_started_is_tried_again() {
+fn s14_a_background_thread_that_failed_to_start_is_started_again_later() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     drop(listener);
@@ -18,9 +19,9 @@ fn s14_a_thread_that_could_not_be_started_is_tried_again() {
         current: Some(3),
         maximum: before.maximum,
     };
-    setrlimit(Resource::Nofile, few).expect("less is always allowed");
+    setrlimit(Resource::Nofile, few).expect("a limit can always be lowered");
     let first = blocking::connect(&url).map(drop);
-    setrlimit(Resource::Nofile, before).expect("as it was");
+    setrlimit(Resource::Nofile, before).expect("the old limit is restored");
     let first = first.expect_err("there are no descriptors");
     assert_eq!(first.kind(), ErrorKind::Runtime, "{}", first.report());
 

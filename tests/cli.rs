@@ -1,5 +1,5 @@
-//! `eio` as its user runs it: against engineioxide in this process, and against the servers of the
-//! world, on each runtime and by each transport.
+//! Tests of the program `eio`: against engineioxide in this process and against other servers, on each
+//! runtime and each transport.
 
 #[path = "support"]
 mod support {
@@ -54,10 +54,10 @@ use support::oxide::Oxide;
 use support::peers::Peer;
 use support::server::{Counts, LARGE, Server as _, Setup};
 
-/// For what has to come. Generous, so that a busy machine fails no test.
+/// Time limit of everything that must happen. Generous, so that no test fails on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A running `eio`, ended by its handle.
+/// A running `eio`, which is killed when it is dropped.
 struct Eio {
     child: Child,
     input: Option<ChildStdin>,
@@ -70,7 +70,7 @@ impl Eio {
         Self::start_with(arguments, |_| {})
     }
 
-    /// With these variables of the environment besides.
+    /// Starts `eio` with additional environment variables.
     fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         Self::start_with(arguments, |command| {
             command.envs(environment.iter().copied());
@@ -83,7 +83,8 @@ impl Eio {
         Self::start_by(command, arguments)
     }
 
-    /// In an environment that names no proxy, unless the command does.
+    /// Starts `eio` without the proxy variables of the environment, except those that the command
+    /// sets.
     fn start_by(mut command: Command, arguments: &[&str]) -> Self {
         for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
             for name in [name.to_owned(), name.to_uppercase()] {
@@ -123,7 +124,7 @@ impl Eio {
         }
     }
 
-    /// Writes a line of input. One that has ended already does not read it.
+    /// Writes a line of input. The program may have ended already.
     fn say(&mut self, line: &[u8]) {
         let input = self.input.as_mut().expect("the input is open");
         match input.write_all(line).and_then(|()| input.write_all(b"\n")) {
@@ -162,7 +163,7 @@ impl Eio {
             .unwrap_or_default()
     }
 
-    /// What it still writes, its exit status, and what it wrote on standard error.
+    /// Ends the input. Returns the remaining output, the exit status, and the text on standard error.
     fn finish(mut self) -> (Vec<String>, i32, String) {
         self.input = None;
         let mut lines = Vec::new();
@@ -173,7 +174,8 @@ impl Eio {
         (lines, status.code().unwrap_or(-1), self.errors())
     }
 
-    /// Sends it a signal: `-INT`, `-TERM`. Each shell has `kill`, while the program is not installed everywhere.
+    /// Sends a signal: `-INT` or `-TERM`. It uses the shell's built-in `kill`, since the program
+    /// `kill` is not installed everywhere.
     fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         let status = Command::new("sh")
@@ -191,7 +193,7 @@ impl Drop for Eio {
     }
 }
 
-/// A file that goes with its test.
+/// A file that is deleted when it is dropped.
 struct File(PathBuf);
 
 impl File {
@@ -215,10 +217,10 @@ impl Drop for File {
     }
 }
 
-/// Runs it with this input to its end.
+/// Runs `eio` with this input until it ends.
 fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, i32, String) {
     let mut eio = Eio::start(arguments);
-    // It may end without having read everything.
+    // It may end before it has read all input.
     let _ = eio
         .input
         .as_mut()
@@ -255,7 +257,7 @@ impl Mode {
     }
 }
 
-/// An `eio` that has come to rest in this mode.
+/// An `eio` that is connected, and upgraded if the mode asks for it.
 fn connected(url: &str, runtime: &str, mode: Mode, more: &[&str]) -> Eio {
     let mut arguments = vec!["--json", "--runtime", runtime, "--transport", mode.option()];
     arguments.extend(more);
@@ -274,7 +276,7 @@ fn connected(url: &str, runtime: &str, mode: Mode, more: &[&str]) -> Eio {
     eio
 }
 
-/// Ends the input; the session must end cleanly after it.
+/// Ends the input. The session must then end cleanly.
 fn goodbye(mut eio: Eio, case: &str) {
     eio.end_input();
     let (lines, status, errors) = eio.finish();
@@ -286,7 +288,7 @@ fn goodbye(mut eio: Eio, case: &str) {
     assert_eq!((status, errors.as_str()), (0, ""), "{case}");
 }
 
-/// Texts and binary messages of every kind, echoed in order.
+/// Sends texts and binary messages of every kind, which must be echoed in order.
 fn talks(url: &str) {
     for runtime in RUNTIMES {
         for mode in MODES {
@@ -328,7 +330,7 @@ fn talks(url: &str) {
     }
 }
 
-/// 2,000 lines, sent and echoed while the session goes over from polling to websocket.
+/// Sends 2,000 lines, which must be echoed, while the session is upgraded from polling to WebSocket.
 fn talks_across_the_upgrade(url: &str) {
     for runtime in RUNTIMES {
         let mut eio = Eio::start(&["--json", "--runtime", runtime, url]);
@@ -358,8 +360,8 @@ fn talks_across_the_upgrade(url: &str) {
     }
 }
 
-/// 5 MB, in text and in binary. `posts` is false for a server that loses the end of a large POST:
-/// from it they are only received by polling.
+/// Exchanges 5 MB of text and of binary data. `posts` is false for a server that truncates a large
+/// POST: on polling, messages are then only received from it.
 fn talks_at_length(url: &str, posts: bool) {
     const LENGTH: usize = 5_000_000;
     for runtime in RUNTIMES {
@@ -393,8 +395,8 @@ fn talks_at_length(url: &str, posts: bool) {
     }
 }
 
-/// What is over `maxPayload` (1 MB) is refused on polling, where the rest goes on, and sent on
-/// websocket, where the server ends the session.
+/// Sends a line longer than `maxPayload` (1 MB). On polling it is refused and later lines are sent. On
+/// WebSocket it is sent, and the server ends the session.
 fn minds_max_payload(url: &str) {
     for runtime in RUNTIMES {
         let long = "x".repeat(1_000_000);
@@ -474,7 +476,7 @@ fn talks_to_python_on_aiohttp() {
 #[test]
 #[ignore = "needs the peers that tests/run installs"]
 fn talks_to_python_on_aiohttp_at_length() {
-    // It reads the body of a POST with one read.
+    // This server reads only the first part of a large POST body.
     talks_at_length(&Peer::python("aiohttp", &large()).url(), false);
 }
 
@@ -494,7 +496,7 @@ fn talks_to_python_on_uvicorn_at_length() {
 }
 
 #[test]
-fn bad_usage_is_told_and_exits_with_2() {
+fn bad_usage_is_reported_and_exits_with_2() {
     for (arguments, named) in [
         (&[][..], "URL is missing"),
         (&["--nonsense", "http://localhost"], "--nonsense"),
@@ -502,12 +504,12 @@ fn bad_usage_is_told_and_exits_with_2() {
         (&["localhost:80"], "localhost"),
         (&["ftp://localhost"], "ftp"),
         (&["nonsense"], "URL"),
-        (&["-H", "no colon", "http://localhost"], "Name: value"),
+        (&["-H", "no colon", "http://localhost"], "NAME: VALUE"),
         (&["-H", "A: b\nC: d", "http://localhost"], "header A"),
         (&["-H", "sp ace: b", "http://localhost"], "sp ace"),
         (
             &["-H", "A\r\nB: c", "http://localhost"],
-            "is no name of a header",
+            "not a valid header name",
         ),
         (&["-H", "A: b\rC: d", "http://localhost"], "header A"),
         (&["-H", "A: b\u{1}c", "http://localhost"], "header A"),
@@ -521,7 +523,7 @@ fn bad_usage_is_told_and_exits_with_2() {
         ),
         (
             &["--max-message-size", "1k", "http://localhost"],
-            "--max-message-size is a number of bytes, not \"1k\"",
+            "--max-message-size must be a number of bytes, not \"1k\"",
         ),
         (&["--ca"], "--ca"),
         (&["--key", "key.pem", "http://localhost"], "--cert"),
@@ -536,14 +538,10 @@ fn bad_usage_is_told_and_exits_with_2() {
     let (lines, status, _) = run(&["--help"], b"");
     assert_eq!(status, 0);
     assert!(lines.iter().any(|line| line.contains("--binary-input")));
-    assert_eq!(
-        run(&["--version"], b"").0,
-        [format!("eio {}", env!("CARGO_PKG_VERSION"))]
-    );
 }
 
 #[test]
-fn a_connection_that_can_not_be_made_is_told_with_its_causes() {
+fn a_failed_connection_is_reported_with_its_causes() {
     let port = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
@@ -569,14 +567,14 @@ fn without_json_texts_are_lines_and_news_are_on_standard_error() {
     assert_eq!(eio.line().as_deref(), Some("hällo"));
     let (lines, status, errors) = eio.finish();
     assert_eq!((lines.len(), status), (0, 0));
-    assert!(errors.contains("connected by websocket"), "{errors}");
+    assert!(errors.contains("connected over websocket"), "{errors}");
     let mut eio = Eio::start(&["--binary-input", "--transport", "polling", &server.url()]);
     eio.say(b"AQID");
     assert_eq!(eio.line().as_deref(), Some("base64:AQID"));
 }
 
 #[test]
-fn lines_that_can_not_be_sent_are_told_and_the_rest_goes_on() {
+fn lines_that_can_not_be_sent_are_reported_and_later_lines_are_sent() {
     let server = Oxide::start(Setup::Default);
     let mut eio = Eio::start(&["--json", "--transport", "websocket", &server.url()]);
     eio.say(b"not \xff UTF-8");
@@ -608,7 +606,7 @@ fn lines_that_can_not_be_sent_are_told_and_the_rest_goes_on() {
 }
 
 #[test]
-fn input_that_ends_at_once_is_delivered_all_the_same() {
+fn input_that_ends_before_the_session_is_open_is_delivered() {
     let mut input = Vec::new();
     for number in 0..500 {
         input.extend(format!("{number}\n").into_bytes());
@@ -637,7 +635,7 @@ fn input_that_ends_at_once_is_delivered_all_the_same() {
 }
 
 #[test]
-fn it_lingers_for_answers_when_it_is_told_to() {
+fn with_linger_it_receives_answers_after_the_end_of_input() {
     let server = Oxide::start(Setup::Default);
     let (lines, status, _) = run(
         &[
@@ -659,14 +657,14 @@ fn it_lingers_for_answers_when_it_is_told_to() {
 }
 
 #[test]
-fn the_servers_end_is_told_and_exits_with_1() {
+fn a_close_by_the_server_is_reported_and_exits_with_1() {
     let server = Oxide::start(Setup::Default);
     for mode in MODES {
         let mut eio = connected(&server.url(), "tokio", mode, &[]);
         eio.say(b"!close");
         let mut expected = json!({"event": "disconnect", "reason": "server disconnect"});
         if mode != Mode::Polling {
-            // This server's close frame has neither.
+            // This server's close frame has no code and no reason.
             expected["close_code"] = json!(1005);
             expected["close_reason"] = json!("");
         }
@@ -677,7 +675,7 @@ fn the_servers_end_is_told_and_exits_with_1() {
 }
 
 #[test]
-fn verbosity_shows_levels_and_contents_at_the_last_alone_and_secrets_at_none() {
+fn each_v_adds_a_log_level_and_only_the_third_shows_contents_and_none_shows_secrets() {
     let server = Oxide::start(Setup::Default);
     let url = server.url().replace("//", "//hexuser:hunter2@") + "/?token=hunter2";
     for runtime in RUNTIMES {
@@ -706,7 +704,7 @@ fn verbosity_shows_levels_and_contents_at_the_last_alone_and_secrets_at_none() {
                 "key=hunter2",
                 &url,
             ];
-            // Whether the echo comes before the end is a matter of time.
+            // The echo may arrive before or after the end.
             let (_, status, errors) = run(&options, b"confidential\n");
             assert_eq!(status, 0, "{errors}");
             for part in shown {

@@ -1,5 +1,5 @@
-//! The client and its driver over scripted transports, in virtual time, each test under many
-//! orders of scheduling.
+//! The client and its driver over scripted transports (`MockTransport`), in virtual time. Most tests run
+//! once for each of many task orders: see `under_all_orders`.
 
 #[path = "client/calls.rs"]
 mod calls;
@@ -36,8 +36,9 @@ type MockClient = Client<Transports, MockRuntime>;
 
 const OPEN: &str = r#"{"sid":"S","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#;
 
-/// First in first out, last in first out, and 200 random orders. What a dropped client has to say,
-/// it may say in the background.
+/// Runs the test with the task orders first-in-first-out, last-in-first-out and 200 random ones. After
+/// the test, tasks have an hour of virtual time to end: a dropped client closes its session in the
+/// background.
 fn under_all_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new()
         .seeds(0..200)
@@ -45,7 +46,7 @@ fn under_all_orders(test: impl AsyncFn(MockRuntime)) {
         .run(test);
 }
 
-/// The server's ends of the transports polling and websocket.
+/// The server's ends of the polling and the WebSocket transport.
 struct Servers {
     polling: MockEnd,
     websocket: MockEnd,
@@ -74,8 +75,8 @@ fn spawn<T: Send + 'static>(
     result
 }
 
-/// Whether this is still pending when all others that can run have run.
-async fn waits(runtime: &MockRuntime, future: &mut (impl Future + Unpin)) -> bool {
+/// Whether the future is still pending after all other runnable tasks have run.
+async fn is_pending(runtime: &MockRuntime, future: &mut (impl Future + Unpin)) -> bool {
     matches!(
         select(future, runtime.sleep(Duration::ZERO)).await,
         Either::Right(_)
@@ -105,7 +106,7 @@ fn sent_texts(batch: &Batch) -> Vec<String> {
     texts.collect()
 }
 
-/// A session that a websocket has opened.
+/// An open session that started over WebSocket.
 async fn websocket(runtime: &MockRuntime) -> (MockClient, MockLink) {
     websocket_with(runtime, |builder| builder).await
 }
@@ -122,7 +123,7 @@ async fn websocket_with(
     (client, link)
 }
 
-/// A session on polling that is not upgraded.
+/// An open session over polling with upgrades turned off.
 async fn polling(runtime: &MockRuntime) -> (MockClient, MockLink) {
     let (builder, mut servers) = setup(runtime);
     let client = builder.upgrade(false).start().unwrap();
@@ -132,7 +133,7 @@ async fn polling(runtime: &MockRuntime) -> (MockClient, MockLink) {
     (client, link)
 }
 
-/// Answers everything, until the client has dropped the link; gives what was sent.
+/// Answers every call until the client drops the link. Returns the packets that were sent.
 async fn answer_all(mut link: MockLink) -> Vec<Packet> {
     let mut all = Vec::new();
     loop {
@@ -150,6 +151,7 @@ async fn answer_all(mut link: MockLink) -> Vec<Packet> {
     }
 }
 
+/// Rule E40.
 #[test]
 fn a_session_is_opened_used_and_closed() {
     // engine.io-client: socket.js:124, connection.js:20; python-engineio: test_send,
@@ -172,12 +174,13 @@ fn a_session_is_opened_used_and_closed() {
         assert_eq!(all, [Packet::Close]);
         assert_eq!(client.recv().await, None);
         assert!(matches!(client.wait().await.reason(), Reason::Client));
-        assert_eq!(client.sid().as_deref(), Some("S"), "known to the end");
+        assert_eq!(client.sid().as_deref(), Some("S"), "kept after the end");
     });
 }
 
+/// Rule E44.
 #[test]
-fn events_come_in_order_and_the_end_is_the_last() {
+fn events_arrive_in_order_and_closed_is_the_last() {
     // engine.io: server.js:1728; python-engineio: test_receive_close_packet
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
@@ -195,7 +198,7 @@ fn events_come_in_order_and_the_end_is_the_last() {
 }
 
 #[test]
-fn a_session_that_can_not_be_opened_tells_why() {
+fn a_session_that_cannot_be_opened_reports_why() {
     // engine.io: server.js:1489, :1506; python-engineio: test_send_packet_disconnected
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
@@ -222,7 +225,7 @@ fn a_session_that_can_not_be_opened_tells_why() {
         assert_eq!(
             refused.message,
             Message::from("early"),
-            "the message comes back"
+            "the message is returned"
         );
         assert_eq!(client.sid(), None);
         assert_eq!(
@@ -233,7 +236,7 @@ fn a_session_that_can_not_be_opened_tells_why() {
 }
 
 #[test]
-fn before_it_is_open_a_client_has_no_sid_and_no_transport_and_may_be_closed() {
+fn a_client_that_is_not_open_has_no_sid_and_no_transport_and_can_be_closed() {
     // engine.io: server.js:1522; python-engineio: test_create, test_disconnect_not_connected
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
@@ -249,6 +252,7 @@ fn before_it_is_open_a_client_has_no_sid_and_no_transport_and_may_be_closed() {
     });
 }
 
+/// Rule E18.
 #[test]
 fn the_first_transport_of_the_list_opens_the_session() {
     // engine.io: server.js:556, :566; python-engineio: test_connect_polling,
@@ -279,14 +283,15 @@ fn the_first_transport_of_the_list_opens_the_session() {
             link.deliver(vec![Packet::Open(OPEN.into())]);
             client.opened().await.unwrap();
             assert_eq!(client.transport(), Some(first));
-            assert_eq!(runtime.now(), start, "it was the first to be tried");
+            assert_eq!(runtime.now(), start, "another transport was tried first");
             drop((client, link));
         }
     });
 }
 
+/// Rule E18.
 #[test]
-fn an_open_may_take_ten_seconds_or_what_was_set() {
+fn opening_times_out_after_ten_seconds_or_the_configured_time() {
     // python-engineio: test_custom_timeout
     under_all_orders(async |runtime| {
         for set in [None, Some(Duration::from_secs(27))] {
@@ -306,8 +311,9 @@ fn an_open_may_take_ten_seconds_or_what_was_set() {
     });
 }
 
+/// Rule E18.
 #[test]
-fn the_next_transport_is_tried_and_the_error_names_each() {
+fn the_next_transport_is_tried_and_the_error_names_all_that_failed() {
     // engine.io: server.js:1489, :1506
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
@@ -338,7 +344,7 @@ fn a_send_waits_until_the_session_is_open() {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.transports(["websocket"]).start().unwrap();
         let mut send = Box::pin(client.send("a"));
-        assert!(waits(&runtime, &mut send).await);
+        assert!(is_pending(&runtime, &mut send).await);
         let mut link = servers.websocket.opened().await.accept(Framing::Frames);
         link.deliver(vec![Packet::Open(OPEN.into())]);
         send.await.unwrap();
@@ -367,8 +373,8 @@ fn the_outbox_is_bounded_in_messages_and_send_waits_for_room() {
         );
         let mut send = Box::pin(client.send("d"));
         assert!(
-            waits(&runtime, &mut send).await,
-            "what is being sent counts too"
+            is_pending(&runtime, &mut send).await,
+            "the batch that is being sent still occupies the outbox"
         );
         assert_eq!(link.sent().await.len(), 3);
         send.await.unwrap();
@@ -377,7 +383,7 @@ fn the_outbox_is_bounded_in_messages_and_send_waits_for_room() {
 }
 
 #[test]
-fn those_who_wait_to_send_go_on_when_a_thirtieth_of_the_outbox_is_free() {
+fn waiting_senders_are_woken_when_a_thirtieth_of_the_outbox_is_free() {
     under_all_orders(async |runtime| {
         for (most, leave_before) in [(3, 0), (64, 1)] {
             let (builder, mut servers) = setup(&runtime);
@@ -396,10 +402,10 @@ fn those_who_wait_to_send_go_on_when_a_thirtieth_of_the_outbox_is_free() {
                 client.try_send("x").unwrap();
             }
             let mut send = Box::pin(client.send("y"));
-            assert!(waits(&runtime, &mut send).await);
+            assert!(is_pending(&runtime, &mut send).await);
             for _ in 0..leave_before {
                 link.sent().await;
-                assert!(waits(&runtime, &mut send).await);
+                assert!(is_pending(&runtime, &mut send).await);
             }
             link.sent().await;
             send.await.unwrap();
@@ -408,7 +414,7 @@ fn those_who_wait_to_send_go_on_when_a_thirtieth_of_the_outbox_is_free() {
 }
 
 #[test]
-fn the_outbox_is_bounded_in_bytes_and_a_larger_message_is_let_in_alone() {
+fn the_outbox_is_bounded_in_bytes_and_admits_a_larger_message_alone() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.outbox(Capacity {
@@ -428,7 +434,7 @@ fn the_outbox_is_bounded_in_bytes_and_a_larger_message_is_let_in_alone() {
 }
 
 #[test]
-fn a_send_that_is_dropped_while_it_waits_has_sent_nothing() {
+fn a_send_dropped_while_it_waits_sends_nothing() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.outbox(Capacity {
@@ -439,7 +445,7 @@ fn a_send_that_is_dropped_while_it_waits_has_sent_nothing() {
         .await;
         client.try_send("a").unwrap();
         let mut send = Box::pin(client.send("never"));
-        assert!(waits(&runtime, &mut send).await);
+        assert!(is_pending(&runtime, &mut send).await);
         drop(send);
         assert_eq!(link.sent().await, [text("a")]);
         settle(&runtime).await;
@@ -449,7 +455,7 @@ fn a_send_that_is_dropped_while_it_waits_has_sent_nothing() {
 }
 
 #[test]
-fn those_who_wait_to_send_are_served_in_order_and_a_large_message_is_not_passed_by_small_ones() {
+fn waiting_senders_are_admitted_in_order_and_small_messages_do_not_overtake_a_large_one() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.outbox(Capacity {
@@ -460,15 +466,15 @@ fn those_who_wait_to_send_are_served_in_order_and_a_large_message_is_not_passed_
         .await;
         client.try_send("x".repeat(60)).unwrap();
         let mut large = Box::pin(client.send("y".repeat(80)));
-        assert!(waits(&runtime, &mut large).await);
+        assert!(is_pending(&runtime, &mut large).await);
         let mut small = Box::pin(client.send("small"));
         assert!(
-            waits(&runtime, &mut small).await,
-            "it would fit, but not before the large one"
+            is_pending(&runtime, &mut small).await,
+            "the small message overtook the large one"
         );
         assert_eq!(client.try_send("s").unwrap_err().kind(), ErrorKind::Full);
         let mut given_up = Box::pin(client.send("given up"));
-        assert!(waits(&runtime, &mut given_up).await);
+        assert!(is_pending(&runtime, &mut given_up).await);
         drop(given_up);
         link.sent().await;
         let (large, small) = join(large, small).await;
@@ -483,16 +489,16 @@ fn those_who_wait_to_send_are_served_in_order_and_a_large_message_is_not_passed_
 }
 
 #[test]
-fn a_flush_of_the_sink_that_was_given_up_does_not_cover_a_later_one() {
+fn a_dropped_flush_of_the_sink_does_not_count_for_the_next_flush() {
     under_all_orders(async |runtime| {
         let (mut client, mut link) = polling(&runtime).await;
         client.feed(Message::from("a")).await.unwrap();
-        assert!(waits(&runtime, &mut SinkExt::flush(&mut client)).await);
+        assert!(is_pending(&runtime, &mut SinkExt::flush(&mut client)).await);
         client.feed(Message::from("b")).await.unwrap();
         assert_eq!(link.sent().await, [text("a")]);
         settle(&runtime).await;
         assert!(
-            waits(&runtime, &mut SinkExt::flush(&mut client)).await,
+            is_pending(&runtime, &mut SinkExt::flush(&mut client)).await,
             "b has not left"
         );
         assert_eq!(link.sent().await, [text("b")]);
@@ -501,14 +507,14 @@ fn a_flush_of_the_sink_that_was_given_up_does_not_cover_a_later_one() {
 }
 
 #[test]
-fn all_that_had_arrived_is_delivered_when_a_send_fails_in_the_same_moment() {
+fn everything_that_had_arrived_is_delivered_when_a_send_fails_in_the_same_turn() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket(&runtime).await;
         client.send("a").await.unwrap();
         let Call::Send(_, answer) = link.call().await else {
             panic!("a batch was due")
         };
-        // In one turn of the driver: a failure, and three batches and a close behind one another.
+        // The driver sees all of this in one turn: the failure, three batches and a close.
         link.deliver(vec![text("1")]);
         link.deliver(vec![text("2"), text("3")]);
         link.deliver(vec![text("4"), Packet::Close]);
@@ -528,7 +534,7 @@ fn all_that_had_arrived_is_delivered_when_a_send_fails_in_the_same_moment() {
 }
 
 #[test]
-fn a_full_inbox_stops_the_receiving_and_reading_resumes_it() {
+fn a_full_inbox_stops_receiving_and_reading_resumes_it() {
     under_all_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| {
             builder.inbox(Capacity {
@@ -545,7 +551,7 @@ fn a_full_inbox_stops_the_receiving_and_reading_resumes_it() {
         assert_eq!(link.recv_calls(), 3);
         client.recv().await.unwrap();
         settle(&runtime).await;
-        assert_eq!(link.recv_calls(), 4, "one read made room for one batch");
+        assert_eq!(link.recv_calls(), 4, "room for one batch");
         for _ in 1..20 {
             client.recv().await.unwrap();
         }
@@ -575,7 +581,7 @@ fn the_inbox_is_bounded_in_bytes_and_may_be_exceeded_by_one_batch() {
 }
 
 #[test]
-fn messages_that_nobody_wants_do_not_fill_the_inbox() {
+fn discarded_messages_do_not_fill_the_inbox() {
     under_all_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| {
             builder.inbox(Capacity {
@@ -588,7 +594,7 @@ fn messages_that_nobody_wants_do_not_fill_the_inbox() {
             link.deliver(vec![text("a"), text("b")]);
         }
         settle(&runtime).await;
-        assert_eq!(link.recv_calls(), 2, "full");
+        assert_eq!(link.recv_calls(), 2, "the inbox is full");
         client.discard_messages();
         settle(&runtime).await;
         assert_eq!(link.recv_calls(), 5);
@@ -601,13 +607,13 @@ fn messages_that_nobody_wants_do_not_fill_the_inbox() {
         assert!(matches!(client.next().await, Some(Event::Connected(_))));
         assert!(
             matches!(client.next().await, Some(Event::Closed(_))),
-            "other events are kept"
+            "only messages are discarded"
         );
     });
 }
 
 #[test]
-fn messages_that_are_not_wanted_any_more_are_dropped_in_the_midst_of_a_batch() {
+fn discarding_drops_the_rest_of_a_batch_that_was_partly_read() {
     under_all_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| {
             builder.inbox(Capacity {
@@ -624,8 +630,9 @@ fn messages_that_are_not_wanted_any_more_are_dropped_in_the_midst_of_a_batch() {
     });
 }
 
+/// Rule E28.
 #[test]
-fn the_heartbeat_goes_on_while_nobody_reads() {
+fn pings_are_answered_while_the_program_does_not_read() {
     // protocol: test-suite.js:452
     under_all_orders(async |runtime| {
         let (client, link) = websocket_with(&runtime, |builder| {
@@ -660,8 +667,9 @@ fn the_heartbeat_goes_on_while_nobody_reads() {
     });
 }
 
+/// Rule E28.
 #[test]
-fn an_hour_of_heartbeats() {
+fn a_session_survives_an_hour_of_heartbeats() {
     // protocol: test-suite.js:412
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
@@ -674,8 +682,9 @@ fn an_hour_of_heartbeats() {
     });
 }
 
+/// Rule E30.
 #[test]
-fn a_silent_server_ends_the_session_exactly_when_it_should() {
+fn a_silent_server_ends_the_session_exactly_after_interval_and_timeout() {
     // engine.io: server.js:932, :1573
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
@@ -687,8 +696,9 @@ fn a_silent_server_ends_the_session_exactly_when_it_should() {
     });
 }
 
+/// Rule E31.
 #[test]
-fn a_full_inbox_suspends_the_deadline() {
+fn a_full_inbox_suspends_the_heartbeat_deadline() {
     under_all_orders(async |runtime| {
         let (mut client, link) = websocket_with(&runtime, |builder| {
             builder.inbox(Capacity {
@@ -707,8 +717,9 @@ fn a_full_inbox_suspends_the_deadline() {
     });
 }
 
+/// Rule E30.
 #[test]
-fn bytes_of_an_unfinished_message_are_life() {
+fn bytes_of_an_unfinished_message_postpone_the_heartbeat_deadline() {
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         for _ in 0..10 {
@@ -722,26 +733,27 @@ fn bytes_of_an_unfinished_message_are_life() {
 }
 
 #[test]
-fn a_flush_waits_for_what_was_accepted_before_and_for_no_more() {
+fn a_flush_waits_only_for_messages_accepted_before_it() {
     // engine.io: server.js:2626-2749
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.flush().await.unwrap();
         client.send("a").await.unwrap();
         let mut flush = Box::pin(client.flush());
-        assert!(waits(&runtime, &mut flush).await);
+        assert!(is_pending(&runtime, &mut flush).await);
         client.send("b").await.unwrap();
         assert_eq!(link.sent().await, [text("a")]);
         flush.await.unwrap();
         let mut flush = Box::pin(client.flush());
-        assert!(waits(&runtime, &mut flush).await);
+        assert!(is_pending(&runtime, &mut flush).await);
         link.fail_recv(Error::new(ErrorKind::Ended, "gone"));
         assert_eq!(flush.await.unwrap_err().kind(), ErrorKind::Closed);
     });
 }
 
+/// Rule E45.
 #[test]
-fn what_did_not_leave_is_handed_back_in_order() {
+fn messages_that_did_not_leave_are_handed_back_in_order() {
     // engine.io: server.js:877, :2586
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
@@ -773,8 +785,9 @@ fn what_did_not_leave_is_handed_back_in_order() {
     });
 }
 
+/// Rule E40.
 #[test]
-fn a_close_flushes_first_and_refuses_what_comes_after() {
+fn a_close_flushes_accepted_messages_and_refuses_new_ones() {
     // engine.io-client: connection.js:63; python-engineio: test_send_packet_disconnected
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
@@ -783,40 +796,41 @@ fn a_close_flushes_first_and_refuses_what_comes_after() {
         }
         let handle = client.handle();
         let mut disconnect = Box::pin(handle.disconnect());
-        assert!(waits(&runtime, &mut disconnect).await);
+        assert!(is_pending(&runtime, &mut disconnect).await);
         let refused = client.send("late").await.unwrap_err();
         assert_eq!(
             (refused.kind(), refused.message),
             (ErrorKind::Closed, Message::from("late"))
         );
         let mut sent = sent_texts(&link.sent().await);
-        let goodbye = loop {
+        let close = loop {
             match link.call().await {
                 Call::Send(batch, answer) => {
                     sent.extend(sent_texts(&batch));
                     answer.ok();
                 }
                 Call::Close(answer) => break answer,
-                Call::Dropped => panic!("no goodbye"),
+                Call::Dropped => panic!("the link was dropped without a close"),
             }
         };
         assert_eq!(sent, ["a", "b", "c"]);
         assert!(
-            waits(&runtime, &mut disconnect).await,
-            "the goodbye is not answered yet"
+            is_pending(&runtime, &mut disconnect).await,
+            "the server has not answered the close yet"
         );
-        goodbye.ok();
+        close.ok();
         assert!(disconnect.await.is_clean());
         assert!(link.is_dropped());
     });
 }
 
+/// Rule E40.
 #[test]
-fn a_close_that_nobody_waits_for_flushes_and_says_goodbye_all_the_same() {
+fn a_close_that_nobody_awaits_still_flushes_and_closes_the_session() {
     // python-engineio: test_disconnect_polling_abort, test_disconnect_websocket_abort
     under_all_orders(async |runtime| {
-        for by_polling in [true, false] {
-            let (client, link) = if by_polling {
+        for over_polling in [true, false] {
+            let (client, link) = if over_polling {
                 polling(&runtime).await
             } else {
                 websocket(&runtime).await
@@ -832,7 +846,7 @@ fn a_close_that_nobody_waits_for_flushes_and_says_goodbye_all_the_same() {
 }
 
 #[test]
-fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
+fn messages_received_during_a_close_are_delivered_without_gaps_while_the_inbox_has_room() {
     under_all_orders(async |runtime| {
         let (mut client, mut link) = websocket_with(&runtime, |builder| {
             builder.inbox(Capacity {
@@ -847,12 +861,13 @@ fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
         };
         let handle = client.handle();
         let mut disconnect = Box::pin(handle.disconnect());
-        assert!(waits(&runtime, &mut disconnect).await);
+        assert!(is_pending(&runtime, &mut disconnect).await);
         for number in 0..4 {
             link.deliver(vec![text(&number.to_string())]);
             settle(&runtime).await;
         }
-        // There is room again, but something is missing before what comes now.
+        // The inbox has room again, but messages 2 and 3 were dropped. Later messages must be dropped
+        // too.
         assert_eq!(client.recv().await, Some(Message::from("0")));
         assert_eq!(client.recv().await, Some(Message::from("1")));
         link.deliver(vec![text("late")]);
@@ -864,21 +879,22 @@ fn what_comes_during_a_close_is_delivered_without_a_gap_while_there_is_room() {
 }
 
 #[test]
-fn everybody_who_waits_hears_of_the_end() {
+fn every_waiter_is_notified_of_the_end() {
     // python-engineio: test_wait, test_disconnect_not_connected
     under_all_orders(async |runtime| {
         let (client, link) = polling(&runtime).await;
         let (a, b) = (client.handle(), client.handle());
         let (first, second, all) = join3(a.disconnect(), b.disconnect(), answer_all(link)).await;
         assert!(first.is_clean() && second.is_clean());
-        assert_eq!(all, [Packet::Close], "one goodbye");
+        assert_eq!(all, [Packet::Close], "the session is closed once");
         assert!(client.wait().await.is_clean());
-        assert!(client.disconnect().await.is_clean(), "and again, at once");
+        assert!(client.disconnect().await.is_clean(), "after the end");
     });
 }
 
+/// Rule E40.
 #[test]
-fn a_dropped_client_closes_and_what_was_accepted_is_still_sent() {
+fn a_dropped_client_still_sends_accepted_messages_and_closes_the_session() {
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         let handle = client.handle();
@@ -893,8 +909,9 @@ fn a_dropped_client_closes_and_what_was_accepted_is_still_sent() {
     });
 }
 
+/// Rule E41.
 #[test]
-fn a_dropped_client_that_nobody_answers_is_over_in_time() {
+fn a_dropped_client_ends_in_time_although_the_server_does_not_answer() {
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         let handle = client.handle();
@@ -909,20 +926,21 @@ fn a_dropped_client_that_nobody_answers_is_over_in_time() {
     });
 }
 
+/// Rule E42.
 #[test]
-fn connecting_that_is_given_up_leaves_nothing_behind() {
+fn a_dropped_connect_leaves_no_session_behind() {
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let mut connect = Box::pin(builder.connect());
-        assert!(waits(&runtime, &mut connect).await);
+        assert!(is_pending(&runtime, &mut connect).await);
         drop(connect);
         let open = servers.polling.opened().await;
         open.dropped().await;
 
-        // Once the first poll is under way, the server is told.
+        // Once the first poll is running, the client waits for the session id and closes the session.
         let (builder, mut servers) = setup(&runtime);
         let mut connect = Box::pin(builder.connect());
-        assert!(waits(&runtime, &mut connect).await);
+        assert!(is_pending(&runtime, &mut connect).await);
         let mut link = servers.polling.opened().await.accept(Framing::Payloads);
         link.receiving().await;
         drop(connect);
@@ -934,7 +952,7 @@ fn connecting_that_is_given_up_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_runtime_that_drops_the_driver_is_heard_of() {
+fn waiters_are_notified_when_the_runtime_drops_the_driver() {
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.send("a").await.unwrap();
@@ -943,7 +961,7 @@ fn a_runtime_that_drops_the_driver_is_heard_of() {
         };
         client.send("b").await.unwrap();
         let mut wait = Box::pin(client.wait());
-        assert!(waits(&runtime, &mut wait).await);
+        assert!(is_pending(&runtime, &mut wait).await);
         runtime.abort_tasks();
         let closed = wait.await;
         assert!(matches!(closed.reason(), Reason::Aborted));
@@ -958,8 +976,9 @@ fn a_runtime_that_drops_the_driver_is_heard_of() {
     });
 }
 
+/// Rules E6, E34, E35, E36.
 #[test]
-fn a_session_goes_over_from_polling_to_websocket_without_losing_anything() {
+fn an_upgrade_from_polling_to_websocket_loses_nothing() {
     // protocol: test-suite.js:336; python-engineio: test_current_transport,
     // test_polling_connection_upgraded
     under_all_orders(async |runtime| {
@@ -975,26 +994,26 @@ fn a_session_goes_over_from_polling_to_websocket_without_losing_anything() {
         assert_eq!(websocket.sent().await, [Packet::Ping("probe".into())]);
 
         // Both links are busy when the pong comes.
-        client.send("by polling").await.unwrap();
+        client.send("over polling").await.unwrap();
         let Call::Send(batch, post) = polling.call().await else {
             panic!("a batch was due")
         };
-        assert_eq!(batch, [text("by polling")]);
+        assert_eq!(batch, [text("over polling")]);
         websocket.deliver(vec![Packet::Pong("probe".into())]);
         settle(&runtime).await;
-        client.send("by websocket").await.unwrap();
+        client.send("over websocket").await.unwrap();
         assert_eq!(
             client.send("a\x1eb").await.unwrap_err().kind(),
             ErrorKind::NeedsFrames
         );
         polling.deliver(vec![text("late answer")]);
         settle(&runtime).await;
-        assert_eq!(polling.recv_calls(), 2, "no further poll");
+        assert_eq!(polling.recv_calls(), 2, "a poll was started after the pong");
         assert!(!polling.is_dropped());
         post.ok();
         assert_eq!(websocket.sent().await, [Packet::Upgrade]);
-        assert_eq!(websocket.sent().await, [text("by websocket")]);
-        assert!(polling.is_dropped(), "and was never closed");
+        assert_eq!(websocket.sent().await, [text("over websocket")]);
+        assert!(polling.is_dropped(), "closing it would end the session");
         assert_eq!(client.transport(), Some("websocket"));
         client.send("a\x1eb").await.unwrap();
         assert_eq!(websocket.sent().await, [text("a\x1eb")]);
@@ -1022,8 +1041,9 @@ fn a_session_goes_over_from_polling_to_websocket_without_losing_anything() {
     });
 }
 
+/// Rule E38.
 #[test]
-fn a_probe_that_dies_after_the_pong_brings_polling_back() {
+fn polling_resumes_when_the_probe_fails_after_its_pong() {
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let mut client = builder.start().unwrap();
@@ -1053,11 +1073,12 @@ fn a_probe_that_dies_after_the_pong_brings_polling_back() {
     });
 }
 
+/// Rule E43.
 #[test]
-fn a_close_at_every_step_of_an_upgrade_ends_well() {
+fn a_close_at_any_step_of_an_upgrade_is_clean() {
     // engine.io-client: connection.js:142; engine.io: server.js:1131
-    // The step at which the user closes: before the probe is open, before the pong, after it, and
-    // right after the session has gone over.
+    // The user closes the session before the probe is open (0), before the pong (1), after the pong (2),
+    // or after the pong with another message queued (3).
     for step in 0..4 {
         under_all_orders(async |runtime| {
             let (builder, mut servers) = setup(&runtime);
@@ -1085,7 +1106,6 @@ fn a_close_at_every_step_of_an_upgrade_ends_well() {
                         join3(handle.disconnect(), polling, answer_all(websocket)).await;
                     (closed, all, probe)
                 } else {
-                    // The poll that runs returns; the script of polling keeps its link.
                     client.send("b").await.unwrap();
                     (
                         handle.disconnect().await,
@@ -1098,18 +1118,19 @@ fn a_close_at_every_step_of_an_upgrade_ends_well() {
             assert_eq!(polling.last(), Some(&Packet::Close), "step {step}");
             assert!(
                 websocket.is_empty(),
-                "step {step}: a probe is dropped, its goodbye would end the session"
+                "step {step}: the probe was closed, which ends the session"
             );
             assert!(polling.contains(&text("a")));
         });
     }
 }
 
+/// Rule E43.
 #[test]
-fn a_close_between_the_pong_and_the_upgrade_flushes_what_waits_and_refuses_what_comes() {
+fn a_close_between_the_pong_and_the_upgrade_flushes_accepted_messages_and_refuses_new_ones() {
     // engine.io-client: connection.js:142, :160, :179, :197
     under_all_orders(async |runtime| {
-        // The probe may die meanwhile, or stay.
+        // With and without a probe that fails during the close.
         for dies in [false, true] {
             let (builder, mut servers) = setup(&runtime);
             let client = builder.start().unwrap();
@@ -1120,13 +1141,13 @@ fn a_close_between_the_pong_and_the_upgrade_flushes_what_waits_and_refuses_what_
             websocket.sent().await;
             websocket.deliver(vec![Packet::Pong("probe".into())]);
             settle(&runtime).await;
-            // The poll still runs, so that nothing leaves.
+            // Nothing can leave while the poll is still running.
             for message in ["a", "b", "c"] {
                 client.send(message).await.unwrap();
             }
             let handle = client.handle();
             let mut disconnect = Box::pin(handle.disconnect());
-            assert!(waits(&runtime, &mut disconnect).await);
+            assert!(is_pending(&runtime, &mut disconnect).await);
             let refused = client.send("late").await.unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::Closed);
             if dies {
@@ -1174,8 +1195,9 @@ fn a_client_is_a_stream_and_a_sink() {
     });
 }
 
+/// Rules E6, E24.
 #[test]
-fn what_can_not_be_sent_by_polling_is_handed_back_and_the_session_goes_on() {
+fn a_message_that_polling_cannot_carry_is_handed_back_and_the_session_goes_on() {
     // engine.io-client: socket.js:187, connection.js:100
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
@@ -1196,7 +1218,7 @@ fn what_can_not_be_sent_by_polling_is_handed_back_and_the_session_goes_on() {
 }
 
 #[test]
-fn a_server_that_upgraded_is_remembered_where_that_was_asked_for() {
+fn a_successful_upgrade_is_remembered_if_the_builder_says_so() {
     // engine.io-client: transport.js:10, :33
     under_all_orders(async |runtime| {
         static RUN: AtomicUsize = AtomicUsize::new(0);
@@ -1227,7 +1249,7 @@ fn a_server_that_upgraded_is_remembered_where_that_was_asked_for() {
         assert_eq!(client.transport(), Some("websocket"));
         join(client.disconnect(), answer_all(websocket)).await;
 
-        // The next one starts there, and falls back to polling.
+        // The second session starts with WebSocket and falls back to polling.
         let (client, mut polling_server, mut websocket_server) = connect(true);
         websocket_server
             .opened()
@@ -1239,7 +1261,7 @@ fn a_server_that_upgraded_is_remembered_where_that_was_asked_for() {
             .refuse(Error::new(ErrorKind::Connect, "nor this"));
         assert!(client.opened().await.is_err());
 
-        // One that did not ask does not.
+        // A client without `remember_upgrade` starts with polling.
         let (client, mut polling_server, _websocket_server) = connect(false);
         polling_server
             .opened()
@@ -1250,7 +1272,7 @@ fn a_server_that_upgraded_is_remembered_where_that_was_asked_for() {
 }
 
 #[test]
-fn what_is_wrong_with_the_settings_is_told_at_the_start() {
+fn start_reports_invalid_settings() {
     // engine.io-client: socket.js:39; python-engineio: test_invalid_transports
     let runtime = MockRuntime::new();
     let start =
@@ -1275,7 +1297,7 @@ fn what_is_wrong_with_the_settings_is_told_at_the_start() {
         ("ftp://localhost", |builder| builder, "ftp"),
         (url, |builder| builder.header("X-A", "a\r\nX-B: b"), "X-A"),
         (url, |builder| builder.header("X A", "a"), "X A"),
-        // They would tell the server of another body than the one that comes.
+        // These headers would describe another body than the one that the client sends.
         (
             url,
             |builder| builder.header("Content-Length", "3"),
@@ -1299,8 +1321,9 @@ fn what_is_wrong_with_the_settings_is_told_at_the_start() {
     }
 }
 
+/// Rule E10.
 #[test]
-fn a_pair_of_the_query_that_the_protocol_sets_is_passed_over() {
+fn query_parameters_that_the_protocol_sets_are_ignored() {
     let runtime = MockRuntime::new();
     runtime.block_on(async {
         let (builder, mut servers) = setup(&runtime);
@@ -1316,7 +1339,7 @@ fn a_pair_of_the_query_that_the_protocol_sets_is_passed_over() {
 }
 
 #[test]
-fn what_is_printed_for_debugging_holds_no_secret() {
+fn debug_output_contains_no_secret() {
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let builder = builder

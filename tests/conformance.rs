@@ -1,5 +1,5 @@
-//! The built-in transports keep the contract, and a transport that breaks one sentence of it fails
-//! that sentence's check, and no other.
+//! The built-in transports pass the checks of `conformance`. A transport that breaks one rule of the
+//! contract fails the check of that rule, and no other.
 
 #[path = "support/raw.rs"]
 mod raw;
@@ -31,9 +31,9 @@ use raw::{BINARY, CLOSE, FIN, PING, PONG, Request, Server, TEXT, frame, response
 
 const ORDERS: [Order; 2] = [Order::FirstInFirstOut, Order::LastInFirstOut];
 
-// Polling.
+// The peer for polling.
 
-/// A server that answers each request when the check says so.
+/// A server that answers each request when the check asks for it.
 struct PollingPeer {
     polls: Peekable<mpsc::Receiver<Exchange>>,
     posts: Peekable<mpsc::Receiver<Exchange>>,
@@ -42,7 +42,7 @@ struct PollingPeer {
 
 struct Exchange {
     request: Request,
-    /// The response. Dropped, the connection ends.
+    /// Takes the response. Dropping it ends the connection.
     answer: oneshot::Sender<Vec<u8>>,
 }
 
@@ -123,7 +123,7 @@ fn polling_keeps_the_contract() {
     for order in ORDERS {
         let runtime = MockRuntime::with_order(order);
         let setup = async || {
-            // The one before must have gone from the address.
+            // The previous server has to stop listening on the address first.
             raw::settle(&runtime).await;
             (Polling::default(), PollingPeer::new(&runtime))
         };
@@ -131,7 +131,7 @@ fn polling_keeps_the_contract() {
     }
 }
 
-// Websocket.
+// The peer for WebSocket.
 
 struct WebSocketPeer {
     server: Server,
@@ -224,13 +224,13 @@ fn websocket_keeps_the_contract() {
     }
 }
 
-// The mock transport.
+// The peer for the mock transport.
 
 struct MockPeer {
     end: MockEnd,
     framing: Framing,
     link: Option<MockLink>,
-    /// The fence behind the packets received last.
+    /// The fence after the packets that were received last.
     fence: Option<Fence>,
     delivered: usize,
 }
@@ -294,7 +294,7 @@ impl Peer for MockPeer {
         Some(fence)
     }
 
-    /// A link of frames holds eight deliveries, each within the bounds of a call.
+    /// A link of frames queues eight deliveries, each within the bounds of one call.
     async fn send(&mut self, packets: Vec<Packet>) {
         if self.framing == Framing::Payloads {
             self.link().receiving().await;
@@ -343,13 +343,13 @@ fn the_mock_transport_keeps_the_contract() {
     }
 }
 
-// Transports that break one sentence of the contract each.
+// Transports that each break one rule of the contract.
 
 struct Broken {
     fault: Check,
     inner: Arc<MockTransport>,
     runtime: MockRuntime,
-    /// Opened before anybody asked for it.
+    /// A link that was opened before it was asked for.
     early: Mutex<Option<oneshot::Receiver<Result<Link, Error>>>>,
 }
 
@@ -487,7 +487,7 @@ impl PacketSender for BrokenSender {
                 let _turn = self.turn.lock().await;
                 return inner.send(batch).await;
             }
-            // The last one would leave with the next batch.
+            // The last packet would be sent with the next batch.
             Check::CloseFlushes if packets.len() == 100 => {
                 packets.pop();
             }
@@ -642,7 +642,7 @@ fn each_broken_transport_fails_its_check_and_no_other() {
 }
 
 #[test]
-fn a_transport_that_does_nothing_hangs_and_that_is_told() {
+fn a_transport_that_does_nothing_is_reported_as_hanging() {
     let runtime = MockRuntime::new();
     let setup = async || {
         let (transport, peer) = MockPeer::new(Framing::Frames);
@@ -651,10 +651,13 @@ fn a_transport_that_does_nothing_hangs_and_that_is_told() {
     let failures = runtime.block_on(check(runtime.clone(), setup)).unwrap_err();
     assert!(failures.len() > 10, "{failures:#?}");
     let first = failures[0].to_string();
-    assert_eq!(first, "lazy between calls: it hangs: not done after 10 s");
+    assert_eq!(
+        first,
+        "lazy between calls: the check hangs: not done after 10 s"
+    );
 }
 
-/// Nothing that is sent leaves, and nothing is received.
+/// A transport that sends nothing and receives nothing.
 struct Silent(MockTransport);
 
 #[async_trait]

@@ -1,6 +1,6 @@
-//! What must hold for any bytes that come from outside, for random ones, for nearly right ones, and
-//! for those that fuzzing has kept: `fuzz/README.md` tells of that. The engine's twin of this is in
-//! `src/engine/properties.rs`.
+//! Properties of any bytes that come from outside: for random bytes, for nearly right ones, and for
+//! those that a fuzzer has found and that were kept. `fuzz/README.md` describes the fuzzing. The
+//! engine's properties are in `src/engine/properties.rs`.
 
 #[path = "fuzz/checks.rs"]
 #[allow(unreachable_pub, reason = "the fuzz targets are a crate of their own")]
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use checks::{codec, cookies, encoding, handshake, polling_body, proxy, websocket};
 
-/// Bytes of this many pieces: each is one of these, or random.
+/// Bytes made of at most this many pieces, each of which is a known one or random.
 fn pieces(known: &'static [&[u8]], most: usize) -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => prop::sample::select(known).prop_map(<[u8]>::to_vec),
@@ -23,18 +23,18 @@ fn pieces(known: &'static [&[u8]], most: usize) -> impl Strategy<Value = Vec<u8>
     vec(piece, 0..most).prop_map(|pieces| pieces.concat())
 }
 
-/// A limit, which mostly is none.
+/// A choice of a limit, most often of none.
 fn limit() -> impl Strategy<Value = u8> {
     prop_oneof![2 => Just(255), 1 => any::<u8>(), 1 => 0_u8..12]
 }
 
-/// How what a server says is cut: in one piece for the most part, or in some of these sizes.
+/// How the server's bytes are cut: most often not at all, else into pieces of some of these sizes.
 fn cuts() -> impl Strategy<Value = Vec<u8>> {
     let size = || prop_oneof![Just(0), 1_u8..20, any::<u8>()];
     (any::<u8>(), size(), size(), size()).prop_map(|(order, a, b, c)| vec![order, a, b, c])
 }
 
-/// A few bytes that choose, and the rest.
+/// The bytes that choose, and then the rest.
 fn input(choices: impl Into<Vec<u8>>, rest: Vec<u8>) -> Vec<u8> {
     let mut bytes = choices.into();
     bytes.extend(rest);
@@ -116,7 +116,7 @@ const SWITCHES: &[&[u8]] = &[
     b"Content-Length: 2\r\n\r\nno", b"\x81\x024a", b"\x88\x00",
 ];
 
-/// The first byte of a frame, and its payload.
+/// Frames, each with its first byte and its payload.
 fn frames() -> impl Strategy<Value = Vec<u8>> {
     let first = prop_oneof![
         6 => Just(0x81_u8), 3 => Just(0x82), 2 => Just(0x89), 1 => Just(0x8a), 2 => Just(1),
@@ -138,7 +138,7 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
     vec(frame, 0..12).prop_map(|frames| frames.concat())
 }
 
-/// What a server sets, a user, and nearly either.
+/// Lines that a server or a user may set, and lines that are nearly such.
 fn cookie_lines() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         3 => "[a-c]=[a-c0-9]{0,3}",
@@ -202,16 +202,18 @@ const NAMES: &[&[u8]] = &[
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
 
+    /// Rules E1, E3, E4, E8.
     #[test]
-    fn any_payload_is_what_a_second_decoder_finds_and_is_encoded_to_the_same(
+    fn any_payload_decodes_as_by_a_second_decoder_and_encodes_to_the_same_bytes(
         limits in (limit(), limit()),
         body in prop_oneof![3 => pieces(PACKETS, 30), 1 => vec(any::<u8>(), 0..60)],
     ) {
         codec::check(&input([limits.0, limits.1], body));
     }
 
+    /// Rule E16.
     #[test]
-    fn any_open_packet_is_a_session_or_an_error_that_names_what_is_wrong(
+    fn any_open_packet_is_a_handshake_or_an_error_that_names_the_field(
         numbers in vec(prop::sample::select(NUMBERS), 3),
         sid in prop_oneof![4 => Just("\"S\""), 1 => Just("\"\""), 1 => Just("7")],
         upgrades in prop_oneof![4 => Just("[\"websocket\",1]"), 1 => Just("null"), 1 => Just("{}")],
@@ -243,7 +245,7 @@ proptest! {
     }
 
     #[test]
-    fn any_list_of_exceptions_counts_entry_by_entry_and_no_proxy_shows_its_password(
+    fn any_list_of_proxy_exceptions_is_read_entry_by_entry_and_no_password_is_shown(
         lines in vec(pieces(NAMES, 6), 3),
     ) {
         proxy::check(&input([0, 0, 0, 0, 2], lines.join(&b'\n')));
@@ -272,8 +274,9 @@ proptest! {
         polling_body::check(&input([&cuts[..], &[255, 255, 255, 0]].concat(), body));
     }
 
+    /// Rules E2, E5, E8.
     #[test]
-    fn any_frames_are_what_a_second_reader_finds_however_they_are_cut(
+    fn any_frames_decode_as_by_a_second_reader_however_they_are_cut(
         cuts in cuts(),
         limit in limit(),
         frames in frames(),
@@ -282,7 +285,7 @@ proptest! {
     }
 
     #[test]
-    fn any_answer_to_a_websocket_is_a_link_or_an_error_however_it_is_cut(
+    fn any_response_to_a_websocket_request_is_a_link_or_an_error_however_it_is_cut(
         cuts in cuts(),
         form in 0..2_u8,
         answer in prop_oneof![4 => pieces(SWITCHES, 8), 1 => vec(any::<u8>(), 0..60)],
@@ -300,7 +303,7 @@ proptest! {
     }
 
     #[test]
-    fn any_answer_of_a_proxy_is_a_tunnel_or_an_error_that_blames_it(
+    fn any_response_of_a_proxy_is_a_tunnel_or_an_error_that_names_the_proxy(
         cuts in cuts(),
         form in 0..2_u8,
         answer in prop_oneof![4 => pieces(PROXIES, 6), 1 => vec(any::<u8>(), 0..60)],
@@ -309,7 +312,7 @@ proptest! {
     }
 }
 
-/// Runs what was kept of one target. The package leaves the folder out.
+/// Runs the kept inputs of one target. The published package does not contain their folder.
 fn again(target: &str, check: impl Fn(&[u8])) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     if !root.exists() {
@@ -319,7 +322,7 @@ fn again(target: &str, check: impl Fn(&[u8])) {
     let mut count = 0;
     for seed in seeds {
         let path = seed.unwrap().path();
-        // Of the one that fails, it is the last.
+        // The last path printed is that of the input that fails.
         println!("{}", path.display());
         check(&std::fs::read(path).unwrap());
         count += 1;
@@ -328,36 +331,36 @@ fn again(target: &str, check: impl Fn(&[u8])) {
 }
 
 #[test]
-fn what_fuzzing_has_kept_of_the_codec() {
+fn kept_inputs_of_the_codec() {
     again("codec", codec::check);
 }
 
 #[test]
-fn what_fuzzing_has_kept_of_the_handshake() {
+fn kept_inputs_of_the_handshake() {
     again("handshake", handshake::check);
 }
 
 #[test]
-fn what_fuzzing_has_kept_of_cookies() {
+fn kept_inputs_of_cookies() {
     again("cookies", cookies::check);
 }
 
 #[test]
-fn what_fuzzing_has_kept_of_polling() {
+fn kept_inputs_of_polling() {
     again("polling_body", polling_body::check);
 }
 
 #[test]
-fn what_fuzzing_has_kept_of_websocket() {
+fn kept_inputs_of_websocket() {
     again("websocket", websocket::check);
 }
 
 #[test]
-fn what_fuzzing_has_kept_of_compressed_bodies() {
+fn kept_inputs_of_compressed_bodies() {
     again("encoding", encoding::check);
 }
 
 #[test]
-fn what_fuzzing_has_kept_of_proxies() {
+fn kept_inputs_of_proxies() {
     again("proxy", proxy::check);
 }

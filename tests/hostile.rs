@@ -1,8 +1,24 @@
-//! The table of hostile servers: what real networks and bad servers do to a client, written byte by
-//! byte on real sockets, on each runtime. A case is a script of the server and what must come of it;
-//! none may end later than the limit that governs it.
+//! Hostile servers on real sockets: what broken servers, proxies and networks do to a client, written byte by
+//! byte. A case is a script of the server and the outcome; no case may end later than the limit that governs it.
 //!
-//! The same on a network in memory, where time is exact, is in `tests/transports`.
+//! # Where to look for the test of a fault
+//!
+//! | fault | where |
+//! |---|---|
+//! | one answer that is wrong: HTTP, status, handshake, first packet, payload, frame | a row in `tests/faults`, run by `transports::every_fault`, some of them here by `sample` |
+//! | the JSON of the open packet | a row in `tests/transports/handshakes.rs` |
+//! | a limit of the builder that is reached exactly, or exceeded by one | `tests/transports/limits.rs` |
+//! | connecting: refused, reset, silent, endless | `connecting` |
+//! | an open session on polling: bodies that stop or never end, POSTs that fail | `polling` |
+//! | an open session over WebSocket: resets, silence, a peer that does not read | `websocket` |
+//! | an upgrade that fails at any step | `upgrade` |
+//! | a close by the user while the server misbehaves | `closing` |
+//! | memory that a server can make the client use | `memory` |
+//! | a connection that is kept and then dies, cookies, proxies, TLS, redirects | the file of that name in `tests/transports` |
+//! | a defect of another client, a public report | `tests/defects.md`, `tests/reports.md` |
+//!
+//! The runtimes differ in how they wait for sockets and timers alone. Therefore some cases of each kind run on
+//! each runtime, and the others on tokio.
 
 #[path = "support"]
 mod support {
@@ -10,6 +26,9 @@ mod support {
     pub(crate) mod session;
     pub(crate) mod tls;
 }
+#[path = "support/wire.rs"]
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod wire;
 
 /// `CASE::RUNTIME`, for functions that give a case.
 macro_rules! on_each_runtime {
@@ -31,8 +50,37 @@ macro_rules! on_each_runtime {
     };
 }
 
-/// `CASE::TRANSPORT_RUNTIME`, for functions of the transport that give a case.
+/// `CASE::tokio`, for functions that give a case.
+macro_rules! on_tokio {
+    ($($case:ident)+) => {
+        $( mod $case {
+            #[test]
+            fn tokio() {
+                super::$case().run::<engineio_client::Tokio>();
+            }
+        } )+
+    };
+}
+
+/// `CASE::TRANSPORT`, on tokio, for functions of the transport that give a case.
 macro_rules! by_each_transport {
+    ($($case:ident)+) => {
+        $( mod $case {
+            use crate::case::{POLLING, WEBSOCKET};
+            #[test]
+            fn polling() {
+                super::$case(POLLING).run::<engineio_client::Tokio>();
+            }
+            #[test]
+            fn websocket() {
+                super::$case(WEBSOCKET).run::<engineio_client::Tokio>();
+            }
+        } )+
+    };
+}
+
+/// `CASE::TRANSPORT_RUNTIME`, for functions of the transport that give a case.
+macro_rules! by_each_transport_on_each_runtime {
     ($($case:ident)+) => {
         $( mod $case {
             use crate::case::{POLLING, WEBSOCKET};
@@ -70,11 +118,15 @@ mod case;
 mod closing;
 #[path = "hostile/connecting.rs"]
 mod connecting;
+#[path = "faults/mod.rs"]
+mod faults;
 #[cfg(target_os = "linux")]
 #[path = "hostile/memory.rs"]
 mod memory;
 #[path = "hostile/polling.rs"]
 mod polling;
+#[path = "hostile/sample.rs"]
+mod sample;
 #[path = "hostile/server.rs"]
 mod server;
 #[path = "hostile/upgrade.rs"]

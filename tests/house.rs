@@ -1,8 +1,8 @@
-//! The order of the house: no module imports itself by way of others, and no file or function is too
-//! long to be read in one go. Checked on `src` and `transports`, outside of tests.
+//! The house rules for `src` and `transports`, outside of tests: no module depends on itself through
+//! others, and no file or function is too long to be read in one go.
 
-#[path = "house/circles.rs"]
-mod circles;
+#[path = "house/cycles.rs"]
+mod cycles;
 #[path = "house/graph.rs"]
 mod graph;
 #[path = "house/planted.rs"]
@@ -14,25 +14,28 @@ use std::path::Path;
 
 use graph::Graph;
 
-/// Children that name their parent. Each holds `impl` blocks of a type of the parent, which is too
-/// large for one file.
+/// Child modules that may use their parent. Each of them holds `impl` blocks of one of the parent's
+/// types, which are too long for one file.
 const CHILDREN: [(&str, &str); 4] = [
     (
         "engine::close",
-        "the ends of a session are methods of the engine, and need a file of their own",
+        "the methods of the engine that end a session",
     ),
     (
         "engine::opening",
-        "the opening of a session is methods of the engine, likewise",
+        "the methods of the engine that open a session",
     ),
     (
         "engine::session",
-        "an open session's receiving and sending, likewise",
+        "the methods of the engine that receive and send in an open session",
     ),
-    ("engine::upgrade", "the upgrade, likewise"),
+    (
+        "engine::upgrade",
+        "the methods of the engine that upgrade a session",
+    ),
 ];
 
-/// The most exceptions that there may ever be.
+/// The greatest length of [`CHILDREN`].
 const MOST_CHILDREN: usize = 6;
 
 fn root() -> &'static Path {
@@ -45,18 +48,21 @@ fn house() -> Graph {
 }
 
 #[test]
-fn no_module_imports_itself_by_way_of_others() {
+fn no_module_depends_on_itself_through_others() {
     let mut graph = house();
-    assert!(graph.modules().count() > 80, "modules were overlooked");
+    assert!(
+        graph.modules().count() > 80,
+        "modules are missing from the graph"
+    );
     for (child, _) in CHILDREN {
-        graph.forgive(child);
+        graph.excuse(child);
     }
-    let circles = circles::find(&graph);
-    assert!(circles.is_empty(), "{}", circles.join("\n"));
+    let cycles = cycles::find(&graph);
+    assert!(cycles.is_empty(), "{}", cycles.join("\n"));
 }
 
 #[test]
-fn a_child_names_its_parent_only_to_hold_impl_blocks_of_its_type() {
+fn a_child_uses_its_parent_only_if_it_holds_impl_blocks_of_its_type() {
     let graph = house();
     assert!(CHILDREN.len() <= MOST_CHILDREN);
     for (child, reason) in CHILDREN {

@@ -1,4 +1,4 @@
-//! A client that outlives its sessions, over the mock server, in virtual time, under both orders.
+//! Reconnecting clients over the mock server, in virtual time and under both task orders.
 
 #[path = "lasting/ends.rs"]
 mod ends;
@@ -20,7 +20,8 @@ use futures::StreamExt as _;
 type MockClient = Client<MockTransports, MockRuntime>;
 type MockBuilder = Builder<MockTransports, MockRuntime>;
 
-/// Each test leaves no task behind.
+/// Runs the test first-in-first-out and last-in-first-out. Fails if a task is still running an hour (of
+/// virtual time) after the test.
 fn under_both_orders(test: impl AsyncFn(MockRuntime)) {
     for order in [Order::FirstInFirstOut, Order::LastInFirstOut] {
         let runtime = MockRuntime::with_order(order);
@@ -40,19 +41,19 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// By websocket.
+/// A builder for a client over WebSocket, and its mock server.
 fn server(runtime: &MockRuntime) -> (MockBuilder, MockServer) {
     let (transport, server) = MockServer::new(runtime.clone());
     let builder = Builder::new("http://chat.test", transport, runtime.clone());
     (builder.transports(["websocket"]), server)
 }
 
-/// Delays of exactly 1, 2, 4 and then 5 s.
+/// Reconnecting with exact delays: 1, 2, 4 and then 5 s.
 fn exact() -> Reconnect {
     Reconnect::new().randomization(0.0)
 }
 
-/// What happens, in words, but for messages.
+/// The next event that is not a message, as text.
 async fn next(client: &mut MockClient) -> String {
     loop {
         let event = client.next().await.expect("another event");
@@ -94,7 +95,7 @@ fn texts(messages: &[Message]) -> Vec<&str> {
         .collect()
 }
 
-/// The session of that id. Those that could not be opened come before it.
+/// The server's session with this id. Skips sessions that failed to open.
 async fn session_of(server: &mut MockServer, connected: &Connected) -> MockSession {
     loop {
         let session = server.session().await;
@@ -104,7 +105,7 @@ async fn session_of(server: &mut MockServer, connected: &Connected) -> MockSessi
     }
 }
 
-/// The next so many messages that the server gets.
+/// The next `count` messages that the server receives.
 async fn received(session: &mut MockSession, count: usize) -> Vec<String> {
     let mut list = Vec::new();
     for _ in 0..count {

@@ -1,9 +1,10 @@
-//! Random clients with receipts that reconnect, against servers that die, hang, refuse, forget and close at
-//! the worst moment, over the real transports and a network that breaks, in virtual time, by the thousand.
-//! What holds in each run is in `lasting_simulation/checks.rs`.
+//! Thousands of random reconnecting clients in virtual time, over the real transports and an in-memory
+//! network with random faults. The servers crash, hang, refuse connections, forget sessions, and close
+//! sessions at the worst moment. `lasting_simulation/checks.rs` checks the properties that hold in each
+//! run.
 //!
-//! `ENGINEIO_SIMULATIONS` sets how many clients are run, `ENGINEIO_SEED` runs one of them alone and prints
-//! its log.
+//! `ENGINEIO_SIMULATIONS` sets the number of clients, 1,000 by default. `ENGINEIO_SEED` runs a single
+//! client and prints its log (with `--nocapture`).
 
 mod lasting_simulation {
     pub(crate) mod chaos;
@@ -34,7 +35,7 @@ use lasting_simulation::records::Records;
 use lasting_simulation::server::Server;
 use lasting_simulation::user;
 
-/// How many clients there are, of which each of these tests runs a part.
+/// Number of clients, divided among the tests below.
 fn clients() -> u64 {
     match std::env::var("ENGINEIO_SIMULATIONS") {
         Ok(number) => number.parse().expect("ENGINEIO_SIMULATIONS is a number"),
@@ -44,7 +45,7 @@ fn clients() -> u64 {
 
 const PARTS: u64 = 4;
 
-/// The first client, so far, under which something has failed: those behind it are not run any more.
+/// The lowest seed that has failed so far. Higher seeds are not run any more.
 static FIRST_FAILURE: AtomicU64 = AtomicU64::new(u64::MAX);
 
 fn run_part(part: u64) {
@@ -62,29 +63,30 @@ fn run_part(part: u64) {
         }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| simulate(seed, false))) {
             FIRST_FAILURE.fetch_min(seed, Ordering::Relaxed);
-            eprintln!("this happened under seed {seed}; run it alone with ENGINEIO_SEED={seed}");
+            eprintln!("failed under seed {seed}; run this seed alone with ENGINEIO_SEED={seed}");
             resume_unwind(panic);
         }
     }
 }
 
+/// Rules E51, E53, E57, E58, E59, E60.
 #[test]
-fn a_message_arrives_or_is_told_1() {
+fn each_message_arrives_or_is_reported_1() {
     run_part(0);
 }
 
 #[test]
-fn a_message_arrives_or_is_told_2() {
+fn each_message_arrives_or_is_reported_2() {
     run_part(1);
 }
 
 #[test]
-fn a_message_arrives_or_is_told_3() {
+fn each_message_arrives_or_is_reported_3() {
     run_part(2);
 }
 
 #[test]
-fn a_message_arrives_or_is_told_4() {
+fn each_message_arrives_or_is_reported_4() {
     run_part(3);
 }
 
@@ -104,11 +106,11 @@ pub(crate) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Runs one client, checks it, and gives the log of its network. With `aloud` that is printed when it fails,
-/// with what the client and the server have told.
-fn simulate(seed: u64, aloud: bool) -> Vec<String> {
+/// Runs and checks one client. Returns the log of its network. With `verbose`, the log includes the
+/// events of client and server, and is printed on failure.
+fn simulate(seed: u64, verbose: bool) -> Vec<String> {
     let mut random = fastrand::Rng::with_seed(seed);
-    // What never ends is found quickly.
+    // Low limits, so that a run that never ends fails quickly.
     let runtime = MockRuntime::seeded(seed)
         .with_poll_limit(300_000)
         .with_time_limit(Duration::from_secs(1800));
@@ -116,7 +118,7 @@ fn simulate(seed: u64, aloud: bool) -> Vec<String> {
     network.record();
     let plan = Plan::draw(&mut random);
     network.set(plan.conditions.clone());
-    let address: SocketAddr = "10.0.0.1:80".parse().expect("it is one");
+    let address: SocketAddr = "10.0.0.1:80".parse().expect("a valid address");
     let server = Server::new(&runtime, plan.behaviour.clone(), random.fork());
     let counting = Counting::new(&runtime);
     let records = Records::new(&runtime, &counting);
@@ -135,14 +137,14 @@ fn simulate(seed: u64, aloud: bool) -> Vec<String> {
     };
     let outcome = catch_unwind(AssertUnwindSafe(run));
     let mut log = network.log();
-    if aloud {
-        log.extend(server.story());
-        log.extend(records.story());
+    if verbose {
+        log.extend(server.take_trace());
+        log.extend(records.take_trace());
         log.sort_by(|one, other| time_of(one).total_cmp(&time_of(other)));
         log.insert(0, format!("{plan:#?}"));
     }
     if let Err(panic) = outcome {
-        if aloud {
+        if verbose {
             println!("{}", log.join("\n"));
         }
         resume_unwind(panic);
@@ -150,7 +152,7 @@ fn simulate(seed: u64, aloud: bool) -> Vec<String> {
     log
 }
 
-/// The time at the beginning of a line of the log.
+/// The time at the beginning of a log line.
 fn time_of(line: &str) -> f64 {
     let first = line.split(' ').next().unwrap_or_default();
     first.parse().unwrap_or_default()

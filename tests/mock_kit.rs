@@ -1,4 +1,4 @@
-//! The mock kit from outside, each test under both orders: its network, and its scripted transport.
+//! The public mock kit: its network and its scripted transport. Each test runs under both fixed orders.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind::*};
@@ -22,11 +22,11 @@ fn under_both_orders(test: impl AsyncFn(MockRuntime)) {
     for order in [Order::FirstInFirstOut, Order::LastInFirstOut] {
         let runtime = MockRuntime::with_order(order);
         runtime.block_on(test(runtime.clone()));
-        assert_eq!(runtime.tasks(), 0, "a task is left behind");
+        assert_eq!(runtime.tasks(), 0, "a task is still running");
     }
 }
 
-/// Spawns a task whose result can be awaited.
+/// Spawns a task, and returns a future of its result.
 fn spawn<T: Send + 'static>(
     runtime: &MockRuntime,
     task: impl Future<Output = T> + Send + 'static,
@@ -36,7 +36,7 @@ fn spawn<T: Send + 'static>(
     result
 }
 
-/// Whether this is still pending when all others that can run have run.
+/// Whether the future is still pending after every other task has run as far as it can.
 async fn waits(runtime: &MockRuntime, future: &mut (impl Future + Unpin)) -> bool {
     matches!(
         select(future, runtime.sleep(Duration::ZERO)).await,
@@ -123,7 +123,7 @@ fn an_accept_that_was_dropped_has_taken_nothing() {
 }
 
 #[test]
-fn where_nobody_listens_connections_are_refused() {
+fn a_connection_without_a_listener_is_refused() {
     under_both_orders(async |runtime| {
         let refused = async || connect(&runtime).await.err().map(|error| error.kind());
         assert_eq!(refused().await, Some(ConnectionRefused));
@@ -131,13 +131,13 @@ fn where_nobody_listens_connections_are_refused() {
         let mut waiting = connect(&runtime).await.unwrap();
         drop(listener);
         assert_eq!(refused().await, Some(ConnectionRefused));
-        // The one that nobody has accepted ends.
+        // The connection that was never accepted ends.
         assert_eq!(waiting.read(&mut [0]).await.unwrap(), 0);
         let again = runtime.listen(ADDRESS);
         assert_eq!(refused().await, None);
         drop(again);
 
-        // Another runtime is another network.
+        // Each runtime has a network of its own.
         let other = MockRuntime::new();
         let _listener = other.listen(ADDRESS);
         assert_eq!(refused().await, Some(ConnectionRefused));
@@ -148,7 +148,7 @@ fn where_nobody_listens_connections_are_refused() {
 }
 
 #[test]
-fn more_connections_than_may_wait_are_refused() {
+fn connections_beyond_the_backlog_are_refused() {
     under_both_orders(async |runtime| {
         let mut listener = runtime.listen(ADDRESS);
         let mut clients = Vec::new();
@@ -171,20 +171,20 @@ fn two_listeners_on_one_address_panic() {
 }
 
 #[test]
-fn a_full_buffer_lets_the_writer_wait_for_the_reader() {
+fn a_writer_waits_for_the_reader_while_the_buffer_is_full() {
     under_both_orders(async |runtime| {
         let (mut left, mut right) = duplex(4);
         assert_eq!(left.write(b"hello").await.unwrap(), 4);
         let mut more = Box::pin(left.write(b"o"));
         assert!(waits(&runtime, &mut more).await);
-        // The other direction has a buffer of its own.
+        // Each direction has a buffer of its own.
         right.write_all(b"back").await.unwrap();
         assert!(waits(&runtime, &mut more).await);
         let mut text = [0; 4];
         let (written, _) = join(more, right.read_exact(&mut text)).await;
         assert_eq!((written.unwrap(), &text), (1, b"hell"));
 
-        // Much more than the buffer, by a task of its own.
+        // Much more than the buffer holds, written by another task.
         let data: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         let sent = data.clone();
         let writer = spawn(&runtime, async move {
@@ -207,7 +207,11 @@ fn a_reader_waits_for_the_writer() {
         let (read, written) = join(read, left.write(b"ab")).await;
         assert_eq!((read.unwrap(), written.unwrap()), (1, 1));
         assert_eq!(&byte, b"a");
-        assert_eq!(right.read(&mut []).await.unwrap(), 0, "no wait for nothing");
+        assert_eq!(
+            right.read(&mut []).await.unwrap(),
+            0,
+            "a read into an empty buffer does not wait"
+        );
     });
 }
 
@@ -223,7 +227,7 @@ fn closing_ends_one_direction_after_what_was_written() {
         assert_eq!(read_all(&mut right).await, "last");
         right.write_all(b"still heard").await.unwrap();
         let reader = spawn(&runtime, async move { read_all(&mut left).await });
-        // It waits already, and is woken.
+        // The reader is waiting, and has to be woken.
         runtime.sleep(Duration::ZERO).await;
         right.close().await.unwrap();
         assert_eq!(reader.await, "still heard");
@@ -256,7 +260,7 @@ fn dropping_an_end_ends_both_directions() {
 }
 
 #[test]
-fn a_chunk_limits_each_read() {
+fn the_chunk_size_limits_each_read() {
     under_both_orders(async |_| {
         let (mut left, mut right): (MemoryStream, _) = duplex(64);
         left.write_all(b"hello").await.unwrap();
@@ -292,7 +296,7 @@ fn two_tasks_may_share_one_end() {
     });
 }
 
-/// A client's side of the mock transport.
+/// The client's half of the mock transport.
 struct Client {
     runtime: Arc<dyn Runtime>,
     transport: Arc<MockTransport>,
@@ -308,7 +312,7 @@ impl Client {
         (client, server)
     }
 
-    /// A call of `open`, which starts when it is polled.
+    /// A call of `open`, which begins with its first poll.
     fn open(&self, sid: Option<&str>) -> BoxFuture<'static, Result<Link, Error>> {
         let (runtime, transport) = (Arc::clone(&self.runtime), Arc::clone(&self.transport));
         let url = "http://localhost/engine.io/".parse().unwrap();
@@ -376,7 +380,7 @@ fn an_open_without_an_answer_waits_for_ever() {
 }
 
 #[test]
-fn the_script_is_told_when_an_open_is_dropped() {
+fn the_script_sees_that_an_open_was_dropped() {
     under_both_orders(async |runtime| {
         let (client, mut server) = Client::new(&runtime);
         for waiting in [true, false] {
@@ -394,12 +398,12 @@ fn the_script_is_told_when_an_open_is_dropped() {
             }
             open.dropped().await;
             assert!(open.is_dropped());
-            // To accept it all the same gives a link that the client has dropped.
+            // Accepting it anyway gives a link that the client has dropped.
             let mut script = open.accept(Framing::Frames);
             assert!(script.is_dropped());
             assert!(matches!(script.call().await, Call::Dropped));
         }
-        // Dropped after the answer, before the client could take it.
+        // The call is dropped after the answer, and before the client has taken it.
         let mut call = client.open(None);
         assert!(waits(&runtime, &mut call).await);
         let script = server.opened().await.accept(Framing::Frames);
@@ -492,7 +496,7 @@ fn an_answer_wakes_the_call_that_waits_in_another_task() {
     under_both_orders(async |runtime| {
         let (mut link, mut script) = linked(&runtime).await;
         let client = spawn(&runtime, async move {
-            // The whole of it, and not its sender alone.
+            // The closure borrows the whole link, and not its sender alone.
             let link = &mut link;
             link.sender.send(message("1").into()).await.unwrap();
             let failed = link.sender.send(message("2").into()).await;
@@ -517,7 +521,7 @@ fn an_answer_wakes_the_call_that_waits_in_another_task() {
         answer.ok();
         client.await;
         assert!(matches!(script.call().await, Call::Dropped));
-        assert!(matches!(script.call().await, Call::Dropped), "and so on");
+        assert!(matches!(script.call().await, Call::Dropped), "and again");
     });
 }
 
@@ -585,7 +589,7 @@ fn a_recv_that_waits_is_woken_by_packets_and_by_failure() {
 }
 
 #[test]
-fn receiving_means_that_a_recv_runs_and_has_nothing_to_return() {
+fn receiving_is_true_while_a_recv_waits_for_a_delivery() {
     under_both_orders(async |runtime| {
         let (mut link, mut script) = linked(&runtime).await;
         assert_eq!(script.recv_calls(), 0);
@@ -597,19 +601,19 @@ fn receiving_means_that_a_recv_runs_and_has_nothing_to_return() {
         assert_eq!(script.recv_calls(), 1);
         script.receiving().await;
         script.receiving().await;
-        // It will return, and so it is not waiting.
+        // The call can return, and so it is not waiting.
         script.deliver(message("1"));
         assert!(script.receiving().now_or_never().is_none());
         recv.await.unwrap();
         assert!(script.receiving().now_or_never().is_none());
 
-        // A call that finds something does not wait.
+        // A call that finds a delivery does not wait.
         script.deliver(message("2"));
         link.receiver.recv().await.unwrap();
         assert!(script.receiving().now_or_never().is_none());
         assert_eq!(script.recv_calls(), 2);
 
-        // One that begins wakes the script.
+        // A call that begins wakes the script.
         let client = spawn(&runtime, {
             let sleep = runtime.sleep(Duration::from_secs(1));
             async move {
@@ -636,7 +640,7 @@ fn a_recv_that_was_dropped_does_not_run() {
 }
 
 #[test]
-fn a_link_confirms_what_the_script_says_and_brings_answers_to_fences() {
+fn the_script_chooses_what_a_link_confirms_and_answers_its_fences() {
     under_both_orders(async |runtime| {
         let (client, mut server) = Client::new(&runtime);
         for confirms in [Confirms::ByPoll, Confirms::Never] {
@@ -673,9 +677,13 @@ fn a_link_confirms_what_the_script_says_and_brings_answers_to_fences() {
         ] {
             assert_eq!(link.receiver.recv().await.unwrap(), packets);
             assert_eq!(link.receiver.answered_fence(), answered);
-            assert_eq!(link.receiver.answered_fence(), None, "told again");
+            assert_eq!(
+                link.receiver.answered_fence(),
+                None,
+                "the fence is reported twice"
+            );
         }
-        // Of two that nobody asked for, the newest.
+        // Of two answers that were not asked for, the newest.
         script.answer_fence(first);
         script.answer_fence(second);
         script.deliver(message("d"));
@@ -710,7 +718,7 @@ fn the_client_and_the_script_may_wait_in_tasks_of_their_own() {
         let (mut sender, mut receiver) = (link.sender, link.receiver);
         let recv = spawn(&runtime, async move { receiver.recv().await.unwrap() });
         runtime.sleep(Duration::ZERO).await;
-        // The receiver waits before the script does, and what happens next is the script's.
+        // The receiver waits first, and the script decides what happens next.
         let echo = spawn(&runtime, async move {
             let batch = script.sent().await;
             script.deliver(batch.to_vec());
@@ -725,7 +733,7 @@ fn the_client_and_the_script_may_wait_in_tasks_of_their_own() {
 }
 
 #[test]
-fn a_link_is_dropped_with_the_second_of_its_halves() {
+fn a_link_is_dropped_when_both_its_halves_are() {
     under_both_orders(async |runtime| {
         for sender_first in [true, false] {
             let (link, mut script) = linked(&runtime).await;
@@ -751,7 +759,7 @@ fn a_link_is_dropped_with_the_second_of_its_halves() {
             assert!(script.is_dropped());
             assert!(matches!(script.call().await, Call::Dropped));
             dropper.await;
-            // Too late, and harmless.
+            // A delivery to a dropped link does nothing.
             script.deliver(message("nobody"));
         }
     });
@@ -773,7 +781,7 @@ fn a_call_that_was_made_before_the_drop_is_seen_before_it() {
 }
 
 #[test]
-fn a_script_that_drops_its_link_breaks_it() {
+fn a_link_fails_when_its_script_drops_it() {
     under_both_orders(async |runtime| {
         let (link, mut script) = linked(&runtime).await;
         let (mut sender, mut receiver) = (link.sender, link.receiver);
@@ -797,7 +805,7 @@ fn a_script_that_drops_its_link_breaks_it() {
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(sender.close().await.unwrap_err().kind(), ErrorKind::Ended);
 
-        // A call that the script has not looked at fails, too.
+        // A call that the script has not seen yet fails, too.
         let (mut link, script) = linked(&runtime).await;
         let mut unseen = link.sender.close();
         assert!(waits(&runtime, &mut unseen).await);
@@ -807,7 +815,7 @@ fn a_script_that_drops_its_link_breaks_it() {
 }
 
 #[test]
-fn nothing_runs_in_circles_while_all_wait() {
+fn a_deadlock_is_reported_instead_of_busy_waiting() {
     for order in [Order::FirstInFirstOut, Order::LastInFirstOut] {
         let runtime = MockRuntime::with_order(order).with_poll_limit(100);
         let stuck = catch_unwind(AssertUnwindSafe(|| {
@@ -823,7 +831,7 @@ fn nothing_runs_in_circles_while_all_wait() {
 }
 
 #[test]
-fn m1_a_message_that_no_script_delivers_is_reported_though_the_script_pings() {
+fn m1_a_test_that_waits_for_a_message_fails_after_a_day_of_virtual_time_despite_pings() {
     let test = async |runtime: MockRuntime| {
         let (transport, mut end) = MockTransport::new("websocket");
         let builder = Builder::new("http://localhost/", transport, runtime.clone());
@@ -880,7 +888,7 @@ fn scripts_run_on_other_executors_and_threads() {
     script.join().unwrap();
 }
 
-/// The smallest executor: it parks its thread.
+/// A minimal executor, which parks its thread.
 fn park_on<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {

@@ -1,5 +1,5 @@
-//! The mock network from outside: what it is like, how it breaks, and who is told of it. Each test
-//! runs under both fixed orders and some seeds.
+//! The public mock network: its conditions, its failures, and who learns of them. Each test runs under
+//! both fixed orders and some seeds.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -33,7 +33,7 @@ async fn connect(runtime: &MockRuntime) -> Result<BoxedStream> {
     runtime.connect(&Address::Tcp(address())).await
 }
 
-/// A connection: the client's end, the server's, and the handle on it.
+/// A connection: the client's end, the server's end, and its handle.
 async fn connected(
     runtime: &MockRuntime,
     like: Conditions,
@@ -49,7 +49,7 @@ async fn connected(
     )
 }
 
-/// What each read gives, and when, until the end or an error.
+/// The result and the time of each read, until the end or an error.
 async fn reads(runtime: &MockRuntime, mut stream: impl AsyncRead + Unpin) -> Vec<(u64, String)> {
     let mut list = Vec::new();
     let mut buffer = [0; 70_000];
@@ -74,7 +74,7 @@ fn list(expected: &[(u64, &str)]) -> Vec<(u64, String)> {
     expected.iter().map(owned).collect()
 }
 
-/// Whether this is still pending after an hour.
+/// Whether the future is still pending after an hour.
 async fn hangs<T>(runtime: &MockRuntime, future: impl Future<Output = T>) -> bool {
     let hour = runtime.sleep(Duration::from_secs(3600));
     matches!(select(Box::pin(future), hour).await, Either::Right(_))
@@ -87,7 +87,7 @@ fn deadlock(runtime: &MockRuntime, future: impl Future<Output = ()>) -> String {
 }
 
 #[test]
-fn bytes_and_the_end_behind_them_take_their_time() {
+fn bytes_and_the_end_after_them_arrive_after_the_latency() {
     MockRuntime::check(async |runtime| {
         let (mut client, server, _) = connected(&runtime, conditions().latency(ms(50))).await;
         let write = async {
@@ -102,7 +102,7 @@ fn bytes_and_the_end_behind_them_take_their_time() {
 }
 
 #[test]
-fn bytes_arrive_while_nobody_waits_for_them() {
+fn bytes_arrive_without_a_waiting_reader() {
     MockRuntime::check(async |runtime| {
         let (mut client, server, _) = connected(&runtime, conditions().latency(ms(50))).await;
         client.write_all(b"one").await.unwrap();
@@ -145,7 +145,7 @@ fn a_latency_that_varies_keeps_the_order() {
 }
 
 #[test]
-fn the_bandwidth_of_each_direction_is_its_own() {
+fn each_direction_has_its_own_bandwidth() {
     MockRuntime::check(async |runtime| {
         let like = conditions().bandwidth(1000).latency(ms(5));
         let (mut client, mut server, _) = connected(&runtime, like).await;
@@ -155,7 +155,7 @@ fn the_bandwidth_of_each_direction_is_its_own() {
         let (client_reads, mut writer) = client.split();
         let client_sends = async {
             runtime.sleep(ms(1000)).await;
-            // The line is free again, and has not saved up.
+            // The line is free again. Idle time does not add up to a burst.
             writer.write_all(b"late").await.unwrap();
             writer.close().await.unwrap();
         };
@@ -197,7 +197,7 @@ fn segments_are_of_any_size_up_to_the_limit_and_arrive_one_at_a_time() {
 }
 
 #[test]
-fn between_two_segments_a_reader_finds_nothing() {
+fn a_read_between_two_segments_waits() {
     MockRuntime::check(async |runtime| {
         let (mut client, mut server, _) = connected(&runtime, conditions().segment(1)).await;
         client.write_all(b"ab").await.unwrap();
@@ -209,7 +209,7 @@ fn between_two_segments_a_reader_finds_nothing() {
 }
 
 #[test]
-fn a_connect_takes_its_time() {
+fn a_connect_takes_its_own_latency() {
     Schedules::new().seeds(0..50).run(async |runtime| {
         let like = conditions().connect_latency_between(ms(10), ms(20));
         runtime.network().set(like);
@@ -228,7 +228,7 @@ fn a_connect_takes_its_time() {
 }
 
 #[test]
-fn the_capacity_counts_what_is_on_its_way() {
+fn the_capacity_counts_bytes_in_flight() {
     MockRuntime::check(async |runtime| {
         let like = conditions().capacity(10).latency(ms(50));
         let (mut client, mut server, _) = connected(&runtime, like).await;
@@ -244,7 +244,7 @@ fn the_capacity_counts_what_is_on_its_way() {
 }
 
 #[test]
-fn new_conditions_hold_for_new_bytes_and_nothing_overtakes() {
+fn new_conditions_apply_to_new_bytes_without_reordering() {
     MockRuntime::check(async |runtime| {
         let (mut client, server, connection) =
             connected(&runtime, conditions().latency(ms(100))).await;
@@ -265,7 +265,7 @@ fn new_conditions_hold_for_new_bytes_and_nothing_overtakes() {
 }
 
 #[test]
-fn a_half_close_ends_one_direction_behind_what_is_on_its_way() {
+fn a_half_close_ends_one_direction_after_the_bytes_in_flight() {
     MockRuntime::check(async |runtime| {
         for side in [Side::Client, Side::Server] {
             let start = runtime.now().as_millis() as u64;
@@ -293,7 +293,7 @@ fn a_half_close_ends_one_direction_behind_what_is_on_its_way() {
 }
 
 #[test]
-fn a_reset_breaks_both_ends_at_once_and_loses_what_is_unread() {
+fn a_reset_breaks_both_ends_at_once_and_loses_unread_bytes() {
     MockRuntime::check(async |runtime| {
         for latency in [0, 50] {
             let (mut client, server, connection) =
@@ -354,7 +354,7 @@ fn a_reset_may_let_the_data_through_first() {
 }
 
 #[test]
-fn an_end_that_resets_tells_the_other_when_the_news_arrives() {
+fn an_end_that_resets_breaks_the_other_after_the_latency() {
     MockRuntime::check(async |runtime| {
         let (mut client, mut server, connection) =
             connected(&runtime, conditions().latency(ms(50))).await;
@@ -365,7 +365,7 @@ fn an_end_that_resets_tells_the_other_when_the_news_arrives() {
         client.write_all(b"to nobody").await.unwrap();
         assert!(connection.is_open());
         let read = reads(&runtime, &mut client).await;
-        // What arrives with the news is unread, and so lost.
+        // Bytes that arrive together with the reset are unread, and so lost.
         assert_eq!(read, list(&[(50, "early"), (70, "connection reset")]));
         assert_eq!(
             client.write(b"x").await.unwrap_err().kind(),
@@ -376,7 +376,7 @@ fn an_end_that_resets_tells_the_other_when_the_news_arrives() {
 }
 
 #[test]
-fn a_writer_learns_with_the_latency_that_its_reader_has_gone() {
+fn a_writer_fails_a_latency_after_its_reader_has_gone() {
     MockRuntime::check(async |runtime| {
         let like = conditions().capacity(4).latency(ms(50));
         let (mut client, server, _) = connected(&runtime, like).await;
@@ -398,7 +398,7 @@ fn a_writer_learns_with_the_latency_that_its_reader_has_gone() {
 }
 
 #[test]
-fn an_end_knows_how_much_of_what_it_wrote_has_not_arrived() {
+fn an_end_reports_how_many_of_its_bytes_have_not_arrived() {
     Schedules::new().seeds(0..3).run(async |runtime| {
         let (mut client, server, connection) =
             connected(&runtime, conditions().latency(ms(10))).await;
@@ -409,7 +409,7 @@ fn an_end_knows_how_much_of_what_it_wrote_has_not_arrived() {
         assert_eq!(
             client.unacknowledged(),
             Some(0),
-            "it has arrived, though nobody reads"
+            "the bytes have arrived, though they are unread"
         );
         client.write_all(b"abc").await.unwrap();
         drop(server);
@@ -421,7 +421,7 @@ fn an_end_knows_how_much_of_what_it_wrote_has_not_arrived() {
 }
 
 #[test]
-fn what_a_black_hole_takes_is_never_acknowledged() {
+fn bytes_in_a_black_hole_are_never_acknowledged() {
     Schedules::new().seeds(0..3).run(async |runtime| {
         let (mut client, _server, connection) = connected(&runtime, conditions()).await;
         connection.black_hole();
@@ -465,7 +465,7 @@ fn new_connects_to_a_black_hole_hang_until_restored() {
 }
 
 #[test]
-fn a_connection_in_a_black_hole_takes_bytes_and_says_nothing() {
+fn a_connection_in_a_black_hole_accepts_bytes_and_stays_silent() {
     MockRuntime::check(async |runtime| {
         let like = conditions().capacity(100).latency(ms(50));
         let (mut client, mut server, connection) = connected(&runtime, like).await;
@@ -473,7 +473,7 @@ fn a_connection_in_a_black_hole_takes_bytes_and_says_nothing() {
         runtime.sleep(ms(60)).await;
         server.write_all(b"on its way").await.unwrap();
         connection.black_hole();
-        // What had arrived is read, and then nothing, not even the end.
+        // The bytes that had arrived are read, and then nothing, not even the end.
         let mut buffer = [0; 64];
         assert_eq!(client.read(&mut buffer).await.unwrap(), 5);
         client.write_all(&[b'x'; 100]).await.unwrap();
@@ -493,7 +493,7 @@ fn a_connection_in_a_black_hole_takes_bytes_and_says_nothing() {
 }
 
 #[test]
-fn a_black_hole_swallows_what_is_on_its_way_and_keeps_its_room() {
+fn a_black_hole_loses_bytes_in_flight_and_keeps_their_capacity_used() {
     MockRuntime::check(async |runtime| {
         let like = conditions().capacity(100).latency(ms(50));
         let (mut client, mut server, connection) = connected(&runtime, like).await;
@@ -505,7 +505,7 @@ fn a_black_hole_swallows_what_is_on_its_way_and_keeps_its_room() {
 }
 
 #[test]
-fn a_black_hole_swallows_the_news_of_an_end() {
+fn a_black_hole_loses_the_end_of_a_connection() {
     MockRuntime::check(async |runtime| {
         for (reset, after) in [(true, true), (true, false), (false, true), (false, false)] {
             let (mut client, server, connection) =
@@ -521,7 +521,7 @@ fn a_black_hole_swallows_the_news_of_an_end() {
             for _ in 0..2 {
                 assert!(hangs(&runtime, client.read(&mut [0])).await);
                 client.write_all(b"x").await.unwrap();
-                // A partition that ends brings nothing back.
+                // The end of a partition does not restore what a black hole has lost.
                 runtime.network().partition();
                 runtime.network().heal();
             }
@@ -530,7 +530,7 @@ fn a_black_hole_swallows_the_news_of_an_end() {
 }
 
 #[test]
-fn a_partition_holds_the_news_of_an_end_that_is_on_its_way() {
+fn a_partition_delays_an_end_in_flight() {
     MockRuntime::check(async |runtime| {
         for reset in [false, true] {
             let (mut client, server, _) = connected(&runtime, conditions().latency(ms(50))).await;
@@ -558,7 +558,7 @@ fn a_partition_holds_the_news_of_an_end_that_is_on_its_way() {
 }
 
 #[test]
-fn what_a_partition_held_sets_out_anew_when_it_ends() {
+fn bytes_held_by_a_partition_are_sent_again_when_it_ends() {
     for (before, after, arrives) in [
         // The line is free again.
         (
@@ -566,7 +566,7 @@ fn what_a_partition_held_sets_out_anew_when_it_ends() {
             conditions().bandwidth(1000),
             1100,
         ),
-        // The reader waits for a later time already.
+        // The reader already waits for a later arrival.
         (
             conditions().latency(ms(1000)),
             conditions().latency(ms(10)),
@@ -579,7 +579,7 @@ fn what_a_partition_held_sets_out_anew_when_it_ends() {
             client.write_all(text.as_bytes()).await.unwrap();
             drop(client);
             let (clock, after) = (runtime.clone(), after.clone());
-            // A task of its own, so that the reader runs only when it is woken.
+            // In a task of its own, so that the reader runs only when it is woken.
             runtime.spawn_named("cut", async move {
                 clock.sleep(ms(1)).await;
                 connection.partition();
@@ -594,14 +594,14 @@ fn what_a_partition_held_sets_out_anew_when_it_ends() {
 }
 
 #[test]
-fn who_begins_to_wait_while_a_reset_is_on_its_way_is_woken_by_it() {
+fn a_reader_that_starts_to_wait_while_a_reset_is_in_flight_is_woken() {
     MockRuntime::check(async |runtime| {
         let like = conditions().capacity(1).latency(ms(50));
         let (client, server, _) = connected(&runtime, like).await;
         let (mut reader, mut writer) = client.split();
         writer.write_all(b"x").await.unwrap();
         server.reset();
-        // To nobody.
+        // The write is lost.
         let (read, written) = join(reader.read(&mut [0]), async {
             runtime.sleep(ms(20)).await;
             writer.write_all(&[b'x'; 100]).await.unwrap();
@@ -616,7 +616,7 @@ fn who_begins_to_wait_while_a_reset_is_on_its_way_is_woken_by_it() {
 }
 
 #[test]
-fn a_writer_that_waits_goes_on_when_there_is_more_room() {
+fn a_waiting_writer_goes_on_when_the_capacity_grows() {
     MockRuntime::check(async |runtime| {
         let (mut client, _server, connection) = connected(&runtime, conditions().capacity(1)).await;
         let widen = async {
@@ -629,7 +629,7 @@ fn a_writer_that_waits_goes_on_when_there_is_more_room() {
 }
 
 #[test]
-fn a_partition_holds_all_that_was_sent_and_its_end_lets_it_arrive_in_order() {
+fn a_partition_holds_all_bytes_and_they_arrive_in_order_after_it() {
     MockRuntime::check(async |runtime| {
         for (own, latency) in [(true, 0), (false, 0), (true, 50), (false, 50)] {
             let start = runtime.now().as_millis() as u64;
@@ -670,7 +670,7 @@ fn a_partition_holds_all_that_was_sent_and_its_end_lets_it_arrive_in_order() {
 }
 
 #[test]
-fn the_news_of_an_end_that_left_in_a_partition_comes_after_it() {
+fn an_end_sent_during_a_partition_arrives_after_it() {
     MockRuntime::check(async |runtime| {
         for reset in [false, true] {
             let (mut client, server, _) = connected(&runtime, conditions()).await;
@@ -726,7 +726,7 @@ fn connects_wait_for_the_end_of_a_partition() {
 }
 
 #[test]
-fn the_connections_that_live_are_listed() {
+fn open_connections_are_listed() {
     MockRuntime::check(async |runtime| {
         let mut listener = runtime.listen(address());
         let numbers = || -> Vec<u64> {
@@ -775,7 +775,7 @@ fn names_resolve_as_they_were_given() {
 }
 
 #[test]
-fn a_deadlock_tells_who_waits_for_what() {
+fn a_deadlock_report_names_each_task_and_what_it_waits_for() {
     let (runtime, spawned_at) = (MockRuntime::seeded(1), Cell::new(0));
     let other: SocketAddr = "10.0.0.2:80".parse().unwrap();
     let text = deadlock(&runtime, async {
@@ -835,7 +835,7 @@ fn a_deadlock_tells_who_waits_for_what() {
 }
 
 #[test]
-fn a_deadlock_tells_of_partitions_and_forgets_what_was_given_up() {
+fn a_deadlock_report_names_partitions_and_omits_dropped_waits() {
     let runtime = MockRuntime::new();
     let text = deadlock(&runtime, async {
         let (mut client, _server, _) = connected(&runtime, conditions()).await;
@@ -854,7 +854,7 @@ fn a_deadlock_tells_of_partitions_and_forgets_what_was_given_up() {
     );
 }
 
-/// Some traffic, with something of everything.
+/// Traffic that contains every kind of event.
 fn story(seed: u64) -> Vec<String> {
     let runtime = MockRuntime::seeded(seed);
     let network = runtime.network();
@@ -928,7 +928,7 @@ fn story(seed: u64) -> Vec<String> {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_log_and_another_one_another() {
+fn the_same_seed_gives_the_same_log_and_another_seed_another() {
     let logs: Vec<_> = (0..10).map(story).collect();
     for (seed, log) in (0..).zip(&logs) {
         assert_eq!(*log, story(seed));
@@ -957,7 +957,7 @@ fn the_same_seed_gives_the_same_log_and_another_one_another() {
 }
 
 #[test]
-fn a_log_is_taken_once_and_only_if_asked_for() {
+fn a_log_is_kept_only_if_asked_for_and_can_be_taken_once() {
     MockRuntime::check(async |runtime| {
         let network = runtime.network();
         let _ = connect(&runtime).await;
@@ -987,7 +987,7 @@ fn the_schedules_are_the_fixed_orders_and_the_seeds() {
 }
 
 #[test]
-fn a_task_that_is_left_behind_fails_the_test_unless_it_may_be() {
+fn a_task_that_is_still_running_fails_the_test_unless_that_is_allowed() {
     let leave = async |runtime: MockRuntime| {
         runtime.spawn_named("forgotten", runtime.sleep(ms(100)));
     };
@@ -1011,7 +1011,7 @@ fn a_task_that_is_left_behind_fails_the_test_unless_it_may_be() {
 
 const ON_PURPOSE: &str = "MOCK_NETWORK_FAILS_ON_PURPOSE";
 
-/// Not a test of its own: the test below runs it in a process of its own, where it fails on purpose.
+/// Not a test of its own: the test below runs it in another process, where it fails on purpose.
 #[test]
 fn fails_under_seed_3() {
     if std::env::var_os(ON_PURPOSE).is_none() {
@@ -1023,12 +1023,12 @@ fn fails_under_seed_3() {
         let third = MockRuntime::seeded(3);
         let numbers = [third.random(), third.random()];
         let failing = runtime.random() == numbers[1];
-        assert!(!failing, "as it was told");
+        assert!(!failing, "it fails on purpose");
     });
 }
 
 #[test]
-fn a_failure_names_its_seed_and_the_environment_runs_that_alone() {
+fn a_failure_names_its_seed_and_the_environment_can_run_that_seed_alone() {
     let run = |seed: Option<&str>| {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "--nocapture", "fails_under_seed_3"]);
@@ -1065,7 +1065,7 @@ fn a_failure_names_its_seed_and_the_environment_runs_that_alone() {
 }
 
 #[test]
-fn r18_a_connection_has_the_local_address_that_was_asked_for_if_it_is_of_the_same_family() {
+fn r18_a_connection_has_the_requested_local_address_if_its_family_matches() {
     let runtime = MockRuntime::new();
     let _listener = runtime.listen(address());
     runtime.network().record();

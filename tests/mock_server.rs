@@ -1,5 +1,5 @@
-//! The mock server from outside: that it speaks Engine.IO as real servers do, and that a test can
-//! override each step. In virtual time, under both orders.
+//! The public mock server: it speaks Engine.IO as real servers do, and a test can override each step. In
+//! virtual time, under both fixed orders.
 
 #[path = "mock_server/fences.rs"]
 mod fences;
@@ -29,7 +29,7 @@ fn under_both_orders(test: impl AsyncFn(MockRuntime)) {
             test(runtime.clone()).await;
             runtime.sleep(seconds(3600)).await;
         });
-        assert_eq!(runtime.tasks(), 0, "a task is left behind");
+        assert_eq!(runtime.tasks(), 0, "a task is still running");
     }
 }
 
@@ -68,7 +68,7 @@ async fn link(
     transports.open(&runtime, request).await
 }
 
-/// Whether this is still pending when all others that can run have run.
+/// Whether the future is still pending after every other task has run as far as it can.
 async fn waits(runtime: &MockRuntime, future: &mut (impl Future + Unpin)) -> bool {
     matches!(
         select(future, runtime.sleep(Duration::ZERO)).await,
@@ -95,14 +95,14 @@ fn open_of(packets: &[Packet]) -> Handshake {
     }
 }
 
-/// The packets seen, each with the transport that carried it.
+/// The packets that the server has seen, each with its transport.
 fn seen(session: &MockSession) -> Vec<(&'static str, Packet)> {
     let seen = session.seen().into_iter();
     seen.map(|seen| (seen.transport, seen.packet)).collect()
 }
 
 #[test]
-fn a_conversation_that_goes_over_to_websocket_and_is_recorded() {
+fn a_session_that_upgrades_is_recorded() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         server.at(Step::ProbeOpen, Act::After(seconds(1)));
@@ -168,7 +168,7 @@ fn each_setter_sets_its_field_and_no_other() {
 }
 
 #[test]
-fn the_handshake_tells_the_settings_and_each_session_has_an_id() {
+fn the_handshake_has_the_settings_and_a_unique_sid() {
     under_both_orders(async |runtime| {
         let settings = Settings::new()
             .sid("a \"b\"")
@@ -201,14 +201,14 @@ fn the_handshake_tells_the_settings_and_each_session_has_an_id() {
 }
 
 #[test]
-fn a_poll_is_answered_when_there_is_something_to_say_with_all_of_it() {
+fn a_poll_is_answered_with_all_packets_once_there_are_any() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
         let mut link = link(&runtime, &transports, "polling", None).await.unwrap();
         assert_eq!(link.framing, Framing::Payloads);
         assert!(
             server.session().now_or_never().is_none(),
-            "nothing was asked yet"
+            "no poll has come yet"
         );
         link.receiver.recv().await.unwrap();
         let session = server.session().await;
@@ -223,7 +223,7 @@ fn a_poll_is_answered_when_there_is_something_to_say_with_all_of_it() {
 }
 
 #[test]
-fn a_websocket_brings_what_there_is_within_the_bounds_of_a_call() {
+fn a_websocket_delivers_packets_within_the_bounds_of_a_call() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
         let mut link = link(&runtime, &transports, "websocket", None)
@@ -248,7 +248,7 @@ fn a_websocket_brings_what_there_is_within_the_bounds_of_a_call() {
 }
 
 #[test]
-fn pings_go_out_at_the_interval_and_pongs_are_awaited() {
+fn pings_are_sent_at_the_interval_and_need_pongs() {
     under_both_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let (builder, mut server) = server(&runtime);
@@ -274,7 +274,7 @@ fn pings_go_out_at_the_interval_and_pongs_are_awaited() {
 }
 
 #[test]
-fn a_server_that_stops_pinging_is_taken_for_dead() {
+fn a_client_gives_up_a_server_that_stops_pinging() {
     under_both_orders(async |runtime| {
         let (client, server, mut session) = session_on(&runtime, "websocket").await;
         server.at(Step::Ping, Act::Never);
@@ -286,7 +286,7 @@ fn a_server_that_stops_pinging_is_taken_for_dead() {
 }
 
 #[test]
-fn a_late_ping_is_late_and_the_next_one_is_not() {
+fn a_late_ping_does_not_delay_the_next_one() {
     under_both_orders(async |runtime| {
         let (_client, server, session) = session_on(&runtime, "polling").await;
         server.once(Step::Ping, Act::After(seconds(15)));
@@ -305,7 +305,7 @@ fn a_late_ping_is_late_and_the_next_one_is_not() {
 }
 
 #[test]
-fn a_ping_that_is_left_out_is_followed_by_the_next_and_a_late_one_is_awaited_later() {
+fn a_skipped_ping_is_followed_by_the_next_and_a_late_one_extends_its_timeout() {
     under_both_orders(async |runtime| {
         let settings = Settings::new().ping_timeout(seconds(60));
         let (transport, mut server) = MockServer::with_settings(runtime.clone(), settings);
@@ -346,7 +346,7 @@ fn a_goodbye_is_answered_on_the_link() {
 }
 
 #[test]
-fn a_probe_has_steps_of_its_own() {
+fn a_probe_has_its_own_steps() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         server.at(Step::Post, Act::Fail(refusal()));
@@ -357,7 +357,7 @@ fn a_probe_has_steps_of_its_own() {
 }
 
 #[test]
-fn an_upgrade_before_the_pong_is_none() {
+fn an_upgrade_packet_before_the_pong_is_ignored() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
         server.at(Step::ProbePong, Act::After(seconds(1)));
@@ -378,7 +378,7 @@ fn an_upgrade_before_the_pong_is_none() {
 }
 
 #[test]
-fn during_an_upgrade_polls_are_released_and_the_rest_waits_for_the_websocket() {
+fn during_an_upgrade_polls_are_released_and_packets_wait_for_the_websocket() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
         let mut polling = link(&runtime, &transports, "polling", None).await.unwrap();
@@ -405,14 +405,14 @@ fn during_an_upgrade_polls_are_released_and_the_rest_waits_for_the_websocket() {
         assert_eq!(
             polling.receiver.recv().await.unwrap(),
             [Packet::Noop],
-            "and the next"
+            "the next poll, too"
         );
         assert!(waits(&runtime, &mut probe.receiver.recv()).await);
     });
 }
 
 #[test]
-fn after_the_upgrade_what_was_kept_comes_by_the_websocket() {
+fn packets_that_waited_for_the_upgrade_are_delivered_over_websocket() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
         let mut polling = link(&runtime, &transports, "polling", None).await.unwrap();
@@ -453,7 +453,7 @@ fn after_the_upgrade_what_was_kept_comes_by_the_websocket() {
 }
 
 #[test]
-fn a_probe_that_goes_brings_polling_back() {
+fn a_dropped_probe_brings_polling_back() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
         let mut polling = link(&runtime, &transports, "polling", None).await.unwrap();
@@ -474,7 +474,8 @@ fn a_probe_that_goes_brings_polling_back() {
     });
 }
 
-/// Runs a client through an upgrade of which one step goes otherwise. Gives its second event.
+/// Runs a client through an upgrade with one overridden step. Returns the client's second event and its
+/// time.
 async fn upgrade_with(runtime: &MockRuntime, step: Step, act: Act) -> (Event, Duration) {
     let (builder, mut server) = server(runtime);
     server.at(step, act);
@@ -494,7 +495,7 @@ async fn upgrade_with(runtime: &MockRuntime, step: Step, act: Act) -> (Event, Du
 }
 
 #[test]
-fn an_upgrade_fails_at_any_step_that_the_test_likes_and_the_session_goes_on() {
+fn an_upgrade_can_fail_at_any_step_and_the_session_goes_on() {
     under_both_orders(async |runtime| {
         for (step, act, after) in [
             (Step::ProbeOpen, Act::Fail(refusal()), 0),
@@ -562,7 +563,7 @@ fn a_poll_that_is_released_by_a_message_delivers_it_before_the_upgrade() {
 }
 
 #[test]
-fn a_server_that_ignores_the_upgrade_keeps_everything_for_ever() {
+fn a_server_that_ignores_the_upgrade_delivers_nothing_more() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         server.at(Step::Upgrade, Act::Never);
@@ -574,7 +575,7 @@ fn a_server_that_ignores_the_upgrade_keeps_everything_for_ever() {
             matches!(
                 &events[..],
                 [Event::Connected(_), Event::Upgraded { .. }, Event::Closed(closed)]
-                    // Both sides give up at the same instant, and either may be the first.
+                    // Both sides give up at the same instant, in either order.
                     if matches!(closed.reason(), Reason::PingTimeout | Reason::Transport(_))
             ),
             "{events:?}"
@@ -589,7 +590,7 @@ fn a_server_that_is_slow_to_upgrade_flushes_late() {
         let (builder, mut server) = server(&runtime);
         server.at(Step::Upgrade, Act::After(seconds(3)));
         server.at(Step::ProbePong, Act::After(seconds(1)));
-        // The poll that the client has made at once is not answered by the message.
+        // The message does not answer the poll that the client has already made.
         server.at(Step::Poll, Act::After(Duration::from_millis(1)));
         let mut client = builder.connect().await.unwrap();
         let session = server.session().await;
@@ -601,7 +602,7 @@ fn a_server_that_is_slow_to_upgrade_flushes_late() {
 }
 
 #[test]
-fn a_session_is_not_opened_where_the_test_says_so() {
+fn an_overridden_step_can_keep_a_session_from_opening() {
     under_both_orders(async |runtime| {
         for (step, act, kind) in [
             (Step::Open, Act::Fail(refusal()), ErrorKind::Status),
@@ -630,17 +631,13 @@ fn a_session_is_not_opened_where_the_test_says_so() {
 }
 
 #[test]
-fn m3_each_attempt_of_a_client_is_an_open_of_its_own_and_at_refuses_them_all() {
+fn m3_each_attempt_of_a_client_is_an_open_and_at_refuses_all_of_them() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
         let again = builder.try_clone().unwrap();
         server.once(Step::Open, Act::Fail(refusal()));
         let client = builder.connect().await.unwrap();
-        assert_eq!(
-            client.transport(),
-            Some("websocket"),
-            "the next in the list"
-        );
+        assert_eq!(client.transport(), Some("websocket"), "the next transport");
         client.disconnect().await;
 
         server.at(Step::Open, Act::Fail(refusal()));
@@ -658,7 +655,7 @@ fn hangs(test: impl AsyncFn(MockRuntime)) -> String {
 }
 
 #[test]
-fn m1_a_message_that_never_comes_is_reported_though_heartbeats_go_on() {
+fn m1_a_test_that_waits_for_a_message_fails_after_a_day_despite_heartbeats() {
     let client_waits = hangs(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.connect().await.unwrap();
@@ -690,13 +687,17 @@ fn m1_a_message_that_never_comes_is_reported_though_heartbeats_go_on() {
 }
 
 #[test]
-fn what_is_done_once_is_done_once_and_a_late_open_is_an_open() {
+fn once_applies_once_and_a_late_open_succeeds() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         server.once(Step::Open, Act::Fail(refusal()));
         server.once(Step::Open, Act::After(seconds(2)));
         let client = builder.connect().await.unwrap();
-        assert_eq!(client.transport(), Some("websocket"), "fell back");
+        assert_eq!(
+            client.transport(),
+            Some("websocket"),
+            "the client fell back"
+        );
         assert_eq!(runtime.now(), seconds(2));
         assert_eq!(server.session().await.sid(), "mock");
         assert!(server.session().now_or_never().is_none());
@@ -704,7 +705,7 @@ fn what_is_done_once_is_done_once_and_a_late_open_is_an_open() {
 }
 
 #[test]
-fn a_close_and_a_cut_come_behind_what_was_sent() {
+fn a_close_and_a_cut_come_after_the_packets_before_them() {
     under_both_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             for cut in [false, true] {
@@ -758,9 +759,9 @@ fn a_close_ends_a_session_at_any_moment_of_its_upgrade() {
                 let closed = client.wait().await;
                 match (&act, closed.reason()) {
                     (Act::Close, Reason::Server { .. }) | (Act::Cut, Reason::Transport(_)) => {}
-                    // A session that is cut off before it was open.
+                    // The session is cut off before it is open.
                     (Act::Close, Reason::Transport(_)) if step == Step::Poll => {}
-                    // What was being sent failed, and nothing had been told yet.
+                    // A send failed before the close was reported.
                     (Act::Close, Reason::Transport(_)) if step == Step::Post => {}
                     (act, reason) => panic!("{step:?} {act:?} {reason:?}"),
                 }
@@ -780,7 +781,7 @@ fn a_close_ends_a_session_at_any_moment_of_its_upgrade() {
 }
 
 #[test]
-fn a_goodbye_that_is_not_answered_is_waited_for_no_longer_than_allowed() {
+fn an_unanswered_goodbye_ends_with_the_close_timeout() {
     under_both_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let (client, server, mut session) = session_on(&runtime, transport).await;
@@ -801,7 +802,7 @@ fn a_goodbye_that_is_not_answered_is_waited_for_no_longer_than_allowed() {
 }
 
 #[test]
-fn a_batch_is_taken_late_or_never_or_fails() {
+fn a_batch_can_be_accepted_late_or_never_or_fail() {
     under_both_orders(async |runtime| {
         let (client, server, mut session) = session_on(&runtime, "polling").await;
         server.once(Step::Post, Act::After(seconds(2)));
@@ -827,7 +828,7 @@ fn a_batch_is_taken_late_or_never_or_fails() {
 }
 
 #[test]
-fn a_receiver_fails_or_falls_silent_while_it_waits() {
+fn a_waiting_receiver_can_fail_or_fall_silent() {
     under_both_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let (client, server, mut session) = session_on(&runtime, transport).await;
@@ -866,7 +867,7 @@ fn a_body_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn an_ended_session_is_not_known_any_more() {
+fn the_sid_of_an_ended_session_is_unknown() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
         let mut polling = link(&runtime, &transports, "polling", None).await.unwrap();
@@ -893,7 +894,7 @@ fn an_ended_session_is_not_known_any_more() {
 }
 
 #[test]
-fn a_client_that_vanishes_is_noticed_by_its_running_poll() {
+fn a_dropped_poll_reveals_a_client_that_has_gone() {
     under_both_orders(async |runtime| {
         let (client, _server, mut session) = session_on(&runtime, "polling").await;
         runtime.abort_tasks();
@@ -903,7 +904,7 @@ fn a_client_that_vanishes_is_noticed_by_its_running_poll() {
 }
 
 #[test]
-fn a_server_that_is_dropped_opens_no_session_and_the_others_go_on() {
+fn a_dropped_server_opens_no_session_and_open_ones_go_on() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
         let connect = || Builder::new("http://chat.test", transports.clone(), runtime.clone());
@@ -920,7 +921,7 @@ fn a_server_that_is_dropped_opens_no_session_and_the_others_go_on() {
 }
 
 #[test]
-fn nobody_has_to_hold_the_session() {
+fn a_session_lives_without_its_handle() {
     under_both_orders(async |runtime| {
         let (client, server, session) = session_on(&runtime, "polling").await;
         drop((server, session));

@@ -1,5 +1,6 @@
-//! The client against the servers of the world: Node's engine.io, and python-engineio on aiohttp and
-//! on uvicorn. `tests/run` installs them, and runs these tests with all others.
+//! The client against other projects' servers (the peers): Node's engine.io, and python-engineio on
+//! aiohttp and on uvicorn. `tests/run` installs the peers and runs these tests, which are ignored
+//! otherwise.
 
 #[macro_use]
 #[path = "support"]
@@ -46,27 +47,27 @@ macro_rules! tests {
             in_each_mode! {
                 [#[ignore = "needs the peers that tests/run installs"]] $peer:
                 cases::every_kind_of_message_is_echoed
-                cases::a_separator_within_a_message_stays_there
+                cases::a_record_separator_in_a_message_is_preserved
                 cases::five_megabytes_are_echoed
-                cases::a_message_over_max_payload
-                cases::a_close_by_the_server_is_told
-                cases::disconnect_flushes_first
+                cases::a_message_above_max_payload_is_refused_over_polling
+                cases::a_close_by_the_server_is_reported
+                cases::disconnect_flushes_queued_messages
                 cases::an_idle_session_disconnects_at_once
-                cases::handlers_see_everything_in_order
-                redirects::a_session_lives_at_the_new_address
+                cases::handlers_are_called_in_order
+                redirects::a_session_uses_the_new_address_after_a_redirect
             }
 
             on_each_runtime! {
                 [#[ignore = "needs the peers that tests/run installs"]] $peer:
-                cases::an_upgrade_in_full_traffic_loses_nothing
-                cases::a_burst_by_polling_arrives_in_order
+                cases::an_upgrade_under_load_loses_nothing
+                cases::a_burst_over_polling_arrives_in_order
                 cases::an_idle_session_stays_alive
-                cases::nobody_listens
-                cases::a_transport_that_is_not_served_is_refused
+                cases::a_connection_to_a_closed_port_fails
+                cases::a_transport_that_the_server_lacks_is_refused
                 foreign::silence_ends_a_session
-                foreign::a_rejected_session_tells_why
-                foreign::a_wrong_path_tells_so
-                cookies::every_later_request_carries_the_cookie_of_the_handshake
+                foreign::a_rejected_session_reports_the_servers_reason
+                foreign::a_wrong_path_is_reported
+                cookies::every_request_after_the_handshake_carries_its_cookie
             }
         }
     };
@@ -77,7 +78,7 @@ tests!(node_with_tls NodeWithTls);
 tests!(aiohttp Aiohttp);
 tests!(uvicorn Uvicorn);
 
-/// What the bytes on the wire show, so without TLS.
+/// Compression is checked on the bytes on the wire, so without TLS.
 #[cfg(feature = "compression")]
 mod compressed {
     use super::*;
@@ -89,8 +90,8 @@ mod compressed {
 
                 on_each_runtime! {
                     [#[ignore = "needs the peers that tests/run installs"]] $peer:
-                    compression::a_large_poll_comes_compressed_and_a_small_one_does_not
-                    compression::a_user_says_what_polls_accept
+                    compression::a_large_poll_is_compressed_and_a_small_one_is_not
+                    compression::the_users_accept_encoding_is_sent_with_polls
                 }
             }
         };
@@ -101,20 +102,20 @@ mod compressed {
     tests!(uvicorn Uvicorn);
 }
 
-/// Several processes of Node behind haproxy, which keeps a session on one of them by a cookie.
+/// Several Node processes behind haproxy, which uses a cookie to find a session's process.
 mod balancer {
     use super::*;
 
     on_each_runtime! {
         [#[ignore = "needs the peers that tests/run installs, and haproxy"]] Node:
         cookies::without_cookies_a_session_behind_a_balancer_breaks
-        cookies::a_thousand_messages_each_way_pass_a_balancer_by_polling
-        cookies::an_upgrade_behind_a_balancer_reaches_the_server_of_the_session
+        cookies::a_thousand_messages_each_way_pass_a_balancer_over_polling
+        cookies::an_upgrade_behind_a_balancer_reaches_the_sessions_server
     }
 }
 
-/// Behind a front, as they stand in the world.
-mod uvicorn_by_tls {
+/// Behind a TLS proxy, as in most deployments.
+mod uvicorn_over_tls {
     use super::*;
 
     type SecureUvicorn = Secure<Uvicorn>;
@@ -122,11 +123,11 @@ mod uvicorn_by_tls {
     in_each_mode! {
         [#[ignore = "needs the peers that tests/run installs"]] SecureUvicorn:
         cases::every_kind_of_message_is_echoed
-        cases::disconnect_flushes_first
+        cases::disconnect_flushes_queued_messages
     }
 
     on_each_runtime! {
         [#[ignore = "needs the peers that tests/run installs"]] SecureUvicorn:
-        cases::an_upgrade_in_full_traffic_loses_nothing
+        cases::an_upgrade_under_load_loses_nothing
     }
 }

@@ -1,5 +1,5 @@
-//! The client against engineioxide, a real server, in this process: on each runtime, by each
-//! transport, and from one to the other.
+//! The client against engineioxide, a real Engine.IO server that runs in this process: on each runtime,
+//! over polling, over WebSocket, and across an upgrade.
 
 #[macro_use]
 #[path = "support"]
@@ -47,27 +47,27 @@ use support::session::{Mode, Runs as _, builder};
 in_each_mode! {
     [] Oxide:
     cases::every_kind_of_message_is_echoed
-    cases::a_separator_within_a_message_stays_there
+    cases::a_record_separator_in_a_message_is_preserved
     cases::five_megabytes_are_echoed
-    cases::a_message_over_max_payload
-    cases::a_close_by_the_server_is_told
-    cases::disconnect_flushes_first
+    cases::a_message_above_max_payload_is_refused_over_polling
+    cases::a_close_by_the_server_is_reported
+    cases::disconnect_flushes_queued_messages
     cases::an_idle_session_disconnects_at_once
-    cases::handlers_see_everything_in_order
-    redirects::a_session_lives_at_the_new_address
+    cases::handlers_are_called_in_order
+    redirects::a_session_uses_the_new_address_after_a_redirect
 }
 
 on_each_runtime! {
     [] Oxide:
-    cases::an_upgrade_in_full_traffic_loses_nothing
-    cases::a_burst_by_polling_arrives_in_order
+    cases::an_upgrade_under_load_loses_nothing
+    cases::a_burst_over_polling_arrives_in_order
     cases::an_idle_session_stays_alive
-    cases::nobody_listens
-    cases::a_transport_that_is_not_served_is_refused
+    cases::a_connection_to_a_closed_port_fails
+    cases::a_transport_that_the_server_lacks_is_refused
 }
 
-/// The same server, by `https` and `wss`.
-mod by_tls {
+/// The same server over `https` and `wss`.
+mod over_tls {
     use super::*;
 
     type SecureOxide = Secure<Oxide>;
@@ -76,26 +76,26 @@ mod by_tls {
         [] SecureOxide:
         cases::every_kind_of_message_is_echoed
         cases::five_megabytes_are_echoed
-        cases::a_close_by_the_server_is_told
-        cases::disconnect_flushes_first
+        cases::a_close_by_the_server_is_reported
+        cases::disconnect_flushes_queued_messages
         cases::an_idle_session_disconnects_at_once
-        redirects::a_session_lives_at_the_new_address
+        redirects::a_session_uses_the_new_address_after_a_redirect
     }
 
     on_each_runtime! {
         [] SecureOxide:
-        cases::an_upgrade_in_full_traffic_loses_nothing
-        cases::a_burst_by_polling_arrives_in_order
+        cases::an_upgrade_under_load_loses_nothing
+        cases::a_burst_over_polling_arrives_in_order
         cases::an_idle_session_stays_alive
-        cases::nobody_listens
-        cases::a_transport_that_is_not_served_is_refused
+        cases::a_connection_to_a_closed_port_fails
+        cases::a_transport_that_the_server_lacks_is_refused
     }
 }
 
-/// A thread that its user blocks for longer than the server's silence may last: what came meanwhile
-/// lies in the socket, and the session goes on.
+/// The user blocks the thread of the session for longer than the heartbeat deadline. The server's
+/// messages are waiting in the socket meanwhile, so the session goes on.
 #[test]
-fn a_blocked_thread_is_not_taken_for_a_silent_server() {
+fn a_blocked_thread_is_not_mistaken_for_a_silent_server() {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
     use std::time::Duration;
@@ -106,7 +106,7 @@ fn a_blocked_thread_is_not_taken_for_a_silent_server() {
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     let (written, all_written) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("the client comes");
+        let (mut stream, _) = listener.accept().expect("a connection");
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
@@ -130,7 +130,7 @@ fn a_blocked_thread_is_not_taken_for_a_silent_server() {
         bytes.push(open.len() as u8);
         bytes.extend(open.as_bytes());
         stream.write_all(&bytes).expect("the client listens");
-        // Its first message, which is sent before the thread is blocked.
+        // The client's first message, sent before the thread is blocked.
         stream.read_exact(&mut byte).expect("a message");
         stream
             .write_all(b"\x81\x06412345")
@@ -148,7 +148,7 @@ fn a_blocked_thread_is_not_taken_for_a_silent_server() {
         client.send("first").await.expect("it is open");
         client.flush().await.expect("it is open");
         all_written.recv().expect("the server answers");
-        // The task of the session is to run at once when the thread is free again.
+        // Wakes the driver, so that it runs as soon as the thread is free again.
         client.try_send("second").expect("it is open");
         std::thread::sleep(Duration::from_millis(600));
         let message = client.recv().await.expect("the session has not ended");

@@ -1,8 +1,9 @@
-//! Random clients, servers and faults of the network, in virtual time, by the thousand: whatever
-//! happens, nothing is lost in silence, doubled or reordered, nobody waits past the limits, and no
-//! task is left behind.
+//! Thousands of random sessions in virtual time: random clients and servers over a network with random
+//! faults. Whatever happens, no message is lost silently, duplicated or reordered, no call waits past
+//! its limit, and no task is left behind.
 //!
-//! `ENGINEIO_SIMULATIONS` sets how many sessions are run, `ENGINEIO_SEED` runs one of them alone.
+//! `ENGINEIO_SIMULATIONS` sets the number of sessions, 1,000 by default. `ENGINEIO_SEED` runs a single
+//! session and prints the log of its network (with `--nocapture`).
 
 mod simulation {
     pub(crate) mod server;
@@ -30,7 +31,7 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_secs(1);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const CLOSE_LIMIT: Duration = Duration::from_secs(4);
 
-/// How many sessions there are, of which each of these tests runs a part.
+/// Number of sessions, divided among the tests below.
 fn sessions() -> u64 {
     match std::env::var("ENGINEIO_SIMULATIONS") {
         Ok(number) => number.parse().expect("ENGINEIO_SIMULATIONS is a number"),
@@ -51,29 +52,30 @@ fn run_part(part: u64) {
     }
     for seed in (0..sessions()).filter(|seed| seed % PARTS == part) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| simulate(seed))) {
-            eprintln!("this happened under seed {seed}; run it alone with ENGINEIO_SEED={seed}");
+            eprintln!("failed under seed {seed}; run this seed alone with ENGINEIO_SEED={seed}");
             resume_unwind(panic);
         }
     }
 }
 
+/// Rules E20, E23, E36.
 #[test]
-fn whatever_happens_nothing_is_lost_in_silence_1() {
+fn no_message_is_lost_silently_1() {
     run_part(0);
 }
 
 #[test]
-fn whatever_happens_nothing_is_lost_in_silence_2() {
+fn no_message_is_lost_silently_2() {
     run_part(1);
 }
 
 #[test]
-fn whatever_happens_nothing_is_lost_in_silence_3() {
+fn no_message_is_lost_silently_3() {
     run_part(2);
 }
 
 #[test]
-fn whatever_happens_nothing_is_lost_in_silence_4() {
+fn no_message_is_lost_silently_4() {
     run_part(3);
 }
 
@@ -89,7 +91,7 @@ fn the_same_seed_gives_the_same_log() {
     assert!(different > 40 && lines > 1000, "{different} {lines}");
 }
 
-/// The runtime, with a count of the tasks that the client has spawned.
+/// A runtime that counts the client's running tasks.
 #[derive(Clone)]
 struct Counting {
     runtime: MockRuntime,
@@ -136,11 +138,11 @@ impl Runtime for Counting {
     }
 }
 
-/// What the user and the server do, and what breaks: all of it from the seed.
+/// The actions of user and server, and the faults, all drawn from the seed.
 struct Plan {
     transports: &'static [&'static str],
     setup: Setup,
-    /// The network has little bandwidth.
+    /// Whether the network has little bandwidth.
     narrow: bool,
     actions: u32,
     reader_pause: Duration,
@@ -166,7 +168,7 @@ enum Fault {
 enum Ending {
     Disconnect,
     Drop,
-    /// Everything falls silent for good, and the user waits for the end.
+    /// The network swallows everything from now on, and the user waits for the end.
     Silence,
 }
 
@@ -248,7 +250,7 @@ fn conditions(random: &mut fastrand::Rng, narrow: bool) -> Conditions {
     conditions
 }
 
-/// Runs one session, checks it, and gives the log of its network.
+/// Runs and checks one session. Returns the log of its network.
 fn simulate(seed: u64) -> Vec<String> {
     let mut random = fastrand::Rng::with_seed(seed);
     let runtime = MockRuntime::seeded(seed);
@@ -256,7 +258,7 @@ fn simulate(seed: u64) -> Vec<String> {
     network.record();
     let plan = Plan::draw(&mut random);
     network.set(conditions(&mut random, plan.narrow));
-    let address: SocketAddr = "10.0.0.1:80".parse().expect("it is one");
+    let address: SocketAddr = "10.0.0.1:80".parse().expect("a valid address");
     let server = Server::new(&runtime, plan.setup.clone());
     let listener = runtime.listen(address);
     let tasks = Arc::new(AtomicUsize::new(0));
@@ -332,7 +334,7 @@ async fn session(
             std::future::pending().await
         };
         if dropped {
-            // The reader is given up in the middle of whatever happens.
+            // The reader is dropped at any point.
             let reading = async {
                 until(std::future::pending::<()>(), reader).await;
             };
@@ -364,21 +366,22 @@ async fn session(
         let took = Runtime::now(runtime).saturating_sub(at);
         assert!(
             took <= limit,
-            "silence was noticed after {took:?}, and the limit is {limit:?}"
+            "silence was noticed after {took:?}, but the limit is {limit:?}"
         );
     }
     assert_eq!(
         handle.send("late").await.expect_err("it is closed").kind(),
         ErrorKind::Closed
     );
-    // What is on its way may still arrive.
+    // Data in flight may still arrive.
     runtime.network().heal();
     runtime.sleep(Duration::from_secs(5)).await;
     let delivered = std::mem::take(&mut *delivered.lock().expect("one thread"));
     check(plan, &handle, server, &mut accepted, &closed, &delivered);
 }
 
-/// Sends and waits as the seed says. Gives what was accepted, and since when all is silent.
+/// The user: sends and waits as the plan says. Returns the accepted messages, and the time of the
+/// silence if the plan has one.
 async fn user(
     runtime: &MockRuntime,
     handle: &Handle,
@@ -423,7 +426,7 @@ async fn user(
         }
         Ending::Silence => {
             let network = runtime.network();
-            network.black_hole("10.0.0.1:80".parse().expect("it is one"));
+            network.black_hole("10.0.0.1:80".parse().expect("a valid address"));
             for connection in network.connections() {
                 connection.black_hole();
             }
@@ -502,7 +505,7 @@ async fn chaos(runtime: &MockRuntime, plan: &Plan, address: SocketAddr, mut rand
     }
 }
 
-/// A text that begins with its number, some of them longer than the server takes by polling.
+/// A text that begins with its number. Some texts are longer than polling can carry.
 fn text_of(number: u32, random: &mut fastrand::Rng) -> String {
     let length = if random.u8(0..4) == 0 {
         random.usize(0..100)
@@ -516,14 +519,14 @@ fn numbers(messages: &[Message]) -> Vec<u32> {
     messages
         .iter()
         .map(|message| {
-            let text = message.as_text().expect("texts alone");
+            let text = message.as_text().expect("only texts are sent");
             let number = text.split(' ').next().unwrap_or_default();
             number.parse().expect("a number")
         })
         .collect()
 }
 
-/// What must hold whatever happened.
+/// Checks the properties that hold whatever happened.
 fn check(
     plan: &Plan,
     handle: &Handle,
@@ -534,8 +537,9 @@ fn check(
 ) {
     let (uncertain, unsent) = (numbers(closed.uncertain()), numbers(closed.unsent()));
     let left = accepted.len().checked_sub(uncertain.len() + unsent.len());
-    let left = left
-        .unwrap_or_else(|| panic!("more came back than was accepted: {uncertain:?} {unsent:?}"));
+    let left = left.unwrap_or_else(|| {
+        panic!("more messages were returned than accepted: {uncertain:?} {unsent:?}")
+    });
     let (left, rest) = accepted.split_at(left);
     assert_eq!(
         rest,
@@ -553,13 +557,13 @@ fn check(
     let possible = [left, &uncertain[..]].concat();
     assert!(
         possible.starts_with(&received),
-        "{:?}: what arrived is no prefix of what may have left: {received:?} of {left:?} and {uncertain:?}",
+        "{:?}: the received messages are not a prefix of those that may have left: {received:?} of {left:?} and {uncertain:?}",
         closed
     );
     if handle.transport() == Some("polling") {
         assert!(
             received.starts_with(left),
-            "{closed:?}: a finished POST did not arrive: {received:?} of {left:?}"
+            "{closed:?}: messages of an answered POST did not arrive: {received:?} of {left:?}"
         );
     }
     assert!(
@@ -571,7 +575,7 @@ fn check(
         && plan.reader_pause.is_zero()
         && !plan.narrow;
     if calm && plan.ending == Ending::Disconnect {
-        assert!(closed.is_clean(), "{closed:?}, though nothing was amiss");
+        assert!(closed.is_clean(), "{closed:?}, though there were no faults");
         assert_eq!(received, *accepted);
     }
 }

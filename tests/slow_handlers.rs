@@ -1,5 +1,6 @@
-//! Handlers that take their time on a runtime of one thread, while more messages wait than the server
-//! has patience for. In a process of its own, since its thread is blocked for most of the time.
+//! Slow handlers on a single-threaded runtime, with a queue of messages that takes longer to handle than
+//! the server waits for a pong. This test has its own binary because it blocks its thread for most of
+//! the time.
 
 #[path = "support"]
 #[allow(dead_code, reason = "each test program uses a part of it")]
@@ -21,10 +22,13 @@ use support::server::{Server as _, Setup};
 
 const MESSAGES: usize = 100;
 
-/// The server pings every 300 ms, and waits 1.2 s for the answer; the handlers take 5 s in all. tokio
-/// looks at its sockets after 61 tasks, or when it has nothing to run.
+/// The server pings every 300 ms and waits 1.2 s for the pong. The handlers take 5 s in total. tokio
+/// only polls its sockets after 61 tasks or when no task is ready, so the client has to yield between
+/// handlers.
+///
+/// Rule E28.
 #[test]
-fn s8_the_session_lives_on_while_slow_handlers_have_much_to_do() {
+fn s8_the_session_survives_slow_handlers_with_a_long_queue() {
     let server = Oxide::start(Setup::QuickHeartbeat);
     let handled = Arc::new(AtomicUsize::new(0));
     let runtime = tokio::runtime::Builder::new_current_thread()

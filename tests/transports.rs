@@ -1,5 +1,5 @@
-//! The transports polling and websocket, and the whole client on them, against servers of raw
-//! bytes: on a network in memory, in virtual time, each test under both orders.
+//! The built-in transports, and the whole client on them, against servers that write raw bytes: on the
+//! mock network, in virtual time, under several orders of the tasks.
 
 #[path = "transports/addresses.rs"]
 mod addresses;
@@ -17,6 +17,10 @@ mod defects;
 mod dial;
 #[path = "transports/drops.rs"]
 mod drops;
+#[path = "transports/every_fault.rs"]
+mod every_fault;
+#[path = "faults/mod.rs"]
+mod faults;
 #[path = "transports/fences.rs"]
 mod fences;
 #[path = "transports/goodbyes.rs"]
@@ -60,11 +64,13 @@ mod websocket;
 
 use std::sync::Arc;
 
+use raw::wire;
+
 use engineio_client::{
     Activity, Error, Link, Message, MockRuntime, OpenRequest, Packet, Runtime, Transport,
 };
 
-/// Opens a link to the server, after a look at what it asks for.
+/// Opens a link to the server, with the request that `edit` has changed.
 async fn open(
     runtime: &MockRuntime,
     transport: impl Transport,

@@ -1,5 +1,5 @@
-//! The folder `transports`, compiled as a stranger's crate: that it compiles proves that a custom
-//! transport can do whatever the built-in ones can.
+//! Compiles the folder `transports` as a foreign crate. This proves that a custom transport can do
+//! everything that the built-in ones can.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -18,7 +18,7 @@ use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 mod transports;
 
 #[test]
-fn a_session_runs_on_the_transports_of_a_stranger() {
+fn a_session_runs_on_transports_of_a_foreign_crate() {
     // engine.io-client: socket.js:112
     assert_eq!(
         transports::Transports::default().names(),

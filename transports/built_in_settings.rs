@@ -1,4 +1,4 @@
-//! The settings that all transports of the default list share.
+//! The settings that the built-in transports share.
 
 #[cfg(feature = "polling")]
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 #[cfg(feature = "polling")]
 use engineio_client::http::HttpClient;
 
-/// Each built-in transport has a constructor that takes these.
+/// Passed to the constructor of each built-in transport.
 #[derive(Clone, Default)]
 pub(super) struct BuiltInSettings {
     #[cfg(feature = "__dial")]
     pub(super) dialer: super::shared::Dialer,
-    /// Makes HTTP requests in place of the built-in client.
+    /// Replaces the built-in HTTP client.
     #[cfg(feature = "polling")]
     pub(super) http_client: Option<Arc<dyn HttpClient>>,
 }

@@ -1,7 +1,13 @@
-//! The transports that are built in, and the list of transports to choose from.
+//! The built-in transports, and [`Transports`], the list of transports that a client chooses from.
 //!
-//! They are written as a stranger would write them: against the public API of this crate, as which
-//! a test compiles this folder once more.
+//! - [`Polling`] and [`WebSocket`] are the transports of the default list.
+//! - [`Dialer`], [`Proxy`] and [`Tls`] set how both of them connect.
+//! - [`mock`] has scripted transports and servers for tests of programs that use this crate.
+//! - [`conformance`] has a test suite for authors of transports.
+//!
+//! These transports use only the public API of this crate. The test
+//! `tests/transports_are_third_party.rs` compiles this folder as a separate crate, so a transport of
+//! yours can do whatever a built-in one can.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +20,7 @@ mod built_in_settings;
 #[cfg(feature = "mock")]
 #[expect(
     clippy::arithmetic_side_effects,
-    reason = "it counts what it has sent itself, and nothing comes from outside"
+    reason = "it counts only the packets that it has sent itself"
 )]
 pub mod conformance;
 #[cfg(feature = "mock")]
@@ -22,7 +28,7 @@ pub mod conformance;
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "what a test does wrong is told by a panic, and nothing comes from outside"
+    reason = "a mistake in a test is reported by a panic, and there is no outside input"
 )]
 pub mod mock;
 #[cfg(feature = "polling")]
@@ -36,7 +42,6 @@ mod websocket;
 pub use polling::Polling;
 #[cfg(feature = "surf")]
 pub use polling::SurfClient;
-// `Dialer` and `Proxy`, and with the feature `rustls` `Tls` and `rustls`.
 #[cfg(feature = "__dial")]
 pub use shared::*;
 #[cfg(feature = "websocket")]
@@ -44,8 +49,11 @@ pub use websocket::WebSocket;
 
 use self::built_in_settings::BuiltInSettings;
 
-/// An ordered list of transports, itself a [`Transport`]. By default those that are built in:
-/// polling, then websocket.
+/// An ordered list of transports, which is itself a [`Transport`].
+///
+/// The client opens the first transport of the list. If that fails before any packet has arrived, it
+/// opens the next one. A session on polling is upgraded to the transports that follow it. The default
+/// list is polling, then WebSocket.
 ///
 /// ```
 /// # #[cfg(all(feature = "polling", feature = "websocket"))] {
@@ -59,17 +67,17 @@ use self::built_in_settings::BuiltInSettings;
 /// ```
 #[derive(Clone)]
 pub struct Transports {
-    /// Those of the default list, or none in a list that began empty.
+    /// The built-in transports of the default list. Empty if the list was made by [`Transports::new`].
     built_in: Vec<Arc<dyn Transport>>,
     is_default: bool,
     settings: BuiltInSettings,
-    /// Those of the user's, which come behind the built-in ones.
+    /// Transports added by the user. They follow the built-in ones.
     added: Vec<Arc<dyn Transport>>,
 }
 
 type Constructor = fn(&BuiltInSettings) -> Arc<dyn Transport>;
 
-/// The default list: the built-in transports, in the order in which they are tried.
+/// Constructors of the built-in transports, in the order in which they are tried.
 const BUILT_IN: &[Constructor] = &[
     #[cfg(feature = "polling")]
     Polling::built_in,
@@ -78,7 +86,15 @@ const BUILT_IN: &[Constructor] = &[
 ];
 
 impl Transports {
-    /// An empty list.
+    /// Creates an empty list. Opening it fails until a transport is added by
+    /// [`with`](Transports::with).
+    ///
+    /// ```
+    /// use engineio_client::Transport;
+    /// use engineio_client::transports::Transports;
+    ///
+    /// assert!(Transports::new().names().is_empty());
+    /// ```
     pub fn new() -> Self {
         Self {
             built_in: Vec::new(),
@@ -88,15 +104,43 @@ impl Transports {
         }
     }
 
-    /// The same list with this transport behind the others.
+    /// Appends a transport to the list. It is tried after those that are in the list already.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "polling", feature = "websocket"))] {
+    /// use engineio_client::Transport;
+    /// use engineio_client::transports::{Polling, Transports, WebSocket};
+    ///
+    /// // WebSocket first, polling if that fails.
+    /// let list = Transports::new()
+    ///     .with(WebSocket::default())
+    ///     .with(Polling::default());
+    /// assert_eq!(list.names(), ["websocket", "polling"]);
+    /// # }
+    /// ```
     #[must_use]
     pub fn with(mut self, transport: impl Transport) -> Self {
         self.added.push(Arc::new(transport));
         self
     }
 
-    /// The same list, the polling of which, if it is of the default list, makes its requests by this
-    /// HTTP client. It connects as it likes, whatever [`map_dialer`](Transports::map_dialer) says.
+    /// Sets the HTTP client that polling in the default list sends its requests with, in place of the
+    /// built-in one.
+    ///
+    /// Such a client makes its own connections: settings made by
+    /// [`map_dialer`](Transports::map_dialer) do not apply to it. A list made by [`Transports::new`]
+    /// is not changed: give the client to [`Polling::with_client`] instead.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use engineio_client::http::HttpClient;
+    /// use engineio_client::transports::Transports;
+    ///
+    /// fn transports(client: Arc<dyn HttpClient>) -> Transports {
+    ///     Transports::default().http_client(client)
+    /// }
+    /// ```
     #[cfg(feature = "polling")]
     #[must_use]
     pub fn http_client(mut self, client: Arc<dyn HttpClient>) -> Self {
@@ -104,8 +148,18 @@ impl Transports {
         self.rebuild()
     }
 
-    /// Changes how the transports of the default list connect. Those added by
-    /// [`with`](Transports::with) keep what was set about them.
+    /// Changes how the transports of the default list connect.
+    ///
+    /// Transports added by [`with`](Transports::with) keep their own dialers.
+    ///
+    /// ```
+    /// use engineio_client::transports::{Proxy, Transports};
+    ///
+    /// let proxy = Proxy::new("http://proxy.example:3128")?;
+    /// let transports = Transports::default().map_dialer(|dialer| dialer.proxy(proxy));
+    /// # let _ = transports;
+    /// # Ok::<(), engineio_client::Error>(())
+    /// ```
     #[cfg(feature = "__dial")]
     #[must_use]
     pub fn map_dialer(mut self, change: impl FnOnce(Dialer) -> Dialer) -> Self {
@@ -113,7 +167,7 @@ impl Transports {
         self.rebuild()
     }
 
-    /// Makes the transports of the default list anew, with the settings as they are now.
+    /// Rebuilds the transports of the default list with the current settings.
     fn rebuild(mut self) -> Self {
         if self.is_default {
             let built = BUILT_IN.iter().map(|built_in| built_in(&self.settings));
@@ -148,7 +202,7 @@ impl Transport for Transports {
         self.iter().flat_map(Transport::names).collect()
     }
 
-    /// Those of all in the list.
+    /// The schemes of all transports in the list, without duplicates.
     fn schemes(&self) -> Vec<&'static str> {
         let mut schemes = Vec::new();
         for scheme in self.iter().flat_map(Transport::schemes) {
@@ -166,7 +220,10 @@ impl Transport for Transports {
         match found {
             Some(transport) => transport.open(runtime, request).await,
             None => {
-                let message = format!("there is no transport {:?} in this list", request.transport);
+                let message = format!(
+                    "there is no transport {:?} in this list of transports",
+                    request.transport
+                );
                 Err(Error::new(ErrorKind::Invalid, message))
             }
         }

@@ -1,11 +1,11 @@
-//! The hot paths, for counting their instructions: `benches/count` runs this under callgrind, twice
-//! with different numbers of messages, so that what comes but once drops out.
+//! The hot paths, to count their instructions. `benches/count` runs this under callgrind twice, with
+//! different numbers of messages, so that one-time costs cancel out.
 //!
 //!     instructions SCENARIO MESSAGES
 //!
-//! The client runs on one thread, on a runtime without clock, timers and sockets: what is counted is
-//! the client, the libraries below it and a little of the scripted server, and it is the same each
-//! time. The system's part (reading, writing, waking) is not in it.
+//! The client runs on one thread, on a runtime without clock, timers and sockets. The count covers the
+//! client, the libraries below it and a small part of the scripted server, and is the same in every run.
+//! It does not include the operating system's work (reading, writing, waking).
 
 mod scripted_server;
 
@@ -20,7 +20,7 @@ use futures::executor::LocalPool;
 
 use scripted_server::{Job, ScriptedRuntime, ScriptedServer};
 
-/// Messages in a polling body, and in what the codec and the engine are given at once.
+/// Number of messages in a polling body, and in each call of the codec and the engine.
 const BATCH: usize = 256;
 const LENGTH: usize = 64;
 
@@ -55,7 +55,7 @@ const SCENARIOS: [Scenario; 11] = [
 ];
 
 fn main() {
-    // Cargo puts this there.
+    // Cargo adds this argument.
     let arguments: Vec<String> = std::env::args()
         .skip(1)
         .filter(|argument| argument != "--bench")
@@ -67,7 +67,7 @@ fn main() {
             }
         }
         [name, count] => run(name, count),
-        _ => usage("give a scenario and a number of messages, or --list"),
+        _ => usage("expected a scenario and a number of messages, or --list"),
     }
 }
 
@@ -97,7 +97,7 @@ fn batch() -> Vec<Packet> {
     (0..BATCH).map(|_| message()).collect()
 }
 
-/// The whole client, from its user's calls to the bytes.
+/// Runs the whole client, from the user's calls to the bytes.
 fn client(transport: &'static str, job: Job, receipts: Option<Receipts>, count: usize) {
     let mut pool = LocalPool::new();
     let server = ScriptedServer::new(job, count, &text(), BATCH);
@@ -111,28 +111,40 @@ fn client(transport: &'static str, job: Job, receipts: Option<Receipts>, count: 
         let mut client = builder
             .connect()
             .await
-            .expect("the scripted server accepts it");
+            .expect("the scripted server accepts the session");
         let text = text();
         match job {
             Job::Receive => {
                 for _ in 0..count {
-                    let message = client.recv().await.expect("as many as it asks for");
+                    let message = client
+                        .recv()
+                        .await
+                        .expect("the server sends `count` messages");
                     assert_eq!(message.len(), LENGTH);
                 }
             }
             Job::Send => {
                 for _ in 0..count {
-                    client.send(text.as_str()).await.expect("it is open");
+                    client
+                        .send(text.as_str())
+                        .await
+                        .expect("the session is open");
                 }
                 match receipts {
-                    Some(_) => client.confirm().await.expect("it answers pings"),
-                    None => client.flush().await.expect("it is open"),
+                    Some(_) => client.confirm().await.expect("the server answers pings"),
+                    None => client.flush().await.expect("the session is open"),
                 }
             }
             Job::Echo => {
                 for _ in 0..count {
-                    client.send(text.as_str()).await.expect("it is open");
-                    let message = client.recv().await.expect("an answer to each");
+                    client
+                        .send(text.as_str())
+                        .await
+                        .expect("the session is open");
+                    let message = client
+                        .recv()
+                        .await
+                        .expect("the server answers each message");
                     assert_eq!(message.len(), LENGTH);
                 }
             }

@@ -1,5 +1,5 @@
-//! A server that answers each request with bytes that were made before, without parsing it, and a
-//! deterministic runtime whose connections all lead to that server.
+//! A server that answers requests with prebuilt bytes, without parsing them, and a deterministic runtime
+//! whose connections all lead to this server.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -25,16 +25,16 @@ pub(crate) enum Job {
     Receive,
     /// The client sends.
     Send,
-    /// The client sends, and the server answers each.
+    /// The client sends, and the server answers each message.
     Echo,
 }
 
 thread_local! {
-    /// A runtime is `Send`, and the spawner of a pool of one thread is not.
+    /// Not a field of the runtime, because a runtime has to be `Send` and this spawner is not.
     static SPAWNER: RefCell<Option<LocalSpawner>> = const { RefCell::new(None) };
 }
 
-/// Without a clock, timers and sockets. Its tasks run in the order in which they were woken.
+/// A runtime without clock, timers and sockets. Its tasks run in the order in which they were woken.
 pub(crate) struct ScriptedRuntime {
     server: Arc<Mutex<ScriptedServer>>,
     numbers: AtomicU64,
@@ -62,8 +62,10 @@ impl Runtime for ScriptedRuntime {
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         SPAWNER.with_borrow(|spawner| {
-            let spawner = spawner.as_ref().expect("set when this was made");
-            spawner.spawn_local(task).expect("the pool outlives it");
+            let spawner = spawner.as_ref().expect("`new` sets it");
+            spawner
+                .spawn_local(task)
+                .expect("the pool outlives the runtime");
         });
     }
 
@@ -80,23 +82,24 @@ impl Runtime for ScriptedRuntime {
     }
 }
 
-/// What the server says in a session, and how much of it is left.
+/// The server's side of a session.
 pub(crate) struct ScriptedServer {
     job: Job,
-    /// How many messages are still to be received.
+    /// Number of messages that the server has still to send.
     left: usize,
-    /// As many messages come in one body.
+    /// Number of messages in one body.
     batch: usize,
-    /// As many frames, or one as an echo.
+    /// `batch` frames, or one for an echo.
     frames: Arc<[u8]>,
-    /// The response to a poll, and to a post.
+    /// The response to a poll.
     payload: Arc<[u8]>,
-    taken: Arc<[u8]>,
+    /// The response to a POST.
+    post_response: Arc<[u8]>,
     /// The first poll has been answered.
     open: bool,
-    /// A poll that waits for something to be answered with.
+    /// A poll that has not been answered yet.
     poll: Option<Arc<Mutex<Incoming>>>,
-    /// Echoes that wait for a poll.
+    /// Number of echoes that wait for a poll.
     owed: usize,
 }
 
@@ -114,15 +117,15 @@ impl ScriptedServer {
             batch,
             frames: frame(&packet).repeat(at_once).into(),
             payload: response(&payload).into(),
-            taken: response("ok").into(),
+            post_response: response("ok").into(),
             open: false,
             poll: None,
             owed: 0,
         }
     }
 
-    /// A poll has come by this stream.
-    fn polled(&mut self, incoming: &Arc<Mutex<Incoming>>) {
+    /// A poll has arrived on this stream.
+    fn handle_poll(&mut self, incoming: &Arc<Mutex<Incoming>>) {
         if !self.open {
             self.open = true;
             lock(incoming).push(response(OPEN).into(), 1);
@@ -137,8 +140,9 @@ impl ScriptedServer {
         }
     }
 
-    fn posted(&mut self, incoming: &Arc<Mutex<Incoming>>) {
-        lock(incoming).push(Arc::clone(&self.taken), 1);
+    /// A POST has arrived on this stream.
+    fn handle_post(&mut self, incoming: &Arc<Mutex<Incoming>>) {
+        lock(incoming).push(Arc::clone(&self.post_response), 1);
         if self.job == Job::Echo {
             match self.poll.take() {
                 Some(poll) => lock(&poll).push(Arc::clone(&self.payload), 1),
@@ -147,15 +151,16 @@ impl ScriptedServer {
         }
     }
 
-    /// The request for a websocket has come by this stream.
-    fn shook_hands(&mut self, head: &[u8], incoming: &Arc<Mutex<Incoming>>) {
-        let head = std::str::from_utf8(head).expect("the client's head is text");
+    /// A WebSocket handshake has arrived on this stream.
+    fn handle_websocket(&mut self, head: &[u8], incoming: &Arc<Mutex<Incoming>>) {
+        let head = std::str::from_utf8(head).expect("the request head is UTF-8");
         let key = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
             let wanted = name.eq_ignore_ascii_case("sec-websocket-key");
             wanted.then(|| value.trim())
         });
-        let accept = derive_accept_key(key.expect("it has a key").as_bytes());
+        let accept =
+            derive_accept_key(key.expect("the request has a Sec-WebSocket-Key").as_bytes());
         let mut answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
@@ -178,26 +183,26 @@ fn response(body: &str) -> Vec<u8> {
     (head + body).into_bytes()
 }
 
-/// A text frame that is not masked.
+/// An unmasked text frame.
 fn frame(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
     match u8::try_from(text.len()) {
         Ok(length) if length < 126 => frame.push(length),
         Ok(length) => frame.extend([126, 0, length]),
-        Err(_) => panic!("the server has short frames alone"),
+        Err(_) => panic!("the server only sends short frames"),
     }
     frame.extend(text.as_bytes());
     frame
 }
 
-/// What the client will read.
+/// Bytes that the client will read.
 #[derive(Default)]
 struct Incoming {
     pieces: VecDeque<Piece>,
     reader: Option<Waker>,
 }
 
-/// Bytes that come some times over.
+/// Bytes that are read `times` times.
 struct Piece {
     bytes: Arc<[u8]>,
     at: usize,
@@ -216,7 +221,7 @@ impl Incoming {
         }
     }
 
-    /// As much as there is room for.
+    /// Copies as many bytes as the buffer has room for.
     fn read(&mut self, mut buffer: &mut [u8]) -> usize {
         let room = buffer.len();
         while let Some(piece) = self.pieces.front_mut() {
@@ -242,22 +247,24 @@ impl Incoming {
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().expect("nothing panics while it holds this")
+    shared
+        .lock()
+        .expect("no thread panics while it holds the lock")
 }
 
-/// The client's end of a connection. A flush ends a request, or a frame where one is sent at a time.
+/// The client's end of a connection. A flush marks the end of a request, or of a frame.
 struct Stream {
     server: Arc<Mutex<ScriptedServer>>,
     incoming: Arc<Mutex<Incoming>>,
-    speaks: Speaks,
-    /// Something was written since the last flush.
+    protocol: Protocol,
+    /// Whether bytes were written since the last flush.
     written: bool,
 }
 
-enum Speaks {
-    /// Nothing has been flushed yet; this was written.
+enum Protocol {
+    /// Nothing was flushed yet. Holds the bytes written so far.
     Unknown(Vec<u8>),
-    /// HTTP, and the request that is being written begins so.
+    /// HTTP, with the first byte of the request that is being written.
     Http(Option<u8>),
     WebSocket,
 }
@@ -267,7 +274,7 @@ impl Stream {
         Self {
             server,
             incoming: Arc::default(),
-            speaks: Speaks::Unknown(Vec::new()),
+            protocol: Protocol::Unknown(Vec::new()),
             written: false,
         }
     }
@@ -275,13 +282,13 @@ impl Stream {
     fn request(&self, method: Option<u8>) {
         let mut server = lock(&self.server);
         match method {
-            Some(b'G') => server.polled(&self.incoming),
-            Some(b'P') => server.posted(&self.incoming),
-            other => panic!("a request that begins with {other:?}"),
+            Some(b'G') => server.handle_poll(&self.incoming),
+            Some(b'P') => server.handle_post(&self.incoming),
+            other => panic!("unexpected first byte of a request: {other:?}"),
         }
     }
 
-    /// Answers a ping at the end of what is written. Those of this client stand behind a batch, and have 16
+    /// Answers a ping at the end of the written bytes. The client's pings follow a batch and have 16
     /// bytes of data.
     fn answer_ping(&self, bytes: &[u8]) {
         let Some([0x89, 0x90, mask @ ..]) = bytes.last_chunk::<22>() else {
@@ -298,22 +305,22 @@ impl Stream {
     }
 
     fn flushed(&mut self) {
-        match &mut self.speaks {
-            Speaks::Unknown(head) => {
+        match &mut self.protocol {
+            Protocol::Unknown(head) => {
                 let head = std::mem::take(head);
                 if head.windows(19).any(|part| part == b"transport=websocket") {
-                    self.speaks = Speaks::WebSocket;
-                    lock(&self.server).shook_hands(&head, &self.incoming);
+                    self.protocol = Protocol::WebSocket;
+                    lock(&self.server).handle_websocket(&head, &self.incoming);
                 } else {
-                    self.speaks = Speaks::Http(None);
+                    self.protocol = Protocol::Http(None);
                     self.request(head.first().copied());
                 }
             }
-            Speaks::Http(method) => {
+            Protocol::Http(method) => {
                 let method = method.take();
                 self.request(method);
             }
-            Speaks::WebSocket => {
+            Protocol::WebSocket => {
                 let server = lock(&self.server);
                 if server.job == Job::Echo {
                     lock(&self.incoming).push(Arc::clone(&server.frames), 1);
@@ -346,17 +353,17 @@ impl AsyncWrite for Stream {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.speaks {
-            Speaks::Unknown(head) => head.extend_from_slice(bytes),
-            Speaks::Http(first @ None) => *first = bytes.first().copied(),
-            Speaks::Http(_) => {}
-            Speaks::WebSocket => self.answer_ping(bytes),
+        match &mut self.protocol {
+            Protocol::Unknown(head) => head.extend_from_slice(bytes),
+            Protocol::Http(first @ None) => *first = bytes.first().copied(),
+            Protocol::Http(_) => {}
+            Protocol::WebSocket => self.answer_ping(bytes),
         }
         self.written = true;
         Poll::Ready(Ok(bytes.len()))
     }
 
-    /// As a socket does it, all at once.
+    /// Takes all buffers at once, like a socket.
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

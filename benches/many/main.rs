@@ -1,9 +1,10 @@
-//! How memory and CPU time grow with the number of connections, and what a large message leaves behind.
+//! How memory and CPU time grow with the number of connections, and how much memory a connection keeps
+//! after a large message.
 //!
 //!     cargo bench --bench many --all-features [-- [--quick] [idle] [large] [growth]]
 //!
-//! The server is a process of its own, and so are the clients of each measurement: so none begins in
-//! memory that another one has left. Needs Linux, which tells a process its memory.
+//! The server is a process of its own, and so are the clients of each measurement, so none starts in
+//! memory that another one has left. Requires Linux, for `/proc/self/smaps_rollup`.
 
 #[cfg(target_os = "linux")]
 mod plan;
@@ -21,7 +22,7 @@ mod worker;
 
 #[cfg(target_os = "linux")]
 fn main() {
-    // Cargo puts this there.
+    // Cargo adds this argument.
     let arguments: Vec<String> = std::env::args()
         .skip(1)
         .filter(|argument| argument != "--bench")
@@ -30,7 +31,7 @@ fn main() {
         Some((first, [])) if first == "--server" => process::serve(),
         Some((first, rest)) if first == "--worker" => match plan::Plan::parse(rest) {
             Some(plan) => worker::run(plan),
-            None => Err(format!("no plan: {rest:?}").into()),
+            None => Err(format!("invalid worker arguments: {rest:?}").into()),
         },
         _ => table::run(&arguments),
     };
@@ -42,5 +43,5 @@ fn main() {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    eprintln!("many: this needs Linux, where a process is told its memory");
+    eprintln!("many: this benchmark requires Linux");
 }

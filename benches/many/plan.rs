@@ -1,4 +1,4 @@
-//! What a worker is to do: between the two processes it is a list of arguments.
+//! The job of a worker process, passed as command line arguments.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub(crate) enum OnRuntime {
     AsyncStd,
 }
 
-/// How a connection gets to where it stays.
+/// The transports that a connection uses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Way {
     Websocket,
@@ -29,28 +29,28 @@ pub(crate) enum Form {
 pub(crate) enum Job {
     /// Many connections, idle and then active.
     Crowd { active: Active },
-    /// A large message each way on every connection.
+    /// A large message in each direction on every connection.
     Large { form: Form, order: Order },
 }
 
-/// In which order the large messages go their way.
+/// The order in which connections carry their large messages.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Order {
     OneAfterAnother,
-    /// All at once: what is free afterwards lies between what is not, and glibc keeps it.
+    /// All at once. Free blocks then lie between used ones, and glibc keeps them.
     AtOnce,
-    /// All at once, and glibc gives free blocks of this size back to the system: so what is left
+    /// All at once, while glibc returns free blocks of this size to the system. The memory that remains
     /// belongs to the connections.
     AtOnceMapped,
 }
 
-/// After the idle time.
+/// Activity after the idle time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Active {
     No,
-    /// A message a second on each connection.
+    /// One message per second on each connection.
     One,
-    /// And then ten.
+    /// One message per second, then ten.
     OneAndTen,
 }
 
@@ -95,7 +95,7 @@ impl Way {
         }
     }
 
-    /// The transport that it stays on.
+    /// The transport that the connection ends up on.
     pub(crate) fn destination(self) -> &'static str {
         match self {
             Self::Polling => "polling",
@@ -145,7 +145,7 @@ impl Job {
 
     fn name(self) -> &'static str {
         let known = Self::ALL.iter().find(|(_, job)| *job == self);
-        known.map(|(name, _)| *name).expect("all are in the list")
+        known.map(|(name, _)| *name).expect("`ALL` lists every job")
     }
 }
 
@@ -177,7 +177,7 @@ impl Plan {
         })
     }
 
-    /// The server pings this often: more often than by default, so that it need not be waited for.
+    /// Ping interval of the server. Shorter than the default, to keep the run short.
     pub(crate) fn ping_interval(&self) -> Duration {
         Duration::from_secs(match (self.job, self.quick) {
             (Job::Large { .. }, _) => 1,
@@ -186,7 +186,7 @@ impl Plan {
         })
     }
 
-    /// What glibc is told in the worker's environment.
+    /// Environment variable that configures glibc in the worker.
     pub(crate) fn environment(&self) -> Option<(&'static str, &'static str)> {
         let mapped = matches!(
             self.job,
@@ -195,17 +195,18 @@ impl Plan {
                 ..
             }
         );
-        // Its own value of this, which then no longer follows the largest block that was freed.
+        // glibc's initial value. Setting it keeps glibc from raising it to the largest block that was
+        // freed.
         mapped.then_some(("MALLOC_MMAP_THRESHOLD_", "131072"))
     }
 
-    /// For each of the active times.
+    /// Length of each active period.
     pub(crate) fn active(&self) -> Duration {
         Duration::from_secs(if self.quick { 2 } else { 5 })
     }
 
-    /// The large message. On polling it is as large as the server's `maxPayload` lets it be: that is
-    /// 1,000,000, and base64 takes a third more.
+    /// The large message. On polling it is as large as the server's `maxPayload` of 1,000,000 allows,
+    /// including base64.
     pub(crate) fn large_message(&self, form: Form) -> Message {
         let polling = self.way == Way::Polling;
         match form {
@@ -215,5 +216,5 @@ impl Plan {
     }
 }
 
-/// The server's interval where nobody sets it.
+/// The default ping interval of Engine.IO servers.
 pub(crate) const DEFAULT_PING_INTERVAL: Duration = Duration::from_secs(25);

@@ -1,4 +1,4 @@
-//! The other processes: this program, again. Each ends when its standard input does.
+//! Starts this program again as server and worker processes. Each exits when its standard input ends.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -10,13 +10,13 @@ use super::{server, system};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// What the server does in its process.
+/// Runs the server in this process.
 pub(crate) fn serve() -> Result<(), Failure> {
     system::raise_files()?;
     Ok(server::run()?)
 }
 
-/// A process that is ended with this.
+/// A child process that is killed on drop.
 struct Process(Child);
 
 impl Process {
@@ -36,17 +36,21 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Has a worker carry out the plan against a server of its own, and gives what it has measured. (A
-/// server of its own has a port of its own, on which no connection of an earlier one lingers.)
+/// Runs a worker with this plan against a new server, and returns its measurements. A new server has a
+/// new port, on which no connection of an earlier worker lingers.
 pub(crate) fn measure(mut plan: Plan) -> Result<Figures, Failure> {
     let mut server = Process::start(&["--server".to_owned()], None)?;
-    let output = server.0.stdout.as_mut().ok_or("the server says nothing")?;
+    let output = server
+        .0
+        .stdout
+        .as_mut()
+        .ok_or("the server has no standard output")?;
     let mut port = String::new();
     BufReader::new(output).read_line(&mut port)?;
     plan.port = port.trim().parse()?;
@@ -55,11 +59,15 @@ pub(crate) fn measure(mut plan: Plan) -> Result<Figures, Failure> {
     arguments.extend(plan.arguments());
     let mut worker = Process::start(&arguments, plan.environment())?;
     let mut report = String::new();
-    let output = worker.0.stdout.as_mut().ok_or("the worker says nothing")?;
+    let output = worker
+        .0
+        .stdout
+        .as_mut()
+        .ok_or("the worker has no standard output")?;
     output.read_to_string(&mut report)?;
     let status = worker.0.wait()?;
     if !status.success() {
-        return Err(format!("the worker failed ({status}) at {plan:?}").into());
+        return Err(format!("the worker failed ({status}) with {plan:?}").into());
     }
     let lines = report.lines().filter_map(|line| {
         let (name, figure) = line.split_once(' ')?;

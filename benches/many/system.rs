@@ -1,4 +1,4 @@
-//! What the system knows of this process.
+//! Memory, CPU time and file limits of this process.
 
 use std::io;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-/// As many files as this process may have open; lets it have as many as it may.
+/// Raises the limit of open files to its maximum, and returns it.
 pub(crate) fn raise_files() -> io::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(
@@ -19,8 +19,8 @@ pub(crate) fn raise_files() -> io::Result<u64> {
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
-/// The memory that this process has, in bytes: the pages that are there, whatever the allocator
-/// means to do with them. (That of `statm` would be cheaper, and may be some hundred KiB off.)
+/// Resident memory of this process in bytes, including memory that the allocator keeps. (`statm` would
+/// be cheaper to read, but may be off by some hundred KiB.)
 pub(crate) fn memory() -> io::Result<u64> {
     let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
     let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"));
@@ -31,7 +31,7 @@ pub(crate) fn memory() -> io::Result<u64> {
     }
 }
 
-/// The time that this process has computed, for itself and in the system.
+/// CPU time of this process, user and system.
 pub(crate) fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is measured, in which order, and what of it has a limit.
+//! The measurements, their order and their limits.
 
 use std::error::Error;
 
@@ -9,18 +9,18 @@ use super::system;
 type Failure = Box<dyn Error + Send + Sync>;
 
 const KIB: f64 = 1024.0;
-/// Memory of an idle connection, in KiB.
+/// Limit of the memory of an idle connection, in KiB.
 const IDLE: f64 = 24.0;
-/// And of one that has carried a large message each way.
+/// Limit of the memory of a connection that has carried a large message in each direction, in KiB.
 const LARGE: f64 = 256.0;
-/// CPU time of a connection among all, to that of one among the fewest.
+/// Limit of the CPU time per connection with the most connections, relative to the fewest.
 const GROWTH: f64 = 1.5;
 
 const CROWD: usize = 10_000;
 const GROWING: [usize; 4] = [1000, 2000, 5000, 10_000];
 const QUICK_CROWD: usize = 1000;
 const QUICK_GROWING: [usize; 3] = [200, 500, 1000];
-/// Files of a process that are no connections, and connections on their way.
+/// Open files of a process other than its established connections.
 const OTHER_FILES: u64 = 500;
 
 const PARTS: [&str; 3] = ["idle", "large", "growth"];
@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let parts: Vec<&String> = arguments.iter().filter(|part| *part != "--quick").collect();
     if let Some(other) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
-        let words = format!("there is no {other:?}: give --quick, and any of {PARTS:?}");
+        let words = format!("unknown argument {other:?}: expected --quick or any of {PARTS:?}");
         return Err(words.into());
     }
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| *wanted == part);
@@ -58,7 +58,7 @@ impl Table {
         let wanted = if quick { QUICK_CROWD } else { CROWD };
         if possible < wanted {
             println!(
-                "A process may have {files} files open: so {possible} connections, not {wanted}."
+                "The limit of open files is {files}: measuring {possible} connections instead of {wanted}."
             );
         }
         Ok(Self {
@@ -78,7 +78,7 @@ impl Table {
         }
     }
 
-    /// The same at several sizes, so that it shows in what proportion it grows.
+    /// Measures several numbers of connections, to show how the cost grows.
     fn growth(&self) -> Result<(), Failure> {
         let sizes: &[usize] = if self.quick { &QUICK_GROWING } else { &GROWING };
         let sizes: Vec<usize> = sizes
@@ -86,10 +86,10 @@ impl Table {
             .copied()
             .filter(|size| *size <= self.most)
             .collect();
-        println!("CPU time of a connection, websocket, tokio, in µs for each second");
+        println!("CPU time per connection, websocket, tokio, in µs per second");
         println!(
             "{:>12}{:>12}{:>20}{:>16}",
-            "connections", "idle", "a message a second", "memory, KiB"
+            "connections", "idle", "1 message/second", "memory, KiB"
         );
         let mut rows = Vec::new();
         for size in &sizes {
@@ -121,14 +121,14 @@ impl Table {
         title();
         let each = least.figure("echo_10_cpu")? * 1e6;
         row(
-            &format!("CPU µs an echo, {fewest} connections, 10 a second each"),
+            &format!("CPU µs per echo, {fewest} connections, 10 per second each"),
             each,
             None,
         );
         if fewest < most {
             for (name, words) in [("heartbeat_cpu", "idle"), ("echo_1_cpu", "active")] {
                 let ratio = last.figure(name)? / least.figure(name)?;
-                let what = format!("CPU of a connection, {words}, {most} to {fewest}");
+                let what = format!("CPU per connection, {words}, {most} vs {fewest}");
                 row(&what, ratio, Some(GROWTH));
             }
         }
@@ -155,7 +155,7 @@ impl Table {
 
     fn large(&self) -> Result<(), Failure> {
         let connections = if self.quick { 50 } else { 200 };
-        println!("{connections} connections that have carried 1 MB each way and are quiet, tokio");
+        println!("{connections} idle connections after 1 MB in each direction, tokio");
         title();
         for way in [Way::Websocket, Way::Polling] {
             for (order, how) in [
@@ -167,12 +167,12 @@ impl Table {
                     let job = Job::Large { form, order };
                     let figures = measure(self.plan(OnRuntime::Tokio, way, connections, job))?;
                     let what = format!("memory KiB, {}, {}, {how}", way.name(), form.name());
-                    // What the allocator keeps is not the connections'.
+                    // The allocator keeps freed memory here, so the connections have no limit.
                     let limit = (order != Order::AtOnce).then_some(LARGE);
                     row(&what, figures.figure("memory")? / KIB, limit);
                     let before = figures.figure("memory_before")? / KIB;
                     let right_after = figures.figure("memory_right_after")? / KIB;
-                    println!("    (before it {before:.1}, right after it {right_after:.1})");
+                    println!("    (before {before:.1}, right after {right_after:.1})");
                 }
             }
         }
@@ -186,15 +186,12 @@ fn idle_rows(runtime: OnRuntime, way: Way, figures: &Figures) -> Result<(), Fail
     let memory = figures.figure("memory")? / KIB;
     row(&format!("memory KiB, {way}, {runtime}"), memory, Some(IDLE));
     let cpu = idle_at_default(figures)? * 1e6;
-    row(
-        &format!("CPU µs for each second, {way}, {runtime}"),
-        cpu,
-        None,
-    );
+    row(&format!("CPU µs per second, {way}, {runtime}"), cpu, None);
     Ok(())
 }
 
-/// At the heartbeat of 25 s, which is not waited for: an idle connection has nothing else to do.
+/// CPU seconds per second of an idle connection at the default heartbeat of 25 s. Calculated, since an
+/// idle connection does nothing else.
 fn idle_at_default(figures: &Figures) -> Result<f64, Failure> {
     Ok(figures.figure("heartbeat_cpu")? / DEFAULT_PING_INTERVAL.as_secs_f64())
 }

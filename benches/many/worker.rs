@@ -1,4 +1,4 @@
-//! The process with the clients. It prints what it has measured, a name and a number a line.
+//! The process with the clients. Prints its measurements, one name and number per line.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use futures::stream::{self, FuturesUnordered};
 use super::plan::{Active, Form, Job, OnRuntime, Order, Plan, Way};
 use super::system;
 
-/// A plan takes a fraction of this, unless something hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// So many sessions are being opened at a time.
+/// Time after which the worker is considered to hang. A plan takes a fraction of it.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Number of sessions that are opened concurrently.
 const OPENING: usize = 100;
-/// How often the time is looked at for what is to be begun.
+/// Interval at which new work is started.
 const TICK: Duration = Duration::from_millis(10);
 
-/// So many each connection has while it is idle: what they need is part of the memory.
+/// Number of heartbeats in the idle time. The memory that they need is part of the measurement.
 const HEARTBEATS: u32 = 2;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
-    end_with_the_starter();
+    exit_with_parent();
     system::raise_files()?;
     match plan.runtime {
         OnRuntime::Tokio => tokio::runtime::Builder::new_current_thread()
@@ -38,8 +38,8 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     }
 }
 
-/// However the one that started this ends, its end of the standard input is closed.
-fn end_with_the_starter() {
+/// Exits when the parent process ends, which closes the standard input.
+fn exit_with_parent() {
     std::thread::spawn(|| {
         while std::io::stdin()
             .read(&mut [0; 64])
@@ -48,8 +48,8 @@ fn end_with_the_starter() {
         std::process::exit(1);
     });
     std::thread::spawn(|| {
-        std::thread::sleep(PATIENCE);
-        eprintln!("many: a worker hangs");
+        std::thread::sleep(TIMEOUT);
+        eprintln!("many: the worker timed out");
         std::process::exit(1);
     });
 }
@@ -60,7 +60,7 @@ async fn work<R: Runtime + Default>(plan: Plan) -> Result<(), Failure> {
         Job::Crowd { active } => crowd::<R>(plan, active).await?,
         Job::Large { form, order } => large::<R>(plan, form, order).await?,
     }
-    // Thousands of goodbyes are not part of it.
+    // Exits at once: closing thousands of sessions is not part of the measurement.
     std::process::exit(0);
 }
 
@@ -79,19 +79,19 @@ async fn open<R: Runtime + Default>(plan: Plan) -> Result<OneClient<R>, Failure>
     while client.transport() != Some(way.destination()) {
         match client.next().await {
             Some(Event::Connected(_) | Event::Upgraded { .. }) => {}
-            other => return Err(format!("instead of an upgrade came {other:?}").into()),
+            other => return Err(format!("expected an upgrade, received {other:?}").into()),
         }
     }
     Ok(client)
 }
 
-/// A connection that has been used, before anything is measured: what is made but once is there then.
+/// Opens and uses a connection before the measurement, so that one-time allocations are not part of it.
 async fn warm_up<R: Runtime + Default>(plan: Plan) -> Result<OneClient<R>, Failure> {
     let mut client = open::<R>(plan).await?;
     client.send("hello").await?;
     match client.recv().await {
         Some(message) if message.as_text() == Some("hello") => Ok(client),
-        other => Err(format!("instead of an echo came {other:?}").into()),
+        other => Err(format!("expected an echo, received {other:?}").into()),
     }
 }
 
@@ -99,69 +99,69 @@ fn report(name: &str, figure: f64) {
     println!("{name} {figure}");
 }
 
-fn memory_each(before: u64, plan: Plan) -> Result<f64, Failure> {
+fn memory_per_connection(before: u64, plan: Plan) -> Result<f64, Failure> {
     let grown = system::memory()?.saturating_sub(before);
     Ok(grown as f64 / plan.connections as f64)
 }
 
-/// What the tasks that receive have seen.
+/// Counters of the receiving tasks.
 #[derive(Default)]
-struct Seen {
+struct Counters {
     messages: AtomicU64,
     ends: AtomicU64,
 }
 
 async fn crowd<R: Runtime + Default>(plan: Plan, active: Active) -> Result<(), Failure> {
     let runtime = R::default();
-    let seen = Arc::new(Seen::default());
+    let counters = Arc::new(Counters::default());
     let before = system::memory()?;
-    let handles = open_evenly::<R>(plan, &runtime, &seen).await?;
+    let handles = open_evenly::<R>(plan, &runtime, &counters).await?;
 
     let start = system::cpu();
     runtime.sleep(plan.ping_interval() * HEARTBEATS).await;
     let taken = system::cpu().saturating_sub(start);
     let heartbeats = f64::from(HEARTBEATS) * plan.connections as f64;
     report("heartbeat_cpu", taken.as_secs_f64() / heartbeats);
-    report("memory", memory_each(before, plan)?);
+    report("memory", memory_per_connection(before, plan)?);
 
     let rates: &[u64] = match active {
         Active::No => &[],
         Active::One => &[1],
         Active::OneAndTen => &[1, 10],
     };
-    for each in rates {
-        let start = (system::cpu(), seen.messages.load(Ordering::Relaxed));
-        let sent = send_evenly(plan, &runtime, &handles, *each).await?;
+    for rate in rates {
+        let start = (system::cpu(), counters.messages.load(Ordering::Relaxed));
+        let sent = send_evenly(plan, &runtime, &handles, *rate).await?;
         let wanted = start.1 + sent;
         for _ in 0..200 {
-            if seen.messages.load(Ordering::Relaxed) >= wanted {
+            if counters.messages.load(Ordering::Relaxed) >= wanted {
                 break;
             }
             runtime.sleep(TICK).await;
         }
         let taken = system::cpu().saturating_sub(start.0);
-        let came = seen.messages.load(Ordering::Relaxed);
+        let came = counters.messages.load(Ordering::Relaxed);
         if came != wanted {
-            return Err(format!("of {sent} messages {} came back", came - start.1).into());
+            return Err(format!("{} of {sent} messages came back", came - start.1).into());
         }
-        // With the heartbeats, which come more often than by default.
+        // This includes the heartbeats, which are more frequent than by default.
         report(
-            &format!("echo_{each}_cpu"),
+            &format!("echo_{rate}_cpu"),
             taken.as_secs_f64() / sent as f64,
         );
     }
-    match seen.ends.load(Ordering::Relaxed) {
+    match counters.ends.load(Ordering::Relaxed) {
         0 => Ok(()),
         ends => Err(format!("{ends} sessions have ended").into()),
     }
 }
 
-/// Opens the sessions evenly over one interval of the heartbeat, so that their pings do not all come
-/// at the same moment; and has a task wait for messages on each, as a user's would.
+/// Opens the sessions evenly over one ping interval, so that their pings are spread out. A task per
+/// session waits for messages, as a user's task would.
 async fn open_evenly<R: Runtime + Default>(
     plan: Plan,
     runtime: &R,
-    seen: &Arc<Seen>,
+    counters: &Arc<Counters>,
 ) -> Result<Vec<Handle>, Failure> {
     let mut handles = Vec::with_capacity(plan.connections);
     let mut opening = FuturesUnordered::new();
@@ -181,29 +181,29 @@ async fn open_evenly<R: Runtime + Default>(
         } else {
             opening.next().await
         };
-        let mut client = opened.expect("there is one")?;
+        let mut client = opened.expect("`opening` is not empty")?;
         handles.push(client.handle());
-        let seen = Arc::clone(seen);
+        let counters = Arc::clone(counters);
         runtime.spawn(Box::pin(async move {
             while client.recv().await.is_some() {
-                seen.messages.fetch_add(1, Ordering::Relaxed);
+                counters.messages.fetch_add(1, Ordering::Relaxed);
             }
-            seen.ends.fetch_add(1, Ordering::Relaxed);
+            counters.ends.fetch_add(1, Ordering::Relaxed);
         }));
     }
     Ok(handles)
 }
 
-/// Sends on each connection so many messages a second, each tick on its share of them. That is one
-/// task, since a timer for each connection would be a cost of the user's.
+/// Sends `rate` messages per second on each connection, spread over the ticks. All are sent by one task,
+/// since a timer per connection would be a cost of the user's program.
 async fn send_evenly<R: Runtime>(
     plan: Plan,
     runtime: &R,
     handles: &[Handle],
-    each: u64,
+    rate: u64,
 ) -> Result<u64, Failure> {
     let text = "x".repeat(64);
-    let all = plan.active().as_secs() * each * handles.len() as u64;
+    let all = plan.active().as_secs() * rate * handles.len() as u64;
     let start = runtime.now();
     let mut sent = 0;
     while sent < all {
@@ -225,7 +225,7 @@ async fn large<R: Runtime + Default>(plan: Plan, form: Form, order: Order) -> Re
     let opening = stream::iter((0..plan.connections).map(|_| open::<R>(plan)));
     let opened: Vec<_> = opening.buffer_unordered(OPENING).collect().await;
     let mut clients = opened.into_iter().collect::<Result<Vec<_>, _>>()?;
-    report("memory_before", memory_each(before, plan)?);
+    report("memory_before", memory_per_connection(before, plan)?);
     let at_a_time = match order {
         Order::OneAfterAnother => 1,
         Order::AtOnce | Order::AtOnceMapped => plan.connections,
@@ -233,12 +233,12 @@ async fn large<R: Runtime + Default>(plan: Plan, form: Form, order: Order) -> Re
     let echoes = stream::iter(clients.iter_mut().map(|client| echo(plan, form, client)));
     let echoes: Vec<_> = echoes.buffer_unordered(at_a_time).collect().await;
     echoes.into_iter().collect::<Result<(), _>>()?;
-    report("memory_right_after", memory_each(before, plan)?);
-    // Quiet, but for the heartbeats.
+    report("memory_right_after", memory_per_connection(before, plan)?);
+    // Idle except for the heartbeats.
     runtime
         .sleep(plan.ping_interval() * HEARTBEATS * 5 / 4)
         .await;
-    report("memory", memory_each(before, plan)?);
+    report("memory", memory_per_connection(before, plan)?);
     match clients
         .iter()
         .position(|client| client.transport() != Some(plan.way.destination()))
@@ -248,7 +248,7 @@ async fn large<R: Runtime + Default>(plan: Plan, form: Form, order: Order) -> Re
     }
 }
 
-/// One message each way, of which nothing is kept.
+/// Sends one message, receives its echo and drops both.
 async fn echo<R: Runtime>(
     plan: Plan,
     form: Form,
@@ -258,7 +258,11 @@ async fn echo<R: Runtime>(
     client.send(plan.large_message(form)).await?;
     match client.recv().await {
         Some(message) if message.len() == length => Ok(()),
-        Some(message) => Err(format!("{} bytes came back of {length}", message.len()).into()),
-        None => Err(format!("instead of an echo: {}", client.wait().await).into()),
+        Some(message) => Err(format!("{} of {length} bytes came back", message.len()).into()),
+        None => Err(format!(
+            "expected an echo, the session ended: {}",
+            client.wait().await
+        )
+        .into()),
     }
 }

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as the clients of Engine.IO speak.
+//! The part of HTTP/1.1 that Engine.IO clients use.
 
 use std::io;
 
@@ -7,12 +7,13 @@ use tokio::net::TcpStream;
 
 use super::broken;
 
-/// A connection, and what of it has been read and not used.
+/// A connection with its read buffer.
 pub(super) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// Number of bytes at the start of `buffer` that were consumed.
     used: usize,
-    /// How much room there is for each read.
+    /// Number of bytes reserved for each read.
     room: usize,
 }
 
@@ -22,7 +23,7 @@ pub(super) struct Request {
     pub(super) websocket_key: Option<String>,
     query: Vec<(String, String)>,
     body: Body,
-    expects: bool,
+    expects_continue: bool,
 }
 
 enum Body {
@@ -30,7 +31,7 @@ enum Body {
     Chunked,
 }
 
-/// Clients of benchmarks are no attackers: this finds mistakes.
+/// Benchmark clients are not attackers. These limits catch mistakes.
 const LONGEST_HEAD: usize = 64 * 1024;
 const ROOM_FOR_BODIES: usize = 256 * 1024;
 const LONGEST_BODY: usize = 128 * 1024 * 1024;
@@ -45,7 +46,7 @@ impl Connection {
         }
     }
 
-    /// Reads larger pieces from now on.
+    /// Sets the number of bytes reserved for each read.
     pub(super) fn set_room(&mut self, room: usize) {
         self.room = room;
     }
@@ -58,7 +59,7 @@ impl Connection {
         self.used += bytes;
     }
 
-    /// Reads more, or gives `false` at the end. Cancel safe.
+    /// Reads more bytes. Returns `false` at the end of the stream. Cancel safe.
     pub(super) async fn fill(&mut self) -> io::Result<bool> {
         self.buffer.drain(..self.used);
         self.used = 0;
@@ -85,18 +86,18 @@ impl Connection {
         self.write(&answer).await
     }
 
-    /// The next request's head; `None` when there are no more.
+    /// Reads the head of the next request; `None` at the end of the stream.
     pub(super) async fn request(&mut self) -> io::Result<Option<Request>> {
         loop {
             if let Some(end) = memchr::memmem::find(self.unread(), b"\r\n\r\n") {
                 let head = std::str::from_utf8(&self.unread()[..end])
-                    .map_err(|_| broken("a head that is not UTF-8"))?;
+                    .map_err(|_| broken("the request head is not UTF-8"))?;
                 let request = Request::parse(head)?;
                 self.use_up(end + 4);
                 return Ok(Some(request));
             }
             if self.unread().len() > LONGEST_HEAD {
-                return Err(broken("a head that is too long"));
+                return Err(broken("the request head is too long"));
             }
             if !self.fill().await? {
                 return Ok(None);
@@ -104,9 +105,9 @@ impl Connection {
         }
     }
 
-    /// The request's body.
+    /// Reads the request's body.
     pub(super) async fn body(&mut self, request: &Request) -> io::Result<Vec<u8>> {
-        if request.expects {
+        if request.expects_continue {
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         }
         let mut body = Vec::new();
@@ -116,9 +117,9 @@ impl Connection {
                 let line = self.line().await?;
                 let digits = line.split(';').next().unwrap_or_default().trim();
                 let length = usize::from_str_radix(digits, 16)
-                    .map_err(|_| broken("a chunk without a length"))?;
+                    .map_err(|_| broken("chunk without a length"))?;
                 self.take(length, &mut body).await?;
-                // Behind the last one there may be trailers, and there is an empty line.
+                // The last chunk may be followed by trailers. An empty line ends them.
                 while !self.line().await?.is_empty() {}
                 if length == 0 {
                     break;
@@ -131,7 +132,7 @@ impl Connection {
     async fn take(&mut self, length: usize, to: &mut Vec<u8>) -> io::Result<()> {
         let length = to.len().saturating_add(length);
         if length > LONGEST_BODY {
-            return Err(broken("a body that is too long"));
+            return Err(broken("the request body is too long"));
         }
         to.reserve_exact(length - to.len());
         self.room = self.room.max(length.min(ROOM_FOR_BODIES));
@@ -168,7 +169,7 @@ impl Request {
             is_get: match method {
                 Some("GET") => true,
                 Some("POST") => false,
-                _ => return Err(broken("neither a GET nor a POST")),
+                _ => return Err(broken("the method is neither GET nor POST")),
             },
             keep_alive: true,
             websocket_key: None,
@@ -178,20 +179,22 @@ impl Request {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
             body: Body::Length(0),
-            expects: false,
+            expects_continue: false,
         };
         for line in lines {
             let (name, value) = line
                 .split_once(':')
-                .ok_or_else(|| broken("a line without a colon"))?;
+                .ok_or_else(|| broken("header line without a colon"))?;
             let value = value.trim();
             if name.eq_ignore_ascii_case("content-length") {
-                let length = value.parse().map_err(|_| broken("a length of none"))?;
+                let length = value
+                    .parse()
+                    .map_err(|_| broken("invalid Content-Length"))?;
                 request.body = Body::Length(length);
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
                 request.body = Body::Chunked;
             } else if name.eq_ignore_ascii_case("expect") {
-                request.expects = true;
+                request.expects_continue = true;
             } else if name.eq_ignore_ascii_case("sec-websocket-key") {
                 request.websocket_key = Some(value.to_owned());
             } else if name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close")
@@ -202,7 +205,7 @@ impl Request {
         Ok(request)
     }
 
-    /// A value of the query.
+    /// The value of a query parameter.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         let pair = self.query.iter().find(|pair| pair.0 == name);
         pair.map(|pair| pair.1.as_str())

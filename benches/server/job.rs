@@ -1,4 +1,4 @@
-//! What the server does in a session, and what it sends, encoded before.
+//! The job of a session, from the query of its URL, and the encoded messages that the server sends.
 
 use std::io;
 use std::time::Duration;
@@ -28,10 +28,10 @@ pub(super) struct Job {
     pub(super) upgrade: bool,
 }
 
-/// What a body or a write holds at least, if there are messages enough.
+/// Minimum size of a body or write, if there are enough messages.
 const PIECE: usize = 64 * 1024;
 
-/// No benchmark needs a larger message, and the server holds it in memory.
+/// Maximum length of a message, which the server holds in memory.
 const LONGEST: usize = 64 * 1024 * 1024;
 
 impl Job {
@@ -40,19 +40,19 @@ impl Job {
             None => Ok(default),
             Some(value) => value
                 .parse::<usize>()
-                .map_err(|_| refused(format!("{name}={value} is no number"))),
+                .map_err(|_| refused(format!("{name}={value} is not a number"))),
         };
         let kind = match request.value("job").unwrap_or("idle") {
             "receive" => Kind::Receive,
             "send" => Kind::Send,
             "echo" => Kind::Echo,
             "idle" => Kind::Idle,
-            other => return Err(refused(format!("there is no job {other}"))),
+            other => return Err(refused(format!("unknown job {other}"))),
         };
         let text = match request.value("form").unwrap_or("text") {
             "text" => true,
             "binary" => false,
-            other => return Err(refused(format!("there is no form {other}"))),
+            other => return Err(refused(format!("unknown form {other}"))),
         };
         let job = Self {
             kind,
@@ -64,18 +64,18 @@ impl Job {
             upgrade: number("upgrade", 0)? == 1,
         };
         if job.length > LONGEST {
-            return Err(refused(format!("length is at most {LONGEST}")));
+            return Err(refused(format!("length must be at most {LONGEST}")));
         }
         if job.count == 0 {
-            return Err(refused("count is at least 1"));
+            return Err(refused("count must be at least 1"));
         }
         if job.upgrade && kind != Kind::Idle {
-            return Err(refused("upgrade=1 is for job=idle alone"));
+            return Err(refused("upgrade=1 requires job=idle"));
         }
         Ok(job)
     }
 
-    /// A message as it stands in a payload.
+    /// A message encoded for a payload.
     pub(super) fn packet(&self) -> Vec<u8> {
         if self.text {
             let mut packet = vec![b'x'; self.length.saturating_add(1)];
@@ -86,7 +86,7 @@ impl Job {
         }
     }
 
-    /// A message as a frame of a server.
+    /// A message encoded as a server's frame.
     pub(super) fn frame(&self) -> Vec<u8> {
         if self.text {
             websocket::frame(websocket::TEXT, &self.packet())
@@ -95,7 +95,7 @@ impl Job {
         }
     }
 
-    /// The length of a message in a client's frames.
+    /// Payload length of a message in a client's frame.
     pub(super) fn frame_length(&self) -> usize {
         self.length.saturating_add(usize::from(self.text))
     }
@@ -105,11 +105,12 @@ impl Job {
     }
 }
 
-/// As many of the same as fill a piece, so that any smaller number of them is the beginning of it.
+/// A buffer of identical messages of at least [`PIECE`] bytes. A prefix of it is a smaller number of
+/// messages.
 #[derive(Debug)]
 pub(super) struct Pieces {
     whole: Vec<u8>,
-    /// Of one of them, with what follows it.
+    /// Length of one message with its separator.
     length: usize,
     separator: usize,
 }
@@ -129,12 +130,12 @@ impl Pieces {
         }
     }
 
-    /// How many there are at most.
+    /// Number of messages in the buffer.
     pub(super) fn most(&self) -> usize {
         self.whole.len() / self.length
     }
 
-    /// This many of them (one at least, `most` at most), without a separator at the end.
+    /// The first `count` messages (1 to `most`), without a separator at the end.
     pub(super) fn first(&self, count: usize) -> &[u8] {
         &self.whole[..count * self.length - self.separator]
     }

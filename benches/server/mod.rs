@@ -1,7 +1,8 @@
-//! A bare Engine.IO server for benchmarks: one thread, one light task a connection, and all that it
-//! sends is encoded before. It is never what a client waits for, if it has a core of its own.
+//! A minimal Engine.IO server for benchmarks: one thread, one light task per connection, and everything
+//! that it sends is encoded in advance. With a core of its own it is never the bottleneck.
 //!
-//! What it does in a session stands in the query of the URL, which every client lets its user set:
+//! The query of the URL, which every client lets its user set, selects what the server does in a
+//! session:
 //!
 //! | name | values | default |
 //! |---|---|---|
@@ -10,21 +11,21 @@
 //! | `count` | messages, for `receive` and `send` | 200000 |
 //! | `form` | `text`, `binary` | `text` |
 //! | `ping_interval`, `ping_timeout` | milliseconds | 25000, 20000 |
-//! | `upgrade` | 1: offers websocket to polling, for `idle` alone | 0 |
+//! | `upgrade` | 1: offers an upgrade to WebSocket, only with `idle` | 0 |
 //!
-//! The first message of a session, whatever it says, starts the job, so that no client has anything
-//! to read before its clock runs:
+//! The first message of a session, with any content, starts the job. So a client has nothing to read
+//! before its clock runs. Then:
 //!
-//! - `receive`: the server sends `count` messages, and the text `end`, which a client that counts to
-//!   `count` sees only when it has lost some.
-//! - `send`: it counts messages, checks their form and length, and says `done` when there were
-//!   `count`, or else what was wrong.
-//! - `echo`: it answers each message with one of `form` and `length`.
+//! - `receive`: the server sends `count` messages and the text `end`. A client that stops after `count`
+//!   messages sees the `end` only if it has lost some.
+//! - `send`: the server counts messages and checks their form and length. It sends `done` when `count`
+//!   have arrived, or a text with the mismatch.
+//! - `echo`: the server answers each message with one of `form` and `length`.
 //!
-//! Where nothing moves for 5 s before that, it says so.
+//! If `send` or `echo` makes no progress for 5 s, the server sends a text that says so.
 //!
-//! `idle` needs no start: the server pings, ends sessions whose pongs stay away, and sends each
-//! message back as it is.
+//! `idle` needs no start. The server pings, ends sessions whose pongs do not arrive, and sends each
+//! message back unchanged.
 
 mod http;
 mod job;
@@ -44,7 +45,7 @@ use http::{Connection, Request};
 use job::Job;
 use polling::Session;
 
-/// Serves on a free port, which is printed, until the standard input ends.
+/// Prints a free port and serves on it until the standard input ends.
 pub(crate) fn run() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -53,7 +54,7 @@ pub(crate) fn run() -> io::Result<()> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         println!("{}", listener.local_addr()?.port());
         std::thread::spawn(|| {
-            // However it ends, whoever started this has gone.
+            // The standard input ends when the parent process does.
             while io::stdin().read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
             std::process::exit(0);
         });
@@ -62,7 +63,7 @@ pub(crate) fn run() -> io::Result<()> {
     })
 }
 
-/// Serves for ever.
+/// Serves forever.
 pub(crate) async fn serve(listener: TcpListener) {
     let sessions = Sessions::default();
     loop {
@@ -70,27 +71,27 @@ pub(crate) async fn serve(listener: TcpListener) {
             Ok((stream, _)) => {
                 let sessions = Arc::clone(&sessions);
                 tokio::spawn(async move {
-                    // A client that goes without a word is not the server's trouble.
-                    let _ = converse(stream, &sessions).await;
+                    // A client that disconnects without a close is not an error of the server.
+                    let _ = serve_connection(stream, &sessions).await;
                 });
             }
             Err(error) => {
-                eprintln!("bare server: cannot accept: {error}");
+                eprintln!("bare server: can't accept a connection: {error}");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
     }
 }
 
-/// The sessions on polling, by sid.
+/// Polling sessions by sid.
 type Sessions = Arc<Mutex<HashMap<String, Arc<Session>>>>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One connection, request by request.
-async fn converse(stream: TcpStream, sessions: &Sessions) -> io::Result<()> {
+/// Serves the requests of one connection.
+async fn serve_connection(stream: TcpStream, sessions: &Sessions) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut connection = Connection::new(stream);
     while let Some(request) = connection.request().await? {
@@ -98,10 +99,8 @@ async fn converse(stream: TcpStream, sessions: &Sessions) -> io::Result<()> {
             Ok(Next::Request) if request.keep_alive => {}
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                let words = error.to_string();
-                return connection
-                    .respond("400 Bad Request", words.as_bytes())
-                    .await;
+                let text = error.to_string();
+                return connection.respond("400 Bad Request", text.as_bytes()).await;
             }
             Err(error) => return Err(error),
         }
@@ -120,7 +119,7 @@ async fn answer(
     sessions: &Sessions,
 ) -> io::Result<Next> {
     if request.value("EIO") != Some("4") {
-        return Err(refused("only EIO=4 is spoken here"));
+        return Err(refused("only EIO=4 is supported"));
     }
     let session = match request.value("sid") {
         None => None,
@@ -165,12 +164,14 @@ async fn answer(
             }
             Ok(Next::Request)
         }
-        _ => Err(refused("a session begins by a GET of polling or websocket")),
+        _ => Err(refused(
+            "expected a GET with transport=polling or transport=websocket",
+        )),
     }
 }
 
-/// A client that neither sends nor reads for so long has lost something, and is told.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time without progress after which a client has lost a message, and gets an error text.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 const MAX_PAYLOAD: usize = 1_000_000;
 
@@ -186,12 +187,12 @@ fn new_sid() -> String {
     format!("bare{:016x}", SIDS.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Is told to the client, with the status 400.
-fn refused(words: impl Into<String>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, words.into())
+/// An error that the client gets as status 400 with this text.
+fn refused(text: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text.into())
 }
 
-/// Ends the connection.
-fn broken(words: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, words)
+/// An error that ends the connection.
+fn broken(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }

@@ -1,4 +1,4 @@
-//! A session on polling: what its GETs are answered with, and what its POSTs bring.
+//! A session on polling: answers GETs and takes POSTs.
 
 use std::cmp::Ordering;
 use std::io;
@@ -10,17 +10,17 @@ use tokio::time::{Instant, timeout_at};
 
 use super::http::{Connection, Request, response_head};
 use super::job::{Job, Kind, Pieces};
-use super::{MAX_PAYLOAD, PATIENCE, lock, refused};
+use super::{MAX_PAYLOAD, STALL_TIMEOUT, lock, refused};
 
 const SEPARATOR: u8 = b'\x1e';
 
 pub(super) struct Session {
     pub(super) job: Job,
-    /// What the job's bodies are made of; nothing for `idle`.
+    /// Content of the job's response bodies; `None` for `idle`.
     pieces: Option<Pieces>,
-    /// The answer with as many messages as it may hold, head included.
+    /// A response with the maximum number of messages, including the head.
     full_answer: Vec<u8>,
-    /// The length of a message in a payload.
+    /// Length of a message in a payload.
     packet_length: usize,
     state: Mutex<State>,
     changed: Notify,
@@ -28,10 +28,11 @@ pub(super) struct Session {
 
 struct State {
     started: bool,
-    /// How many messages of the job's own the client is yet to get.
+    /// Number of the job's messages that are still to be sent.
     owed: usize,
+    /// Number of messages received.
     counted: usize,
-    /// Packets that wait for a GET.
+    /// Packets to send in the next response to a GET.
     packets: Vec<Vec<u8>>,
     ping_due: Instant,
     pong_is_due: bool,
@@ -42,10 +43,10 @@ struct State {
 #[derive(Clone, Copy, PartialEq)]
 enum Probe {
     None,
-    /// The poll that waits is to be answered now.
-    Begun,
-    /// Polls are answered, but not so fast that they become a storm.
-    Going,
+    /// A probe has just been opened: the waiting poll is answered at once.
+    Started,
+    /// Further polls are answered after 100 ms, so that they do not become a storm.
+    Running,
 }
 
 impl Session {
@@ -82,7 +83,7 @@ impl Session {
         lock(&self.state).ended
     }
 
-    /// Answers a GET, when there is something to say.
+    /// Answers a GET when there are packets for it.
     pub(super) async fn poll(&self, connection: &mut Connection) -> io::Result<()> {
         let begun = Instant::now();
         loop {
@@ -107,27 +108,27 @@ impl Session {
         }
     }
 
-    /// Until when a poll waits, and what had come when it began to wait.
+    /// Until when a poll waits, and the number of messages received at its start.
     fn deadline(&self, begun: Instant) -> (Instant, usize) {
         let state = lock(&self.state);
         let deadline = match state.probe {
-            _ if self.must_move(&state) => Instant::now() + PATIENCE,
+            _ if self.needs_progress(&state) => Instant::now() + STALL_TIMEOUT,
             Probe::None => state.ping_due,
             _ => begun + Duration::from_millis(100),
         };
         (deadline, state.counted)
     }
 
-    fn must_move(&self, state: &State) -> bool {
+    fn needs_progress(&self, state: &State) -> bool {
         state.started && matches!(self.job.kind, Kind::Send | Kind::Echo)
     }
 
-    /// After a wait.
+    /// After a wait: reports to the client if no message has arrived since.
     fn check_progress(&self, counted: usize) {
         let mut state = lock(&self.state);
-        if self.must_move(&state) && state.counted == counted && state.packets.is_empty() {
-            let words = format!("4nothing more comes after {counted}");
-            state.packets.push(words.into_bytes());
+        if self.needs_progress(&state) && state.counted == counted && state.packets.is_empty() {
+            let text = format!("4no further message after {counted}");
+            state.packets.push(text.into_bytes());
         }
     }
 
@@ -156,19 +157,19 @@ impl Session {
         let noop = match state.probe {
             _ if state.ended => true,
             Probe::None => false,
-            Probe::Begun => true,
-            Probe::Going => now >= begun + Duration::from_millis(100),
+            Probe::Started => true,
+            Probe::Running => now >= begun + Duration::from_millis(100),
         };
         if noop {
-            if state.probe == Probe::Begun {
-                state.probe = Probe::Going;
+            if state.probe == Probe::Started {
+                state.probe = Probe::Running;
             }
             return Ok(Some(Answer::Body(b"6".to_vec())));
         }
         if now >= state.ping_due && state.probe == Probe::None {
             if state.pong_is_due {
                 state.ended = true;
-                return Err(refused("no pong came"));
+                return Err(refused("no pong arrived"));
             }
             state.pong_is_due = true;
             state.ping_due = now + self.job.ping_timeout;
@@ -177,7 +178,7 @@ impl Session {
         Ok(None)
     }
 
-    /// Takes a POST.
+    /// Handles a POST.
     pub(super) async fn post(
         &self,
         connection: &mut Connection,
@@ -185,31 +186,31 @@ impl Session {
     ) -> io::Result<()> {
         let body = connection.body(request).await?;
         if body.len() > MAX_PAYLOAD {
-            let words = b"more than maxPayload";
-            return connection.respond("413 Payload Too Large", words).await;
+            let text = b"more than maxPayload";
+            return connection.respond("413 Payload Too Large", text).await;
         }
-        if self.take(&body) {
+        if self.handle_body(&body) {
             self.changed.notify_one();
         }
         connection.write(OK).await
     }
 
-    /// Whether there is something for a GET now.
-    fn take(&self, body: &[u8]) -> bool {
+    /// Handles the body of a POST. Returns whether a waiting GET may have to be answered.
+    fn handle_body(&self, body: &[u8]) -> bool {
         let mut state = lock(&self.state);
         if state.started && self.job.kind == Kind::Send {
-            // All of one length: then it tells that there is nothing else among them.
+            // If the body has exactly the length of `count` messages, it contains nothing else.
             let count = memchr::memchr_iter(SEPARATOR, body).count() + 1;
             let length = count * (self.packet_length + 1) - 1;
             if body.len() == length && self.is_message(body) {
                 return self.count(&mut state, count);
             }
         }
-        let mut told = false;
+        let mut notify = false;
         for packet in body.split(|&byte| byte == SEPARATOR) {
-            told |= self.take_packet(&mut state, packet);
+            notify |= self.handle_packet(&mut state, packet);
         }
-        told
+        notify
     }
 
     fn is_message(&self, packet: &[u8]) -> bool {
@@ -219,16 +220,16 @@ impl Session {
 
     fn count(&self, state: &mut State, count: usize) -> bool {
         state.counted += count;
-        let words = match state.counted.cmp(&self.job.count) {
+        let text = match state.counted.cmp(&self.job.count) {
             Ordering::Less => return false,
             Ordering::Equal => "4done",
-            Ordering::Greater => "4more than were asked for",
+            Ordering::Greater => "4more messages than expected",
         };
-        state.packets.push(words.into());
+        state.packets.push(text.into());
         true
     }
 
-    fn take_packet(&self, state: &mut State, packet: &[u8]) -> bool {
+    fn handle_packet(&self, state: &mut State, packet: &[u8]) -> bool {
         match packet.first() {
             Some(b'1') => {
                 state.ended = true;
@@ -237,10 +238,10 @@ impl Session {
             Some(b'3') => {
                 state.pong_is_due = false;
                 state.ping_due = Instant::now() + self.job.ping_interval;
-                // The poll that waits has the pong's deadline, which is earlier or later.
+                // Wakes the waiting poll, which still has the pong's deadline.
                 true
             }
-            Some(b'4' | b'b') => self.take_message(state, packet),
+            Some(b'4' | b'b') => self.handle_message(state, packet),
             _ => {
                 state.ended = true;
                 true
@@ -248,7 +249,7 @@ impl Session {
         }
     }
 
-    fn take_message(&self, state: &mut State, packet: &[u8]) -> bool {
+    fn handle_message(&self, state: &mut State, packet: &[u8]) -> bool {
         match self.job.kind {
             Kind::Idle => {
                 state.packets.push(packet.to_vec());
@@ -271,20 +272,20 @@ impl Session {
                 self.count(state, 1)
             }
             Kind::Send => {
-                let words = format!("4a message of {} bytes in a payload", packet.len());
-                state.packets.push(words.into_bytes());
+                let text = format!("4a message of {} bytes in a payload", packet.len());
+                state.packets.push(text.into_bytes());
                 true
             }
         }
     }
 
-    /// A websocket has begun to ask: the poll that waits is let go.
+    /// A probe was opened: the waiting poll is answered.
     pub(super) fn probe(&self) {
-        lock(&self.state).probe = Probe::Begun;
+        lock(&self.state).probe = Probe::Started;
         self.changed.notify_one();
     }
 
-    /// The session leaves polling, with what has waited for a GET.
+    /// The session leaves polling. Returns the packets that were waiting for a GET.
     pub(super) fn leave(&self) -> Vec<Vec<u8>> {
         let mut state = lock(&self.state);
         state.ended = true;
@@ -292,7 +293,7 @@ impl Session {
         std::mem::take(&mut state.packets)
     }
 
-    /// A probe that was given up: the session stays on polling.
+    /// The probe has failed: the session stays on polling.
     pub(super) fn stay(&self) {
         lock(&self.state).probe = Probe::None;
         self.changed.notify_one();

@@ -1,4 +1,4 @@
-//! A session on websocket: frames are read by their headers alone, where that is enough.
+//! A session on WebSocket. Where possible, only the headers of frames are read.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::http::{Connection, Request};
 use super::job::{Job, Kind, Pieces};
 use super::polling::Session;
-use super::{PATIENCE, broken, refused};
+use super::{STALL_TIMEOUT, broken, refused};
 
 pub(super) const TEXT: u8 = 1;
 pub(super) const BINARY: u8 = 2;
@@ -17,14 +17,14 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// Answers the handshake, and sends the open packet if there is one.
+/// Answers the handshake, and sends the open packet unless it is empty.
 pub(super) async fn accept(
     connection: &mut Connection,
     request: &Request,
     open: &[u8],
 ) -> io::Result<()> {
     let key = request.websocket_key.as_deref();
-    let key = key.ok_or_else(|| refused("a websocket's handshake needs a key"))?;
+    let key = key.ok_or_else(|| refused("the WebSocket handshake has no Sec-WebSocket-Key"))?;
     let accept = derive_accept_key(key.as_bytes());
     let mut answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
@@ -36,7 +36,7 @@ pub(super) async fn accept(
     connection.write(&answer).await
 }
 
-/// Does the job of a session that began on websocket.
+/// Does the job of a session that was opened on WebSocket.
 pub(super) async fn work(connection: &mut Connection, job: &Job) -> io::Result<()> {
     let mut frames = Frames::new(connection);
     if job.kind == Kind::Idle {
@@ -47,19 +47,20 @@ pub(super) async fn work(connection: &mut Connection, job: &Job) -> io::Result<(
     if !start(&mut frames).await? {
         return Ok(());
     }
-    // So far the job has come.
+    // Number of messages sent or received so far.
     let done = AtomicUsize::new(0);
     loop {
         tokio::select! {
             ended = exchange(&mut frames, job, &one, &done) => break ended?,
-            // A write must not be given up, and a client that does not read is not told either.
-            () = standstill(&done), if job.kind != Kind::Receive => {
-                let words = format!("4nothing more comes after {}", done.load(Relaxed));
+            // Not for `receive`: that would cancel a write, and a client that does not read would not
+            // see the text either.
+            () = stalled(&done), if job.kind != Kind::Receive => {
+                let words = format!("4no further message after {}", done.load(Relaxed));
                 frames.connection.write(&frame(TEXT, words.as_bytes())).await?;
             }
         }
     }
-    // Until the client goes.
+    // Until the client disconnects.
     while frames.message().await?.is_some() {}
     Ok(())
 }
@@ -108,18 +109,18 @@ async fn exchange(
     }
 }
 
-/// Resolves when a job does not come any further: something was lost.
-async fn standstill(done: &AtomicUsize) {
+/// Resolves when the job makes no progress, so a message was lost.
+async fn stalled(done: &AtomicUsize) {
     loop {
         let before = done.load(Relaxed);
-        tokio::time::sleep(PATIENCE).await;
+        tokio::time::sleep(STALL_TIMEOUT).await;
         if done.load(Relaxed) == before {
             return;
         }
     }
 }
 
-/// Waits for the message that starts the job. There are clients that send a pong before it.
+/// Waits for the message that starts the job. Some clients send a pong before it.
 async fn start(frames: &mut Frames<'_>) -> io::Result<bool> {
     frames.keep = true;
     while let Some(message) = frames.message().await? {
@@ -131,7 +132,7 @@ async fn start(frames: &mut Frames<'_>) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Takes over a session from polling, if the client goes through with it.
+/// Upgrades a session from polling, if the client completes the upgrade.
 pub(super) async fn upgrade(connection: &mut Connection, session: &Session) -> io::Result<()> {
     let mut frames = Frames::new(connection);
     frames.keep = true;
@@ -141,7 +142,7 @@ pub(super) async fn upgrade(connection: &mut Connection, session: &Session) -> i
         return probed.map(|_| ());
     }
     for packet in session.leave() {
-        // A binary one stays in base64, which is allowed in a frame of text.
+        // A binary packet stays in base64, which a text frame may contain.
         frames.connection.write(&frame(TEXT, &packet)).await?;
     }
     idle(&mut frames, &session.job).await
@@ -156,7 +157,7 @@ async fn probe(frames: &mut Frames<'_>, session: &Session) -> io::Result<bool> {
     Ok(frames.message().await?.is_some() && frames.kept == b"5")
 }
 
-/// Pings, and sends each message back as it is.
+/// Pings, and sends each message back unchanged.
 async fn idle(frames: &mut Frames<'_>, job: &Job) -> io::Result<()> {
     frames.keep = true;
     let mut pong_is_due = false;
@@ -197,7 +198,7 @@ async fn idle(frames: &mut Frames<'_>, job: &Job) -> io::Result<()> {
     }
 }
 
-/// A frame as a server sends it, whole and without a mask.
+/// A server's frame: final and unmasked.
 pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(payload.len() + 10);
     frame.push(0x80 | opcode);
@@ -216,26 +217,27 @@ pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A message of the client's.
+/// Form and length of a message from the client.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Message {
     text: bool,
     length: usize,
 }
 
-/// The client's frames. What of a message has come stays in here, so that reading can be given up
-/// and taken up again at any moment.
+/// Reads the client's frames. It holds the state of a partly read message, so reading can be cancelled
+/// at any moment and continued later.
 struct Frames<'a> {
     connection: &'a mut Connection,
     message: Message,
-    /// What of the frame's payload is yet to come.
+    /// Bytes of the frame's payload that were not read yet.
     left: usize,
     is_last: bool,
     mask: [u8; 4],
-    /// Whether the contents of messages are of interest.
+    /// Whether to keep the contents of messages.
     keep: bool,
-    /// Those of the last one.
+    /// Contents of the last message, if `keep` is set.
     kept: Vec<u8>,
+    /// Whether the next frame starts a message.
     is_new: bool,
 }
 
@@ -256,7 +258,7 @@ impl<'a> Frames<'a> {
         }
     }
 
-    /// Reads a message to its end; `None` when the client closes.
+    /// Reads a whole message; `None` when the client closes.
     async fn message(&mut self) -> io::Result<Option<Message>> {
         loop {
             if self.left > 0 {
@@ -288,7 +290,9 @@ impl<'a> Frames<'a> {
 
     fn begin(&mut self, header: Header) -> io::Result<()> {
         if (header.opcode == 0) == self.is_new {
-            return Err(broken("a frame that continues nothing, or another message"));
+            return Err(broken(
+                "unexpected continuation frame, or a message inside another",
+            ));
         }
         if self.is_new {
             self.message = Message {
@@ -349,18 +353,18 @@ struct Header {
     opcode: u8,
     length: usize,
     mask: [u8; 4],
-    /// Of the header itself.
+    /// Length of the header itself.
     size: usize,
 }
 
 impl Header {
-    /// `None` when it is not whole.
+    /// Returns `None` if the header is incomplete.
     fn parse(bytes: &[u8]) -> io::Result<Option<Self>> {
         let &[first, second, ref rest @ ..] = bytes else {
             return Ok(None);
         };
         if second & 0x80 == 0 {
-            return Err(broken("a client's frame without a mask"));
+            return Err(broken("unmasked client frame"));
         }
         let (length, rest) = match second & 0x7f {
             126 => match rest.split_first_chunk() {

@@ -1,4 +1,4 @@
-//! The checks of `tests/fuzz`, which the ordinary tests run, too, for the targets of libFuzzer.
+//! Makes the checks in `tests/fuzz` available to the libFuzzer targets. The ordinary tests run them too.
 
 #[path = "../../tests/fuzz/checks.rs"]
 pub mod checks;

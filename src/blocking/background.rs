@@ -1,4 +1,4 @@
-//! The runtime of clients for threads: one of the built-in ones, on a thread that is its own.
+//! The runtime of blocking clients: one of the built-in runtimes, on a background thread.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,12 +14,16 @@ use futures::future::BoxFuture;
 
 use crate::runtime::{Address, BoxedStream, Runtime};
 
-/// What sessions of threads run on: one thread for the whole process, with one of the async runtimes
-/// that were compiled in. By default it is the first there is of tokio, smol and async-std.
+/// The runtime of blocking clients: a background thread, shared by all clients of the process, that runs
+/// one of the async runtimes enabled by features. By default that is the first enabled one of tokio,
+/// smol and async-std.
 ///
-/// An async client may run on it, too. After a `fork` new sessions start anew on tokio, and are refused
-/// on smol and async-std, whose threads stay behind in the parent; those of the parent are not the
-/// child's to use.
+/// An async client can run on it, too.
+///
+/// After a `fork`, the sessions of the parent cannot be used in the child. New ones can be started on
+/// tokio, which gets a new thread. On smol and async-std they fail with
+/// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime), because their global threads exist only in the
+/// parent.
 ///
 /// ```
 /// # #[cfg(feature = "smol")] {
@@ -35,16 +39,16 @@ pub struct Background {
     name: &'static str,
 }
 
-/// Why there is no runtime.
+/// Why the runtime is missing.
 #[derive(Clone, Debug)]
 enum Missing {
-    /// None was compiled in.
+    /// No runtime feature is enabled.
     #[cfg_attr(
         feature = "__runtime",
         expect(dead_code, reason = "this build has one")
     )]
     Feature,
-    /// It could not be started.
+    /// The runtime could not be started.
     #[cfg_attr(
         not(feature = "__runtime"),
         expect(dead_code, reason = "there is nothing to start")
@@ -53,7 +57,7 @@ enum Missing {
 }
 
 thread_local! {
-    /// Whether this is a thread that sessions run on.
+    /// Whether this is the background thread.
     static IS_BACKGROUND: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -64,20 +68,20 @@ impl Background {
         Self { runtime, name }
     }
 
-    /// Whether a thread may block here until a session on this runtime has done something.
+    /// Fails if this thread would block itself by waiting for a session on this runtime.
     pub(super) fn check_thread(&self) -> io::Result<()> {
         if IS_BACKGROUND.get() || self.name == "async-std" && on_async_std::is_needed() {
             return Err(io::Error::new(
                 io::ErrorKind::Deadlock,
                 "a blocking client would block the thread that its session runs on: use the async \
-                 client here, or call this by spawn_blocking or on a thread of its own",
+                 client here, or call this in `spawn_blocking` or on another thread",
             ));
         }
         Ok(())
     }
 }
 
-/// What is started once in a process, and tried again if it could not be.
+/// A value that is started once in each process. A start that fails is tried again at the next call.
 #[cfg(feature = "__runtime")]
 struct Started<T>(Mutex<Option<(u32, T)>>);
 
@@ -87,8 +91,8 @@ impl<T: Clone> Started<T> {
         Self(Mutex::new(None))
     }
 
-    /// What was started, or is now; `after_fork` is asked where that was in the parent of this process,
-    /// whose id it is given.
+    /// Returns the value, and starts it if necessary. If it was started in the parent of this process,
+    /// `after_fork` decides, which gets the parent's process id.
     fn get(
         &self,
         start: impl FnOnce() -> io::Result<T>,
@@ -102,7 +106,8 @@ impl<T: Clone> Started<T> {
             None => start()?,
         };
         let last = started.replace((process, value.clone()));
-        // Its threads are not here, and whoever waits for them to end waits for ever.
+        // The threads of the parent's value do not exist in this process, so its destructor could wait
+        // for them for ever.
         std::mem::forget(last);
         Ok(value)
     }
@@ -111,8 +116,8 @@ impl<T: Clone> Started<T> {
 #[cfg(any(feature = "smol", feature = "async-std"))]
 fn forked(name: &str, parent: u32) -> io::Error {
     let message = format!(
-        "sessions on {name} were begun in the process {parent}, of which this is a fork: its threads \
-         are not here; fork before the first session, or use tokio"
+        "this process is a fork of process {parent}, which has started sessions on {name}: their \
+         threads do not exist here; fork before the first session, or use tokio"
     );
     io::Error::new(io::ErrorKind::Unsupported, message)
 }
@@ -147,9 +152,15 @@ mod on_tokio {
     }
 
     impl Background {
-        /// A tokio runtime of its own.
+        /// A background thread with a tokio runtime.
+        ///
+        /// ```
+        /// use engineio_client::blocking::{Background, Client};
+        ///
+        /// let builder = Client::builder("http://localhost:3000").runtime(Background::tokio());
+        /// ```
         pub fn tokio() -> Self {
-            // A forked process has none of its parent's threads, but a runtime of its own is as good.
+            // A forked process has none of its parent's threads, so it starts a runtime of its own.
             let handle = HANDLE.get(start, |_parent| start());
             let runtime = handle.map(|handle| Arc::new(Tokio::with_handle(handle)) as _);
             Self::started("tokio", runtime)
@@ -183,9 +194,15 @@ mod on_smol {
     }
 
     impl Background {
-        /// An executor of smol's of its own.
+        /// A background thread with a smol executor.
+        ///
+        /// ```
+        /// use engineio_client::blocking::{Background, Client};
+        ///
+        /// let builder = Client::builder("http://localhost:3000").runtime(Background::smol());
+        /// ```
         pub fn smol() -> Self {
-            // Its reactor is one for the process, and after a fork it is the parent's.
+            // smol has one reactor for the process, whose thread does not exist after a fork.
             let executor = EXECUTOR.get(start, |parent| Err(forked("smol", parent)));
             let runtime = executor.map(|executor| Arc::new(Smol::with_executor(executor)) as _);
             Self::started("smol", runtime)
@@ -200,11 +217,17 @@ mod on_async_std {
     use super::{Background, Started, forked};
     use crate::runtime::AsyncStd;
 
-    /// Its threads start by themselves; what counts is in which process they did.
+    /// async-std starts its threads itself. This records the process in which it did.
     static USED: Started<()> = Started::new();
 
     impl Background {
-        /// async-std's global executor, of which there is one alone.
+        /// async-std's global executor, the only one that it has.
+        ///
+        /// ```
+        /// use engineio_client::blocking::{Background, Client};
+        ///
+        /// let builder = Client::builder("http://localhost:3000").runtime(Background::async_std());
+        /// ```
         pub fn async_std() -> Self {
             let used = USED.get(|| Ok(()), |parent| Err(forked("async-std", parent)));
             let runtime = used.map(|()| Arc::new(AsyncStd::new()) as _);
@@ -212,13 +235,13 @@ mod on_async_std {
         }
     }
 
-    /// Whether blocking this thread holds up the executor.
+    /// Whether this thread runs tasks of the executor.
     pub(super) fn is_needed() -> bool {
         ::async_std::task::try_current().is_some()
     }
 }
 
-/// Without async-std no thread but our own is needed.
+/// Without async-std, sessions run only on the background thread.
 #[cfg(not(feature = "async-std"))]
 mod on_async_std {
     pub(super) fn is_needed() -> bool {
@@ -260,7 +283,7 @@ impl Missing {
         match self {
             Self::Feature => io::Error::new(
                 io::ErrorKind::Unsupported,
-                "this build has no runtime: enable the feature tokio, smol or async-std",
+                "this build has no runtime: enable the feature `tokio`, `smol` or `async-std`",
             ),
             Self::Start(error) => io::Error::new(error.kind(), Arc::clone(error)),
         }

@@ -1,8 +1,9 @@
 //! Waits for a future by parking the thread.
 //!
-//! Executors that do the same refuse to be called within one another, by a panic. Here a handler may
-//! wait within the future that calls handlers, and takes the unparking that was meant for that one:
-//! which looks again by itself when the handler has returned, so nothing needs refusing.
+//! Other executors of this kind panic when they are nested. Here nesting is normal: a handler may wait
+//! inside of the future that calls handlers. The inner wait may consume an unpark that was meant for the
+//! outer future, which is harmless, because the outer future is polled again when the handler has
+//! returned.
 
 use std::future::Future;
 use std::pin::pin;
@@ -27,7 +28,7 @@ thread_local! {
 }
 
 pub(super) fn block_on<O>(future: impl Future<Output = O>) -> O {
-    // Where a thread is ending, its locals may be gone.
+    // While a thread is being destroyed, its thread-locals may be gone.
     let waker = WAKER
         .try_with(Waker::clone)
         .unwrap_or_else(|_| Waker::from(Arc::new(Unpark(thread::current()))));
@@ -36,7 +37,7 @@ pub(super) fn block_on<O>(future: impl Future<Output = O>) -> O {
     loop {
         match future.as_mut().poll(&mut cx) {
             Poll::Ready(output) => return output,
-            // Somebody else may have unparked the thread, which costs one look.
+            // A spurious unpark costs one poll.
             Poll::Pending => thread::park(),
         }
     }

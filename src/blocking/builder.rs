@@ -1,5 +1,4 @@
-//! What the builder of a blocking client has beside the settings: `start`, `connect` and the setters of
-//! handlers.
+//! The builder of a blocking client: `start`, `connect` and the setters of handlers.
 
 use std::thread;
 
@@ -15,18 +14,23 @@ use crate::packet::Message;
 use crate::runtime::Runtime;
 use crate::transport::Transport;
 
+/// # The blocking client
+///
+/// `start`, `connect` and the setters of handlers for [`blocking::Client`](Client). Its handlers are
+/// plain functions, called on a thread of their own: see [`handlers`](crate::handlers).
 impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
-    /// Starts to connect, and gives the client at once: [`Client::opened`] waits for the session.
+    /// Starts to connect, and returns the client at once. [`Client::opened`] waits until the session is
+    /// open.
     ///
     /// # Errors
     ///
-    /// What is wrong with the settings ([`Invalid`](ErrorKind::Invalid)), or with the runtime
-    /// ([`Runtime`](ErrorKind::Runtime)); the latter also when there can be no thread for the
-    /// handlers.
+    /// - [`Invalid`](ErrorKind::Invalid): a setting cannot be used. The message says which.
+    /// - [`Runtime`](ErrorKind::Runtime): the runtime cannot be used here, or the operating system
+    ///   cannot start a thread.
     pub fn start(self) -> Result<Client<T, R>, Error> {
         if let Some(background) = self.runtime_as_any().downcast_ref::<Background>() {
             background.check_thread().map_err(|error| {
-                Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
+                Error::new(ErrorKind::Runtime, "the runtime cannot be used here").with_source(error)
             })?;
         }
         let started = self.begin()?;
@@ -43,17 +47,25 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
 
     /// Connects, and waits until the session is open.
     ///
+    /// ```no_run
+    /// # fn run() -> Result<(), engineio_client::Error> {
+    /// let client = engineio_client::blocking::Client::builder("http://localhost:3000")
+    ///     .header("Authorization", "Bearer secret")
+    ///     .connect()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// Those of [`start`](Builder::start) and of [`Client::opened`].
+    /// The errors of [`start`](Builder#method.start-1) and of [`Client::opened`].
     pub fn connect(self) -> Result<Client<T, R>, Error> {
         let client = self.start()?;
-        block_on(client.inner.handle_ref().first_opened())?;
+        block_on(client.as_async().handle_ref().first_opened())?;
         Ok(client)
     }
 
-    /// What is called when the session is open. See [`handlers`](crate::handlers). A second one
-    /// replaces the first, and so for the others.
+    /// Sets a handler that is called when a session has opened. Setting a handler again replaces it.
     pub fn on_connect<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle) -> O + Send + 'static,
@@ -64,7 +76,15 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
         self
     }
 
-    /// What is called with each message. See [`handlers`](crate::handlers).
+    /// Sets a handler that is called with each message. [`Client::recv`] then returns no messages.
+    ///
+    /// ```
+    /// # use engineio_client::blocking::Client;
+    /// let builder = Client::builder("http://localhost:3000").on_message(|handle, message| {
+    ///     handle.send(message)?;
+    ///     Ok(())
+    /// });
+    /// ```
     pub fn on_message<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, Message) -> O + Send + 'static,
@@ -75,8 +95,7 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
         self
     }
 
-    /// What is called when the session has gone over to a better transport, with its name. See
-    /// [`handlers`](crate::handlers).
+    /// Sets a handler that is called when the session has upgraded, with the name of the new transport.
     pub fn on_upgrade<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, &'static str) -> O + Send + 'static,
@@ -87,8 +106,8 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
         self
     }
 
-    /// What is called when a session has ended and another may follow, where the client
-    /// [reconnects](Builder::reconnect). See [`handlers`](crate::handlers).
+    /// Sets a handler that is called when a session of a client that [reconnects](Builder::reconnect)
+    /// has ended and another may follow.
     pub fn on_connection_lost<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, Disconnected) -> O + Send + 'static,
@@ -99,7 +118,7 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
         self
     }
 
-    /// What is called before the delay of an attempt to [reconnect](Builder::reconnect). See [`handlers`](crate::handlers).
+    /// Sets a handler that is called before the delay of an attempt to [reconnect](Builder::reconnect).
     pub fn on_reconnecting<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, Reconnecting) -> O + Send + 'static,
@@ -110,8 +129,8 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
         self
     }
 
-    /// What is called with a message or a group that a client which [reconnects](Builder::reconnect) will
-    /// never send. See [`handlers`](crate::handlers).
+    /// Sets a handler that is called with each message or group that a client which
+    /// [reconnects](Builder::reconnect) will never send.
     pub fn on_given_up<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, GivenUp) -> O + Send + 'static,
@@ -122,8 +141,8 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
         self
     }
 
-    /// What is called when a session that was open has ended, with the reason, after all messages
-    /// that came before have been handled. See [`handlers`](crate::handlers).
+    /// Sets a handler that is called with the reason when a client that had connected has ended, after
+    /// all messages have been handled.
     pub fn on_disconnect<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, Closed) -> O + Send + 'static,

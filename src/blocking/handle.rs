@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Closed, Connected};
 use crate::packet::Message;
 
-/// Sends messages and closes the session, from any thread. Clones are cheap, and do not keep the
+/// Sends messages and closes the session, from any thread. Clones are cheap. A handle does not keep the
 /// session open when the [`Client`](super::Client) is dropped.
 ///
 /// ```no_run
@@ -35,47 +35,84 @@ impl Handle {
         Self { inner }
     }
 
-    /// The same handle for async tasks. What is spawned by it runs on the thread that all sessions
-    /// share: there nothing may block, and so nobody may wait by a blocking handle or client.
+    /// Returns the same handle for async tasks. Tasks that it [spawns](crate::Handle::spawn) run on the
+    /// thread that all blocking clients share, so they must not block, and must not call a blocking
+    /// client or handle.
+    ///
+    /// ```no_run
+    /// # fn run(client: engineio_client::blocking::Client) {
+    /// let handle = client.handle().as_async().clone();
+    /// client.handle().as_async().spawn(async move { handle.send("from a task").await });
+    /// # }
+    /// ```
     pub fn as_async(&self) -> &crate::Handle {
         &self.inner
     }
 
     /// Waits until the session is open.
     ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// let connected = handle.opened()?;
+    /// println!("session {} by {}", connected.handshake.sid, connected.transport);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// Why the session could not be opened.
+    /// The reason why the session could not be opened: see [`Client::opened`](crate::Client::opened).
     pub fn opened(&self) -> Result<Connected, Error> {
         block_on(self.inner.opened())
     }
 
-    /// Sends a message: see [`Client::send`](crate::Client::send). Waits while the outbox is full,
-    /// and until the session is open.
+    /// Sends a message, as [`Client::send`](crate::Client::send) does. Returns when the outbox has
+    /// accepted it. Blocks while the outbox is full, and until the session is open.
     ///
     /// # Errors
     ///
-    /// The message comes back in the error, with the reason.
+    /// [`SendError`] gives the message back: see [`Client::send`](crate::Client::send) for the kinds.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         block_on(self.inner.send(message))
     }
 
-    /// Sends a message if there is room for it now.
+    /// Sends a message if the outbox has room for it now.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// use engineio_client::ErrorKind;
+    ///
+    /// match handle.try_send("position 3") {
+    ///     Err(refused) if refused.kind() == ErrorKind::Full => println!("dropped {:?}", refused.message),
+    ///     sent => sent?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of [`Client::try_send`](crate::Client::try_send).
+    /// [`SendError`] gives the message back: see [`Client::try_send`](crate::Client::try_send) for the
+    /// kinds.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.inner.try_send(message)
     }
 
-    /// Sends messages that belong together, all or none: see
-    /// [`Client::send_all`](crate::Client::send_all). Waits while the outbox has no room for all of
-    /// them, and until the session is open.
+    /// Sends a group of messages that belong together, as [`Client::send_all`](crate::Client::send_all)
+    /// does. Either all are accepted or none. Blocks while the outbox has no room for the whole group,
+    /// and until the session is open.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send_all(["a question", "its details"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// The messages come back in the error, all of them, with the reason.
+    /// [`SendAllError`] gives all messages back: see [`Client::send`](crate::Client::send) for the
+    /// kinds.
     pub fn send_all<I>(&self, messages: I) -> Result<(), SendAllError>
     where
         I: IntoIterator,
@@ -84,11 +121,20 @@ impl Handle {
         block_on(self.inner.send_all(messages))
     }
 
-    /// Sends messages that belong together if there is room for all of them now.
+    /// Sends a group of messages if the outbox has room for all of them now.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// if let Err(refused) = handle.try_send_all(["a question", "its details"]) {
+    ///     println!("not sent: {:?}", refused.messages);
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of [`Client::try_send_all`](crate::Client::try_send_all).
+    /// [`SendAllError`] gives all messages back: see [`Client::try_send`](crate::Client::try_send) for
+    /// the kinds.
     pub fn try_send_all<I>(&self, messages: I) -> Result<(), SendAllError>
     where
         I: IntoIterator,
@@ -97,92 +143,200 @@ impl Handle {
         self.inner.try_send_all(messages)
     }
 
-    /// Sends a value as JSON, in a text message.
+    /// Sends a value as JSON in a text message.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send_json(&serde_json::json!({ "temperature": 21.5 }))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of [`Client::send_json`](crate::Client::send_json).
+    /// [`SendJsonError`] gives the JSON back as a message, if the value can be written as JSON: see
+    /// [`Client::send_json`](crate::Client::send_json) for the kinds.
     pub fn send_json<V: Serialize + ?Sized>(&self, value: &V) -> Result<(), SendJsonError> {
         block_on(self.inner.send_json(value))
     }
 
-    /// Waits until all that was accepted before has left.
+    /// Waits until every message accepted before has been sent. That does not mean that it has arrived:
+    /// see [`confirm`](Self::confirm).
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// handle.send("last words")?;
+    /// handle.flush()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) when the session ended before.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before.
     pub fn flush(&self) -> Result<(), Error> {
         block_on(self.inner.flush())
     }
 
-    /// Waits until all that was accepted before is confirmed: see [`Receipts`](crate::Receipts).
+    /// Waits until every message accepted before is confirmed to have arrived. Needs
+    /// [`Receipts`](crate::Receipts).
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// use engineio_client::ErrorKind;
+    ///
+    /// handle.send("an order")?;
+    /// match handle.confirm() {
+    ///     Err(error) if error.kind() == ErrorKind::Unconfirmed => println!("it may be lost"),
+    ///     confirmed => confirmed?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of [`Handle::confirm`](crate::Handle::confirm).
+    /// [`Unconfirmed`](crate::ErrorKind::Unconfirmed) if some of the messages may not have arrived, and
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) without receipts.
     pub fn confirm(&self) -> Result<(), Error> {
         block_on(self.inner.confirm())
     }
 
-    /// The same as [`Handle::reconnect_now`](crate::Handle::reconnect_now).
+    /// Makes the next attempt to [reconnect](crate::Builder::reconnect) now, instead of after its delay.
+    /// Does nothing unless the client is waiting for that delay.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// // The network is back.
+    /// handle.reconnect_now();
+    /// # }
+    /// ```
     pub fn reconnect_now(&self) {
         self.inner.reconnect_now();
     }
 
-    /// Closes the session and waits for its end. What was accepted is flushed first. The disconnect
-    /// handler may still be to come, so that handlers may call this.
+    /// Closes the session and waits for its end, but not for the disconnect handler. So handlers can
+    /// call this.
+    ///
+    /// ```no_run
+    /// # fn run() -> Result<(), engineio_client::Error> {
+    /// let client = engineio_client::blocking::Client::builder("http://localhost:3000")
+    ///     .on_message(|handle, message| {
+    ///         if message.as_text() == Some("goodbye") {
+    ///             handle.disconnect();
+    ///         }
+    ///     })
+    ///     .connect()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn disconnect(&self) -> Closed {
         block_on(self.inner.disconnect())
     }
 
-    /// Begins to close the session, as [`disconnect`](Handle::disconnect) does, and does not wait for
-    /// its end.
+    /// Begins to close the session, as [`disconnect`](Self::disconnect) does, and returns at once.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// handle.close();
+    /// # }
+    /// ```
     pub fn close(&self) {
         self.inner.close();
     }
 
-    /// Waits for the end of the session, whoever ends it. The disconnect handler may still be to
-    /// come.
+    /// Waits for the end of the session, for whatever reason it ends, but not for the disconnect
+    /// handler. So handlers can call this.
     pub fn wait(&self) -> Closed {
         block_on(self.inner.wait())
     }
 
-    /// Waits until no better transport is being tried any more: see
-    /// [`Client::upgraded`](crate::Client::upgraded).
+    /// Waits until no upgrade is under way or to come, and returns the name of the transport in use.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
+    /// println!("on {}", handle.upgraded()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Why the upgrade failed, or that the session has ended.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before. Any other kind is the reason
+    /// why the upgrade failed; the session goes on with the first transport.
     pub fn upgraded(&self) -> Result<&'static str, Error> {
         block_on(self.inner.upgraded())
     }
 
-    /// Whether the session has ended.
+    /// Returns whether the session has ended.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// if handle.is_closed() {
+    ///     println!("{}", handle.wait());
+    /// }
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.inner.is_closed()
     }
 
-    /// What was accepted and has not left.
+    /// Returns how many messages were accepted and are not sent yet.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// let backlog = handle.backlog();
+    /// println!("{} messages ({} bytes) are waiting", backlog.messages, backlog.bytes);
+    /// # }
+    /// ```
     pub fn backlog(&self) -> Backlog {
         self.inner.backlog()
     }
 
-    /// The id of the session, once it was open.
+    /// Returns the id of the session, or `None` if no session is open yet.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// println!("session {:?} by {:?}", handle.sid(), handle.transport());
+    /// # }
+    /// ```
     pub fn sid(&self) -> Option<String> {
         self.inner.sid()
     }
 
-    /// The name of the transport in use, once the session was open.
+    /// Returns the name of the transport in use, or `None` if no session is open yet.
+    ///
+    /// ```no_run
+    /// # fn run(handle: engineio_client::blocking::Handle) {
+    /// println!("on {:?}", handle.transport());
+    /// # }
+    /// ```
     pub fn transport(&self) -> Option<&'static str> {
         self.inner.transport()
     }
 
-    /// Runs a function on a thread of its own, and gives what [`std::thread::spawn`] does. It does
-    /// not end with the session: one that is to, [waits](Handle::wait) for it.
+    /// Runs a function on a new thread, and returns its [`JoinHandle`]. The thread does not end with the
+    /// session by itself: it can [wait](Handle::wait) for the end, or stop when [`send`](Handle::send)
+    /// fails.
+    ///
+    /// ```no_run
+    /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let handle = client.handle();
+    /// client.start_background_task(move || {
+    ///     while handle.send("tick").is_ok() {
+    ///         handle.sleep(Duration::from_secs(1));
+    ///     }
+    /// })?;
+    /// client.wait();
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) when the system has no thread to give.
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the operating system cannot start a thread.
     pub fn start_background_task<F, O>(&self, task: F) -> Result<JoinHandle<O>, Error>
     where
         F: FnOnce() -> O + Send + 'static,
@@ -194,7 +348,7 @@ impl Handle {
             .map_err(no_thread)
     }
 
-    /// Lets this thread sleep.
+    /// Blocks this thread for `duration`.
     pub fn sleep(&self, duration: Duration) {
         thread::sleep(duration);
     }
@@ -207,5 +361,5 @@ impl fmt::Debug for Handle {
 }
 
 pub(super) fn no_thread(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Runtime, "there can be no more threads").with_source(error)
+    Error::new(ErrorKind::Runtime, "could not start a thread").with_source(error)
 }

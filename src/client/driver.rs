@@ -1,8 +1,8 @@
-//! The one task of a connection: it makes the calls that the engine wants, and tells the engine
-//! how they ended.
+//! The task that drives one session: it makes the calls that the engine asks for, and passes their
+//! results to the engine.
 
+mod events;
 mod opening;
-mod telling;
 
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -25,46 +25,47 @@ use crate::packet::Packet;
 use crate::runtime::Runtime;
 use crate::transport::{OpenRequest, Transport};
 
-/// After so many turns without a pause other tasks get theirs.
+/// The most turns of a poll before other tasks get a turn.
 const TURNS: u32 = 32;
 
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     runtime: Arc<dyn Runtime>,
     transport: Arc<dyn Transport>,
-    /// What every `open` is asked, but for the transport's name and the sid.
+    /// The request of every `open`, without the name of the transport and the sid.
     request: OpenRequest,
     engine: Engine,
     start: Duration,
-    /// The session's link, and the probe's.
+    /// The link of the session, and the link of the probe.
     links: Vec<LinkCalls>,
-    /// What the engine waits for.
+    /// The deadline that the engine waits for.
     deadline: Option<Duration>,
     timer: Option<Timer>,
     last_look: LastLook,
-    /// A link whose `recv` is polled once more when the runtime has caught up.
+    /// A link whose `recv` is polled once more when the runtime has polled its sockets.
     draining: Option<(LinkId, BoxFuture<'static, ()>)>,
-    /// Whether the engine was told that the inbox has room.
+    /// Whether the inbox has room, as far as the engine knows.
     room: bool,
     closing: bool,
-    /// An empty buffer for the outbox's queue.
+    /// An empty buffer for the queue of the outbox.
     spare: Vec<Packet>,
-    /// The origin for which the success of an upgrade is to be remembered.
+    /// The origin under which the outcome of the upgrade is remembered, if it is.
     remember: Option<String>,
     is_open: bool,
-    /// Whether the client outlives the session, and its end, which is then somebody else's to tell.
+    /// Whether the client reconnects. Then `Sessions` reports the end of the session.
     is_outlived: bool,
+    /// The end of the session, for `Sessions`.
     ended: Option<Ended>,
     log: Log,
 }
 
-/// The look at all links before a deadline counts.
+/// Whether all links were polled once more after a deadline has passed.
 enum LastLook {
     /// No deadline has passed.
     NotDue,
-    /// For the runtime to catch up.
+    /// The runtime polls its sockets first.
     WaitsFor(BoxFuture<'static, ()>),
-    /// The deadline counts, unless the look has moved it.
+    /// The links were polled. The deadline counts, unless that has moved it.
     Taken,
 }
 
@@ -107,19 +108,19 @@ impl Driver {
         }
     }
 
-    /// The same for a client that outlives the session: [`end_now`](Self::end_now) or the end of this
-    /// future gives the session's.
+    /// Makes a driver for a client that reconnects. After the future has completed,
+    /// [`end_now`](Self::end_now) returns the end of the session.
     pub(super) fn outlived(mut self) -> Self {
         self.is_outlived = true;
         self
     }
 
-    /// Whether the session has been open.
+    /// Whether the session has opened.
     pub(super) fn is_open(&self) -> bool {
         self.is_open
     }
 
-    /// How the session has ended, or ends now, for this reason.
+    /// Ends the session for this reason, if it has not ended, and returns its end.
     pub(super) fn end_now(&mut self, reason: Reason) -> Ended {
         for output in self.engine.end_now(reason.clone()) {
             if let Output::Closed(ended) = output {
@@ -134,8 +135,8 @@ impl Driver {
         self.runtime.now().saturating_sub(self.start)
     }
 
-    /// One turn: what has happened goes in, what is to be done is begun. Local work comes before
-    /// new work from the server. Tells whether anything has happened.
+    /// One turn: passes what has happened to the engine, and carries out its outputs. Local work comes
+    /// before new work from the server. Returns whether anything has happened.
     fn turn(&mut self, cx: &mut Context<'_>, now: Duration, is_first: bool) -> Flow {
         let (mut busy, closing) = self.take_messages(now, is_first)?;
         let closes = closing && !self.closing;
@@ -148,7 +149,7 @@ impl Driver {
             self.engine.handle(now, Input::Close);
         }
         busy |= self.poll_senders(now)?;
-        busy |= self.look_for_room(now)?;
+        busy |= self.check_room(now)?;
         busy |= self.poll_receivers(now)?;
         busy |= self.poll_draining(cx, now)?;
         if closes {
@@ -235,15 +236,15 @@ impl Driver {
         self.handle(now, Input::FenceAnswered { link, fence })
     }
 
-    fn look_for_room(&mut self, now: Duration) -> Flow {
-        match self.news_of_room() {
+    fn check_room(&mut self, now: Duration) -> Flow {
+        match self.room_changed() {
             Some(input) => self.handle(now, input),
             None => Flow::Continue(false),
         }
     }
 
-    /// Whether the inbox has room, if the engine thinks otherwise.
-    fn news_of_room(&mut self) -> Option<Input> {
+    /// The input for the engine if the inbox has become full, or has room again.
+    fn room_changed(&mut self) -> Option<Input> {
         let room = self.shared.inboxes.wants_more();
         if room == self.room {
             return None;
@@ -303,7 +304,7 @@ impl Driver {
                 Output::Confirmed(count) => self.shared.confirmed(count),
                 Output::NoReceipts(error) => self.no_receipts(error),
                 Output::UpgradeIsOver(error) => self.upgrade_is_over(error),
-                Output::Tell(events) => self.tell(now, events),
+                Output::Tell(events) => self.pass_on(now, events),
             }
             busy = true;
         }
@@ -324,7 +325,7 @@ impl Driver {
     /// Keeps the buffer for the next messages, unless it is far too large for what it held: a
     /// connection should not keep the memory of its busiest moment.
     fn recycle(&mut self, mut packets: Vec<Packet>) {
-        // That of a fence alone is none.
+        // The batch of a lone fence has no buffer.
         if packets.capacity() > 0 && packets.capacity() / 8 <= packets.len().max(8) {
             packets.clear();
             self.spare = packets;
@@ -335,9 +336,10 @@ impl Driver {
         self.links.iter_mut().find(|known| known.id == link)
     }
 
-    /// Begins to poll a receive call until it would wait: now, and when the runtime has caught up.
+    /// Polls a receive call until it would wait: now, and once more when the runtime has polled its
+    /// sockets.
     fn drain(&mut self, link: LinkId) {
-        // One that has returned meanwhile was told to the engine, which has said how to go on.
+        // If the call has returned meanwhile, the engine has already handled its result.
         if let Some(known) = self.link(link)
             && known.is_receiving()
         {
@@ -372,10 +374,11 @@ impl Driver {
             return Flow::Continue(false);
         };
         if now >= deadline {
-            return self.time_is_up(cx, now);
+            return self.deadline_passed(cx, now);
         }
         self.last_look = LastLook::NotDue;
-        // A deadline that has moved later lets the old timer fire, and looks again.
+        // If the deadline has moved to a later time, the old timer is kept: it fires early, and a new
+        // one is set then.
         if self.timer.as_ref().is_none_or(|timer| timer.at > deadline) {
             let sleep = self.runtime.sleep(deadline.saturating_sub(now));
             self.timer = Some(Timer {
@@ -392,9 +395,9 @@ impl Driver {
         Flow::Continue(false)
     }
 
-    /// The engine is told of a deadline that has passed when the runtime has caught up and all links were
-    /// looked at once more: see [`Runtime::catch_up`].
-    fn time_is_up(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
+    /// Reports a deadline that has passed to the engine, but only after the runtime has polled its
+    /// sockets and all links were polled once more: see [`Runtime::catch_up`].
+    fn deadline_passed(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
         if let LastLook::NotDue = self.last_look {
             self.timer = None;
             self.last_look = LastLook::WaitsFor(self.runtime.catch_up());
@@ -407,7 +410,7 @@ impl Driver {
             for link in &self.links {
                 link.look_again();
             }
-            // The next turn looks.
+            // The next turn polls the links.
             return Flow::Continue(true);
         }
         self.last_look = LastLook::NotDue;
@@ -425,7 +428,7 @@ impl Driver {
     fn close(&mut self, mut ended: Ended) {
         self.drop_links(|_| true);
         ended.reason = match ended.reason {
-            // Of a transport that named no URL, such as one that could not connect.
+            // The transport named no URL, for example because it could not connect.
             Reason::Transport(error) if error.url().is_none() => {
                 Reason::Transport(error.with_url(&self.request.url))
             }
@@ -449,7 +452,7 @@ impl Future for Driver {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let driver = &mut *self;
         driver.shared.driver.register(cx.waker());
-        // Nothing in a turn waits.
+        // One reading of the clock is enough, since nothing in a turn waits.
         let now = driver.now();
         for turn in 0..TURNS {
             match driver.turn(cx, now, turn == 0) {

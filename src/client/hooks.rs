@@ -1,5 +1,5 @@
-//! Calls the user's functions of [`Reconnect`](crate::Reconnect). A panic in one of them is an error like
-//! any other: it must not end the task that drives the connection.
+//! Calls the user's functions of [`Reconnect`](crate::Reconnect). A panic in one of them
+//! becomes an error, so that it does not end the task that drives the connection.
 
 use std::panic::AssertUnwindSafe;
 
@@ -11,7 +11,7 @@ use crate::event::Connected;
 use crate::packet::Message;
 use crate::reconnect::{BeforeConnect, ConnectTo, Greeting};
 
-/// Calls the hook before a connection.
+/// Calls [`Reconnect::before_connect`](crate::Reconnect::before_connect).
 pub(crate) async fn before_connect(hook: BeforeConnect, to: ConnectTo) -> Result<ConnectTo, Error> {
     let call = AssertUnwindSafe(async move { hook(to).await });
     match call.catch_unwind().await {
@@ -29,7 +29,7 @@ pub(crate) async fn before_connect(hook: BeforeConnect, to: ConnectTo) -> Result
     }
 }
 
-/// Asks for the greeting of a session.
+/// Calls [`Reconnect::greeting`](crate::Reconnect::greeting).
 pub(crate) async fn greeting(
     greeting: Greeting,
     connected: Connected,
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hook_that_fails_is_the_source_of_its_error() {
+    fn the_error_of_a_hook_is_the_source_of_the_attempts_error() {
         let error = call(Reconnect::new().before_connect(async |_| {
             "x".parse::<u8>()?;
             unreachable!()
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_functions_return_is_passed_on() {
+    fn the_results_of_the_functions_are_passed_on() {
         let to = call(Reconnect::new().before_connect(async |mut to| {
             to.url.push_str("/path");
             Ok(to)

@@ -1,6 +1,6 @@
-//! What has come and was not read: the events of a session on their way to the user.
+//! The events of a session that the user has not read yet.
 //!
-//! There are two readers at most, the client and the handlers' task, and messages go to one of them.
+//! There are at most two readers, the client and the task of the handlers. Messages go to one of them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::amount::Amount;
 use crate::event::Event;
 use crate::packet::Message;
 
-/// Who reads.
+/// A reader of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     /// The client, by `recv` or as a stream.
@@ -22,12 +22,12 @@ pub(crate) enum Side {
     Handlers,
 }
 
-/// Whom events are told.
+/// Which readers get the events.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Audience {
-    /// Whether there are handlers, who hear of all that happens.
+    /// Whether there are handlers, which get all other events.
     pub(crate) handlers: bool,
-    /// Who gets the messages.
+    /// The reader of messages.
     pub(crate) messages: Side,
 }
 
@@ -35,22 +35,22 @@ pub(crate) struct Inboxes {
     audience: Audience,
     client: Mutex<Inbox>,
     handlers: Mutex<Inbox>,
-    /// How much was put into the inbox, and how much of it was read. What the reader has taken out in
-    /// one go counts until it is read, or a little longer: see `is_worth_telling`.
+    /// The totals of messages put in and of messages read. A batch that the reader has taken out counts
+    /// as unread until each message is read, or a little longer: see `is_worth_waking`.
     put_messages: AtomicU64,
     put_bytes: AtomicU64,
     read_messages: AtomicU64,
     read_bytes: AtomicU64,
-    /// The driver waits for room.
+    /// Whether the driver waits for room.
     stalled: AtomicBool,
     capacity: Amount,
-    /// Nobody reads messages any more.
+    /// Whether messages are dropped.
     discards: AtomicBool,
-    /// The task of the driver.
+    /// Wakes the driver's task.
     driver: Arc<AtomicWaker>,
 }
 
-/// What came and has not been taken by its reader.
+/// The events for one reader that it has not taken yet.
 #[derive(Default)]
 struct Inbox {
     events: Vec<Event>,
@@ -58,7 +58,7 @@ struct Inbox {
     finished: bool,
 }
 
-/// So many messages, of so many bytes together.
+/// A running total of messages and their bytes, which wraps around.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     messages: u64,
@@ -104,8 +104,8 @@ impl Inboxes {
         }
     }
 
-    /// Takes out all that has come; pending when there is nothing. Whoever gives a context is woken
-    /// when there is.
+    /// Takes all events of a reader. If there are none, the task of the context, if one is given, is
+    /// woken when there are.
     fn poll_take(&self, side: Side, cx: Option<&mut Context<'_>>) -> Poll<Option<Vec<Event>>> {
         let mut inbox = lock(self.of(side));
         if !inbox.events.is_empty() {
@@ -118,7 +118,7 @@ impl Inboxes {
             let same = |waker: &Waker| waker.will_wake(cx.waker());
             if !inbox.reader.as_ref().is_some_and(same) {
                 let last = inbox.reader.replace(cx.waker().clone());
-                // Dropped without the lock, since that may drop the task, and with it the client.
+                // Dropped after the lock is released: this may drop a task, and with it the client.
                 drop(inbox);
                 drop(last);
             }
@@ -126,26 +126,27 @@ impl Inboxes {
         Poll::Pending
     }
 
-    /// The one reader of messages has read so much in all. Tells whether the driver waits for that.
+    /// Updates the total that the reader of messages has read. Returns whether the driver must be woken.
     fn read(&self, total: Tally) -> bool {
         self.read_messages.store(total.messages, Ordering::Relaxed);
         self.read_bytes.store(total.bytes, Ordering::Relaxed);
-        // Between this store and that load: the driver does the same the other way round, so one of
-        // the two sees the other.
+        // The driver stores `stalled`, and loads the totals after its own fence in `wants_more`. So at
+        // least one of the two threads sees the store of the other.
         fence(Ordering::SeqCst);
         self.stalled.load(Ordering::Relaxed) && self.has_room()
     }
 
-    /// Whether so much is worth telling the driver of, which takes as long as a message.
-    fn is_worth_telling(&self, read: Tally) -> bool {
+    /// Waking the driver costs about as much as a message, so it is only woken after 1/16 of the
+    /// capacity was read.
+    fn is_worth_waking(&self, read: Tally) -> bool {
         let part = |of: usize| u64::try_from(of / 16).unwrap_or(u64::MAX);
         read.messages >= part(self.capacity.messages) || read.bytes >= part(self.capacity.bytes)
     }
 
-    /// Nobody reads messages any more.
+    /// Drops messages from now on, including those that are not read yet.
     pub(crate) fn discard(&self) {
         let mut inbox = lock(self.of(self.audience.messages));
-        // What the reader has taken out already it drops itself.
+        // The reader drops those that it has already taken out.
         self.discards.store(true, Ordering::Relaxed);
         inbox
             .events
@@ -156,7 +157,7 @@ impl Inboxes {
         self.discards.load(Ordering::Relaxed)
     }
 
-    /// Nobody reads messages any more, if it was the client who did.
+    /// Drops messages from now on, if the client is the reader of messages.
     pub(crate) fn discard_of_client(&self) {
         if self.audience.messages == Side::Client {
             self.discard();
@@ -170,10 +171,10 @@ impl Inboxes {
                 Side::Client => Side::Handlers,
                 Side::Handlers => Side::Client,
             };
-            let is_news = |event: &&Event| !matches!(event, Event::Message(_));
-            let news: Vec<Event> = events.iter().filter(is_news).cloned().collect();
-            if !news.is_empty() {
-                let reader = lock(self.of(other)).append(news);
+            let is_no_message = |event: &&Event| !matches!(event, Event::Message(_));
+            let others: Vec<Event> = events.iter().filter(is_no_message).cloned().collect();
+            if !others.is_empty() {
+                let reader = lock(self.of(other)).append(others);
                 wake(reader);
             }
         }
@@ -199,7 +200,7 @@ impl Inboxes {
         wake(reader);
     }
 
-    /// Nothing more will come.
+    /// Marks the end: no more events will be put in.
     pub(crate) fn finish(&self) {
         for side in [Side::Client, Side::Handlers] {
             let mut inbox = lock(self.of(side));
@@ -219,7 +220,7 @@ impl Inboxes {
             && unread(&self.put_bytes, &self.read_bytes) < self.capacity.bytes
     }
 
-    /// Whether the driver may receive more; when not, the reader wakes it as soon as it may.
+    /// Whether the driver may receive more. If not, the reader wakes it as soon as it may.
     pub(crate) fn wants_more(&self) -> bool {
         if self.has_room() || self.discards() {
             self.stalled.store(false, Ordering::Relaxed);
@@ -232,7 +233,7 @@ impl Inboxes {
 }
 
 impl Inbox {
-    /// Gives the reader who waits, to be woken without the lock.
+    /// Returns the waker of the waiting reader, to be woken after the lock is released.
     #[must_use]
     fn append(&mut self, mut events: Vec<Event>) -> Option<Waker> {
         if self.events.is_empty() {
@@ -250,14 +251,14 @@ impl Inbox {
 }
 
 impl Inbox {
-    /// A client that goes on for months and is not read must not keep all news of its sessions.
+    /// Bounds the events about sessions: a client that reconnects may run for months without being read.
     fn make_room_for(&mut self, event: &Event) {
         if let (Event::Reconnecting(_), Some(Event::Reconnecting(_))) = (event, self.events.last())
         {
             self.events.pop();
         }
         let unread = self.events.iter().filter(|event| is_of_sessions(event));
-        if unread.count() >= MOST_NEWS
+        if unread.count() >= MAX_SESSION_EVENTS
             && let Some(oldest) = self.events.iter().position(is_of_sessions)
         {
             self.events.remove(oldest);
@@ -265,10 +266,10 @@ impl Inbox {
     }
 }
 
-/// So many news of sessions are kept unread.
-const MOST_NEWS: usize = 1024;
+/// The most unread events about sessions that are kept.
+const MAX_SESSION_EVENTS: usize = 1024;
 
-/// Not what was given up: nobody else has it.
+/// `GivenUp` is not among them: it holds the only copy of its messages.
 fn is_of_sessions(event: &Event) -> bool {
     matches!(
         event,
@@ -285,14 +286,15 @@ fn wake(reader: Option<Waker>) {
     }
 }
 
-/// One of the readers, with what it has taken out in one go.
+/// One of the readers, with the batch of events that it has taken out.
 pub(crate) struct Reader {
     inboxes: Arc<Inboxes>,
     side: Side,
     incoming: std::vec::IntoIter<Event>,
-    /// What was read, and what of it the driver was told.
+    /// The total of messages read.
     read: Tally,
-    told: Tally,
+    /// The part of `read` that the inbox knows of.
+    reported: Tally,
     finished: bool,
 }
 
@@ -303,7 +305,7 @@ impl Reader {
             side,
             incoming: Vec::new().into_iter(),
             read: Tally::default(),
-            told: Tally::default(),
+            reported: Tally::default(),
             finished: false,
         }
     }
@@ -312,7 +314,7 @@ impl Reader {
         self.poll_event(Some(cx))
     }
 
-    /// What has come already, without a task that waits for more.
+    /// The next event if there is one, without registering a task.
     pub(crate) fn try_next(&mut self) -> Poll<Option<Event>> {
         self.poll_event(None)
     }
@@ -322,14 +324,14 @@ impl Reader {
             if let Some(event) = self.incoming.next() {
                 if let Event::Message(message) = &event {
                     self.read.add(message);
-                    self.tell();
+                    self.report_often_enough();
                     if self.inboxes.discards() {
                         continue;
                     }
                 }
                 return Poll::Ready(Some(event));
             }
-            self.tell_rest();
+            self.report();
             match ready!(self.inboxes.poll_take(self.side, cx.as_deref_mut())) {
                 Some(events) => self.incoming = events.into_iter(),
                 None => {
@@ -340,19 +342,19 @@ impl Reader {
         }
     }
 
-    /// Tells the driver how much was read, if that is worth it. What it has not been told is too
-    /// little to keep it waiting.
-    fn tell(&mut self) {
-        let news = self.read.since(self.told);
-        if self.inboxes.is_worth_telling(news) {
-            self.tell_rest();
+    /// Reports what was read, if it is enough to be worth waking the driver. Less than that cannot keep
+    /// the driver waiting for long: the rest is reported when the batch has been read.
+    fn report_often_enough(&mut self) {
+        let unreported = self.read.since(self.reported);
+        if self.inboxes.is_worth_waking(unreported) {
+            self.report();
         }
     }
 
-    /// Tells it all.
-    fn tell_rest(&mut self) {
-        if self.read.since(self.told).messages > 0 {
-            self.told = self.read;
+    /// Reports everything that was read to the inbox, and wakes the driver if it waits for room.
+    fn report(&mut self) {
+        if self.read.since(self.reported).messages > 0 {
+            self.reported = self.read;
             if self.inboxes.read(self.read) {
                 self.inboxes.driver.wake();
             }

@@ -1,4 +1,4 @@
-//! The calls of a link's two halves while they run, each polled only when it was woken.
+//! The running calls of a link's two halves. Each is polled only when it was woken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,16 +17,16 @@ use crate::fence::Fence;
 use crate::packet::Packet;
 use crate::transport::{Activity, Asked, Link, PacketReceiver, PacketSender};
 
-/// Both halves of a link, with the call of each that runs.
+/// Both halves of a link, each with its running call.
 pub(super) struct LinkCalls {
     pub(super) id: LinkId,
     pub(super) transport: &'static str,
-    /// What the transport reports of it.
+    /// When the transport last sent and received bytes.
     activity: Activity,
     open: Slot<(), Result<Link, Error>>,
     sender: Half<dyn PacketSender, Sent>,
     receiver: Half<dyn PacketReceiver, Result<Vec<Packet>, Error>>,
-    /// A fence was sent, so that answers may come.
+    /// Whether a fence was sent, so that answers may be received.
     has_fences: bool,
 }
 
@@ -84,18 +84,19 @@ impl LinkCalls {
         self.receiver.running.is_some()
     }
 
-    /// Has the `recv` that runs polled, woken or not.
+    /// Makes the next turn poll the running `recv`, whether it was woken or not.
     pub(super) fn look_for_packets(&self) {
         self.receiver.look_again();
     }
 
-    /// Has all that runs polled, woken or not.
+    /// Makes the next turn poll all running calls, whether they were woken or not.
     pub(super) fn look_again(&self) {
         self.receiver.look_again();
         self.sender.look_again();
     }
 
-    /// When bytes of something unfinished came and left last, by the clock of a session that began then.
+    /// When bytes of an unfinished batch were last received and sent. `start` is the time at which the
+    /// session's clock began.
     pub(super) fn activity(&self, start: Duration) -> Input {
         let since = |at: Duration| at.saturating_sub(start);
         Input::Active {
@@ -130,7 +131,7 @@ impl LinkCalls {
         })
     }
 
-    /// `random` gives the key of a new link's fences.
+    /// `random` returns the key for the fences of a new link.
     pub(super) fn poll_receiver(
         &mut self,
         log: &Log,
@@ -177,7 +178,7 @@ impl LinkCalls {
         })
     }
 
-    /// The fence that was answered with what this input brings, if one was.
+    /// The fence whose answer was received with this input, if any.
     #[inline]
     pub(super) fn answered_fence(&mut self, input: &Input) -> Option<Fence> {
         if !self.has_fences {
@@ -188,7 +189,7 @@ impl LinkCalls {
         receiver.answered_fence()
     }
 
-    /// What the server has said, if this is what comes of its having closed the connection.
+    /// The server's close code and reason, if this input is the server's close.
     pub(super) fn closed_by(&self, input: &Input) -> Option<PeerClose> {
         let closed = match input {
             Input::Received { packets, .. } => matches!(packets.last(), Some(Packet::Close)),
@@ -200,7 +201,7 @@ impl LinkCalls {
     }
 }
 
-/// A half belongs to its call while that runs, and comes back with the result.
+/// The call owns the half while it runs, and returns it with the result.
 type Half<H, O> = Slot<Box<H>, (Box<H>, O)>;
 
 enum Sent {
@@ -208,7 +209,7 @@ enum Sent {
     Goodbye(Result<(), Error>),
 }
 
-/// Something to call, and its call while it runs.
+/// An idle half, or its running call.
 struct Slot<I, O> {
     idle: Option<I>,
     running: Option<BoxFuture<'static, O>>,
@@ -216,8 +217,8 @@ struct Slot<I, O> {
     waker: Waker,
 }
 
-/// Remembers which call was woken, so that no other is polled: a look at a socket may cost a call to
-/// the system.
+/// Remembers that its call was woken, so that other calls are not polled: polling a socket may cost a
+/// system call.
 struct Signal {
     fired: AtomicBool,
     driver: Arc<AtomicWaker>,
@@ -266,7 +267,7 @@ impl<I, O> Slot<I, O> {
         Some(output)
     }
 
-    /// Has the call polled in any case.
+    /// Makes the next `poll` poll the call in any case.
     fn look_again(&self) {
         self.signal.fired.store(true, Ordering::Release);
     }

@@ -1,4 +1,4 @@
-//! Locks, and what must not happen under one.
+//! Locks and wakers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};

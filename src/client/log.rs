@@ -1,6 +1,6 @@
-//! What a session tells `tracing`: one span, and in it an event for each thing that happens. No
-//! header, cookie, password or query value, and of messages their types and lengths, unless the user
-//! asks for more.
+//! Writes what happens in a session to `tracing`, as events in one span. It never logs headers, cookies,
+//! passwords or query values. Of packets it logs types and lengths, and the contents of messages only if
+//! the user has turned that on.
 
 use http::HeaderName;
 use tracing::field::{Empty, display};
@@ -13,14 +13,14 @@ use crate::event::{Closed, Connected, Disconnected, Reason, Reconnecting};
 use crate::packet::{Message, Packet};
 use crate::transport::{Confirms, OpenRequest};
 
-/// What filters know the events of sessions by.
+/// The `tracing` target of all events of the client.
 pub(crate) const TARGET: &str = "engineio_client";
 
-/// More than so many characters or bytes of a message are not logged.
-const MOST: usize = 1000;
+/// The most characters or bytes of a message that are logged.
+const MAX_CONTENTS: usize = 1000;
 
-/// The span of a session, which is a child of the span that it was started in. Of the highest level,
-/// so that it stands beside errors wherever those are logged.
+/// The span of a session, a child of the span in which the client was started. Its level is `ERROR`, so
+/// that it is enabled wherever errors are logged.
 pub(super) fn span(request: &OpenRequest) -> Span {
     let span = tracing::error_span!(target: TARGET, "engineio", url = Empty, sid = Empty, transport = Empty);
     if !span.is_disabled() {
@@ -57,14 +57,14 @@ impl Log {
         );
     }
 
-    pub(super) fn disconnected(&self, told: &Disconnected) {
+    pub(super) fn disconnected(&self, end: &Disconnected) {
         tracing::warn!(target: TARGET,
-            session = told.session,
-            reason = %told.reason,
-            confirmed = told.confirmed,
-            unconfirmed = told.unconfirmed,
-            uncertain = told.uncertain,
-            unsent = told.unsent,
+            session = end.session,
+            reason = %end.reason,
+            confirmed = end.confirmed,
+            unconfirmed = end.unconfirmed,
+            uncertain = end.uncertain,
+            unsent = end.unsent,
             "disconnected"
         );
     }
@@ -103,7 +103,7 @@ impl Log {
         tracing::debug!(target: TARGET, transport, error = %error.report(), "could not be opened");
     }
 
-    /// `left_out` names the headers that are not for the new origin.
+    /// `left_out` are the headers that are not sent to the new origin.
     pub(super) fn redirected(&self, from: &Url, to: &Url, left_out: &[HeaderName]) {
         self.span.record("url", to.as_str());
         tracing::info!(target: TARGET, from = from.as_str(), to = to.as_str(), ?left_out, "redirected");
@@ -169,11 +169,11 @@ impl Log {
 fn contents(message: &Message) -> String {
     let (mut line, length) = match message {
         Message::Text(text) => {
-            let beginning: String = text.chars().take(MOST).collect();
+            let beginning: String = text.chars().take(MAX_CONTENTS).collect();
             (beginning.escape_debug().to_string(), beginning.len())
         }
         Message::Binary(data) => {
-            let beginning = data.get(..MOST).unwrap_or(data);
+            let beginning = data.get(..MAX_CONTENTS).unwrap_or(data);
             (beginning.escape_ascii().to_string(), beginning.len())
         }
     };

@@ -1,4 +1,4 @@
-//! The client: one session, from its user's calls to those of its transport.
+//! The client: everything between the user's calls and the calls of the transport.
 
 mod async_builder;
 mod builder;

@@ -1,4 +1,4 @@
-//! What the links of a session are opened with, out of the settings.
+//! Makes the open request of a session from the settings.
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 
@@ -9,7 +9,8 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::transport::{Activity, OpenRequest};
 
-/// What each link of the session is opened with. `schemes` are those that the transport takes.
+/// The request that each link of the session is opened with. `schemes` are those that the transport
+/// supports.
 pub(super) fn open_request(
     settings: &mut Settings,
     schemes: &[&str],
@@ -20,7 +21,8 @@ pub(super) fn open_request(
     server.add_query(&settings.query);
     let mut headers = std::mem::take(&mut settings.headers);
     if let Some(name) = FRAMING.iter().find(|name| headers.contains_key(*name)) {
-        let message = format!("the header {name} is not yours to set: each request has its own");
+        let message =
+            format!("header {name}: cannot be set, since it is different for each request");
         return Err(Error::new(ErrorKind::Invalid, message));
     }
     if let Some(credentials) = server.credentials
@@ -44,7 +46,7 @@ pub(super) fn open_request(
     Ok(request)
 }
 
-/// Where the server is, as the upgrade memory names it.
+/// The server of a request, as the key of the upgrade memory.
 pub(super) fn origin(request: &OpenRequest) -> String {
     match &request.address {
         Some(address) => format!("unix://{address}"),
@@ -52,6 +54,6 @@ pub(super) fn origin(request: &OpenRequest) -> String {
     }
 }
 
-/// What tells where a body ends. With another's, the server would wait for the rest of a body that
-/// has none, or take a part of it for the whole.
+/// The headers that say where a body ends. A wrong value would make the server wait for more of a body
+/// that has ended, or take a part of it for the whole.
 const FRAMING: [HeaderName; 2] = [CONTENT_LENGTH, TRANSFER_ENCODING];

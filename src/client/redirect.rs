@@ -1,4 +1,4 @@
-//! Where a redirect of the handshake leads to, and what of the session goes there.
+//! Follows a redirect of the handshake: the new URL, and which headers are sent there.
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, HeaderName, ORIGIN,
@@ -11,17 +11,17 @@ use super::server_url::ServerUrl;
 use crate::limits::LOCATION;
 use crate::transport::OpenRequest;
 
-/// What each link of the session is opened with from now on.
+/// The session's open request after a redirect.
 #[derive(Debug)]
 pub(super) struct Followed {
     pub(super) request: OpenRequest,
-    /// The user's headers that are not for the new origin.
+    /// The user's headers that are not sent to the new origin.
     pub(super) left_out: Vec<HeaderName>,
 }
 
-/// The user's headers that go to another origin. Any other may hold a secret that is meant for the old one:
-/// `Authorization` and `Cookie` do, and so do names like `X-Api-Key`, which can't be told from harmless
-/// ones.
+/// The user's headers that are also sent to another origin. Any other header may hold a secret of the
+/// old origin: not only `Authorization` and `Cookie`, but also custom headers such as `X-Api-Key`, which
+/// cannot be told from harmless ones.
 const FOR_ANY_ORIGIN: [HeaderName; 7] = [
     ACCEPT,
     ACCEPT_ENCODING,
@@ -32,8 +32,8 @@ const FOR_ANY_ORIGIN: [HeaderName; 7] = [
     USER_AGENT,
 ];
 
-/// What to ask for after a redirect to `location`. `schemes` are those that the transport takes. Where it
-/// can't be followed, the error says why.
+/// The open request after a redirect to `location`, or the reason why it cannot be followed. `schemes`
+/// are those that the transport supports.
 pub(super) fn follow(
     request: &OpenRequest,
     location: &str,
@@ -42,8 +42,7 @@ pub(super) fn follow(
     let target = target(request, location)?;
     let same_origin = origin(&request.url) == origin(&target);
     if request.address.is_some() && !same_origin {
-        // The server behind the socket is not the one that is meant.
-        return Err("the connection is one to a Unix socket, and it leads elsewhere".to_owned());
+        return Err("it leads from a Unix socket to another host".to_owned());
     }
     let server = ServerUrl::parse(target.as_str(), schemes).map_err(|error| error.report())?;
     let mut followed = Followed {
@@ -65,12 +64,12 @@ pub(super) fn follow(
     {
         new.headers.insert(AUTHORIZATION, credentials);
     }
-    new.query = without_ours(&server.query, request);
+    new.query = without_added_parameters(&server.query, request);
     new.url = server.url;
     Ok(followed)
 }
 
-/// The URL that a location means, with `http` for `ws`.
+/// Resolves a `Location` against the URL of the request, and replaces `ws` by `http`.
 fn target(request: &OpenRequest, location: &str) -> Result<Url, String> {
     let location = location.trim_ascii();
     if location.is_empty() {
@@ -99,19 +98,19 @@ fn target(request: &OpenRequest, location: &str) -> Result<Url, String> {
         }
         _ => return Err("it leads to a URL that is neither http nor https".to_owned()),
     }
-    // Between these two it can't fail.
+    // `set_scheme` cannot fail between `http` and `https`.
     let _ = target.set_scheme(&scheme);
     Ok(target)
 }
 
-/// The scheme, the host and the port. [`Url::origin`] knows none for a transport's own scheme.
+/// Scheme, host and port. [`Url::origin`] does not support the schemes of custom transports.
 fn origin(url: &Url) -> (&str, Option<&str>, Option<u16>) {
     (url.scheme(), url.host_str(), url.port_or_known_default())
 }
 
-/// The query of the new place, without what a server has copied from our request: the cache-buster, and
-/// `b64`, which older clients send. They stay where the user has set the same.
-fn without_ours(query: &str, request: &OpenRequest) -> String {
+/// The query of the new location, without parameters that the server copied from our request: the
+/// cache-buster `t`, and `b64`, which older clients send. A parameter that the user has set is kept.
+fn without_added_parameters(query: &str, request: &OpenRequest) -> String {
     let is_the_users = |pair: &&str| {
         let name = pair.split('=').next().unwrap_or_default();
         let name: Vec<u8> = percent_decode_str(name).collect();
@@ -145,7 +144,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_server_writes_leads_to_a_url_that_can_be_asked_or_to_a_reason(
+        fn any_location_gives_a_usable_url_or_a_reason_why_not(
             secure in any::<bool>(),
             query in "(a=1)?",
             parts in proptest::collection::vec(

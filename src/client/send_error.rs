@@ -1,18 +1,33 @@
-//! What hands back to its sender what was not accepted.
+//! Errors that give messages back that were not accepted.
 
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
 use crate::packet::Message;
 
-/// A message that was not accepted, handed back with the reason. `Debug` tells its kind and length, and
-/// not what it says.
+/// A message that was not accepted, with the reason. From [`send`](crate::Client::send) and
+/// [`try_send`](crate::Client::try_send).
+///
+/// `Debug` prints whether the message is text or binary and its length, but not its contents.
+///
+/// ```no_run
+/// use engineio_client::ErrorKind;
+///
+/// # async fn run(client: engineio_client::tokio::Client) {
+/// if let Err(refused) = client.send(vec![0; 10_000_000]).await {
+///     match refused.kind() {
+///         ErrorKind::TooLarge => println!("the server does not take {} bytes", refused.message.len()),
+///         _ => println!("{}", refused.error.report()),
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendError {
-    /// The message, as it was given.
+    /// The message.
     pub message: Message,
-    /// Why it was not accepted.
+    /// Why the message was not accepted.
     pub error: Error,
 }
 
@@ -21,7 +36,7 @@ impl SendError {
         Self { message, error }
     }
 
-    /// What kind of error it is.
+    /// Returns the kind of [`error`](Self::error).
     pub fn kind(&self) -> ErrorKind {
         self.error.kind()
     }
@@ -36,7 +51,7 @@ impl fmt::Debug for SendError {
     }
 }
 
-/// What may be told of a message.
+/// What `Debug` prints of a message.
 struct Summary<'a>(&'a Message);
 
 impl fmt::Debug for Summary<'_> {
@@ -67,14 +82,27 @@ impl From<SendError> for Error {
     }
 }
 
-/// A value that was not sent as JSON, with the reason, and with the message if it could be made one.
-/// `Debug` tells the message's length, and not what it says.
+/// A value that was not sent as JSON, with the reason, and with the JSON if the value could be written
+/// as such. From [`send_json`](crate::Client::send_json).
+///
+/// `Debug` prints the length of the JSON, but not its contents.
+///
+/// ```no_run
+/// # async fn run(client: engineio_client::tokio::Client) {
+/// if let Err(refused) = client.send_json(&[1, 2, 3]).await {
+///     match refused.message {
+///         Some(json) => println!("not sent: {json:?}"),
+///         None => println!("not JSON ({:?}): {}", refused.kind(), refused.error.report()),
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendJsonError {
-    /// The value as a message; `None` where it can't be JSON.
+    /// The JSON as a text message, or `None` if the value cannot be written as JSON.
     pub message: Option<Message>,
-    /// Why it was not accepted.
+    /// Why the value was not sent.
     pub error: Error,
 }
 
@@ -86,7 +114,7 @@ impl SendJsonError {
         }
     }
 
-    /// What kind of error it is.
+    /// Returns the kind of [`error`](Self::error).
     pub fn kind(&self) -> ErrorKind {
         self.error.kind()
     }
@@ -128,14 +156,24 @@ impl From<SendJsonError> for Error {
     }
 }
 
-/// A group of messages that was not accepted, handed back whole with the reason. `Debug` tells how
-/// many there are, and not what they say.
+/// A group of messages that was not accepted, with the reason. From
+/// [`send_all`](crate::Client::send_all) and [`try_send_all`](crate::Client::try_send_all).
+///
+/// `Debug` prints the number of messages, but not their contents.
+///
+/// ```no_run
+/// # async fn run(client: engineio_client::tokio::Client) {
+/// if let Err(refused) = client.send_all(["first", "second"]).await {
+///     println!("{} messages were not sent: {:?}", refused.messages.len(), refused.kind());
+/// }
+/// # }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendAllError {
-    /// The messages, as they were given.
+    /// All messages of the group, in order.
     pub messages: Vec<Message>,
-    /// Why they were not accepted: for one that can't be sent, what is wrong with it.
+    /// Why the group was not accepted. If one message cannot be sent, this is the reason for that one.
     pub error: Error,
 }
 
@@ -144,7 +182,7 @@ impl SendAllError {
         Self { messages, error }
     }
 
-    /// What kind of error it is.
+    /// Returns the kind of [`error`](Self::error).
     pub fn kind(&self) -> ErrorKind {
         self.error.kind()
     }

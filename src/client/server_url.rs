@@ -1,4 +1,4 @@
-//! The URL of the server, parsed from what the user writes.
+//! Parses the URL of the server.
 
 use base64::Engine as _;
 use http::header::HeaderValue;
@@ -8,24 +8,24 @@ use url::{ParseError, Url};
 use crate::error::{Error, ErrorKind};
 use crate::runtime::Address;
 
-/// Where to connect to, and what each request carries because the URL says so.
+/// The parts of the URL that a session uses.
 pub(super) struct ServerUrl {
     pub(super) url: Url,
-    /// Where to connect to instead of the URL's host.
+    /// The Unix socket to connect to, instead of the host of the URL.
     pub(super) address: Option<Address>,
     pub(super) query: String,
     pub(super) credentials: Option<HeaderValue>,
 }
 
 impl ServerUrl {
-    /// `schemes` are those that the transport takes.
+    /// `schemes` are those that the transport supports.
     pub(super) fn parse(text: &str, schemes: &[&str]) -> Result<Self, Error> {
         let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
         let mut url = Url::parse(text).map_err(|error| unparsed(text, error))?;
         let mut address = None;
         if !schemes.contains(&url.scheme()) {
             let message = format!(
-                "the scheme {:?} of the URL is none of those that the transport takes: {}",
+                "the URL scheme {:?} is not supported by the transport, use one of: {}",
                 url.scheme(),
                 schemes.join(", ")
             );
@@ -36,10 +36,10 @@ impl ServerUrl {
             "https" | "wss" => Some("https"),
             "unix" => {
                 address = Some(socket(&url)?);
-                url = behind_socket(&url).ok_or_else(|| invalid("the URL can't be parsed"))?;
+                url = behind_socket(&url).ok_or_else(|| invalid("the URL cannot be parsed"))?;
                 Some("http")
             }
-            // The transport's own, which knows what its host means.
+            // The scheme of a custom transport, which interprets the host itself.
             _ => None,
         };
         if url.cannot_be_a_base() || scheme.is_some() && url.host_str().is_none_or(str::is_empty) {
@@ -49,7 +49,7 @@ impl ServerUrl {
             && url.scheme() != scheme
             && url.set_scheme(scheme).is_err()
         {
-            return Err(invalid("the URL's scheme can't be used"));
+            return Err(invalid("the scheme of the URL cannot be used"));
         }
         let credentials = credentials(&url)?;
         let mut query = String::new();
@@ -65,7 +65,7 @@ impl ServerUrl {
         }
         url.set_query(None);
         url.set_fragment(None);
-        // A host that has a name can have these, so neither can fail.
+        // Neither can fail, since the URL has a host.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         Ok(Self {
@@ -88,12 +88,12 @@ impl ServerUrl {
         if given.contains(['\r', '\n', ' ']) {
             return Err(Error::new(
                 ErrorKind::Invalid,
-                "the path holds a space or a line break",
+                "the path contains a space or a line break",
             ));
         }
         if given.contains(['?', '#']) {
             let message = format!(
-                "the path {given:?} holds a query or a fragment: give a query to Builder::query"
+                "the path {given:?} contains a query or a fragment: pass query parameters to Builder::query"
             );
             return Err(Error::new(ErrorKind::Invalid, message));
         }
@@ -118,23 +118,25 @@ impl ServerUrl {
     }
 }
 
-/// The URL standard has no zones, as in `http://[fe80::1%25eth0]` (RFC 6874), nor have browsers.
+/// Neither the URL standard nor browsers support IPv6 zones, such as `http://[fe80::1%25eth0]` (RFC
+/// 6874).
 fn unparsed(text: &str, error: ParseError) -> Error {
     let message = if error == ParseError::InvalidIpv6Address && text.contains('%') {
-        "a URL can't name an IPv6 zone: write a name or the address alone as its host, and give \
-         transports::Dialer::resolve_to the address with its scope id"
+        "a URL cannot contain an IPv6 zone: use a name or the address without the zone as the host, and pass \
+         the address with its scope id to transports::Dialer::resolve_to"
     } else {
-        "the URL can't be parsed"
+        "the URL cannot be parsed"
     };
     Error::new(ErrorKind::Invalid, message).with_source(error)
 }
 
-/// Whether requests have such a pair of their own. With two of a name, servers find no session.
+/// Whether the client adds this query parameter itself. If it were there twice, servers would not find
+/// the session.
 pub(super) fn is_of_the_protocol(name: &[u8]) -> bool {
     matches!(name, b"EIO" | b"transport" | b"sid")
 }
 
-/// The socket of `unix:///path`, percent-decoded.
+/// The percent-decoded socket path of a URL `unix:///path`.
 fn socket(url: &Url) -> Result<Address, Error> {
     let path = percent_decode_str(url.path()).decode_utf8();
     match path {
@@ -143,12 +145,13 @@ fn socket(url: &Url) -> Result<Address, Error> {
         }
         _ => Err(Error::new(
             ErrorKind::Invalid,
-            "the URL of a Unix socket is unix:///path, without a host",
+            "the URL of a Unix socket must be unix:///path, without a host",
         )),
     }
 }
 
-/// The server behind a socket has the default path, and the query of the URL.
+/// The URL that requests through a Unix socket ask for: the default path with the query of the `unix`
+/// URL.
 fn behind_socket(url: &Url) -> Option<Url> {
     let mut server = Url::parse("http://localhost/").ok()?;
     server.set_query(url.query());
@@ -165,7 +168,11 @@ fn credentials(url: &Url) -> Result<Option<HeaderValue>, Error> {
     plain.extend(percent_decode_str(password.unwrap_or_default()));
     let encoded = base64::engine::general_purpose::STANDARD.encode(plain);
     let mut value = HeaderValue::try_from(format!("Basic {encoded}")).map_err(|error| {
-        Error::new(ErrorKind::Invalid, "the URL's user can't be one").with_source(error)
+        Error::new(
+            ErrorKind::Invalid,
+            "the user and password of the URL cannot be sent as a header",
+        )
+        .with_source(error)
     })?;
     value.set_sensitive(true);
     Ok(Some(value))
@@ -208,7 +215,7 @@ mod tests {
         );
     }
 
-    /// `/x?a=1` would be asked for as `/x%3Fa=1`.
+    /// Otherwise the client would request `/x%3Fa=1` for `/x?a=1`.
     #[test]
     fn r15_a_path_with_a_query_or_a_fragment_is_refused() {
         for path in ["/x?a=1", "x#y", "?"] {
@@ -263,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_query_is_kept_as_it_is_but_for_what_the_protocol_sets() {
+    fn the_query_is_kept_except_for_the_parameters_of_the_protocol() {
         // python-engineio: test_connect_query_string, test_engineio_url
         let mut server = parse("http://h/?a=1&EIO=3&b=%20x&transport=x&c", None, true);
         assert_eq!(server.query, "a=1&b=%20x&c");
@@ -276,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn t14_a_value_given_for_the_query_arrives_as_it_is() {
+    fn t14_a_query_value_is_percent_encoded() {
         let mut query = String::new();
         add_query(&mut query, "token", "a+b==&c d/ü%41#?");
         assert_eq!(query, "token=a%2Bb%3D%3D%26c%20d%2F%C3%BC%2541%23%3F");
@@ -293,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_a_unix_url_is_the_socket() {
+    fn the_path_of_a_unix_url_is_the_path_of_the_socket() {
         let server = parse("unix:///run/my%20app.sock?a=1", None, true);
         let path = std::path::PathBuf::from("/run/my app.sock");
         assert_eq!(server.address, Some(Address::Unix(path)));
@@ -302,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_can_not_be_used_is_refused() {
+    fn an_unusable_url_is_refused() {
         // engine.io-client: engine.io-client.js:98, parseuri.js:7
         for url in [
             "unix://host/path",
@@ -321,7 +328,7 @@ mod tests {
             "/foo?bar=@example.com",
         ] {
             let Err(error) = ServerUrl::parse(url, &SCHEMES) else {
-                panic!("{url:?} was taken")
+                panic!("{url:?} was accepted")
             };
             assert_eq!(error.kind(), ErrorKind::Invalid, "{url:?}");
         }

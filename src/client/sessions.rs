@@ -1,4 +1,4 @@
-//! The one task of a client that outlives its sessions: it does what the supervisor says, and drives one
+//! The task of a client that reconnects: it carries out the outputs of the supervisor, and drives one
 //! session after the other.
 
 use std::future::Future;
@@ -26,11 +26,12 @@ use crate::reconnect::{ConnectTo, Reconnect};
 use crate::runtime::Runtime;
 use crate::transport::{Activity, OpenRequest, Transport};
 
-/// After so many steps without a pause other tasks get theirs.
+/// The most steps of a poll before other tasks get a turn.
 const STEPS: u32 = 32;
 
-/// After so many sessions in a row that ended with the first fence unanswered there are no more fences. In the
-/// last of them the fence goes before all messages, so that none of these can be what ends it.
+/// After this many sessions in a row that ended before their first fence was answered, the client sends
+/// no more fences. In the last of these sessions the fence is sent before all messages, so that no
+/// message can be the cause.
 const FENCES_REFUSED: u32 = 3;
 
 pub(super) struct Sessions {
@@ -43,18 +44,18 @@ pub(super) struct Sessions {
     start: Duration,
     span: Span,
     log: Log,
-    /// What the hook has said about the next connection.
+    /// The request of the next connection, from the hook.
     target: Option<OpenRequest>,
-    /// The call of the hook that runs, and its number.
+    /// The running call of the hook, and its number.
     hook: Option<(u64, Running<ConnectTo>)>,
-    /// That of the greeting, and the number of its session.
+    /// The running call of the greeting, and the number of its session.
     greeting: Option<(u64, Running<Vec<Message>>)>,
     session: Option<Session>,
     deadline: Option<Duration>,
     timer: Option<(Duration, BoxFuture<'static, ()>)>,
     closing: bool,
     is_over: bool,
-    /// How many sessions in a row have ended with the first fence unanswered.
+    /// The number of sessions in a row that ended before their first fence was answered.
     fences_refused: u32,
 }
 
@@ -63,9 +64,9 @@ type Running<O> = BoxFuture<'static, Result<O, Error>>;
 struct Session {
     driver: Driver,
     number: u64,
-    /// The supervisor knows that it is open.
-    told: bool,
-    /// The driver has returned: it must not be polled again.
+    /// Whether the supervisor knows that the session has opened.
+    reported_open: bool,
+    /// Whether the driver has completed. Then it must not be polled again.
     is_over: bool,
 }
 
@@ -106,10 +107,10 @@ impl Sessions {
         self.runtime.now().saturating_sub(self.start)
     }
 
-    /// One step. Gives whether anything has happened.
+    /// Handles the next thing that has happened. Returns whether there was one.
     fn step(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.now();
-        let input = self.look_at_user().or_else(|| self.poll_hook(cx));
+        let input = self.poll_user().or_else(|| self.poll_hook(cx));
         let input = input.or_else(|| self.poll_session(cx));
         let input = input.or_else(|| self.poll_greeting(cx));
         let input = input.or_else(|| self.poll_timer(cx, now));
@@ -125,11 +126,11 @@ impl Sessions {
         self.carry_out(happened.ended);
     }
 
-    /// What the user wants.
-    fn look_at_user(&mut self) -> Option<Happened> {
+    /// Whether the user has closed the client, or wants to reconnect now.
+    fn poll_user(&mut self) -> Option<Happened> {
         let mut state = self.shared.state();
         let closes = state.outbox.is_closing() && !self.closing;
-        // What was wanted in another state counts for nothing.
+        // The flag is cleared in any case: a request made in another state has no effect.
         let now = std::mem::take(&mut state.reconnects_now);
         drop(state);
         if closes {
@@ -158,17 +159,17 @@ impl Sessions {
         if !session.is_over {
             session.is_over = Pin::new(&mut session.driver).poll(cx).is_ready();
         }
-        // It may have opened and ended in one poll.
-        if session.driver.is_open() && !session.told {
-            session.told = true;
+        // The session may have opened and ended in one poll.
+        if session.driver.is_open() && !session.reported_open {
+            session.reported_open = true;
             return Some(Input::Opened.into());
         }
         if !session.is_over {
-            self.shared.tell_given_up();
+            self.shared.report_given_up();
             return None;
         }
         let mut ended = session.driver.end_now(Reason::Aborted);
-        self.look_at_fences(&mut ended);
+        self.count_refused_fences(&mut ended);
         Some(self.end(ended))
     }
 
@@ -202,7 +203,7 @@ impl Sessions {
         None
     }
 
-    /// The session has ended.
+    /// Makes the supervisor's input of a session that has ended.
     fn end(&mut self, ended: Ended) -> Happened {
         self.greeting = None;
         let session = self.session.take();
@@ -210,14 +211,14 @@ impl Sessions {
             input: Input::Ended {
                 reason: ended.reason.clone(),
             },
-            ended: Some((session.filter(|session| session.told), ended)),
+            ended: Some((session.filter(|session| session.reported_open), ended)),
         }
     }
 
-    /// Counts the sessions that the other side has ended with the first fence unanswered.
-    fn look_at_fences(&mut self, ended: &mut Ended) {
-        let by_other = matches!(ended.reason, Reason::Server { .. } | Reason::Transport(_));
-        if by_other && ended.fences_unanswered {
+    /// Counts the sessions in a row that the server ended before their first fence was answered.
+    fn count_refused_fences(&mut self, ended: &mut Ended) {
+        let by_server = matches!(ended.reason, Reason::Server { .. } | Reason::Transport(_));
+        if by_server && ended.fences_unanswered {
             self.fences_refused = self.fences_refused.saturating_add(1);
             if self.fences_refused >= FENCES_REFUSED {
                 self.fences_refused = 0;
@@ -228,17 +229,18 @@ impl Sessions {
         }
     }
 
-    /// They seem to be what ends the sessions. Where receipts are required that is the end of it all.
+    /// Stops sending fences, since they seem to end the sessions. If receipts are required, the client
+    /// ends instead.
     fn go_on_without_fences(&mut self, ended: &mut Ended) {
         let error = Error::new(
             ErrorKind::Unsupported,
             format!(
-                "{FENCES_REFUSED} sessions ended at the first ping of this client, so nothing can be confirmed"
+                "{FENCES_REFUSED} sessions ended at the first WebSocket ping of this client, so messages cannot be confirmed"
             ),
         );
         let config = &mut self.settings.config;
         if config.receipts.is_some_and(|receipts| receipts.required) {
-            // What decides about reconnecting may go on all the same, and then as before.
+            // `Reconnect::decide` may still reconnect. Then receipts stay on.
             ended.reason = Reason::Transport(error);
             return;
         }
@@ -249,8 +251,8 @@ impl Sessions {
         }
     }
 
-    /// Carries out what the supervisor wants. `ended` is the end of a session that it has just heard of,
-    /// and the session, if that has been open.
+    /// Carries out the supervisor's outputs. `ended` is the end of the session that was just reported to
+    /// it, with the session if that had opened.
     fn carry_out(&mut self, ended: Option<(Option<Session>, Ended)>) {
         let mut outputs = Vec::new();
         loop {
@@ -273,8 +275,8 @@ impl Sessions {
                 return self.over(Ended::without_messages(reason, answered));
             }
             (None, Some((Some(session), ended))) => {
-                let told = self.shared.end_session(session.number, ended);
-                self.log.disconnected(&told);
+                let end = self.shared.end_session(session.number, ended);
+                self.log.disconnected(&end);
             }
             (None, _) => {}
         }
@@ -294,7 +296,7 @@ impl Sessions {
             Output::Open { session } => self.open(session),
             Output::Greet { session } => self.greet(session),
             Output::Release => {
-                // Where there was a greeting, it has been done.
+                // A greeting has already released the messages when it returned.
                 if self.reconnect.greeting.is_none() {
                     let _ = self.shared.outbox(|outbox| outbox.release(Vec::new()));
                 }
@@ -307,12 +309,12 @@ impl Sessions {
                     self.happened(happened);
                 }
             }
-            Output::Tell(next) => self.tell(next),
+            Output::Report(next) => self.report_attempt(next),
             Output::Over { .. } | Output::Wait(_) => {}
         }
     }
 
-    /// There will be no further session.
+    /// Ends the client: no other session will follow.
     fn over(&mut self, ended: Ended) {
         self.is_over = true;
         if let Some(closed) = self.shared.end(ended) {
@@ -320,7 +322,7 @@ impl Sessions {
         }
     }
 
-    fn tell(&mut self, next: Reconnecting) {
+    fn report_attempt(&mut self, next: Reconnecting) {
         self.log.reconnecting(&next);
         if let Reason::Transport(error) = &next.reason {
             self.shared.turn(|state| {
@@ -337,7 +339,7 @@ impl Sessions {
             return;
         };
         let mut to = ConnectTo::new(self.settings.url.clone());
-        to.query = form_urlencoded(&self.settings.query);
+        to.query = query_pairs(&self.settings.query);
         to.headers = self.settings.headers.clone();
         to.attempt = attempt;
         to.session = session;
@@ -345,7 +347,7 @@ impl Sessions {
         self.hook = Some((call, Box::pin(future)));
     }
 
-    /// What the links of a session there are opened with.
+    /// The open request of a session at the place that the hook has returned.
     fn request_for(&self, to: &ConnectTo) -> Result<OpenRequest, Error> {
         let mut settings = self.settings.clone();
         settings.url.clone_from(&to.url);
@@ -370,7 +372,7 @@ impl Sessions {
         let request = match request {
             Ok(request) => request,
             Err(error) => {
-                // They were looked at when the client began.
+                // Unlikely, since the settings were checked when the client started.
                 let reason = Reason::Transport(error);
                 return self.happened(Input::Ended { reason }.into());
             }
@@ -398,7 +400,7 @@ impl Sessions {
         self.session = Some(Session {
             driver: driver.outlived(),
             number: session,
-            told: false,
+            reported_open: false,
             is_over: false,
         });
         self.shared.driver.wake();
@@ -414,7 +416,8 @@ impl Sessions {
     }
 }
 
-/// What has happened, and the end of a session with the session itself if it has been open.
+/// An input of the supervisor. For the end of a session it has the end, and the session if that had
+/// opened.
 struct Happened {
     input: Input,
     ended: Option<(Option<Session>, Ended)>,
@@ -426,8 +429,8 @@ impl From<Input> for Happened {
     }
 }
 
-/// The pairs of a query.
-fn form_urlencoded(query: &str) -> Vec<(String, String)> {
+/// The names and values of a query.
+fn query_pairs(query: &str) -> Vec<(String, String)> {
     url::form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect()
@@ -439,7 +442,7 @@ impl Future for Sessions {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let sessions = &mut *self;
         sessions.shared.driver.register(cx.waker());
-        // What the supervisor wants from the beginning.
+        // At the first poll: the first outputs of the supervisor.
         sessions.carry_out(None);
         for _ in 0..STEPS {
             let happened = sessions.step(cx);

@@ -1,4 +1,4 @@
-//! What is set about a connection, and its defaults.
+//! The settings of a connection and their defaults.
 
 use http::HeaderMap;
 
@@ -19,18 +19,17 @@ pub(super) struct Settings {
     pub(super) cookies: bool,
     pub(super) max_cookies: usize,
     pub(super) max_cookie_bytes: usize,
-    /// The first thing that was wrong.
+    /// The first error of a setter. `start` reports it.
     pub(super) fault: Option<Error>,
     pub(super) timestamps: bool,
     pub(super) limits: Limits,
-    /// The limit of a body, where it does not follow from that of a message.
+    /// Overrides the body limit that follows from the message limit.
     pub(super) max_body: Option<usize>,
     pub(super) outbox: Amount,
     pub(super) inbox: Amount,
     pub(super) remember_upgrade: bool,
     pub(super) log_contents: bool,
     pub(super) config: Config,
-    /// How it comes back after a session, if it does.
     pub(super) reconnect: Option<Reconnect>,
 }
 

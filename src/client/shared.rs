@@ -1,6 +1,7 @@
-//! What the user's side and the driver share: the outbox, the inboxes, and how far the session is.
+//! The state that the user's side and the driver share: the outbox, the inboxes and the session's
+//! progress.
 //!
-//! A batch crosses under one lock and with one wake-up, whatever its length.
+//! A batch is passed under one lock and with one wake-up, whatever its length.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) inboxes: Arc<Inboxes>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(super) outbox_capacity: Amount,
-    /// The task of the driver.
+    /// Wakes the driver's task.
     pub(crate) driver: Arc<AtomicWaker>,
 }
 
@@ -32,30 +33,30 @@ pub(crate) struct State {
     pub(super) outbox: Outbox<Waker>,
     pub(crate) connected: Option<Connected>,
     pub(crate) transport: Option<&'static str>,
-    /// What has become of the upgrade to a better transport; `None` while that is open.
+    /// The outcome of the upgrade; `None` until it is known.
     pub(super) upgrade: Option<Upgrade>,
-    /// Why the first connection of a client that goes on trying has failed.
+    /// Why the first attempt of a client that reconnects failed.
     pub(super) first_failure: Option<Error>,
-    /// The user wants no further delay before the next attempt.
+    /// The user has asked to skip the delay before the next attempt.
     pub(super) reconnects_now: bool,
-    /// There is a disconnect handler, and it has not returned.
+    /// Whether there is a disconnect handler that has not returned.
     pub(crate) handling: bool,
-    /// Those who wait for a turn of the session.
+    /// The tasks that wait for a change of the session: see [`Shared::poll_turn`].
     turns: BTreeMap<TurnTicket, Waker>,
-    /// Wakers that serve no more, to be dropped without the lock: see `Outbox::take_retired`.
+    /// Wakers that are no longer needed, to drop once the lock is released: see `Outbox::take_retired`.
     retired: Vec<Waker>,
     next_ticket: TurnTicket,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Upgrade {
-    /// The session has gone over, or there was nothing to go over to.
+    /// The session has upgraded, or there was no transport to upgrade to.
     Over,
-    /// The last that was tried has failed.
+    /// The last attempt failed.
     Failed(Error),
 }
 
-/// Names one who waits for a turn of the session.
+/// Identifies a task that waits for a change of the session.
 pub(super) type TurnTicket = u64;
 
 impl State {
@@ -123,11 +124,11 @@ impl Shared {
         lock(&self.state)
     }
 
-    /// Does something with the outbox, and wakes whoever can go on after it.
+    /// Changes the outbox, and wakes the driver and the tasks that can continue because of the change.
     pub(super) fn outbox<O>(&self, change: impl FnOnce(&mut Outbox<Waker>) -> O) -> O {
         let mut state = self.state();
         let output = change(&mut state.outbox);
-        let driver = state.outbox.takes_driver();
+        let driver = state.outbox.take_wants_driver();
         let woken = state.outbox.take_woken();
         let retired = state.outbox.take_retired();
         drop(state);
@@ -143,7 +144,7 @@ impl Shared {
 
     // The user's side.
 
-    /// Accepts something from a sender that has not waited. Nobody can go on by that but the driver.
+    /// Accepts a parcel from a sender that is not queued. This can only wake the driver.
     #[inline]
     pub(super) fn offer<P: Parcel>(&self, parcel: P) -> Result<(), Refusal<P>> {
         let mut state = self.state();
@@ -151,7 +152,7 @@ impl Shared {
             return Err(state.outbox.refusal(parcel));
         };
         state.outbox.put(parcel, amount);
-        let driver = state.outbox.takes_driver();
+        let driver = state.outbox.take_wants_driver();
         drop(state);
         if driver {
             self.driver.wake();
@@ -159,25 +160,25 @@ impl Shared {
         Ok(())
     }
 
-    /// From now on nothing is accepted; what was is flushed, and the session ends.
+    /// Stops accepting messages. The accepted ones are flushed, and the session ends.
     pub(crate) fn close(&self) {
         self.outbox(Outbox::close);
     }
 
-    /// The next attempt is to be made now.
+    /// Skips the delay before the next attempt.
     pub(super) fn reconnect_now(&self) {
         self.state().reconnects_now = true;
         self.driver.wake();
     }
 
-    /// Messages are dropped from now on.
+    /// Drops received messages from now on.
     pub(crate) fn discard(&self) {
         self.inboxes.discard();
         self.driver.wake();
     }
 
-    /// Nobody has the client any more.
-    pub(crate) fn leave(&self) {
+    /// The client was dropped.
+    pub(crate) fn client_dropped(&self) {
         self.inboxes.discard_of_client();
         self.driver.wake();
         self.close();
@@ -188,7 +189,7 @@ impl Shared {
         self.turn(|state| state.handling = false);
     }
 
-    /// Asks a condition, and notes whom to wake when it is to be asked again.
+    /// Checks a condition on the session. If it does not hold, the task is woken at the next change.
     pub(super) fn poll_turn<O>(
         &self,
         ticket: &mut Option<TurnTicket>,
@@ -203,7 +204,7 @@ impl Shared {
         polled
     }
 
-    /// Nobody waits for that any more.
+    /// Stops waiting for a condition.
     pub(super) fn cancel_turn(&self, ticket: &mut Option<TurnTicket>) {
         let mut state = self.state();
         state.cancel_turn(ticket);
@@ -212,7 +213,8 @@ impl Shared {
         drop(retired);
     }
 
-    /// Something has changed that a condition of [`poll_turn`](Self::poll_turn) may ask for.
+    /// Changes the state, and wakes the tasks whose condition ([`poll_turn`](Self::poll_turn)) may hold
+    /// now.
     pub(super) fn turn(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state();
         change(&mut state);
@@ -233,11 +235,11 @@ impl Shared {
 
     pub(super) fn upgrade_is_over(&self) {
         self.outbox(Outbox::upgrade_is_over);
-        self.tell_given_up();
+        self.report_given_up();
     }
 
-    /// Tells of messages that will never be sent.
-    pub(super) fn tell_given_up(&self) {
+    /// Reports the messages that will never be sent to the user.
+    pub(super) fn report_given_up(&self) {
         let given_up = self.outbox(Outbox::take_given_up);
         if !given_up.is_empty() {
             let events = given_up.into_iter().map(Box::new).map(Event::GivenUp);
@@ -245,31 +247,31 @@ impl Shared {
         }
     }
 
-    /// A session has ended that was open, and another may follow.
+    /// Ends a session that was open, while another may follow.
     pub(super) fn end_session(&self, session: u64, ended: Ended) -> Disconnected {
-        let told = self.outbox(|outbox| outbox.end_session(session, ended));
+        let end = self.outbox(|outbox| outbox.end_session(session, ended));
         self.inboxes
-            .put(vec![Event::Disconnected(Box::new(told.clone()))]);
-        self.tell_given_up();
+            .put(vec![Event::Disconnected(Box::new(end.clone()))]);
+        self.report_given_up();
         self.turn(|state| {
             state.connected = None;
             state.transport = None;
             state.upgrade = None;
         });
-        told
+        end
     }
 
     pub(crate) fn confirmed(&self, count: u64) {
         self.outbox(|outbox| outbox.confirmed(count));
     }
 
-    /// There are no receipts any more.
+    /// Receipts have ended.
     pub(crate) fn no_receipts(&self, error: Error) {
         self.outbox(|outbox| outbox.no_receipts(error.clone()));
         self.inboxes.put(vec![Event::NoReceipts { error }]);
     }
 
-    /// The session has ended, with what the engine gives back.
+    /// Ends the client, with the messages that the engine gives back. `None` if it had already ended.
     pub(crate) fn end(&self, ended: Ended) -> Option<Closed> {
         let closed = self.outbox(|outbox| outbox.end(ended))?;
         self.inboxes.put(vec![Event::Closed(closed.clone())]);

@@ -1,4 +1,4 @@
-//! A handle as a sink: how far each of its polls is, and what they fail with.
+//! The state of a handle that is used as a sink, and its error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::shared::{Shared, State, TurnTicket};
 use crate::event::{Closed, Reason};
 use crate::packet::Message;
 
-/// How far the `Sink` of a handle is. Each of its three waits has a waker of its own.
+/// The state of the three polls of a handle's `Sink`. Each has a waker of its own.
 #[derive(Debug)]
 pub(super) struct SinkState {
     shared: Arc<Shared>,
@@ -34,7 +34,7 @@ impl SinkState {
         }
     }
 
-    /// To be called where the handle is used other than as a sink.
+    /// Must be called when the handle is used other than as a sink.
     pub(super) fn use_otherwise(&self) {
         self.used_otherwise.store(true, Ordering::Relaxed);
     }
@@ -49,7 +49,7 @@ impl SinkState {
     }
 
     pub(super) fn start_send(&mut self, message: Message) -> Result<(), Refusal<Message>> {
-        // A flush that was given up does not cover this one.
+        // A flush that was pending before does not cover this message.
         self.forget_flush();
         let Self { shared, seat, .. } = self;
         shared.outbox(|outbox| outbox.start_send(seat, message))
@@ -66,7 +66,7 @@ impl SinkState {
         }
     }
 
-    /// Closes the session, and waits for its end.
+    /// Closes the session and waits for its end.
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         let Self { shared, close, .. } = self;
         shared.close();
@@ -92,13 +92,27 @@ impl Drop for SinkState {
     }
 }
 
-/// What the [`Sink`](futures::Sink)s of this crate fail with.
+/// The error of [`Client`](crate::Client) and [`Handle`](crate::Handle) as a [`Sink`](futures::Sink).
+///
+/// ```no_run
+/// use engineio_client::SinkError;
+/// use futures::SinkExt as _;
+///
+/// # async fn run(client: &mut engineio_client::tokio::Client) {
+/// match client.send("hello".into()).await {
+///     Ok(()) => println!("sent"),
+///     Err(SinkError::Refused(refused)) => println!("not accepted: {:?}", refused.message),
+///     Err(SinkError::Closed(closed)) => println!("{} messages were not sent", closed.unsent().len()),
+///     Err(error) => println!("{error}"),
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SinkError {
-    /// The message was not accepted, and comes back.
+    /// The message was not accepted. The error gives it back.
     Refused(SendError),
-    /// The session ended before all that was accepted had left. What had not stands in it.
+    /// The session ended before all accepted messages were sent. [`Closed`] has those that were not.
     Closed(Closed),
 }
 
@@ -106,7 +120,7 @@ impl fmt::Display for SinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => error.fmt(f),
-            Self::Closed(_) => f.write_str("the session ended before all messages had left"),
+            Self::Closed(_) => f.write_str("the session ended before all messages were sent"),
         }
     }
 }

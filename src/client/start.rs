@@ -1,4 +1,4 @@
-//! Starts a session: checks the settings, puts the parts together and spawns the driver.
+//! Starts a client: checks the settings, connects the parts and spawns the driver.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ use crate::reconnect::Resend;
 use crate::runtime::Runtime;
 use crate::transport::{Activity, OpenRequest, Transport};
 
-/// A session that was started, and the task of its handlers, which is to be run.
+/// A client that was started. The caller must run the task of its handlers, in the span.
 pub(crate) struct Started<T: Transport, R: Runtime> {
     pub(crate) client: Client<T, R>,
     pub(crate) handlers: Option<HandlerTask>,
     pub(crate) span: Span,
 }
 
-/// Checks the settings, and spawns the task of the session.
+/// Checks the settings, and spawns the task that drives the session or sessions.
 pub(super) fn start<T: Transport, R: Runtime>(
     transport: T,
     runtime: R,
@@ -41,7 +41,7 @@ pub(super) fn start<T: Transport, R: Runtime>(
         return Err(fault);
     }
     runtime.check().map_err(|error| {
-        Error::new(ErrorKind::Runtime, "the runtime can't be used here").with_source(error)
+        Error::new(ErrorKind::Runtime, "the runtime cannot be used here").with_source(error)
     })?;
     settings.config.transports = choose(&transport.names(), settings.names.as_deref())?;
     let runtime = Arc::new(runtime);
@@ -50,7 +50,7 @@ pub(super) fn start<T: Transport, R: Runtime>(
     let request = open_request(&mut settings.clone(), &transport.schemes(), activity)?;
     let audience = Audience {
         handlers: !handlers.is_empty(),
-        messages: if handlers.take_messages() {
+        messages: if handlers.has_message_handler() {
             Side::Handlers
         } else {
             Side::Client
@@ -61,7 +61,7 @@ pub(super) fn start<T: Transport, R: Runtime>(
         settings.outbox,
         settings.inbox,
         audience,
-        handlers.hear_of_the_end(),
+        handlers.has_disconnect_handler(),
     ));
     let span = log::span(&request);
     let task = task(
@@ -75,7 +75,7 @@ pub(super) fn start<T: Transport, R: Runtime>(
     dynamic.spawn(Box::pin(task.instrument(span.clone())));
     let handlers = audience.handlers.then(|| {
         let reader = Reader::new(Arc::clone(&shared.inboxes), Side::Handlers);
-        handlers.into_task(Arc::clone(&shared), reader)
+        HandlerTask::new(handlers, Arc::clone(&shared), reader)
     });
     Ok(Started {
         client: Client::new(shared, runtime),
@@ -84,7 +84,7 @@ pub(super) fn start<T: Transport, R: Runtime>(
     })
 }
 
-/// The task of a session, or of one after the other.
+/// The task that drives one session, or, for a client that reconnects, one session after the other.
 fn task(
     shared: &Arc<Shared>,
     runtime: &Arc<dyn Runtime>,
@@ -99,7 +99,7 @@ fn task(
     if let Some(reconnect) = &reconnect
         && reconnect.resend == Resend::Unconfirmed
     {
-        // What is not known to be missing can't be sent again.
+        // Without receipts the client does not know which messages to send again.
         let receipts = config
             .receipts
             .get_or_insert_with(|| Receipts::new().into());
@@ -128,13 +128,13 @@ fn task(
     ))
 }
 
-/// The names to use, each checked against what the transport knows.
+/// The names of the transports to use, each checked against those that the transport has.
 fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'static str>, Error> {
     let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
     let Some(wanted) = wanted else {
         if known.is_empty() {
             return invalid(
-                "this build has no transport: enable the feature polling or websocket".into(),
+                "this build has no transport: enable the feature `polling` or `websocket`".into(),
             );
         }
         return Ok(known.to_vec());
@@ -143,19 +143,19 @@ fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'sta
     for name in wanted {
         match known.iter().find(|known| *known == name) {
             Some(known) if names.contains(known) => {
-                return invalid(format!("the transport {name:?} is named twice"));
+                return invalid(format!("transports: {name:?} is listed twice"));
             }
             Some(known) => names.push(*known),
             None => {
                 return invalid(format!(
-                    "there is no transport {name:?}: there are {}",
+                    "transports: {name:?} is unknown, available are {}",
                     known.join(" and ")
                 ));
             }
         }
     }
     if names.is_empty() {
-        return invalid("the list of transports is empty".into());
+        return invalid("transports: the list is empty".into());
     }
     Ok(names)
 }

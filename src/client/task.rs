@@ -1,4 +1,4 @@
-//! Tasks that the user spawns by a handle.
+//! Tasks that the user spawns with a handle.
 
 use std::fmt;
 use std::future::Future;
@@ -14,11 +14,12 @@ use super::panic_text::panic_text;
 use crate::error::{Error, ErrorKind};
 use crate::runtime::Runtime;
 
-/// A task that runs in the background, from [`Handle::spawn`](crate::Handle::spawn).
+/// A task that was spawned with [`Handle::spawn`](crate::Handle::spawn). It is a future of the task's
+/// result.
 ///
-/// It is a future of what the task returns. A task that panicked, or whose runtime was shut down,
-/// gives an [`Aborted`](ErrorKind::Aborted) error, and so does one that was [aborted](Task::abort).
-/// Dropping this leaves the task running.
+/// The result is an [`Aborted`](ErrorKind::Aborted) error if the task panicked, was
+/// [aborted](Task::abort), or was dropped because its runtime was shut down. Dropping a `Task` leaves
+/// the task running.
 ///
 /// ```no_run
 /// # async fn run(handle: engineio_client::Handle) {
@@ -41,7 +42,7 @@ impl<O: Send + 'static> Task<O> {
         let (future, abort) = abortable(AssertUnwindSafe(future).catch_unwind());
         runtime.spawn(Box::pin(async move {
             if let Ok(output) = future.await {
-                // Nobody may be waiting for it.
+                // Fails if the `Task` was dropped.
                 let _ = sender.send(output);
             }
         }));
@@ -50,7 +51,14 @@ impl<O: Send + 'static> Task<O> {
 }
 
 impl<O> Task<O> {
-    /// Stops the task where it waits, and drops it there. One that has ended is not changed by it.
+    /// Drops the task at the `.await` where it is suspended. Does nothing if the task has already ended.
+    ///
+    /// ```no_run
+    /// # async fn run(handle: engineio_client::Handle) {
+    /// let task = handle.spawn(std::future::pending::<()>());
+    /// task.abort();
+    /// # }
+    /// ```
     pub fn abort(&self) {
         self.abort.abort();
     }

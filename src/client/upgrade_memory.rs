@@ -1,15 +1,16 @@
-//! Which servers have upgraded a session before, where a program wants that remembered.
+//! Remembers which servers have upgraded a session: see
+//! [`Builder::remember_upgrade`](crate::Builder::remember_upgrade).
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-/// What a session is upgraded to.
+/// The transport that sessions upgrade to.
 const BETTER: &str = "websocket";
 
-/// The origins whose servers have upgraded a session, of those that asked to be remembered.
+/// The origins of these servers.
 static UPGRADED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// A program that talks to more servers than this forgets others than the newest.
+/// With more servers than this, an arbitrary one other than the newest is forgotten.
 const MOST_REMEMBERED: usize = 1024;
 
 fn is_remembered(origin: &str) -> bool {
@@ -19,7 +20,7 @@ fn is_remembered(origin: &str) -> bool {
         .contains(origin)
 }
 
-/// A session with this origin goes on by this transport; `None` after an upgrade that failed.
+/// Notes that a session with this origin uses this transport, or `None` if its upgrade failed.
 pub(super) fn remember(origin: &str, transport: Option<&str>) {
     let upgraded = transport == Some(BETTER);
     let mut origins = UPGRADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,8 +34,8 @@ pub(super) fn remember(origin: &str, transport: Option<&str>) {
     }
 }
 
-/// Puts that transport first to which a session with this origin was upgraded before. The others stay
-/// behind it, to fall back on.
+/// If a session with this origin was upgraded before, puts that transport first. The others stay in the
+/// list, to fall back to.
 pub(super) fn prefer_remembered(origin: &str, transports: &mut [&'static str]) {
     if is_remembered(origin) {
         transports.sort_by_key(|name| *name != BETTER);

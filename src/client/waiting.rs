@@ -15,9 +15,9 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(super) struct Sending<'a, P: Parcel> {
     shared: &'a Arc<Shared>,
-    /// `None` once it is accepted or refused.
+    /// `None` once the parcel was accepted or refused.
     parcel: Option<P>,
-    /// Its place in the queue, or the room that it was given.
+    /// The sender's place in the queue, or the room that was reserved for it.
     ticket: Option<Ticket>,
 }
 
@@ -35,13 +35,13 @@ impl<'a, P: Parcel> Sending<'a, P> {
 impl<P: Parcel> Unpin for Sending<'_, P> {}
 
 impl<P: Parcel> Future for Sending<'_, P> {
-    /// What was refused comes back.
+    /// A refused parcel is given back.
     type Output = Result<(), (P, Error)>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let Some(parcel) = this.parcel.take() else {
-            // Polled again after it has returned.
+            // Polled again after completion.
             return Poll::Pending;
         };
         let ticket = &mut this.ticket;
@@ -80,7 +80,7 @@ impl<P: Parcel> Drop for Sending<'_, P> {
     }
 }
 
-/// Waits until all that was accepted before its first poll has left.
+/// Waits until every message accepted before its first poll has been sent.
 #[derive(Debug)]
 pub(super) struct Flushing<'a> {
     shared: &'a Arc<Shared>,
@@ -121,7 +121,7 @@ impl Drop for Flushing<'_> {
     }
 }
 
-/// Waits until all that was accepted before its first poll is confirmed.
+/// Waits until every message accepted before its first poll is confirmed.
 #[derive(Debug)]
 pub(super) struct Confirming<'a> {
     shared: &'a Arc<Shared>,
@@ -160,7 +160,7 @@ impl Drop for Confirming<'_> {
 }
 
 /// Waits until a condition on the session holds. The condition is checked again when the session opens,
-/// when its upgrade is over, when it ends, and when the disconnect handler has returned.
+/// when its upgrade has ended, when it ends, and when the disconnect handler has returned.
 pub(super) struct Turning<'a, C> {
     shared: &'a Arc<Shared>,
     condition: C,

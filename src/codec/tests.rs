@@ -1,4 +1,4 @@
-//! Packets and their forms on the wire, as tables.
+//! Tables of packets and their encodings.
 
 use super::*;
 
@@ -6,10 +6,11 @@ fn limits() -> Limits {
     Limits::default()
 }
 
-fn message(of: impl Into<Message>) -> Packet {
-    Packet::Message(of.into())
+fn message(content: impl Into<Message>) -> Packet {
+    Packet::Message(content.into())
 }
 
+/// Rules E1, E3, E4, E7.
 #[test]
 fn the_examples_of_the_protocol() {
     // engine.io-client: arraybuffer/polling.js:56; engine.io-parser: index.ts:17, :39,
@@ -69,6 +70,7 @@ fn the_examples_of_the_protocol() {
     }
 }
 
+/// Rules E1, E2, E7.
 #[test]
 fn a_frame_is_the_type_and_the_text_or_the_plain_data() {
     // engine.io-parser: node.ts:15, :80; python-engineio: test_packet.py:7, :14, :18, :26, :30,
@@ -79,7 +81,8 @@ fn a_frame_is_the_type_and_the_text_or_the_plain_data() {
         (message("text"), Frame::Text(b'4', "text")),
         (message(""), Frame::Text(b'4', "")),
         (message("123"), Frame::Text(b'4', "123")),
-        // What looks like a packet is data all the same, and of a slice it is the slice alone.
+        // Binary data that looks like a packet is still data, and a slice is sent without the bytes
+        // around it.
         (message(whole.slice(1..5)), Frame::Binary(&[4, 1, 2, 3])),
         (message(b"4text"), Frame::Binary(b"4text")),
         (message(b"4"), Frame::Binary(b"4")),
@@ -97,14 +100,16 @@ fn a_frame_is_the_type_and_the_text_or_the_plain_data() {
 }
 
 #[test]
-fn a_payload_is_as_long_as_it_was_said_to_be() {
+fn payload_len_is_the_exact_length_of_a_payload() {
     for n in 0..10 {
         let packets = [message(vec![7; n]), message("è".repeat(n)), Packet::Noop];
-        let said: usize = packets.iter().map(payload_len).sum::<usize>() + 2;
-        assert_eq!(encode_payload(&packets).len(), said);
+        let separators = packets.len() - 1;
+        let expected: usize = packets.iter().map(payload_len).sum::<usize>() + separators;
+        assert_eq!(encode_payload(&packets).len(), expected);
     }
 }
 
+/// Rule E8.
 #[test]
 fn good_packets_before_a_bad_one_are_kept() {
     // engine.io-parser: index.ts:26, :54; python-engineio: test_receive_unknown_packet,
@@ -155,7 +160,7 @@ fn r20_texts_share_the_bodys_buffer_unless_they_are_less_than_half_of_it() {
 }
 
 #[test]
-fn the_first_body_of_protocol_3_counts_characters() {
+fn a_first_body_of_protocol_3_is_recognised() {
     for (body, expected) in [
         (r#"96:0{"sid":"x"}"#, true),
         (r#"100:0{"sid":"x"}"#, true),
@@ -170,14 +175,15 @@ fn the_first_body_of_protocol_3_counts_characters() {
 }
 
 #[test]
-fn a_message_may_look_like_protocol_3() {
+fn a_message_that_looks_like_protocol_3_is_a_message() {
     let decoded = decode_payload(r#"4:0{"x":1}"#.into(), &limits());
     assert_eq!(decoded.packets, [message(r#":0{"x":1}"#)]);
     assert!(decoded.error.is_none());
 }
 
+/// Rules E4, E5.
 #[test]
-fn a_frame_keeps_the_separator() {
+fn a_text_frame_is_not_split_at_the_separator() {
     let packet = decode_text("4a\x1e4b".into(), &limits()).unwrap();
     assert_eq!(packet, message("a\x1e4b"));
     assert_eq!(
@@ -186,8 +192,9 @@ fn a_frame_keeps_the_separator() {
     );
 }
 
+/// Rule E25.
 #[test]
-fn limits_are_exact_and_named() {
+fn limits_are_exact_and_their_errors_name_the_setter() {
     let limits = Limits::default().message(4).payload_packets(2);
     assert!(decode_text("41234".into(), &limits).is_ok());
     let error = decode_text("412345".into(), &limits).unwrap_err();

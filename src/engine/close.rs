@@ -1,5 +1,19 @@
-//! The ends of a session: ours, with a goodbye, and the draining before any end. Which messages are still
-//! delivered then is in `delivery.rs`.
+//! Closing a session, and draining a link before the session ends.
+//!
+//! A close by the user takes these steps, within the close timeout:
+//!
+//! 1. The engine abandons a probe and goes back to polling. All messages that were accepted are sent.
+//! 2. With receipts, the goodbye waits until these messages are confirmed. A server may discard what it
+//!    reads after it has begun to close, so the goodbye's answer confirms nothing. The last
+//!    fifth of the close timeout is reserved for the goodbye itself.
+//! 3. The goodbye is sent ([`Output::Close`]). Its answer makes the end clean (`answered`).
+//! 4. The link is drained and dropped. A poll that still runs is dropped with it: python-engineio holds
+//!    it for a whole ping interval.
+//!
+//! *Draining* means: poll the running `recv` until it would wait, and deliver what it returns. It
+//! happens after the goodbye and after a failed `send`, since packets that arrived earlier may still be
+//! unread. They may also hold the server's close, which then becomes the reason of the end.
+//! `delivery.rs` decides which messages are still delivered while closing.
 
 use std::io;
 use std::time::Duration;
@@ -9,14 +23,15 @@ use crate::error::{Error, ErrorKind};
 use crate::packet::Packet;
 use crate::transport::Framing;
 
-/// The user's close under way.
+/// A close by the user that is in progress.
 #[derive(Debug)]
 pub(super) struct Closing {
     started: Duration,
+    /// When a part of a batch last left, or a message was confirmed.
     progress: Duration,
     said_goodbye: bool,
-    /// The goodbye waits no longer for what is not confirmed.
-    waited: bool,
+    /// The goodbye no longer waits for confirmations.
+    settle_timed_out: bool,
 }
 
 impl Closing {
@@ -25,7 +40,7 @@ impl Closing {
             started: now,
             progress: now,
             said_goodbye: false,
-            waited: false,
+            settle_timed_out: false,
         }
     }
 
@@ -39,13 +54,14 @@ impl Closing {
     }
 }
 
-/// An end that is decided, while what has arrived already is taken in.
+/// The end of a session whose link is being drained.
 #[derive(Debug)]
 pub(super) struct Draining {
     reason: Reason,
+    /// Whether the server has answered the goodbye.
     answered: bool,
     rounds: u32,
-    /// Until when the poll that runs is awaited, where it may tell why.
+    /// After a refused POST: until when to wait for the running poll, which may hold the server's close.
     deadline: Option<Duration>,
 }
 
@@ -59,13 +75,13 @@ impl Draining {
     }
 }
 
-/// So long the poll is awaited when a POST was refused: an answer on one of the two connections is not
-/// later than one on the other by more than this.
-const REFUSAL_BEFORE_CLOSE: Duration = Duration::from_secs(1);
+/// How long to wait for the running poll after a POST was refused. The two responses come over two
+/// connections; this is the assumed maximum by which one of them is later.
+const REFUSED_POST_WAIT: Duration = Duration::from_secs(1);
 
-/// Whether a connection has ended by the other side's FIN: what was written before is read, or was. One
-/// that was reset may have thrown it away.
-fn is_an_end_of_the_stream(error: &Error) -> bool {
+/// Whether the peer has ended the connection with a FIN. The peer then reads, or has read, what
+/// was written before. A reset connection may have discarded it.
+fn is_end_of_stream(error: &Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {
@@ -76,10 +92,11 @@ fn is_an_end_of_the_stream(error: &Error) -> bool {
     error.kind() == ErrorKind::Ended
 }
 
-/// This part of the close timeout is the goodbye's.
-const GOODBYE_PART: u32 = 5;
+/// The goodbye has this fraction (1/n) of the close timeout for itself.
+const GOODBYE_SHARE: u32 = 5;
 
-/// A server that never stops talking can't keep the end from coming.
+/// Maximum number of `recv` results in a drain, so that a server that never stops sending can't delay
+/// the end forever.
 const MAX_DRAIN_ROUNDS: u32 = 1024;
 
 impl Engine {
@@ -95,10 +112,10 @@ impl Engine {
                 closing: closing @ None,
                 ..
             } => match self.current.framing {
-                // The server sees the connection end, and forgets the session.
+                // The server sees the connection end and drops the session.
                 None | Some(Framing::Frames) => self.end(Reason::Client),
-                // A session is being made whose id only the answer tells: without a goodbye the
-                // server would keep it until its ping times out.
+                // The server is creating a session, and only its response tells the session id. Wait for
+                // it and say goodbye: otherwise the server keeps the session until its ping times out.
                 Some(Framing::Payloads) => *closing = Some(Closing::new(now)),
             },
             Phase::Open => {
@@ -136,19 +153,18 @@ impl Engine {
             .settle_deadline()
             .is_some_and(|deadline| now >= deadline);
         if let Phase::Closing(closing) = &mut self.phase {
-            closing.waited |= passed;
+            closing.settle_timed_out |= passed;
         }
     }
 
-    /// Until when the goodbye waits for what has left to be confirmed: some of the close timeout is left
-    /// for the goodbye itself.
+    /// Until when the goodbye waits for confirmations; `None` if it does not wait.
     pub(super) fn settle_deadline(&self) -> Option<Duration> {
         match &self.phase {
             Phase::Closing(closing)
-                if !closing.said_goodbye && !closing.waited && self.is_unsettled() =>
+                if !closing.said_goodbye && !closing.settle_timed_out && self.is_unsettled() =>
             {
                 let timeout = self.config.close_timeout;
-                let goodbye = timeout.checked_div(GOODBYE_PART).unwrap_or_default();
+                let goodbye = timeout.checked_div(GOODBYE_SHARE).unwrap_or_default();
                 Some(self.close_deadline(closing).saturating_sub(goodbye))
             }
             _ => None,
@@ -161,15 +177,16 @@ impl Engine {
         }
     }
 
-    /// The connection ended after our goodbye was handed over.
+    /// The connection has ended after the goodbye was handed to the transport.
     pub(super) fn ended_after_goodbye(&mut self, error: &Error) {
-        // On polling it was the GET, whose session is gone: the goodbye is still under way.
+        // On polling it was the GET that failed, because the session is gone. The goodbye's POST still
+        // runs.
         if self.current.framing == Some(Framing::Frames) {
-            self.end_with(Reason::Client, is_an_end_of_the_stream(error));
+            self.end_with(Reason::Client, is_end_of_stream(error));
         }
     }
 
-    /// The end is near: takes in what has arrived already, and waits for nothing.
+    /// Drains the link, then ends the session for this reason.
     pub(super) fn drain(&mut self, reason: Reason) {
         self.drain_with(reason, true);
     }
@@ -185,9 +202,10 @@ impl Engine {
         self.drain_round();
     }
 
-    /// The end is near; the poll that runs may tell its reason, and is awaited for a moment.
-    pub(super) fn await_the_poll(&mut self, now: Duration, reason: Reason) {
-        let mut deadline = now.saturating_add(REFUSAL_BEFORE_CLOSE);
+    /// Ends the session for this reason when the running poll has returned, or after
+    /// [`REFUSED_POST_WAIT`]. If the poll holds the server's close, that is the reason instead.
+    pub(super) fn await_poll(&mut self, now: Duration, reason: Reason) {
+        let mut deadline = now.saturating_add(REFUSED_POST_WAIT);
         if let Phase::Closing(closing) = &self.phase {
             deadline = deadline.min(self.close_deadline(closing));
         }
@@ -216,7 +234,7 @@ impl Engine {
         draining.rounds = draining.rounds.saturating_add(1);
         let link = self.current.id;
         if draining.rounds <= MAX_DRAIN_ROUNDS {
-            // A frame may wait behind the last one; a further poll would be a new request.
+            // Another frame may already have arrived. On polling, another `recv` would be a new request.
             if !self.current.receiving && self.current.framing == Some(Framing::Frames) {
                 self.current.receiving = true;
                 self.outputs.push_back(Output::Receive { link });
@@ -230,7 +248,7 @@ impl Engine {
     }
 
     pub(super) fn drain_received(&mut self, packets: Vec<Packet>) {
-        self.take_in(packets);
+        self.process_packets(packets);
         self.drain_round();
     }
 

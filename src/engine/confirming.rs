@@ -1,4 +1,4 @@
-//! What the session does about receipts. What proves a message's arrival is in `receipts/`.
+//! How the session uses receipts. The proofs of arrival themselves are in `receipts/`.
 
 use std::time::Duration;
 
@@ -8,23 +8,24 @@ use crate::fence::Fence;
 use crate::transport::Confirms;
 
 impl Engine {
-    /// The session goes on by the current link, as it confirms.
+    /// Starts to use the evidence that the new current link offers, or turns receipts off if it offers
+    /// none.
     pub(super) fn use_link(&mut self) {
         let Link { confirms, key, .. } = self.current;
         self.receipts.use_link(confirms, key);
         if confirms == Confirms::Never && self.receipts.are_on() {
             let error = self.unsupported(self.current.transport);
-            self.no_receipts(error);
+            self.turn_off_receipts(error);
         }
     }
 
     pub(super) fn unsupported(&self, transport: usize) -> Error {
-        let name = self.name_of(transport);
-        let message = format!("the transport {name} can't confirm what was sent by it");
+        let name = self.transport_name(transport);
+        let message = format!("the transport {name} can't confirm messages");
         Error::new(ErrorKind::Unsupported, message)
     }
 
-    pub(super) fn no_receipts(&mut self, error: Error) {
+    pub(super) fn turn_off_receipts(&mut self, error: Error) {
         self.receipts.give_up();
         self.outputs.push_back(Output::NoReceipts(error));
     }
@@ -43,7 +44,7 @@ impl Engine {
         }
     }
 
-    /// The next so many messages are confirmed.
+    /// Reports that the next `count` messages are confirmed.
     pub(super) fn confirmed(&mut self, count: u64) {
         if count > 0 && self.receipts.are_on() {
             self.send_queue.forget_groups(self.receipts.confirmed());
@@ -51,12 +52,12 @@ impl Engine {
         }
     }
 
-    /// Whether receipts are wanted, and something that has left is not confirmed.
+    /// Whether receipts are on and a message that was handed to a link is not confirmed.
     pub(super) fn is_unsettled(&self) -> bool {
         self.receipts.are_on() && self.receipts.confirmed() < self.send_queue.handed()
     }
 
-    /// The server's patience with a pong, which is ours with a fence.
+    /// How long the server waits for a pong. The engine waits as long for the first answer to a fence.
     pub(super) fn ping_timeout(&self) -> Duration {
         let handshake = self.handshake.as_ref();
         handshake.map_or(Duration::MAX, |handshake| handshake.ping_timeout)

@@ -1,14 +1,15 @@
-//! Which messages of the server the user is given, while the session lives and while it is closed.
+//! Which received messages are delivered to the user, before and during a close.
 
-/// The state of that rule.
+/// The delivery rule that applies at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delivery {
-    /// All: where the inbox is full, nothing more is received.
+    /// Every message is delivered. When the inbox is full, the engine starts no further `recv`.
     All,
-    /// While closing, which can't wait for a reader: those for which there is room.
+    /// During a close, which can't wait for the user to read: messages are delivered while the inbox has
+    /// room.
     WhileThereIsRoom,
-    /// A message was dropped for want of room. The messages behind it are dropped, too, so that there is
-    /// no gap in what was delivered.
+    /// During a close the inbox was full and a message was dropped. All later messages are dropped too,
+    /// so that the delivered messages have no gap.
     Nothing,
 }
 
@@ -20,9 +21,9 @@ impl Delivery {
         }
     }
 
-    /// Whether messages that come now are delivered. `room` tells whether the inbox has room.
-    pub(super) fn delivers(&mut self, room: bool) -> bool {
-        if *self == Self::WhileThereIsRoom && !room {
+    /// Whether messages that arrive now are delivered.
+    pub(super) fn delivers(&mut self, inbox_has_room: bool) -> bool {
+        if *self == Self::WhileThereIsRoom && !inbox_has_room {
             *self = Self::Nothing;
         }
         *self != Self::Nothing

@@ -1,4 +1,4 @@
-//! The end of a session, and what has become of every message by then.
+//! The end of a session, with the fate of every message.
 
 use std::collections::VecDeque;
 
@@ -7,13 +7,12 @@ use super::{Engine, Output, Phase};
 use crate::event::{Ended, Reason};
 
 impl Engine {
-    /// Ends the session. If it is this side that ends it, the server has heard of it as far as it can be
-    /// told.
+    /// Ends the session. With [`Reason::Client`], the server knows about the end or has no session.
     pub(super) fn end(&mut self, reason: Reason) {
         self.end_with(reason, true);
     }
 
-    /// Drops the links, and tells what became of every message.
+    /// Drops the links and reports the end. `answered` says whether the server has answered the goodbye.
     pub(super) fn end_with(&mut self, reason: Reason, answered: bool) {
         self.abandon_probe();
         if let Some(link) = self.abandoned.take() {
@@ -27,8 +26,8 @@ impl Engine {
         self.outputs.push_back(Output::Closed(Box::new(ended)));
     }
 
-    /// Ends the session here and now, whatever it was about to do. Gives what it had still to say, the
-    /// end last.
+    /// Ends the session immediately. Returns the outputs that were still queued and the end as the last
+    /// one.
     pub(crate) fn end_now(&mut self, reason: Reason) -> VecDeque<Output> {
         if !matches!(self.phase, Phase::Closed) {
             self.end(reason);
@@ -36,7 +35,7 @@ impl Engine {
         std::mem::take(&mut self.outputs)
     }
 
-    /// What has become of every message.
+    /// Accounts for every message: accepted = confirmed ++ unconfirmed ++ uncertain ++ unsent, in order.
     fn account(&mut self, reason: Reason, answered: bool) -> Ended {
         self.phase = Phase::Closed;
         let mut uncertain = std::mem::take(&mut self.uncertain);
@@ -44,8 +43,8 @@ impl Engine {
             uncertain.extend(messages(sending.batch.into_packets()));
         }
         let confirmed = self.receipts.confirmed();
-        let under_way = u64::try_from(uncertain.len()).unwrap_or(u64::MAX);
-        let left = self.send_queue.handed().saturating_sub(under_way);
+        let in_flight = u64::try_from(uncertain.len()).unwrap_or(u64::MAX);
+        let left = self.send_queue.handed().saturating_sub(in_flight);
         let index = |place: u64| usize::try_from(place.saturating_sub(confirmed)).unwrap_or(0);
         let groups = self.send_queue.groups();
         let unconfirmed = left.saturating_sub(confirmed);
@@ -60,7 +59,7 @@ impl Engine {
             reason,
             confirmed,
             unconfirmed_count: unconfirmed,
-            unconfirmed: self.receipts.take_kept(),
+            unconfirmed: self.receipts.take_unconfirmed(),
             uncertain,
             unsent: messages(self.send_queue.take()).collect(),
         }

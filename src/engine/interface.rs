@@ -1,4 +1,4 @@
-//! What the engine is told, and what it says is to be done.
+//! The boundary between the engine and the driver: settings, inputs and outputs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,48 +14,52 @@ use crate::packet::{Handshake, Packet};
 use crate::receipts::Receipts;
 use crate::transport::{Asked, Confirms, Framing};
 
-/// What the engine is told to keep to.
+/// The engine's settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// The transports' names, in order of preference. Never empty.
+    /// Names of the transports, in order of preference. Never empty.
     pub(crate) transports: Vec<&'static str>,
-    /// Whether the next transport is tried when one can't be opened.
+    /// Whether to try the next transport when one can't be opened.
     pub(crate) fall_back: bool,
-    /// Whether a redirect of the handshake is followed.
+    /// Whether to follow redirects of the handshake.
     pub(crate) follow_redirects: bool,
-    /// Whether the session may go over to a better transport.
+    /// Whether to upgrade to a better transport.
     pub(crate) upgrade: bool,
     pub(crate) open_timeout: Duration,
-    /// For a batch on a link of payloads: the time without progress.
+    /// Time without progress after which a batch on a `Payloads` link has failed. On a `Frames` link the
+    /// limit is `pingInterval + pingTimeout`.
     pub(crate) send_timeout: Duration,
     pub(crate) upgrade_timeout: Duration,
-    /// The time without progress while closing.
+    /// Time without progress after which a close gives up.
     pub(crate) close_timeout: Duration,
+    /// Total time after which a close gives up.
     pub(crate) close_limit: Duration,
-    /// The most packets in a payload.
+    /// Maximum number of packets in a payload.
     pub(crate) packets_per_post: usize,
-    /// The most bytes of an open packet.
+    /// Maximum size of the open packet, in bytes.
     pub(crate) handshake_size: usize,
-    /// Whether it is to be found out which messages have arrived, and how.
+    /// Settings of receipts; `None` when receipts are off.
     pub(crate) receipts: Option<ReceiptsConfig>,
-    /// Without receipts: whether fences ride along with the answers to pings.
+    /// Without receipts: whether a fence follows each pong, so that the end of the session can report
+    /// how much has arrived.
     pub(crate) fences: bool,
-    /// With receipts: no message is handed over before the first fence of a link is answered. If the session
-    /// ends all the same it is not a message that ends it.
+    /// With receipts: whether to hold back all messages until the first fence of a link is answered. The
+    /// client sets this when several sessions have ended at their first fence: if the next session ends
+    /// there too, no message can be the cause.
     pub(crate) fence_alone: bool,
-    /// The number of the session.
+    /// Number of this session within the client; reconnecting counts up.
     pub(crate) session: u64,
 }
 
-/// How receipts are to be had.
+/// Settings of receipts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReceiptsConfig {
-    /// The most that is handed to links and not confirmed.
+    /// Maximum amount that is handed to links and not yet confirmed.
     pub(crate) window: Amount,
-    /// The session is not to live by a link that can't confirm.
+    /// Whether a link that can't confirm is refused.
     pub(crate) required: bool,
-    /// The window begins small and doubles with each confirmation, so that it shows which message ends the
-    /// sessions.
+    /// Whether the window starts small and doubles with each confirmation. The client sets this when a
+    /// message may be what ends its sessions: a small window shows which one.
     pub(crate) cautious: bool,
 }
 
@@ -91,48 +95,48 @@ impl Default for Config {
     }
 }
 
-/// Names one link of the session. Answers from a link that is gone are ignored.
+/// Identifies one link of the session. Inputs that name a dropped link are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LinkId(pub(crate) u64);
 
-/// Which of a link's calls is meant.
+/// A call on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Open,
     Receive,
     Send,
-    /// No call of the link: the redirect that [`Output::Open`] named can't be followed.
+    /// Not a call on the link: the redirect in [`Output::Open`] can't be followed.
     Redirect,
 }
 
-/// What has happened.
+/// Something that has happened.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
-    /// An `open` has returned a link, with what it can confirm. `key` is a random number, for its fences.
+    /// An `open` call has returned a link. `key` is a random number that identifies the link's fences.
     Opened {
         link: LinkId,
         framing: Framing,
         confirms: Confirms,
         key: u64,
     },
-    /// A `recv` has returned.
+    /// A `recv` call has returned. `packets` is empty only after [`FenceAnswered`](Self::FenceAnswered).
     Received { link: LinkId, packets: Vec<Packet> },
-    /// The other end has answered this fence. What was received with the answer follows.
+    /// The peer has answered this fence. The `Received` of the same `recv` call follows.
     FenceAnswered { link: LinkId, fence: Fence },
-    /// The server has closed the connection, and said this. What came with it follows: packets with a
-    /// close, or an error.
+    /// The server has closed the connection with this code and reason. The result of the same `recv`
+    /// call follows: packets with a [`Packet::Close`], or an error.
     PeerClose { link: LinkId, close: PeerClose },
-    /// Bytes of something unfinished came, or left, at these times.
+    /// Bytes of an unfinished message have arrived or left at these times.
     Active {
         link: LinkId,
         received: Option<Duration>,
         sent: Option<Duration>,
-        /// When a poll left last.
+        /// What the transport has reported about when polls are written.
         asked: Asked,
     },
-    /// A `send` has returned: the batch has left.
+    /// A `send` call has returned: the batch has left.
     Sent { link: LinkId },
-    /// A `close` has returned: the server has answered, or it failed.
+    /// A `close` call has returned. `answered` says whether the server has answered the goodbye.
     SaidGoodbye { link: LinkId, answered: bool },
     /// A call has failed.
     Failed {
@@ -140,54 +144,55 @@ pub(crate) enum Input {
         call: Call,
         error: Error,
     },
-    /// The link's `recv` was polled until it would wait: an answer to [`Output::Drain`].
+    /// The response to [`Output::Drain`]: the link's `recv` has nothing more ready.
     Drained { link: LinkId },
-    /// The user's messages, which [`Acceptance`] has let in.
+    /// Messages of the user that the current [`Acceptance`] allows.
     Send(Outgoing),
     /// Whether the user's inbox has room.
     Room(bool),
-    /// The user closes the session. All that was accepted has been given by `Send` before.
+    /// The user closes the session. The driver has passed all accepted messages in `Send` before this.
     Close,
-    /// The time that [`Output::Wait`] named has come.
+    /// The time in the last [`Output::Wait`] has come.
     Timeout,
 }
 
-/// What is to be done.
+/// An instruction to the driver.
 #[derive(Clone, Debug)]
 pub(crate) enum Output {
-    /// Call `open`, for a new session or for the one of this id.
+    /// Call the transport's `open`: for a new session, or to upgrade the session of this handshake.
     Open {
         link: LinkId,
         transport: &'static str,
         sid: Option<Arc<Handshake>>,
-        /// The error with the redirect that is to be followed first, from then on.
+        /// A redirect error. Its location replaces the session's URL before the call.
         redirect: Option<Error>,
     },
     /// Call the link's `recv`.
     Receive { link: LinkId },
     /// Call the link's `send`.
     Send { link: LinkId, batch: Batch },
-    /// Call the link's `close`: its goodbye ends the session.
+    /// Call the link's `close`, whose goodbye ends the session.
     Close { link: LinkId },
-    /// Poll the link's `recv` until it would wait, and no longer.
+    /// Poll the running `recv` until it would wait, then answer with [`Input::Drained`].
     Drain { link: LinkId },
-    /// Drop the link and all its calls, without a goodbye.
+    /// Drop the link and its running calls, without a goodbye.
     Drop { link: LinkId },
-    /// From now on, accept messages by this rule.
+    /// Accept new messages of the user by this rule from now on.
     Accept(Acceptance),
-    /// The batch has left: there is room for other messages.
+    /// This batch has left, so its messages no longer count against the outbox limit.
     Left(Batch),
-    /// The next so many messages are confirmed.
+    /// The next messages in sending order, this many, are confirmed.
     Confirmed(u64),
-    /// There are no receipts any more, since this link can't confirm.
+    /// Receipts are off for the rest of the session, because the link can't confirm or the server does
+    /// not answer fences.
     NoReceipts(Error),
-    /// Tell the user.
+    /// Deliver these events to the user.
     Tell(Vec<Event>),
-    /// No further transport will be tried in this session, and this is why the last could not be gone over
-    /// to, if it could not. Comes once, unless the session ends before.
+    /// No further upgrade will be tried in this session. The error is that of the last upgrade, if it
+    /// failed. Returned once, unless the session ends first.
     UpgradeIsOver(Option<Error>),
-    /// The session has ended. The last output.
+    /// The session has ended. This is the last output.
     Closed(Box<Ended>),
-    /// Nothing more to do before this time, or the next input.
+    /// Nothing to do until this time or the next input.
     Wait(Option<Duration>),
 }

@@ -1,8 +1,41 @@
-//! The protocol as a state machine: no IO, no clock, no async.
+//! The Engine.IO v4 client protocol as a state machine, without IO, clock or async.
 //!
-//! [`Engine::handle`] takes what has happened, and when; after each input [`Engine::poll`] gives what is
-//! to be done, one by one, until it says [`Output::Wait`]. It knows of no transport, runtime or user. A
-//! run is a list of inputs that can be printed and replayed.
+//! One [`Engine`] is one session. The driver (`client/driver.rs`) makes the calls on transports, keeps
+//! the clock and owns the user's queues. It works in a loop:
+//!
+//! 1. [`Engine::handle`] takes one [`Input`]: a call has returned, the user sends or closes, or a
+//!    deadline has passed.
+//! 2. [`Engine::poll`] returns one [`Output`] after another: a call to make, or an event for the user.
+//!    The driver carries out each and polls again until it gets [`Output::Wait`].
+//!
+//! Every input comes with the current time, a `Duration` since a fixed point. A run is therefore a list
+//! of inputs that can be printed and replayed.
+//!
+//! # Links
+//!
+//! A link is an open transport. It runs at most one `recv` and one `send` call at a time; on polling,
+//! these are the GET and the POST. The engine starts every call itself, so it pauses a link by starting
+//! no further call. It never cancels a running `recv` of a session that is to go on, because
+//! Node's server ends a session whose poll is aborted.
+//!
+//! The session uses one link, the current one. During an upgrade there is a second one, the probe. A
+//! call on a dropped link may still return. The engine ignores inputs that name a link other than these
+//! two.
+//!
+//! # Phases
+//!
+//! | phase | what happens | module |
+//! |---|---|---|
+//! | `Opening` | transports are opened in turn until one receives the open packet | `opening` |
+//! | `Open` | messages flow in both directions | `session`, `send_queue`, `delivery`, `heartbeat` |
+//! | `Open`, with a probe | a better transport is tried | `upgrade` |
+//! | `Closing` | the user has closed: send the queue, wait for confirmations, say goodbye | `close` |
+//! | `Draining` | the end is decided; packets that have arrived are still delivered | `close` |
+//! | `Closed` | the fate of every message has been reported | `end` |
+//!
+//! The *goodbye* tells the server that the session ends: a close packet (`1`) on polling, a close frame
+//! on WebSocket. `receipts` infers which messages have arrived at the server. `poll_spacing` keeps a
+//! server that answers every poll at once from causing a storm of requests.
 
 mod close;
 mod confirming;
@@ -37,7 +70,7 @@ pub(crate) use outgoing::{Acceptance, Outgoing};
 use close::{Closing, Draining};
 use delivery::Delivery;
 use heartbeat::Heartbeat;
-use opening::only_of_the_handshake;
+use opening::redirect_outside_handshake;
 use poll_spacing::PollSpacing;
 use receipts::Receipts;
 use send_queue::SendQueue;
@@ -54,29 +87,28 @@ use crate::transport::{Confirms, Framing};
 pub(crate) struct Engine {
     config: Config,
     phase: Phase,
-    /// The link of the session, or of the attempt to open it.
+    /// The session's link, or the one being opened.
     current: Link,
     next_link: u64,
-    /// Why each transport so far could not be opened.
-    attempts: Vec<(&'static str, Error)>,
-    /// How many redirects this attempt has followed.
+    /// Transports that could not be opened, with their errors.
+    failed_attempts: Vec<(&'static str, Error)>,
+    /// Number of redirects that the current attempt has followed.
     redirects: u32,
     handshake: Option<Arc<Handshake>>,
     probe: Option<Probe>,
-    /// The link of a probe that is not wanted any more, until the end.
+    /// The link of an abandoned probe, kept open until the session ends (see `abandon_probe`).
     abandoned: Option<LinkId>,
-    /// The transports still to be probed, as indices of `config.transports`.
+    /// Transports that are still to be probed, as indices into `config.transports`.
     candidates: VecDeque<usize>,
     send_queue: SendQueue,
     receipts: Receipts,
-    /// What the server said when it closed the connection of the session's link.
+    /// Code and reason with which the server has closed the current link's connection.
     peer_close: Option<PeerClose>,
-    /// What was in the batch whose call failed.
+    /// Messages of the batch whose `send` failed.
     uncertain: Vec<Message>,
     heartbeat: Heartbeat,
     poll_spacing: PollSpacing,
-    /// Whether the user's inbox has room.
-    room: bool,
+    inbox_has_room: bool,
     delivery: Delivery,
     upgrades: Upgrades,
     outputs: VecDeque<Output>,
@@ -84,43 +116,43 @@ pub(crate) struct Engine {
 
 #[derive(Debug)]
 enum Phase {
-    /// A transport is being opened, and the open packet awaited.
+    /// A transport is being opened, or its open packet has not arrived yet.
     Opening {
         deadline: Duration,
         closing: Option<Closing>,
     },
     Open,
-    /// The user has closed: flush, say goodbye.
+    /// The user has closed the session. What is queued is sent first, then the goodbye.
     Closing(Closing),
-    /// The end is decided; what has arrived already is taken in first.
+    /// The end and its reason are decided. Packets that have already arrived are delivered first.
     Draining(Draining),
     Closed,
 }
 
-/// Whether better transports are tried.
+/// How far the session's upgrades have come.
 #[derive(Debug)]
 enum Upgrades {
-    /// The session is not open.
-    NotBegun,
-    /// One after the other, and this is why the last failed.
-    Tried(Option<Error>),
-    /// None of them any more, and the user knows.
-    Told,
+    /// The session is not open yet.
+    NotStarted,
+    /// Under way, or over and not reported. Holds the error of the last upgrade if it failed.
+    Unreported(Option<Error>),
+    /// Over, and [`Output::UpgradeIsOver`] was returned.
+    Reported,
 }
 
 #[derive(Debug)]
 struct Link {
     id: LinkId,
-    /// Index in `config.transports`.
+    /// Index into `config.transports`.
     transport: usize,
     /// `None` while `open` runs.
     framing: Option<Framing>,
     confirms: Confirms,
-    /// For its fences.
+    /// Random number in the link's fences.
     key: u64,
     receiving: bool,
     sending: Option<Sending>,
-    /// A fence was answered, so that the `recv` may have brought no packet.
+    /// The running `recv` has reported an answered fence, so it may return no packets.
     answered_fence: bool,
 }
 
@@ -128,7 +160,7 @@ struct Link {
 struct Sending {
     batch: Batch,
     begun: Duration,
-    /// When something of it left last.
+    /// When bytes of the batch last left.
     progress: Duration,
 }
 
@@ -152,7 +184,7 @@ impl Link {
 }
 
 impl Engine {
-    /// Starts with opening the first transport.
+    /// Creates the engine and starts to open the first transport.
     pub(crate) fn new(config: Config, now: Duration) -> Self {
         let mut engine = Self {
             send_queue: SendQueue::new(config.packets_per_post),
@@ -161,7 +193,7 @@ impl Engine {
             phase: Phase::Closed,
             current: Link::new(LinkId(0), 0),
             next_link: 0,
-            attempts: Vec::new(),
+            failed_attempts: Vec::new(),
             redirects: 0,
             handshake: None,
             probe: None,
@@ -171,21 +203,21 @@ impl Engine {
             uncertain: Vec::new(),
             heartbeat: Heartbeat::default(),
             poll_spacing: PollSpacing::default(),
-            room: true,
+            inbox_has_room: true,
             delivery: Delivery::All,
-            upgrades: Upgrades::NotBegun,
+            upgrades: Upgrades::NotStarted,
             outputs: VecDeque::new(),
         };
         engine.open(now, 0);
         engine
     }
 
-    /// Whether it has none of the user's messages waiting, and can take more.
+    /// Whether the engine can take messages of the user and has none queued.
     pub(crate) fn wants_messages(&self) -> bool {
         matches!(self.phase, Phase::Open | Phase::Closing(_)) && self.send_queue.is_empty()
     }
 
-    /// A buffer for messages that has served before, if there is one.
+    /// An empty buffer from an earlier batch, if there is one.
     pub(crate) fn take_buffer(&mut self) -> Option<Vec<Packet>> {
         self.receipts.take_buffer()
     }
@@ -224,13 +256,13 @@ impl Engine {
             Input::Failed { link, call, error } => self.failed(now, link, call, error),
             Input::Drained { link } => self.drained(link),
             Input::Send(outgoing) => self.send_queue.push(outgoing),
-            Input::Room(room) => self.room = room,
+            Input::Room(room) => self.inbox_has_room = room,
             Input::Close => self.close(now),
             Input::Timeout => self.timeout(now),
         }
     }
 
-    /// What to do next. To be called after every `handle`, until it says `Wait`.
+    /// Returns the next thing to do. Call it after every `handle`, until it returns `Wait`.
     pub(crate) fn poll(&mut self, now: Duration) -> Output {
         loop {
             if let Some(output) = self.outputs.pop_front() {
@@ -238,7 +270,7 @@ impl Engine {
             }
             self.pump(now);
             if self.outputs.is_empty() {
-                self.tell_of_upgrades();
+                self.report_upgrades();
             }
             if self.outputs.is_empty() {
                 return Output::Wait(self.deadline());
@@ -246,7 +278,7 @@ impl Engine {
         }
     }
 
-    /// Starts what can start now.
+    /// Starts the calls that are possible now.
     fn pump(&mut self, now: Duration) {
         if !matches!(self.phase, Phase::Open | Phase::Closing(_)) {
             return;
@@ -257,7 +289,7 @@ impl Engine {
         self.pump_goodbye();
     }
 
-    /// The earliest time at which something is due.
+    /// The earliest deadline.
     fn deadline(&self) -> Option<Duration> {
         let phase = match &self.phase {
             Phase::Opening {
@@ -274,7 +306,7 @@ impl Engine {
                 Some(settled.map_or(close, |settled| settled.min(close)))
             }
             Phase::Open => None,
-            // Nothing else counts.
+            // While draining, no other deadline applies.
             Phase::Draining(draining) => return draining.deadline(),
             Phase::Closed => return None,
         };
@@ -329,7 +361,7 @@ impl Engine {
         Link::new(id, transport)
     }
 
-    fn name_of(&self, transport: usize) -> &'static str {
+    fn transport_name(&self, transport: usize) -> &'static str {
         self.config
             .transports
             .get(transport)
@@ -363,11 +395,11 @@ impl Engine {
         }
     }
 
-    // What every link may bring, at any time.
+    // Inputs from links.
 
     fn received(&mut self, now: Duration, link: LinkId, packets: Vec<Packet>) {
         if self.is_probe(link) {
-            self.heartbeat.life(now);
+            self.heartbeat.activity(now);
             return self.probe_received(now, packets);
         }
         if link != self.current.id {
@@ -390,7 +422,7 @@ impl Engine {
             return;
         }
         if let Some(at) = received {
-            self.heartbeat.life(at);
+            self.heartbeat.activity(at);
         }
         if let Some(at) = sent
             && let Some(sending) = &mut self.current.sending
@@ -411,7 +443,7 @@ impl Engine {
         }
         if let Some(sending) = self.current.sending.take() {
             if self.receipts.are_on() {
-                let covers = self.send_queue.handed_whole();
+                let covers = self.send_queue.handed_whole_groups();
                 self.receipts
                     .left(now, sending.begun, &sending.batch, covers);
             }
@@ -424,7 +456,7 @@ impl Engine {
 
     fn failed(&mut self, now: Duration, link: LinkId, call: Call, error: Error) {
         if self.is_probe(link) {
-            return self.probe_failed(now, only_of_the_handshake(error));
+            return self.probe_failed(now, redirect_outside_handshake(error));
         }
         if link != self.current.id {
             return;
@@ -434,12 +466,12 @@ impl Engine {
         }
         match (&self.phase, call) {
             (Phase::Opening { .. }, Call::Receive) if self.peer_close.is_some() => {
-                let closed = self.closed_instead().with_source(error);
+                let closed = self.closed_before_open().with_source(error);
                 self.attempt_failed(now, closed);
             }
             (Phase::Opening { .. }, _) => self.opening_failed(now, call, error),
             (Phase::Open | Phase::Closing(_), Call::Send) => {
-                self.send_failed(now, only_of_the_handshake(error));
+                self.send_failed(now, redirect_outside_handshake(error));
             }
             (Phase::Closing(closing), _) if closing.said_goodbye() => {
                 self.ended_after_goodbye(&error);
@@ -448,7 +480,7 @@ impl Engine {
                 self.closed_by_server();
             }
             (Phase::Open | Phase::Closing(_), _) => {
-                self.end(Reason::Transport(only_of_the_handshake(error)));
+                self.end(Reason::Transport(redirect_outside_handshake(error)));
             }
             (Phase::Draining(_), _) => self.drained(link),
             (Phase::Closed, _) => {}

@@ -1,4 +1,9 @@
-//! Opening a session: transport after transport, until one brings the open packet.
+//! Opening a session: the transports are tried in order until one receives the open packet.
+//!
+//! The server's first packet must be the open packet. On polling it is in the response to the first GET,
+//! which also tells the session id. An attempt that fails without any Engine.IO packet is followed by
+//! the next transport; one that receives a malformed or different packet ends the session, because
+//! another transport would reach the same server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,16 +35,16 @@ impl Engine {
         self.current = link;
         self.outputs.push_back(Output::Open {
             link: id,
-            transport: self.name_of(transport),
+            transport: self.transport_name(transport),
             sid: None,
             redirect,
         });
     }
 
-    /// A call of the attempt has failed. Where the server has redirected the handshake, the attempt goes on
-    /// at the new place, with what is left of its time.
+    /// A call of the opening link has failed. If the server has redirected the handshake, the same
+    /// attempt continues at the new location, with the same deadline.
     pub(super) fn opening_failed(&mut self, now: Duration, call: Call, error: Error) {
-        let closing = self.is_closing_before_it_opened();
+        let closing = self.is_closing_while_opening();
         if error.redirect().is_none() || closing || call == Call::Redirect {
             return self.attempt_failed(now, error);
         }
@@ -48,7 +53,7 @@ impl Engine {
             return self.attempt_failed(now, error);
         }
         if self.redirects >= REDIRECTS {
-            let why = format_args!("{REDIRECTS} others were followed before it");
+            let why = format_args!("{REDIRECTS} redirects were followed already");
             return self.attempt_failed(now, error.redirect_not_followed(why));
         }
         self.redirects = self.redirects.saturating_add(1);
@@ -77,7 +82,7 @@ impl Engine {
             ..
         } = phase
         {
-            // The user has gone, and hears nothing of it; the server hears a goodbye.
+            // The user has closed during the handshake: no event is reported, but the goodbye is sent.
             self.phase = Phase::Closing(closing);
             if packets.any(|packet| packet == Packet::Close) {
                 self.end(Reason::Client);
@@ -85,7 +90,7 @@ impl Engine {
             return;
         }
         self.accept(Acceptance::new(framing, handshake.max_payload));
-        let transport = self.name_of(self.current.transport);
+        let transport = self.transport_name(self.current.transport);
         self.find_candidates(&handshake.upgrades);
         self.outputs
             .push_back(Output::Tell(vec![Event::Connected(Connected {
@@ -93,37 +98,37 @@ impl Engine {
                 transport,
                 session: self.config.session,
             })]));
-        self.upgrades = Upgrades::Tried(None);
+        self.upgrades = Upgrades::Unreported(None);
         self.use_link();
         if packets.len() > 0 {
-            self.take_in(packets.collect());
+            self.process_packets(packets.collect());
         }
         if matches!(self.phase, Phase::Open) {
             self.next_probe(now);
         }
     }
 
-    /// The first packet of a session.
+    /// Reads the handshake from the first packet of the session.
     fn read_handshake(&self, first: Option<Packet>) -> Result<Handshake, Error> {
         let message = match first {
             Some(Packet::Open(text)) if text.len() > self.config.handshake_size => {
                 let most = self.config.handshake_size;
-                let message = format!("an open packet of more than {most} bytes");
+                let message = format!("the open packet has more than {most} bytes");
                 return Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::HeadSize));
             }
             Some(Packet::Open(text)) => return Handshake::parse(&text),
-            Some(Packet::Close) => return Err(self.closed_instead()),
+            Some(Packet::Close) => return Err(self.closed_before_open()),
             Some(other) => {
                 let name = other.name();
-                format!("the first packet is {name}, not the open packet")
+                format!("the server's first packet is {name}, not the open packet")
             }
-            None => "the transport brought no packet".to_owned(),
+            None => "the transport returned no packet".to_owned(),
         };
         Err(Error::new(ErrorKind::Handshake, message))
     }
 
-    /// A close in the place of the open packet.
-    pub(super) fn closed_instead(&self) -> Error {
+    /// The error for a server that closes before it sends the open packet.
+    pub(super) fn closed_before_open(&self) -> Error {
         let close = PeerClose::suffix(self.peer_close.as_ref());
         let message = format!("the server closed the session instead of opening it{close}");
         Error::new(ErrorKind::Handshake, message)
@@ -134,7 +139,7 @@ impl Engine {
         self.outputs.push_back(Output::Accept(acceptance));
     }
 
-    fn is_closing_before_it_opened(&self) -> bool {
+    fn is_closing_while_opening(&self) -> bool {
         matches!(
             self.phase,
             Phase::Opening {
@@ -144,35 +149,38 @@ impl Engine {
         )
     }
 
-    /// The next transport, or the end.
+    /// Tries the next transport, or ends the session if there is none.
     pub(super) fn attempt_failed(&mut self, now: Duration, error: Error) {
-        if self.is_closing_before_it_opened() {
+        if self.is_closing_while_opening() {
             return self.end(Reason::Client);
         }
         let transport = self.current.transport;
         let next = transport.saturating_add(1);
-        let worth_another = may_fall_back(error.kind());
-        self.attempts.push((self.name_of(transport), error));
-        if self.config.fall_back && worth_another && next < self.config.transports.len() {
+        let other_may_succeed = may_fall_back(error.kind());
+        self.failed_attempts
+            .push((self.transport_name(transport), error));
+        if self.config.fall_back && other_may_succeed && next < self.config.transports.len() {
             self.outputs.push_back(Output::Drop {
                 link: self.current.id,
             });
             return self.open(now, next);
         }
-        let error = all_attempts(std::mem::take(&mut self.attempts));
+        let error = attempts_error(std::mem::take(&mut self.failed_attempts));
         self.end(Reason::Transport(error));
     }
 }
 
-/// The error of a call that is not the handshake, with a word about its redirect if it has one.
-pub(super) fn only_of_the_handshake(error: Error) -> Error {
+/// The error of a call outside the handshake. If the server has redirected the request, the error says
+/// that this redirect is not followed.
+pub(super) fn redirect_outside_handshake(error: Error) -> Error {
     match error.redirect() {
-        Some(_) => error.redirect_not_followed("only those of the handshake are"),
+        Some(_) => error.redirect_not_followed("only redirects of the handshake are followed"),
         None => error,
     }
 }
 
-/// Whether another transport may fare better: not when the server has spoken, and nonsense.
+/// Whether another transport may succeed. It can't if the server has sent a malformed handshake, or if
+/// the settings are invalid.
 fn may_fall_back(kind: ErrorKind) -> bool {
     !matches!(
         kind,
@@ -180,7 +188,7 @@ fn may_fall_back(kind: ErrorKind) -> bool {
     )
 }
 
-fn all_attempts(mut attempts: Vec<(&'static str, Error)>) -> Error {
+fn attempts_error(mut attempts: Vec<(&'static str, Error)>) -> Error {
     if attempts.len() < 2 {
         return match attempts.pop() {
             Some((_, error)) => error,
@@ -201,7 +209,7 @@ fn all_attempts(mut attempts: Vec<(&'static str, Error)>) -> Error {
     }
     let message = format!("no transport could be opened ({list})");
     let error = Error::new(ErrorKind::Other, message);
-    // The last is the one without a successor to hide it.
+    // The status and kind of the combined error are those of the last attempt.
     match attempts.pop() {
         Some((_, last)) => error.with_facts_of(&last),
         None => error,

@@ -1,4 +1,4 @@
-//! What the user sends, on its way to the engine, and which of it a session can carry.
+//! Messages on their way from the user to the engine, and the check whether the session can carry them.
 
 use std::ops::Range;
 
@@ -8,12 +8,12 @@ use crate::error::{Error, ErrorKind};
 use crate::packet::{Message, Packet};
 use crate::transport::Framing;
 
-/// Which messages the session can carry at present.
+/// The rule that decides which messages the session's current link can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Acceptance {
     pub(super) framing: Framing,
     pub(super) max_payload: Option<u64>,
-    /// Whether `maxPayload` binds frames, too.
+    /// Whether `maxPayload` also limits messages on `Frames` links.
     strict: bool,
 }
 
@@ -26,8 +26,8 @@ impl Acceptance {
         }
     }
 
-    /// The same for messages that may leave in another session than this: none is accepted that is larger
-    /// than the server's `maxPayload`, since the next session may be on polling.
+    /// The rule for a client that reconnects. A message may leave in a later session, which may be on
+    /// polling, so none is accepted that is larger than the server's `maxPayload`.
     pub(crate) fn strict(self) -> Self {
         Self {
             strict: true,
@@ -35,11 +35,13 @@ impl Acceptance {
         }
     }
 
-    /// Whether this message can be sent, alone at least.
+    /// Checks whether this message can be sent, at least in a batch of its own.
     ///
     /// # Errors
     ///
-    /// On a link of payloads, [`ErrorKind::TooLarge`] and [`ErrorKind::NeedsFrames`].
+    /// [`ErrorKind::TooLarge`] if the message exceeds `maxPayload`; [`ErrorKind::NeedsFrames`] if a text
+    /// contains U+001E, which separates packets in a payload. `Frames` links have neither limit, unless
+    /// the rule is [`strict`](Self::strict).
     pub(crate) fn check(&self, message: &Message) -> Result<(), Error> {
         let frames = self.framing == Framing::Frames;
         if frames && !self.strict {
@@ -50,7 +52,7 @@ impl Acceptance {
                 if !frames && memchr::memchr(SEPARATOR, text.as_bytes()).is_some() {
                     return Err(Error::new(
                         ErrorKind::NeedsFrames,
-                        "a text with the character U+001E can't be sent by polling, where any server splits it",
+                        "a text with the character U+001E can't be sent over polling, where it separates packets",
                     ));
                 }
                 text.len().saturating_add(1)
@@ -61,7 +63,7 @@ impl Acceptance {
             Some(most) if u64::try_from(length).unwrap_or(u64::MAX) > most => Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(
-                    "a message of {length} bytes on the wire, where the server takes {most} (its maxPayload)"
+                    "the message takes {length} bytes on the wire; the server accepts {most} (its maxPayload)"
                 ),
             )),
             _ => Ok(()),
@@ -69,16 +71,16 @@ impl Acceptance {
     }
 }
 
-/// Messages that the user sends, in order, and which of them belong together.
+/// Messages of the user in sending order. Some form groups, which are sent in one piece.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outgoing {
     pub(super) packets: Vec<Packet>,
-    /// Groups of more than one message, by their places in `packets`.
+    /// Groups of two or more messages, as ranges of `packets`. Disjoint and in order.
     pub(super) groups: Vec<Range<usize>>,
 }
 
 impl Outgoing {
-    /// An empty one, in a buffer that has served before.
+    /// Creates an empty list that reuses this buffer.
     pub(crate) fn new(mut buffer: Vec<Packet>) -> Self {
         buffer.clear();
         Self {
@@ -92,7 +94,7 @@ impl Outgoing {
         self.packets.push(Packet::Message(message));
     }
 
-    /// Adds messages that stay together.
+    /// Adds messages as one group.
     pub(crate) fn push_group(&mut self, messages: Vec<Message>) {
         let start = self.packets.len();
         self.packets
@@ -111,14 +113,14 @@ impl Outgoing {
         self.packets.len()
     }
 
-    /// The messages that belong together with the one at this place.
+    /// The range of the group that contains this place, or of the single message there.
     pub(crate) fn parcel_at(&self, place: usize) -> Range<usize> {
         let at = self.groups.partition_point(|group| group.end <= place);
         let group = self.groups.get(at).filter(|group| group.start <= place);
         group.map_or_else(|| place..place.saturating_add(1), Range::clone)
     }
 
-    /// Those at these places.
+    /// The messages in this range.
     pub(crate) fn messages_at(&self, places: Range<usize>) -> impl Iterator<Item = &Message> {
         let packets = self.packets.get(places).unwrap_or_default();
         packets.iter().filter_map(|packet| match packet {
@@ -127,7 +129,7 @@ impl Outgoing {
         })
     }
 
-    /// Takes the first so many messages out. No group may be cut.
+    /// Removes and returns the first `count` messages. The cut must not be inside a group.
     pub(crate) fn split_front(&mut self, count: usize) -> Self {
         let rest = self.packets.split_off(count.min(self.packets.len()));
         let packets = std::mem::replace(&mut self.packets, rest);
@@ -144,7 +146,7 @@ impl Outgoing {
         }
     }
 
-    /// Puts these before all others.
+    /// Inserts `front` before all other messages.
     pub(crate) fn prepend(&mut self, front: Self) {
         if front.is_empty() {
             return;
@@ -158,7 +160,7 @@ impl Outgoing {
         self.groups.extend(shifted);
     }
 
-    /// Messages with the groups among them, by their places.
+    /// Creates a list of messages and the ranges of its groups.
     pub(crate) fn with_groups(
         messages: impl IntoIterator<Item = Message>,
         groups: Vec<Range<usize>>,
@@ -184,7 +186,7 @@ impl FromIterator<Packet> for Outgoing {
     }
 }
 
-/// How much of the user's a packet holds.
+/// The messages and bytes that count for this packet: none unless it is a message.
 pub(super) fn size(packet: &Packet) -> Amount {
     match packet {
         Packet::Message(message) => Amount {
@@ -195,7 +197,7 @@ pub(super) fn size(packet: &Packet) -> Amount {
     }
 }
 
-/// What of these the user has sent.
+/// The messages among these packets.
 pub(super) fn messages(packets: impl IntoIterator<Item = Packet>) -> impl Iterator<Item = Message> {
     packets.into_iter().filter_map(|packet| match packet {
         Packet::Message(message) => Some(message),

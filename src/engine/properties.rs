@@ -1,4 +1,4 @@
-//! Random runs of the engine in the test model, and the inputs that the fuzzer has found.
+//! Runs the engine in the test model with random inputs, and with the inputs in the fuzz corpus.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,18 +9,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens(settings: u8, choices in vec(any::<[u8; 2]>(), 1..300)) {
+    fn random_inputs_keep_the_invariants(settings: u8, choices in vec(any::<[u8; 2]>(), 1..300)) {
         let mut bytes = vec![settings];
         bytes.extend(choices.as_flattened());
         test_model::check(&bytes);
     }
 }
 
-/// What the fuzz target `engine` has come upon, without it.
+/// Replays the corpus of the fuzz target `engine`.
 #[test]
-fn what_the_fuzzer_has_kept() {
+fn the_fuzz_corpus_keeps_the_invariants() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
-    // The package leaves the folder out.
+    // The published package does not contain this folder.
     if !std::path::Path::new(root).exists() {
         return;
     }

@@ -1,4 +1,7 @@
-//! What waits to be sent, and how it is cut into batches.
+//! The queue of messages to send, and how it is divided into batches.
+//!
+//! Places number the messages of a session from 0, in sending order. A batch is what one `send` call
+//! takes: one POST on polling, a series of frames on WebSocket.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,34 +13,36 @@ use crate::limits::UNTOLD_MAX_PAYLOAD;
 use crate::packet::{Packet, Text};
 use crate::transport::Framing;
 
-/// The most bytes in a batch of frames, so that a pong can pass between two batches. A single
-/// message may be longer.
+/// Maximum number of bytes in a batch of frames. A pong can only be sent between two batches. A single
+/// longer message makes a batch of its own.
 const FRAMES_BYTES: usize = 128 * 1024;
 
-/// How much the next batch may hold.
+/// How much of the receipts' window is free for the next batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
+pub(super) struct WindowRoom {
     pub(super) left: Amount,
-    /// There is as much room as there ever is, so that a single message or group that is longer passes.
-    pub(super) is_whole: bool,
+    /// Nothing is unconfirmed. A single message or group that is larger than the window may then pass
+    /// alone; it would never fit otherwise.
+    pub(super) window_is_empty: bool,
 }
 
-/// The packets of the next exchange.
+/// A batch to send.
 #[derive(Debug)]
 pub(super) struct NextBatch {
     pub(super) packets: Vec<Packet>,
-    /// How much of the user's they hold, where there was a [`Room`] for them.
+    /// Messages and bytes in the batch. Only filled in if `next_batch` was given a [`WindowRoom`].
     pub(super) amount: Amount,
 }
 
 #[derive(Debug)]
 pub(super) struct SendQueue {
     queue: VecDeque<Packet>,
-    /// The groups, until [`forget_groups`](Self::forget_groups). Places count all messages there ever were.
+    /// Groups as ranges of places, kept until [`forget_groups`](Self::forget_groups).
     groups: VecDeque<Range<u64>>,
-    /// The place of the first message in the queue.
+    /// Place of the first queued message, which is the number of messages handed to links.
     first: u64,
-    /// The newest ping's answer; an older one that has not left is no use to the server.
+    /// The pong to the newest ping. It replaces an older one that has not left: the server waits for one
+    /// pong only.
     pong: Option<Text>,
     acceptance: Acceptance,
     packets_per_post: usize,
@@ -87,60 +92,60 @@ impl SendQueue {
         self.pong = Some(data);
     }
 
-    /// Whether no message waits.
+    /// Whether no message is queued.
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Whether there is nothing to send, not even a pong.
+    /// Whether neither a message nor a pong is queued.
     #[inline]
-    pub(super) fn has_nothing(&self) -> bool {
+    pub(super) fn nothing_to_send(&self) -> bool {
         self.queue.is_empty() && self.pong.is_none()
     }
 
-    /// All messages, which will not be sent.
+    /// Removes and returns all queued messages.
     pub(super) fn take(&mut self) -> VecDeque<Packet> {
         std::mem::take(&mut self.queue)
     }
 
-    /// How many messages were handed over.
+    /// Number of messages that were handed to links.
     #[inline]
     pub(super) fn handed(&self) -> u64 {
         self.first
     }
 
-    /// The same without the beginning of a group whose end waits.
-    pub(super) fn handed_whole(&self) -> u64 {
-        self.group_around(self.first)
+    /// The same, but without the messages of a group that is still partly queued.
+    pub(super) fn handed_whole_groups(&self) -> u64 {
+        self.group_divided_at(self.first)
             .map_or(self.first, |group| group.start)
     }
 
-    /// The groups that were not forgotten, by their places.
+    /// The groups that were not forgotten, as ranges of places.
     pub(super) fn groups(&self) -> impl Iterator<Item = &Range<u64>> {
         self.groups.iter()
     }
 
-    /// Forgets the groups that end before this place.
+    /// Forgets the groups that end at or before this place.
     pub(super) fn forget_groups(&mut self, place: u64) {
         while self.groups.front().is_some_and(|group| group.end <= place) {
             self.groups.pop_front();
         }
     }
 
-    /// The first group that ends behind this place.
-    fn group_behind(&self, place: u64) -> Option<&Range<u64>> {
+    /// The first group that ends after this place.
+    fn group_ending_after(&self, place: u64) -> Option<&Range<u64>> {
         let index = self.groups.partition_point(|group| group.end <= place);
         self.groups.get(index)
     }
 
-    /// The group that would be cut here.
-    fn group_around(&self, place: u64) -> Option<&Range<u64>> {
-        self.group_behind(place)
+    /// The group that a cut before this place would divide.
+    fn group_divided_at(&self, place: u64) -> Option<&Range<u64>> {
+        self.group_ending_after(place)
             .filter(|group| group.start < place && place < group.end)
     }
 
-    /// The packets of the next exchange: the pong first, then as many messages as fit.
-    pub(super) fn next_batch(&mut self, room: Option<Room>) -> Option<NextBatch> {
+    /// Removes the next batch from the queue: the pong first, then as many messages as fit.
+    pub(super) fn next_batch(&mut self, room: Option<WindowRoom>) -> Option<NextBatch> {
         let pong = self.pong.take();
         let pongs = usize::from(pong.is_some());
         if let Some(data) = pong {
@@ -153,13 +158,13 @@ impl SendQueue {
         let mut messages = length.saturating_sub(pongs);
         let mut amount = Amount::default();
         if let Some(room) = room {
-            (messages, amount) = self.count_within(room, messages, pongs);
+            (messages, amount) = self.count_in_window(room, messages, pongs);
         }
         if messages == 0 && pongs == 0 {
             return None;
         }
         if !self.groups.is_empty() {
-            let whole = self.keep_together(messages);
+            let whole = self.without_divided_group(messages);
             if whole < messages && room.is_some() {
                 let behind = self.queue.iter().skip(pongs).take(whole);
                 amount = behind.map(size).fold(Amount::default(), Amount::plus);
@@ -176,11 +181,12 @@ impl SendQueue {
         Some(NextBatch { packets, amount })
     }
 
-    /// Of so many messages that would make the next batch, those before a group that would be cut. A
-    /// group that is the first of a batch and too long for it is cut all the same.
-    fn keep_together(&self, messages: usize) -> usize {
+    /// Reduces the number of messages in the next batch so that it divides no group. A group that begins
+    /// the batch and is too long for it is divided nevertheless, and so are all groups on polling, where
+    /// the limits of a POST may be much smaller than a group.
+    fn without_divided_group(&self, messages: usize) -> usize {
         let end = self.first.saturating_add(count(messages));
-        match self.group_around(end) {
+        match self.group_divided_at(end) {
             Some(cut) if self.acceptance.framing == Framing::Frames && self.first < cut.start => {
                 usize::try_from(cut.start.saturating_sub(self.first)).unwrap_or(messages)
             }
@@ -188,16 +194,16 @@ impl SendQueue {
         }
     }
 
-    /// Of so many messages behind the pong, those for which there is room. A group that has begun goes on,
-    /// since nothing of it is confirmed before all of it is; one that has not begins where there is room
-    /// for all of it.
-    fn count_within(&self, room: Room, messages: usize, pongs: usize) -> (usize, Amount) {
+    /// Reduces the number of messages in the next batch to those that the window has room for. A group
+    /// starts only if all of it has room or nothing else is unconfirmed. Once started it goes on
+    /// regardless of the window, because none of its messages is confirmed before all of them have left.
+    fn count_in_window(&self, room: WindowRoom, messages: usize, pongs: usize) -> (usize, Amount) {
         let mut used = Amount::default();
         let mut taken = 0_usize;
         if self.groups.is_empty() {
             for packet in self.queue.iter().skip(pongs).take(messages) {
                 let with_it = used.plus(size(packet));
-                let alone = taken == 0 && room.is_whole;
+                let alone = taken == 0 && room.window_is_empty;
                 if !(alone || with_it.fits_in(room.left)) {
                     break;
                 }
@@ -209,7 +215,7 @@ impl SendQueue {
         while taken < messages {
             let place = self.first.saturating_add(count(taken));
             let group = self
-                .group_behind(place)
+                .group_ending_after(place)
                 .filter(|group| group.start <= place);
             let rest = group.map_or(1, |group| {
                 usize::try_from(group.end.saturating_sub(place)).unwrap_or(usize::MAX)
@@ -224,7 +230,7 @@ impl SendQueue {
                     part = with_it;
                 }
             }
-            let alone = taken == 0 && room.is_whole;
+            let alone = taken == 0 && room.window_is_empty;
             if !(has_begun || alone || with_it.fits_in(room.left)) {
                 break;
             }
@@ -234,8 +240,8 @@ impl SendQueue {
         (taken.min(messages), used)
     }
 
-    /// How many packets fit in one payload, by exact size, and at least one: a message that can't
-    /// fit alone was not accepted.
+    /// Number of packets that fit in one payload by exact size. At least one, since [`Acceptance`] has
+    /// refused messages that don't fit alone.
     fn count_payload(&self) -> usize {
         let most = self.acceptance.max_payload.unwrap_or(UNTOLD_MAX_PAYLOAD);
         let most = usize::try_from(most).unwrap_or(usize::MAX);

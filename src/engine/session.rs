@@ -1,4 +1,4 @@
-//! An open session: receiving, and sending batch by batch.
+//! The open session: receives packets, and sends queued messages in batches.
 
 use std::time::Duration;
 
@@ -11,12 +11,13 @@ use crate::limits::Limit;
 use crate::packet::Packet;
 use crate::transport::Framing;
 
-/// The most data that a ping may ask to have echoed: what a websocket's own ping may hold.
+/// Maximum data in a ping, which the pong has to echo. A WebSocket ping has the same limit (RFC 6455,
+/// 5.5).
 const MAX_PING: usize = 125;
 
 impl Engine {
     pub(super) fn session_received(&mut self, now: Duration, packets: Vec<Packet>) {
-        self.heartbeat.life(now);
+        self.heartbeat.activity(now);
         if self.receipts.watches_polls() {
             let confirmed = self.receipts.poll_ended(&packets);
             self.confirmed(confirmed);
@@ -24,35 +25,35 @@ impl Engine {
         if self.receipts.are_on() && self.receipts.fences_are_ignored(now, self.ping_timeout()) {
             let error = Error::new(
                 ErrorKind::Unsupported,
-                "the server does not answer websocket pings, so nothing can be confirmed",
+                "the server does not answer WebSocket pings, so no message can be confirmed",
             );
             if self.receipts.are_required() {
-                self.take_in(packets);
+                self.process_packets(packets);
                 if !matches!(self.phase, Phase::Closed) {
                     self.end(Reason::Transport(error));
                 }
                 return;
             }
-            self.no_receipts(error);
+            self.turn_off_receipts(error);
         }
         let only_noops = packets.iter().all(|packet| *packet == Packet::Noop);
         self.poll_spacing.polled(
             now,
             only_noops && self.current.framing == Some(Framing::Payloads),
         );
-        self.take_in(packets);
+        self.process_packets(packets);
     }
 
-    /// Takes packets of the open session, and hands the messages on in one go.
-    pub(super) fn take_in(&mut self, packets: Vec<Packet>) {
+    /// Handles packets of the open session. Their messages are reported in one output.
+    pub(super) fn process_packets(&mut self, packets: Vec<Packet>) {
         if packets.is_empty() {
-            let error = Error::new(ErrorKind::Protocol, "the transport brought no packet");
+            let error = Error::new(ErrorKind::Protocol, "the transport returned no packet");
             return self.end(Reason::Transport(error));
         }
-        let delivers = self.delivery.delivers(self.room);
+        let delivers = self.delivery.delivers(self.inbox_has_room);
         let mut end = None;
-        let pong = &mut self.send_queue;
-        // One size of packet and event, so that this reuses the allocation.
+        let send_queue = &mut self.send_queue;
+        // `Packet` and `Event` have the same size, so `collect` reuses the allocation.
         let events: Vec<Event> = packets
             .into_iter()
             .filter_map(|packet| {
@@ -63,12 +64,14 @@ impl Engine {
                     Packet::Message(message) if delivers => return Some(Event::Message(message)),
                     Packet::Message(_) => {}
                     Packet::Ping(data) if data.len() > MAX_PING => {
-                        let message = format!("a ping with more than {MAX_PING} bytes of data");
+                        let message = format!(
+                            "the server sent a ping with more than {MAX_PING} bytes of data"
+                        );
                         end = Some(Reason::Transport(Error::new(ErrorKind::Protocol, message)));
                     }
-                    Packet::Ping(data) => pong.pong(data),
+                    Packet::Ping(data) => send_queue.pong(data),
                     Packet::Close => end = Some(Reason::Server { close: None }),
-                    // A second open packet changes nothing; the others say nothing to a client.
+                    // A second open packet is ignored. The others have no meaning for an open session.
                     Packet::Open(_) | Packet::Pong(_) | Packet::Upgrade | Packet::Noop => {}
                 }
                 None
@@ -98,7 +101,7 @@ impl Engine {
                 link: self.current.id,
             });
         } else {
-            // We do not listen, so we can't blame the server for silence.
+            // Without a running `recv`, the server's packets can't arrive. Its silence says nothing.
             self.heartbeat.suspend();
         }
     }
@@ -106,9 +109,10 @@ impl Engine {
     fn may_receive(&self) -> bool {
         let payloads = self.current.framing == Some(Framing::Payloads);
         let wanted = match &self.phase {
-            Phase::Open => self.room,
-            // A close reads on, so that the server is not stopped by a full pipe. On polling a GET
-            // serves only to keep the session alive while there is something to flush.
+            Phase::Open => self.inbox_has_room,
+            // While closing, the client keeps reading: a server that can't write because the connection
+            // is full may not read either. On polling, a further GET is needed only to keep the session
+            // alive while messages are still being sent or confirmed.
             Phase::Closing(closing) if payloads => {
                 !closing.said_goodbye() && (self.current.sending.is_some() || self.is_unsettled())
             }
@@ -118,19 +122,19 @@ impl Engine {
         wanted && !self.is_pausing()
     }
 
-    /// When the next poll is due, where one is being put off.
+    /// When the next poll is due, if the poll spacing is what delays it.
     pub(super) fn poll_due(&self) -> Option<Duration> {
         let held = !self.current.receiving && self.may_receive();
         self.poll_spacing.due().filter(|_| held)
     }
 
     pub(super) fn pump_send(&mut self, now: Duration) {
-        if self.send_queue.has_nothing() && !self.receipts.are_on() {
+        if self.send_queue.nothing_to_send() && !self.receipts.are_on() {
             return;
         }
         let said_goodbye = matches!(&self.phase, Phase::Closing(closing) if closing.said_goodbye());
-        // A session that has expired (the machine was suspended) ends with the time-out that is
-        // due; what is sent on it now would be lost.
+        // After the machine was suspended, the heartbeat deadline may have passed while its timeout has
+        // not been handled yet. The server has dropped the session, so a batch sent now would be lost.
         if self.current.sending.is_some()
             || said_goodbye
             || self.is_pausing()
@@ -146,12 +150,12 @@ impl Engine {
             } else {
                 self.send_queue.forget_groups(handed);
             }
-            // The answer comes by the poll.
+            // The server's response to these messages will arrive in a poll.
             self.poll_spacing.end_pause();
-            let rides = matches!(packets.first(), Some(Packet::Pong(_)));
+            let piggybacks = matches!(packets.first(), Some(Packet::Pong(_)));
             let batch = Batch::from(packets);
-            if rides || self.receipts.are_on() {
-                self.send_with_fence(now, batch, rides);
+            if piggybacks || self.receipts.are_on() {
+                self.send_with_fence(now, batch, piggybacks);
             } else {
                 self.send_on_current(now, batch);
             }
@@ -160,19 +164,20 @@ impl Engine {
         }
     }
 
-    /// Sends a fence alone, if one is due. No message waits, or none that the window lets pass.
+    /// Sends a fence without packets, if one is due. Called when no message is queued or the window lets
+    /// none pass.
     pub(super) fn send_fence(&mut self, now: Duration) {
-        let covers = self.send_queue.handed_whole();
+        let covers = self.send_queue.handed_whole_groups();
         if let Some(fence) = self.receipts.fence(covers, true, false) {
             self.send_on_current(now, Batch::from(Vec::new()).with_fence(fence));
         }
     }
 
-    /// Sends a batch, with a fence behind it if one is due.
-    pub(super) fn send_with_fence(&mut self, now: Duration, batch: Batch, rides: bool) {
-        let idle = self.send_queue.is_empty();
-        let covers = self.send_queue.handed_whole();
-        let batch = match self.receipts.fence(covers, idle, rides) {
+    /// Sends a batch, followed by a fence if one is due.
+    pub(super) fn send_with_fence(&mut self, now: Duration, batch: Batch, piggybacks: bool) {
+        let queue_empty = self.send_queue.is_empty();
+        let covers = self.send_queue.handed_whole_groups();
+        let batch = match self.receipts.fence(covers, queue_empty, piggybacks) {
             Some(fence) => batch.with_fence(fence),
             None => batch,
         };
@@ -189,7 +194,7 @@ impl Engine {
         self.outputs.push_back(Output::Send { link, batch });
     }
 
-    /// The longest time without progress of a batch.
+    /// Maximum time without progress of a batch.
     pub(super) fn send_limit(&self) -> Duration {
         match self.current.framing {
             Some(Framing::Frames) => self.heartbeat.span(),
@@ -200,7 +205,7 @@ impl Engine {
     pub(super) fn send_timeout(&self) -> Error {
         let limit = self.send_limit();
         if self.current.framing == Some(Framing::Frames) {
-            // No setter changes it.
+            // No setter changes this limit, so the error names where it comes from.
             let seconds = limit.as_secs_f64();
             let message = format!(
                 "the send timeout of {seconds} s passed (the server's pingInterval and pingTimeout)"
@@ -215,20 +220,22 @@ impl Engine {
         Some(sending.progress.saturating_add(self.send_limit()))
     }
 
-    /// A batch did not leave, or not as a whole. What the server said before is still taken in: it
-    /// may tell why.
+    /// A `send` has failed, so an unknown part of its batch has left. Packets that have already arrived
+    /// are handled before the session ends, because they may hold the server's close and thereby the
+    /// reason.
     pub(super) fn send_failed(&mut self, now: Duration, error: Error) {
         if let Some(sending) = self.current.sending.take() {
             self.uncertain = super::outgoing::messages(sending.batch.into_packets()).collect();
         }
-        // A server that has just closed the session refuses the POST, and says by the poll that it has
-        // closed. On two connections the refusal may come first.
+        // A server that has just closed the session refuses the POST and reports the close in the poll
+        // (engineioxide does so when its handler of the POST closes). The two responses come over two
+        // connections, so the refusal may arrive first.
         let refused = error.kind() == ErrorKind::Status
             && self.current.framing == Some(Framing::Payloads)
             && self.current.receiving;
         let reason = Reason::Transport(error);
         if refused {
-            self.await_the_poll(now, reason);
+            self.await_poll(now, reason);
         } else {
             self.drain(reason);
         }

@@ -1,13 +1,13 @@
-//! An engine with a clock, for tests.
+//! An engine with a test clock.
 
 use super::*;
 
-/// An engine, its clock, and when it wants to be called again.
+/// An engine, the current time, and the time of its last `Wait`.
 pub(super) struct TestEngine {
     pub(super) inner: Engine,
     pub(super) now: Duration,
     pub(super) wait: Option<Duration>,
-    /// What the engine has told of its upgrades as a whole, apart from the outputs.
+    /// The `UpgradeIsOver` outputs so far. `outputs` does not return them.
     pub(super) upgrades_over: Vec<Option<Error>>,
 }
 
@@ -30,11 +30,11 @@ impl TestEngine {
             wait: None,
             upgrades_over: Vec::new(),
         };
-        engine.inner.room = true;
+        engine.inner.inbox_has_room = true;
         engine
     }
 
-    /// What is to be done now.
+    /// All outputs until the next `Wait`.
     pub(super) fn outputs(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
         loop {

@@ -1,5 +1,20 @@
-//! The upgrade: a better transport is probed while polling goes on; then polling comes to rest, and
-//! only then does the session go over. Until that moment everything can be undone.
+//! The upgrade from polling to a better transport, usually WebSocket.
+//!
+//! 1. **Probe.** The engine opens a second link for the session, the probe, and sends `2probe` on it.
+//!    Polling continues in both directions. The server answers `3probe`.
+//! 2. **Pause.** After the `3probe` the engine starts no further GET or POST. Those that run are left to
+//!    finish (the server answers a waiting GET with a noop), and packets that they bring are delivered.
+//!    Dropping them would lose messages and may end the session. A `recv` on the probe keeps running, so
+//!    that a failure of the probe is noticed.
+//! 3. **Swap.** When GET and POST have both returned, the engine sends `5` on the probe. This is the
+//!    point of no return: the server now discards polling, and the probe becomes the current link.
+//!    Queued messages follow the `5`. The polling link is dropped without a goodbye, which would end the
+//!    session.
+//!
+//! One deadline covers the time from opening the probe to the `5`: 7 s by default, since Node's server
+//! gives up after 10 s. Until the `5` every step can be undone: if the probe fails, it is dropped,
+//! polling continues with all queued messages, and the next candidate is probed. After the `5` a failure
+//! ends the session.
 
 use std::time::Duration;
 
@@ -15,7 +30,7 @@ use crate::transport::{Confirms, Framing};
 pub(super) struct Probe {
     link: Link,
     deadline: Duration,
-    /// The server has answered: the current link comes to rest.
+    /// The `3probe` has arrived, so the current link is pausing.
     answered: bool,
 }
 
@@ -26,7 +41,7 @@ impl Probe {
 }
 
 impl Engine {
-    /// The transports in the server's list that come after the current one in ours.
+    /// Finds the transports that the server offers and that come after the current one in our list.
     pub(super) fn find_candidates(&mut self, offered: &[String]) {
         if !self.config.upgrade || self.current.framing != Some(Framing::Payloads) {
             return;
@@ -46,7 +61,7 @@ impl Engine {
         let link = self.new_link(transport);
         let output = Output::Open {
             link: link.id,
-            transport: self.name_of(transport),
+            transport: self.transport_name(transport),
             sid: self.handshake.clone(),
             redirect: None,
         };
@@ -65,7 +80,7 @@ impl Engine {
             .is_some_and(|probe| probe.link.id == link)
     }
 
-    /// Whether the current link is to start nothing new.
+    /// Whether the current link may start no further call.
     pub(super) fn is_pausing(&self) -> bool {
         self.probe.as_ref().is_some_and(|probe| probe.answered)
     }
@@ -105,11 +120,12 @@ impl Engine {
         }
     }
 
-    /// The pong, once; python's server lets a noop slip in. Anything else fails the probe.
+    /// Expects the pong, once. Noops are ignored, because python-engineio's server may send one. Any
+    /// other packet fails the probe.
     pub(super) fn probe_received(&mut self, now: Duration, packets: Vec<Packet>) {
         let Some(probe) = &mut self.probe else { return };
         probe.link.receiving = false;
-        let mut wrong = packets.is_empty().then_some("nothing");
+        let mut wrong = packets.is_empty().then_some("no packet");
         for packet in &packets {
             match packet {
                 Packet::Noop => {}
@@ -123,19 +139,19 @@ impl Engine {
         let link = probe.link.id;
         match wrong {
             None => {
-                // Watched on, so that its death is seen in time to go back.
+                // Keep receiving, so that a failure of the probe is noticed before the swap.
                 probe.link.receiving = true;
                 self.outputs.push_back(Output::Receive { link });
             }
             Some(name) => {
-                let what = if probe.answered {
+                let when = if probe.answered {
                     "after the pong"
                 } else {
                     "instead of the pong"
                 };
                 let error = Error::new(
                     ErrorKind::Upgrade,
-                    format!("the probe was sent {name} {what}"),
+                    format!("the server answered the probe with {name} {when}"),
                 );
                 self.probe_failed(now, error);
             }
@@ -149,8 +165,8 @@ impl Engine {
         self.outputs.push_back(Output::Drop {
             link: probe.link.id,
         });
-        let transport = self.name_of(probe.link.transport);
-        self.upgrades = Upgrades::Tried(Some(error.clone()));
+        let transport = self.transport_name(probe.link.transport);
+        self.upgrades = Upgrades::Unreported(Some(error.clone()));
         self.outputs
             .push_back(Output::Tell(vec![Event::UpgradeFailed {
                 transport,
@@ -160,19 +176,20 @@ impl Engine {
         self.next_probe(now);
     }
 
-    /// Tells once what has come of all upgrades.
-    pub(super) fn tell_of_upgrades(&mut self) {
+    /// Reports once that no further upgrade will be tried.
+    pub(super) fn report_upgrades(&mut self) {
         if self.probe.is_none()
             && !matches!(self.phase, Phase::Closed)
-            && let Upgrades::Tried(error) = &mut self.upgrades
+            && let Upgrades::Unreported(error) = &mut self.upgrades
         {
             self.outputs.push_back(Output::UpgradeIsOver(error.take()));
-            self.upgrades = Upgrades::Told;
+            self.upgrades = Upgrades::Reported;
         }
     }
 
-    /// Goes back to polling, for good, without a word. The link is kept, unused, to the end of the
-    /// session: engineioxide ends a session whose probe ends, and what is to be flushed with it.
+    /// Goes back to polling for the rest of the session, without an event. The probe's link stays open,
+    /// unused, until the session ends: engineioxide ends a session whose probe is closed, and the
+    /// messages that are still to be sent would be lost.
     pub(super) fn abandon_probe(&mut self) {
         self.candidates.clear();
         if let Some(probe) = self.probe.take() {
@@ -191,7 +208,7 @@ impl Engine {
         }
     }
 
-    /// The point of no return: both links at rest, so nothing can be lost on the old one.
+    /// Swaps the links once no call runs on the old one, so that no message can be lost there.
     pub(super) fn pump_upgrade(&mut self, now: Duration) {
         let ready = self.current.idle()
             && self
@@ -212,14 +229,16 @@ impl Engine {
             .and_then(|handshake| handshake.max_payload);
         let framing = self.current.framing.unwrap_or(Framing::Frames);
         self.use_link();
+        // The first fence of this link. There is none on a probe: engineioxide fails an upgrade on any
+        // frame before the `5` that is not text.
         self.send_with_fence(now, Batch::from(vec![Packet::Upgrade]), false);
-        // Its goodbye would end the session.
+        // Not `Close`: its goodbye would end the session.
         self.outputs.push_back(Output::Drop { link: old.id });
         self.accept(Acceptance::new(framing, max_payload));
-        let transport = self.name_of(self.current.transport);
+        let transport = self.transport_name(self.current.transport);
         self.outputs
             .push_back(Output::Tell(vec![Event::Upgraded { transport }]));
-        self.upgrades = Upgrades::Tried(None);
+        self.upgrades = Upgrades::Unreported(None);
         self.poll_spacing.end_pause();
         self.heartbeat.resume(now);
     }

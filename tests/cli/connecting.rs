@@ -1,4 +1,4 @@
-//! What comes of connections that fail, or that the user has given up before they are made.
+//! Tests of connections that fail, or that the user gives up before they are open.
 
 use super::raw_server::RawServer;
 use super::support::oxide::Oxide;
@@ -8,11 +8,11 @@ use super::support::server::{Server as _, Setup};
 use super::{Eio, MODES, RUNTIMES, run};
 
 #[test]
-fn r8_an_input_that_is_empty_does_not_hide_that_connecting_failed() {
+fn r8_a_failed_connection_is_reported_even_if_the_input_is_empty() {
     let url = format!("http://127.0.0.1:{}", free_port());
     for runtime in RUNTIMES {
         for mode in MODES {
-            // Whether the input or the attempt ends first is a matter of chance.
+            // Repeated, since it depends on chance whether the input or the attempt ends first.
             for _ in 0..5 {
                 let options = ["--runtime", runtime, "--transport", mode.option(), &url];
                 let (lines, status, errors) = run(&options, b"");
@@ -25,7 +25,7 @@ fn r8_an_input_that_is_empty_does_not_hide_that_connecting_failed() {
 }
 
 #[test]
-fn r8_the_end_of_the_input_waits_until_connecting_has_failed() {
+fn r8_after_the_end_of_input_it_waits_until_connecting_has_failed() {
     let server = RawServer::start();
     let url = server.url();
     for runtime in RUNTIMES {
@@ -42,7 +42,7 @@ fn r8_the_end_of_the_input_waits_until_connecting_has_failed() {
 }
 
 #[test]
-fn r8_the_end_of_the_input_waits_until_connecting_has_succeeded() {
+fn r8_after_the_end_of_input_it_waits_until_connecting_has_succeeded() {
     let server = Oxide::start(Setup::Default);
     for runtime in RUNTIMES {
         for mode in MODES {
@@ -60,7 +60,7 @@ fn r8_the_end_of_the_input_waits_until_connecting_has_succeeded() {
 }
 
 #[test]
-fn a_redirect_is_followed_where_the_user_says_so() {
+fn a_redirect_is_followed_only_with_the_option() {
     let server = Oxide::start(Setup::Default);
     for mode in MODES {
         let moved = Moved::to(&server.url());
@@ -79,7 +79,7 @@ fn a_redirect_is_followed_where_the_user_says_so() {
 }
 
 #[test]
-fn t12_the_path_has_a_slash_at_its_end_unless_the_user_wants_none() {
+fn t12_the_path_gets_a_trailing_slash_unless_the_option_forbids_it() {
     for (options, expected) in [
         (&[][..], "/chat/?"),
         (&["--no-trailing-slash"], "/chat?"),

@@ -1,4 +1,4 @@
-//! What `eio` says of lines that have left, when nobody answers its goodbye.
+//! Tests of what `eio` reports about sent lines if the server does not answer its close frame.
 
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -7,7 +7,7 @@ use async_tungstenite::tungstenite::{self, WebSocket};
 
 use super::{Eio, RUNTIMES, run};
 
-/// The URL of a server that opens one session by websocket, and reads nothing of it.
+/// The URL of a server that opens one session on WebSocket and reads nothing from it.
 fn silent() -> (String, thread::JoinHandle<WebSocket<TcpStream>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
@@ -22,7 +22,7 @@ fn silent() -> (String, thread::JoinHandle<WebSocket<TcpStream>>) {
 }
 
 #[test]
-fn r9_lines_that_a_silent_server_may_not_have_read_are_told_and_make_a_failure() {
+fn r9_lines_that_a_silent_server_may_not_have_read_are_reported_and_exit_with_1() {
     for runtime in RUNTIMES {
         let (url, server) = silent();
         let options = ["--runtime", runtime, "--transport", "websocket", &url];
@@ -38,7 +38,7 @@ fn r9_lines_that_a_silent_server_may_not_have_read_are_told_and_make_a_failure()
 }
 
 #[test]
-fn r9_a_session_without_a_line_is_left_without_a_failure() {
+fn r9_a_session_without_a_line_exits_with_0() {
     let (url, server) = silent();
     let mut eio = Eio::start(&["--json", "--transport", "websocket", &url]);
     assert_eq!(eio.event()["event"], "connect");

@@ -1,4 +1,4 @@
-//! `eio --reconnect` and `--receipts`: one session after the other, and what is told of them.
+//! Tests of `eio --reconnect` and `--receipts`: several sessions, and the events about them.
 
 use std::net::TcpListener;
 
@@ -10,12 +10,12 @@ use super::support::server::Setup;
 use super::websocket_server::{Fences, WebSocketServer};
 use super::{Eio, Mode, RUNTIMES, run};
 
-/// Quick, so that no test waits for long.
+/// Short delays, so that no test waits for long.
 const QUICK: [&str; 3] = ["--reconnect", "--reconnect-delay", "0.05"];
 
 pub(crate) const WEBSOCKET: [&str; 3] = ["--json", "--transport", "websocket"];
 
-/// The next event of this name, and those before it, of which none may be the end of a session.
+/// The next event of this name, and the events before it, none of which may be the end of a session.
 pub(crate) fn until(eio: &mut Eio, name: &str) -> (Value, Vec<Value>) {
     let mut before = Vec::new();
     loop {
@@ -27,7 +27,7 @@ pub(crate) fn until(eio: &mut Eio, name: &str) -> (Value, Vec<Value>) {
     }
 }
 
-/// Each `connect` is followed by one `disconnect` before the next.
+/// Checks that each `connect` is followed by one `disconnect` before the next one.
 fn assert_in_pairs(events: &[Value]) {
     let news = events.iter().filter_map(|event| event["event"].as_str());
     let ends: Vec<&str> = news.filter(|name| name.ends_with("connect")).collect();
@@ -46,7 +46,7 @@ fn parsed(lines: &[String]) -> Vec<Value> {
 }
 
 #[test]
-fn a_server_that_dies_and_comes_back_is_talked_to_again() {
+fn it_reconnects_to_a_server_that_dies_and_comes_back() {
     for runtime in RUNTIMES {
         for mode in [Mode::Polling, Mode::WebSocket] {
             let case = format!("{runtime}, {mode:?}");
@@ -57,7 +57,8 @@ fn a_server_that_dies_and_comes_back_is_talked_to_again() {
             let options = [&QUICK[..], &options, &["--resend", "unconfirmed", &url]].concat();
             let mut eio = Eio::start(&options);
             let mut events = Vec::new();
-            // After three sessions that confirmed nothing the client would give the line up.
+            // Only two rounds: after three sessions without a confirmation, the client would give the
+            // line up.
             for round in 0..2 {
                 let server = Oxide::on(listener, Setup::Default);
                 let (connect, before) = until(&mut eio, "connect");
@@ -65,7 +66,8 @@ fn a_server_that_dies_and_comes_back_is_talked_to_again() {
                 events.push(connect);
                 let text = format!("line {round}");
                 eio.say(text.as_bytes());
-                // What the server before has answered may not be known to have arrived, and comes again.
+                // A line that the previous server has answered may be unconfirmed, and is then sent
+                // again.
                 while until_message(&mut eio) != text {}
                 drop(server);
                 let (disconnect, before) = until(&mut eio, "disconnect");
@@ -97,7 +99,7 @@ fn until_message(eio: &mut Eio) -> String {
 }
 
 #[test]
-fn each_wait_is_told_with_its_delay_and_its_cause_until_the_attempts_are_used_up() {
+fn each_delay_is_reported_with_its_cause_until_the_attempts_are_used_up() {
     let url = format!("http://127.0.0.1:{}", free_port());
     for runtime in RUNTIMES {
         let options = [
@@ -145,7 +147,7 @@ fn each_wait_is_told_with_its_delay_and_its_cause_until_the_attempts_are_used_up
 }
 
 #[test]
-fn a_delay_beyond_the_default_of_the_longest_one_is_kept_to() {
+fn a_delay_above_the_default_of_the_longest_delay_is_used() {
     let url = format!("http://127.0.0.1:{}", free_port());
     let options = ["--json", "--reconnect", "--reconnect-delay", "1000", &url];
     let mut eio = Eio::start(&options);
@@ -175,7 +177,7 @@ fn without_attempts_the_first_connection_is_the_only_one() {
 }
 
 #[test]
-fn when_the_attempts_are_used_up_after_a_session_it_has_had_its_own_end() {
+fn if_the_attempts_are_used_up_after_a_session_both_ends_are_reported() {
     let mut server = WebSocketServer::start();
     let url = server.url();
     let options = [&QUICK[..], &["--reconnect-attempts", "1", &url]].concat();
@@ -201,7 +203,7 @@ fn when_the_attempts_are_used_up_after_a_session_it_has_had_its_own_end() {
 }
 
 #[test]
-fn without_json_the_waits_are_news_on_standard_error() {
+fn without_json_the_delays_are_reported_on_standard_error() {
     let server = WebSocketServer::start();
     let url = server.url();
     for (flags, told) in [(&[][..], true), (&["-v"], false)] {
@@ -218,7 +220,7 @@ fn without_json_the_waits_are_news_on_standard_error() {
         eio.end_input();
         second.serve(Fences::Answered);
         let (_, status, errors) = eio.finish();
-        // Nobody has said that the first line has arrived.
+        // The first line was never confirmed.
         assert_eq!(status, 1, "{errors}");
         assert!(
             errors.contains("eio: 1 line may not have arrived"),
@@ -231,15 +233,15 @@ fn without_json_the_waits_are_news_on_standard_error() {
             told,
             "{errors}"
         );
-        let lost = news("the session ended, and 1 line of it may not have arrived");
+        let lost = news("the session ended, and 1 line sent in it may not have arrived");
         assert_eq!(lost, told, "{errors}");
-        // The log has it.
+        // With `-v`, the log contains these news.
         assert!(told || news("reconnecting"), "{errors}");
     }
 }
 
 #[test]
-fn the_reason_of_a_wait_is_the_end_of_the_session_before_it() {
+fn the_reason_of_a_delay_is_the_end_of_the_previous_session() {
     let server = WebSocketServer::start();
     let url = server.url();
     let mut eio = Eio::start(&[&WEBSOCKET[..], &QUICK, &[&url]].concat());
@@ -271,7 +273,7 @@ fn the_reason_of_a_wait_is_the_end_of_the_session_before_it() {
     assert_eq!(eio.finish().1, 0);
 }
 
-/// A server that reads a line, and goes away without a sign that it has.
+/// The server reads a line, and ends without a sign that it has read it.
 fn dies_with_a_line(eio: &mut Eio, server: &WebSocketServer) {
     eio.say(b"one");
     let mut session = server.session();
@@ -281,7 +283,7 @@ fn dies_with_a_line(eio: &mut Eio, server: &WebSocketServer) {
 }
 
 #[test]
-fn a_line_that_may_have_arrived_is_not_sent_again_unless_it_is_asked_for() {
+fn a_line_that_may_have_arrived_is_sent_again_only_with_the_option() {
     for runtime in RUNTIMES {
         for (resend, sent_again) in [
             (&[][..], false),
@@ -316,15 +318,16 @@ fn a_line_that_may_have_arrived_is_not_sent_again_unless_it_is_asked_for() {
 }
 
 #[test]
-fn lines_that_no_session_can_carry_are_given_up_and_told() {
+fn lines_that_no_session_can_carry_are_given_up_and_reported() {
     let port = free_port();
     let url = format!("http://127.0.0.1:{port}");
     let mut eio = Eio::start(&[&QUICK[..], &["--json", "--transport", "polling", &url]].concat());
     until(&mut eio, "reconnect");
-    // More than this server's maxPayload, which is not known yet.
+    // Longer than this server's maxPayload, which the client does not know yet.
     let long = "x".repeat(150_000);
     eio.say(long.as_bytes());
-    // So many that the long one was accepted when the last one was written: the pipe holds 64 KiB.
+    // Enough lines that the long one must have been read before the last one is written: a pipe holds
+    // 64 KiB.
     let short = "y".repeat(1023);
     for _ in 0..200 {
         eio.say(short.as_bytes());
@@ -363,7 +366,7 @@ fn a_line_that_ends_three_sessions_is_given_up_and_may_have_arrived() {
     eio.say(b"poison");
     for _ in 0..3 {
         let mut session = server.session();
-        // Else the client takes the fences for what ends the sessions.
+        // If the fences were not answered, the client would take them for the cause of the ends.
         let fence = session.fence();
         session.pong(fence);
         assert_eq!(session.packet(), "4poison");
@@ -380,7 +383,7 @@ fn a_line_that_ends_three_sessions_is_given_up_and_may_have_arrived() {
 }
 
 #[test]
-fn a_server_that_can_not_confirm_is_told_once() {
+fn a_server_that_can_not_confirm_is_reported_once() {
     let server = WebSocketServer::start();
     let url = server.url();
     let mut eio = Eio::start(&[&WEBSOCKET[..], &["--receipts", &url]].concat());
@@ -389,7 +392,7 @@ fn a_server_that_can_not_confirm_is_told_once() {
     assert_eq!(eio.event()["event"], "connect");
     eio.say(b"one");
     assert_eq!(session.packet(), "4one");
-    // It is told when a packet comes so long after the fence.
+    // The event is raised when a packet arrives long enough after the fence.
     let no_receipts = loop {
         session.send("4x");
         let event = eio.event();
@@ -399,7 +402,7 @@ fn a_server_that_can_not_confirm_is_told_once() {
         assert_eq!(event["event"], "message");
     };
     let error = no_receipts["error"].as_str().expect("a text");
-    assert!(error.contains("does not answer websocket pings"), "{error}");
+    assert!(error.contains("does not answer WebSocket pings"), "{error}");
     eio.end_input();
     session.serve(Fences::Ignored);
     let (_, status, errors) = eio.finish();

@@ -1,5 +1,5 @@
-//! How `eio --reconnect` and `eio --receipts` end: at the end of the input, by a signal, for bad usage; and
-//! the status that they exit with.
+//! Tests of how `eio --reconnect` and `eio --receipts` end (at the end of input, by a signal, for bad
+//! usage), and of the exit status.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -12,12 +12,12 @@ use super::support::server::{Counts, Server as _, Setup};
 use super::websocket_server::{Fences, Said, WebSocketServer};
 use super::{Eio, MODES, RUNTIMES, run};
 
-/// Nobody waits for the next attempt.
+/// A delay so long that no test sees the next attempt.
 const NEVER: [&str; 3] = ["--reconnect", "--reconnect-delay", "100000"];
 
 const QUICK: [&str; 3] = ["--reconnect", "--reconnect-delay", "0.05"];
 
-/// Its exit status, and what it wrote on standard error, while its input stays open.
+/// The exit status and the text on standard error, while the input stays open.
 fn end(mut eio: Eio) -> (i32, String) {
     let input = eio.input.take();
     let (_, status, errors) = eio.finish();
@@ -26,7 +26,7 @@ fn end(mut eio: Eio) -> (i32, String) {
 }
 
 #[test]
-fn options_that_do_not_go_together_are_bad_usage() {
+fn inconsistent_options_are_bad_usage() {
     let url = "http://localhost";
     for (arguments, named) in [
         (
@@ -55,15 +55,15 @@ fn options_that_do_not_go_together_are_bad_usage() {
         ),
         (
             &["--reconnect", "--reconnect-delay", "soon", url],
-            "--reconnect-delay is a number",
+            "--reconnect-delay must be a number",
         ),
         (
             &["--reconnect", "--reconnect-delay-max", "-1", url],
-            "--reconnect-delay-max is a number",
+            "--reconnect-delay-max must be a number",
         ),
         (
             &["--reconnect", "--reconnect-attempts", "1.5", url],
-            "--reconnect-attempts is a number, not \"1.5\"",
+            "--reconnect-attempts must be a number, not \"1.5\"",
         ),
         (
             &["--reconnect", "--reconnect-attempts"],
@@ -90,7 +90,7 @@ fn options_that_do_not_go_together_are_bad_usage() {
 }
 
 #[test]
-fn with_nothing_to_send_and_no_server_the_end_of_the_input_ends_it_after_one_attempt() {
+fn without_input_and_without_a_server_it_ends_after_one_attempt() {
     let url = format!("http://127.0.0.1:{}", free_port());
     for runtime in RUNTIMES {
         let options = [&NEVER[..], &["--json", "--runtime", runtime, &url]].concat();
@@ -102,7 +102,7 @@ fn with_nothing_to_send_and_no_server_the_end_of_the_input_ends_it_after_one_att
 }
 
 #[test]
-fn with_nothing_to_send_and_a_server_it_closes_a_session() {
+fn without_input_it_opens_a_session_and_closes_it() {
     let server = Oxide::start(Setup::Default);
     for runtime in RUNTIMES {
         for mode in MODES {
@@ -121,7 +121,7 @@ fn with_nothing_to_send_and_a_server_it_closes_a_session() {
 }
 
 #[test]
-fn the_end_of_the_input_between_two_sessions_ends_it_when_all_has_been_sent() {
+fn the_end_of_input_between_two_sessions_ends_it_if_every_line_was_sent() {
     for (line, expected) in [
         (false, (0, "")),
         (true, (1, "eio: 1 line may not have arrived\n")),
@@ -138,13 +138,13 @@ fn the_end_of_the_input_between_two_sessions_ends_it_when_all_has_been_sent() {
         until(&mut eio, "reconnect");
         let (lines, status, errors) = eio.finish();
         assert_eq!((status, errors.as_str()), expected);
-        // The session has had its own.
+        // The session has reported its own end.
         assert!(lines.is_empty(), "{lines:?}");
     }
 }
 
 #[test]
-fn what_is_left_at_the_end_of_the_input_is_delivered_when_the_server_comes_back() {
+fn lines_left_at_the_end_of_input_are_delivered_when_the_server_comes_back() {
     for runtime in RUNTIMES {
         for resend in ["unsent", "unconfirmed"] {
             let mut server = WebSocketServer::start();
@@ -169,17 +169,17 @@ fn what_is_left_at_the_end_of_the_input_is_delivered_when_the_server_comes_back(
 }
 
 #[test]
-fn what_is_not_confirmed_at_the_end_of_the_input_is_sent_again_by_the_next_session() {
+fn lines_unconfirmed_at_the_end_of_input_are_sent_again_in_the_next_session() {
     let server = WebSocketServer::start();
     let url = server.url();
     let options = [&QUICK[..], &["--resend", "unconfirmed", &url]].concat();
     let mut eio = Eio::start(&[&WEBSOCKET[..], &options].concat());
     eio.say(b"one");
     eio.end_input();
-    // Two sessions that tell nothing of the line, of which the second takes the first's place.
+    // Two sessions without a sign of the line, the second of which resends it.
     for _ in 0..2 {
         let mut session = server.session();
-        // Else the client takes the fences for what ends the sessions.
+        // If the fences were not answered, the client would take them for the cause of the ends.
         let fence = session.fence();
         session.pong(fence);
         assert_eq!(session.packet(), "4one");
@@ -190,7 +190,7 @@ fn what_is_not_confirmed_at_the_end_of_the_input_is_sent_again_by_the_next_sessi
 }
 
 #[test]
-fn to_linger_it_waits_for_a_session() {
+fn with_linger_it_waits_for_a_session() {
     let mut server = WebSocketServer::start();
     let url = server.url();
     server.go_away();
@@ -208,7 +208,7 @@ fn to_linger_it_waits_for_a_session() {
 }
 
 #[test]
-fn ctrl_c_ends_it_while_it_waits() {
+fn ctrl_c_ends_it_during_a_delay() {
     let url = format!("http://127.0.0.1:{}", free_port());
     for runtime in RUNTIMES {
         for lines in [false, true] {
@@ -216,7 +216,7 @@ fn ctrl_c_ends_it_while_it_waits() {
             let mut eio = Eio::start(&options);
             assert_eq!(eio.event()["event"], "reconnect");
             if lines {
-                // More than the pipe holds, so that `eio` has read some of it.
+                // More than the pipe holds, so that `eio` must have read a part.
                 for _ in 0..100 {
                     eio.say("x".repeat(1023).as_bytes());
                 }
@@ -234,7 +234,7 @@ fn ctrl_c_ends_it_while_it_waits() {
 }
 
 #[test]
-fn ctrl_c_tells_of_a_line_of_a_former_session_that_was_to_be_sent_again() {
+fn ctrl_c_reports_a_line_of_an_earlier_session_that_was_to_be_sent_again() {
     let server = WebSocketServer::start();
     let url = server.url();
     let options = [&NEVER[..], &["--resend", "unconfirmed", &url]].concat();
@@ -250,7 +250,7 @@ fn ctrl_c_tells_of_a_line_of_a_former_session_that_was_to_be_sent_again() {
 }
 
 #[test]
-fn ctrl_c_in_a_session_tells_of_a_line_that_is_not_confirmed() {
+fn ctrl_c_in_a_session_reports_an_unconfirmed_line() {
     let server = WebSocketServer::start();
     let url = server.url();
     let options = [&QUICK[..], &["--resend", "unconfirmed", &url]].concat();
@@ -265,7 +265,7 @@ fn ctrl_c_in_a_session_tells_of_a_line_that_is_not_confirmed() {
 }
 
 #[test]
-fn a_handshake_of_a_later_session_is_awaited_for_a_second_at_the_end() {
+fn after_ctrl_c_the_handshake_of_a_later_session_is_awaited_for_a_second() {
     let server = RawServer::start();
     for signal in [true, false] {
         let options = [
@@ -275,7 +275,7 @@ fn a_handshake_of_a_later_session_is_awaited_for_a_second_at_the_end() {
         .concat();
         let mut eio = Eio::start(&options);
         server.request().open();
-        // The server closes.
+        // The server answers the close.
         server.request().answer("200 OK", "1");
         until(&mut eio, "reconnect");
         let handshake = server.request();
@@ -292,7 +292,7 @@ fn a_handshake_of_a_later_session_is_awaited_for_a_second_at_the_end() {
 }
 
 #[test]
-fn a_handshake_without_an_answer_leaves_what_was_to_be_sent_again_in_doubt() {
+fn an_unanswered_handshake_leaves_lines_to_be_sent_again_in_doubt() {
     for resend in ["unsent", "unconfirmed"] {
         let server = RawServer::start();
         let options = ["--json", "--transport", "polling", "--resend", resend];
@@ -303,7 +303,7 @@ fn a_handshake_without_an_answer_leaves_what_was_to_be_sent_again_in_doubt() {
         requests.sort_by_key(|request| request.body.len());
         let [poll, post] = &mut requests;
         assert_eq!(post.body, "4one");
-        // The server closes.
+        // The server answers the close.
         poll.answer("200 OK", "1");
         let handshake = server.request();
         eio.signal("-INT");
@@ -317,7 +317,7 @@ fn a_handshake_without_an_answer_leaves_what_was_to_be_sent_again_in_doubt() {
 }
 
 #[test]
-fn with_receipts_the_status_is_0_when_all_lines_are_confirmed() {
+fn with_receipts_the_status_is_0_if_every_line_is_confirmed() {
     for runtime in RUNTIMES {
         for mode in MODES {
             let server = Oxide::start(Setup::Default);
@@ -332,7 +332,7 @@ fn with_receipts_the_status_is_0_when_all_lines_are_confirmed() {
 }
 
 #[test]
-fn with_receipts_a_goodbye_that_is_answered_does_not_confirm_a_line() {
+fn with_receipts_an_answered_close_does_not_confirm_a_line() {
     for (receipts, expected) in [
         (&[][..], (0, "")),
         (&["--receipts"], (1, "eio: 1 line may not have arrived\n")),
@@ -349,7 +349,7 @@ fn with_receipts_a_goodbye_that_is_answered_does_not_confirm_a_line() {
 }
 
 #[test]
-fn with_receipts_a_goodbye_without_an_answer_takes_nothing_back() {
+fn with_receipts_an_unanswered_close_does_not_revoke_a_confirmation() {
     let server = WebSocketServer::start();
     let url = server.url();
     let mut eio = Eio::start(&[&WEBSOCKET[..], &["--receipts", &url]].concat());
@@ -363,14 +363,14 @@ fn with_receipts_a_goodbye_without_an_answer_takes_nothing_back() {
             Said::Close | Said::End => break,
         }
     }
-    // It is silent until `eio` has gone.
+    // The server stays silent until `eio` has ended.
     let (_, status, errors) = eio.finish();
     assert_eq!((status, errors.as_str()), (0, ""));
     drop(session);
 }
 
 #[test]
-fn with_receipts_a_close_that_crosses_the_goodbye_takes_nothing_back() {
+fn with_receipts_a_simultaneous_close_does_not_revoke_a_confirmation() {
     let server = WebSocketServer::start();
     let url = server.url();
     let mut eio = Eio::start(&[&WEBSOCKET[..], &["--receipts", &url]].concat());
@@ -388,9 +388,9 @@ fn with_receipts_a_close_that_crosses_the_goodbye_takes_nothing_back() {
     assert_eq!((status, errors.as_str()), (0, ""));
 }
 
-/// The library keeps the newest thousand news that nobody reads.
+/// The library keeps only the newest thousand unread events.
 #[test]
-fn lines_that_were_lost_while_nobody_read_the_output_are_counted() {
+fn lines_lost_while_the_output_is_not_read_are_counted() {
     const SESSIONS: usize = 900;
     let server = WebSocketServer::start();
     let url = server.url();
@@ -422,7 +422,7 @@ fn lines_that_were_lost_while_nobody_read_the_output_are_counted() {
 }
 
 #[test]
-fn with_receipts_the_numbers_are_those_of_the_account() {
+fn with_receipts_the_reported_numbers_match_the_confirmations() {
     let server = WebSocketServer::start();
     let url = server.url();
     let mut eio = Eio::start(&[&WEBSOCKET[..], &["--receipts", &url]].concat());

@@ -1,5 +1,6 @@
-//! What `eio` writes, and the status it exits with.
+//! Tests of the output of `eio`, its help, and its exit status.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::process::{Command, Output, Stdio};
 
@@ -11,7 +12,7 @@ use super::support::proxies::free_port;
 use super::support::server::{Server as _, Setup};
 use super::{Eio, Mode, RUNTIMES, connected, goodbye, run};
 
-/// The words of an event's error and of all its causes, in lower case.
+/// The texts of an event's error and of all its causes, in lower case.
 fn words(event: &Value) -> String {
     let error = event["error"].as_str().expect("there is an error");
     assert!(!error.is_empty());
@@ -22,7 +23,7 @@ fn words(event: &Value) -> String {
 }
 
 #[test]
-fn n7_json_tells_that_connecting_failed_and_why() {
+fn n7_json_contains_why_connecting_failed() {
     let url = format!("http://127.0.0.1:{}", free_port());
     for runtime in RUNTIMES {
         for transport in ["polling", "websocket", "polling,websocket"] {
@@ -47,7 +48,7 @@ fn n7_json_tells_that_connecting_failed_and_why() {
 }
 
 #[test]
-fn n7_json_tells_why_the_transport_failed() {
+fn n7_json_contains_why_the_transport_failed() {
     for runtime in RUNTIMES {
         let server = RawServer::start();
         let url = server.url();
@@ -65,7 +66,7 @@ fn n7_json_tells_why_the_transport_failed() {
 }
 
 #[test]
-fn n7_with_v_the_log_alone_tells_of_the_connection() {
+fn n7_with_v_only_the_log_reports_the_connection() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     for flags in [&["--linger", "1"][..], &["--linger", "1", "-v"]] {
@@ -73,7 +74,7 @@ fn n7_with_v_the_log_alone_tells_of_the_connection() {
         assert_eq!(status, 0, "{errors}");
         let lines = |part: &str| errors.lines().filter(|line| line.contains(part)).count();
         assert_eq!(lines("connected"), 1, "{errors}");
-        // On a slow machine the session may end before.
+        // On a slow machine, the session may end before the upgrade.
         assert!(lines("upgraded") <= 1, "{errors}");
         let by_log = flags.contains(&"-v");
         assert_eq!(by_log, lines("eio: ") == 0, "{errors}");
@@ -97,7 +98,7 @@ fn n7_a_text_is_not_mistaken_for_binary_data() {
 }
 
 #[test]
-fn n7_a_line_ends_with_a_line_feed_or_with_a_return_before_it() {
+fn n7_a_line_ends_with_lf_or_crlf() {
     let server = Oxide::start(Setup::Default);
     let mut eio = connected(&server.url(), "tokio", Mode::WebSocket, &[]);
     for (said, sent) in [
@@ -150,7 +151,8 @@ fn n7_the_help_names_each_option_each_event_and_each_status() {
         "--key FILE",
         "--insecure",
         "-v, -vv, -vvv",
-        "-h, --help",
+        "\n  -h  ",
+        "\n  --help  ",
         "-V, --version",
         "may take twice as long",
         "base64:DATA",
@@ -169,7 +171,11 @@ fn n7_the_help_names_each_option_each_event_and_each_status() {
     ] {
         assert!(help.contains(part), "{part:?} is not in the help");
     }
-    for line in &lines {
+    fits_a_terminal(&lines);
+}
+
+fn fits_a_terminal(lines: &[String]) {
+    for line in lines {
         assert!(
             line.chars().count() <= 80,
             "too wide for a terminal: {line}"
@@ -177,7 +183,85 @@ fn n7_the_help_names_each_option_each_event_and_each_status() {
     }
 }
 
-/// Runs it with this standard input and output to its end.
+#[test]
+fn the_summary_of_the_options_names_the_same_options_as_the_help() {
+    let (summary, status, _) = run(&["-h"], b"");
+    assert_eq!(status, 0);
+    let (help, _, _) = run(&["--help"], b"");
+    let options = |lines: &[String]| {
+        let mut found = BTreeSet::new();
+        for line in lines.iter().take_while(|line| *line != "Examples:") {
+            // An option line is `-H, --header 'NAME: VALUE'  TEXT`. Only the part before the text
+            // counts.
+            if let Some(option) = line.trim_start().split("  ").next()
+                && line.trim_start().starts_with('-')
+            {
+                found.extend(
+                    option
+                        .split([' ', ','])
+                        .filter(|word| word.starts_with('-'))
+                        .map(str::to_owned),
+                );
+            }
+        }
+        found
+    };
+    assert_eq!(options(&summary), options(&help));
+    assert!(summary.len() < 45, "{} lines", summary.len());
+    fits_a_terminal(&summary);
+}
+
+#[test]
+fn the_version_names_the_features_of_the_build() {
+    let features = [
+        ("tokio", cfg!(feature = "tokio")),
+        ("smol", cfg!(feature = "smol")),
+        ("async-std", cfg!(feature = "async-std")),
+        ("polling", cfg!(feature = "polling")),
+        ("websocket", cfg!(feature = "websocket")),
+        ("rustls", cfg!(feature = "rustls")),
+        ("compression", cfg!(feature = "compression")),
+    ];
+    let built: Vec<&str> = features
+        .into_iter()
+        .filter_map(|(name, is_on)| is_on.then_some(name))
+        .collect();
+    let version = env!("CARGO_PKG_VERSION");
+    for option in ["-V", "--version"] {
+        assert_eq!(
+            run(&[option], b"").0,
+            [format!("eio {version} ({})", built.join(", "))]
+        );
+    }
+}
+
+#[test]
+fn a_runtime_that_the_build_lacks_is_refused_with_the_list_of_those_it_has() {
+    let (_, status, errors) = run(&["--runtime", "pigeon", "http://localhost"], b"");
+    assert_eq!(status, 2);
+    assert!(errors.contains("pigeon"), "{errors}");
+    assert!(errors.contains("tokio, smol, async-std"), "{errors}");
+}
+
+#[test]
+fn the_example_of_binary_messages_in_the_help_sends_a_file_and_decodes_it() {
+    let server = Oxide::start(Setup::Default);
+    let script = r#"
+        printf 'a\0b\n' | base64 | tr -d '\n' |
+          "$EIO" --binary-input --linger 1 --transport websocket "$URL" |
+          sed -un 's/^base64://p' |
+          while read -r data; do echo "$data" | base64 -d; done
+    "#;
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .env("EIO", env!("CARGO_BIN_EXE_eio"))
+        .env("URL", server.url())
+        .output()
+        .expect("there is a shell");
+    assert_eq!(output.stdout, b"a\0b\n", "{output:?}");
+}
+
+/// Runs `eio` with this standard input and output until it ends.
 fn run_with(url: &str, input: Stdio, output: Stdio) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eio"));
     let command = command.args(["--json", url]).stdin(input).stdout(output);
@@ -187,7 +271,7 @@ fn run_with(url: &str, input: Stdio, output: Stdio) -> Output {
 
 #[cfg(unix)]
 #[test]
-fn n7_an_input_that_can_not_be_read_is_a_failure() {
+fn n7_unreadable_input_is_a_failure() {
     let server = Oxide::start(Setup::Default);
     let directory = std::fs::File::open(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let output = run_with(&server.url(), directory.into(), Stdio::piped());
@@ -198,7 +282,7 @@ fn n7_an_input_that_can_not_be_read_is_a_failure() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn n7_an_output_that_can_not_be_written_is_a_failure() {
+fn n7_unwritable_output_is_a_failure() {
     let server = Oxide::start(Setup::Default);
     let full = OpenOptions::new().write(true).open("/dev/full");
     let full = full.expect("Linux has it");

@@ -1,4 +1,4 @@
-//! `eio` through proxies: real ones, ones that are not there, and those of the environment.
+//! Tests of `eio` through proxies: real ones, unreachable ones, and those of the environment.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::support::server::{Server as _, Setup};
 use super::support::tls::{AUTHORITY, Front};
 use super::{DEADLINE, Eio, File, MODES, Mode, RUNTIMES, connected, goodbye, run};
 
-/// A server that is to be reached, with TLS before it and without.
+/// The server behind the proxies, with and without TLS.
 struct Target {
     server: Oxide,
     front: Front,
@@ -28,7 +28,7 @@ impl Target {
     }
 }
 
-/// Texts are echoed, on each runtime and in each mode, through the proxy of this URL.
+/// Texts are echoed through this proxy, on each runtime and in each mode.
 fn talks_through(proxy: &str, target: &Target) {
     for url in [target.server.url(), target.front.url()] {
         for (runtime, mode) in RUNTIMES
@@ -51,13 +51,13 @@ fn talks_through(proxy: &str, target: &Target) {
     }
 }
 
-/// The proxy has written this of what it did.
+/// Checks that the proxy has logged this request.
 fn has_done(proxy: &Proxy, what: &str) {
     let line = proxy.log().wait_for_line(what, DEADLINE);
     assert!(line.is_some(), "no {what:?} in {:#?}", proxy.log().lines());
 }
 
-/// Connecting through this proxy fails, and this is said about it.
+/// Checks that connecting through this proxy fails, with these words.
 fn fails_through(proxy: &str, mode: Mode, url: &str, words: &[&str]) {
     for runtime in RUNTIMES {
         let arguments = [
@@ -79,9 +79,9 @@ fn fails_through(proxy: &str, mode: Mode, url: &str, words: &[&str]) {
     }
 }
 
-/// Without its CA the server is refused, though the proxy leads to it.
+/// Checks that the server is refused without its CA, even though the proxy reaches it.
 fn is_not_trusted_through(proxy: &str, target: &Target) {
-    let words = "the certificate of 127.0.0.1 comes from an issuer that is not trusted here";
+    let words = "the certificate of 127.0.0.1 was issued by a CA that is not trusted here";
     for mode in [Mode::Polling, Mode::WebSocket] {
         fails_through(proxy, mode, &target.front.url(), &[words]);
     }
@@ -127,7 +127,7 @@ fn r18_talks_through_an_http_proxy_that_is_reached_by_tls() {
     // Without its CA, the proxy itself is refused.
     let shown = format!("could not connect to the proxy https://{}", proxy.address());
     for mode in MODES {
-        let words = "the certificate of 127.0.0.1 comes from an issuer that is not trusted here";
+        let words = "the certificate of 127.0.0.1 was issued by a CA that is not trusted here";
         fails_through(&through, mode, &url, &[&shown, words]);
     }
 }
@@ -147,7 +147,7 @@ fn talks_through_a_socks_proxy() {
         has_done(&proxy, &format!("connected to 127.0.0.1:{secure}"));
         is_not_trusted_through(&through, &target);
     }
-    // Who resolves the name shows in what the proxy is asked for.
+    // The host in the request shows which side resolves the name.
     for (scheme, asked) in [("socks5", "127.0.0.1"), ("socks5h", "localhost")] {
         let proxy = Proxy::socks(None);
         let proxy_url = format!("{scheme}://{}", proxy.address());
@@ -162,12 +162,12 @@ fn talks_through_a_socks_proxy() {
 
 #[test]
 #[ignore = "needs the proxies that tests/run installs"]
-fn proxies_that_refuse_are_told() {
+fn a_refusal_by_a_proxy_is_reported() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     let http = Proxy::http(CREDENTIALS);
     let shown = format!("the proxy http://{} ", http.address());
-    // Wrong credentials this one refuses with the status by which a server would.
+    // This proxy refuses wrong credentials with the status that a server would use.
     for (user, status) in [("", "407 Proxy"), ("me:wrong@", "401 Unauthorized")] {
         let proxy = format!("http://{user}{}", http.address());
         for mode in [Mode::Polling, Mode::WebSocket] {
@@ -182,7 +182,7 @@ fn proxies_that_refuse_are_told() {
             fails_through(&proxy, mode, &url, &[&shown]);
         }
     }
-    // Proxies that reach no server.
+    // Proxies that can't reach the server.
     let nowhere = format!("http://127.0.0.1:{}", proxies::free_port());
     let proxy = format!("http://me:secret@{}", http.address());
     let shown = format!("through the proxy http://{} with 500", http.address());
@@ -205,7 +205,7 @@ fn proxies_that_refuse_are_told() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_is_told() {
+fn an_unreachable_proxy_is_reported() {
     let server = Oxide::start(Setup::Default);
     for scheme in ["http", "socks5", "socks5h"] {
         let address = format!("127.0.0.1:{}", proxies::free_port());
@@ -218,7 +218,7 @@ fn a_proxy_that_is_not_there_is_told() {
 }
 
 #[test]
-fn the_environment_names_proxies_and_an_option_wins_over_it() {
+fn the_proxy_option_overrides_the_environment() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     let [first, second] = [(), ()].map(|()| format!("http://127.0.0.1:{}", proxies::free_port()));

@@ -1,4 +1,4 @@
-//! A server that does what a test says, request by request, and nothing by itself.
+//! An HTTP server that answers each request as the test says.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -7,13 +7,14 @@ use std::thread;
 
 use super::DEADLINE;
 
-/// Its threads end with the connections, and the one that accepts them with the test program.
+/// A server. Its connection threads end with their connections. The accepting thread ends with the
+/// test program.
 pub(crate) struct RawServer {
     url: String,
     requests: Receiver<Request>,
 }
 
-/// A request that waits for its answer; the connection stays open until this is dropped.
+/// A request that waits for its answer. The connection stays open until this value is dropped.
 pub(crate) struct Request {
     pub(crate) head: String,
     pub(crate) body: String,
@@ -41,14 +42,14 @@ impl RawServer {
         &self.url
     }
 
-    /// The next request, on whichever connection it comes.
+    /// The next request, on any connection.
     pub(crate) fn request(&self) -> Request {
         let request = self.requests.recv_timeout(DEADLINE);
         request.expect("eio sends a request")
     }
 }
 
-/// Hands over each request of a connection, until that ends.
+/// Passes each request of a connection to the test.
 fn serve(stream: &TcpStream, requests: &Sender<Request>) {
     let mut reader = BufReader::new(stream);
     loop {

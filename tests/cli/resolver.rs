@@ -1,15 +1,16 @@
-//! A nameserver that never answers. `eio` asks it by an `/etc/resolv.conf` that exists in its own mount
-//! namespace alone, which takes root on Linux: elsewhere the test says that it was skipped.
+//! Tests with a nameserver that never answers. `eio` runs in a mount namespace of its own, in which
+//! `/etc/resolv.conf` names that server. This requires root on Linux. Elsewhere, the test prints that
+//! it is skipped.
 
 use std::net::UdpSocket;
 use std::process::Command;
 
 use super::{Eio, File, RUNTIMES};
 
-/// Where the nameserver listens: resolvers ask on port 53 alone.
+/// The nameserver's address. Resolvers always use port 53.
 const ADDRESS: &str = "127.53.53.53";
 
-/// Runs a program with a file in the place of `/etc/resolv.conf`.
+/// Runs a program with a file mounted over `/etc/resolv.conf`.
 const SCRIPT: &str = r#"mount --bind "$1" /etc/resolv.conf && shift && exec "$@""#;
 
 fn in_namespace(configuration: &File, program: &[&str]) -> Command {
@@ -21,9 +22,9 @@ fn in_namespace(configuration: &File, program: &[&str]) -> Command {
     command
 }
 
-/// The nameserver's socket, and the file that names it; `None` where that is not possible.
+/// The nameserver's socket, and the file that names it. `None` if they can't be created.
 fn nameserver() -> Option<(UdpSocket, File)> {
-    // 150 s in all, which is longer than the tests wait for anything.
+    // The resolver gives up after 150 s, which is longer than the time limit of the tests.
     let options = "options timeout:30 attempts:5";
     let configuration = File::new(&format!("nameserver {ADDRESS}\n{options}\n"));
     let seen = in_namespace(&configuration, &["cat", "/etc/resolv.conf"])
@@ -35,7 +36,7 @@ fn nameserver() -> Option<(UdpSocket, File)> {
 }
 
 #[test]
-fn r4_a_nameserver_that_never_answers_does_not_hold_up_the_end() {
+fn r4_a_nameserver_that_never_answers_does_not_delay_the_exit() {
     let Some((socket, configuration)) = nameserver() else {
         eprintln!("SKIPPED: needs Linux, root, unshare and a free port 53 on {ADDRESS}");
         return;
@@ -54,7 +55,7 @@ fn r4_a_nameserver_that_never_answers_does_not_hold_up_the_end() {
                 "http://silent.example",
             ],
         );
-        // This fails when nothing has ended after a minute, where the resolver takes 150 s.
+        // This fails if `eio` has not ended after a minute. The resolver would take 150 s.
         let (lines, status, errors) = eio.finish();
         let asked = socket.recv(&mut [0; 512]).is_ok();
         if !asked {

@@ -1,4 +1,4 @@
-//! `eio` is asked to end: by Ctrl-C, by SIGTERM, by the closing of its terminal.
+//! Tests of signals: Ctrl-C, SIGTERM, and SIGHUP when the terminal is closed.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{Eio, MODES, RUNTIMES, connected};
 
 const SIGNALS: [&str; 3] = ["-INT", "-TERM", "-HUP"];
 
-fn closes_politely(signal: &str) {
+fn closes_the_session_on(signal: &str) {
     let server = Oxide::start(Setup::Default);
     for runtime in RUNTIMES {
         for mode in MODES {
@@ -29,15 +29,15 @@ fn closes_politely(signal: &str) {
 }
 
 #[test]
-fn ctrl_c_closes_politely() {
+fn ctrl_c_closes_the_session() {
     // python-engineio: test_signal_handler
-    closes_politely("-INT");
+    closes_the_session_on("-INT");
 }
 
 #[test]
-fn n7_sigterm_and_the_end_of_the_terminal_close_politely() {
-    closes_politely("-TERM");
-    closes_politely("-HUP");
+fn n7_sigterm_and_sighup_close_the_session() {
+    closes_the_session_on("-TERM");
+    closes_the_session_on("-HUP");
 }
 
 /// An `eio` whose input stays open, and which has sent its handshake.
@@ -53,7 +53,7 @@ fn opening(server: &RawServer, runtime: &str) -> Eio {
     ])
 }
 
-/// Its exit status, and what it wrote on standard error, while its input stays open.
+/// The exit status and the text on standard error, while the input stays open.
 fn end(mut eio: Eio) -> (i32, String) {
     let input = eio.input.take();
     let (_, status, errors) = eio.finish();
@@ -62,7 +62,7 @@ fn end(mut eio: Eio) -> (i32, String) {
 }
 
 #[test]
-fn r10_a_handshake_without_an_answer_is_left_behind_a_second_after_the_signal() {
+fn r10_an_unanswered_handshake_is_abandoned_a_second_after_the_signal() {
     let server = RawServer::start();
     for runtime in RUNTIMES {
         for signal in SIGNALS {
@@ -71,7 +71,7 @@ fn r10_a_handshake_without_an_answer_is_left_behind_a_second_after_the_signal() 
             eio.signal(signal);
             let (status, errors) = end(eio);
             assert_eq!(status, 0, "{runtime}: {errors}");
-            // The library itself waits for longer, and then ends with other words.
+            // The library waits longer, and then fails with another text.
             assert!(errors.contains("within 1 s"), "{runtime}: {errors}");
             drop(handshake);
         }
@@ -79,11 +79,12 @@ fn r10_a_handshake_without_an_answer_is_left_behind_a_second_after_the_signal() 
 }
 
 #[test]
-fn r10_lines_that_were_read_before_the_handshake_was_given_up_are_counted() {
+fn r10_lines_read_before_the_handshake_was_abandoned_are_counted() {
     let server = RawServer::start();
     for runtime in RUNTIMES {
         let mut eio = opening(&server, runtime);
-        // More than the pipe holds, so that `eio` has read some of it; less than stops the writer.
+        // More than the pipe holds, so that `eio` must have read a part, but not so much that this
+        // write blocks.
         let line = "x".repeat(1023);
         for _ in 0..100 {
             eio.say(line.as_bytes());
@@ -98,7 +99,7 @@ fn r10_lines_that_were_read_before_the_handshake_was_given_up_are_counted() {
 }
 
 #[test]
-fn r10_a_handshake_answered_within_a_second_of_the_signal_is_followed_by_a_goodbye() {
+fn r10_a_session_that_opens_within_a_second_of_the_signal_is_closed() {
     let server = RawServer::start();
     for runtime in RUNTIMES {
         let eio = opening(&server, runtime);

@@ -1,4 +1,4 @@
-//! `eio` by TLS: with a CA of one's own, with those of the system, with none.
+//! Tests of `eio` over TLS: with a private CA, with those of the system, and without any.
 
 use std::io::Write as _;
 
@@ -11,7 +11,7 @@ use super::support::server::{Secure, Server as _, Setup};
 use super::support::tls::{AUTHORITY, Authority, Front, Identity, expired};
 use super::{Eio, File, MODES, RUNTIMES, connected, goodbye, run};
 
-/// Texts are echoed on each runtime, by each transport, with these options.
+/// Texts are echoed on each runtime and each transport, with these options.
 fn talks(url: &str, options: &[&str]) {
     for runtime in RUNTIMES {
         for mode in MODES {
@@ -31,7 +31,7 @@ fn talks(url: &str, options: &[&str]) {
 }
 
 #[test]
-fn talks_to_engineioxide_by_tls() {
+fn talks_to_engineioxide_over_tls() {
     let server = Secure::<Oxide>::start(Setup::Default);
     let (ca, other) = (
         File::new(&AUTHORITY.pem()),
@@ -43,26 +43,27 @@ fn talks_to_engineioxide_by_tls() {
 
 #[test]
 #[ignore = "needs the peers that tests/run installs"]
-fn talks_to_node_by_tls() {
+fn talks_to_node_over_tls() {
     let server = Peer::node_with_tls(&[]);
     let ca = File::new(&AUTHORITY.pem());
     talks(&server.url(), &["--ca", ca.path()]);
     talks(&server.url(), &["--insecure"]);
 }
 
-/// What `eio` says to a server with this certificate, on a system with this CA, and its status.
+/// The exit status and the text on standard error for a server with this certificate, on a system with
+/// these CAs.
 fn ends(url: &str, system: &File, options: &[&str]) -> Vec<(i32, String)> {
     let mut ends = Vec::new();
     for runtime in RUNTIMES {
         let mut arguments = vec!["--json", "--runtime", runtime, url];
         arguments.extend(options);
         let eio = Eio::start_with(&arguments, |command| {
-            // In place of those of the machine that tests this, whatever they are.
+            // Replaces the CAs of the machine that runs the test.
             command
                 .env("SSL_CERT_FILE", &system.0)
                 .env_remove("SSL_CERT_DIR");
         });
-        // It may have ended already.
+        // The program may have ended already.
         let mut input = eio.input.as_ref().expect("the input is open");
         let _ = input.write_all(b"m:x\n");
         let (_, status, errors) = eio.finish();
@@ -89,13 +90,13 @@ fn refused(identity: &Identity, host: &str, options: &[&str], words: &str) {
 }
 
 #[test]
-fn a_ca_that_is_not_given_is_not_trusted() {
-    let words = "the certificate of 127.0.0.1 comes from an issuer that is not trusted here";
+fn a_server_of_an_unknown_ca_is_refused() {
+    let words = "the certificate of 127.0.0.1 was issued by a CA that is not trusted here";
     refused(&AUTHORITY.issue(&["127.0.0.1"]), "127.0.0.1", &[], words);
 }
 
 #[test]
-fn the_wrong_host_is_refused_though_its_ca_is_trusted() {
+fn a_certificate_for_another_host_is_refused_even_if_its_ca_is_trusted() {
     let ca = File::new(&AUTHORITY.pem());
     let words = "the certificate of localhost is not valid for that name";
     let identity = AUTHORITY.issue(&["127.0.0.1", "::1"]);
@@ -103,7 +104,7 @@ fn the_wrong_host_is_refused_though_its_ca_is_trusted() {
 }
 
 #[test]
-fn an_expired_certificate_is_refused_though_its_ca_is_trusted() {
+fn an_expired_certificate_is_refused_even_if_its_ca_is_trusted() {
     let ca = File::new(&AUTHORITY.pem());
     let words = "the certificate of 127.0.0.1 has expired";
     let identity = AUTHORITY.issue_with(&["127.0.0.1"], expired);
@@ -111,7 +112,7 @@ fn an_expired_certificate_is_refused_though_its_ca_is_trusted() {
 }
 
 #[test]
-fn the_cas_of_the_system_are_trusted_with_and_without_others() {
+fn the_cas_of_the_system_are_trusted_with_and_without_additional_ones() {
     let server = Secure::<Oxide>::start(Setup::Default);
     let system = File::new(&AUTHORITY.pem());
     let other = File::new(&Authority::new("other").pem());
@@ -120,16 +121,19 @@ fn the_cas_of_the_system_are_trusted_with_and_without_others() {
             assert_eq!((status, errors.as_str()), (0, ""), "{options:?}");
         }
     }
-    // Without a single one nobody can be trusted, which is told apart.
+    // Without any CA, no server can be trusted. The error says that the system has none.
     let empty = File::new("");
     for (status, errors) in ends(&server.url(), &empty, &[]) {
         assert_eq!(status, 1);
-        assert!(errors.contains("this system's CAs"), "{errors}");
+        assert!(
+            errors.contains("CA certificates of this system"),
+            "{errors}"
+        );
     }
 }
 
 #[test]
-fn a_file_that_holds_no_ca_is_bad_usage() {
+fn a_file_without_a_ca_is_bad_usage() {
     let empty = File::new("nothing\n");
     let key = File::new(&AUTHORITY.issue(&["x.test"]).key);
     for (path, words) in [
@@ -148,7 +152,7 @@ fn a_file_that_holds_no_ca_is_bad_usage() {
 }
 
 #[test]
-fn n7_a_client_certificate_is_shown_to_a_server_that_wants_one() {
+fn n7_a_client_certificate_is_presented_to_a_server_that_requests_one() {
     let server = Oxide::start(Setup::Default);
     let identity = AUTHORITY.issue(&["127.0.0.1"]);
     let config = identity.server_with(ALL_VERSIONS, Some(&AUTHORITY));
@@ -175,7 +179,7 @@ fn n7_a_client_certificate_is_shown_to_a_server_that_wants_one() {
 }
 
 #[test]
-fn n7_client_certificates_that_can_not_be_used_are_bad_usage() {
+fn n7_invalid_client_certificates_are_bad_usage() {
     let (one, other) = (AUTHORITY.issue(&["a.test"]), AUTHORITY.issue(&["b.test"]));
     let [certificate, key] = [&one.certificate, &one.key].map(|pem| File::new(pem));
     let foreign = File::new(&other.key);

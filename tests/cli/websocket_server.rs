@@ -1,5 +1,5 @@
-//! A server of websockets that does what a test says, frame by frame, and nothing by itself. It may go away
-//! and come back.
+//! A WebSocket server that sends each frame as the test says. It can go away and come back on the same
+//! port.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,15 +15,15 @@ pub(crate) struct WebSocketServer {
     listener: Option<TcpListener>,
 }
 
-/// A session. When it is dropped, its connection ends.
+/// A session. Dropping it ends the connection.
 pub(crate) struct Session {
     frames: FrameSocket<TcpStream>,
 }
 
-/// What a client says.
+/// What a client sends.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Said {
-    /// A packet, as `4hello`.
+    /// A packet, such as `4hello`.
     Packet(String),
     /// A fence.
     Ping(Bytes),
@@ -45,18 +45,18 @@ impl WebSocketServer {
         format!("http://{}", self.address)
     }
 
-    /// Nothing listens to the port from now on.
+    /// Stops listening on the port.
     pub(crate) fn go_away(&mut self) {
         self.listener = None;
     }
 
-    /// It listens to the same port again.
+    /// Listens on the same port again.
     pub(crate) fn come_back(&mut self) {
         let listener = TcpListener::bind(self.address).expect("the port is still free");
         self.listener = Some(listener);
     }
 
-    /// The next session. It tells its client of a server that sends a ping after 25 s.
+    /// The next session. Its handshake announces a ping interval of 25 s.
     pub(crate) fn session(&self) -> Session {
         self.session_with(r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000}"#)
     }
@@ -103,7 +103,7 @@ impl Session {
         self.send_frame(Frame::pong(data));
     }
 
-    /// Answers a fence and closes the session, in one piece.
+    /// Answers a fence and closes the session, in one write.
     pub(crate) fn pong_and_close(&mut self, data: Bytes) {
         let mut bytes = Vec::new();
         for frame in [Frame::pong(data), Frame::close(None)] {
@@ -122,7 +122,7 @@ impl Session {
         let _ = self.frames.send(frame);
     }
 
-    /// The next thing that the client says.
+    /// The next item that the client sends.
     pub(crate) fn hear(&mut self) -> Said {
         let Ok(Some(frame)) = self.frames.read(None) else {
             return Said::End;
@@ -137,7 +137,7 @@ impl Session {
         }
     }
 
-    /// The next thing that the client says, which is a fence.
+    /// The next item that the client sends, which must be a fence.
     pub(crate) fn fence(&mut self) -> Bytes {
         match self.hear() {
             Said::Ping(data) => data,
@@ -145,7 +145,7 @@ impl Session {
         }
     }
 
-    /// The next packet. The fences before it are not answered.
+    /// The next packet. Fences before it are not answered.
     pub(crate) fn packet(&mut self) -> String {
         loop {
             match self.hear() {
@@ -156,7 +156,7 @@ impl Session {
         }
     }
 
-    /// Takes all packets in until the end, and answers the goodbye.
+    /// Reads packets until the end, and answers the close frame.
     pub(crate) fn serve(mut self, fences: Fences) -> Vec<String> {
         let mut packets = Vec::new();
         loop {

@@ -1,4 +1,5 @@
-//! What a program asks of a session beside sending and receiving.
+//! The client's methods besides sending and receiving: `try_recv`, `backlog`, `upgraded`, `spawn`, and
+//! the close that the peer reports.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ impl Wake for Wakes {
 }
 
 #[test]
-fn try_recv_gives_what_has_come_and_waits_for_nothing() {
+fn try_recv_returns_received_messages_without_waiting() {
     under_all_orders(async |runtime| {
         let (mut client, link) = websocket(&runtime).await;
         assert_eq!(client.try_recv().unwrap(), None);
@@ -37,7 +38,7 @@ fn try_recv_gives_what_has_come_and_waits_for_nothing() {
 }
 
 #[test]
-fn try_recv_takes_the_waker_of_nobody_who_waits() {
+fn try_recv_does_not_replace_the_waker_of_a_pending_poll() {
     under_all_orders(async |runtime| {
         let (mut client, link) = websocket(&runtime).await;
         let wakes = Arc::new(Wakes::default());
@@ -54,7 +55,7 @@ fn try_recv_takes_the_waker_of_nobody_who_waits() {
 }
 
 #[test]
-fn a_session_tells_whether_it_has_ended_and_what_is_on_its_way() {
+fn is_closed_and_backlog_report_the_state_of_the_session() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket(&runtime).await;
         assert_eq!(client.backlog(), Backlog::default());
@@ -67,19 +68,22 @@ fn a_session_tells_whether_it_has_ended_and_what_is_on_its_way() {
         assert_eq!(client.handle().backlog(), Backlog::default());
         assert!(!client.is_closed());
         client.close();
-        assert!(!client.is_closed(), "it is closing");
+        assert!(!client.is_closed(), "the close has not finished");
         answer_all(link).await;
         client.wait().await;
         assert!(client.is_closed() && client.handle().is_closed());
     });
 }
 
-/// A session on polling, whose server offers to go over to the websocket.
+/// An open session over polling whose server offers an upgrade to WebSocket.
 async fn upgradable(runtime: &MockRuntime) -> (MockClient, Servers, MockLink) {
     let (builder, mut servers) = setup(runtime);
     let client = builder.start().unwrap();
     let mut upgraded = Box::pin(client.upgraded());
-    assert!(waits(runtime, &mut upgraded).await, "it is not open");
+    assert!(
+        is_pending(runtime, &mut upgraded).await,
+        "the session is not open yet"
+    );
     drop(upgraded);
     let polling = servers.polling.opened().await.accept(Framing::Payloads);
     polling.deliver(vec![Packet::Open(OPEN.into())]);
@@ -88,24 +92,28 @@ async fn upgradable(runtime: &MockRuntime) -> (MockClient, Servers, MockLink) {
 }
 
 #[test]
-fn upgraded_waits_for_the_better_transport() {
+fn upgraded_waits_for_the_upgrade_to_finish() {
     under_all_orders(async |runtime| {
         let (client, mut servers, polling) = upgradable(&runtime).await;
         let mut upgraded = Box::pin(client.upgraded());
-        assert!(waits(&runtime, &mut upgraded).await);
+        assert!(is_pending(&runtime, &mut upgraded).await);
         let mut websocket = servers.websocket.opened().await.accept(Framing::Frames);
         assert_eq!(websocket.sent().await, [Packet::Ping("probe".into())]);
         websocket.deliver(vec![Packet::Pong("probe".into())]);
         settle(&runtime).await;
-        assert!(waits(&runtime, &mut upgraded).await, "a poll is under way");
+        assert!(
+            is_pending(&runtime, &mut upgraded).await,
+            "a poll is running"
+        );
         polling.deliver(vec![Packet::Noop]);
         assert_eq!(upgraded.await.unwrap(), "websocket");
-        assert_eq!(client.upgraded().await.unwrap(), "websocket", "again");
+        assert_eq!(client.upgraded().await.unwrap(), "websocket");
     });
 }
 
+/// Rule E38.
 #[test]
-fn upgraded_tells_why_there_was_none() {
+fn upgraded_reports_why_the_upgrade_failed() {
     under_all_orders(async |runtime| {
         let (client, mut servers, _polling) = upgradable(&runtime).await;
         let refused = Error::new(ErrorKind::Connect, "refused");
@@ -114,7 +122,7 @@ fn upgraded_tells_why_there_was_none() {
         assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
         assert_eq!(client.transport(), Some("polling"));
 
-        // The session ends before it is known.
+        // The session ends before the upgrade has succeeded or failed.
         let (client, _servers, polling) = upgradable(&runtime).await;
         polling.deliver(vec![Packet::Close]);
         let error = client.upgraded().await.unwrap_err();
@@ -123,7 +131,7 @@ fn upgraded_tells_why_there_was_none() {
 }
 
 #[test]
-fn upgraded_returns_at_once_where_there_is_nothing_better() {
+fn upgraded_returns_at_once_if_no_upgrade_is_possible() {
     under_all_orders(async |runtime| {
         let (client, _link) = websocket(&runtime).await;
         assert_eq!(client.upgraded().await.unwrap(), "websocket");
@@ -133,7 +141,7 @@ fn upgraded_returns_at_once_where_there_is_nothing_better() {
 }
 
 #[test]
-fn a_task_that_is_aborted_is_dropped_where_it_waits() {
+fn an_aborted_task_is_dropped_at_its_await_point() {
     under_all_orders(async |runtime| {
         let (client, _link) = websocket(&runtime).await;
         let (kept, dropped) = futures::channel::oneshot::channel::<()>();
@@ -148,12 +156,12 @@ fn a_task_that_is_aborted_is_dropped_where_it_waits() {
         let task = client.spawn(async { 7 });
         settle(&runtime).await;
         task.abort();
-        assert_eq!(task.await.unwrap(), 7, "it had ended");
+        assert_eq!(task.await.unwrap(), 7, "the task had finished before");
     });
 }
 
 #[test]
-fn what_was_not_sent_comes_back_and_debug_does_not_show_it() {
+fn a_send_error_returns_the_message_but_debug_does_not_show_it() {
     under_all_orders(async |runtime| {
         let (client, _link) = websocket(&runtime).await;
         client.close();
@@ -176,8 +184,9 @@ fn what_was_not_sent_comes_back_and_debug_does_not_show_it() {
     });
 }
 
+/// Rule E44.
 #[test]
-fn what_the_server_said_as_it_closed_is_told_with_the_reason() {
+fn the_servers_close_code_and_reason_are_reported() {
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         link.close_with(PeerClose::new(1009, "too big"));
@@ -188,7 +197,7 @@ fn what_the_server_said_as_it_closed_is_told_with_the_reason() {
         assert_eq!(*close, Some(PeerClose::new(1009, "too big")));
         assert_eq!(closed.to_string(), "closed by the server (1009: too big)");
 
-        // A close packet has no words.
+        // A close packet carries no code and no reason.
         let (client, link) = websocket(&runtime).await;
         link.deliver(vec![Packet::Close]);
         let closed = client.wait().await;
@@ -200,7 +209,8 @@ fn what_the_server_said_as_it_closed_is_told_with_the_reason() {
     });
 }
 
-/// A transport whose library reports a close as an error, and has kept what the server said.
+/// A transport that reports a close by the peer as an error, and returns the peer's code and reason from
+/// `peer_close`.
 struct ClosesByError;
 
 struct Half(Vec<Packet>);
@@ -250,8 +260,9 @@ impl engineio_client::PacketReceiver for Half {
     }
 }
 
+/// Rule E44.
 #[test]
-fn a_close_that_a_transport_reports_as_an_error_is_the_servers_all_the_same() {
+fn a_peer_close_behind_a_transport_error_counts_as_closed_by_the_server() {
     under_all_orders(async |runtime| {
         let transports = Transports::new().with(ClosesByError);
         let builder = Builder::new("http://localhost/", transports, runtime.clone());
@@ -264,7 +275,7 @@ fn a_close_that_a_transport_reports_as_an_error_is_the_servers_all_the_same() {
     });
 }
 
-/// A transport for URLs of its own.
+/// A transport with its own URL scheme.
 pub(super) struct Pigeons(pub(super) MockTransport);
 
 #[engineio_client::async_trait]
@@ -287,7 +298,7 @@ impl engineio_client::Transport for Pigeons {
 }
 
 #[test]
-fn r16_a_transport_says_which_schemes_it_takes() {
+fn r16_a_transport_declares_its_url_schemes() {
     under_all_orders(async |runtime| {
         let (pigeons, mut server) = MockTransport::new("pigeons");
         let builder = Builder::new("pigeon://loft:7/a?b=1", Pigeons(pigeons), runtime.clone());
@@ -302,7 +313,7 @@ fn r16_a_transport_says_which_schemes_it_takes() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains("pigeon"), "{error}");
 
-        // A list takes what one of its own does.
+        // `Transports` accepts the schemes of each transport in the list.
         let (pigeons, mut server) = MockTransport::new("pigeons");
         let (other, _other) = MockTransport::new("other");
         let list = Transports::new().with(other).with(Pigeons(pigeons));
@@ -315,7 +326,7 @@ fn r16_a_transport_says_which_schemes_it_takes() {
 }
 
 #[test]
-fn a_runtime_may_be_shared_whatever_its_type() {
+fn a_shared_trait_object_is_a_runtime() {
     let runtime: Arc<dyn Runtime> = Arc::new(MockRuntime::new());
     let (websocket, _server) = MockTransport::new("websocket");
     let transports = Transports::new().with(websocket);

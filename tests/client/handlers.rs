@@ -1,4 +1,4 @@
-//! Handlers, and the tasks that are spawned by a handle.
+//! Handlers, and tasks spawned with `Handle::spawn`.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use engineio_client::{Capacity, Closed, Handle};
 
 use super::*;
 
-/// What the handlers of a test have seen.
+/// Lines that the handlers of a test write down.
 #[derive(Clone, Default)]
 struct Diary(Arc<Mutex<Vec<String>>>);
 
@@ -25,7 +25,7 @@ fn words(message: &Message) -> String {
     message.as_text().unwrap_or("binary").to_owned()
 }
 
-// Each form of a handler, for the compiler.
+// Every form of handler must compile.
 
 async fn an_async_function(handle: Handle, message: Message) {
     let _ = handle.send(message).await;
@@ -49,7 +49,7 @@ fn a_function_that_may_fail(handle: Handle, message: Message) -> Result<(), Hand
 }
 
 #[test]
-fn a_handler_may_have_any_of_these_forms() {
+fn handlers_can_be_functions_closures_and_async_closures() {
     // python-engineio: test_on_event, test_trigger_event_function, test_trigger_event_coroutine
     let runtime = MockRuntime::new();
     let count = Arc::new(AtomicUsize::new(0));
@@ -122,7 +122,8 @@ fn messages_are_handled_one_at_a_time_in_order_between_connect_and_disconnect() 
                     async move {
                         let text = words(&text);
                         diary.note(format!("begins {text}"));
-                        // The first takes longest, so that any that ran beside it would overtake it.
+                        // The first message takes longest: a handler that ran concurrently would finish
+                        // first.
                         let wait = if text == "a" { 3 } else { 1 };
                         handle.sleep(Duration::from_secs(wait)).await;
                         diary.note(format!("ends {text}"));
@@ -156,7 +157,7 @@ fn messages_are_handled_one_at_a_time_in_order_between_connect_and_disconnect() 
 }
 
 #[test]
-fn a_handles_wait_ends_with_the_session_and_the_clients_with_the_disconnect_handler() {
+fn wait_on_a_handle_ends_with_the_session_and_wait_on_the_client_with_the_disconnect_handler() {
     under_all_orders(async |runtime| {
         let (client, link) = websocket_with(&runtime, |builder| {
             builder.on_disconnect(async |handle: Handle, _| {
@@ -173,8 +174,9 @@ fn a_handles_wait_ends_with_the_session_and_the_clients_with_the_disconnect_hand
     });
 }
 
+/// Rule E28.
 #[test]
-fn the_heartbeat_does_not_wait_for_a_handler() {
+fn pings_are_answered_while_a_handler_runs() {
     // python-engineio: test_receive_message_packet
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
@@ -195,7 +197,7 @@ fn the_heartbeat_does_not_wait_for_a_handler() {
 }
 
 #[test]
-fn a_handler_that_is_slow_fills_the_inbox_and_stops_the_receiving() {
+fn a_slow_handler_fills_the_inbox_and_stops_receiving() {
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let message = diary.clone();
@@ -220,7 +222,8 @@ fn a_handler_that_is_slow_fills_the_inbox_and_stops_the_receiving() {
             link.deliver(vec![text(name)]);
         }
         settle(&runtime).await;
-        // One is handled, and two wait: the fourth was not asked for.
+        // One message is being handled and two fill the inbox, so the driver does not receive the
+        // fourth.
         assert_eq!(diary.lines(), ["a"]);
         assert_eq!(link.recv_calls(), calls + 2);
         runtime.sleep(Duration::from_secs(50)).await;
@@ -230,7 +233,7 @@ fn a_handler_that_is_slow_fills_the_inbox_and_stops_the_receiving() {
 }
 
 #[test]
-fn a_handler_may_send_spawn_and_disconnect_and_await_all_of_that() {
+fn a_handler_can_send_spawn_and_disconnect_and_await_each() {
     // python-engineio: test_disconnect_polling
     under_all_orders(async |runtime| {
         let diary = Diary::default();
@@ -273,7 +276,7 @@ fn a_handler_may_send_spawn_and_disconnect_and_await_all_of_that() {
 }
 
 #[test]
-fn what_came_with_the_message_that_made_a_handler_disconnect_is_still_handled() {
+fn messages_received_together_with_one_that_closes_the_session_are_still_handled() {
     // engine.io: server.js:1103
     under_all_orders(async |runtime| {
         let diary = Diary::default();
@@ -305,7 +308,7 @@ fn what_came_with_the_message_that_made_a_handler_disconnect_is_still_handled() 
 }
 
 #[test]
-fn a_connect_handler_may_disconnect() {
+fn a_connect_handler_can_disconnect() {
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder
@@ -335,14 +338,14 @@ fn a_handler_that_panics_or_fails_is_called_again_and_the_session_goes_on() {
                 let diary = message.clone();
                 let text = words(&text);
                 diary.note(text.clone());
-                assert_ne!(text, "panic at once", "this is meant");
+                assert_ne!(text, "panic at once", "an intended panic");
                 async move {
                     if text == "fail" {
-                        // A value that is no JSON.
+                        // A map with a non-string key cannot be JSON.
                         let refused = std::collections::BTreeMap::from([(vec![1], 1)]);
                         handle.send_json(&refused).await?;
                     }
-                    assert_ne!(text, "panic later", "this is meant");
+                    assert_ne!(text, "panic later", "an intended panic");
                     handle.send(text).await?;
                     Ok(())
                 }
@@ -358,7 +361,7 @@ fn a_handler_that_panics_or_fails_is_called_again_and_the_session_goes_on() {
 }
 
 #[test]
-fn the_upgrade_handler_is_told_the_transport() {
+fn the_upgrade_handler_gets_the_new_transport() {
     // python-engineio: test_polling_connection_upgraded
     under_all_orders(async |runtime| {
         let diary = Diary::default();
@@ -382,7 +385,7 @@ fn the_upgrade_handler_is_told_the_transport() {
 }
 
 #[test]
-fn a_session_that_was_never_open_has_no_disconnect() {
+fn the_disconnect_handler_does_not_run_for_a_session_that_never_opened() {
     // python-engineio: test_wait_no_task
     under_all_orders(async |runtime| {
         let diary = Diary::default();
@@ -401,7 +404,7 @@ fn a_session_that_was_never_open_has_no_disconnect() {
 }
 
 #[test]
-fn what_came_before_the_client_was_dropped_is_still_handled() {
+fn messages_received_before_the_client_was_dropped_are_still_handled() {
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let (message, disconnect) = (diary.clone(), diary.clone());
@@ -417,7 +420,7 @@ fn what_came_before_the_client_was_dropped_is_still_handled() {
                 .on_disconnect(move |_, closed: Closed| disconnect.note(closed.to_string()))
         })
         .await;
-        // The second waits in the inbox while the first is handled.
+        // The second message is in the inbox while the first is handled.
         for name in ["a", "b"] {
             link.deliver(vec![text(name)]);
             settle(&runtime).await;
@@ -430,7 +433,7 @@ fn what_came_before_the_client_was_dropped_is_still_handled() {
 }
 
 #[test]
-fn beside_a_message_handler_the_client_tells_the_other_events_alone() {
+fn a_client_with_a_message_handler_only_yields_the_other_events() {
     under_all_orders(async |runtime| {
         let (mut client, link) =
             websocket_with(&runtime, |builder| builder.on_message(|_, _| {})).await;
@@ -469,7 +472,7 @@ fn without_a_message_handler_messages_go_to_the_client() {
 }
 
 #[test]
-fn a_runtime_that_drops_the_handlers_leaves_nobody_waiting() {
+fn waiters_are_notified_when_the_runtime_drops_the_handlers() {
     under_all_orders(async |runtime| {
         let (client, link) = websocket_with(&runtime, |builder| {
             builder.on_message(async |handle: Handle, _| {
@@ -479,14 +482,14 @@ fn a_runtime_that_drops_the_handlers_leaves_nobody_waiting() {
         .await;
         link.deliver(vec![text("a")]);
         let mut wait = Box::pin(client.wait());
-        assert!(waits(&runtime, &mut wait).await);
+        assert!(is_pending(&runtime, &mut wait).await);
         runtime.abort_tasks();
         assert!(matches!(wait.await.reason(), Reason::Aborted));
     });
 }
 
 #[test]
-fn a_runtime_that_drops_the_handlers_before_they_ran_leaves_nobody_waiting() {
+fn waiters_are_notified_when_the_runtime_drops_the_handlers_before_they_ran() {
     under_all_orders(async |runtime| {
         let (builder, _servers) = setup(&runtime);
         let client = builder.on_message(async |_, _| {}).start().unwrap();
@@ -496,8 +499,9 @@ fn a_runtime_that_drops_the_handlers_before_they_ran_leaves_nobody_waiting() {
 }
 
 #[test]
-fn handlers_that_never_wait_let_other_tasks_run_between_them() {
-    // First in, first out: last in, first out serves whoever yields before all others.
+fn handlers_that_never_await_let_other_tasks_run_between_calls() {
+    // Only first-in-first-out: in last-in-first-out order, a task that yields runs again before all
+    // others.
     let runtime = MockRuntime::new();
     runtime.block_on(async {
         let (done, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -522,7 +526,7 @@ fn handlers_that_never_wait_let_other_tasks_run_between_them() {
 }
 
 #[test]
-fn a_task_gives_what_it_returned_or_how_it_ended() {
+fn a_spawned_task_yields_its_result_or_its_panic() {
     // python-engineio: test_background_tasks, test_sleep, test_trigger_event_function_async,
     // test_trigger_event_coroutine_async, test_trigger_event_function_async_error,
     // test_trigger_event_coroutine_async_error
@@ -552,7 +556,7 @@ fn runtime_is_round() -> bool {
 }
 
 #[test]
-fn json_is_a_text_message_and_back() {
+fn json_is_sent_as_text_and_parsed_on_request() {
     // python-engineio: test_packet.py:86, :96
     under_all_orders(async |runtime| {
         let (mut client, mut link) = websocket(&runtime).await;
@@ -561,7 +565,7 @@ fn json_is_a_text_message_and_back() {
         let unkeyed = std::collections::BTreeMap::from([(vec![1], 1)]);
         let error = client.send_json(&unkeyed).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        // What looks like JSON is a text all the same.
+        // Text that looks like JSON stays text until `json` is called.
         link.deliver(vec![text("true"), text("{\"a\":[1]}")]);
         let message = client.recv().await.unwrap();
         assert_eq!(message, Message::from("true"));
@@ -572,12 +576,13 @@ fn json_is_a_text_message_and_back() {
     });
 }
 
-/// A runtime on which handlers take time, and which counts how often it is let look at its sockets.
+/// A runtime on which handlers take virtual time, and which counts sleeps of zero length, with which the
+/// client lets a runtime poll its sockets.
 #[derive(Clone)]
 struct Busy {
     runtime: MockRuntime,
     handled_ms: Arc<AtomicUsize>,
-    looks: Arc<AtomicUsize>,
+    yields: Arc<AtomicUsize>,
 }
 
 #[engineio_client::async_trait]
@@ -589,7 +594,7 @@ impl Runtime for Busy {
 
     fn sleep(&self, duration: Duration) -> futures::future::BoxFuture<'static, ()> {
         if duration.is_zero() {
-            self.looks.fetch_add(1, Ordering::SeqCst);
+            self.yields.fetch_add(1, Ordering::SeqCst);
         }
         self.runtime.sleep(duration)
     }
@@ -614,15 +619,15 @@ impl Runtime for Busy {
     }
 }
 
-/// How often the runtime is let look at its sockets while messages are handled of which each takes
-/// this long.
-fn looks(milliseconds: &'static [usize], is_async: bool) -> usize {
+/// Returns how often the client yields to the runtime while handlers run that take these times, one
+/// message each.
+fn yields(milliseconds: &'static [usize], is_async: bool) -> usize {
     let runtime = MockRuntime::new();
     runtime.block_on(async {
         let busy = Busy {
             runtime: runtime.clone(),
             handled_ms: Arc::default(),
-            looks: Arc::default(),
+            yields: Arc::default(),
         };
         let (websocket, mut server) = MockTransport::new("websocket");
         let transports = Transports::new().with(websocket);
@@ -646,36 +651,35 @@ fn looks(milliseconds: &'static [usize], is_async: bool) -> usize {
         link.deliver(vec![Packet::Open(OPEN.into())]);
         link.deliver(milliseconds.iter().map(|_| text("x")).collect());
         client.opened().await.unwrap();
-        let before = busy.looks.load(Ordering::SeqCst);
+        let before = busy.yields.load(Ordering::SeqCst);
         link.deliver(vec![Packet::Close]);
         client.wait().await;
-        busy.looks.load(Ordering::SeqCst) - before
+        busy.yields.load(Ordering::SeqCst) - before
     })
 }
 
 #[test]
-fn after_ten_milliseconds_in_handlers_the_runtime_looks_at_its_sockets() {
+fn handlers_yield_to_the_runtime_after_ten_milliseconds() {
     for is_async in [false, true] {
-        assert_eq!(
-            looks(&[0; 1000], is_async),
-            0,
-            "in virtual time they take none"
-        );
-        // After each, but for those that come before the first is seen to be slow.
-        let slow = looks(&[50; 20], is_async);
+        assert_eq!(yields(&[0; 1000], is_async), 0, "handlers took no time");
+        // The client yields after each slow handler, except before it has noticed that they are slow.
+        let slow = yields(&[50; 20], is_async);
         assert!((18..=20).contains(&slow), "{slow}");
-        let third = looks(&[4; 30], is_async);
-        assert!((8..=10).contains(&third), "{third} where three take 12 ms");
+        let third = yields(&[4; 30], is_async);
+        assert!(
+            (8..=10).contains(&third),
+            "{third} yields, though three handlers take 12 ms"
+        );
     }
-    // Where they were quick, up to sixteen are called before they are seen to be slow.
+    // After quick handlers, up to sixteen are called before the client looks at the clock again.
     let mut slow_later = [0; 80];
     slow_later[40..].fill(50);
-    let looks = looks(Vec::from(slow_later).leak(), false);
-    assert!((25..=40).contains(&looks), "{looks}");
+    let yields = yields(Vec::from(slow_later).leak(), false);
+    assert!((25..=40).contains(&yields), "{yields}");
 }
 
 #[test]
-fn n1_a_handler_may_be_given_what_it_works_with() {
+fn n1_a_handler_can_be_given_shared_state() {
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let diary = Diary::default();
@@ -700,17 +704,19 @@ fn n1_a_handler_may_be_given_what_it_works_with() {
         assert_eq!(link.sent().await, [text("a")]);
         link.deliver(vec![Packet::Close]);
         client.wait().await;
-        let told = ["connected", "a", "closed by the server"];
-        assert_eq!(diary.lines(), told);
+        let expected = ["connected", "a", "closed by the server"];
+        assert_eq!(diary.lines(), expected);
     });
 }
 
 #[test]
-fn s10_the_settings_of_a_builder_serve_for_several_sessions() {
+fn s10_a_builder_without_handlers_can_be_cloned_for_several_sessions() {
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let builder = builder.transports(["websocket"]).header("X-A", "1");
-        let copy = builder.try_clone().expect("it has no handlers");
+        let copy = builder
+            .try_clone()
+            .expect("a builder without handlers can be cloned");
         let with_handlers = builder.on_message(|_, _| ());
         assert!(with_handlers.try_clone().is_none());
         for builder in [with_handlers, copy] {

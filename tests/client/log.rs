@@ -1,4 +1,4 @@
-//! What `tracing` is told.
+//! The client's `tracing` events and spans.
 
 use engineio_client::Handle;
 use tracing_subscriber::filter::LevelFilter;
@@ -6,7 +6,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::*;
 use crate::traced::traced;
 
-/// The log of what happens in a test, from this level on.
+/// Runs the test and returns its log at this level and above.
 fn log_of(level: LevelFilter, test: impl AsyncFnOnce(MockRuntime)) -> String {
     traced(level, || {
         let runtime = MockRuntime::new();
@@ -14,7 +14,7 @@ fn log_of(level: LevelFilter, test: impl AsyncFnOnce(MockRuntime)) -> String {
     })
 }
 
-/// A session that says and hears something, and ends.
+/// A session that sends one message, receives two, and closes.
 async fn a_conversation(
     runtime: &MockRuntime,
     set: impl FnOnce(Builder<Transports, MockRuntime>) -> Builder<Transports, MockRuntime>,
@@ -37,7 +37,7 @@ fn has_line(log: &str, parts: &[&str]) -> bool {
 }
 
 #[test]
-fn m4_a_call_site_that_a_thread_without_a_subscriber_reached_first_is_logged() {
+fn m4_a_call_site_first_reached_without_a_subscriber_is_still_logged() {
     fn call_site() {
         tracing::info!("reached");
     }
@@ -65,7 +65,7 @@ fn the_span_of_a_session_has_its_sid_transport_and_url_without_secrets() {
 }
 
 #[test]
-fn each_packet_is_a_trace_with_its_type_and_length_and_without_what_it_holds() {
+fn each_packet_is_traced_with_type_and_length_but_without_contents() {
     let log = log_of(LevelFilter::TRACE, async |runtime| {
         a_conversation(&runtime, |builder| builder).await;
     });
@@ -86,7 +86,7 @@ fn each_packet_is_a_trace_with_its_type_and_length_and_without_what_it_holds() {
 }
 
 #[test]
-fn contents_are_logged_where_they_are_asked_for_up_to_a_length() {
+fn log_contents_logs_message_contents_up_to_a_length() {
     let log = log_of(LevelFilter::TRACE, async |runtime| {
         a_conversation(&runtime, |builder| builder.log_contents(true)).await;
         let (client, mut link) =
@@ -95,7 +95,7 @@ fn contents_are_logged_where_they_are_asked_for_up_to_a_length() {
         link.sent().await;
         client.send("two\nlines").await.unwrap();
         link.sent().await;
-        // More bytes than the limit, but not more characters.
+        // The limit counts characters: this text has more bytes than the limit, but not more characters.
         client.send("ä".repeat(600)).await.unwrap();
         link.sent().await;
     });
@@ -110,7 +110,7 @@ fn contents_are_logged_where_they_are_asked_for_up_to_a_length() {
     assert!(!log.contains(&"ü".repeat(1001)), "{log}");
     assert!(!log.contains("two\nlines"), "{log}");
     assert!(log.contains(&"ä".repeat(600)), "{log}");
-    assert!(!log.contains("ä…"), "nothing of it was left out: {log}");
+    assert!(!log.contains("ä…"), "the text was shortened: {log}");
     let below = log_of(LevelFilter::DEBUG, async |runtime| {
         a_conversation(&runtime, |builder| builder.log_contents(true)).await;
     });
@@ -118,7 +118,7 @@ fn contents_are_logged_where_they_are_asked_for_up_to_a_length() {
 }
 
 #[test]
-fn an_upgrade_is_logged_and_so_is_one_that_fails() {
+fn successful_and_failed_upgrades_are_logged() {
     let log = log_of(LevelFilter::INFO, async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let _client = builder.start().unwrap();

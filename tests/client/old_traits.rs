@@ -1,5 +1,6 @@
-//! What a custom transport and a custom runtime have to write, and what they may leave to the defaults
-//! of the traits: those here have no more methods than the first version of the traits asked for.
+//! Custom transports and runtimes that only implement the required methods of the traits. Every method
+//! that was added to a trait since the first version needs a default, so that such implementations still
+//! compile and work.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use futures::future::BoxFuture;
 
 use super::*;
 
-/// The first version's transport: three methods of links, and two of its own.
+/// A transport with only the required methods.
 struct Plain(mpsc::Sender<mpsc::Sender<Packet>>);
 
 struct PlainSender(mpsc::Sender<Packet>);
@@ -63,7 +64,7 @@ impl PacketReceiver for PlainReceiver {
     }
 }
 
-/// The first version's runtime, which does all by another one.
+/// A runtime with only the required methods, which forwards to a `MockRuntime`.
 struct Forwarding(MockRuntime);
 
 #[async_trait]
@@ -94,7 +95,7 @@ impl Runtime for Forwarding {
 }
 
 #[test]
-fn a_transport_and_a_runtime_of_the_first_version_serve_a_session() {
+fn a_transport_and_a_runtime_with_only_the_original_methods_serve_a_session() {
     under_all_orders(async |runtime| {
         let (servers, mut links) = mpsc::channel(16);
         let builder = Builder::new("http://localhost/", Plain(servers), Forwarding(runtime));
@@ -112,22 +113,22 @@ fn a_transport_and_a_runtime_of_the_first_version_serve_a_session() {
 }
 
 #[test]
-fn a_sender_confirms_nothing_unless_it_says_so() {
+fn a_packet_sender_confirms_nothing_by_default() {
     let (echo, _packets) = mpsc::channel(16);
     assert_eq!(PlainSender(echo).confirms(), Confirms::Never);
 }
 
-/// What came for it is known when the runtime has caught up, and wakes nobody.
+/// A receiver whose last packet only becomes ready after `Runtime::catch_up`, without waking the driver.
 struct Late {
-    came: Vec<Packet>,
+    packets: Vec<Packet>,
     caught_up: Arc<AtomicBool>,
 }
 
 #[async_trait]
 impl PacketReceiver for Late {
     async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
-        if let Some(packet) = self.came.pop() {
-            let is_first = self.came.len() == 1;
+        if let Some(packet) = self.packets.pop() {
+            let is_first = self.packets.len() == 1;
             futures::future::poll_fn(|_| {
                 if is_first || self.caught_up.swap(false, Ordering::SeqCst) {
                     Poll::Ready(())
@@ -153,14 +154,15 @@ impl Transport for LateTransport {
     async fn open(&self, _: &Arc<dyn Runtime>, _: OpenRequest) -> Result<Link, Error> {
         let (echo, _) = mpsc::channel(16);
         let receiver = Late {
-            came: vec![text("in time"), Packet::Open(OPEN.into())],
+            packets: vec![text("in time"), Packet::Open(OPEN.into())],
             caught_up: Arc::clone(&self.0),
         };
         Ok(Link::new(PlainSender(echo), receiver, Framing::Frames))
     }
 }
 
-/// A sleep of no length is over at once here, and nothing is known of connections but by `catch_up`.
+/// A runtime on which a sleep of zero length is ready at once, and which only polls its connections in
+/// `catch_up`.
 struct Lazy {
     runtime: MockRuntime,
     caught_up: Arc<AtomicBool>,
@@ -207,10 +209,10 @@ impl Runtime for Lazy {
     }
 }
 
-/// The session would end by a time-out when its heartbeat is over, if the driver did not wait for the
-/// runtime to catch up, or did not look at the link after that, which no waker tells it to.
+/// The driver has to await `catch_up` and then poll the link once more before it lets the heartbeat
+/// deadline expire: no waker tells it that the packet has arrived.
 #[test]
-fn before_a_deadline_counts_the_runtime_catches_up_and_the_link_is_looked_at() {
+fn the_runtime_catches_up_and_the_link_is_polled_before_a_deadline_expires() {
     under_all_orders(async |runtime| {
         let caught_up = Arc::new(AtomicBool::new(false));
         let lazy = Lazy {
@@ -221,7 +223,7 @@ fn before_a_deadline_counts_the_runtime_catches_up_and_the_link_is_looked_at() {
         let mut client = builder.start().unwrap();
         client.opened().await.unwrap();
         assert_eq!(client.recv().await, Some(Message::from("in time")));
-        // Nothing more comes, and the next deadline counts.
+        // Nothing else arrives, so the next deadline ends the session.
         let closed = client.wait().await;
         assert!(matches!(closed.reason(), Reason::PingTimeout), "{closed}");
     });

@@ -1,5 +1,8 @@
-//! Those who send: whoever is not being polled holds nobody up, and everybody is served in turn.
-//! (`lib::client::test_model` has whatever else may happen between users and links.)
+//! Concurrent senders: a sender that is not polled does not block others, and senders are admitted in
+//! order. `lib::client::test_model` tests random sequences of calls by users and links.
+//!
+//! The numbers in the test names (s1 to s11) stand for faults that these tests found: `tests/mutants.md`
+//! refers to them.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -14,7 +17,7 @@ use futures::{Sink, StreamExt as _};
 
 use super::*;
 
-/// What a future gives if it is ready before this time.
+/// Returns the output of the future, or `None` after this time.
 async fn timeout<F: Future>(runtime: &MockRuntime, seconds: u64, future: F) -> Option<F::Output> {
     let future = std::pin::pin!(future);
     match select(future, runtime.sleep(Duration::from_secs(seconds))).await {
@@ -23,7 +26,7 @@ async fn timeout<F: Future>(runtime: &MockRuntime, seconds: u64, future: F) -> O
     }
 }
 
-/// An outbox of one message, which is full.
+/// A session whose outbox holds one message and is full.
 async fn full(runtime: &MockRuntime) -> (MockClient, MockLink) {
     let (client, link) = websocket_with(runtime, |builder| {
         builder.outbox(Capacity {
@@ -36,7 +39,7 @@ async fn full(runtime: &MockRuntime) -> (MockClient, MockLink) {
     (client, link)
 }
 
-/// The server takes the message that filled the outbox; then others can send.
+/// Takes the message that filled the outbox, and checks that other senders can then send.
 async fn the_others_can_send(client: &MockClient, mut link: MockLink, runtime: &MockRuntime) {
     link.sent().await;
     settle(runtime).await;
@@ -44,14 +47,16 @@ async fn the_others_can_send(client: &MockClient, mut link: MockLink, runtime: &
     let both = join(handle.send("one"), async {
         link.sent().await;
     });
-    let (sent, ()) = timeout(runtime, 1, both).await.expect("it waits for ever");
+    let (sent, ()) = timeout(runtime, 1, both)
+        .await
+        .expect("the send waits forever");
     sent.unwrap();
     settle(runtime).await;
     client.try_send("two").unwrap();
 }
 
 #[test]
-fn s1_a_send_of_the_sink_that_is_given_up_holds_nobody_up() {
+fn s1_a_dropped_send_of_the_sink_does_not_block_other_senders() {
     under_all_orders(async |runtime| {
         let (mut client, link) = full(&runtime).await;
         let send = SinkExt::send(&mut client, Message::from("given up"));
@@ -61,7 +66,7 @@ fn s1_a_send_of_the_sink_that_is_given_up_holds_nobody_up() {
 }
 
 #[test]
-fn s1_a_feed_of_the_sink_that_is_given_up_holds_nobody_up() {
+fn s1_a_dropped_feed_of_the_sink_does_not_block_other_senders() {
     under_all_orders(async |runtime| {
         let (mut client, link) = full(&runtime).await;
         let feed = client.feed(Message::from("given up"));
@@ -71,13 +76,13 @@ fn s1_a_feed_of_the_sink_that_is_given_up_holds_nobody_up() {
 }
 
 #[test]
-fn s1_a_writer_that_is_aborted_holds_nobody_up() {
+fn s1_an_aborted_writer_task_does_not_block_other_senders() {
     under_all_orders(async |runtime| {
         let (client, link) = full(&runtime).await;
         let handle = client.handle();
         let (mut sink, stream) = client.split();
         let feed = async move {
-            // The half keeps the first itself.
+            // `SplitSink` buffers the first message itself.
             let _ = sink.feed(Message::from("given up")).await;
             let _ = sink.feed(Message::from("given up")).await;
             sink
@@ -93,14 +98,16 @@ fn s1_a_writer_that_is_aborted_holds_nobody_up() {
         let both = join(handle.send("one"), async {
             link.sent().await;
         });
-        let (sent, ()) = timeout(&runtime, 1, both).await.expect("it waits for ever");
+        let (sent, ()) = timeout(&runtime, 1, both)
+            .await
+            .expect("the send waits forever");
         sent.unwrap();
         drop(stream);
     });
 }
 
 #[test]
-fn s2_a_send_that_is_left_alone_holds_the_room_for_its_own_message_and_no_more() {
+fn s2_a_send_that_is_not_polled_only_holds_room_for_its_own_message() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.outbox(Capacity {
@@ -112,29 +119,35 @@ fn s2_a_send_that_is_left_alone_holds_the_room_for_its_own_message_and_no_more()
         client.try_send("full").unwrap();
         client.try_send("full").unwrap();
         let mut alone = Box::pin(client.send("alone"));
-        assert!(waits(&runtime, &mut alone).await);
+        assert!(is_pending(&runtime, &mut alone).await);
         let mut forgotten = Box::pin(client.send("forgotten"));
-        assert!(waits(&runtime, &mut forgotten).await);
+        assert!(is_pending(&runtime, &mut forgotten).await);
         drop(forgotten);
         link.sent().await;
         for number in 0..10 {
             let both = join(client.send(format!("{number}")), async {
                 link.sent().await;
             });
-            let (sent, ()) = timeout(&runtime, 1, both).await.expect("it waits for ever");
+            let (sent, ()) = timeout(&runtime, 1, both)
+                .await
+                .expect("the send waits forever");
             sent.unwrap();
             settle(&runtime).await;
         }
         client.try_send("a").unwrap();
         let refused = client.try_send("b").unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Full, "its room is its own");
+        assert_eq!(
+            refused.kind(),
+            ErrorKind::Full,
+            "the room is reserved for `alone`"
+        );
         alone.await.unwrap();
         assert_eq!(link.sent().await, [text("a"), text("alone")]);
     });
 }
 
 #[test]
-fn s2_a_send_that_is_forgotten_takes_no_place_in_the_queue() {
+fn s2_a_forgotten_send_does_not_block_the_queue() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.outbox(Capacity {
@@ -147,18 +160,21 @@ fn s2_a_send_that_is_forgotten_takes_no_place_in_the_queue() {
         client.try_send("full").unwrap();
         let handle: &'static Handle = Box::leak(Box::new(client.handle()));
         let mut forgotten: Pin<Box<dyn Future<Output = _>>> = Box::pin(handle.send("forgotten"));
-        assert!(waits(&runtime, &mut forgotten).await);
+        assert!(is_pending(&runtime, &mut forgotten).await);
         std::mem::forget(forgotten);
         link.sent().await;
         let both = join(client.send("sent"), async {
             link.sent().await;
         });
-        let (sent, ()) = timeout(&runtime, 1, both).await.expect("it waits for ever");
+        let (sent, ()) = timeout(&runtime, 1, both)
+            .await
+            .expect("the send waits forever");
         sent.unwrap();
     });
 }
 
-/// A runtime of which the test is the executor and the clock. It looks at its sockets at once.
+/// A runtime whose executor and clock are controlled by the test. A sleep of zero length is ready at
+/// once.
 #[derive(Default)]
 struct Manual {
     seconds: AtomicU64,
@@ -195,10 +211,11 @@ impl Runtime for Manual {
     }
 }
 
-/// On one thread the time of the heartbeat is up, while a message is sent and the session closed on
-/// another. Where the two meet in the driver's turn differs from run to run.
+/// One thread runs the driver after the heartbeat deadline, another sends a message and closes the
+/// session. The spin loop varies where the two meet, so that some runs hit the turn in which the driver
+/// ends the session.
 #[test]
-fn s3_what_is_accepted_between_a_deadline_and_the_end_is_accounted_for() {
+fn s3_a_message_accepted_between_a_deadline_and_the_end_is_reported() {
     for run in 0..5_000_u32 {
         let (websocket, mut server) = MockTransport::new("websocket");
         let transports = Transports::new().with(websocket);
@@ -234,8 +251,8 @@ fn s3_what_is_accepted_between_a_deadline_and_the_end_is_accounted_for() {
             other.join().unwrap()
         });
         let closed = client.wait().now_or_never().unwrap();
-        let told = closed.uncertain().len() + closed.unsent().len();
-        assert_eq!(told, usize::from(accepted), "in run {run}: {closed:?}");
+        let reported = closed.uncertain().len() + closed.unsent().len();
+        assert_eq!(reported, usize::from(accepted), "in run {run}: {closed:?}");
     }
 }
 
@@ -244,7 +261,7 @@ async fn poll_ready(handle: &mut Handle) -> bool {
 }
 
 #[test]
-fn s4_handles_that_are_told_to_be_ready_exceed_the_outbox_by_a_message_each_at_most() {
+fn s4_ready_sinks_exceed_the_outbox_by_at_most_one_message_each() {
     let runtime = MockRuntime::new();
     runtime.block_on(async {
         let (client, mut link) = websocket_with(&runtime, |builder| {
@@ -255,13 +272,13 @@ fn s4_handles_that_are_told_to_be_ready_exceed_the_outbox_by_a_message_each_at_m
         })
         .await;
         let mut handles: Vec<Handle> = (0..1000).map(|_| client.handle()).collect();
-        let mut told = Vec::new();
+        let mut ready = Vec::new();
         for (at, handle) in handles.iter_mut().enumerate() {
             if poll_ready(handle).await {
-                told.push(at);
+                ready.push(at);
             }
         }
-        assert_eq!(told, [0], "there is room for one");
+        assert_eq!(ready, [0], "there is room for one message");
         for (at, handle) in handles.iter_mut().enumerate() {
             let sent = Pin::new(handle).start_send(Message::from("x".repeat(100_000)));
             assert_eq!(sent.is_ok(), at == 0);
@@ -269,16 +286,17 @@ fn s4_handles_that_are_told_to_be_ready_exceed_the_outbox_by_a_message_each_at_m
         drop(handles);
         assert_eq!(link.sent().await.len(), 1);
 
-        // They are told one after the other, since nobody uses the room; and may use it late.
+        // No sink uses its reservation, so the reservations lapse and one sink after the other becomes
+        // ready. A sink may still send after its reservation has lapsed.
         settle(&runtime).await;
-        let mut told = Vec::new();
+        let mut ready_sinks = Vec::new();
         for _ in 0..3 {
             let mut handle = client.handle();
             let ready = poll_fn(|cx| Pin::new(&mut handle).poll_ready(cx));
             ready.await.unwrap();
-            told.push(handle);
+            ready_sinks.push(handle);
         }
-        for handle in &mut told {
+        for handle in &mut ready_sinks {
             let sent = Pin::new(handle).start_send(Message::from("late"));
             sent.unwrap();
         }
@@ -292,7 +310,7 @@ fn s4_handles_that_are_told_to_be_ready_exceed_the_outbox_by_a_message_each_at_m
 }
 
 #[test]
-fn s4_a_promise_that_nobody_contests_lasts() {
+fn s4_an_uncontested_reservation_of_a_sink_does_not_lapse() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.outbox(Capacity {
@@ -306,7 +324,7 @@ fn s4_a_promise_that_nobody_contests_lasts() {
         runtime.sleep(Duration::from_secs(20)).await;
         client.try_send("a").unwrap();
         let refused = client.try_send("b").unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Full, "the room is promised");
+        assert_eq!(refused.kind(), ErrorKind::Full, "the room is reserved");
         let sent = Pin::new(&mut handle).start_send(Message::from("c"));
         sent.unwrap();
         let mut sent = link.sent().await.to_vec();
@@ -314,7 +332,7 @@ fn s4_a_promise_that_nobody_contests_lasts() {
             sent.extend(link.sent().await.to_vec());
         }
         assert_eq!(sent, [text("a"), text("c")]);
-        // And the room of one that is dropped is free again.
+        // Dropping a sink frees its reservation.
         settle(&runtime).await;
         let mut handle = client.handle();
         assert!(poll_ready(&mut handle).await);
@@ -326,14 +344,14 @@ fn s4_a_promise_that_nobody_contests_lasts() {
 }
 
 #[test]
-fn s5_a_flush_of_the_sink_covers_what_was_sent_after_one_that_was_given_up() {
+fn s5_a_flush_of_the_sink_covers_messages_sent_after_a_dropped_flush() {
     under_all_orders(async |runtime| {
         for by_another in [false, true] {
             for a_leaves_first in [false, true] {
                 let (client, mut link) = polling(&runtime).await;
                 let mut sink = client.handle();
                 sink.feed(Message::from("a")).await.unwrap();
-                assert!(waits(&runtime, &mut SinkExt::flush(&mut sink)).await);
+                assert!(is_pending(&runtime, &mut SinkExt::flush(&mut sink)).await);
                 if a_leaves_first {
                     link.sent().await;
                     settle(&runtime).await;
@@ -344,10 +362,10 @@ fn s5_a_flush_of_the_sink_covers_what_was_sent_after_one_that_was_given_up() {
                     sink.send("b").await.unwrap();
                 }
                 let mut flush = SinkExt::flush(&mut sink);
-                assert!(waits(&runtime, &mut flush).await, "b has not left");
+                assert!(is_pending(&runtime, &mut flush).await, "b has not left");
                 if !a_leaves_first {
                     link.sent().await;
-                    assert!(waits(&runtime, &mut flush).await, "b has not left");
+                    assert!(is_pending(&runtime, &mut flush).await, "b has not left");
                 }
                 link.sent().await;
                 flush.await.unwrap();
@@ -357,7 +375,7 @@ fn s5_a_flush_of_the_sink_covers_what_was_sent_after_one_that_was_given_up() {
 }
 
 #[test]
-fn s5_a_flush_of_the_sink_comes_to_its_end_however_much_others_send() {
+fn s5_a_flush_of_the_sink_completes_while_other_senders_keep_sending() {
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         let mut sink = client.handle();
@@ -374,7 +392,7 @@ fn s5_a_flush_of_the_sink_comes_to_its_end_however_much_others_send() {
     });
 }
 
-/// A waker that counts.
+/// A waker that counts its calls.
 #[derive(Default)]
 struct Wakes(AtomicUsize);
 
@@ -385,7 +403,7 @@ impl Wake for Wakes {
 }
 
 #[test]
-fn s6_each_pending_poll_of_a_sink_wakes_its_task() {
+fn s6_each_pending_sink_method_wakes_its_own_task() {
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.upgrade(false).start().unwrap();
@@ -395,12 +413,16 @@ fn s6_each_pending_poll_of_a_sink_wakes_its_task() {
         let mut cx = Context::from_waker(&waker);
         let mut sink = Pin::new(&mut handle);
         assert!(sink.as_mut().poll_ready(&mut cx).is_pending());
-        // On the same task, and each with nothing to wait for or something else.
+        // A ready `poll_flush` on the same task must not replace the waker of `poll_ready`.
         assert!(sink.as_mut().poll_flush(&mut cx).is_ready());
         let link = servers.polling.opened().await.accept(Framing::Payloads);
         link.deliver(vec![Packet::Open(OPEN.into())]);
         client.opened().await.unwrap();
-        assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "it may send now");
+        assert_eq!(
+            wakes.0.load(Ordering::SeqCst),
+            1,
+            "opening wakes `poll_ready`"
+        );
         assert!(sink.as_mut().poll_ready(&mut cx).is_ready());
         sink.as_mut().start_send("a".into()).unwrap();
 
@@ -424,7 +446,7 @@ fn s6_each_pending_poll_of_a_sink_wakes_its_task() {
     });
 }
 
-/// Counts how often the tasks that it runs are polled: those are wake-ups.
+/// A runtime that counts the polls of its tasks, as a measure of wake-ups.
 #[derive(Clone)]
 struct Counting {
     runtime: MockRuntime,
@@ -462,8 +484,8 @@ impl Runtime for Counting {
     }
 }
 
-/// How often tasks are woken, the driver's among them, until as many senders as this have each sent a
-/// message through an outbox of 16.
+/// Returns how often tasks (the driver included) are polled until this number of senders have each sent
+/// one message through an outbox of 16.
 fn wake_ups(senders: u64) -> u64 {
     let runtime = MockRuntime::new().with_poll_limit(100_000_000);
     let counting = Counting {
@@ -501,17 +523,17 @@ fn wake_ups(senders: u64) -> u64 {
 }
 
 #[test]
-fn s7_those_who_wait_are_woken_when_it_is_their_turn_alone() {
+fn s7_a_waiting_sender_is_only_woken_when_it_can_send() {
     for senders in [100, 8000] {
         let wake_ups = wake_ups(senders);
         println!("{senders} senders: {wake_ups} wake-ups");
-        // The first poll of a sender, the one in which it sends, and the driver's.
+        // Two polls of each sender (to queue up, and to send) and at most one of the driver.
         assert!(wake_ups <= 3 * senders, "{wake_ups} for {senders} senders");
     }
 }
 
 #[test]
-fn s9_the_messages_of_a_group_stay_together_whoever_else_sends() {
+fn s9_the_messages_of_a_group_stay_together_among_concurrent_senders() {
     under_all_orders(async |runtime| {
         for framing in [Framing::Frames, Framing::Payloads] {
             let (client, mut link) = match framing {
@@ -534,7 +556,7 @@ fn s9_the_messages_of_a_group_stay_together_whoever_else_sends() {
                         let group =
                             ["text", "first", "second"].map(|part| format!("{part} {task}"));
                         if task % 4 == 3 {
-                            // Given up at once: none of it is sent, or all of it is.
+                            // Dropped after its first poll: the whole group is sent, or none of it.
                             let sending = handle.send_all(group);
                             let sent = timeout(&runtime_of_task, 0, sending).await;
                             return sent.is_some();
@@ -586,8 +608,9 @@ fn s9_a_group_of_up_to_128_kib_is_written_in_one_batch() {
     });
 }
 
+/// Rules E6, E24.
 #[test]
-fn s9_a_group_is_accepted_whole_or_comes_back_whole() {
+fn s9_a_group_is_accepted_or_refused_as_a_whole() {
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         let too_large = "x".repeat(2000);
@@ -616,7 +639,7 @@ fn s9_a_group_is_accepted_whole_or_comes_back_whole() {
 }
 
 #[test]
-fn s9_a_group_waits_for_room_for_all_of_it_and_a_larger_one_is_let_in_alone() {
+fn s9_a_group_waits_for_room_for_all_messages_and_a_larger_one_is_admitted_alone() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.outbox(Capacity {
@@ -629,9 +652,9 @@ fn s9_a_group_waits_for_room_for_all_of_it_and_a_larger_one_is_let_in_alone() {
         let full = client.try_send_all(["1", "2", "3"]).unwrap_err();
         assert_eq!(full.kind(), ErrorKind::Full);
         let mut group = Box::pin(client.send_all(["1", "2", "3"]));
-        assert!(waits(&runtime, &mut group).await);
+        assert!(is_pending(&runtime, &mut group).await);
         let mut large = Box::pin(client.send_all(["1", "2", "3", "4", "5"]));
-        assert!(waits(&runtime, &mut large).await);
+        assert!(is_pending(&runtime, &mut large).await);
         assert_eq!(link.sent().await.len(), 1);
         group.await.unwrap();
         assert_eq!(link.sent().await.len(), 3);
@@ -644,7 +667,7 @@ fn s9_a_group_waits_for_room_for_all_of_it_and_a_larger_one_is_let_in_alone() {
 }
 
 #[test]
-fn s9_a_group_that_is_dropped_before_it_was_accepted_was_not_sent() {
+fn s9_a_group_dropped_before_it_was_accepted_is_not_sent() {
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.outbox(Capacity {
@@ -655,10 +678,10 @@ fn s9_a_group_that_is_dropped_before_it_was_accepted_was_not_sent() {
         .await;
         client.try_send("a").unwrap();
         let mut group = Box::pin(client.send_all(["1", "2", "3"]));
-        assert!(waits(&runtime, &mut group).await);
+        assert!(is_pending(&runtime, &mut group).await);
         link.sent().await;
         settle(&runtime).await;
-        // It was given the room, and has not used it.
+        // The group has its room reserved, but has not used it.
         client.try_send("x").unwrap_err();
         drop(group);
         client.try_send("b").unwrap();
@@ -667,7 +690,7 @@ fn s9_a_group_that_is_dropped_before_it_was_accepted_was_not_sent() {
 }
 
 #[test]
-fn s11_wait_does_not_wait_for_a_handler_other_than_that_of_the_end() {
+fn s11_wait_only_waits_for_the_disconnect_handler() {
     under_all_orders(async |runtime| {
         for with_the_handler in [false, true] {
             let (builder, mut servers) = setup(&runtime);
@@ -692,7 +715,7 @@ fn s11_wait_does_not_wait_for_a_handler_other_than_that_of_the_end() {
 }
 
 #[test]
-fn a_sink_that_was_told_to_be_ready_hears_of_a_close() {
+fn a_close_wakes_a_waiting_sink_whose_send_then_fails() {
     under_all_orders(async |runtime| {
         let (client, link) = full(&runtime).await;
         let mut handle = client.handle();

@@ -1,12 +1,12 @@
-//! `tests/parity.md` is complete and true: it has each case of the lists below, each test that it
-//! names is there and runs, and the first comment of each test names its cases. `tests/defects.md`
-//! and `tests/reports.md` name tests that are there and run, too.
+//! Checks the tables of tests. `tests/parity.md` must list every case below, every test that it names
+//! must exist and must not be ignored, and the first comment of each test must name its cases. The tests
+//! that `tests/defects.md` and `tests/reports.md` name must exist and must not be ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The cases of each file, by line, and how many there are.
+/// For each file of another project's tests: the number of its cases, and their line numbers.
 const FILES: [(&str, usize, &str); 20] = [
     (
         "engine.io-client/test/engine.io-client.js",
@@ -172,12 +172,13 @@ const PYTHON_ASYNC: (usize, &str) = (
     test_signal_handler",
 );
 
-/// A case of another project's tests, and what stands for it here.
+/// A row of a table: a case (or defect, or report) and the tests for it.
 struct Row {
     section: String,
     case: String,
-    /// What is said of the case.
+    /// The description of the case.
     words: String,
+    /// The column with the names of the tests.
     here: String,
     note: String,
 }
@@ -210,7 +211,7 @@ fn rows_of(file: &str) -> Vec<Row> {
         };
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let [case, here, note, ""] = cells[..] else {
-            panic!("this row has not three cells: {line}");
+            panic!("this row does not have three cells: {line}");
         };
         if ["case", "defect"].contains(&case) {
             continue;
@@ -226,7 +227,7 @@ fn rows_of(file: &str) -> Vec<Row> {
     rows
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn code_spans(text: &str) -> Vec<String> {
     text.split('`')
         .skip(1)
@@ -235,7 +236,7 @@ fn code_spans(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The name of a case: its line behind its file's name, with the folder where that is needed.
+/// The name of a case: file and line, with the folder if the file name alone is ambiguous.
 fn case_name(file: &str, line: &str) -> String {
     let parts: Vec<&str> = file.split('/').collect();
     let from = match parts[..] {
@@ -246,7 +247,7 @@ fn case_name(file: &str, line: &str) -> String {
 }
 
 #[test]
-fn the_list_has_every_case_once_and_no_other() {
+fn the_parity_table_has_every_case_exactly_once() {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in rows() {
         found.entry(row.section).or_default().push(row.case);
@@ -266,7 +267,7 @@ fn the_list_has_every_case_once_and_no_other() {
         assert_eq!(names.len(), count);
         python.extend(names.into_iter().map(str::to_owned));
     }
-    // Most are in both.
+    // Most names are in both lists.
     python.sort();
     python.dedup();
     expected.insert(PYTHON_CLIENT.to_owned(), python);
@@ -275,7 +276,7 @@ fn the_list_has_every_case_once_and_no_other() {
     }
     assert_eq!(found, expected);
 
-    // In which of the two clients' tests a case is stands in its row.
+    // Each row says in which of the two clients' tests its case is.
     for (name, (_, names)) in [("sync", PYTHON_SYNC), ("async", PYTHON_ASYNC)] {
         let names: BTreeSet<&str> = names.split_whitespace().collect();
         for row in rows().iter().filter(|row| row.section == PYTHON_CLIENT) {
@@ -295,7 +296,7 @@ fn the_list_has_every_case_once_and_no_other() {
 }
 
 #[test]
-fn each_case_has_a_test_or_a_reason_why_it_needs_none() {
+fn each_case_has_a_test_or_a_reason() {
     for row in rows() {
         let Row {
             case,
@@ -304,12 +305,9 @@ fn each_case_has_a_test_or_a_reason_why_it_needs_none() {
             words,
             ..
         } = &row;
-        assert!(!words.is_empty(), "{case} has no words");
+        assert!(!words.is_empty(), "{case} has no description");
         if here == "does not apply" {
-            assert!(
-                !note.is_empty(),
-                "{case} does not apply, and nobody knows why"
-            );
+            assert!(!note.is_empty(), "{case} does not apply, but has no reason");
         } else {
             let tests = row.tests();
             assert!(
@@ -323,7 +321,7 @@ fn each_case_has_a_test_or_a_reason_why_it_needs_none() {
 }
 
 #[test]
-fn each_test_exists_and_runs_and_its_first_comment_names_its_cases() {
+fn each_named_test_exists_runs_and_names_its_cases_in_its_first_comment() {
     let mut cases: BTreeMap<(PathBuf, String), BTreeSet<String>> = BTreeMap::new();
     let mut comments = BTreeMap::new();
     for row in rows() {
@@ -344,7 +342,7 @@ fn each_test_exists_and_runs_and_its_first_comment_names_its_cases() {
 }
 
 #[test]
-fn each_defect_of_another_client_has_a_test_that_tells_it_or_a_reason_why_it_needs_none() {
+fn each_defect_of_another_client_has_a_test_or_a_reason() {
     let rows = rows_of("tests/defects.md");
     let letters = "ABCDEFGHIJKMNOPQR".chars().map(String::from);
     let names: Vec<String> = (1..=18)
@@ -363,14 +361,17 @@ fn each_defect_of_another_client_has_a_test_that_tells_it_or_a_reason_why_it_nee
         assert!(!row.tests().is_empty(), "{} has no test", row.case);
         for name in row.tests() {
             let test = find(&name).unwrap_or_else(|fault| panic!("{}: {name}: {fault}", row.case));
-            assert!(!test.comment.is_empty(), "{name} does not tell the defect");
+            assert!(
+                !test.comment.is_empty(),
+                "{name} has no comment that describes the defect"
+            );
             assert!(seen.insert(name), "{} shares its test", row.case);
         }
     }
 }
 
 #[test]
-fn each_report_of_a_user_has_its_tests_or_is_open_with_a_note() {
+fn each_user_report_has_tests_or_is_open_with_a_note() {
     let rows = rows_of("tests/reports.md");
     let names: Vec<String> = (1..=24)
         .map(|number| format!("R{number}"))
@@ -399,15 +400,18 @@ fn each_report_of_a_user_has_its_tests_or_is_open_with_a_note() {
 }
 
 #[test]
-fn a_test_that_is_ignored_or_missing_proves_nothing() {
+fn an_ignored_or_missing_test_is_rejected() {
     for (name, fault) in [
         ("cli::talks_to_node", "is ignored"),
-        ("cli::connected", "is no test"),
-        ("client::no_such_test", "is not there"),
+        ("cli::connected", "is not a test"),
+        ("client::no_such_test", "does not exist"),
         ("client::no_such_module::a_test", "no module"),
         ("no_such_file::a_test", "no file"),
-        ("servers::no_such_case::tokio", "is not there"),
-        ("servers::nobody_listens::tokio_polling", "is not made"),
+        ("servers::no_such_case::tokio", "does not exist"),
+        (
+            "servers::a_connection_to_a_closed_port_fails::tokio_polling",
+            "is not generated",
+        ),
     ] {
         let found = find(name)
             .err()
@@ -430,7 +434,8 @@ fn a_test_that_is_ignored_or_missing_proves_nothing() {
     );
 }
 
-/// The cases that a comment names. A file's name stands for the lines that follow it.
+/// The cases that a comment names. Line numbers without a file name belong to the file named before
+/// them.
 fn named_in(comment: &str) -> BTreeSet<String> {
     let mut file = "";
     let mut cases = BTreeSet::new();
@@ -455,16 +460,16 @@ fn named_in(comment: &str) -> BTreeSet<String> {
 struct Test {
     file: PathBuf,
     function: String,
-    /// The comment with which its body begins.
+    /// The comment at the beginning of its body.
     comment: String,
 }
 
-/// Finds a test by the name that nextest gives it. The sources are formatted by rustfmt, so that a
-/// block ends where its indentation does.
+/// Finds a test by the name that nextest prints. The search relies on rustfmt: a block ends at the
+/// closing brace with the indentation of its first line.
 fn find(name: &str) -> Result<Test, String> {
     let path: Vec<&str> = name.split("::").collect();
     match path[..] {
-        // A case of the macros has no file of its own.
+        // A case of the macros has no file of its own in `tests/servers`.
         ["servers", case, variant]
             if read(Path::new(&format!("tests/servers/{case}.rs"))).is_err() =>
         {
@@ -474,7 +479,7 @@ fn find(name: &str) -> Result<Test, String> {
         [program, ref modules @ .., function] => {
             written(&format!("tests/{program}.rs"), modules, function)
         }
-        _ => Err("no name of a test".into()),
+        _ => Err("is not the name of a test".into()),
     }
 }
 
@@ -512,9 +517,9 @@ fn written(root: &str, modules: &[&str], function: &str) -> Result<Test, String>
         lines = read(&file)?.lines().map(str::to_owned).collect();
     }
     let (attributes, _, body) = item(&lines, &format!("fn {function}("))
-        .ok_or_else(|| format!("is not there, in {}", file.display()))?;
+        .ok_or_else(|| format!("does not exist in {}", file.display()))?;
     if !attributes.iter().any(|attribute| attribute == "#[test]") {
-        return Err("is no test".into());
+        return Err("is not a test".into());
     }
     if attributes
         .iter()
@@ -529,7 +534,7 @@ fn written(root: &str, modules: &[&str], function: &str) -> Result<Test, String>
     })
 }
 
-/// A case of `tests/support/cases.rs`, which a macro of `tests/servers.rs` runs in several ways.
+/// Finds a case of `tests/support/cases.rs` that a macro in `tests/servers.rs` turns into several tests.
 fn made_by_a_macro(case: &str, variant: &str) -> Result<Test, String> {
     let servers = read(Path::new("tests/servers.rs"))?;
     let matrix = read(Path::new("tests/support/matrix.rs"))?;
@@ -537,23 +542,23 @@ fn made_by_a_macro(case: &str, variant: &str) -> Result<Test, String> {
     let used = servers
         .lines()
         .position(|found| found == line)
-        .ok_or("is not there, in tests/servers.rs")?;
+        .ok_or("does not exist in tests/servers.rs")?;
     let calls: Vec<&str> = servers.lines().take(used).collect();
     let call = calls
         .iter()
         .rposition(|line| line.ends_with("! {"))
         .ok_or("is used by no macro")?;
     if calls.get(call + 1) != Some(&"    [] Oxide:") {
-        return Err("is ignored, or of another server".into());
+        return Err("is ignored, or runs with another server".into());
     }
     let (_, _, made) = item(
         &matrix.lines().map(str::to_owned).collect::<Vec<_>>(),
         &format!("macro_rules! {}", calls[call].trim_end_matches("! {")),
     )
-    .ok_or("is made by no macro")?;
+    .ok_or("is generated by no macro")?;
     let variant = format!(" {variant} ");
     if !made.iter().any(|line| line.contains(&variant)) {
-        return Err("is not made by the macro".into());
+        return Err("is not generated by the macro".into());
     }
     let file = PathBuf::from("tests/support/cases.rs");
     let lines: Vec<String> = read(&file)?.lines().map(str::to_owned).collect();
@@ -565,7 +570,7 @@ fn made_by_a_macro(case: &str, variant: &str) -> Result<Test, String> {
     })
 }
 
-/// The attributes of an item, the line with which it begins, and what is within its braces.
+/// The attributes of an item, its first line, and the lines of its block.
 fn item(lines: &[String], start: &str) -> Option<(Vec<String>, String, Vec<String>)> {
     let is_start = |line: &String| {
         let line = line.trim_start();

@@ -1,5 +1,5 @@
-//! Redirects of the handshake that a transport tells, whichever it is: where they lead to, which are
-//! refused, and what goes along.
+//! Redirects of the handshake, as any transport reports them: how the target is resolved, which targets
+//! are refused, and which headers and query parameters are forwarded.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use super::*;
 
 type MockBuilder = Builder<Transports, MockRuntime>;
 
-/// What the websocket is opened with after a redirect from `url` to `location`, or why it is not.
+/// Returns the request with which the WebSocket is opened after a redirect from `url` to `location`, or
+/// the error if the redirect is not followed.
 async fn followed(
     runtime: &MockRuntime,
     url: &str,
@@ -50,8 +51,9 @@ fn names(headers: &HeaderMap) -> Vec<&str> {
     names
 }
 
+/// Rule E19.
 #[test]
-fn a_location_is_resolved_against_the_url_that_was_asked() {
+fn a_location_is_resolved_against_the_requested_url() {
     under_some_orders(async |runtime| {
         let url = "https://old.test:8443/a/b/?x=1";
         for (location, expected, query) in [
@@ -80,7 +82,7 @@ fn a_location_is_resolved_against_the_url_that_was_asked() {
 }
 
 #[test]
-fn a_scheme_of_the_transports_own_is_followed_within_itself() {
+fn a_redirect_within_a_custom_scheme_is_followed() {
     use super::calls::Pigeons;
     under_some_orders(async |runtime| {
         for (location, expected) in [
@@ -104,16 +106,16 @@ fn a_scheme_of_the_transports_own_is_followed_within_itself() {
 }
 
 #[test]
-fn the_query_is_the_locations_without_what_the_protocol_adds() {
+fn the_query_is_that_of_the_location_without_protocol_parameters() {
     under_some_orders(async |runtime| {
         for (asked, location, expected) in [
-            // The user's own query goes along where the server copies it, and not otherwise.
+            // The user's query is only kept if the server copies it into the location.
             ("a=1", "a=1&EIO=4&transport=websocket&t=0abcdefg", "a=1"),
             ("a=1", "EIO=4&transport=polling&t=0abcdefg", ""),
             ("a=1", "", ""),
             ("", "EIO=4&b=%20&transport=polling&b64=1&sid=x", "b=%20"),
             ("", "%45IO=3&%74=1&b=2", "b=2"),
-            // A user's own, beside ours.
+            // Parameters of the user with the names of protocol parameters.
             ("t=1&b64=1", "t=1&b64=1&EIO=4&t=0abcdefg", "t=1&b64=1"),
             ("t=1", "t=2", ""),
         ] {
@@ -122,15 +124,16 @@ fn the_query_is_the_locations_without_what_the_protocol_adds() {
             let request = followed(&runtime, &url, &location, |builder| builder).await;
             assert_eq!(request.unwrap().query, expected, "{asked} {location}");
         }
-        // Without timestamps a `t` is the server's.
+        // Without timestamps, `t` is not a protocol parameter.
         let unstamped = |builder: MockBuilder| builder.timestamps(false);
         let request = followed(&runtime, "http://old.test/", "/?t=1", unstamped).await;
         assert_eq!(request.unwrap().query, "t=1");
     });
 }
 
+/// Rule E19.
 #[test]
-fn a_redirect_that_is_refused_says_why() {
+fn a_refused_redirect_says_why() {
     under_some_orders(async |runtime| {
         let long = format!("/{}", "x".repeat(8 * 1024));
         let insecure = "from https to http";
@@ -165,7 +168,7 @@ fn a_redirect_that_is_refused_says_why() {
             assert_eq!(error.redirect(), Some(location));
             assert!(!error.is_retryable());
         }
-        // As long as it may be.
+        // The longest location that is allowed.
         let most = followed(&runtime, "http://old.test/", &long[..8192], |builder| {
             builder
         });
@@ -174,7 +177,7 @@ fn a_redirect_that_is_refused_says_why() {
 }
 
 #[test]
-fn behind_a_unix_socket_a_redirect_is_followed_within_its_host() {
+fn a_redirect_behind_a_unix_socket_is_followed_within_the_same_host() {
     under_some_orders(async |runtime| {
         for location in ["/c/", "http://localhost/c/", "ws://localhost:80/c/"] {
             let url = "unix:///run/x.sock";
@@ -188,7 +191,7 @@ fn behind_a_unix_socket_a_redirect_is_followed_within_its_host() {
 }
 
 #[test]
-fn what_may_be_secret_goes_to_the_same_origin_alone() {
+fn secrets_are_only_forwarded_to_the_same_origin() {
     under_some_orders(async |runtime| {
         let url = "http://user:password@old.test/?token=secret";
         let mut marked = HeaderMap::new();
@@ -228,7 +231,7 @@ fn what_may_be_secret_goes_to_the_same_origin_alone() {
             assert_eq!(request.headers["origin"], "http://page.test");
             assert_eq!(request.query, "");
         }
-        // What the server gives for the new place is used there.
+        // Credentials in the location are used for the new origin.
         let location = "http://other:one@new.test/";
         let request = followed(&runtime, url, location, &set).await.unwrap();
         assert_eq!(request.headers[AUTHORIZATION], "Basic b3RoZXI6b25l");
@@ -239,7 +242,7 @@ fn what_may_be_secret_goes_to_the_same_origin_alone() {
 }
 
 #[test]
-fn the_log_tells_of_the_new_place_and_of_no_secret() {
+fn a_redirect_is_logged_with_its_target_and_without_secrets() {
     use tracing_subscriber::filter::LevelFilter;
     let log = traced::traced(LevelFilter::TRACE, || {
         let runtime = MockRuntime::new();
@@ -267,7 +270,7 @@ fn the_log_tells_of_the_new_place_and_of_no_secret() {
 }
 
 #[test]
-fn an_attempt_that_fails_at_the_new_place_names_it() {
+fn an_attempt_that_fails_after_a_redirect_names_the_new_url() {
     under_some_orders(async |runtime| {
         let (websocket, mut server) = MockTransport::new("websocket");
         let transports = Transports::new().with(websocket);
@@ -290,7 +293,7 @@ fn an_attempt_that_fails_at_the_new_place_names_it() {
     });
 }
 
-/// Takes `http` alone.
+/// A transport that only accepts the scheme `http`.
 struct Plain(MockTransport);
 
 #[async_trait]
@@ -309,7 +312,7 @@ impl Transport for Plain {
 }
 
 #[test]
-fn a_scheme_that_the_transport_does_not_take_is_refused() {
+fn a_redirect_to_a_scheme_that_the_transport_lacks_is_refused() {
     under_some_orders(async |runtime| {
         let (plain, mut server) = MockTransport::new("plain");
         let builder = Builder::new("http://old.test/", Plain(plain), runtime.clone());
@@ -319,7 +322,7 @@ fn a_scheme_that_the_transport_does_not_take_is_refused() {
         let error = client.opened().await.unwrap_err();
         let text = error.to_string();
         assert!(
-            text.contains("none of those that the transport takes: http"),
+            text.contains("not supported by the transport, use one of: http"),
             "{text}"
         );
     });

@@ -1,6 +1,6 @@
-//! What must hold for any bytes, a function for each place where they come in. The fuzz targets in
-//! `fuzz/` call these with what libFuzzer thinks of, and the tests in `tests/fuzz.rs` with random
-//! bytes, with nearly right ones, and with what was found before.
+//! The properties of any bytes, with one function for each place where bytes come in. The fuzz targets
+//! in `fuzz/` call these functions with libFuzzer's inputs, and the tests in `tests/fuzz.rs` with random
+//! bytes, nearly right ones, and inputs that were kept.
 
 pub mod codec;
 pub mod cookies;

@@ -1,5 +1,5 @@
-//! Payloads and frames: what is decoded against a second decoder, written another way, and what is
-//! encoded again.
+//! Payloads and frames: decoding is compared with a second, independent decoder, and the decoded packets
+//! are encoded again.
 
 use bytes::Bytes;
 use engineio_client::codec::{
@@ -11,8 +11,8 @@ use engineio_client::{Error, ErrorKind, Limits, Message, Packet, Text};
 use super::input::Input;
 use super::net::content;
 
-/// The limit of a message, that of packets, and a payload, which is a frame of text and one of binary
-/// data, too.
+/// The input: the limit of a message, the limit of packets, and a payload, which is also tried as a text
+/// frame and as a binary one.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let limits = Limits::default()
@@ -45,7 +45,8 @@ fn a_payload(body: &[u8], limits: &Limits) {
         }
     };
     assert_eq!(decoded.packets, packets);
-    // Of two faults at one place, either may be told: the packet too many is no UTF-8, too.
+    // When two faults are at one place, the error may name either: the packet above the limit may also
+    // not be UTF-8.
     let last = packets.len() == limits.payload_packets && std::str::from_utf8(body).is_err();
     match (&decoded.error, fault) {
         (Some(error), Some(fault)) => assert!(fault.is(error) || last, "{error:?} for {fault:?}"),
@@ -53,7 +54,7 @@ fn a_payload(body: &[u8], limits: &Limits) {
         (error, fault) => panic!("{error:?} for {fault:?}"),
     }
     decoded.error.iter().for_each(is_short);
-    // Nothing is made of nothing.
+    // The decoded content is not longer than the payload.
     let length: usize = packets.iter().map(content).sum();
     assert!(length <= body.len() && packets.len() <= body.len() + 1);
     assert!(decoded.packets.capacity() <= 2 * packets.len() + 8);
@@ -69,7 +70,7 @@ fn encoded_again(packets: &[Packet], body: &[u8], limits: &Limits) {
     let decoded = decode_payload(encoded.clone(), limits);
     assert!(decoded.error.is_none(), "{:?}", decoded.error);
     assert_eq!(decoded.packets, packets);
-    // There is one way to write each packet, but for what those without data may carry.
+    // Each packet has one encoding, except that packets without data may carry some.
     let bare = |packet: &Packet| matches!(packet, Packet::Close | Packet::Upgrade | Packet::Noop);
     if !packets.iter().any(bare) {
         assert!(body.starts_with(&encoded));
@@ -129,7 +130,7 @@ impl Fault {
     }
 }
 
-/// What a packet in text is, by the words of the protocol.
+/// The packet that a text stands for, as the protocol defines it.
 fn expected(text: &str, limits: &Limits) -> Result<Packet, Fault> {
     let mut chars = text.chars();
     let kind = chars.next().ok_or(Fault::Protocol)?;
@@ -148,7 +149,7 @@ fn expected(text: &str, limits: &Limits) -> Result<Packet, Fault> {
         '5' => Packet::Upgrade,
         '6' => Packet::Noop,
         'b' => {
-            // What must be too long is not decoded.
+            // A text that must be too long is not decoded.
             fits(rest.len().div_ceil(4).saturating_mul(3).saturating_sub(2))?;
             let data = from_base64(rest.as_bytes()).ok_or(Fault::Protocol)?;
             fits(data.len())?;
@@ -158,7 +159,7 @@ fn expected(text: &str, limits: &Limits) -> Result<Packet, Fault> {
     })
 }
 
-/// RFC 4648, 4: padded, nothing foreign, and no bits left over.
+/// RFC 4648, section 4: padded, without foreign characters or spare bits.
 fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut data = Vec::new();
@@ -183,7 +184,7 @@ fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
     Some(data)
 }
 
-/// An error does not repeat what a peer has sent.
+/// An error does not repeat the peer's bytes.
 fn is_short(error: &Error) {
     assert!(error.report().to_string().len() < 200, "{error:?}");
 }

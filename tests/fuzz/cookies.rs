@@ -1,4 +1,4 @@
-//! The jar, against one that is simpler and slower, and knows no dates.
+//! The cookie jar, compared with a simpler and slower one that knows no dates.
 
 use std::time::Duration;
 
@@ -20,8 +20,9 @@ const URLS: [&str; 8] = [
     "http://example.com/engine.io/",
 ];
 
-/// The limits of a jar, and steps: the seconds until it, an address, and a line. The line is what a
-/// server sets, or behind the address's highest bit what a user has set for a request.
+/// The input: the limits of a jar, and steps of it, each with the seconds until the step, an address and
+/// a line. The server sets the line. If the highest bit of the address is set, the line is the user's
+/// `Cookie` header instead.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let (most, most_bytes) = (input.limit(), input.limit());
@@ -72,7 +73,7 @@ pub fn check(bytes: &[u8]) {
             within_limits(sent.unwrap_or_default(), most, most_bytes);
         }
     }
-    // Nothing that has an end outlives the longest that a cookie may live.
+    // No cookie with an expiry outlives the longest lifetime of a cookie.
     now += Duration::from_secs(400 * 24 * 60 * 60);
     let url: Url = URLS[2].parse().unwrap();
     let mut request = HeaderMap::new();
@@ -90,7 +91,7 @@ fn within_limits(line: &[u8], most: usize, most_bytes: usize) {
     }
     let pairs = line.windows(2).filter(|two| two == b"; ").count() + 1;
     assert!(pairs <= most);
-    // What stands between them does not count.
+    // The separators between cookies do not count.
     assert!(line.len() <= most_bytes + 3 * pairs);
 }
 
@@ -99,7 +100,7 @@ struct Cookie {
     name: Vec<u8>,
     value: Vec<u8>,
     domain: Vec<u8>,
-    /// It is for hosts below the domain, too.
+    /// The cookie is for subdomains, too.
     below: bool,
     path: Vec<u8>,
     secure: bool,
@@ -119,7 +120,7 @@ struct Model {
     most: usize,
     most_bytes: usize,
     count: usize,
-    /// Until a date decides.
+    /// Whether the model predicts every cookie: not once one has a date.
     exact: bool,
 }
 
@@ -186,7 +187,7 @@ impl Model {
         let mut has_date = false;
         for part in parts {
             let (word, value) = halves(part);
-            // A `=` without a word before it leaves the value for the word.
+            // After a `=` without a name, the value is the name.
             let (word, value) = match (word, value) {
                 (word, Some(value)) if word.is_empty() => (value, Vec::new()),
                 (word, value) => (word, value.unwrap_or_default()),
@@ -240,7 +241,7 @@ impl Model {
         } else {
             directory
         };
-        // Without a dot it is everybody's, and widens nothing.
+        // A domain without a dot is a public suffix, and is ignored.
         let wide = domain.filter(|domain| domain.contains(&b'.'));
         Some(Cookie {
             name,

@@ -1,4 +1,4 @@
-//! Polls that come compressed, whole and broken, decoded behind an HTTP client of somebody's.
+//! Compressed responses to polls, whole and broken, decoded behind a user's HTTP client.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -15,8 +15,9 @@ use http::{Request, Response};
 use super::input::Input;
 use super::net;
 
-/// The limit of a body, the coding, the form, and the body: of the form zero as it comes, of the
-/// others before it is compressed. Of form two it is broken then, by a byte that is changed or cut.
+/// The input: the limit of a body, the coding, the form, and the body. In form zero the body is sent as
+/// it is; in the other forms it is compressed first. In form two, one byte of the compressed body is
+/// then changed, or the body is cut.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let limit = match input.byte() {
@@ -75,7 +76,7 @@ pub fn check(bytes: &[u8]) {
         return;
     }
     if form == 2 {
-        // One byte of a head may mean nothing. Whatever was changed, a sum tells.
+        // A changed byte of a header may have no meaning. A checksum reveals any other change.
         if change == 0 {
             assert!(result.is_err(), "{length} bytes of a body that was cut");
         } else if has_sum && let Ok(packets) = result {
@@ -90,7 +91,7 @@ pub fn check(bytes: &[u8]) {
         assert_eq!(result.expect_err("too large").kind(), ErrorKind::Limit);
         return;
     }
-    // What is between two codings may be longer than at both ends.
+    // The result of the first of two codings may be longer than both ends.
     let too_large = |error: &Error| error.kind() == ErrorKind::Limit;
     if name == "gzip, deflate" && result.as_ref().is_err_and(too_large) {
         assert!(original.len() + 100 > limit);
@@ -114,7 +115,7 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// The library does not look at it under a fuzzer, to which each would be a wall.
+/// The library skips this checksum under a fuzzer, which could not get past it.
 const ZLIB_HAS_SUM: bool = cfg!(not(fuzzing));
 
 fn limits(body: usize) -> Limits {

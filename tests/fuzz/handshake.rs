@@ -1,4 +1,4 @@
-//! The open packet, against its rules as the design has them.
+//! The open packet, compared with its rules.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What follows the `0` of an open packet.
+/// The input: the part of an open packet after the `0`.
 pub fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
     let fields = match serde_json::from_str(text) {
         Ok(Value::Object(mut fields)) => {
-            // `null` is as if absent.
+            // `null` counts as absent.
             fields.retain(|_, value| !value.is_null());
             Some(fields)
         }
@@ -52,7 +52,7 @@ fn is_what_it_says(handshake: &Handshake, fields: &Map<String, Value>) {
         assert!(span <= YEAR);
         let said = number(fields.get(field)).unwrap();
         if said < YEAR.as_secs_f64() * 1000.0 {
-            // Rounded to a whole one.
+            // Rounded to whole milliseconds.
             assert!((said - span.as_secs_f64() * 1000.0).abs() <= 0.5 + 1e-4);
             assert_eq!(span.subsec_nanos() % 1_000_000, 0);
         } else {
@@ -65,7 +65,7 @@ fn is_what_it_says(handshake: &Handshake, fields: &Map<String, Value>) {
         Some(most) => {
             let said = said.unwrap().min(u64::MAX as f64);
             assert!(most > 0);
-            // Down to a whole one, and by what a float of that size can't tell.
+            // Rounded down, within the precision of a float of this size.
             assert!((said - most as f64).abs() < 1.0 + said * 1e-15);
         }
     }
@@ -100,7 +100,7 @@ fn wrong_fields(fields: &Map<String, Value>) -> Vec<&'static str> {
     if timeout.is_none() {
         wrong.push("pingTimeout");
     }
-    // What is rounded to none is none.
+    // Times that round to zero count as zero.
     if let (Some(interval), Some(timeout)) = (interval, timeout)
         && interval.round() + timeout.round() == 0.0
     {
@@ -120,7 +120,7 @@ fn wrong_fields(fields: &Map<String, Value>) -> Vec<&'static str> {
     wrong
 }
 
-/// Of times and of `maxPayload`.
+/// The number in a field of a time or of `maxPayload`.
 fn number(value: Option<&Value>) -> Option<f64> {
     let number = match value? {
         Value::Number(number) => number.as_f64()?,

@@ -1,7 +1,7 @@
-//! How the bytes of a fuzzer are read: a few that choose, and the rest as it is, so that a seed can
-//! be written and read by a person.
+//! Reads a fuzzer's bytes: a few that choose, and the rest as it is, so that people can write and read a
+//! seed.
 
-/// Bytes that are taken from the front. Behind their end there are zeros.
+/// Bytes that are taken from the front. After their end come zeros.
 pub(super) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -17,7 +17,7 @@ impl<'a> Input<'a> {
         *first
     }
 
-    /// A limit: small for the most part, and now and then none that could be reached.
+    /// A limit: most often small, and sometimes unreachable.
     pub(super) fn limit(&mut self) -> usize {
         match self.byte() {
             255 => 1 << 26,
@@ -25,7 +25,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// What stands before the next of these, which is taken, too; or all.
+    /// Takes the bytes before the next `end`, and that byte; or all bytes.
     pub(super) fn until(&mut self, end: u8) -> &'a [u8] {
         let mut parts = self.0.splitn(2, |byte| *byte == end);
         let part = parts.next().unwrap_or_default();
@@ -33,7 +33,7 @@ impl<'a> Input<'a> {
         part
     }
 
-    /// So many, or as many as there are.
+    /// Takes this number of bytes, or all.
     pub(super) fn take(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(count.min(self.0.len()));
         self.0 = rest;

@@ -1,4 +1,4 @@
-//! What the checks of transports share.
+//! Helpers of the checks of transports.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use futures::future::{Either, select};
 use super::input::Input;
 use super::raw::{Peer, settle};
 
-/// What no error repeats: it stands in the query and in headers.
+/// A secret in the query and in headers, which no error may repeat.
 pub(super) const SECRET: &str = "s3cr3t";
 
-/// How what a server writes is cut, and in which order tasks run.
+/// How the server's bytes are cut, and in which order tasks run.
 #[derive(Clone)]
 pub(super) struct Pieces {
     pub(super) order: Order,
-    /// The lengths of pieces, in turns; zero is all that is left.
+    /// The lengths of the pieces, in turn; zero stands for the rest.
     sizes: [usize; 3],
 }
 
@@ -40,7 +40,8 @@ impl Pieces {
     }
 
     pub(super) fn runtime(&self) -> MockRuntime {
-        // Far more than it takes: whoever needs as many at one instant runs in a circle.
+        // Far more polls than any check needs: a task that exceeds them at one instant is in a busy
+        // loop.
         MockRuntime::with_order(self.order).with_poll_limit(200_000)
     }
 
@@ -61,7 +62,7 @@ impl Pieces {
         pieces
     }
 
-    /// Writes piece by piece, each of which has been read when the next one comes.
+    /// Writes piece by piece, and waits until each piece has been read.
     pub(super) async fn write(&self, peer: &mut Peer, runtime: &MockRuntime, bytes: &[u8]) {
         for piece in self.of(bytes) {
             peer.write(piece).await;
@@ -97,7 +98,7 @@ pub(super) async fn open_at(
     transport.open(&runtime, request).await
 }
 
-/// What it gives, unless that takes longer.
+/// The output of the future; `None` if it takes more than a minute.
 pub(super) async fn within_a_minute<T>(
     runtime: &MockRuntime,
     future: impl Future<Output = T>,
@@ -109,7 +110,7 @@ pub(super) async fn within_a_minute<T>(
     }
 }
 
-/// How many bytes of what was sent it holds.
+/// The number of content bytes in the packet.
 pub(super) fn content(packet: &Packet) -> usize {
     match packet {
         Packet::Open(text) | Packet::Ping(text) | Packet::Pong(text) => text.len(),
@@ -126,7 +127,7 @@ pub(super) fn within_limits(packets: &[Packet], limits: &Limits) {
     }
 }
 
-/// An error is for people: short, on one line, and without what is secret.
+/// Checks that an error is short, on one line, and without the secret.
 pub(super) fn is_presentable(error: &Error, secret_is_theirs: bool) {
     for words in [error.to_string(), error.report().to_string()] {
         assert!(words.len() < 1500 && !words.is_empty(), "{words}");
@@ -136,7 +137,8 @@ pub(super) fn is_presentable(error: &Error, secret_is_theirs: bool) {
     assert!(secret_is_theirs || !format!("{error:?}").contains(SECRET));
 }
 
-/// Reads a request without a body, of any bytes: a cookie that a server sets comes back byte by byte.
+/// Reads a request without a body. It may contain any bytes, because a cookie comes back as the server
+/// has set it.
 pub(super) async fn request(peer: &mut Peer) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

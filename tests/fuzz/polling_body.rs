@@ -1,4 +1,4 @@
-//! What servers answer to polls, through the real transport, in pieces of any size.
+//! Responses to polls, through the real transport, in pieces of any size.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,8 +12,9 @@ use super::input::Input;
 use super::net::{self, Pieces, SECRET};
 use super::raw::{Peer, Server, spawn};
 
-/// How pieces are cut, limits, the form of the answer, and the answer: its body, or of the form zero
-/// all of it, and those to the polls behind it, with a zero between them.
+/// The input: how pieces are cut, the limits, the form, and the response. In form zero it is all bytes
+/// of the responses to several polls, with a zero between them; in the other forms it is the body of
+/// one.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let pieces = Pieces::take(&mut input);
@@ -30,7 +31,7 @@ pub fn check(bytes: &[u8]) {
             let answers: Vec<_> = body.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
             let cut = polled(&pieces, answers.clone(), limits);
             let whole = polled(&Pieces::whole(pieces.order), answers, limits);
-            // Of what is cut short hyper may see or not that it is wrong, too.
+            // hyper may or may not see that a response which is cut short is also malformed.
             assert_eq!(cut[0].as_ref().ok(), whole[0].as_ref().ok());
             return;
         }
@@ -66,7 +67,7 @@ pub fn check(bytes: &[u8]) {
     }
     let decoded = decode_payload(Bytes::copy_from_slice(body), &limits);
     if decoded.packets.is_empty() {
-        // A limit is one of this client; what else is wrong is no Engine.IO.
+        // An error is one of a limit, or says that the response is not Engine.IO.
         let kind = match decoded.error.expect("an error").kind() {
             ErrorKind::Limit => ErrorKind::Limit,
             _ => ErrorKind::NotEngineIo,
@@ -81,7 +82,7 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// What each poll gives, up to the first error.
+/// The result of each poll, up to the first error.
 fn polled(
     pieces: &Pieces,
     answers: Vec<Vec<u8>>,
@@ -132,7 +133,7 @@ fn polled(
     results
 }
 
-/// Gives each request the next answer, on whichever connection it comes.
+/// Answers each request with the next response, on whichever connection it comes.
 async fn serve(
     runtime: MockRuntime,
     mut server: Server,
@@ -152,7 +153,7 @@ async fn serve_connection(
     pieces: Pieces,
     answers: Arc<Mutex<VecDeque<Vec<u8>>>>,
 ) {
-    // A client that waits for more than there is must learn at last that it does not come.
+    // A client that waits for more bytes has to learn that they will not come.
     while let Some(Some(request)) = net::within_a_minute(&runtime, net::request(&mut peer)).await {
         assert!(request.starts_with(b"GET "));
         let answer = answers.lock().unwrap().pop_front();

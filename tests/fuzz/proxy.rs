@@ -1,4 +1,4 @@
-//! Proxies: what they answer, how they are named, and the hosts that do without.
+//! Proxies: their responses, their URLs, and the hosts that bypass them.
 
 use engineio_client::runtime::mock::MemoryStream;
 use engineio_client::transports::{Dialer, Proxy, WebSocket};
@@ -10,8 +10,9 @@ use super::input::Input;
 use super::net::{self, Pieces, SECRET};
 use super::raw::{Server, settle, spawn};
 
-/// How pieces are cut, the form, and what a proxy answers to a request for a tunnel, what it answers
-/// by SOCKS5, or three lines: the end of its URL, a list of exceptions, and a URL to connect to.
+/// The input: how pieces are cut, the form, and the rest: a proxy's response to CONNECT, its response
+/// over SOCKS5, or three lines, which are the end of its URL, a list of exceptions, and a URL to connect
+/// to.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let pieces = Pieces::take(&mut input);
@@ -52,7 +53,7 @@ fn a_tunnel(pieces: &Pieces, answer: &[u8]) {
     }
 }
 
-/// Whether there is a tunnel, if that can be said.
+/// Whether this response makes a tunnel; `None` if that is not decided.
 fn made(answer: &[u8]) -> Option<bool> {
     let mut rest = answer;
     loop {
@@ -95,7 +96,8 @@ fn socks(pieces: &Pieces, answer: &[u8]) {
     }
 }
 
-/// Why there is no websocket: there never is one, since its key is not known when this is said.
+/// The error of opening a WebSocket through the proxy. Opening never succeeds, because the response is
+/// written without knowledge of the key.
 fn asked(pieces: &Pieces, proxy: &str, answer: &[u8]) -> Error {
     let dialer = Dialer::default().proxy(Proxy::new(proxy).expect("a proxy"));
     let runtime = pieces.runtime();
@@ -131,7 +133,7 @@ async fn serve(runtime: &MockRuntime, mut stream: MemoryStream, pieces: &Pieces,
 }
 
 fn a_url(end: &str) {
-    // In other words, too, as the host of a URL may be written.
+    // The host of a URL may also be written in other ways.
     let graphic = end.chars().all(|c| c.is_ascii_graphic() && c != '%');
     let theirs = !graphic || end.to_ascii_lowercase().contains(SECRET);
     for start in ["http://", "socks5://", "socks5h://", "https://", ""] {
@@ -165,14 +167,14 @@ fn no_proxy(list: &str, url: &str) {
         proxy.is_none()
     };
     assert!(!goes_around("") && goes_around("*"));
-    // Each entry counts for itself.
+    // Each entry of the list counts on its own.
     let entries = list.split(|c: char| c == ',' || c.is_whitespace());
     let any = entries.clone().any(goes_around);
     assert_eq!(goes_around(list), any, "{list:?}");
     let turned: Vec<&str> = entries.rev().collect();
     assert_eq!(goes_around(&turned.join(" , ")), any);
     let is_ours = matches!(url.scheme(), "http" | "https" | "ws" | "wss");
-    // A host may have a comma or a star, which mean something else in a list; or be a dot.
+    // A host may contain a comma or a star, which have a meaning in a list, or may be a dot.
     let may_be_listed = |host: &&str| !host.contains([',', '*']) && host.contains(|c| c != '.');
     let host = url.host_str().filter(|_| is_ours).filter(may_be_listed);
     if let Some(host) = host {

@@ -1,5 +1,5 @@
-//! What servers answer to a websocket's request, and the frames behind it, through the real transport,
-//! against a reader of frames that knows nothing but RFC 6455.
+//! Responses to a WebSocket request and the frames after them, through the real transport, compared with
+//! a reader that knows only RFC 6455.
 
 use bytes::Bytes;
 use engineio_client::codec::{decode_binary, decode_text};
@@ -16,9 +16,9 @@ use super::raw::{
     switching,
 };
 
-/// How pieces are cut, the limit of a message, the form, and what the server says: of the form zero
-/// all of it, with `$KEY` for the answer to the key; of one the frames, and of two frames of which
-/// each is a first byte, the length of its payload, and that.
+/// The input: how pieces are cut, the limit of a message, the form, and the server's bytes. In form zero
+/// they are all of its bytes, with `$KEY` for the answer to the key; in form one they are the frames; in
+/// form two they describe frames, each with its first byte, the length of its payload, and the payload.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let pieces = Pieces::take(&mut input);
@@ -52,7 +52,7 @@ pub fn check(bytes: &[u8]) {
     let kind = talk.error.kind();
     match expected.end {
         End::Told(expected) => assert_eq!(kind, expected, "{:?}", talk.error),
-        // What is wrong may be seen before all of it is there, and something may stand behind the end.
+        // A fault may be noticed before all of it has arrived, and more bytes may follow the end.
         End::Wrong | End::Cut | End::Closed => assert_ne!(kind, ErrorKind::Invalid),
     }
     understands(&talk.written, talk.sent, &expected.pings);
@@ -68,13 +68,13 @@ struct Talk {
     is_open: bool,
     packets: Vec<Packet>,
     error: Error,
-    /// What came behind the client's request.
+    /// What the client has sent after its request.
     written: Vec<u8>,
-    /// Whether all has left.
+    /// Whether the send has succeeded.
     sent: bool,
 }
 
-/// What the client sends meanwhile.
+/// The packets that the client sends meanwhile.
 fn batch() -> Vec<Packet> {
     let messages: [Message; 2] = ["hello".into(), vec![7; 300].into()];
     messages.map(Packet::Message).into()
@@ -145,7 +145,7 @@ fn talk(pieces: &Pieces, said: Said<'_>, limits: Limits) -> Talk {
     talk
 }
 
-/// Says it, and gives what the client has written behind its request.
+/// Sends the bytes, and returns what the client has sent after its request.
 async fn serve(
     runtime: &MockRuntime,
     mut stream: MemoryStream,
@@ -188,7 +188,7 @@ async fn serve(
         }
         settle(runtime).await;
     }
-    // The end of what it says is not the end of what it hears.
+    // The server still reads after it has closed its write half.
     let _ = stream.close().await;
     let mut written = Vec::new();
     let mut some = [0; 4096];
@@ -198,7 +198,7 @@ async fn serve(
     written
 }
 
-/// What frames hold, and how they end.
+/// The packets in the frames, and how the frames end.
 struct Expected {
     packets: Vec<Packet>,
     pings: Vec<Vec<u8>>,
@@ -207,12 +207,12 @@ struct Expected {
 
 #[derive(Debug)]
 enum End {
-    /// In the middle of something.
+    /// The bytes end within a frame or a message.
     Cut,
     Closed,
-    /// Not a websocket.
+    /// The frames break RFC 6455.
     Wrong,
-    /// Not a packet.
+    /// A message is not a packet.
     Told(ErrorKind),
 }
 
@@ -272,7 +272,7 @@ impl Expected {
         }
         let (kind, mut whole) = message.take()?;
         whole.extend(payload);
-        // In base64, or a ping of 125 bytes; the first may be an open packet.
+        // In base64, or a ping with 125 bytes of data. The first message may be an open packet.
         let mut most = (limits.message + limits.message / 3 + 8).max(126);
         if self.packets.is_empty() {
             most = most.max(1 + limits.head);
@@ -280,7 +280,7 @@ impl Expected {
         if whole.len() > most {
             return Some(End::Wrong);
         }
-        // A text that can't become one any more need not be waited for.
+        // A text that can't become UTF-8 any more may be refused before its end.
         let text = std::str::from_utf8(&whole);
         if kind == TEXT && text.is_err_and(|error| error.error_len().is_some()) {
             return Some(End::Wrong);
@@ -305,8 +305,8 @@ impl Expected {
     }
 }
 
-/// The first byte of a frame, its payload unless it is masked or too long for anything, and what is
-/// behind; nothing when there is not all of it.
+/// The first byte of a frame, its payload (`None` if it is masked or far too long), and the bytes after
+/// it.
 type Frame<'a> = (u8, Option<&'a [u8]>, &'a [u8]);
 
 fn next_frame(bytes: &[u8]) -> Option<Frame<'_>> {
@@ -329,8 +329,8 @@ fn next_frame(bytes: &[u8]) -> Option<Frame<'_>> {
     Some((first, Some(payload), rest))
 }
 
-/// Whether what the client has written is a websocket's: its own messages whole and in order, and no
-/// pong that is the answer to nothing.
+/// Checks the frames that the client has sent: its own messages are whole and in order, and every pong
+/// answers a ping.
 fn understands(written: &[u8], sent: bool, pings: &[Vec<u8>]) {
     let mut rest = written;
     let mut messages = Vec::new();
@@ -359,7 +359,7 @@ fn understands(written: &[u8], sent: bool, pings: &[Vec<u8>]) {
             .collect();
         match first ^ FIN {
             TEXT | BINARY => messages.push((first ^ FIN, payload)),
-            PONG => assert!(pings.contains(&payload), "a pong to nothing"),
+            PONG => assert!(pings.contains(&payload), "a pong without its ping"),
             CLOSE => closes += 1,
             _ => panic!("a frame that begins with {first:#x}"),
         }

@@ -1,4 +1,4 @@
-//! A case of the table: a script of the server, and what must come of it.
+//! A case: a script of the server, and the outcome that the client has to report.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -18,29 +18,29 @@ use crate::support::session::Runs;
 pub(crate) const POLLING: &str = "polling";
 pub(crate) const WEBSOCKET: &str = "websocket";
 
-/// How much later than its limit a case may end: on a busy machine, to encode a message of megabytes
-/// in a program that is not optimised takes seconds.
+/// How much later than its limit a case may end. On a busy machine, encoding a message of megabytes
+/// takes seconds in an unoptimised build.
 const SLACK: Duration = Duration::from_secs(8);
 
-/// The limits of time that a case does not set. A case that ends by one of these has not ended within
+/// The timeouts that a case does not set. A case that one of these ends has not ended within
 /// [`PATIENCE`].
 const OTHERS: Duration = Duration::from_secs(60);
 
-/// The limit of what needs none: it is told as soon as it has come.
+/// The limit of a case whose outcome no timeout delays.
 const AT_ONCE: Duration = Duration::ZERO;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
-    /// An error of this kind, before the session was open.
-    NotOpen(ErrorKind),
-    /// An error of this kind, which ended an open session.
+    /// The session did not open, because of an error of this kind.
+    FailedToOpen(ErrorKind),
+    /// An error of this kind ended an open session.
     Broken(ErrorKind),
     PingTimeout,
     ByServer,
     ByClient,
 }
 
-/// The limits that a case shortens: a machine that is slow should meet the others in no case.
+/// The limits that a case lowers. The others are so generous that a slow machine does not reach them.
 #[derive(Clone, Copy, Default)]
 struct Limits {
     open: Option<Duration>,
@@ -49,7 +49,6 @@ struct Limits {
     close: Option<Duration>,
     message: Option<usize>,
     body: Option<usize>,
-    packets: Option<usize>,
 }
 
 pub(crate) struct Case {
@@ -67,13 +66,13 @@ pub(crate) struct Case {
     elsewhere: Option<String>,
 }
 
-/// What must be told of an upgrade.
+/// How the upgrade has to end.
 enum Upgrade {
     Done,
     Failed(&'static str),
 }
 
-/// What the session told.
+/// What the events of the session reported.
 struct Told {
     connected: bool,
     delivered: Vec<Message>,
@@ -83,7 +82,7 @@ struct Told {
 }
 
 impl Case {
-    /// What comes to a session by this transport alone.
+    /// A session over this transport alone.
     pub(crate) fn by(
         transport: &'static str,
         script: impl FnOnce(&mut Server) -> io::Result<()> + Send + 'static,
@@ -116,7 +115,7 @@ impl Case {
         Self::by(WEBSOCKET, script)
     }
 
-    /// A session that begins by polling and wants to go over to websocket.
+    /// A session that begins on polling and tries to upgrade to WebSocket.
     pub(crate) fn upgrading(
         script: impl FnOnce(&mut Server) -> io::Result<()> + Send + 'static,
     ) -> Self {
@@ -125,27 +124,27 @@ impl Case {
         case
     }
 
-    // What is set about the client.
+    // The settings of the client.
 
-    /// With this time for opening, which governs the case.
+    /// Sets the open timeout, which governs the case.
     pub(crate) fn open_timeout(mut self, limit: Duration) -> Self {
         self.limits.open = Some(limit);
         self.governed_by(limit)
     }
 
-    /// With this time for a POST, which governs the case.
+    /// Sets the timeout of a POST, which governs the case.
     pub(crate) fn send_timeout(mut self, limit: Duration) -> Self {
         self.limits.send = Some(limit);
         self.governed_by(limit)
     }
 
-    /// With this time for an upgrade, which governs the case.
+    /// Sets the upgrade timeout, which governs the case.
     pub(crate) fn upgrade_timeout(mut self, limit: Duration) -> Self {
         self.limits.upgrade = Some(limit);
         self.governed_by(limit)
     }
 
-    /// With this time for a close, which governs the case.
+    /// Sets the close timeout, which governs the case.
     pub(crate) fn close_timeout(mut self, limit: Duration) -> Self {
         self.limits.close = Some(limit);
         self.governed_by(limit)
@@ -161,33 +160,28 @@ impl Case {
         self
     }
 
-    pub(crate) fn max_packets(mut self, packets: usize) -> Self {
-        self.limits.packets = Some(packets);
-        self
-    }
-
-    /// A time that the server has set.
+    /// Sets the limit of the case to a time that the server has announced.
     pub(crate) fn governed_by(mut self, limit: Duration) -> Self {
         self.governed_by = limit;
         self
     }
 
-    /// Connects there, and not to the server of the script.
+    /// Connects to this URL instead of the script's server.
     pub(crate) fn elsewhere(mut self, url: String) -> Self {
         self.elsewhere = Some(url);
         self
     }
 
-    // What must come of it.
+    // The expected outcome.
 
-    /// There is no session, for this reason.
-    pub(crate) fn opens_not(mut self, kind: ErrorKind, words: &[&'static str]) -> Self {
-        self.end = End::NotOpen(kind);
+    /// The session does not open.
+    pub(crate) fn fails_to_open(mut self, kind: ErrorKind, words: &[&'static str]) -> Self {
+        self.end = End::FailedToOpen(kind);
         self.words = words.to_vec();
         self
     }
 
-    /// The session ends with this error.
+    /// An error ends the open session.
     pub(crate) fn breaks(mut self, kind: ErrorKind, words: &[&'static str]) -> Self {
         self.end = End::Broken(kind);
         self.words = words.to_vec();
@@ -209,8 +203,8 @@ impl Case {
         self
     }
 
-    /// The session ends after that much silence.
-    pub(crate) fn dies_of_silence(mut self, span: Duration) -> Self {
+    /// The session ends with a ping timeout, after this long without a packet.
+    pub(crate) fn ends_by_ping_timeout(mut self, span: Duration) -> Self {
         self.end = End::PingTimeout;
         self.governed_by(span)
     }
@@ -223,13 +217,13 @@ impl Case {
         self
     }
 
-    /// These may have arrived.
+    /// These messages are reported as uncertain: the server may have received them.
     pub(crate) fn uncertain(mut self, messages: &[&'static str]) -> Self {
         self.uncertain = messages.to_vec();
         self
     }
 
-    /// These never left.
+    /// These messages are reported as unsent.
     pub(crate) fn unsent(mut self, messages: &[&'static str]) -> Self {
         self.unsent = messages.to_vec();
         self
@@ -240,13 +234,13 @@ impl Case {
         self
     }
 
-    /// The upgrade fails with these words, and the session goes on.
-    pub(crate) fn upgrades_not(mut self, words: &'static str) -> Self {
+    /// The upgrade fails with an error that contains these words, and the session goes on.
+    pub(crate) fn fails_to_upgrade(mut self, words: &'static str) -> Self {
         self.upgrade = Some(Upgrade::Failed(words));
         self
     }
 
-    // And that it does.
+    // The run.
 
     pub(crate) fn run<R: Runs>(self) {
         R::run(self.check::<R>());
@@ -260,7 +254,7 @@ impl Case {
         };
         let mut builder = Client::<Transports, R>::builder(url).transports(self.transports.clone());
         builder = set(builder, self.limits);
-        let client = builder.start().expect("the settings are right");
+        let client = builder.start().expect("the settings are valid");
         let runtime = client.runtime().clone();
         let started = runtime.now();
         let told = within(&*runtime, converse(client, cues)).await;
@@ -269,20 +263,20 @@ impl Case {
 
         let end = match closed.reason() {
             Reason::Transport(error) if told.connected => End::Broken(error.kind()),
-            Reason::Transport(error) => End::NotOpen(error.kind()),
+            Reason::Transport(error) => End::FailedToOpen(error.kind()),
             Reason::PingTimeout => End::PingTimeout,
             Reason::Server { .. } => End::ByServer,
             Reason::Client => End::ByClient,
-            other => panic!("ended by {other:?}"),
+            other => panic!("unexpected reason: {other:?}"),
         };
         assert_eq!(end, self.end, "{closed}");
         if let Reason::Transport(error) = closed.reason() {
             let report = error.report();
             for words in self.words {
-                assert!(report.contains(words), "{words:?} is not told: {report}");
+                assert!(report.contains(words), "{words:?} is not in {report:?}");
             }
             assert_eq!(error.status(), self.status, "{report}");
-            assert!(report.len() < 1000, "{} bytes of error", report.len());
+            assert!(report.len() < 1000, "an error of {} bytes", report.len());
         }
         assert!(
             told.delivered == self.delivered,
@@ -294,13 +288,13 @@ impl Case {
         match (self.upgrade, told.upgraded, told.upgrade_error) {
             (None, false, None) | (Some(Upgrade::Done), true, None) => {}
             (Some(Upgrade::Failed(words)), false, Some(report)) => {
-                assert!(report.contains(words), "{words:?} is not told: {report}");
+                assert!(report.contains(words), "{words:?} is not in {report:?}");
             }
             (_, upgraded, error) => panic!("upgraded: {upgraded}, {error:?}"),
         }
         assert!(
             took <= self.governed_by + SLACK,
-            "it took {took:?}, and its limit is {:?}",
+            "the session ended after {took:?}, but its limit is {:?}",
             self.governed_by
         );
         server.finish();
@@ -321,25 +315,22 @@ fn set<R: Runs>(mut builder: Builder<Transports, R>, limits: Limits) -> Builder<
     if let Some(bytes) = limits.body {
         builder = builder.max_body_size(bytes);
     }
-    if let Some(packets) = limits.packets {
-        builder = builder.max_payload_packets(packets);
-    }
     builder
 }
 
-/// Reads the session to its end, and does what the script says meanwhile.
+/// Reads the events of the session until it has ended, and meanwhile does what the script asks for.
 async fn converse<R: Runtime>(client: Client<Transports, R>, cues: Cues) -> Told {
     let handle = client.handle();
     let Cues { cues, done } = cues;
     let mut happens = select(client.map(Either::Left), cues.map(Either::Right));
-    // What is sent before the session is open waits for that.
+    // Messages that are cued before the session is open are sent when it opens.
     let mut waiting: VecDeque<Message> = VecDeque::new();
     let mut connected = false;
     let mut delivered = Vec::new();
     let mut upgraded = false;
     let mut upgrade_error = None;
     let closed = loop {
-        let next = happens.next().await.expect("the end is told");
+        let next = happens.next().await.expect("the last event is Closed");
         let cued = matches!(next, Either::Right(_));
         match next {
             Either::Left(Event::Connected(_)) => connected = true,
@@ -357,7 +348,7 @@ async fn converse<R: Runtime>(client: Client<Transports, R>, cues: Cues) -> Told
             Either::Right(Cue::Close) => handle.close(),
         }
         while connected && let Some(message) = waiting.pop_front() {
-            // It is refused where the session has ended meanwhile, which is told next.
+            // The send fails if the session has ended meanwhile; the next event then reports the end.
             let _ = handle.try_send(message);
         }
         if cued {
@@ -376,7 +367,7 @@ async fn converse<R: Runtime>(client: Client<Transports, R>, cues: Cues) -> Told
 async fn within<T>(runtime: &impl Runtime, future: impl Future<Output = T>) -> T {
     match future::select(pin!(future), runtime.sleep(PATIENCE)).await {
         Either::Left((output, _)) => output,
-        Either::Right(_) => panic!("the session does not end"),
+        Either::Right(_) => panic!("the session did not end"),
     }
 }
 

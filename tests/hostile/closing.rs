@@ -1,4 +1,4 @@
-//! A session that its user ends, at every step of it, while the server does what it likes.
+//! The user closes the session, at every step of it, while the server misbehaves.
 
 use std::time::Duration;
 
@@ -7,32 +7,40 @@ use crate::server::{CLOSE, Cue, FIN, OPEN, Server, TEXT, frame, response};
 
 const SHORTLY: Duration = Duration::from_millis(500);
 
+by_each_transport_on_each_runtime! {
+    and_the_server_says_nothing_more
+    and_the_server_says_goodbye_too
+}
+
 by_each_transport! {
     before_a_byte_has_come
     within_the_head_of_the_first_answer
-    and_the_server_says_nothing_more
     and_the_server_ends_the_connections
-    and_the_server_says_goodbye_too
 }
 
 on_each_runtime! {
     during_the_first_poll_which_is_answered
+    with_a_message_that_the_server_does_not_take
+    and_the_close_frame_is_answered_by_pings_alone
+    between_the_pong_and_the_swap
+}
+
+on_tokio! {
     during_the_first_poll_which_is_refused
     and_the_post_of_the_goodbye_is_refused
     and_the_post_of_the_goodbye_is_no_http
     and_a_post_is_not_answered
     and_the_poll_is_answered_late
-    with_a_message_that_the_server_does_not_take
     and_the_close_frame_is_answered_behind_messages
-    and_the_close_frame_is_answered_by_pings_alone
     and_the_close_frame_is_answered_by_what_is_no_frame
     before_the_probe_is_answered
     before_the_probes_pong
-    between_the_pong_and_the_swap
     right_after_the_swap
 }
 
-/// By polling the first answer tells the session's id, so it is waited for; a websocket is dropped.
+/// Over polling the client waits for the first response, because only that tells it which session to
+/// close. A WebSocket connection is dropped at once.
+/// Rule E42.
 fn before_a_byte_has_come(transport: &'static str) -> Case {
     Case::by(transport, |server: &mut Server| {
         let mut peer = server.accept()?;
@@ -110,7 +118,8 @@ fn and_the_server_says_goodbye_too(transport: &'static str) -> Case {
     .ends_by_client()
 }
 
-/// The session that it opens is ended by name.
+/// The client closes the session that the response opens, by its sid.
+/// Rule E42.
 fn during_the_first_poll_which_is_answered() -> Case {
     Case::polling(|server: &mut Server| {
         let mut poll = server.accept()?;
@@ -141,7 +150,7 @@ fn during_the_first_poll_which_is_refused() -> Case {
     .ends_by_client()
 }
 
-/// The goodbye of a session on polling, answered so.
+/// The user closes a session on polling, and the server answers the goodbye with these bytes.
 fn goodbye_answered(answer: &'static str) -> Case {
     Case::polling(move |server: &mut Server| {
         let mut poll = server.open_polling(OPEN)?;
@@ -183,7 +192,7 @@ fn and_a_post_is_not_answered() -> Case {
     .unsent(&["b"])
 }
 
-/// Once the goodbye is answered nobody waits for the poll.
+/// Once the goodbye is answered, the client does not wait for its poll.
 fn and_the_poll_is_answered_late() -> Case {
     Case::polling(|server: &mut Server| {
         let mut poll = server.open_polling(OPEN)?;
@@ -217,7 +226,7 @@ fn with_a_message_that_the_server_does_not_take() -> Case {
     .uncertain(&["16000000 bytes"])
 }
 
-/// What comes before the answer is delivered.
+/// Messages before the answer to the close frame are delivered.
 fn and_the_close_frame_is_answered_behind_messages() -> Case {
     Case::websocket(|server: &mut Server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -255,7 +264,7 @@ fn and_the_close_frame_is_answered_by_what_is_no_frame() -> Case {
     .ends_by_client()
 }
 
-/// The probe is dropped at once, and the goodbye is said where the session is.
+/// The client drops the probe at once, and sends the goodbye over polling, where the session still is.
 fn during_the_upgrade(
     script: impl FnOnce(&mut crate::server::Peer) -> std::io::Result<()> + Send + 'static,
 ) -> Case {
@@ -278,6 +287,7 @@ fn before_the_probe_is_answered() -> Case {
     during_the_upgrade(|probe| probe.request().map(drop))
 }
 
+/// Rule E43.
 fn before_the_probes_pong() -> Case {
     during_the_upgrade(|probe| {
         probe.accept_websocket()?;
@@ -285,6 +295,7 @@ fn before_the_probes_pong() -> Case {
     })
 }
 
+/// Rule E43.
 fn between_the_pong_and_the_swap() -> Case {
     during_the_upgrade(|probe| {
         probe.accept_websocket()?;

@@ -1,5 +1,5 @@
-//! `eio`, with a limit of 1 MB a message, against servers without end: whatever they send, its memory
-//! stays within 60 MB.
+//! The memory of `eio` under servers that never stop sending. With a limit of 1 MB for messages it stays
+//! below 60 MB, whatever the server sends.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -15,20 +15,20 @@ use crate::server::{
     frame_head,
 };
 
-/// The most memory, in KiB.
+/// The most memory that `eio` may use, in KiB.
 const MOST: u64 = 60 * 1024;
 
 const GIGABYTE: usize = 1_000_000_000;
 
-/// For what has to end: a gigabyte takes 15 s, and minutes on a busy machine. An `eio` that hangs is
-/// noticed earlier, by the timeouts of the script's sockets.
+/// How long a script may take: a gigabyte takes 15 s, and minutes on a busy machine. The timeouts of the
+/// script's sockets notice an `eio` that hangs earlier.
 const DEADLINE: Duration = Duration::from_secs(1200);
 
-/// A running `eio`, ended by its handle.
+/// A running `eio`, which ends when this is dropped.
 struct Eio(Child);
 
-/// One that, when its session has ended, says so on standard error, where there is no room: so it is
-/// still there when its memory is asked for.
+/// An `eio` whose standard error is full. When the session has ended, `eio` blocks while it reports
+/// that, so that the process still exists when its memory is measured.
 struct Stuffed {
     eio: Eio,
     errors: UnixStream,
@@ -43,10 +43,10 @@ impl Drop for Eio {
 }
 
 impl Eio {
-    /// Whose session's end is told where there is no room.
+    /// Starts an `eio` whose standard error is full.
     fn start_stuffed(address: SocketAddr, arguments: &[&str]) -> (Stuffed, ChildStdout) {
         let (errors, mut theirs) = UnixStream::pair().expect("a pair of sockets");
-        let stuffing = stuff(&mut theirs).expect("it can be filled");
+        let stuffing = stuff(&mut theirs).expect("a stream to fill");
         let arguments = [&["--json"], arguments].concat();
         let (eio, output) = Self::start(address, &arguments, OwnedFd::from(theirs).into());
         let stuffed = Stuffed {
@@ -75,36 +75,36 @@ impl Eio {
         (Self(child), output)
     }
 
-    /// The most memory that it has had, in KiB.
+    /// The peak of its resident memory, in KiB.
     fn peak(&self) -> u64 {
         let path = format!("/proc/{}/status", self.0.id());
-        let status = fs::read_to_string(path).expect("it runs");
+        let status = fs::read_to_string(path).expect("eio runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let line = line.expect("it has not ended").trim();
+        let line = line.expect("eio has not exited").trim();
         let number = line.strip_suffix("kB").expect("in KiB").trim();
         number.parse().expect("a number")
     }
 
     fn check_peak(&self) {
         let peak = self.peak();
-        println!("{peak} KiB at most");
-        assert!(peak <= MOST, "{peak} KiB");
+        println!("peak: {peak} KiB");
+        assert!(peak <= MOST, "eio used {peak} KiB");
     }
 }
 
 impl Stuffed {
-    /// Makes room on standard error, and gives what it says there to its end.
+    /// Empties standard error, and returns what `eio` writes there until it exits.
     fn last_words(&mut self) -> String {
         let mut bytes = Vec::new();
         self.errors
             .set_read_timeout(Some(DEADLINE))
             .and_then(|()| self.errors.read_to_end(&mut bytes))
-            .expect("it ends");
+            .expect("eio exits");
         String::from_utf8_lossy(&bytes[self.stuffing..]).into_owned()
     }
 }
 
-/// Leaves no room in it, and gives how many bytes that took.
+/// Fills the stream, and returns the number of bytes that this took.
 fn stuff(stream: &mut UnixStream) -> io::Result<usize> {
     stream.set_nonblocking(true)?;
     let mut written = 0;
@@ -121,8 +121,8 @@ fn stuff(stream: &mut UnixStream) -> io::Result<usize> {
     Ok(written)
 }
 
-/// Runs `eio`, whose output is read, until the script has ended, which is when `eio` has left. It
-/// must say this in the end.
+/// Runs `eio` and reads its output until the script has ended, which it does when `eio` has closed its
+/// connection. The last words of `eio` on standard error have to contain `words`.
 fn bounded(
     arguments: &[&str],
     words: &str,
@@ -139,7 +139,7 @@ fn bounded(
     let _ = reader.join();
 }
 
-/// The same where nobody reads the output, until the server can write no more.
+/// Runs `eio` without reading its output, until the server can't write any more.
 fn bounded_unread(
     arguments: &[&str],
     script: impl FnOnce(&mut Server) -> io::Result<()> + Send + 'static,
@@ -154,8 +154,7 @@ fn bounded_unread(
 const POLLING: &[&str] = &["--transport", "polling"];
 const WEBSOCKET: &[&str] = &["--transport", "websocket"];
 
-/// The first poll of a session is answered, and the second one with this head, and what follows it
-/// for ever.
+/// Opens a session on polling, and answers its next poll with this head and then with `again`, for ever.
 fn poll_without_end(words: &str, head: &'static str, again: Vec<u8>) {
     bounded(POLLING, words, move |server| {
         let mut peer = server.open_polling(OPEN)?;
@@ -164,7 +163,7 @@ fn poll_without_end(words: &str, head: &'static str, again: Vec<u8>) {
     });
 }
 
-/// A websocket session on which this comes, and what follows it for ever.
+/// Opens a session over WebSocket, and sends `start` and then `again`, for ever.
 fn frames_without_end(words: &str, start: Vec<u8>, again: Vec<u8>) {
     bounded(WEBSOCKET, words, move |server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -173,7 +172,8 @@ fn frames_without_end(words: &str, start: Vec<u8>, again: Vec<u8>) {
     });
 }
 
-/// A gigabyte of this, and a ping, whose answer tells that all before it was taken.
+/// Sends a gigabyte of these bytes, and a ping. The pong shows that the client has read everything
+/// before it.
 fn gigabyte(peer: &mut Peer, again: &[u8]) -> io::Result<()> {
     let piece = again.repeat((100_000 / again.len()).max(1));
     let mut left = GIGABYTE;
@@ -186,8 +186,8 @@ fn gigabyte(peer: &mut Peer, again: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// A session that is still open when its memory is asked for. Its messages are printed as they are,
-/// which even a program that is not optimised does in time.
+/// A session that is still open when the memory of `eio` is measured. `eio` prints the messages without
+/// `--json`, because that is fast enough in an unoptimised build.
 fn gigabyte_of_frames(again: Vec<u8>) {
     let (mut server, _cues) = server::run(Box::new(move |server: &mut Server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -254,8 +254,8 @@ fn a_body_of_small_chunks_without_end() {
 }
 
 #[test]
-fn a_body_as_long_as_it_may_be_and_then_silence() {
-    // It says that it has 16 MiB, and is believed as far as it comes.
+fn a_body_of_the_greatest_length_and_then_silence() {
+    // The response announces 16 MiB. The client allocates only for the bytes that arrive.
     bounded(POLLING, "silent for too long", |server| {
         let mut peer =
             server.open_polling(r#"0{"sid":"s","pingInterval":500,"pingTimeout":500}"#)?;
@@ -291,14 +291,14 @@ fn the_most_packets_in_a_body() {
 }
 
 #[test]
-fn bodies_as_full_as_they_may_be() {
+fn bodies_of_the_greatest_length() {
     let small = vec![format!("4{}", "x".repeat(120)); 131_072].join("\x1e");
     let large = vec![format!("b{}", "QUJD".repeat(333_333)); 12].join("\x1e");
     bounded(POLLING, "closed by the server", move |server| {
         let mut peer = server.open_polling(OPEN)?;
         for body in [small, large] {
-            // The next poll comes when the output has room, which may take longer than a connection
-            // is kept otherwise.
+            // The next poll comes when the output has room, which may take longer than a connection is
+            // kept without `Keep-Alive`.
             let length = body.len();
             peer.answer_with(format!(
                 "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=600\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -376,17 +376,17 @@ fn a_gigabyte_of_messages() {
 }
 
 #[test]
-fn a_gigabyte_of_pings() {
+fn a_gigabyte_of_pings_of_websocket() {
     gigabyte_of_frames(frame(PING, [b'x'; 125]));
 }
 
 #[test]
-fn a_gigabyte_of_the_protocols_pings() {
+fn a_gigabyte_of_pings_of_engine_io() {
     gigabyte_of_frames(frame(TEXT, format!("2{}", "x".repeat(125))));
 }
 
 #[test]
-fn messages_that_nobody_prints() {
+fn large_messages_that_are_not_printed() {
     let patience = Duration::from_secs(1);
     bounded_unread(WEBSOCKET, move |server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -396,9 +396,9 @@ fn messages_that_nobody_prints() {
     });
 }
 
-/// Each of its bytes is six in JSON.
+/// Each byte takes six bytes in JSON.
 #[test]
-fn messages_of_control_characters_that_nobody_prints() {
+fn control_characters_that_are_not_printed() {
     let patience = Duration::from_secs(2);
     bounded_unread(WEBSOCKET, move |server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -412,7 +412,7 @@ fn messages_of_control_characters_that_nobody_prints() {
 }
 
 #[test]
-fn small_messages_that_nobody_prints() {
+fn small_messages_that_are_not_printed() {
     let patience = Duration::from_secs(1);
     bounded_unread(WEBSOCKET, move |server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -422,8 +422,9 @@ fn small_messages_that_nobody_prints() {
     });
 }
 
-/// A short message, and with it what fills the rest of a read and is not kept.
-fn r20_short_messages_that_nobody_prints(among: Vec<u8>) {
+/// A short message together with frames that fill the rest of a read and are not kept: the message must
+/// not keep the whole buffer alive.
+fn short_messages_that_are_not_printed(among: Vec<u8>) {
     let patience = Duration::from_secs(1);
     let message = frame(TEXT, format!("4{}", "x".repeat(60)));
     bounded_unread(WEBSOCKET, move |server| {
@@ -435,18 +436,19 @@ fn r20_short_messages_that_nobody_prints(among: Vec<u8>) {
 }
 
 #[test]
-fn r20_short_messages_among_pongs_that_nobody_prints() {
-    r20_short_messages_that_nobody_prints(frame(PONG, [b'x'; 125]).repeat(513));
+fn r20_short_messages_among_pongs_that_are_not_printed() {
+    short_messages_that_are_not_printed(frame(PONG, [b'x'; 125]).repeat(513));
 }
 
 #[test]
-fn r20_short_messages_among_the_protocols_pings_that_nobody_prints() {
-    r20_short_messages_that_nobody_prints(frame(TEXT, format!("2{}", "x".repeat(125))).repeat(513));
+fn r20_short_messages_among_pings_of_engine_io_that_are_not_printed() {
+    short_messages_that_are_not_printed(frame(TEXT, format!("2{}", "x".repeat(125))).repeat(513));
 }
 
-/// A message of 5 kB in each body, and what fills the rest of it and is not kept.
+/// Each body holds a message of 5 kB, and 5 MB that are not kept: the message must not keep the whole
+/// body alive.
 #[test]
-fn r20_messages_in_bodies_full_of_something_else_that_nobody_prints() {
+fn r20_messages_in_bodies_of_padding_that_are_not_printed() {
     let patience = Duration::from_secs(3);
     let body = format!("4{}\x1e6{}", "x".repeat(5000), "x".repeat(5_000_000));
     bounded_unread(POLLING, move |server| {
@@ -467,7 +469,7 @@ mod compressed {
 
     use flate2::{Compress, Compression, FlushCompress};
 
-    /// A gigabyte of one letter in deflate's words, without an end: each megabyte is a block of its own.
+    /// A gigabyte of one letter in deflate, without a last block. Each megabyte is a block of its own.
     fn bomb() -> Vec<u8> {
         let mut block = Vec::with_capacity(100_000);
         Compress::new(Compression::best(), false)
@@ -477,18 +479,22 @@ mod compressed {
     }
 
     fn bounded_bomb(coding: &'static str, bytes: Vec<u8>) {
-        bounded(POLLING, "decoded (limit max_body_size)", move |server| {
-            let mut peer = server.open_polling(OPEN)?;
-            let length = bytes.len();
-            peer.answer_with(format!(
+        bounded(
+            POLLING,
+            "after decompression (limit max_body_size)",
+            move |server| {
+                let mut peer = server.open_polling(OPEN)?;
+                let length = bytes.len();
+                peer.answer_with(format!(
                 "HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\r\n"
             ))?;
-            peer.write(bytes)?;
-            peer.until_gone()
-        });
+                peer.write(bytes)?;
+                peer.until_gone()
+            },
+        );
     }
 
-    /// It lies about its length, too.
+    /// The trailer announces 5 bytes.
     #[test]
     fn a_gzip_bomb() {
         let head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();

@@ -1,5 +1,6 @@
-//! A server of raw bytes on a real socket, since a library could not misbehave. Its script runs on a
-//! thread; every wait of it has a deadline, and it ends with its test.
+//! A server on a real socket that writes raw bytes, because a server library would not let it misbehave.
+//! Its script runs on a thread of its own. Every wait of the script has a deadline, and the script ends
+//! with its test.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,30 +10,34 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use futures::channel::mpsc;
 use socket2::SockRef;
 
-/// How long a script waits for its client. Generous, so that a busy machine fails no test.
+use crate::wire::accepting;
+pub(crate) use crate::wire::{
+    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, fragment, frame, frame_head, response,
+};
+
+/// How long a script waits for its client. Generous, so that no test fails on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the user of the client is to do next.
+/// What a script asks the user of the client to do.
 #[derive(Debug)]
 pub(crate) enum Cue {
     Send(&'static str),
     SendLarge(usize),
     /// Wait until the session is open.
     Open,
-    /// Wait until all has left.
+    /// Wait until every accepted message has been sent.
     Flush,
     Close,
 }
 
-/// What a script is. That the client has gone is no fault where something is written to it, but it is
-/// where something is awaited.
+/// A script. An error of a write means that the client has gone, which is no failure of the test; an
+/// error of a read is one.
 pub(crate) type Script = Box<dyn FnOnce(&mut Server) -> io::Result<()> + Send>;
 
-/// The script's side.
+/// The script's half of a server.
 pub(crate) struct Server {
     listener: TcpListener,
     shared: Arc<Shared>,
@@ -47,7 +52,7 @@ struct Shared {
     held: Mutex<Vec<Peer>>,
 }
 
-/// The test's side. Dropping it ends every connection and the script.
+/// The test's half of a server. Dropping it ends every connection and the script.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
@@ -55,14 +60,13 @@ pub(crate) struct Running {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the script tells the user of the client to do.
+/// The cues that the script gives to the user of the client.
 pub(crate) struct Cues {
     pub(crate) cues: mpsc::Receiver<Cue>,
-    /// Where it is told that the last one was done.
+    /// Acknowledges each cue.
     pub(crate) done: SyncSender<()>,
 }
 
-/// Runs a script.
 pub(crate) fn run(script: Script) -> (Running, Cues) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
@@ -94,28 +98,28 @@ pub(crate) fn run(script: Script) -> (Running, Cues) {
 }
 
 impl Running {
-    /// Waits for the script's end. That it waited in vain, or a panic of it, is the test's.
+    /// Waits for the end of the script. Fails the test if the script waited in vain or panicked.
     pub(crate) fn finish(mut self) {
         check(self.wait(PATIENCE));
     }
 
-    /// Waits for the script's end; what it has left open stays so.
+    /// Waits for the end of the script, and keeps open the connections that it has left open.
     pub(crate) fn wait(&mut self, patience: Duration) -> io::Result<()> {
         match self.ended.recv_timeout(patience) {
             Ok(result) => result,
-            Err(RecvTimeoutError::Timeout) => panic!("the script waits, and nobody comes"),
+            Err(RecvTimeoutError::Timeout) => panic!("the script did not end"),
             Err(RecvTimeoutError::Disconnected) => {
                 let thread = self.thread.take().expect("it is joined once");
-                let panic = thread.join().expect_err("it has said nothing");
+                let panic = thread.join().expect_err("it ended without a result");
                 std::panic::resume_unwind(panic);
             }
         }
     }
 
-    /// Ends it, wherever it stands.
+    /// Ends the script, whatever it is waiting for.
     fn stop(&self) {
         self.shared.over.store(true, Ordering::SeqCst);
-        // It may be waiting for a connection.
+        // The script may be waiting for a connection.
         drop(TcpStream::connect(self.address));
         for stream in lock(&self.shared.streams).iter() {
             if let Some(stream) = stream.upgrade() {
@@ -125,7 +129,7 @@ impl Running {
     }
 }
 
-/// What a script gave: the client may go, but not where something is awaited of it.
+/// Fails the test if a script waited for its client in vain. A client that has gone is no failure.
 pub(crate) fn check(result: io::Result<()>) {
     if let Err(error) = result {
         let waited = matches!(
@@ -154,7 +158,7 @@ impl Server {
         self.accept_with(|_| {})
     }
 
-    /// A connection, with this done about its socket.
+    /// Accepts a connection, and configures its socket.
     pub(crate) fn accept_with(&mut self, edit: impl FnOnce(SockRef<'_>)) -> io::Result<Peer> {
         let (stream, _) = self.listener.accept()?;
         stream.set_nodelay(true)?;
@@ -172,26 +176,27 @@ impl Server {
         })
     }
 
-    /// Has the client's user do something, and waits until that was done, or the session has ended.
+    /// Asks the user of the client to do something, and waits until it is done or the session has ended.
     pub(crate) fn cue(&mut self, cue: Cue) {
         if self.cues.try_send(cue).is_ok() {
             let _ = self.done.recv_timeout(PATIENCE);
         }
     }
 
-    /// Leaves a connection as it is until the test ends.
+    /// Keeps a connection open until the test ends.
     pub(crate) fn hold(&mut self, peer: Peer) {
         lock(&self.shared.held).push(peer);
     }
 
-    /// A connection whose first poll was answered with this open packet, and what came with it.
+    /// Accepts a connection and answers its first poll with this open packet, and with what stands
+    /// behind it.
     pub(crate) fn open_polling(&mut self, first: impl AsRef<[u8]>) -> io::Result<Peer> {
         let mut peer = self.accept()?;
         peer.answer(first)?;
         Ok(peer)
     }
 
-    /// A websocket on which this open packet was sent.
+    /// Accepts a WebSocket connection, and sends this open packet.
     pub(crate) fn open_websocket(&mut self, open: impl AsRef<[u8]>) -> io::Result<Peer> {
         let mut peer = self.accept()?;
         peer.accept_websocket()?;
@@ -199,7 +204,7 @@ impl Server {
         Ok(peer)
     }
 
-    /// A session by this transport.
+    /// Accepts a connection of this transport, and opens the session.
     pub(crate) fn open(&mut self, transport: &str, open: &str) -> io::Result<Peer> {
         match transport {
             "polling" => self.open_polling(open),
@@ -208,10 +213,10 @@ impl Server {
     }
 }
 
-/// An open packet that offers an upgrade, with times that no test waits for.
+/// An open packet that offers an upgrade, with times that no test reaches.
 pub(crate) const OPEN: &str = r#"0{"sid":"s","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 
-/// One after whose silence of 600 ms the session is dead.
+/// An open packet whose session is dead after 600 ms of silence.
 pub(crate) const SHORT: &str = r#"0{"sid":"s","upgrades":["websocket"],"pingInterval":300,"pingTimeout":300,"maxPayload":1000000}"#;
 
 /// The server's end of a connection. Dropping it ends both directions.
@@ -239,61 +244,9 @@ impl Request {
     }
 }
 
-pub(crate) const CONTINUATION: u8 = 0;
-pub(crate) const TEXT: u8 = 1;
-pub(crate) const BINARY: u8 = 2;
-pub(crate) const CLOSE: u8 = 8;
-pub(crate) const PING: u8 = 9;
-pub(crate) const PONG: u8 = 10;
-/// Set in the first byte of a message's last frame.
-pub(crate) const FIN: u8 = 0x80;
-
-/// A whole message in one frame.
-pub(crate) fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    fragment(FIN | opcode, payload)
-}
-
-/// A frame with this first byte.
-pub(crate) fn fragment(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    let payload = payload.as_ref();
-    let mut bytes = frame_head(first, payload.len() as u64);
-    bytes.extend_from_slice(payload);
-    bytes
-}
-
-/// The header of a frame alone.
-pub(crate) fn frame_head(first: u8, length: u64) -> Vec<u8> {
-    let mut head = vec![first];
-    match length {
-        0..126 => head.push(length as u8),
-        126..=0xffff => {
-            head.push(126);
-            head.extend((length as u16).to_be_bytes());
-        }
-        _ => {
-            head.push(127);
-            head.extend(length.to_be_bytes());
-        }
-    }
-    head
-}
-
-/// A whole response to a poll.
-pub(crate) fn response(body: impl AsRef<[u8]>) -> Vec<u8> {
-    let body = body.as_ref();
-    let length = body.len();
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-    [head.as_bytes(), body].concat()
-}
-
-/// The head in which a server agrees to a websocket.
+/// The head with which a server accepts a WebSocket request.
 pub(crate) fn switching(request: &Request) -> String {
-    let key = request.header("sec-websocket-key").expect("a key");
-    let accept = derive_accept_key(key.as_bytes());
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n\r\n"
-    )
+    accepting(request.header("sec-websocket-key").expect("a key"))
 }
 
 impl Peer {
@@ -301,14 +254,14 @@ impl Peer {
         (&*self.stream).write_all(bytes.as_ref())
     }
 
-    /// Writes this again and again, until the client has gone.
+    /// Writes these bytes again and again, until the client has closed the connection.
     pub(crate) fn write_for_ever(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         loop {
             self.write(bytes.as_ref())?;
         }
     }
 
-    /// Writes this again and again, until the client has stopped reading for so long.
+    /// Writes these bytes again and again, until the client has not read for this long.
     pub(crate) fn write_until_stalled(
         &mut self,
         bytes: impl AsRef<[u8]>,
@@ -321,7 +274,7 @@ impl Peer {
         }
     }
 
-    /// Answers each request with these bytes, until none has come for so long.
+    /// Answers each request with these bytes, until no request has come for this long.
     pub(crate) fn answer_until_stalled(
         &mut self,
         bytes: impl AsRef<[u8]>,
@@ -337,12 +290,12 @@ impl Peer {
         }
     }
 
-    /// Writes a byte at a time, each a segment of its own.
+    /// Writes one byte at a time, each as a segment of its own.
     pub(crate) fn trickle(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.trickle_every(bytes, Duration::from_micros(200))
     }
 
-    /// Writes a byte each time that so much time has passed.
+    /// Writes one byte after each pause of this length.
     pub(crate) fn trickle_every(
         &mut self,
         bytes: impl AsRef<[u8]>,
@@ -355,7 +308,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Ends what the client reads.
+    /// Shuts down the write half, so that the client reads the end of the stream.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)
     }
@@ -365,24 +318,23 @@ impl Peer {
         SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO))
     }
 
-    /// Waits until the client has ended the connection, whatever it says before.
+    /// Reads and discards, until the client has closed the connection.
     pub(crate) fn until_gone(&mut self) -> io::Result<()> {
         let mut piece = [0; 4096];
         loop {
             match (&*self.stream).read(&mut piece) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
-                // What it had not read makes its end a reset.
+                // A client that closes with unread bytes resets the connection.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Stops reading, and waits until the client has ended the connection.
+    /// Stops reading, and waits until the client has closed the connection.
     ///
-    /// What it has written stands in the buffers, so that its end does not show by reading; but to
-    /// write shows it.
+    /// The client's bytes stay in the buffers, so that a read would not show the end. A write does.
     pub(crate) fn until_gone_unread(&mut self, alive: impl AsRef<[u8]>) -> io::Result<()> {
         loop {
             self.write(alive.as_ref())?;
@@ -438,19 +390,19 @@ impl Peer {
         })
     }
 
-    /// Reads a request, and answers it with 200 and this body.
+    /// Reads a request, and answers with status 200 and this body.
     pub(crate) fn answer(&mut self, body: impl AsRef<[u8]>) -> io::Result<Request> {
         self.answer_with(response(body))
     }
 
-    /// Reads a request, and answers it with these bytes.
+    /// Reads a request, and answers with these bytes.
     pub(crate) fn answer_with(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<Request> {
         let request = self.request()?;
         self.write(bytes)?;
         Ok(request)
     }
 
-    /// Reads a websocket request, and agrees.
+    /// Reads a WebSocket request, and accepts it.
     pub(crate) fn accept_websocket(&mut self) -> io::Result<Request> {
         let request = self.request()?;
         assert_eq!(
@@ -463,7 +415,7 @@ impl Peer {
         Ok(request)
     }
 
-    /// Reads a frame of the client: its first byte, and what it holds, unmasked.
+    /// Reads a frame of the client. Returns its first byte and its unmasked payload.
     pub(crate) fn frame(&mut self) -> io::Result<(u8, Vec<u8>)> {
         let head = self.read_exact(2)?;
         let count = match head[1] & 0x7f {
@@ -486,12 +438,12 @@ impl Peer {
         Ok((head[0], payload))
     }
 
-    /// Reads the first bytes of a frame of the client, and nothing of what is in it.
+    /// Reads the first two bytes of a frame, and leaves the rest unread.
     pub(crate) fn frame_head(&mut self) -> io::Result<()> {
         self.read_exact(2).map(drop)
     }
 
-    /// Reads a text frame that says this.
+    /// Reads a text frame, and checks its payload.
     pub(crate) fn expect_text(&mut self, text: &str) -> io::Result<()> {
         let (first, payload) = self.frame()?;
         let said = String::from_utf8_lossy(&payload);

@@ -1,5 +1,5 @@
-//! What an upgrade meets: a probe that fails at each step before and after the pong, an old link
-//! that will not end or speaks too late, and a new one that dies with what was sent on it.
+//! Upgrades: a probe that fails at each step before and after the pong, a polling link that does not
+//! finish or speaks too late, and a WebSocket connection that fails right after the swap.
 
 use std::io;
 use std::time::Duration;
@@ -16,13 +16,20 @@ const SHORTLY: Duration = Duration::from_millis(500);
 
 on_each_runtime! {
     a_probe_that_is_refused
-    a_probe_whose_connection_ends_at_once
     a_probe_whose_connection_is_reset
+    a_probe_whose_ping_is_not_answered
+    polls_that_bring_noops_for_ever
+    an_end_right_after_the_swap
+    a_message_that_leaves_after_the_swap_into_nothing
+    an_opening_one_byte_at_a_time
+}
+
+on_tokio! {
+    a_probe_whose_connection_ends_at_once
     a_probe_that_is_not_answered
     a_probe_whose_head_stops
     a_probe_whose_head_never_ends
     a_probe_that_accepts_another_key
-    a_probe_whose_ping_is_not_answered
     a_probe_that_ends_instead_of_the_pong
     a_probe_that_closes_instead_of_the_pong
     a_probe_that_says_goodbye_instead_of_the_pong
@@ -46,17 +53,13 @@ on_each_runtime! {
     a_poll_that_brings_a_goodbye_after_the_pong
     a_poll_that_brings_messages_after_the_pong
     a_post_that_fails_after_the_pong
-    polls_that_bring_noops_for_ever
     an_old_link_that_speaks_after_the_swap
     an_old_link_that_fails_after_the_swap
-    an_end_right_after_the_swap
     a_close_frame_right_after_the_swap
     silence_right_after_the_swap
-    a_message_that_leaves_after_the_swap_into_nothing
-    an_opening_one_byte_at_a_time
 }
 
-/// A session with a poll that waits, and the connection of the probe.
+/// Opens a session. Returns the connection of a waiting poll, and the one of the probe.
 fn begun(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let mut poll = server.open_polling(OPEN)?;
     poll.request()?;
@@ -64,7 +67,7 @@ fn begun(server: &mut Server) -> io::Result<(Peer, Peer)> {
     Ok((poll, probe))
 }
 
-/// The same, and the probe's ping has come.
+/// As [`begun`], and the probe's ping has come.
 fn probed(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let (poll, mut probe) = begun(server)?;
     probe.accept_websocket()?;
@@ -72,14 +75,14 @@ fn probed(server: &mut Server) -> io::Result<(Peer, Peer)> {
     Ok((poll, probe))
 }
 
-/// The same, and it was answered.
+/// As [`probed`], and the server has sent the pong.
 fn answered(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let (poll, mut probe) = probed(server)?;
     probe.write(frame(TEXT, "3probe"))?;
     Ok((poll, probe))
 }
 
-/// The same, and the client has gone over.
+/// As [`answered`], and the client has sent the upgrade packet.
 fn swapped(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let (mut poll, mut probe) = answered(server)?;
     poll.write(response("6"))?;
@@ -87,7 +90,7 @@ fn swapped(server: &mut Server) -> io::Result<(Peer, Peer)> {
     Ok((poll, probe))
 }
 
-/// When the probe has gone the session goes on by polling, as if there had been none.
+/// Waits until the client has dropped the probe, and checks that the session goes on over polling.
 fn goes_on(server: &mut Server, poll: Peer, mut probe: Peer) -> io::Result<()> {
     probe.until_gone()?;
     goes_on_polling(server, poll)
@@ -104,7 +107,7 @@ fn goes_on_polling(server: &mut Server, mut poll: Peer) -> io::Result<()> {
     poll.until_gone()
 }
 
-/// The probe's request is answered so.
+/// The server answers the probe's request with these bytes.
 fn probe_is_answered(answer: &'static str, words: &'static str) -> Case {
     Case::upgrading(move |server: &mut Server| {
         let (poll, mut probe) = begun(server)?;
@@ -112,36 +115,36 @@ fn probe_is_answered(answer: &'static str, words: &'static str) -> Case {
         probe.finish()?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not(words)
+    .fails_to_upgrade(words)
     .delivers(["still here"])
     .ends_by_server()
 }
 
-/// The probe's ping is answered so.
+/// The server answers the probe's ping with these bytes.
 fn probe_says(bytes: Vec<u8>, words: &'static str) -> Case {
     Case::upgrading(move |server: &mut Server| {
         let (poll, mut probe) = probed(server)?;
         probe.write(bytes)?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not(words)
+    .fails_to_upgrade(words)
     .delivers(["still here"])
     .ends_by_server()
 }
 
-/// The probe says this behind its pong, while the poll still waits.
+/// The server sends these bytes over the probe after its pong, while the poll still waits.
 fn probe_adds(bytes: Vec<u8>, words: &'static str) -> Case {
     Case::upgrading(move |server: &mut Server| {
         let (poll, mut probe) = answered(server)?;
         probe.write(bytes)?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not(words)
+    .fails_to_upgrade(words)
     .delivers(["still here"])
     .ends_by_server()
 }
 
-// Before the pong.
+// Faults before the pong.
 
 fn a_probe_that_is_refused() -> Case {
     probe_is_answered(
@@ -151,7 +154,7 @@ fn a_probe_that_is_refused() -> Case {
 }
 
 fn a_probe_whose_connection_ends_at_once() -> Case {
-    probe_is_answered("", "ended the connection during the websocket handshake")
+    probe_is_answered("", "closed the connection during the WebSocket handshake")
 }
 
 fn a_probe_whose_connection_is_reset() -> Case {
@@ -161,7 +164,7 @@ fn a_probe_whose_connection_is_reset() -> Case {
         probe.reset()?;
         goes_on_polling(server, poll)
     })
-    .upgrades_not("reset")
+    .fails_to_upgrade("reset")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -173,7 +176,7 @@ fn stops(script: impl FnOnce(&mut Peer) -> io::Result<()> + Send + 'static) -> C
         goes_on(server, poll, probe)
     })
     .upgrade_timeout(SHORTLY)
-    .upgrades_not("the upgrade timeout of 0.5 s passed")
+    .fails_to_upgrade("the upgrade timeout of 0.5 s passed")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -190,11 +193,11 @@ fn a_probe_whose_head_never_ends() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (poll, mut probe) = begun(server)?;
         probe.answer_with("HTTP/1.1 101 Switching Protocols\r\nX: ")?;
-        // The client leaves in the midst of it.
+        // The client closes the connection before the write has finished.
         let _ = probe.write_for_ever([b'x'; 1000]);
         goes_on(server, poll, probe)
     })
-    .upgrades_not("an HTTP head of more than 65536 bytes (limit max_head_size)")
+    .fails_to_upgrade("an HTTP head of more than 65536 bytes (limit max_head_size)")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -206,7 +209,7 @@ fn a_probe_that_accepts_another_key() -> Case {
         probe.write(switching(&request).replace("Accept: ", "Accept: x"))?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not("is not for this request")
+    .fails_to_upgrade("is not for this request")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -224,7 +227,7 @@ fn a_probe_that_ends_instead_of_the_pong() -> Case {
         probe.finish()?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not("without a close frame")
+    .fails_to_upgrade("without a close frame")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -272,7 +275,7 @@ fn a_probe_with_half_a_pong() -> Case {
 fn a_probe_with_a_broken_frame() -> Case {
     probe_says(
         frame(CONTINUATION, "3probe"),
-        "broke the WebSocket protocol",
+        "violated the WebSocket protocol",
     )
 }
 
@@ -280,6 +283,7 @@ fn a_probe_with_a_frame_that_is_huge() -> Case {
     probe_says(frame_head(FIN | TEXT, 1 << 50), "(limit max_message_size)")
 }
 
+/// Rule E37.
 fn a_probe_with_noops_first() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = probed(server)?;
@@ -293,15 +297,16 @@ fn a_probe_with_noops_first() -> Case {
     .ends_by_server()
 }
 
-// After the pong.
+// Faults after the pong.
 
+/// Rule E38.
 fn a_probe_that_ends_after_the_pong() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (poll, mut probe) = answered(server)?;
         probe.finish()?;
         goes_on(server, poll, probe)
     })
-    .upgrades_not("without a close frame")
+    .fails_to_upgrade("without a close frame")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -310,21 +315,23 @@ fn a_probe_that_closes_after_the_pong() -> Case {
     probe_adds(frame(CLOSE, ""), "")
 }
 
+/// Rule E37.
 fn a_probe_that_says_something_after_the_pong() -> Case {
     probe_adds(frame(TEXT, "4early"), "a message")
 }
 
 fn a_probe_that_breaks_the_protocol_after_the_pong() -> Case {
-    probe_adds(frame(3, "x"), "broke the WebSocket protocol")
+    probe_adds(frame(3, "x"), "violated the WebSocket protocol")
 }
 
+/// Rule E38.
 fn a_poll_that_does_not_end_after_the_pong() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (poll, probe) = answered(server)?;
         goes_on(server, poll, probe)
     })
     .upgrade_timeout(SHORTLY)
-    .upgrades_not("the upgrade timeout of 0.5 s passed")
+    .fails_to_upgrade("the upgrade timeout of 0.5 s passed")
     .delivers(["still here"])
     .ends_by_server()
 }
@@ -364,6 +371,7 @@ fn a_poll_that_brings_a_goodbye_after_the_pong() -> Case {
     .ends_by_server()
 }
 
+/// Rule E35.
 fn a_poll_that_brings_messages_after_the_pong() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = answered(server)?;
@@ -377,7 +385,7 @@ fn a_poll_that_brings_messages_after_the_pong() -> Case {
     .ends_by_server()
 }
 
-/// What was under way may have arrived, and is not sent again by the other transport.
+/// The message under way may have arrived, so it is not sent again over WebSocket.
 fn a_post_that_fails_after_the_pong() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = probed(server)?;
@@ -394,7 +402,7 @@ fn a_post_that_fails_after_the_pong() -> Case {
     .uncertain(&["a"])
 }
 
-/// As a python server does during a probe; each is answered at once.
+/// python-engineio answers each poll at once with a noop during a probe.
 fn polls_that_bring_noops_for_ever() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = probed(server)?;
@@ -412,13 +420,14 @@ fn polls_that_bring_noops_for_ever() -> Case {
     .ends_by_server()
 }
 
-// After the swap.
+// Faults after the swap.
 
-/// It has been dropped, and what it says is nobody's.
+/// The client has dropped the polling link, and ignores everything that arrives there.
+/// Rule E36.
 fn an_old_link_that_speaks_after_the_swap() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = swapped(server)?;
-        // The client may have gone from there.
+        // The client may have closed this connection.
         let _ = poll.write([response("4late"), response("1")].concat());
         probe.write([frame(TEXT, "4good"), frame(CLOSE, "")].concat())?;
         probe.until_gone()
@@ -440,6 +449,7 @@ fn an_old_link_that_fails_after_the_swap() -> Case {
     .ends_by_server()
 }
 
+/// Rule E39.
 fn an_end_right_after_the_swap() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (_poll, mut probe) = swapped(server)?;
@@ -460,8 +470,7 @@ fn a_close_frame_right_after_the_swap() -> Case {
     .ends_by_server()
 }
 
-/// The session's heartbeat is one for both links. Its span leaves room for an upgrade on a machine
-/// that is slow.
+/// Both links share one heartbeat. Its span leaves a slow machine enough time for the upgrade.
 fn silence_right_after_the_swap() -> Case {
     Case::upgrading(|server: &mut Server| {
         let mut poll = server.open_polling(
@@ -477,10 +486,11 @@ fn silence_right_after_the_swap() -> Case {
         probe.until_gone()
     })
     .upgrades()
-    .dies_of_silence(Duration::from_secs(2))
+    .ends_by_ping_timeout(Duration::from_secs(2))
 }
 
-/// What has left is not known to have arrived, but it has left: the transport can tell no more.
+/// A message that was written to the connection counts as uncertain: WebSocket does not acknowledge
+/// messages.
 fn a_message_that_leaves_after_the_swap_into_nothing() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (_poll, mut probe) = swapped(server)?;

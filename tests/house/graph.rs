@@ -1,23 +1,23 @@
-//! Which module names which: read from the tokens of the source, so that comments and strings do not
-//! count, and paths within macros do.
+//! The graph of modules: which module uses which. It is read from the tokens of the source, so that
+//! comments and strings do not count, but paths within macros do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// A module, as the names from the root of the crate.
+/// A module, as its path from the root of the crate.
 pub(crate) type Module = Vec<String>;
 
-/// The name of the crate, by which the folder `transports` calls it.
+/// The crate's own name, which the folder `transports` uses in place of `crate`.
 const CRATE: &str = "engineio_client";
 
 #[derive(Default)]
 struct Source {
     file: String,
-    /// Paths, resolved as far as they are relative: what is named by `use` or in code.
+    /// The paths that the module uses, in `use` or in code, without `super` and `self`.
     paths: BTreeSet<Vec<String>>,
-    /// What other modules find here under a name, by the path that it stands for.
+    /// The names that the module exports, each with the path that it stands for.
     exports: BTreeMap<String, Vec<String>>,
     types: BTreeSet<String>,
     impls: BTreeSet<String>,
@@ -25,16 +25,17 @@ struct Source {
 
 pub(crate) struct Graph {
     sources: BTreeMap<Module, Source>,
-    /// Children that may name their parent.
-    forgiven: BTreeSet<Module>,
+    /// Children that may use their parent.
+    excused: BTreeSet<Module>,
 }
 
 impl Graph {
-    /// The modules of the crate with this root; `read` gives a file, where it is there.
+    /// Reads the modules of the crate with this root. `read` returns the text of a file, or `None` if
+    /// there is no such file.
     pub(crate) fn read(root: &str, read: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut graph = Self {
             sources: BTreeMap::new(),
-            forgiven: BTreeSet::new(),
+            excused: BTreeSet::new(),
         };
         let mut files = vec![(Vec::new(), root.to_owned())];
         while let Some((module, file)) = files.pop() {
@@ -75,12 +76,12 @@ impl Graph {
         &self.sources[module].file
     }
 
-    /// Lets a child name its parent.
-    pub(crate) fn forgive(&mut self, child: &str) {
-        self.forgiven.insert(split(child));
+    /// Lets a child use its parent.
+    pub(crate) fn excuse(&mut self, child: &str) {
+        self.excused.insert(split(child));
     }
 
-    /// The modules that this one names, but for the root, which only passes names on.
+    /// The modules that a module uses, without the root, which only re-exports.
     pub(crate) fn named_by(&self, module: &Module) -> BTreeSet<Module> {
         let parent = &module[..module.len().saturating_sub(1)];
         self.sources[module]
@@ -88,19 +89,19 @@ impl Graph {
             .iter()
             .filter_map(|path| self.resolve(path, 0))
             .filter(|named| !named.is_empty() && named != module)
-            .filter(|named| named != parent || !self.forgiven.contains(module))
+            .filter(|named| named != parent || !self.excused.contains(module))
             .collect()
     }
 
-    /// The module of which this path names something, or which it is.
+    /// The module that this path is in, or that it is.
     fn resolve(&self, path: &[String], depth: usize) -> Option<Module> {
-        assert!(depth < 20, "{path:?} is exported in a circle");
+        assert!(depth < 20, "{path:?} is a cycle of re-exports");
         let known = (0..=path.len()).rev();
         let length = known
             .into_iter()
             .find(|length| self.sources.contains_key(&path[..*length]))?;
         let module = path[..length].to_vec();
-        // What the root passes on counts as what it is.
+        // A re-export of the root counts as the item's own module.
         if module.is_empty()
             && let Some(name) = path.first()
         {
@@ -114,7 +115,7 @@ impl Graph {
         Some(module)
     }
 
-    /// That a child has a reason to be forgiven.
+    /// Checks that a child has a reason to use its parent.
     pub(crate) fn holds_impl_blocks_of_its_parent(&self, child: &str) -> Result<(), String> {
         let child = split(child);
         let parent = child[..child.len() - 1].to_vec();
@@ -123,7 +124,7 @@ impl Graph {
             return Err(format!("there is no {}", child.join("::")));
         };
         if !self.named_by(&child).contains(&parent) {
-            return Err(format!("{} need not be forgiven", source.file));
+            return Err(format!("{} need not be excused", source.file));
         }
         if source.impls.is_disjoint(&of_parent.types) {
             return Err(format!(
@@ -139,7 +140,7 @@ fn split(module: &str) -> Module {
     module.split("::").map(str::to_owned).collect()
 }
 
-/// Where the file of a module may be.
+/// The paths where the file of a module may be.
 fn candidates(file: &str, name: &str, path: Option<&str>) -> Vec<String> {
     let (folder, own) = file.rsplit_once('/').unwrap_or(("", file));
     if let Some(path) = path {
@@ -167,13 +168,13 @@ fn candidates(file: &str, name: &str, path: Option<&str>) -> Vec<String> {
 /// Reads the tokens of one file.
 struct Reader<'a> {
     module: Module,
-    /// The modules within the file that these tokens are in. They are part of its module, but `super`
-    /// means something else in them.
+    /// The inline modules that contain these tokens. They count as part of the file's module, but
+    /// `super` has another meaning in them.
     inline: Vec<String>,
     source: &'a mut Source,
-    /// The children, which may be named before they are declared.
+    /// The names of the children, which code may use before it declares them.
     declared: BTreeSet<String>,
-    /// Those of them that are no tests, with the attribute `path`.
+    /// The children that are not tests, with the attribute `path`.
     children: Vec<(String, Option<String>)>,
 }
 
@@ -199,7 +200,7 @@ impl Reader<'_> {
                 }
                 TokenTree::Ident(ident) if ident == "pub" => {
                     is_public = true;
-                    // Where it is visible is no import: `pub(super)`, `pub(in crate::client)`.
+                    // The path of a visibility is no import: `pub(super)`, `pub(in crate::client)`.
                     let _ = tokens.next_if(
                         |next| matches!(next, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis),
                     );
@@ -252,7 +253,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The type of an `impl` block: the last name before its body that is no argument or bound.
+    /// The type of an `impl` block: the last name before its body that is not an argument or a bound.
     fn implemented(&mut self, tokens: &Peekable<impl Iterator<Item = TokenTree> + Clone>) {
         let mut depth = 0_i32;
         let mut name = None;
@@ -293,7 +294,7 @@ impl Reader<'_> {
                 continue;
             };
             if is_public && self.inline.is_empty() {
-                // Of a glob in the root it could not be told what it passes on.
+                // A glob in the root would hide what it re-exports.
                 assert!(import.name.is_some() || !self.module.is_empty(), "{path:?}");
                 let name = import.name.unwrap_or_default();
                 self.source.exports.insert(name, path.clone());
@@ -318,7 +319,7 @@ impl Reader<'_> {
                     rest = &rest[1..];
                 }
             }
-            // A child, or another crate, which the graph has no module of.
+            // A child, or another crate, for which the graph has no module.
             first => {
                 if !self.declared.contains(first) {
                     return None;
@@ -326,7 +327,7 @@ impl Reader<'_> {
             }
         }
         place.extend(rest.iter().cloned());
-        // What is within this file is part of its module.
+        // An inline module is part of this file's module.
         if place.starts_with(&self.module) && place.len() > self.module.len() {
             let inline = &place[self.module.len()];
             if self.inline.first() == Some(inline) {
@@ -337,7 +338,7 @@ impl Reader<'_> {
     }
 }
 
-/// The names behind `mod` in a file.
+/// The names that a file declares with `mod`.
 fn declared(tokens: TokenStream) -> BTreeSet<String> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let names = tokens.windows(3).filter_map(|three| match three {
@@ -353,11 +354,11 @@ fn declared(tokens: TokenStream) -> BTreeSet<String> {
 
 struct Import {
     path: Vec<String>,
-    /// As which it is known; `None` for all that is in it.
+    /// The name of the import; `None` for a glob.
     name: Option<String>,
 }
 
-/// Reads one tree behind `use` or within its braces.
+/// Reads one tree after `use`, or within its braces.
 fn use_tree(
     tokens: &mut Peekable<impl Iterator<Item = TokenTree>>,
     prefix: &mut Vec<String>,
@@ -405,7 +406,7 @@ fn is_punct(token: &TokenTree, punct: char) -> bool {
     matches!(token, TokenTree::Punct(found) if found.as_char() == punct)
 }
 
-/// Whether an attribute is `cfg` of a test or a fuzz target, but for what is not one.
+/// Whether an attribute compiles its item for tests or fuzz targets alone.
 fn is_of_tests(attribute: TokenStream, within_cfg: bool) -> bool {
     let mut tokens = attribute.into_iter().peekable();
     let mut within = within_cfg;
@@ -443,7 +444,7 @@ fn path_attribute(attribute: TokenStream) -> Option<String> {
     }
 }
 
-/// Passes over an item: up to its `;`, or its body in braces.
+/// Skips an item: up to its `;`, or to the end of its body.
 fn skip_item(first: &TokenTree, tokens: &mut Peekable<impl Iterator<Item = TokenTree>>) {
     let ends = |token: &TokenTree| match token {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,

@@ -1,20 +1,21 @@
-//! The check of circles finds one of each kind, and takes nothing else for one.
+//! Proves the check for cycles on small crates: it finds a cycle of each kind, and reports no other code
+//! as one.
 
-use super::circles;
+use super::cycles;
 use super::graph::Graph;
 
-/// The circles in a crate of these files.
-fn circles_in(files: &[(&str, &str)]) -> Vec<String> {
+/// The cycles in a crate of these files.
+fn cycles_in(files: &[(&str, &str)]) -> Vec<String> {
     let read = |path: &str| {
         let file = files.iter().find(|(name, _)| *name == path)?;
         Some(file.1.to_owned())
     };
-    circles::find(&Graph::read("src/lib.rs", &read))
+    cycles::find(&Graph::read("src/lib.rs", &read))
 }
 
-/// A crate of two modules, of which the second names the first.
+/// The cycles in a crate of two modules, of which the second uses the first.
 fn between(one: &str, other: &str) -> Vec<String> {
-    circles_in(&[
+    cycles_in(&[
         (
             "src/lib.rs",
             "mod one;\nmod other;\npub use other::Other;\n",
@@ -27,7 +28,7 @@ fn between(one: &str, other: &str) -> Vec<String> {
 const NAMES_ONE: &str = "use crate::one::One;\npub struct Other(One);\n";
 
 #[test]
-fn each_way_of_naming_a_module_closes_a_circle() {
+fn every_way_to_use_a_module_closes_a_cycle() {
     for one in [
         "use crate::other::Other;",
         "use super::other::Other;",
@@ -35,7 +36,7 @@ fn each_way_of_naming_a_module_closes_a_circle() {
         "use crate::{other::Other};",
         "use super::{other::*};",
         "use engineio_client::other::Other;",
-        // By the root, which passes the name on.
+        // Through the root, which re-exports the name.
         "use crate::Other;",
         "use engineio_client::Other;",
         "fn f(_: super::Other) {}",
@@ -48,15 +49,15 @@ fn each_way_of_naming_a_module_closes_a_circle() {
         "/* a comment */ pub use crate::other::Other; // and one",
         "const TEXT: &str = \"// no comment\"; use crate::other::Other;",
     ] {
-        let circles = between(one, NAMES_ONE);
-        assert_eq!(circles.len(), 1, "{one}");
-        assert!(circles[0].contains("src/one.rs names other"), "{circles:?}");
-        assert!(circles[0].contains("src/other.rs names one"), "{circles:?}");
+        let cycles = between(one, NAMES_ONE);
+        assert_eq!(cycles.len(), 1, "{one}");
+        assert!(cycles[0].contains("src/one.rs names other"), "{cycles:?}");
+        assert!(cycles[0].contains("src/other.rs names one"), "{cycles:?}");
     }
 }
 
 #[test]
-fn what_names_no_module_closes_none() {
+fn code_that_uses_no_module_closes_no_cycle() {
     for one in [
         "",
         "// use crate::other::Other;",
@@ -72,23 +73,23 @@ fn what_names_no_module_closes_none() {
         "mod other { pub struct Other; } use self::other::Other;",
         "fn f(other: u8) -> u8 { other }",
     ] {
-        let circles = between(one, NAMES_ONE);
-        assert!(circles.is_empty(), "{one}: {circles:?}");
+        let cycles = between(one, NAMES_ONE);
+        assert!(cycles.is_empty(), "{one}: {cycles:?}");
     }
 }
 
 #[test]
-fn a_circle_may_be_long_and_a_child_closes_one_with_its_parent() {
-    let long = circles_in(&[
+fn a_cycle_may_be_long_and_a_child_closes_one_with_its_parent() {
+    let long = cycles_in(&[
         ("src/lib.rs", "mod a; mod b; mod c;"),
         ("src/a.rs", "use crate::b::B;"),
         ("src/b/mod.rs", "use super::c::C;"),
         ("src/c.rs", "fn f(_: super::a::A) {}"),
     ]);
     assert_eq!(long.len(), 1);
-    assert!(long[0].starts_with("a circle of 3"), "{long:?}");
+    assert!(long[0].starts_with("a cycle of 3 "), "{long:?}");
 
-    let child = circles_in(&[
+    let child = cycles_in(&[
         (
             "src/lib.rs",
             "#[path = \"../elsewhere/mod.rs\"] mod parent;",
@@ -101,7 +102,7 @@ fn a_circle_may_be_long_and_a_child_closes_one_with_its_parent() {
     ]);
     assert_eq!(child.len(), 1, "{child:?}");
 
-    let in_code = circles_in(&[
+    let in_code = cycles_in(&[
         ("src/lib.rs", "mod parent;"),
         ("src/parent.rs", "mod child; fn f() { child::g() }"),
         ("src/parent/child.rs", "impl super::Parent {} pub fn g() {}"),
@@ -110,7 +111,7 @@ fn a_circle_may_be_long_and_a_child_closes_one_with_its_parent() {
 }
 
 #[test]
-fn a_child_is_forgiven_for_impl_blocks_of_its_parent_alone() {
+fn only_impl_blocks_of_its_parent_excuse_a_child() {
     let crate_with = |child: &str| {
         let files = [
             ("src/lib.rs".to_owned(), "mod parent;".to_owned()),
@@ -131,9 +132,9 @@ fn a_child_is_forgiven_for_impl_blocks_of_its_parent_alone() {
     graph
         .holds_impl_blocks_of_its_parent("parent::child")
         .unwrap();
-    assert_eq!(circles::find(&graph).len(), 1);
-    graph.forgive("parent::child");
-    assert!(circles::find(&graph).is_empty());
+    assert_eq!(cycles::find(&graph).len(), 1);
+    graph.excuse("parent::child");
+    assert!(cycles::find(&graph).is_empty());
 
     let graph = crate_with("use super::Parent; fn f(_: Parent) {} pub struct Child;");
     let error = graph

@@ -1,4 +1,4 @@
-//! How long files and functions are.
+//! The lengths of files and functions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const FILE: usize = 500;
 const FUNCTION: usize = 60;
 
-/// Every file of `src` and `transports`, tests among them, with its path below the root.
+/// The path and the text of every file of `src` and `transports`, tests included.
 fn files(root: &Path) -> Vec<(String, String)> {
     let mut folders: Vec<PathBuf> = vec![root.join("src"), root.join("transports")];
     let mut files = Vec::new();
@@ -24,12 +24,12 @@ fn files(root: &Path) -> Vec<(String, String)> {
             }
         }
     }
-    assert!(files.len() > 100, "files were overlooked");
+    assert!(files.len() > 100, "files are missing");
     files.sort();
     files
 }
 
-/// Files of more lines than that whose first comment does not tell of it.
+/// The files that are too long, unless their first comment says why.
 pub(crate) fn long_files(root: &Path) -> Vec<String> {
     let files = files(root).into_iter();
     let long = files.filter_map(|(name, text)| {
@@ -54,7 +54,7 @@ pub(crate) fn long_functions(root: &Path) -> Vec<String> {
     long
 }
 
-/// Tells each function, and how many lines it has from its name to its end.
+/// Calls `tell` with each function and its number of lines, from its name to its end.
 fn functions(tokens: TokenStream, tell: &mut dyn FnMut(String, usize)) {
     let mut begun: Option<(String, usize)> = None;
     let mut tokens = tokens.into_iter().peekable();

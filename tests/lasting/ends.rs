@@ -1,11 +1,12 @@
-//! When another session follows, and when none does.
+//! When the client opens another session, and when it ends.
 
 use engineio_client::Packet;
 
 use super::*;
 
+/// Rule E56.
 #[test]
-fn a_session_that_ends_is_followed_by_another_under_the_same_client() {
+fn a_client_opens_a_new_session_after_one_ends() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(exact()).connect().await.unwrap();
@@ -36,7 +37,7 @@ fn a_session_that_ends_is_followed_by_another_under_the_same_client() {
 }
 
 #[test]
-fn a_session_that_ends_at_the_instant_at_which_it_opens_is_followed_by_another() {
+fn a_client_opens_a_new_session_after_one_that_ends_in_the_turn_it_opens() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
         let open = r#"{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
@@ -44,10 +45,10 @@ fn a_session_that_ends_at_the_instant_at_which_it_opens_is_followed_by_another()
         server.once(Step::Handshake, Act::Send(both));
         let mut client = builder.reconnect(exact()).start().unwrap();
         assert_eq!(next(&mut client).await, "connected 1");
-        let told = next(&mut client).await;
+        let event = next(&mut client).await;
         assert!(
-            told.starts_with("disconnected 1: closed by the server"),
-            "{told}"
+            event.starts_with("disconnected 1: closed by the server"),
+            "{event}"
         );
         assert_eq!(next(&mut client).await, "reconnecting 1 in 1s");
         assert_eq!(next(&mut client).await, "connected 2");
@@ -55,8 +56,9 @@ fn a_session_that_ends_at_the_instant_at_which_it_opens_is_followed_by_another()
     });
 }
 
+/// Rule E57.
 #[test]
-fn a_server_that_is_down_is_asked_again_after_growing_delays() {
+fn a_server_that_is_down_is_retried_after_growing_delays() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(exact()).connect().await.unwrap();
@@ -68,8 +70,8 @@ fn a_server_that_is_down_is_asked_again_after_growing_delays() {
         assert!(next(&mut client).await.starts_with("disconnected 1"));
         let start = runtime.now();
         for (attempt, delay) in [(1, 1), (2, 2), (3, 4), (4, 5), (5, 5)] {
-            let told = next(&mut client).await;
-            assert_eq!(told, format!("reconnecting {attempt} in {delay}s"));
+            let event = next(&mut client).await;
+            assert_eq!(event, format!("reconnecting {attempt} in {delay}s"));
         }
         server.at(Step::Handshake, Act::Properly);
         assert_eq!(next(&mut client).await, "connected 2");
@@ -79,23 +81,7 @@ fn a_server_that_is_down_is_asked_again_after_growing_delays() {
 }
 
 #[test]
-fn a_session_that_ends_in_the_moment_in_which_it_opens_is_followed_by_another() {
-    under_both_orders(async |runtime| {
-        let (builder, server) = server(&runtime);
-        let open = r#"{"sid":"brief","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
-        let packets = vec![Packet::Open(open.into()), Packet::Close];
-        server.once(Step::Handshake, Act::Send(packets));
-        let mut client = builder.reconnect(exact()).start().unwrap();
-        assert_eq!(next(&mut client).await, "connected 1");
-        assert!(next(&mut client).await.starts_with("disconnected 1"));
-        assert_eq!(next(&mut client).await, "reconnecting 1 in 1s");
-        assert_eq!(next(&mut client).await, "connected 2");
-        client.disconnect().await;
-    });
-}
-
-#[test]
-fn the_first_connection_fails_at_once_and_start_goes_on_trying() {
+fn connect_fails_at_once_but_start_keeps_trying() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let builder = builder.reconnect(exact());
@@ -113,7 +99,7 @@ fn the_first_connection_fails_at_once_and_start_goes_on_trying() {
 }
 
 #[test]
-fn after_the_last_attempt_it_is_over() {
+fn the_client_ends_after_the_last_attempt() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
         server.at(Step::Handshake, refused(500));
@@ -128,7 +114,7 @@ fn after_the_last_attempt_it_is_over() {
 }
 
 #[test]
-fn disconnect_ends_it_while_it_waits_and_nothing_connects_afterwards() {
+fn disconnect_during_the_delay_ends_the_client_and_nothing_connects_afterwards() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let client = builder.reconnect(exact()).connect().await.unwrap();
@@ -148,7 +134,7 @@ fn disconnect_ends_it_while_it_waits_and_nothing_connects_afterwards() {
 }
 
 #[test]
-fn dropping_the_client_ends_it() {
+fn dropping_the_client_during_the_delay_ends_it() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let client = builder.reconnect(exact()).connect().await.unwrap();
@@ -169,7 +155,7 @@ fn reconnect_now_skips_the_delay() {
             .max_delay(seconds(1000));
         let mut client = builder.reconnect(reconnect).connect().await.unwrap();
         let first = server.session().await;
-        // It counts for nothing here.
+        // Without effect while a session is open.
         client.reconnect_now();
         runtime.sleep(seconds(1)).await;
         first.cut();
@@ -186,7 +172,7 @@ fn reconnect_now_skips_the_delay() {
 }
 
 #[test]
-fn news_that_nobody_reads_do_not_grow_without_a_limit() {
+fn unread_session_events_are_bounded() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(exact()).connect().await.unwrap();
@@ -201,19 +187,20 @@ fn news_that_nobody_reads_do_not_grow_without_a_limit() {
         while let Some(event) = client.next().await {
             kept.push(format!("{event:?}"));
         }
-        // And the end.
+        // The newest 1,024 events, and `Closed`.
         assert_eq!(kept.len(), 1024 + 1);
         assert!(kept[1023].starts_with("Reconnecting"), "{}", kept[1023]);
         assert!(
             !kept[1022].starts_with("Reconnecting"),
-            "the newest of a row"
+            "only the newest `Reconnecting` of a row is kept"
         );
     });
 }
 
+/// Rule E57.
 #[test]
-fn a_thousand_clients_of_a_server_that_restarts_come_back_spread() {
-    // The delays alone, of a hundred seeds: `lib client::supervisor::tests::backoff`.
+fn a_thousand_clients_of_a_restarted_server_reconnect_spread_over_time() {
+    // `client::supervisor::tests::backoff` tests the delays of a hundred seeds.
     let runtime = MockRuntime::seeded(0);
     runtime.block_on(async {
         let (builder, mut server) = server(&runtime);
@@ -240,7 +227,10 @@ fn a_thousand_clients_of_a_server_that_restarts_come_back_spread() {
             let within = times[at..]
                 .iter()
                 .take_while(|later| **later - *time < ms(50));
-            assert!(within.count() <= 100, "too many at {time:?}");
+            assert!(
+                within.count() <= 100,
+                "more than 100 clients connect within 50 ms at {time:?}"
+            );
         }
         drop(clients);
         runtime.sleep(seconds(60)).await;

@@ -1,9 +1,10 @@
-//! The hook before each connection, and the greeting of each session.
+//! The hook before each connection, and each session's greeting.
 
 use super::*;
 
+/// Rule E59.
 #[test]
-fn the_greeting_leaves_before_anything_left_over() {
+fn the_greeting_leaves_before_queued_messages() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let time = runtime.clone();
@@ -25,12 +26,16 @@ fn the_greeting_leaves_before_anything_left_over() {
         assert_eq!(received(&mut second, 3).await, ["log-in 2", "join", "b"]);
         let closed = client.disconnect().await;
         assert!(closed.uncertain().is_empty() && closed.unsent().is_empty());
-        assert_eq!(closed.unconfirmed_count(), 2, "of a and b nobody knows");
+        assert_eq!(
+            closed.unconfirmed_count(),
+            2,
+            "a and b may not have arrived"
+        );
     });
 }
 
 #[test]
-fn a_hook_changes_where_a_session_is_opened_and_with_what() {
+fn the_hook_can_change_url_query_and_headers() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let reconnect = exact().before_connect(async |mut to| {
@@ -55,7 +60,7 @@ fn a_hook_changes_where_a_session_is_opened_and_with_what() {
 }
 
 #[test]
-fn a_hook_that_fails_is_a_failed_attempt() {
+fn a_failing_hook_counts_as_a_failed_attempt() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let reconnect = exact().before_connect(async |to| match to.attempt {
@@ -71,7 +76,7 @@ fn a_hook_that_fails_is_a_failed_attempt() {
 }
 
 #[test]
-fn disconnect_ends_it_in_the_hook_and_in_the_greeting() {
+fn disconnect_ends_the_client_during_the_hook_and_the_greeting() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let forever = exact().before_connect(async |to| {
@@ -112,10 +117,10 @@ fn a_greeting_that_takes_too_long_ends_the_session() {
             });
         let mut client = builder.reconnect(forever).start().unwrap();
         assert_eq!(next(&mut client).await, "connected 1");
-        let told = next(&mut client).await;
+        let event = next(&mut client).await;
         assert!(
-            told.starts_with("disconnected 1: the transport failed"),
-            "{told}"
+            event.starts_with("disconnected 1: the transport failed"),
+            "{event}"
         );
         assert_eq!(runtime.now(), seconds(3));
         let mut first = server.session().await;

@@ -1,4 +1,4 @@
-//! What becomes of messages between sessions.
+//! Messages across sessions: what is sent in the next session, resent, reported or given up.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use futures::task::{ArcWake, waker};
 
 use super::*;
 
+/// Rule E58.
 #[test]
-fn what_is_sent_while_there_is_no_session_goes_by_the_next() {
+fn messages_sent_between_sessions_are_sent_in_the_next() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(exact()).start().unwrap();
@@ -26,14 +27,14 @@ fn what_is_sent_while_there_is_no_session_goes_by_the_next() {
         assert_eq!(received(&mut second, 3).await, ["between", "a", "b"]);
         client.flush().await.unwrap();
         let closed = client.disconnect().await;
-        // Without receipts nobody knows that the first one arrived.
+        // Without receipts it is not known that the message of the first session arrived.
         assert!(!closed.is_clean());
         assert!(closed.uncertain().is_empty() && closed.unsent().is_empty());
         assert_eq!((closed.confirmed(), closed.unconfirmed_count()), (0, 4));
     });
 }
 
-/// Ends each session at its first message.
+/// Cuts each session at its first message.
 async fn kill_at_messages(mut server: MockServer, times: u32) -> MockServer {
     for _ in 0..times {
         let mut session = server.session().await;
@@ -43,27 +44,32 @@ async fn kill_at_messages(mut server: MockServer, times: u32) -> MockServer {
     server
 }
 
+/// Rule E60.
 #[test]
-fn a_message_that_ends_three_sessions_is_given_up_and_the_fences_are_not() {
+fn a_message_that_ends_three_sessions_is_given_up_but_receipts_go_on() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
-        // The server has died before it can answer the first fence, unless no message comes with it.
+        // Fences are answered late, so that a session with the message ends before its first fence is
+        // answered.
         server.at(Step::Fence, Act::After(ms(100)));
         let reconnect = exact().resend(Resend::Unconfirmed);
         let mut client = builder.reconnect(reconnect).start().unwrap();
         client.send_all(["poison"]).await.unwrap();
         client.send("b").await.unwrap();
         let server = client.spawn(kill_at_messages(server, 3));
-        let mut told = Vec::new();
-        while told.len() < 10 {
-            told.push(next(&mut client).await);
+        let mut events = Vec::new();
+        while events.len() < 10 {
+            events.push(next(&mut client).await);
         }
-        let ends = told.iter().filter(|line| line.starts_with("disconnected"));
-        assert_eq!(ends.count(), 3, "{told:?}");
+        let ends = events
+            .iter()
+            .filter(|line| line.starts_with("disconnected"));
+        assert_eq!(ends.count(), 3, "{events:?}");
         assert!(
-            told.iter()
+            events
+                .iter()
                 .any(|line| line.starts_with("given up [\"poison\"]")),
-            "{told:?}"
+            "{events:?}"
         );
         let mut server = server.await.unwrap();
         let mut session = server.session().await;
@@ -76,7 +82,7 @@ fn a_message_that_ends_three_sessions_is_given_up_and_the_fences_are_not() {
 }
 
 #[test]
-fn a_server_that_ends_each_session_at_a_ping_is_none_for_at_least_once() {
+fn at_least_once_fails_with_a_server_that_closes_on_pings() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
         server.at(Step::Fence, Act::Cut);
@@ -94,7 +100,7 @@ fn a_server_that_ends_each_session_at_a_ping_is_none_for_at_least_once() {
 }
 
 #[test]
-fn a_greeting_that_fails_says_nothing_of_the_fences() {
+fn a_failing_greeting_does_not_count_against_receipts() {
     under_both_orders(async |runtime| {
         let (builder, server) = server(&runtime);
         server.at(Step::Fence, Act::Never);
@@ -113,7 +119,7 @@ fn a_greeting_that_fails_says_nothing_of_the_fences() {
 }
 
 #[test]
-fn a_full_outbox_holds_the_producer_back_and_loses_nothing() {
+fn a_full_outbox_blocks_the_producer_and_loses_nothing() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let builder = builder.outbox(engineio_client::Capacity::new(10, 1000));
@@ -140,7 +146,7 @@ fn a_full_outbox_holds_the_producer_back_and_loses_nothing() {
     });
 }
 
-/// Closes the client at once when it is woken, whatever the task that wakes it is about to do.
+/// A waker that closes the client at once, in the middle of the turn of the task that wakes it.
 struct Closing(Handle);
 
 impl ArcWake for Closing {
@@ -149,10 +155,10 @@ impl ArcWake for Closing {
     }
 }
 
-/// On several threads a program can hear of a session, send and close while the task of the client is
-/// still busy opening the session.
+/// With several threads, a program can see the `Connected` event, send and close while the driver is
+/// still in the turn in which it opens the session.
 #[test]
-fn a_close_at_the_moment_of_opening_still_sends_what_was_accepted() {
+fn a_close_in_the_turn_of_opening_still_sends_accepted_messages() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(exact()).start().unwrap();
@@ -171,13 +177,14 @@ fn a_close_at_the_moment_of_opening_still_sends_what_was_accepted() {
     });
 }
 
-/// With receipts, and everything that is not confirmed sent again.
+/// Reconnecting with exact delays that resends unconfirmed messages.
 fn at_least_once() -> Reconnect {
     exact().resend(Resend::Unconfirmed)
 }
 
+/// Rule E58.
 #[test]
-fn at_least_once_what_is_not_confirmed_goes_first_in_the_next_session() {
+fn at_least_once_resends_unconfirmed_messages_first_in_the_next_session() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let mut client = builder.reconnect(at_least_once()).connect().await.unwrap();
@@ -208,8 +215,9 @@ fn at_least_once_what_is_not_confirmed_goes_first_in_the_next_session() {
     });
 }
 
+/// Rule E58.
 #[test]
-fn at_most_once_what_is_not_confirmed_is_told_and_not_sent_again() {
+fn at_most_once_reports_unconfirmed_messages_and_does_not_resend_them() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         let builder = builder.reconnect(exact()).receipts(Receipts::new());
@@ -237,13 +245,16 @@ fn at_most_once_what_is_not_confirmed_is_told_and_not_sent_again() {
         client.send("b").await.unwrap();
         let mut second = server.session().await;
         assert_eq!(received(&mut second, 1).await, ["b"]);
-        client.confirm().await.expect("that loss was told");
+        client
+            .confirm()
+            .await
+            .expect("the loss was already reported");
         let closed = client.disconnect().await;
         assert_eq!((closed.confirmed(), closed.unconfirmed_count()), (1, 1));
     });
 }
 
-/// The client is started, and its first message ends so many sessions.
+/// Starts a client whose first message ends this number of sessions.
 async fn poisoned(
     runtime: &MockRuntime,
     sessions: usize,
@@ -264,22 +275,23 @@ async fn poisoned(
     (client, server)
 }
 
+/// Rule E60.
 #[test]
-fn what_ends_three_sessions_in_a_row_is_given_up() {
+fn a_message_that_ends_three_sessions_in_a_row_is_given_up() {
     under_both_orders(async |runtime| {
         let (mut client, mut server) = poisoned(&runtime, 3, Act::Properly).await;
         server.at(Step::Fence, Act::Properly);
         let mut fourth = server.session().await;
         assert_eq!(received(&mut fourth, 1).await, ["good"]);
-        let told = loop {
-            let told = next(&mut client).await;
-            if told.starts_with("given up") {
-                break told;
+        let event = loop {
+            let event = next(&mut client).await;
+            if event.starts_with("given up") {
+                break event;
             }
         };
         assert!(
-            told.starts_with("given up [\"poison\"]: it was among the first"),
-            "{told}"
+            event.starts_with("given up [\"poison\"]: the message was among the first"),
+            "{event}"
         );
         let error = client.confirm().await.unwrap_err();
         assert!(
@@ -291,7 +303,7 @@ fn what_ends_three_sessions_in_a_row_is_given_up() {
 }
 
 #[test]
-fn a_server_that_ends_each_session_at_a_ping_has_no_receipts() {
+fn receipts_end_with_a_server_that_closes_on_pings() {
     under_both_orders(async |runtime| {
         let (builder, mut server) = server(&runtime);
         server.at(Step::Fence, Act::Close);
@@ -312,7 +324,7 @@ fn a_server_that_ends_each_session_at_a_ping_has_no_receipts() {
 }
 
 #[test]
-fn a_group_goes_again_as_a_whole_or_not_at_all() {
+fn a_group_is_resent_as_a_whole_or_not_at_all() {
     under_both_orders(async |runtime| {
         for resend in [Resend::Unsent, Resend::Unconfirmed] {
             let (transport, mut server) = MockServer::new(runtime.clone());
@@ -321,7 +333,7 @@ fn a_group_goes_again_as_a_whole_or_not_at_all() {
             let reconnect = exact().resend(resend);
             let client = builder.reconnect(reconnect).connect().await.unwrap();
             let first = server.session().await;
-            // The second of its POSTs fails.
+            // The first POST of the group succeeds, and the second fails.
             server.once(Step::Post, Act::Properly);
             server.at(Step::Post, Act::Cut);
             let group: Vec<String> = (0..20).map(|number| number.to_string()).collect();
@@ -341,8 +353,9 @@ fn a_group_goes_again_as_a_whole_or_not_at_all() {
     });
 }
 
+/// Rule E53.
 #[test]
-fn by_polling_a_server_that_never_speaks_confirms_a_window_a_second() {
+fn polling_to_a_silent_server_confirms_one_window_per_second() {
     under_both_orders(async |runtime| {
         const MESSAGES: usize = 40_000;
         let (transport, mut server) = MockServer::new(runtime.clone());
@@ -362,21 +375,23 @@ fn by_polling_a_server_that_never_speaks_confirms_a_window_a_second() {
             session.recv().await.unwrap();
         }
         sender.await.unwrap();
-        // Three windows of 16,384.
+        // The messages fill three windows of 16,384.
         assert_eq!(runtime.now(), seconds(3));
         client.disconnect().await;
     });
 }
 
+/// Rule E60.
 #[test]
-fn of_many_messages_the_one_that_ends_the_sessions_is_given_up_and_soon() {
+fn one_poison_message_among_many_is_given_up_soon() {
     under_both_orders(async |runtime| {
         for transport in ["websocket", "polling"] {
             let (transports, mut server) = MockServer::new(runtime.clone());
             let builder = Builder::new("http://chat.test", transports, runtime.clone());
             let builder = builder.transports([transport]);
             let mut client = builder.reconnect(at_least_once()).start().unwrap();
-            // What the server has read when it dies, it has not confirmed.
+            // Fences are answered late, so the server dies before it has confirmed the messages that it
+            // has read.
             server.at(Step::Fence, Act::After(ms(100)));
             for number in 0..100 {
                 client.send(number.to_string()).await.unwrap();
@@ -397,7 +412,7 @@ fn of_many_messages_the_one_that_ends_the_sessions_is_given_up_and_soon() {
                     }
                 }
             }
-            // By polling 16 messages stand in a POST, of which each may be the one.
+            // Over polling, any of the 16 messages in a POST may be the poison message.
             let most = if transport == "websocket" { 15 } else { 60 };
             assert!(sessions <= most, "{transport}: {sessions} sessions");
             client.confirm().await.unwrap_err();

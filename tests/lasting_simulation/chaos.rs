@@ -1,4 +1,4 @@
-//! What happens to the server and to the network, and the calm behind it.
+//! Injects the planned faults of server and network, and restores normal conditions.
 
 use std::net::SocketAddr;
 
@@ -73,15 +73,15 @@ async fn wait_for(runtime: &MockRuntime, downtime: Downtime, address: SocketAddr
     network.restore(address);
 }
 
-/// From now on all is well, but for what the server does by its nature.
+/// Removes all faults. Permanent properties of the server, such as missing pongs, remain.
 pub(crate) fn calm(runtime: &MockRuntime, server: &Server, address: SocketAddr) {
     let network = runtime.network();
     network.heal();
     network.restore(address);
-    let well = Conditions::new().latency(ms(5));
-    network.set(well.clone());
+    let normal = Conditions::new().latency(ms(5));
+    network.set(normal.clone());
     for connection in network.connections() {
-        connection.set(well.clone());
+        connection.set(normal.clone());
     }
     server.refuse(None);
     server.freeze(false);
@@ -94,7 +94,7 @@ pub(crate) fn calm(runtime: &MockRuntime, server: &Server, address: SocketAddr) 
     });
 }
 
-/// The server is gone for good.
+/// Makes the server unreachable for good.
 pub(crate) fn gone(runtime: &MockRuntime, server: &Server, address: SocketAddr) {
     runtime.network().heal();
     runtime.network().refuse(address);

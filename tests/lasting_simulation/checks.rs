@@ -1,4 +1,4 @@
-//! What holds, whatever has happened.
+//! Checks the properties that hold whatever happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,14 +8,14 @@ use engineio_client::{ErrorKind, Event, Reason};
 use super::counting::Counting;
 use super::ledger::{Ledger, number};
 use super::plan::{Plan, ReconnectPlan};
-use super::records::{Kept, Records, Told};
+use super::records::{Kept, Observed, Records};
 use super::server::{Amount, Pongs, Server, Session, Taken};
 
-/// What was taken in, by what is asked of it.
+/// The messages that the servers took in.
 struct Arrived<'a> {
     sessions: &'a [Session],
     log: &'a [Taken],
-    /// When each number was first taken in.
+    /// When each number was taken in for the first time.
     first: BTreeMap<u32, Duration>,
 }
 
@@ -32,8 +32,8 @@ pub(crate) fn check(plan: &Plan, server: &Server, records: &Records, counting: &
             log,
             first,
         };
-        what_was_confirmed_was_taken_in(&ledger, &kept, &arrived);
-        what_is_missing_was_told(plan, &ledger, &kept, &arrived);
+        confirmed_messages_were_taken_in(&ledger, &kept, &arrived);
+        missing_messages_were_reported(plan, &ledger, &kept, &arrived);
         first_arrivals_are_in_order(&arrived);
         groups_stay_together(plan, &ledger, &kept, &arrived);
         each_session_begins_with_its_greeting(plan, &ledger, &arrived);
@@ -41,14 +41,17 @@ pub(crate) fn check(plan: &Plan, server: &Server, records: &Records, counting: &
     if let Some(reconnect) = &plan.reconnect {
         attempts_follow_the_policy(reconnect, &kept, counting);
     }
-    the_window_was_held(plan, &kept, server);
+    the_window_was_respected(plan, &kept, server);
     idleness_costs_nothing(&kept);
     fences_are_few(server);
-    receipts_can_be_had(plan, &kept);
+    receipts_stay_on(plan, &kept);
     let (_, end) = kept.closed.as_ref().expect("it has ended");
-    // It is not clean where an earlier session may have lost something.
-    let is_well = end.is_answered() && end.uncertain().is_empty() && end.unsent().is_empty();
-    assert!(!kept.is_settled || is_well, "{end:?}, though all was well");
+    // The end need not be clean, because an earlier session may have lost messages.
+    let is_fine = end.is_answered() && end.uncertain().is_empty() && end.unsent().is_empty();
+    assert!(
+        !kept.is_settled || is_fine,
+        "{end:?}, though there were no faults any more"
+    );
     assert_eq!(counting.tasks(), 0, "a task of the client is left behind");
     let (closed, _) = kept.closed.as_ref().expect("it has ended");
     let late = counting.connects().into_iter().find(|at| at > closed);
@@ -59,8 +62,9 @@ fn is_greeting(text: &str) -> bool {
     text.starts_with("greeting")
 }
 
-/// P1.
-fn what_was_confirmed_was_taken_in(ledger: &Ledger, kept: &Kept, arrived: &Arrived<'_>) {
+/// A message that is confirmed, by an event or by `confirm`, was taken in by the session that confirmed
+/// it.
+fn confirmed_messages_were_taken_in(ledger: &Ledger, kept: &Kept, arrived: &Arrived<'_>) {
     for (message, session) in &ledger.confirmed {
         let sid = &ledger.sids[session];
         let known = arrived.sessions.iter().find(|session| session.sid == *sid);
@@ -81,30 +85,36 @@ fn what_was_confirmed_was_taken_in(ledger: &Ledger, kept: &Kept, arrived: &Arriv
                     let at = arrived.first.get(&item.number);
                     assert!(
                         at.is_some_and(|at| *at <= confirm.at),
-                        "{} was confirmed at {:?}, and taken in at {at:?}",
+                        "{} was confirmed at {:?}, but taken in at {at:?}",
                         item.number,
                         confirm.at
                     );
                 }
             }
-            // At the end every call fails that covers a loss, told or not.
+            // At the end, every call fails that covers a loss, even if it was reported before.
             Err(ErrorKind::Unconfirmed) => assert!(
                 kept.accepted[..confirm.end]
                     .iter()
-                    .any(|item| ledger.told.contains(&item.number)),
-                "nothing is lost of what this asked for: {confirm:?}"
+                    .any(|item| ledger.reported.contains(&item.number)),
+                "a confirm failed that covers no loss: {confirm:?}"
             ),
             Err(kind) => assert_eq!(kind, ErrorKind::Unsupported),
         }
     }
 }
 
-/// P2 and P3.
-fn what_is_missing_was_told(plan: &Plan, ledger: &Ledger, kept: &Kept, arrived: &Arrived<'_>) {
+/// Every accepted message has arrived or was reported. No message arrives that was not accepted or was
+/// reported as unsent and, unless messages are resent, none arrives twice.
+fn missing_messages_were_reported(
+    plan: &Plan,
+    ledger: &Ledger,
+    kept: &Kept,
+    arrived: &Arrived<'_>,
+) {
     for item in &kept.accepted {
         assert!(
-            arrived.first.contains_key(&item.number) || ledger.told.contains(&item.number),
-            "{} is missing, and nobody was told",
+            arrived.first.contains_key(&item.number) || ledger.reported.contains(&item.number),
+            "{} is missing, but was not reported",
             item.number
         );
     }
@@ -119,13 +129,14 @@ fn what_is_missing_was_told(plan: &Plan, ledger: &Ledger, kept: &Kept, arrived: 
             assert!(accepted.contains(&message), "{message} was not accepted");
             assert!(
                 !ledger.unsent.contains(&message),
-                "{message} is said to have never left, and has arrived"
+                "{message} was reported as unsent, but arrived"
             );
         }
     }
 }
 
-/// P3: within a process of the server that had dropped each session before the next began.
+/// Messages first arrive in order, within a server process that had dropped each session before the next
+/// began.
 fn first_arrivals_are_in_order(arrived: &Arrived<'_>) {
     let mut processes: BTreeMap<u64, Vec<&Session>> = BTreeMap::new();
     for session in arrived.sessions {
@@ -148,14 +159,15 @@ fn first_arrivals_are_in_order(arrived: &Arrived<'_>) {
             let newest = seen.last().copied().unwrap_or_default();
             assert!(
                 seen.contains(&message) || message > newest,
-                "{message} came first behind {newest}"
+                "{message} first arrived after {newest}"
             );
             seen.insert(message);
         }
     }
 }
 
-/// P3.
+/// A group is reported as a whole or arrives as a whole, and unless messages are resent, in a single
+/// session.
 fn groups_stay_together(plan: &Plan, ledger: &Ledger, kept: &Kept, arrived: &Arrived<'_>) {
     let mut groups: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for item in &kept.accepted {
@@ -172,19 +184,19 @@ fn groups_stay_together(plan: &Plan, ledger: &Ledger, kept: &Kept, arrived: &Arr
         })
         .collect();
     for group in groups.values() {
-        let told = group.iter().filter(|message| ledger.told.contains(message));
-        let told = told.count();
+        let reported = group.iter().filter(|it| ledger.reported.contains(it));
+        let reported = reported.count();
         assert!(
-            told == 0 || told == group.len(),
-            "a part of the group {group:?} is told: {:?}",
-            ledger.told
+            reported == 0 || reported == group.len(),
+            "only a part of the group {group:?} is reported: {:?}",
+            ledger.reported
         );
         let whole = sessions
             .iter()
             .any(|taken| taken.windows(group.len()).any(|part| part == group));
         assert!(
-            told > 0 || whole,
-            "the group {group:?} did not arrive as one"
+            reported > 0 || whole,
+            "the group {group:?} did not arrive as a whole"
         );
         let parts = sessions
             .iter()
@@ -196,14 +208,17 @@ fn groups_stay_together(plan: &Plan, ledger: &Ledger, kept: &Kept, arrived: &Arr
     }
 }
 
-/// P8.
+/// Each session begins with its own greeting, and the greeting is sent only once.
 fn each_session_begins_with_its_greeting(plan: &Plan, ledger: &Ledger, arrived: &Arrived<'_>) {
     let greeting = plan.reconnect.as_ref().and_then(|plan| plan.greeting);
     let length = greeting.map_or(0, |(length, _)| length);
     for session in arrived.sessions {
         let number = ledger.sids.iter().find(|(_, sid)| **sid == session.sid);
         let Some((number, _)) = number else {
-            assert!(session.taken.is_empty(), "a session of which nobody knows");
+            assert!(
+                session.taken.is_empty(),
+                "messages arrived in a session that the client does not know"
+            );
             continue;
         };
         for (at, text) in session.taken.iter().enumerate() {
@@ -216,20 +231,20 @@ fn each_session_begins_with_its_greeting(plan: &Plan, ledger: &Ledger, arrived: 
     }
 }
 
-/// P6.
+/// Attempts are numbered, limited and delayed as the policy says.
 fn attempts_follow_the_policy(plan: &ReconnectPlan, kept: &Kept, counting: &Counting) {
     let connects = counting.connects();
     let (mut attempt, mut opened, mut lasted) = (0, None, false);
     let closing = kept.closing.unwrap_or(Duration::MAX);
-    for told in &kept.events {
-        match &told.event {
-            Event::Connected(_) => opened = Some(told.at),
+    for observed in &kept.events {
+        match &observed.event {
+            Event::Connected(_) => opened = Some(observed.at),
             Event::Disconnected(_) => {
-                let open = opened.take().map_or(Duration::ZERO, |at| told.at - at);
+                let open = opened.take().map_or(Duration::ZERO, |at| observed.at - at);
                 lasted = open >= plan.max_delay;
             }
             Event::Reconnecting(next) => {
-                // A session whose greeting takes time may have ended before that.
+                // A session may have ended during its greeting, before it counted as lasting.
                 let is_first = next.attempt == 1 && lasted;
                 let may_go_on = !lasted || plan.greeting.is_some();
                 assert!(
@@ -241,12 +256,13 @@ fn attempts_follow_the_policy(plan: &ReconnectPlan, kept: &Kept, counting: &Coun
                 let most = plan.attempts.unwrap_or(u32::MAX);
                 assert!(attempt <= most, "attempt {attempt} of {most}");
                 the_delay_is_right(plan, next);
-                let due = told.at + next.delay;
-                let hurried = kept.hurried.iter().any(|at| (told.at..=due).contains(at));
+                let due = observed.at + next.delay;
+                let mut hurried = kept.hurried.iter();
+                let hurried = hurried.any(|at| (observed.at..=due).contains(at));
                 if plan.hook.is_some() || hurried || closing <= due {
                     continue;
                 }
-                assert_eq!(connects.get(told.connects), Some(&due), "{next:?}");
+                assert_eq!(connects.get(observed.connects), Some(&due), "{next:?}");
             }
             _ => {}
         }
@@ -264,7 +280,7 @@ fn the_delay_is_right(plan: &ReconnectPlan, next: &engineio_client::Reconnecting
     };
     let after = error.and_then(engineio_client::Error::retry_after);
     let after = after.unwrap_or_default();
-    // The arithmetic of floats.
+    // Allows for rounding of floats.
     let rounding = Duration::from_nanos(10);
     let most = high.max(after + high.saturating_sub(low));
     assert!(
@@ -274,13 +290,13 @@ fn the_delay_is_right(plan: &ReconnectPlan, next: &engineio_client::Reconnecting
     );
 }
 
-/// No more is under way than the window allows, but for a group that is larger.
-fn the_window_was_held(plan: &Plan, kept: &Kept, server: &Server) {
+/// No more messages are unconfirmed than the window allows, except for a larger group.
+fn the_window_was_respected(plan: &Plan, kept: &Kept, server: &Server) {
     let behaviour = &plan.behaviour;
     let Some(receipts) = &plan.receipts else {
         return;
     };
-    // Without answers there may be no receipts.
+    // Without pongs, receipts may be switched off.
     if behaviour.pongs == Pongs::None || behaviour.closes_on_ping {
         return;
     }
@@ -306,15 +322,15 @@ fn the_window_was_held(plan: &Plan, kept: &Kept, server: &Server) {
     let outstanding = server.most_outstanding();
     assert!(
         outstanding.messages <= most.messages && outstanding.bytes <= most.bytes,
-        "{outstanding:?} under way, and the window is {most:?}"
+        "{outstanding:?} unconfirmed, but the window is {most:?}"
     );
 }
 
-/// A server that answers pings is not taken for one that does not, whatever its messages do to it.
-fn receipts_can_be_had(plan: &Plan, kept: &Kept) {
+/// Receipts are not switched off with a server that answers pings, even if messages end its sessions.
+fn receipts_stay_on(plan: &Plan, kept: &Kept) {
     let behaviour = &plan.behaviour;
     let answers = behaviour.pongs != Pongs::None && !behaviour.closes_on_ping;
-    // One that ends sessions before it can answer is hard to tell from one that does so for the ping.
+    // A server that ends sessions before it answers looks like one that ends them because of the ping.
     if !answers || behaviour.stillborn > 0 || !plan.events.is_empty() {
         return;
     }
@@ -322,14 +338,14 @@ fn receipts_can_be_had(plan: &Plan, kept: &Kept) {
     if let Reason::Transport(error) = closed.reason() {
         assert_ne!(error.kind(), ErrorKind::Unsupported, "{error}");
     }
-    let gone = |told: &&Told| matches!(told.event, Event::NoReceipts { .. });
+    let gone = |it: &&Observed| matches!(it.event, Event::NoReceipts { .. });
     assert!(
         kept.events.iter().find(gone).is_none(),
-        "there are no receipts"
+        "receipts were switched off"
     );
 }
 
-/// P7: a quiet session has one under way, and each message asks for two at most.
+/// A session has at most two fences, and two more for each message.
 fn fences_are_few(server: &Server) {
     server.look(|sessions, _| {
         for session in sessions {
@@ -339,13 +355,13 @@ fn fences_are_few(server: &Server) {
     });
 }
 
-/// P7.
+/// An idle client only answers pings and polls, and sets few timers.
 fn idleness_costs_nothing(kept: &Kept) {
     if let Some(idle) = kept.idle {
         let most = idle.pings + 2;
         assert!(
             idle.fences == 0 && idle.polls <= most && idle.posts <= most,
-            "an idle client is busy: {idle:?}"
+            "an idle client sends requests: {idle:?}"
         );
         assert!(
             idle.sleeps <= 4 * most,

@@ -1,4 +1,4 @@
-//! The runtime, with a count of what the client does by it.
+//! A runtime that counts the client's tasks, timers and connections.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,17 +35,17 @@ impl Counting {
         }
     }
 
-    /// How many tasks of the client's have not ended.
+    /// Number of the client's running tasks.
     pub(crate) fn tasks(&self) -> usize {
         self.tasks.load(Ordering::Relaxed)
     }
 
-    /// How many timers it has set.
+    /// Number of timers set so far.
     pub(crate) fn sleeps(&self) -> usize {
         self.sleeps.load(Ordering::Relaxed)
     }
 
-    /// When it has connected.
+    /// Times of all connection attempts.
     pub(crate) fn connects(&self) -> Vec<Duration> {
         self.connects.lock().expect("one thread").clone()
     }

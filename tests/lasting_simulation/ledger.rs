@@ -1,4 +1,4 @@
-//! What has become of each message, by what the client has told.
+//! The fate of each message according to the client's reports.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,19 +9,19 @@ use super::records::Kept;
 
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// Messages that are said to be confirmed, each with the number of its session.
+    /// Messages reported as confirmed, each with the number of its session.
     pub(crate) confirmed: Vec<(u32, u64)>,
-    /// Those of which it was said that they may not have arrived, or were never sent.
-    pub(crate) told: BTreeSet<u32>,
-    /// Those that are said to have never left.
+    /// Messages reported as possibly lost, given up or unsent.
+    pub(crate) reported: BTreeSet<u32>,
+    /// Messages reported as unsent.
     pub(crate) unsent: BTreeSet<u32>,
-    /// The ids of the sessions, by their numbers.
+    /// Session ids by session number.
     pub(crate) sids: BTreeMap<u64, String>,
-    /// What is open.
+    /// Accepted messages without a report so far.
     rest: VecDeque<u32>,
     confirmed_before: u64,
     lost_before: u64,
-    /// How many sessions in a row have confirmed nothing.
+    /// Number of consecutive sessions that confirmed nothing.
     barren: u32,
     without_receipts: bool,
 }
@@ -33,8 +33,8 @@ impl Ledger {
             without_receipts: plan.receipts.is_none(),
             ..Self::default()
         };
-        for told in &kept.events {
-            match &told.event {
+        for observed in &kept.events {
+            match &observed.event {
                 Event::Connected(connected) => {
                     let expected = ledger.sids.len() as u64 + 1;
                     assert_eq!(connected.session, expected, "sessions are numbered");
@@ -47,7 +47,7 @@ impl Ledger {
                 _ => {}
             }
         }
-        // A client that was dropped is not told that there are no receipts any more.
+        // A dropped client does not read the event that receipts were switched off.
         let closed = kept.closed.as_ref().map(|(_, closed)| closed);
         ledger.without_receipts |=
             plan.ending.is_drop() && closed.is_some_and(|closed| closed.unconfirmed().is_empty());
@@ -57,7 +57,10 @@ impl Ledger {
 
     fn take(&mut self, count: u64) -> Vec<u32> {
         let count = usize::try_from(count).expect("a count");
-        assert!(count <= self.rest.len(), "more was told than was accepted");
+        assert!(
+            count <= self.rest.len(),
+            "more messages were reported than accepted"
+        );
         self.rest.drain(..count).collect()
     }
 
@@ -86,9 +89,9 @@ impl Ledger {
         let named = numbers(&ended.lost);
         assert!(lost.ends_with(&named), "lost {lost:?}, named {named:?}");
         if !self.without_receipts {
-            assert_eq!(lost, named, "all that was lost is named");
+            assert_eq!(lost, named, "not all lost messages are named");
         }
-        self.told.extend(lost);
+        self.reported.extend(lost);
     }
 
     fn given_up(&mut self, plan: &Plan, given_up: &GivenUp) {
@@ -102,11 +105,11 @@ impl Ledger {
             let at = self.rest.iter().position(|open| *open == number);
             self.rest
                 .remove(at.unwrap_or_else(|| panic!("{number} was given up twice")));
-            self.told.insert(number);
+            self.reported.insert(number);
         }
     }
 
-    /// Every message is in one of the four parts, in order.
+    /// Checks that every message is in one of the four parts of the final report, in order.
     fn closed(&mut self, kept: &Kept) {
         let (_, closed) = kept.closed.as_ref().expect("it has ended");
         let part = |all: u64, before: u64| all.checked_sub(before).expect("totals do not shrink");
@@ -118,7 +121,7 @@ impl Ledger {
         if self.without_receipts {
             assert!(named.is_empty());
         } else {
-            assert_eq!(left, named, "what has left and is not confirmed");
+            assert_eq!(left, named, "unconfirmed messages");
         }
         let (uncertain, unsent) = (numbers(closed.uncertain()), numbers(closed.unsent()));
         assert_eq!(
@@ -126,24 +129,24 @@ impl Ledger {
             [&uncertain[..], &unsent[..]].concat(),
             "{closed:?}: accepted = confirmed ++ unconfirmed ++ uncertain ++ unsent"
         );
-        self.told.extend(left);
-        self.told.extend(uncertain);
-        self.told.extend(&unsent);
+        self.reported.extend(left);
+        self.reported.extend(uncertain);
+        self.reported.extend(&unsent);
         self.unsent.extend(unsent);
     }
 }
 
-/// The number at the beginning of a message of the user's.
+/// The number at the beginning of a user's message.
 pub(crate) fn number(text: &str) -> u32 {
     let first = text.split(' ').next().unwrap_or_default();
     first
         .parse()
-        .unwrap_or_else(|_| panic!("{text:?} is not the user's"))
+        .unwrap_or_else(|_| panic!("{text:?} is not a user's message"))
 }
 
 fn numbers(messages: &[Message]) -> Vec<u32> {
     messages
         .iter()
-        .map(|message| number(message.as_text().expect("texts alone")))
+        .map(|message| number(message.as_text().expect("only texts are sent")))
         .collect()
 }

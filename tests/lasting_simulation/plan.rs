@@ -1,4 +1,4 @@
-//! What the user, the server and the network do: all of it from the seed.
+//! The actions of the user, the server's behaviour and the faults, all drawn from the seed.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ pub(crate) struct Plan {
     pub(crate) packets_per_post: usize,
     pub(crate) conditions: Conditions,
     pub(crate) behaviour: Behaviour,
-    /// The most messages of a group.
+    /// Maximum number of messages in a group.
     pub(crate) longest_group: usize,
     pub(crate) actions: u32,
-    /// What happens, and how long after what is before it.
+    /// Faults, each with the delay after the previous one.
     pub(crate) events: Vec<(Duration, Happening)>,
     pub(crate) ending: Ending,
 }
@@ -39,21 +39,23 @@ pub(crate) struct ReconnectPlan {
     pub(crate) max_delay: Duration,
     pub(crate) randomization: f64,
     pub(crate) attempts: Option<u32>,
-    /// How many messages the greeting has, and how long it takes.
+    /// Number of messages in the greeting, and its duration.
     pub(crate) greeting: Option<(usize, Duration)>,
-    /// How long the hook takes.
+    /// Duration of the hook.
     pub(crate) hook: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ending {
-    /// When all is calm.
+    /// Disconnect after all faults have ended and the client has settled.
     Disconnect,
+    /// Drop the client after all faults have ended and the client has settled.
     Drop,
-    /// In the middle of it all.
+    /// Disconnect during the faults.
     EarlyDisconnect(Duration),
+    /// Drop the client during the faults.
     EarlyDrop(Duration),
-    /// The server is gone for good, and the client gives up.
+    /// The server stays unreachable, and the client gives up.
     Gone,
 }
 
@@ -65,9 +67,9 @@ impl Ending {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Happening {
-    /// The server dies, and cannot be reached for so long.
+    /// The server dies, and is unreachable for some time.
     Dies(Death, Downtime),
-    /// It hangs for so long, and then goes on, or dies.
+    /// The server hangs for this time, and then goes on or dies.
     Hangs(Duration, Option<Death>),
     Refuses(Refusal, Duration),
     Forgets,
@@ -85,7 +87,7 @@ pub(crate) enum Downtime {
     None,
     /// Connections are refused.
     Refused(Duration),
-    /// Nobody answers.
+    /// Connection requests are not answered.
     Silent(Duration),
 }
 

@@ -1,4 +1,4 @@
-//! What the user was told, and when.
+//! Records the client's events and the user's calls, with their times.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,26 +16,26 @@ pub(crate) struct Records {
 
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    /// What was accepted, in order.
+    /// Accepted messages, in order.
     pub(crate) accepted: Vec<Item>,
-    pub(crate) events: Vec<Told>,
+    pub(crate) events: Vec<Observed>,
     pub(crate) confirms: Vec<Confirm>,
-    /// Calls of `flush` and `confirm` that have not returned.
+    /// Number of calls of `flush` and `confirm` that have not returned.
     pub(crate) calls: usize,
-    /// A call of `confirm` has told of losses before this place.
-    told: usize,
+    /// Losses among the messages before this index were reported by `confirm`.
+    reported: usize,
     pub(crate) closed: Option<(Duration, Closed)>,
-    /// When the user has begun to close the client.
+    /// When the user began to close the client.
     pub(crate) closing: Option<Duration>,
-    /// When it has called `reconnect_now`.
+    /// When the user called `reconnect_now`.
     pub(crate) hurried: Vec<Duration>,
     pub(crate) idle: Option<Idle>,
-    /// The client has come to rest with a server that is well.
+    /// Whether the client was idle with a server without faults.
     pub(crate) is_settled: bool,
-    story: Vec<String>,
+    trace: Vec<String>,
 }
 
-/// A message, the group it belongs to, and its size.
+/// An accepted message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) number: u32,
@@ -44,24 +44,24 @@ pub(crate) struct Item {
 }
 
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct Observed {
     pub(crate) at: Duration,
     pub(crate) event: Event,
-    /// How many times the client had connected before.
+    /// Number of connection attempts before the event.
     pub(crate) connects: usize,
 }
 
-/// A call of `confirm` that has returned.
+/// A finished call of `confirm`.
 #[derive(Debug)]
 pub(crate) struct Confirm {
     pub(crate) at: Duration,
-    /// It asked for the messages between these places.
+    /// Range of the messages that the call covers.
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) result: Result<(), ErrorKind>,
 }
 
-/// What was counted while the client had nothing to do.
+/// Numbers of operations while the client was idle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Idle {
     pub(crate) pings: usize,
@@ -84,18 +84,18 @@ impl Records {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn tell(&self, what: impl FnOnce() -> String) {
+    pub(crate) fn trace(&self, what: impl FnOnce() -> String) {
         let now = self.runtime.now().as_secs_f64();
         let line = format!("{now:.9} client: {}", what());
-        self.kept().story.push(line);
+        self.kept().trace.push(line);
     }
 
-    pub(crate) fn story(&self) -> Vec<String> {
-        std::mem::take(&mut self.kept().story)
+    pub(crate) fn take_trace(&self) -> Vec<String> {
+        std::mem::take(&mut self.kept().trace)
     }
 
     pub(crate) fn accepted(&self, item: Item) {
-        self.tell(|| format!("accepted {item:?}"));
+        self.trace(|| format!("accepted {item:?}"));
         self.kept().accepted.push(item);
     }
 
@@ -103,28 +103,28 @@ impl Records {
         if matches!(event, Event::Message(_)) {
             return;
         }
-        self.tell(|| format!("{event:?}"));
-        let told = Told {
+        self.trace(|| format!("{event:?}"));
+        let observed = Observed {
             at: self.runtime.now(),
             event,
             connects: self.counting.connects().len(),
         };
-        self.kept().events.push(told);
+        self.kept().events.push(observed);
     }
 
-    /// A call of `confirm` begins now: gives the places between which it asks.
+    /// Returns the range of messages that a call of `confirm` covers if it begins now.
     pub(crate) fn begin_confirm(&self) -> (usize, usize) {
         let kept = self.kept();
-        (kept.told, kept.accepted.len())
+        (kept.reported, kept.accepted.len())
     }
 
     pub(crate) fn confirmed(&self, (start, end): (usize, usize), result: Result<(), Error>) {
-        self.tell(|| format!("confirm {start}..{end}: {result:?}"));
+        self.trace(|| format!("confirm {start}..{end}: {result:?}"));
         let at = self.runtime.now();
         let result = result.map_err(|error| error.kind());
         let mut kept = self.kept();
         if result == Err(ErrorKind::Unconfirmed) {
-            kept.told = kept.told.max(end);
+            kept.reported = kept.reported.max(end);
         }
         kept.confirms.push(Confirm {
             at,

@@ -1,4 +1,4 @@
-//! The user of the client: sends, waits and closes as the seed says.
+//! The user of the client: sends, waits and closes as the plan says.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -43,7 +43,7 @@ fn builder(plan: &Plan, counting: &Counting, address: SocketAddr) -> SimulatedBu
     if let Some(receipts) = &plan.receipts {
         let window = Capacity::new(receipts.messages, receipts.bytes);
         let receipts = Receipts::new().window(window).required(receipts.required);
-        // More than a server takes: receipts limit it.
+        // May exceed the 16 packets that servers accept: with receipts on, the client caps it.
         builder = builder
             .receipts(receipts)
             .packets_per_post(plan.packets_per_post);
@@ -70,7 +70,7 @@ fn reconnect(plan: &Plan, counting: &Counting) -> Reconnect {
         reconnect = reconnect.greeting_with(state, async |(clock, count, time), connected| {
             let session = connected.session;
             match session % 8 {
-                // It takes too long.
+                // This greeting exceeds the time limit.
                 4 => clock.sleep(HOOK_TIMEOUT * 2).await,
                 _ if time.is_zero() => {}
                 _ => clock.sleep(time).await,
@@ -121,9 +121,9 @@ pub(crate) async fn live(
             let busy = pin!(join(user.act(), chaos));
             match plan.ending {
                 Ending::EarlyDisconnect(at) | Ending::EarlyDrop(at) => {
-                    // What goes on while the client closes goes on.
+                    // A fault that has begun stays in place during the close: a server that hangs or is
+                    // unreachable remains so.
                     let _ = select(busy, runtime.sleep(at)).await;
-                    // A server that hangs, or is unreachable, stays so for as long as the close may take.
                 }
                 Ending::Gone => {
                     busy.await;
@@ -142,7 +142,7 @@ pub(crate) async fn live(
         };
         let reading = read(&mut client, records);
         if plan.ending.is_drop() {
-            // The reader is given up in the middle of whatever happens.
+            // The reader is dropped at any point.
             let _ = select(
                 pin!(life),
                 pin!(reading.then(|()| std::future::pending::<()>())),
@@ -170,9 +170,13 @@ pub(crate) async fn live(
     let closed = handle.wait().await;
     records.kept().closed = Some((runtime.now(), closed));
     runtime.sleep(Duration::ZERO).await;
-    assert_eq!(records.kept().calls, 0, "calls that go on after the end");
+    assert_eq!(
+        records.kept().calls,
+        0,
+        "calls are still running after the end"
+    );
     assert!(handle.send("late").await.is_err());
-    // Nothing is to happen any more, whatever the server does.
+    // The client must not do anything any more, although the server is reachable.
     calm(runtime, server, address);
     runtime.sleep(ms(20_000)).await;
 }
@@ -183,7 +187,7 @@ async fn read(client: &mut SimulatedClient, records: &Records) {
     }
 }
 
-/// Fails when that takes longer.
+/// Panics if the future takes longer than the limit.
 async fn within<T>(
     runtime: &MockRuntime,
     limit: Duration,
@@ -199,12 +203,13 @@ async fn within<T>(
 async fn close(runtime: &MockRuntime, records: &Records, handle: &Handle) {
     let start = runtime.now();
     records.kept().closing.get_or_insert(start);
-    records.tell(|| "disconnect".to_owned());
+    records.trace(|| "disconnect".to_owned());
     let limit = OPEN_TIMEOUT.max(CLOSE_LIMIT);
     within(runtime, limit, "disconnect", handle.disconnect()).await;
 }
 
-/// All is well: what was accepted arrives, and then nothing is said any more but what the server asks for.
+/// Without faults, all accepted messages must arrive. Afterwards the client must be idle, except for
+/// answers to the server.
 async fn settle(
     runtime: &MockRuntime,
     counting: &Counting,
@@ -215,7 +220,7 @@ async fn settle(
 ) {
     let count = u64::try_from(records.kept().accepted.len()).expect("a few");
     let limit = ms(60_000 + 4000 * count);
-    within(runtime, limit, "a flush with all well", handle.flush())
+    within(runtime, limit, "a flush without faults", handle.flush())
         .await
         .ok();
     stay(runtime, plan, handle).await;
@@ -223,15 +228,15 @@ async fn settle(
         return;
     }
     let places = records.begin_confirm();
-    let confirmed = within(runtime, limit, "a confirm with all well", handle.confirm()).await;
-    let is_well = confirmed.is_ok();
+    let confirmed = within(runtime, limit, "a confirm without faults", handle.confirm()).await;
+    let is_confirmed = confirmed.is_ok();
     records.confirmed(places, confirmed);
     stay(runtime, plan, handle).await;
-    if !is_well || handle.is_closed() || plan.ending != Ending::Disconnect {
+    if !is_confirmed || handle.is_closed() || plan.ending != Ending::Disconnect {
         return;
     }
     assert_eq!(handle.backlog().messages, 0);
-    // What goes on of an upgrade comes to its end.
+    // Lets a running upgrade finish.
     let _ = select(pin!(handle.upgraded()), runtime.sleep(ms(10_000))).await;
     let Some(sid) = handle.sid() else { return };
     let count = |server: &Server| {
@@ -262,12 +267,12 @@ async fn settle(
     });
 }
 
-/// With a server that is well there comes a session that stays.
+/// Waits for a session that lasts. Without faults, there must be one.
 async fn stay(runtime: &MockRuntime, plan: &Plan, handle: &Handle) {
     let Some(reconnect) = &plan.reconnect else {
         return;
     };
-    // A poison ends several sessions for each message that is sent along with it.
+    // A poison message ends several sessions for each message that is sent with it.
     for _ in 0..100 {
         let sid = handle.sid();
         runtime.sleep(reconnect.max_delay + ms(6000)).await;
@@ -275,7 +280,7 @@ async fn stay(runtime: &MockRuntime, plan: &Plan, handle: &Handle) {
             return;
         }
     }
-    panic!("session after session ends, though the server is well");
+    panic!("every session ends, though the server has no faults");
 }
 
 struct User<'a> {
@@ -334,7 +339,7 @@ impl User<'_> {
         }
     }
 
-    /// Calls `flush` beside.
+    /// Calls `flush` in a task.
     fn flush(&self) {
         let (records, handle) = (self.records.clone(), self.handle.clone());
         records.kept().calls += 1;
@@ -344,7 +349,7 @@ impl User<'_> {
         }));
     }
 
-    /// Calls `confirm` beside.
+    /// Calls `confirm` in a task.
     fn confirm(&self) {
         let (records, handle) = (self.records.clone(), self.handle.clone());
         records.kept().calls += 1;
@@ -356,7 +361,7 @@ impl User<'_> {
         }));
     }
 
-    /// A call that is given up counts for nothing.
+    /// Calls `confirm` and drops the call after a while, which has no effect.
     async fn confirm_for_a_while(&mut self) {
         let time = ms(self.random.u64(0..2500));
         let places = self.records.begin_confirm();
@@ -366,7 +371,7 @@ impl User<'_> {
         }
     }
 
-    /// A text that begins with its number; some are long, and some can't be sent by polling.
+    /// A text that begins with its number. Some texts are long, and some cannot be sent over polling.
     fn next(&mut self, group: Option<u32>) -> (Item, String) {
         self.number += 1;
         let number = self.number;

@@ -1,4 +1,4 @@
-//! What the mock server makes of fences, and that it tells when a poll has come.
+//! How the mock server answers fences, and when it reports that a poll has left.
 
 use super::*;
 
@@ -13,7 +13,7 @@ async fn send(link: &mut Link, packets: Vec<Packet>, number: u8) -> Result<(), E
     link.sender.send(batch).await
 }
 
-/// What a call of `recv` brings, and the fence that it answers.
+/// The packets that a call of `recv` returns, and the fence that is answered.
 async fn recv(link: &mut Link) -> (Vec<Packet>, Option<Fence>) {
     let packets = link.receiver.recv().await.unwrap();
     (packets, link.receiver.answered_fence())
@@ -21,11 +21,11 @@ async fn recv(link: &mut Link) -> (Vec<Packet>, Option<Fence>) {
 
 /// Whether a call of `recv` would wait.
 async fn is_quiet(runtime: &MockRuntime, link: &mut Link) -> bool {
-    // The dropped call ends the session, so this is the last look.
+    // Dropping the call ends the session, so this has to be the last check.
     waits(runtime, &mut link.receiver.recv()).await
 }
 
-/// A session on websocket, whose handshake has come.
+/// A session over WebSocket, whose handshake has been received.
 async fn opened(runtime: &MockRuntime) -> (Link, MockServer, MockSession) {
     let (transports, mut server) = MockServer::new(runtime.clone());
     let opened = link(runtime, &transports, "websocket", None).await;
@@ -36,7 +36,7 @@ async fn opened(runtime: &MockRuntime) -> (Link, MockServer, MockSession) {
 }
 
 #[test]
-fn fences_are_answered_behind_what_the_server_has_sent_and_are_nothing_seen() {
+fn fences_are_answered_after_the_servers_packets_and_are_not_recorded() {
     under_both_orders(async |runtime| {
         let (mut link, _server, mut session) = opened(&runtime).await;
         assert_eq!(link.sender.confirms(), Confirms::ByFence);
@@ -46,10 +46,10 @@ fn fences_are_answered_behind_what_the_server_has_sent_and_are_nothing_seen() {
         session.send("y");
         let expected = (vec![text("x"), text("y")], Some(fence(1)));
         assert_eq!(recv(&mut link).await, expected);
-        assert_eq!(link.receiver.answered_fence(), None, "told again");
+        assert_eq!(link.receiver.answered_fence(), None, "reported twice");
         send(&mut link, Vec::new(), 2).await.unwrap();
         assert_eq!(recv(&mut link).await, (Vec::new(), Some(fence(2))));
-        // The newest of several, and behind more than a call brings.
+        // The newest of several, after more packets than a call returns.
         session.send_packets(vec![text("z"); 300]);
         send(&mut link, Vec::new(), 3).await.unwrap();
         send(&mut link, Vec::new(), 4).await.unwrap();
@@ -74,7 +74,7 @@ fn answers_may_be_late_and_keep_their_order() {
         assert_eq!(runtime.now(), began);
         assert_eq!(recv(&mut link).await, (Vec::new(), Some(fence(2))));
         assert_eq!(runtime.now(), began + seconds(1));
-        // Behind packets that come before it is due.
+        // After packets that are sent before it is due.
         server.at(Step::Fence, Act::After(seconds(1)));
         send(&mut link, Vec::new(), 3).await.unwrap();
         runtime.sleep(Duration::from_millis(1500)).await;
@@ -86,7 +86,7 @@ fn answers_may_be_late_and_keep_their_order() {
 }
 
 #[test]
-fn an_answer_that_is_late_is_none_behind_the_end() {
+fn a_late_answer_is_not_sent_after_the_end() {
     under_both_orders(async |runtime| {
         let (mut link, server, session) = opened(&runtime).await;
         server.at(Step::Fence, Act::After(seconds(1)));
@@ -97,14 +97,14 @@ fn an_answer_that_is_late_is_none_behind_the_end() {
         assert!(link.receiver.recv().await.is_err());
         assert_eq!(link.receiver.answered_fence(), None);
         assert!(send(&mut link, Vec::new(), 2).await.is_err());
-        // A session that ends by itself: pings after 25 s, and waits 20.
+        // A session with a ping timeout: the server pings after 25 s, and waits 20 s.
         let (mut link, server, _session) = opened(&runtime).await;
         server.at(Step::Fence, Act::After(seconds(46)));
         send(&mut link, Vec::new(), 1).await.unwrap();
         runtime.sleep(seconds(60)).await;
         let expected = vec![Packet::Ping("".into()), Packet::Close];
         assert_eq!(recv(&mut link).await, (expected, None));
-        // And a goodbye in the batch of a fence.
+        // A goodbye in the batch of a fence.
         let (mut link, _server, _session) = opened(&runtime).await;
         send(&mut link, vec![Packet::Close], 1).await.unwrap();
         assert_eq!(recv(&mut link).await, (vec![Packet::Close], None));
@@ -112,7 +112,7 @@ fn an_answer_that_is_late_is_none_behind_the_end() {
 }
 
 #[test]
-fn a_test_withholds_an_answer_or_does_something_else() {
+fn a_test_can_withhold_or_replace_an_answer() {
     under_both_orders(async |runtime| {
         let (mut link, server, session) = opened(&runtime).await;
         server.once(Step::Fence, Act::Never);
@@ -141,7 +141,7 @@ fn a_test_withholds_an_answer_or_does_something_else() {
             assert_eq!(link.receiver.answered_fence(), None);
         }
 
-        // Behind an answer.
+        // After an answer.
         let (mut link, server, _session) = opened(&runtime).await;
         server.once(Step::Fence, Act::Properly);
         server.once(Step::Fence, Act::Fail(refusal()));
@@ -154,7 +154,7 @@ fn a_test_withholds_an_answer_or_does_something_else() {
 }
 
 #[test]
-fn a_fence_alone_is_no_post_and_one_with_packets_comes_with_them() {
+fn a_fence_alone_is_no_post_and_one_with_packets_is_sent_with_them() {
     under_both_orders(async |runtime| {
         let (mut link, server, session) = opened(&runtime).await;
         server.once(Step::Post, Act::After(seconds(1)));
@@ -174,7 +174,7 @@ fn a_fence_alone_is_no_post_and_one_with_packets_comes_with_them() {
 }
 
 #[test]
-fn a_probe_answers_fences_and_a_link_of_polling_has_none() {
+fn a_probe_answers_fences_and_a_polling_link_has_none() {
     under_both_orders(async |runtime| {
         let (transports, mut server) = MockServer::new(runtime.clone());
         let mut polling = link(&runtime, &transports, "polling", None).await.unwrap();
@@ -193,7 +193,7 @@ fn a_probe_answers_fences_and_a_link_of_polling_has_none() {
             .unwrap();
         let expected = (vec![Packet::Pong("probe".into())], Some(fence(2)));
         assert_eq!(recv(&mut probe).await, expected);
-        // Behind the upgrade it is the session's.
+        // After the upgrade, fences belong to the session.
         server.once(Step::Fence, Act::After(seconds(1)));
         let began = runtime.now();
         send(&mut probe, vec![Packet::Upgrade], 3).await.unwrap();

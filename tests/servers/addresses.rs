@@ -1,5 +1,5 @@
-//! Servers that are not at an IPv4 address: behind a Unix socket, and at an IPv6 address. A relay
-//! stands there and hands on what comes to engineioxide.
+//! Servers behind a Unix socket and at an IPv6 address. A relay listens there and forwards connections
+//! to engineioxide, which listens on IPv4.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::support::log::Log;
 use crate::support::server::{Server, Setup};
 use crate::support::session::Session;
 
-/// A thread that hands on what comes. Dropping it ends it.
+/// A thread that forwards connections. Dropping the relay ends it.
 pub(crate) struct Relay {
     stop: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
@@ -59,7 +59,7 @@ impl Drop for Relay {
     }
 }
 
-/// Both ways, until both are at their end.
+/// Copies both directions until both have ended.
 async fn hand_on(client: impl AsyncRead + AsyncWrite + Unpin, target: String) {
     let Ok(server) = TcpStream::connect(&target).await else {
         return;
@@ -82,7 +82,7 @@ async fn hand_on(client: impl AsyncRead + AsyncWrite + Unpin, target: String) {
 
 /// engineioxide behind a Unix socket.
 struct BySocket {
-    // Before the server, whose end it would wait for.
+    // Declared first, so that the relay is dropped before the server.
     _relay: Relay,
     server: Oxide,
     path: PathBuf,
@@ -96,7 +96,8 @@ impl Server for BySocket {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let server = Oxide::start(setup);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // The name has a space; its length is limited, so it lies where paths are short.
+        // The name contains a space, to test percent-encoding. Socket paths have a length limit, so the
+        // socket is in the short temporary directory.
         let name = format!("engineio {} {number}.sock", std::process::id());
         let path = std::env::temp_dir().join(name);
         let listener = UnixListener::bind(&path).expect("a socket can be made");
@@ -166,12 +167,12 @@ mod by_unix_socket {
     in_each_mode! {
         [] BySocket:
         cases::every_kind_of_message_is_echoed
-        cases::disconnect_flushes_first
+        cases::disconnect_flushes_queued_messages
     }
 
     on_each_runtime! {
         [] BySocket:
-        cases::an_upgrade_in_full_traffic_loses_nothing
+        cases::an_upgrade_under_load_loses_nothing
     }
 }
 
@@ -184,7 +185,7 @@ mod by_ipv6 {
     }
 }
 
-/// A name with two addresses, one of which nobody listens at.
+/// Connects to a name with two addresses of which only one has a listener.
 fn finds_localhost(server: &impl Server) {
     let url = server.url();
     let (_, port) = url.rsplit_once(':').expect("it has a port");
@@ -197,9 +198,9 @@ fn finds_localhost(server: &impl Server) {
 }
 
 #[test]
-fn localhost_is_found_wherever_it_listens() {
+fn localhost_is_reached_on_any_of_its_addresses() {
     finds_localhost(&Oxide::start(Setup::Default));
-    // Not every system's hosts file has it by IPv6.
+    // Some systems' hosts files have no IPv6 address for it.
     let addresses = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", 80));
     if addresses
         .expect("there is a localhost")

@@ -1,4 +1,4 @@
-//! The client for threads, on each runtime underneath, and called from wherever one might.
+//! The blocking client: on each runtime, and called from threads, tasks and other executors.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -18,7 +18,7 @@ use crate::support::redirects::Moved;
 use crate::support::server::{Server as _, Setup};
 use crate::support::session::{DEADLINE, Mode};
 
-/// What a function gives on a thread of its own, or a panic at the deadline.
+/// Runs the function on its own thread and returns its output. Panics at the deadline.
 pub(super) fn within<O: Send + 'static>(
     what: &str,
     function: impl FnOnce() -> O + Send + 'static,
@@ -30,7 +30,7 @@ pub(super) fn within<O: Send + 'static>(
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: not within {DEADLINE:?}"),
         Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
             Err(panic) => std::panic::resume_unwind(panic),
-            Ok(_) => panic!("{what}: nothing came"),
+            Ok(_) => panic!("{what}: no result"),
         },
     }
 }
@@ -43,7 +43,7 @@ fn backgrounds() -> [Background; 3] {
     ]
 }
 
-/// A conversation as in the example of the documentation.
+/// A conversation like the one in the documentation's example.
 fn talk(url: &str, background: &Background, mode: Mode) {
     let mut client = Client::builder(url)
         .transports(mode.transports().iter().copied())
@@ -87,7 +87,7 @@ fn talk(url: &str, background: &Background, mode: Mode) {
 }
 
 #[test]
-fn a_redirect_is_followed_where_the_builder_says_so() {
+fn a_redirect_is_followed_if_the_builder_says_so() {
     let server = Oxide::start(Setup::Default);
     for mode in Mode::ALL {
         let server = server.url();
@@ -115,7 +115,7 @@ fn a_redirect_is_followed_where_the_builder_says_so() {
 }
 
 #[test]
-fn it_talks_on_each_runtime_by_each_transport() {
+fn a_blocking_client_works_on_each_runtime_over_each_transport() {
     let server = Oxide::start(Setup::Default);
     for background in backgrounds() {
         for mode in Mode::ALL {
@@ -127,7 +127,7 @@ fn it_talks_on_each_runtime_by_each_transport() {
 }
 
 #[test]
-fn messages_are_handled_in_order_on_one_thread_and_then_comes_the_end() {
+fn handlers_run_in_order_on_one_thread_and_the_disconnect_handler_runs_last() {
     let server = Oxide::start(Setup::Default);
     for background in backgrounds() {
         let url = server.url();
@@ -148,7 +148,7 @@ fn messages_are_handled_in_order_on_one_thread_and_then_comes_the_end() {
                     let text = text.as_text().unwrap_or_default();
                     message.send(note(text))?;
                     if text == "3" {
-                        // It may wait for the end, though it is called in the session.
+                        // A handler may wait for the end of its own session.
                         let closed = handle.disconnect();
                         assert!(closed.is_clean(), "{closed}");
                     }
@@ -161,7 +161,7 @@ fn messages_are_handled_in_order_on_one_thread_and_then_comes_the_end() {
                 .connect()
                 .expect("it connects");
             assert!(client.wait().is_clean());
-            // All that was to be noted is.
+            // All handlers have run.
             let all: Vec<_> = lines.try_iter().collect();
             let texts: Vec<_> = all.iter().map(|(_, text)| &**text).collect();
             assert_eq!(texts, ["connect", "1", "2", "3", "closed by this client"]);
@@ -172,7 +172,7 @@ fn messages_are_handled_in_order_on_one_thread_and_then_comes_the_end() {
 }
 
 #[test]
-fn handles_send_from_many_threads_and_a_background_task_gives_what_it_returns() {
+fn handles_send_from_many_threads_and_background_tasks_return_values() {
     // python-engineio: test_background_tasks
     let server = Oxide::start(Setup::Default);
     let url = server.url();
@@ -209,7 +209,7 @@ fn handles_send_from_many_threads_and_a_background_task_gives_what_it_returns() 
 }
 
 #[test]
-fn it_works_from_spawn_blocking_and_from_within_tasks_of_tokio() {
+fn a_blocking_client_works_in_spawn_blocking_and_in_tokio_tasks() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     within("tokio", move || {
@@ -221,7 +221,8 @@ fn it_works_from_spawn_blocking_and_from_within_tasks_of_tokio() {
             })
             .await
             .expect("it does not panic");
-            // It blocks the thread, and neither panics nor waits for it; so does the drop.
+            // This blocks a thread of the runtime but neither panics nor deadlocks. The same goes for
+            // the drop below.
             talk(&url, &Background::tokio(), Mode::Upgraded);
             tokio::spawn(async move {
                 let client = blocking::connect(&url).expect("it connects");
@@ -234,7 +235,7 @@ fn it_works_from_spawn_blocking_and_from_within_tasks_of_tokio() {
 }
 
 #[test]
-fn it_works_within_smol_and_futures_executors() {
+fn a_blocking_client_works_inside_smol_and_futures_executors() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     within("smol", move || {
@@ -250,7 +251,7 @@ fn it_works_within_smol_and_futures_executors() {
 }
 
 #[test]
-fn where_it_would_wait_for_itself_it_says_so() {
+fn a_blocking_call_that_would_deadlock_is_an_error() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     within("the background's own thread", move || {
@@ -266,18 +267,18 @@ fn where_it_would_wait_for_itself_it_says_so() {
             });
             let error = futures::executor::block_on(task)
                 .expect("it does not panic")
-                .expect_err("it would wait for itself");
+                .expect_err("it would deadlock");
             assert_eq!(error.kind(), ErrorKind::Runtime, "{background:?}");
             assert!(error.report().contains("spawn_blocking"), "{error:?}");
         }
-        // Where async-std's threads may be blocked, it works.
+        // async-std allows blocking in `spawn_blocking`.
         async_std::task::block_on(async_std::task::spawn_blocking(move || {
             talk(&url, &Background::async_std(), Mode::WebSocket);
         }));
     });
 }
 
-/// An HTTP client that has a bug.
+/// An HTTP client that panics.
 struct Buggy;
 
 #[async_trait]
@@ -306,13 +307,13 @@ fn a_panic_in_one_session_leaves_the_others_alone() {
 }
 
 #[test]
-fn it_connects_as_its_builder_is_told() {
+fn a_blocking_client_uses_the_settings_of_its_builder() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let proxy = listener.local_addr().expect("it is bound").to_string();
     drop(listener);
     within("the shortcuts", move || {
         let builder = || Client::builder("http://localhost").fall_back(false);
-        let dialer = Dialer::default().proxy(Proxy::new(&proxy).expect("it is one"));
+        let dialer = Dialer::default().proxy(Proxy::new(&proxy).expect("a valid address"));
         for builder in [builder().proxy(&proxy), builder().dialer(dialer)] {
             let error = builder.connect().expect_err("nobody listens");
             assert!(error.report().contains("proxy"), "{}", error.report());
@@ -324,8 +325,8 @@ fn it_connects_as_its_builder_is_told() {
 }
 
 #[test]
-fn a_session_that_can_not_be_opened_tells_why() {
-    // A port that was free a moment ago.
+fn a_session_that_cannot_be_opened_reports_why() {
+    // Nobody listens on a port that was just released.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     drop(listener);
@@ -338,7 +339,7 @@ fn a_session_that_can_not_be_opened_tells_why() {
 }
 
 #[test]
-fn a_client_that_is_dropped_closes_its_session() {
+fn dropping_a_blocking_client_closes_its_session() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     let closed = within("drop", move || {
@@ -353,9 +354,11 @@ fn a_client_that_is_dropped_closes_its_session() {
 }
 
 #[test]
-fn the_background_is_a_runtime_that_can_be_used() {
+fn the_background_thread_is_a_usable_runtime() {
     for background in backgrounds() {
-        background.check().expect("it is no thread of its own");
+        background
+            .check()
+            .expect("this is not the background thread");
         let before = background.now();
         blocking_sleep(&background, Duration::from_millis(5));
         assert!(background.now() - before >= Duration::from_millis(5));

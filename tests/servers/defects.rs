@@ -1,5 +1,5 @@
-//! The defects of other clients that show in handlers and in threads: see `tests/defects.md`. The
-//! others are in `tests/transports/defects`.
+//! Defects of other clients that concern handlers and threads: see `tests/defects.md`. The tests for the
+//! other defects are in `tests/transports/defects`.
 
 use std::collections::HashSet;
 use std::net::TcpListener;
@@ -18,11 +18,11 @@ use crate::support::session::{DEADLINE, Mode, Runs as _, builder, within};
 
 #[test]
 fn rust_engineio_m_the_iterator_of_a_lost_connection_ends() {
-    // When the peer is gone, its iterator gives the same wrong error for ever.
+    // When the server is gone, the iterator of rust_engineio yields the same wrong error forever.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     let server = thread::spawn(move || {
-        let (stream, _) = listener.accept().expect("the client comes");
+        let (stream, _) = listener.accept().expect("a connection");
         let mut socket = tungstenite::accept(stream).expect("it wants a websocket");
         let open = r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000}"#;
         for text in [open, "4hi"] {
@@ -46,8 +46,8 @@ fn rust_engineio_m_the_iterator_of_a_lost_connection_ends() {
 }
 
 #[test]
-fn rust_engineio_n_messages_for_threads_are_handled_by_one_thread() {
-    // It starts two threads for each message: 2,900 messages a second instead of a million.
+fn rust_engineio_n_a_blocking_client_handles_messages_on_one_thread() {
+    // rust_engineio starts two threads for each message: 2,900 messages a second instead of a million.
     const COUNT: usize = 2000;
     let server = Oxide::start(Setup::Default);
     let url = server.url();
@@ -59,7 +59,7 @@ fn rust_engineio_n_messages_for_threads_are_handled_by_one_thread() {
             .transports(["websocket"])
             .on_message(move |handle, _| {
                 note.lock()
-                    .expect("nobody panics")
+                    .expect("no handler panics")
                     .insert(thread::current().id());
                 if counter.fetch_add(1, Ordering::Relaxed) + 1 == COUNT {
                     handle.close();
@@ -72,13 +72,13 @@ fn rust_engineio_n_messages_for_threads_are_handled_by_one_thread() {
             .expect("the session is open");
         client.wait();
         assert_eq!(count.load(Ordering::Relaxed), COUNT);
-        assert_eq!(threads.lock().expect("nobody panics").len(), 1);
+        assert_eq!(threads.lock().expect("no handler panics").len(), 1);
     });
 }
 
 #[test]
-fn rust_engineio_o_the_client_for_threads_works_within_a_runtime() {
-    // It panics: "Cannot start a runtime from within a runtime".
+fn rust_engineio_o_the_blocking_client_works_inside_a_runtime() {
+    // rust_engineio panics: "Cannot start a runtime from within a runtime".
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     on_a_thread("the echo", move || {
@@ -96,8 +96,8 @@ fn rust_engineio_o_the_client_for_threads_works_within_a_runtime() {
 
 #[test]
 fn python_p02_a_disconnect_in_any_handler_ends_the_session() {
-    // In the connect handler it leaves a client that is "disconnecting" for ever; in the disconnect
-    // handler it calls that once more, and waits for itself.
+    // With python-engineio, `disconnect` in the connect handler leaves a client that is "disconnecting"
+    // forever; in the disconnect handler it calls the handler once more and deadlocks.
     Tokio::run(async {
         for mode in Mode::ALL {
             for place in ["connect", "message", "upgrade", "disconnect"] {
@@ -135,8 +135,8 @@ fn python_p02_a_disconnect_in_any_handler_ends_the_session() {
                 let closed = within(&*runtime, &what, client.wait()).await;
                 assert!(closed.is_clean(), "{what}: {closed}");
                 assert_eq!(ends.load(Ordering::Relaxed), 1, "{what}");
-                let told = server.log().wait_for_line("disconnect ", DEADLINE);
-                assert!(told.is_some(), "{what}: the server knows nothing of it");
+                let logged = server.log().wait_for_line("disconnect ", DEADLINE);
+                assert!(logged.is_some(), "{what}: the server did not see the end");
             }
         }
     });

@@ -1,5 +1,5 @@
-//! Local addresses and zones, on real sockets of each runtime. Linux has all of 127.0.0.0/8 on one
-//! interface, and tells the indices of interfaces in a file.
+//! Local addresses and IPv6 zones, on real sockets of each runtime. Only on Linux, where all of
+//! 127.0.0.0/8 is on the loopback interface and `/proc/net/if_inet6` lists the indices of interfaces.
 
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream, ToSocketAddrs as _};
@@ -16,9 +16,9 @@ use super::*;
 use crate::support::server::{Server as _, Setup};
 use crate::support::session::{Runs, Session, within};
 
-/// engineioxide behind a relay that notes where its clients come from.
+/// engineioxide behind a relay that records the addresses of its clients.
 struct Noting {
-    // Before the server, whose end it would wait for.
+    // Declared first, so that the relay is dropped before the server.
     _relay: Relay,
     _server: Oxide,
     address: SocketAddr,
@@ -63,7 +63,7 @@ async fn talks<R: Runs>(url: &str, dialer: Dialer) {
     assert!(session.disconnect().await.is_clean());
 }
 
-/// A case on each runtime.
+/// Runs a case on each runtime.
 macro_rules! on_each {
     ($case:ident) => {
         Tokio::run($case::<Tokio>());
@@ -73,13 +73,13 @@ macro_rules! on_each {
 }
 
 #[test]
-fn r18_a_session_comes_from_the_local_address() {
+fn r18_a_session_connects_from_the_local_address() {
     on_each!(comes_from_the_local_address);
 }
 
 async fn comes_from_the_local_address<R: Runs>() {
     let server = Noting::at(loopback());
-    let local: IpAddr = "127.0.0.5".parse().expect("it is one");
+    let local: IpAddr = "127.0.0.5".parse().expect("a valid address");
     let dialer = Dialer::default().local_address(local);
     let url = format!("http://{}", server.address);
     for mode in [Mode::Polling, Mode::WebSocket] {
@@ -93,7 +93,7 @@ async fn comes_from_the_local_address<R: Runs>() {
 }
 
 #[test]
-fn r18_a_refusal_and_an_address_of_another_machine_are_told() {
+fn r18_refusals_and_foreign_local_addresses_are_reported() {
     on_each!(tells_why_it_could_not_connect);
 }
 
@@ -104,10 +104,10 @@ async fn tells_why_it_could_not_connect<R: Runs>() {
     let url = format!("http://{address}");
     for (local, words) in [
         ("127.0.0.5", "refused"),
-        // For documentation alone (RFC 5737).
+        // Reserved for documentation (RFC 5737), so no machine has it.
         ("192.0.2.1", "is that an address of this machine?"),
     ] {
-        let local: IpAddr = local.parse().expect("it is one");
+        let local: IpAddr = local.parse().expect("a valid address");
         let dialer = Dialer::default().local_address(local);
         let builder = builder::<R>(&url, Mode::WebSocket).dialer(dialer);
         let error = within(&R::default(), "a refusal", builder.connect()).await;
@@ -123,14 +123,14 @@ async fn tells_why_it_could_not_connect<R: Runs>() {
 }
 
 #[test]
-fn r18_an_address_that_does_not_answer_makes_way_for_the_next() {
+fn r18_an_address_that_does_not_answer_is_followed_by_the_next() {
     on_each!(passes_a_hole);
 }
 
 async fn passes_a_hole<R: Runs>() {
     let (hole, _held) = hole();
     let server = Noting::at(loopback());
-    let local: IpAddr = "127.0.0.5".parse().expect("it is one");
+    let local: IpAddr = "127.0.0.5".parse().expect("a valid address");
     let dialer = Dialer::default()
         .local_address(local)
         .resolve_to("chat.test", [hole, server.address])
@@ -139,7 +139,8 @@ async fn passes_a_hole<R: Runs>() {
     assert_eq!(server.clients(), [local]);
 }
 
-/// An address that answers nothing while the rest of this is held: its queue is full.
+/// An address that does not answer connection requests while the listener and the connections are held:
+/// the listener's queue is full.
 fn hole() -> (SocketAddr, (std::net::TcpListener, Vec<TcpStream>)) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&loopback().into()).expect("a port is free");
@@ -155,7 +156,7 @@ fn hole() -> (SocketAddr, (std::net::TcpListener, Vec<TcpStream>)) {
 }
 
 #[test]
-fn r18_a_link_local_address_is_reached_by_its_scope() {
+fn r18_a_link_local_address_is_reached_through_its_scope_id() {
     on_each!(reaches_a_link_local_address);
 }
 
@@ -167,7 +168,7 @@ async fn reaches_a_link_local_address<R: Runs>() {
     let server = Noting::at(SocketAddrV6::new(ip, 0, 0, scope).into());
     let port = server.address.port();
     let with_scope = [SocketAddrV6::new(ip, 0, 0, scope).into()];
-    // What the documentation says of the name of an interface.
+    // The documentation suggests this way to resolve an address with the name of an interface.
     let resolved = (format!("{ip}%{interface}"), port).to_socket_addrs();
     let resolved: Vec<_> = resolved.expect("the resolver knows interfaces").collect();
     let literal = format!("http://[{ip}]:{port}");
@@ -183,7 +184,7 @@ async fn reaches_a_link_local_address<R: Runs>() {
         let dialer = Dialer::default().resolve_to(host, addresses.iter().copied());
         let dialer = dialer.expect("it is a host");
         talks::<R>(&url, dialer.clone()).await;
-        // The local address has the scope of the other one.
+        // The local address takes the scope id of the remote one.
         talks::<R>(&url, dialer.local_address(ip)).await;
     }
     assert_eq!(server.clients(), [IpAddr::V6(ip)]);
@@ -193,16 +194,18 @@ async fn reaches_a_link_local_address<R: Runs>() {
     assert!(report.contains("without an interface"), "{report}");
 }
 
-/// A link-local address of this machine, with the index and the name of its interface.
+/// A link-local address of this machine, with the index and the name of its interface, if there is one.
 fn link_local() -> Option<(Ipv6Addr, u32, String)> {
     let list = fs::read_to_string("/proc/net/if_inet6").ok()?;
     list.lines().find_map(|line| {
-        // Address, index, length of the prefix, scope, flags, name: all but the last in hex.
+        // Address, interface index, prefix length, scope, flags, interface name: all but the name in
+        // hex.
         let fields: Vec<&str> = line.split_whitespace().collect();
         let &[address, index, _, "20", flags, name] = &fields[..] else {
             return None;
         };
-        // Not yet verified to be unique (IFA_F_TENTATIVE), or found not to be (IFA_F_DADFAILED).
+        // Skip addresses that are not verified to be unique (IFA_F_TENTATIVE) or are not
+        // (IFA_F_DADFAILED).
         if u32::from_str_radix(flags, 16).ok()? & 0x48 != 0 {
             return None;
         }
@@ -213,9 +216,9 @@ fn link_local() -> Option<(Ipv6Addr, u32, String)> {
 }
 
 #[test]
-fn r18_a_blocking_client_comes_from_the_local_address() {
+fn r18_a_blocking_client_connects_from_the_local_address() {
     let server = Noting::at(loopback());
-    let local: IpAddr = "127.0.0.6".parse().expect("it is one");
+    let local: IpAddr = "127.0.0.6".parse().expect("a valid address");
     let url = format!("http://{}", server.address);
     blocking::within("a session", move || {
         let client = engineio_client::blocking::Client::builder(url)

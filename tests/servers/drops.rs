@@ -1,5 +1,5 @@
-//! The same as `tests/transports/drops.rs`, on real runtimes and sockets: what is dropped leaves no
-//! task and no socket, and the server's session ends.
+//! The same as `tests/transports/drops.rs` on real runtimes and sockets: a client that is dropped at any
+//! time leaves no task and no socket behind, and the server's session ends.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,12 +15,13 @@ use crate::support::oxide::Oxide;
 use crate::support::server::{Server as _, Setup};
 use crate::support::session::{DEADLINE, Mode, Runs, Session, builder};
 
-/// Looks until it is so. There is nobody who could tell of a socket that is closed.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
+/// Checks the condition again and again until it holds: nothing notifies this process of a closed
+/// socket.
+fn eventually(what: &str, holds: impl Fn() -> bool) {
     let step = Duration::from_millis(5);
     let looks = DEADLINE.as_millis() / step.as_millis();
     for _ in 0..looks {
-        if is_so() {
+        if holds() {
             return;
         }
         thread::sleep(step);
@@ -28,7 +29,7 @@ fn eventually(what: &str, is_so: impl Fn() -> bool) {
     panic!("{what}: not within {DEADLINE:?}");
 }
 
-/// How many sockets of this process are connected to this server.
+/// The number of this process's sockets that are connected to the server.
 fn sockets(server: &Oxide) -> usize {
     let url = server.url();
     let (_, port) = url.rsplit_once(':').expect("there is a port");
@@ -36,18 +37,18 @@ fn sockets(server: &Oxide) -> usize {
     let table = fs::read_to_string("/proc/net/tcp").expect("this is Linux");
     let lines = table.lines().skip(1).filter(|line| {
         let cells: Vec<&str> = line.split_whitespace().collect();
-        // What the system keeps of a socket that is closed belongs to nobody.
+        // A closed socket that the system still keeps (TIME_WAIT) has no inode.
         cells[2].ends_with(&port) && cells[9] != "0"
     });
     lines.count()
 }
 
-/// No socket is left, and the server's sessions have ended. Its own patience is longer than the
-/// deadline: it was told.
+/// Waits until no socket is left and the server's sessions have ended. The server's ping timeout is
+/// longer than the deadline, so the sessions end because the client closed them.
 ///
-/// A session whose websocket ends before its open packet has left, this server keeps for ever
-/// (engineioxide 0.17: `on_init` returns at the failure, and closes nothing). So on websocket those
-/// must have ended of which the client knew; by polling, all.
+/// engineioxide 0.17 never ends a session whose WebSocket breaks before its open packet has left
+/// (`on_init` returns at the failure and closes nothing). Over WebSocket, only the sessions that the
+/// client knew must therefore have ended; over polling, all sessions.
 fn nothing_is_left(server: &Oxide, mode: Mode, known: &[String]) {
     eventually(&format!("{mode:?}: no socket"), || sockets(server) == 0);
     eventually(&format!("{mode:?}: no session"), || {
@@ -67,8 +68,8 @@ fn nothing_is_left(server: &Oxide, mode: Mode, known: &[String]) {
     });
 }
 
-/// Drops a client, or the future of `connect`, after each of these times: some while it opens, some
-/// afterwards, and some on another thread. The ids of the sessions that were open.
+/// Drops clients, and futures of `connect`, after increasing times: some while the session opens, some
+/// afterwards, and some on another thread. Returns the ids of the sessions that had opened.
 async fn drop_everywhere<R: Runs>(server: &Oxide, mode: Mode) -> Vec<String> {
     let mut known = Vec::new();
     let mut threads = Vec::new();
@@ -81,8 +82,8 @@ async fn drop_everywhere<R: Runs>(server: &Oxide, mode: Mode) -> Vec<String> {
             continue;
         }
         let client = builder.start().expect("the settings are right");
-        // Whether it is open by then is all one: what is to be seen is what is left of it. But some
-        // are to be open, however slow the machine is.
+        // Most of these clients may or may not be open when they are dropped. The last ones wait until
+        // they are open, so that even a slow machine tests both.
         let opened = Box::pin(client.opened());
         if step < 75 {
             select(opened, client.runtime().sleep(moment)).await;
@@ -104,7 +105,7 @@ async fn drop_everywhere<R: Runs>(server: &Oxide, mode: Mode) -> Vec<String> {
 }
 
 #[test]
-fn what_is_dropped_anywhere_leaves_no_task_no_socket_and_no_session_on_tokio() {
+fn a_client_dropped_at_any_time_leaves_no_task_socket_or_session_on_tokio() {
     for mode in Mode::ALL {
         let server = Oxide::start(Setup::Default);
         let runtime = tokio::runtime::Runtime::new().expect("tokio starts");
@@ -117,7 +118,7 @@ fn what_is_dropped_anywhere_leaves_no_task_no_socket_and_no_session_on_tokio() {
 }
 
 #[test]
-fn what_is_dropped_anywhere_leaves_no_socket_and_no_session_on_smol() {
+fn a_client_dropped_at_any_time_leaves_no_socket_or_session_on_smol() {
     for mode in Mode::ALL {
         let server = Oxide::start(Setup::Default);
         Smol::run(async {
@@ -128,7 +129,7 @@ fn what_is_dropped_anywhere_leaves_no_socket_and_no_session_on_smol() {
 }
 
 #[test]
-fn what_is_dropped_anywhere_leaves_no_socket_and_no_session_on_async_std() {
+fn a_client_dropped_at_any_time_leaves_no_socket_or_session_on_async_std() {
     for mode in Mode::ALL {
         let server = Oxide::start(Setup::Default);
         AsyncStd::run(async {
@@ -139,7 +140,7 @@ fn what_is_dropped_anywhere_leaves_no_socket_and_no_session_on_async_std() {
 }
 
 #[test]
-fn clients_for_threads_that_are_dropped_anywhere_leave_no_socket_and_no_session() {
+fn a_blocking_client_dropped_at_any_time_leaves_no_socket_or_session() {
     for mode in Mode::ALL {
         let server = Oxide::start(Setup::Default);
         let threads = (0..30).map(|step| {
@@ -164,9 +165,10 @@ fn clients_for_threads_that_are_dropped_anywhere_leave_no_socket_and_no_session(
 }
 
 #[test]
-fn a_runtime_that_is_dropped_takes_its_sockets_along_and_tells_who_waits() {
+fn dropping_the_runtime_closes_its_sockets_and_notifies_waiters() {
     for mode in Mode::ALL {
-        // There is no time to tell this server, which ends sessions by its heartbeat.
+        // The runtime is gone before the client can close the session, so the server's ping timeout has
+        // to be short.
         let server = Oxide::start(Setup::QuickHeartbeat);
         let runtime = tokio::runtime::Runtime::new().expect("tokio starts");
         let (open, opening) = runtime.block_on(async {

@@ -1,4 +1,5 @@
-//! Fences to a real server, whose websocket is tungstenite's: it answers each ping with a pong.
+//! Fences (WebSocket pings whose pongs confirm messages) with engineioxide, whose WebSocket library,
+//! tungstenite, answers each ping with a pong.
 
 use std::sync::Arc;
 
@@ -16,14 +17,14 @@ fn fence(number: u8) -> Fence {
     Fence::from_bytes(&[number; 16]).expect("16 bytes")
 }
 
-/// The messages of one call: this server's first ping comes at once.
+/// The messages of one `recv` call, without the ping that this server sends at once.
 async fn receive(link: &mut Link) -> Vec<Packet> {
     let mut packets = link.receiver.recv().await.expect("the session is open");
     packets.retain(|packet| matches!(packet, Packet::Message(_)));
     packets
 }
 
-/// The messages that come until this fence is answered.
+/// The messages received until this fence is answered.
 async fn until_answered(link: &mut Link, fence: Fence) -> Vec<Packet> {
     let mut messages = Vec::new();
     loop {
@@ -64,11 +65,11 @@ async fn conversation(runtime: Arc<dyn Runtime>, server: &Oxide) {
         sent.extend(packets);
         echoes.extend(until_answered(&mut link, fence(number)).await);
     }
-    // An echo is sent by a task of the server's, and may come behind the pong.
+    // The server sends echoes from another task, so they may arrive after the pong.
     while echoes.len() < sent.len() {
         echoes.extend(receive(&mut link).await);
     }
-    assert!(echoes == sent, "the echoes are others");
+    assert!(echoes == sent, "the echoes differ from the messages sent");
     assert_eq!(link.receiver.answered_fence(), None);
 }
 

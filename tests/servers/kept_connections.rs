@@ -1,5 +1,6 @@
-//! Kept connections on real sockets, the other end of which leaves: what no system has acknowledged is
-//! asked again, and what was read is not.
+//! Kept-alive connections that the server closes just as the client sends a request. The client repeats
+//! a request only if the server's system has acknowledged none of it: see report R3 in
+//! `tests/reports.md`.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -21,50 +22,50 @@ use socket2::{SockFilter, SockRef};
 use crate::support::session::{DEADLINE, Runs, dialer, within};
 use crate::support::tls::AUTHORITY;
 
-/// How the server leaves the connection on which the second request comes.
+/// How the server ends the connection on which the second request arrives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Leave {
-    /// By a FIN, when nothing has come in since the first request.
+    /// With a FIN; a filter drops the second request before the server's system acknowledges it.
     Unheard,
-    /// By a FIN, after it has read the request.
+    /// With a FIN, after the server has read the second request.
     Read,
-    /// By a reset, after it has read the request.
+    /// With a reset, after the server has read the second request.
     ReadReset,
-    /// By a reset, when nothing has come in since the first request.
+    /// With a reset; a filter drops the second request.
     UnheardReset,
 }
 
 static CONFIG: LazyLock<Arc<ServerConfig>> =
     LazyLock::new(|| AUTHORITY.issue(&["127.0.0.1"]).server());
 
-/// Lets nothing more come in.
+/// Attaches a filter that drops every incoming packet of the socket.
 fn deafen(socket: &TcpStream) -> io::Result<()> {
     let nothing = SockFilter::new(0x06, 0, 0, 0);
     SockRef::from(socket).attach_filter(&[nothing])
 }
 
-/// There are systems on which root alone may do that.
+/// Some systems only allow root to attach filters.
 fn can_deafen() -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     let tried = deafen(&TcpStream::connect(address).expect("it listens"));
     if let Err(error) = &tried {
-        println!("left out: a server that hears nothing: {error}");
+        println!("left out, since no filter can be attached: {error}");
     }
     tried.is_ok()
 }
 
 trait Stream: Read + Write + Send {
-    /// Says by TLS that nothing more comes, where it is spoken.
-    fn goodbye(&mut self);
+    /// Sends TLS's `close_notify`, if the stream uses TLS.
+    fn close_notify(&mut self);
 }
 
 impl Stream for TcpStream {
-    fn goodbye(&mut self) {}
+    fn close_notify(&mut self) {}
 }
 
 impl Stream for StreamOwned<ServerConnection, TcpStream> {
-    fn goodbye(&mut self) {
+    fn close_notify(&mut self) {
         self.conn.send_close_notify();
         let _ = self.flush();
     }
@@ -77,24 +78,24 @@ struct Server {
 
 impl Server {
     fn accept(&self) -> (TcpStream, Box<dyn Stream>) {
-        let (socket, _) = self.listener.accept().expect("the client comes");
+        let (socket, _) = self.listener.accept().expect("a connection");
         socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         let stream = socket.try_clone().expect("a second handle");
         if self.tls {
             let config = Arc::clone(&CONFIG);
-            let tls = ServerConnection::new(config).expect("it can be spoken");
+            let tls = ServerConnection::new(config).expect("a TLS connection");
             return (socket, Box::new(StreamOwned::new(tls, stream)));
         }
         (socket, Box::new(stream))
     }
 
-    /// Answers one request, leaves the next one alone, and answers that one where it comes again. Gives
-    /// how often the second one was read.
+    /// Answers the first request, ends the connection at the second, and answers the second on a new
+    /// connection if the client repeats it. Returns how often the second request was read.
     fn run(&self, leave: Leave, has_asked: &Receiver<()>) -> usize {
         let (socket, mut stream) = self.accept();
         read_request(&mut stream);
         if matches!(leave, Leave::Unheard | Leave::UnheardReset) {
-            deafen(&socket).expect("nothing more comes in");
+            deafen(&socket).expect("filters can be attached");
         }
         answer(&mut stream, "4first");
         let mut times = 0;
@@ -108,7 +109,7 @@ impl Server {
                 .set_linger(Some(Duration::ZERO))
                 .expect("a reset");
         } else {
-            stream.goodbye();
+            stream.close_notify();
             socket.shutdown(Shutdown::Write).expect("it is connected");
         }
         drop((socket, stream));
@@ -121,12 +122,12 @@ impl Server {
             has_asked.recv_timeout(DEADLINE).expect("it has failed");
         }
         self.listener.set_nonblocking(true).expect("a listener");
-        assert!(self.listener.accept().is_err(), "asked once more");
+        assert!(self.listener.accept().is_err(), "the request was repeated");
         times
     }
 }
 
-/// A head, and a body of two bytes if it is a POST's.
+/// Reads a head, and a body of two bytes if the request is a POST.
 fn read_request(stream: &mut Box<dyn Stream>) {
     let mut request = Vec::new();
     loop {
@@ -162,8 +163,8 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     let scheme = if tls { "https" } else { "http" };
     let address = listener.local_addr().expect("it is bound");
     let url = format!("{scheme}://{address}/engine.io/");
-    let (tell, told): (Sender<()>, _) = channel();
-    let server = thread::spawn(move || Server { listener, tls }.run(leave, &told));
+    let (signal, signals): (Sender<()>, _) = channel();
+    let server = thread::spawn(move || Server { listener, tls }.run(leave, &signals));
 
     let runtime: Arc<dyn Runtime> = Arc::new(R::default());
     let activity = Activity::new(Arc::clone(&runtime));
@@ -174,10 +175,10 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     assert_eq!(first.expect("an answer").len(), 1);
     let asked = {
         let mut asking = pin!(ask(&mut link, post));
-        // By this the request is written.
+        // The first poll of the future writes the request.
         let early = asking.as_mut().now_or_never();
         assert!(early.is_none(), "{early:?}");
-        tell.send(()).expect("the server listens");
+        signal.send(()).expect("the server listens");
         within(&R::default(), "the second request", asking).await
     };
     let about = format!("{leave:?}, tls: {tls}, post: {post}");
@@ -192,13 +193,13 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
             "{about}: {}",
             error.report()
         );
-        let _ = tell.send(());
+        let _ = signal.send(());
     }
     let times = server.join().expect("the server's part");
     assert_eq!(times, usize::from(leave != Leave::UnheardReset), "{about}");
 }
 
-/// On each runtime, by both schemes, polls and posts: all at once, each with a server of its own.
+/// All combinations of runtime, scheme and method concurrently, each with its own server.
 fn all_cases(leave: Leave) {
     thread::scope(|scope| {
         for (tls, post) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -209,15 +210,17 @@ fn all_cases(leave: Leave) {
     });
 }
 
+/// Rule E27.
 #[test]
-fn r3_what_no_system_has_acknowledged_is_asked_again_on_each_runtime() {
+fn r3_a_request_that_the_peer_never_acknowledged_is_repeated_on_each_runtime() {
     if can_deafen() {
         all_cases(Leave::Unheard);
     }
 }
 
+/// Rule E27.
 #[test]
-fn r3_a_server_that_reads_and_then_closes_or_resets_gets_no_request_twice() {
+fn r3_a_request_that_was_read_before_a_close_or_reset_is_not_repeated() {
     all_cases(Leave::Read);
     all_cases(Leave::ReadReset);
     if can_deafen() {

@@ -1,4 +1,5 @@
-//! Runtimes that lack something, or are gone.
+//! Runtimes without sockets or timers, with paused time, or that were dropped; and the blocking client's
+//! background thread as a runtime.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::support::server::{Server as _, Setup};
 const NOBODY: &str = "http://127.0.0.1:9";
 
 #[test]
-fn s13_a_tokio_runtime_without_sockets_or_timers_is_told_as_such() {
+fn s13_a_tokio_runtime_without_sockets_or_timers_is_an_error() {
     for (with_io, with_time, method) in [
         (false, true, "enable_io"),
         (true, false, "enable_time"),
@@ -29,16 +30,16 @@ fn s13_a_tokio_runtime_without_sockets_or_timers_is_told_as_such() {
         let error = runtime
             .block_on(engineio_client::tokio::connect(NOBODY))
             .map(drop)
-            .expect_err("it can't be used");
+            .expect_err("the runtime is incomplete");
         assert_eq!(error.kind(), ErrorKind::Runtime);
         assert!(error.report().contains(method), "{}", error.report());
     }
 }
 
-/// Where tokio's time is paused, it is the next deadline as soon as all tasks wait for sockets, unless a
-/// blocking task runs: the documentation of `Tokio` says so.
+/// While tokio's time is paused, it jumps to the next deadline as soon as all tasks wait for sockets,
+/// unless a blocking task is running. The documentation of `Tokio` describes this.
 #[test]
-fn t7_a_blocking_task_keeps_paused_time_from_passing_while_a_server_answers() {
+fn t7_a_blocking_task_stops_paused_time_from_advancing_while_a_server_answers() {
     let server = Oxide::start(Setup::Default);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -62,11 +63,11 @@ fn t7_a_blocking_task_keeps_paused_time_from_passing_while_a_server_answers() {
 }
 
 #[test]
-fn s12_a_sleep_whose_runtime_is_gone_does_not_panic() {
+fn s12_a_sleep_does_not_panic_after_its_runtime_was_dropped() {
     let runtime = tokio::runtime::Runtime::new().expect("tokio starts");
     let client = runtime
         .block_on(async { engineio_client::tokio::Client::builder(NOBODY).start() })
-        .expect("it begins");
+        .expect("the client starts");
     let handle = client.handle();
     let mut begun = Box::pin(handle.sleep(Duration::from_secs(3600)));
     assert!(begun.as_mut().now_or_never().is_none());
@@ -81,15 +82,15 @@ fn s12_a_sleep_whose_runtime_is_gone_does_not_panic() {
     assert!(!closed.is_clean());
 }
 
-/// On the thread of blocking clients, where a task can wait, but nothing may block.
+/// On the thread of blocking clients, tasks can await, but blocking calls would deadlock.
 #[test]
-fn s10_an_async_client_runs_on_the_thread_of_blocking_ones() {
+fn s10_an_async_client_runs_on_the_thread_of_blocking_clients() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     let client = blocking::connect(&url).expect("it connects");
     let task = client.handle().as_async().spawn(async move {
         let blocks = blocking::Client::builder(&url).start().map(drop);
-        let error = blocks.expect_err("it would block its own thread");
+        let error = blocks.expect_err("it would deadlock");
         assert_eq!(error.kind(), ErrorKind::Runtime, "{}", error.report());
 
         let builder = Client::<Transports, Tokio>::builder(&url).runtime(Background::default());

@@ -1,6 +1,6 @@
-//! An Engine.IO server over the memory network, which behaves like the real ones: as strict as
-//! Node's, which ends a session whose poll is aborted or doubled, and as python-engineio about the
-//! number of packets in a POST. What no client may do is a panic.
+//! An Engine.IO server over the in-memory network, as strict as the real ones. Like Node's, it ends a
+//! session whose poll is aborted; like python-engineio, it accepts at most 16 packets in a POST. It
+//! panics when the client breaks a rule.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -21,25 +21,25 @@ use event_listener::Event as Bell;
 use futures::future::{Either, select};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _, Stream, StreamExt as _};
 
-/// How the server is set up, and how it misbehaves.
+/// The server's settings and its deviations.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) ping_interval: Duration,
     pub(crate) ping_timeout: Duration,
     pub(crate) max_payload: usize,
     pub(crate) upgrades: bool,
-    /// How long it takes to answer a probe.
+    /// Delay of the answer to a probe.
     pub(crate) probe_delay: Duration,
-    /// Answers each poll at once with a noop during an upgrade, as python-engineio does.
+    /// Whether each poll during an upgrade is answered at once with a noop, as python-engineio does.
     pub(crate) eager_noops: bool,
 }
 
-/// One session, as the server saw it.
+/// The server's view of a session.
 #[derive(Default)]
 pub(crate) struct Session {
-    /// What came, in order.
+    /// Received messages, in order.
     pub(crate) received: Vec<u32>,
-    /// What it was given to send, in order.
+    /// Messages that the server was given to send, in order.
     pub(crate) given: Vec<u32>,
     outgoing: VecDeque<Packet>,
     awaiting_pong: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Server {
     runtime: MockRuntime,
     setup: Setup,
     state: Arc<Mutex<State>>,
-    /// Rings at every change.
+    /// Notified of every change.
     bell: Arc<Bell>,
 }
 
@@ -78,7 +78,7 @@ impl Server {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at a session.
+    /// Calls the function with a session.
     pub(crate) fn session<T>(&self, sid: &str, look: impl FnOnce(&mut Session) -> T) -> Option<T> {
         self.state().sessions.get_mut(sid).map(look)
     }
@@ -89,7 +89,7 @@ impl Server {
         changed
     }
 
-    /// Gives a session a message to send.
+    /// Queues a message for a session.
     pub(crate) fn send(&self, sid: &str, number: u32) {
         self.change(sid, |session| {
             if !session.closed {
@@ -114,7 +114,7 @@ impl Server {
         self.change(sid, |session| session.closed = true);
     }
 
-    /// Waits until the session has something to say.
+    /// Waits until the condition returns a value. Returns `None` if the session does not exist.
     async fn wait<T>(
         &self,
         sid: &str,
@@ -130,7 +130,7 @@ impl Server {
         }
     }
 
-    /// Serves whoever comes.
+    /// Accepts and serves connections.
     pub(crate) async fn serve(self, mut listener: MockListener) {
         loop {
             let stream = listener.accept().await;
@@ -148,7 +148,8 @@ impl Server {
                 self.websocket(stream, request).await;
                 return;
             }
-            // A server that has ended its side throws away what still comes, as apache does.
+            // A server that has ended its side of the connection discards further requests, as apache
+            // does.
             if stream.write(&[]).await.is_err() {
                 return;
             }
@@ -156,7 +157,7 @@ impl Server {
                 return;
             };
             if stream.write_all(&answer).await.is_err() {
-                // What the answer took along is lost, and with it the session.
+                // The packets of the answer are lost, so the session is broken.
                 if let Some(sid) = &request.sid {
                     self.end(sid);
                 }
@@ -189,7 +190,7 @@ impl Server {
                     return Some(vec![Packet::Noop]);
                 }
                 if session.probed && (eager || session.outgoing.is_empty()) {
-                    // An upgrade is under way: the poll is let go, and what is to be said waits.
+                    // During an upgrade, the poll is released with a noop and messages wait.
                     return Some(vec![Packet::Noop]);
                 }
                 if session.outgoing.is_empty() {
@@ -219,7 +220,7 @@ impl Server {
 
     fn post(&self, sid: &str, request: &Request) -> Vec<u8> {
         let doubled = self.session(sid, |session| std::mem::replace(&mut session.posting, true));
-        assert_ne!(doubled, Some(true), "two posts at once");
+        assert_ne!(doubled, Some(true), "two POSTs at once");
         assert!(
             request.body.len() <= self.setup.max_payload,
             "a POST above maxPayload"
@@ -237,7 +238,7 @@ impl Server {
         response(200, b"ok")
     }
 
-    /// Takes one packet of a session.
+    /// Handles one packet of a session.
     fn take(&self, sid: &str, packet: Packet) {
         self.change(sid, |session| match packet {
             Packet::Message(Message::Text(text)) => {
@@ -346,11 +347,11 @@ impl Server {
         self.end(&sid);
     }
 
-    /// Whether the session goes over.
+    /// Answers a probe. Returns whether the session is upgraded.
     async fn probe(&self, sid: &str, socket: &mut WebSocketStream<MemoryStream>) -> bool {
         match next_packet(socket).await {
             Some(Packet::Ping(data)) if &*data == "probe" => {}
-            Some(other) => panic!("the probe began with {other:?}"),
+            Some(other) => panic!("the probe's first packet is {other:?}"),
             None => return false,
         }
         self.runtime.sleep(self.setup.probe_delay).await;
@@ -365,15 +366,15 @@ impl Server {
         match next_packet(socket).await {
             Some(Packet::Upgrade) => {
                 let busy = self.session(sid, |session| session.polling || session.posting);
-                // What is under way when it comes would be lost on Node's server.
+                // Node's server would lose a poll or POST that is still running.
                 assert_ne!(
                     busy,
                     Some(true),
-                    "the upgrade came before polling was at rest"
+                    "the upgrade packet arrived while a poll or POST was running"
                 );
                 true
             }
-            Some(other) => panic!("the probe went on with {other:?}"),
+            Some(other) => panic!("the probe's second packet is {other:?}"),
             None => false,
         }
     }
@@ -410,7 +411,8 @@ impl Server {
         let (receive, send) = (pin!(receive), pin!(send));
         match select(receive, send).await {
             Either::Left(_) => {}
-            // Our close frame is out: what the client had sent before it saw it still comes.
+            // The close frame has been sent. Messages that the client sent before it saw the close frame
+            // still arrive.
             Either::Right(((), receive)) => {
                 let _ = select(receive, self.runtime.sleep(Duration::from_secs(1))).await;
             }
@@ -418,7 +420,7 @@ impl Server {
     }
 }
 
-/// The next packet, unless the socket ends before. Pings, which tungstenite answers, are passed over.
+/// The next packet, or `None` if the socket ends first. Skips pings, which tungstenite answers.
 async fn next_packet<E>(
     frames: &mut (impl Stream<Item = Result<Frame, E>> + Unpin),
 ) -> Option<Packet> {
@@ -426,9 +428,11 @@ async fn next_packet<E>(
         match frames.next().await?.ok()? {
             Frame::Text(text) => {
                 let packet = decode_text_frame(text.into(), &Limits::default());
-                return Some(packet.expect("the client sends what is a packet"));
+                return Some(packet.expect("the client sends valid packets"));
             }
-            Frame::Binary(_) => panic!("the client was given no binary data"),
+            Frame::Binary(_) => {
+                panic!("the client sent binary data, which this test does not send")
+            }
             Frame::Ping(_) | Frame::Pong(_) => {}
             _ => return None,
         }
@@ -452,7 +456,7 @@ fn response(status: u16, body: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// One HTTP request.
+/// An HTTP request.
 struct Request {
     method: String,
     sid: Option<String>,
@@ -461,7 +465,8 @@ struct Request {
 }
 
 impl Request {
-    /// The next one, unless the connection has ended before. `buffer` keeps what was read too much.
+    /// Reads the next request, or returns `None` if the connection ends first. `buffer` keeps surplus
+    /// bytes.
     async fn read(stream: &mut MemoryStream, buffer: &mut Vec<u8>) -> Option<Self> {
         let head = loop {
             if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -513,7 +518,7 @@ async fn more(stream: &mut MemoryStream, buffer: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Runs a future until another one ends.
+/// Runs a future together with a background future, which may end earlier.
 pub(crate) async fn until<T>(
     future: impl Future<Output = T>,
     background: impl Future<Output = ()>,

@@ -1,4 +1,5 @@
-//! haproxy in front of several servers: it keeps a session on one of them by a cookie.
+//! haproxy in front of several servers. It uses a cookie to send all requests of a session to the same
+//! server.
 
 use std::fs;
 use std::io::{BufReader, Read as _, Write as _};
@@ -20,8 +21,8 @@ pub(crate) struct Balancer {
     config: PathBuf,
 }
 
-/// It becomes haproxy, and leaves somebody behind who ends it, by its id, when standard input ends:
-/// so that none is left behind when the test process is killed.
+/// Starts a background process that ends haproxy, by its process id, when standard input ends, and then
+/// becomes haproxy. So haproxy also ends when the test process is killed.
 const PROGRAM: &str = r#"
 exec 3<&0
 (read -r _ <&3; kill $$) >/dev/null 2>&1 &
@@ -29,9 +30,9 @@ exec haproxy -db -f "$1" 3<&- </dev/null
 "#;
 
 impl Balancer {
-    /// One that gives each new session to the next of the servers, which listen on these ports.
+    /// Starts haproxy before servers on these ports. New sessions go to the servers in turn.
     pub(crate) fn before(servers: &[u16]) -> Self {
-        // The port is free when it is chosen, and may be taken when haproxy wants it.
+        // Another process may take the port before haproxy binds it.
         for _ in 0..5 {
             let mut balancer = Self::start(servers);
             if balancer.is_ready() {
@@ -68,7 +69,7 @@ impl Balancer {
         }
     }
 
-    /// Waits until it answers, or has ended.
+    /// Waits until haproxy answers (`true`) or has ended (`false`).
     fn is_ready(&mut self) -> bool {
         for _ in 0..3000 {
             if self.answers() {
@@ -83,7 +84,7 @@ impl Balancer {
         panic!("haproxy did not answer: {:?}", self.log.lines());
     }
 
-    /// Whether it is this one that listens.
+    /// Whether this haproxy answers on the port, and not another process.
     fn answers(&self) -> bool {
         let asked = || {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
@@ -105,7 +106,8 @@ impl Balancer {
 
 impl Drop for Balancer {
     fn drop(&mut self) {
-        // At which it is ended. Its id stays its own until it is waited for, here.
+        // This makes the background process end haproxy. Its process id is not reused before the `wait`
+        // below.
         drop(self.child.stdin.take());
         self.log.wait_for_end(DEADLINE);
         let _ = self.child.kill();

@@ -1,4 +1,4 @@
-//! What a client and a server do with each other, whichever server it is.
+//! Test cases that run against every real server: see `tests/servers.rs` and `tests/peers.rs`.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use futures::future::{Shared, join_all};
 use super::server::{Counts, Server, Setup};
 use super::session::{HTTP_CLIENT, Mode, Runs, Session, builder, dialer, within};
 
-// Texts start with "m:" so that python-engineio does not take them for JSON.
+// Texts start with "m:" because python-engineio parses texts that look like JSON.
 
 pub(crate) async fn every_kind_of_message_is_echoed<S: Server, R: Runs>(mode: Mode) {
     // engine.io-client: connection.js:9, arraybuffer/ws.js:7, connection.js:20, :33, :46,
@@ -35,7 +35,7 @@ pub(crate) async fn every_kind_of_message_is_echoed<S: Server, R: Runs>(mode: Mo
     session.echo((0..=255).collect::<Vec<u8>>()).await;
 }
 
-pub(crate) async fn a_separator_within_a_message_stays_there<S: Server, R: Runs>(mode: Mode) {
+pub(crate) async fn a_record_separator_in_a_message_is_preserved<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     session.echo(b"\x1e4b\x1e").await;
@@ -50,7 +50,7 @@ pub(crate) async fn a_separator_within_a_message_stays_there<S: Server, R: Runs>
     }
 }
 
-/// 5 MB, in which no part is like another.
+/// 5 MB without repetitions, so that a lost or doubled part is noticed.
 fn large_text() -> String {
     let mut text = String::from("m:");
     let mut number = 0_u32;
@@ -69,8 +69,8 @@ pub(crate) async fn five_megabytes_are_echoed<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::LargeMessages);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     if mode == Mode::Polling && S::CUTS_LARGE_POSTS {
-        // python-engineio reads a POST's body with one read, which on aiohttp gives what has come
-        // by then: so only the way back can be tried.
+        // python-engineio reads a POST's body with a single read, which on aiohttp returns only the
+        // bytes that have arrived by then. So only large messages from the server can be tested.
         session.send("!big 5000000").await;
         assert!(session.text("").await == "x".repeat(5_000_000));
         session.send("!bin 5000000").await;
@@ -82,19 +82,21 @@ pub(crate) async fn five_megabytes_are_echoed<S: Server, R: Runs>(mode: Mode) {
     session.echo("m:next").await;
 }
 
-pub(crate) async fn a_message_over_max_payload<S: Server, R: Runs>(mode: Mode) {
+pub(crate) async fn a_message_above_max_payload_is_refused_over_polling<S: Server, R: Runs>(
+    mode: Mode,
+) {
     // engine.io: server.js:1826
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     let text = |length: usize| format!("m:{}", "x".repeat(length - 2));
-    // The packet's type is a byte, too.
+    // The packet type takes one byte of the limit.
     let too_large = text(session.max_payload());
     if mode == Mode::Polling {
         let refused = session.client.send(too_large.clone()).await;
         let refused = refused.expect_err("it is too large");
         assert_eq!(refused.kind(), ErrorKind::TooLarge);
         assert!(refused.message == Message::from(too_large));
-        // Binary data grows by a third.
+        // Base64 makes binary data larger by a third.
         let data = vec![7; session.max_payload() / 4 * 3];
         let refused = session.client.send(data.clone()).await;
         let refused = refused.expect_err("it is too large in base64");
@@ -108,8 +110,9 @@ pub(crate) async fn a_message_over_max_payload<S: Server, R: Runs>(mode: Mode) {
     } else if S::LIMITS_FRAMES {
         session.send(too_large).await;
         let closed = session.end().await;
-        // The server sends a close frame and goes. The client may meet the broken connection first,
-        // while it sends on, and looks what had come before.
+        // The server sends a close frame and ends the connection. The client may notice the broken
+        // connection first, while it is sending. It must still find the close frame that had arrived
+        // before.
         assert!(
             matches!(closed.reason(), Reason::Server { .. }),
             "{closed:?}"
@@ -122,7 +125,7 @@ pub(crate) async fn a_message_over_max_payload<S: Server, R: Runs>(mode: Mode) {
 
 const MANY: usize = 2000;
 
-/// The number of a message, in both kinds.
+/// The message with this number. Every seventh is binary.
 fn numbered(number: usize) -> Message {
     let text = format!("m:{number}");
     if number % 7 == 3 {
@@ -141,7 +144,7 @@ fn spawn<T: Send + 'static>(
     output
 }
 
-/// WebSocket that is opened only when it may be.
+/// A WebSocket transport that waits for a signal before it opens.
 struct Gated(Shared<oneshot::Receiver<()>>);
 
 #[async_trait]
@@ -157,9 +160,9 @@ impl Transport for Gated {
     }
 }
 
-/// Sends messages from the first moment on, and reads their echoes, while the session goes over to
-/// websocket: not before `gate` of them have come. Gives how many each transport carried there, and
-/// how many back.
+/// Sends messages as soon as the session is open and reads their echoes, while the session upgrades. The
+/// WebSocket only opens once `gate` echoes have arrived. Returns how many messages each transport
+/// carried to the server, and how many echoes back.
 async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Counts) {
     let (opener, opened) = oneshot::channel();
     let polling = HTTP_CLIENT.get().map_or_else(Polling::default, |client| {
@@ -190,7 +193,7 @@ async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Count
             match session.event().await {
                 Event::Message(message) => break message,
                 Event::Upgraded { .. } if !upgraded => upgraded = true,
-                other => panic!("{other:?} before message {number}"),
+                other => panic!("{other:?} instead of message {number}"),
             }
         };
         assert_eq!(echo, numbered(number));
@@ -200,7 +203,7 @@ async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Count
             back.polling += 1;
         }
     }
-    assert!(upgraded, "the traffic was over before the upgrade");
+    assert!(upgraded, "all messages arrived before the upgrade");
     within(&*runtime, "the sender", sender).await;
     session.send("!count").await;
     let there = Counts::parse(&session.text("count ").await);
@@ -209,10 +212,10 @@ async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Count
     (there, back)
 }
 
-pub(crate) async fn an_upgrade_in_full_traffic_loses_nothing<S: Server, R: Runs>() {
+pub(crate) async fn an_upgrade_under_load_loses_nothing<S: Server, R: Runs>() {
     // engine.io-client: arraybuffer/ws.js:30
     let server = S::start(Setup::Default);
-    // As soon as can be, and when traffic has got under way.
+    // An upgrade that begins at once, and one that begins in the middle of the traffic.
     for gate in [0, 300] {
         let (there, back) = talk_through_upgrade::<R>(&server.url(), gate).await;
         assert_eq!(there.total(), MANY as u64, "{there:?}");
@@ -223,8 +226,8 @@ pub(crate) async fn an_upgrade_in_full_traffic_loses_nothing<S: Server, R: Runs>
     }
 }
 
-/// More than the 16 that python-engineio takes in one POST.
-pub(crate) async fn a_burst_by_polling_arrives_in_order<S: Server, R: Runs>() {
+/// Sends more messages than the 16 packets that python-engineio accepts in one POST.
+pub(crate) async fn a_burst_over_polling_arrives_in_order<S: Server, R: Runs>() {
     // engine.io-client: arraybuffer/polling.js:28; engine.io: server.js:1789, :1910, :1944
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), Mode::Polling).await;
@@ -243,34 +246,34 @@ pub(crate) async fn a_burst_by_polling_arrives_in_order<S: Server, R: Runs>() {
     }
 }
 
-pub(crate) async fn a_close_by_the_server_is_told<S: Server, R: Runs>(mode: Mode) {
+pub(crate) async fn a_close_by_the_server_is_reported<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     session.echo("m:first").await;
     session.send("!close").await;
     let closed = session.end().await;
-    let told = match closed.reason() {
+    let is_expected = match closed.reason() {
         Reason::Server { .. } => true,
-        // By polling a pong may cross the goodbye, and its refusal be what is heard first.
+        // Over polling, a pong may cross the server's close, and the refused POST may be noticed first.
         Reason::Transport(error) => mode == Mode::Polling && error.status() == Some(400),
         _ => false,
     };
-    assert!(told, "{closed:?}");
+    assert!(is_expected, "{closed:?}");
     let refused = session.client.send("m:late").await;
     assert_eq!(refused.expect_err("it is closed").kind(), ErrorKind::Closed);
 }
 
-/// Ends a session: cleanly, and soon.
+/// Disconnects, and checks that the end is clean and quick.
 async fn disconnect<R: Runs>(session: Session<R>) {
     let start = session.now();
     let closed = session.disconnect().await;
     let took = session.now() - start;
     assert!(closed.is_clean(), "{closed:?}");
-    // The heartbeat of all servers is far slower: it does not wait for a poll that they hold.
+    // All servers hold a poll for longer than this, so `disconnect` does not wait for the running poll.
     assert!(took < Duration::from_secs(5), "it took {took:?}");
 }
 
-pub(crate) async fn disconnect_flushes_first<S: Server, R: Runs>(mode: Mode) {
+pub(crate) async fn disconnect_flushes_queued_messages<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::Default);
     let session = Session::<R>::open(&server.url(), mode).await;
     for number in 0..50 {
@@ -290,7 +293,7 @@ pub(crate) async fn an_idle_session_disconnects_at_once<S: Server, R: Runs>(mode
     assert_eq!(received.total(), 1, "{received:?}");
 }
 
-/// In all modes at once, since all it does is wait.
+/// Tests all modes concurrently, because the test only waits.
 pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
     // engine.io: server.js:1651
     let server = S::start(Setup::QuickHeartbeat);
@@ -299,7 +302,7 @@ pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
         let url = &url;
         async move {
             let mut session = Session::<R>::open(url, mode).await;
-            // Either side would have given up after one.
+            // Without heartbeats, either side would end the session after one span.
             session.client.runtime().sleep(2 * session.span()).await;
             session.echo("m:still here").await;
         }
@@ -307,7 +310,7 @@ pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
     .await;
 }
 
-pub(crate) async fn nobody_listens<S: Server, R: Runs>() {
+pub(crate) async fn a_connection_to_a_closed_port_fails<S: Server, R: Runs>() {
     // python-engineio: test_polling_connection_failed, test_websocket_connection_failed
     let server = S::start(Setup::Default);
     let url = server.url();
@@ -320,7 +323,7 @@ pub(crate) async fn nobody_listens<S: Server, R: Runs>() {
     }
 }
 
-pub(crate) async fn a_transport_that_is_not_served_is_refused<S: Server, R: Runs>() {
+pub(crate) async fn a_transport_that_the_server_lacks_is_refused<S: Server, R: Runs>() {
     // engine.io-client: socket.js:72
     let server = S::start(Setup::WithoutPolling);
     let connecting = builder::<R>(&server.url(), Mode::Polling).connect();
@@ -330,13 +333,13 @@ pub(crate) async fn a_transport_that_is_not_served_is_refused<S: Server, R: Runs
     assert_eq!(error.status(), Some(400));
     let report = error.report();
     assert!(report.contains(S::NOT_SERVED), "{report}");
-    // The next transport of the list is taken instead.
+    // A client with a second transport falls back to it.
     let session = Session::<R>::connect(builder(&server.url(), Mode::Upgraded)).await;
     assert_eq!(session.client.transport(), Some("websocket"));
 }
 
-/// What the handlers of a session have seen comes out of it in order, and the last is the end.
-pub(crate) async fn handlers_see_everything_in_order<S: Server, R: Runs>(mode: Mode) {
+/// Handlers run in order, and the disconnect handler runs last.
+pub(crate) async fn handlers_are_called_in_order<S: Server, R: Runs>(mode: Mode) {
     let server = S::start(Setup::Default);
     let (seen, mut all) = mpsc::channel::<String>(4096);
     let (mut connect, message, mut disconnect) = (seen.clone(), seen.clone(), seen);

@@ -1,4 +1,4 @@
-//! Polls that real servers compress, and what of that is on the wire.
+//! Compressed responses of real servers, checked on the bytes that arrive on the wire.
 
 use std::future::Future;
 use std::io;
@@ -17,7 +17,7 @@ use super::foreign::Foreign;
 use super::server::Setup;
 use super::session::{Mode, Runs, Session, builder};
 
-/// A runtime that remembers what came from the network.
+/// A runtime that records all bytes received from the network.
 #[derive(Default)]
 pub(crate) struct Tapped<R> {
     inner: R,
@@ -30,9 +30,9 @@ struct Tap {
 }
 
 impl<R> Tapped<R> {
-    /// What came since the last time, as far as it is text.
+    /// The bytes received since the last call, as lossy UTF-8.
     fn take(&self) -> String {
-        let bytes = std::mem::take(&mut *self.read.lock().expect("nobody has panicked"));
+        let bytes = std::mem::take(&mut *self.read.lock().expect("no thread panicked"));
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
@@ -79,7 +79,7 @@ impl AsyncRead for Tap {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let count = std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        let mut read = self.read.lock().expect("nobody has panicked");
+        let mut read = self.read.lock().expect("no thread panicked");
         read.extend_from_slice(&buffer[..count]);
         Poll::Ready(Ok(count))
     }
@@ -103,7 +103,7 @@ impl AsyncWrite for Tap {
     }
 }
 
-/// 100,000 letters, and what came for them.
+/// Requests a message of 100,000 letters, and returns the bytes received for it.
 async fn large<R: Runs>(session: &mut Session<Tapped<R>>) -> String {
     session.client.runtime().take();
     session.send("!big 100000").await;
@@ -111,24 +111,24 @@ async fn large<R: Runs>(session: &mut Session<Tapped<R>>) -> String {
     session.client.runtime().take().to_ascii_lowercase()
 }
 
-pub(crate) async fn a_large_poll_comes_compressed_and_a_small_one_does_not<S, R>()
+pub(crate) async fn a_large_poll_is_compressed_and_a_small_one_is_not<S, R>()
 where
     S: Foreign,
     R: Runs,
 {
     let server = S::start(Setup::Default);
     let mut session = Session::<Tapped<R>>::open(&server.url(), Mode::Polling).await;
-    let came = large(&mut session).await;
-    assert!(came.contains("content-encoding: gzip"), "{came}");
-    assert!(came.len() < 5000, "{} bytes", came.len());
+    let received = large(&mut session).await;
+    assert!(received.contains("content-encoding: gzip"), "{received}");
+    assert!(received.len() < 5000, "{} bytes", received.len());
     session.echo("m:grüße, 世界 🌍").await;
     session.echo((0..=255).collect::<Vec<u8>>()).await;
-    let came = session.client.runtime().take();
+    let received = session.client.runtime().take();
     assert!(
-        !came.to_ascii_lowercase().contains("content-encoding"),
-        "{came}"
+        !received.to_ascii_lowercase().contains("content-encoding"),
+        "{received}"
     );
-    // More than its window, in all kinds of bytes.
+    // Binary data that is larger than gzip's window.
     if !S::CUTS_LARGE_POSTS {
         let numbers = 0..100_000_u32;
         session
@@ -137,16 +137,16 @@ where
     }
 }
 
-pub(crate) async fn a_user_says_what_polls_accept<S: Foreign, R: Runs>() {
+pub(crate) async fn the_users_accept_encoding_is_sent_with_polls<S: Foreign, R: Runs>() {
     let server = S::start(Setup::Default);
     let open = async |accepted: &str| {
         let builder = builder::<Tapped<R>>(&server.url(), Mode::Polling);
         Session::connect(builder.header("Accept-Encoding", accepted)).await
     };
-    let came = large(&mut open("deflate").await).await;
-    assert!(came.contains("content-encoding: deflate"), "{came}");
-    assert!(came.len() < 5000, "{} bytes", came.len());
-    let came = large(&mut open("identity").await).await;
-    assert!(!came.contains("content-encoding"));
-    assert!(came.len() > 100_000, "{} bytes", came.len());
+    let received = large(&mut open("deflate").await).await;
+    assert!(received.contains("content-encoding: deflate"), "{received}");
+    assert!(received.len() < 5000, "{} bytes", received.len());
+    let received = large(&mut open("identity").await).await;
+    assert!(!received.contains("content-encoding"));
+    assert!(received.len() > 100_000, "{} bytes", received.len());
 }

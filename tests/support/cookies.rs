@@ -1,5 +1,5 @@
-//! Cookies, with real servers: one that sets its own, and several behind a balancer that tells them
-//! apart by one.
+//! Cookies with real servers: a server that sets a cookie, and several servers behind a load balancer
+//! that uses a cookie to find a session's server.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::foreign::Foreign;
 use super::server::{Counts, Server, Setup};
 use super::session::{Mode, Runs, Session, builder};
 
-pub(crate) async fn every_later_request_carries_the_cookie_of_the_handshake<S, R>()
+pub(crate) async fn every_request_after_the_handshake_carries_its_cookie<S, R>()
 where
     S: Foreign,
     R: Runs,
@@ -29,7 +29,7 @@ where
         let requests = lines
             .iter()
             .filter_map(|line| line.strip_prefix("request "));
-        // The method, the transport and the cookies of each.
+        // Method, transport and cookies of each request.
         let mut requests = requests.map(|line| line.splitn(3, ' ').collect::<Vec<_>>());
         let first = requests.next().expect("a handshake");
         let cookies = |request: &[&str]| request.get(2).map_or("", |words| words.trim()).to_owned();
@@ -51,7 +51,7 @@ where
 
 const SERVERS: usize = 3;
 
-/// Servers in processes of their own, and what stands before them.
+/// Several server processes behind a load balancer.
 struct Farm<S> {
     servers: Vec<S>,
     balancer: Balancer,
@@ -74,7 +74,7 @@ impl<S: Server> Farm<S> {
         self.balancer.url()
     }
 
-    /// Which server has written a line with this, and the line.
+    /// Waits for a line with this text from any server. Returns the server's index and the line.
     fn find(&self, part: &str) -> (usize, String) {
         for _ in 0..6000 {
             for (number, server) in self.servers.iter().enumerate() {
@@ -93,7 +93,7 @@ impl<S: Server> Farm<S> {
     }
 }
 
-/// The other tests prove nothing where this one fails.
+/// Shows that the balancer depends on the cookie. The tests below prove nothing without that.
 pub(crate) async fn without_cookies_a_session_behind_a_balancer_breaks<S: Server, R: Runs>() {
     let farm = Farm::<S>::start();
     let builder = builder::<R>(&farm.url(), Mode::Polling).cookies(false);
@@ -106,7 +106,10 @@ pub(crate) async fn without_cookies_a_session_behind_a_balancer_breaks<S: Server
     assert!(error.to_string().contains("Session ID unknown"), "{error}");
 }
 
-pub(crate) async fn a_thousand_messages_each_way_pass_a_balancer_by_polling<S: Server, R: Runs>() {
+pub(crate) async fn a_thousand_messages_each_way_pass_a_balancer_over_polling<
+    S: Server,
+    R: Runs,
+>() {
     let farm = Farm::<S>::start();
     // As many sessions as servers, side by side: each has one for itself.
     let mut sessions = Vec::new();
@@ -140,7 +143,7 @@ pub(crate) async fn a_thousand_messages_each_way_pass_a_balancer_by_polling<S: S
     }
 }
 
-pub(crate) async fn an_upgrade_behind_a_balancer_reaches_the_server_of_the_session<S, R>()
+pub(crate) async fn an_upgrade_behind_a_balancer_reaches_the_sessions_server<S, R>()
 where
     S: Server,
     R: Runs,

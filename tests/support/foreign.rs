@@ -1,4 +1,5 @@
-//! The peers as servers, and the cases that need a server in a process of its own.
+//! The peers (real servers in their own processes) as `Server`s, and test cases that need a separate
+//! process.
 
 use std::time::Duration;
 
@@ -11,17 +12,18 @@ use super::peers::Peer;
 use super::server::{LARGE, Server, Setup};
 use super::session::{Mode, Runs, Session, builder, within};
 
-/// The kind of an error, the HTTP status, and the words.
+/// An expected error: its kind, HTTP status, and a part of its report.
 type Refusal = (ErrorKind, Option<u16>, &'static str);
 
-/// A server in a process of its own. What it answers is told for polling and for websocket.
+/// A server in its own process, with the errors that its responses lead to over polling and over
+/// WebSocket.
 pub(crate) trait Foreign: Server {
-    /// To a session that the application rejects.
+    /// The errors when the application rejects the session.
     const REJECTION: [Refusal; 2];
-    /// On a path where no Engine.IO is.
+    /// The errors on a path without an Engine.IO endpoint.
     const NOWHERE: [Refusal; 2];
 
-    /// One with these options of its program.
+    /// Starts a server whose program gets these options.
     fn with(options: &[&str]) -> Self;
 
     fn peer(&self) -> &Peer;
@@ -29,7 +31,7 @@ pub(crate) trait Foreign: Server {
 
 /// Node's engine.io.
 pub(crate) struct Node(Peer);
-/// The same with TLS of its own.
+/// Node's engine.io with its own TLS.
 pub(crate) struct NodeWithTls(Peer);
 /// python-engineio on aiohttp.
 pub(crate) struct Aiohttp(Peer);
@@ -82,8 +84,8 @@ impl Foreign for Node {
     ];
     const NOWHERE: [Refusal; 2] = [
         (ErrorKind::Status, Some(404), "404 Not Found"),
-        // After a second it ends the connection without a word.
-        (ErrorKind::Ended, None, "during the websocket handshake"),
+        // The server ends the connection after a second, without a response.
+        (ErrorKind::Ended, None, "during the WebSocket handshake"),
     ];
 
     fn with(options: &[&str]) -> Self {
@@ -179,12 +181,13 @@ impl Server for Uvicorn {
 impl Foreign for Uvicorn {
     const REJECTION: [Refusal; 2] = [
         (ErrorKind::Status, Some(401), "401 Unauthorized: go away"),
-        // ASGI has no words for a websocket that is not accepted.
+        // ASGI cannot send a body when it rejects a WebSocket.
         (ErrorKind::Status, Some(403), "403 Forbidden"),
     ];
     const NOWHERE: [Refusal; 2] = [
         (ErrorKind::Status, Some(404), "404 Not Found: Not Found"),
-        // python-engineio answers as if it were no websocket request, at which uvicorn fails.
+        // python-engineio sends a response for a plain HTTP request, which uvicorn cannot send for a
+        // WebSocket.
         (ErrorKind::Status, Some(500), "500 Internal Server Error"),
     ];
 
@@ -197,8 +200,8 @@ impl Foreign for Uvicorn {
     }
 }
 
-/// The server stops where it is, and all connections stay open: a session ends when the heartbeat is
-/// overdue, and not before. In all modes at once, since all it does is wait.
+/// Suspends the server's process while all connections stay open: each session must end when the
+/// heartbeat is overdue, and not before. Tests all modes concurrently, because the test only waits.
 pub(crate) async fn silence_ends_a_session<S: Foreign, R: Runs>() {
     let server = S::start(Setup::QuickHeartbeat);
     let url = server.url();
@@ -215,7 +218,7 @@ pub(crate) async fn silence_ends_a_session<S: Foreign, R: Runs>() {
         let closed = session.end().await;
         let end = session.now();
         assert!(matches!(closed.reason(), Reason::PingTimeout), "{closed:?}");
-        // The last packet came somewhere in between.
+        // The last packet arrived between `earliest` and `latest`.
         let (longest, shortest) = (end - earliest, end - latest);
         let span = session.span();
         assert!(longest >= span, "after {longest:?} of {span:?}");
@@ -225,7 +228,8 @@ pub(crate) async fn silence_ends_a_session<S: Foreign, R: Runs>() {
     join_all(ends).await;
 }
 
-/// The server says why in its own words, and a client that tries both transports tells of both.
+/// Checks the errors of refused sessions. The report of a client that tries both transports must contain
+/// both errors.
 async fn refused<R: Runs>(
     expected: [Refusal; 2],
     connection: impl Fn(Mode) -> Builder<Transports, R>,
@@ -241,15 +245,15 @@ async fn refused<R: Runs>(
         let error = refused.expect_err("it is refused");
         let report = error.report();
         for (_, _, words) in tried {
-            assert!(report.contains(words), "{report:?} without {words:?}");
+            assert!(report.contains(words), "{words:?} is missing in {report:?}");
         }
-        // The one that was tried last.
+        // The error has the kind and status of the last attempt.
         let last = tried.last().map(|&(kind, status, _)| (kind, status));
         assert_eq!(Some((error.kind(), error.status())), last, "{report}");
     }
 }
 
-pub(crate) async fn a_rejected_session_tells_why<S: Foreign, R: Runs>() {
+pub(crate) async fn a_rejected_session_reports_the_servers_reason<S: Foreign, R: Runs>() {
     let server = S::start(Setup::Default);
     let url = server.url();
     refused::<R>(S::REJECTION, |mode| {
@@ -258,7 +262,7 @@ pub(crate) async fn a_rejected_session_tells_why<S: Foreign, R: Runs>() {
     .await;
 }
 
-pub(crate) async fn a_wrong_path_tells_so<S: Foreign, R: Runs>() {
+pub(crate) async fn a_wrong_path_is_reported<S: Foreign, R: Runs>() {
     let server = S::start(Setup::Default);
     let url = server.url();
     refused::<R>(S::NOWHERE, |mode| builder(&url, mode).path("/elsewhere/")).await;

@@ -1,13 +1,13 @@
-//! The lines that a server writes, and how to wait for one.
+//! The output of a server process, and waiting for a line of it.
 
-// Each test program that has this module uses a part of it.
+// Each test binary with this module uses only a part of it.
 #![allow(dead_code)]
 
 use std::io::BufRead;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What a server has written so far.
+/// The lines that a server has written so far.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     state: Mutex<State>,
@@ -21,7 +21,7 @@ struct State {
 }
 
 impl Log {
-    // A test that panicked with the lock must not hide its panic behind others.
+    // A panic while the lock is held must not cause further panics, which would hide the first.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -31,7 +31,7 @@ impl Log {
         self.changed.notify_all();
     }
 
-    /// Writes what comes, until it ends.
+    /// Appends the lines of the source until it ends.
     pub(crate) fn fill(&self, mut source: impl BufRead) {
         let mut bytes = Vec::new();
         while matches!(source.read_until(b'\n', &mut bytes), Ok(1..)) {
@@ -42,7 +42,7 @@ impl Log {
         self.changed.notify_all();
     }
 
-    /// Whether nothing more can come.
+    /// Whether the output has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.lock().ended
     }
@@ -51,8 +51,8 @@ impl Log {
         self.lock().lines.clone()
     }
 
-    /// Takes what has been written since the last time, which is then forgotten here. Waits for
-    /// something to be written, but no longer than this.
+    /// Removes and returns the lines written since the last call. If there are none, waits for one until
+    /// the deadline.
     pub(crate) fn take(&self, deadline: Duration) -> Vec<String> {
         let (mut state, _) = self
             .changed
@@ -63,8 +63,8 @@ impl Log {
         std::mem::take(&mut state.lines)
     }
 
-    /// Waits for a line that contains `part`, or finds it among those already there. `None` when the
-    /// deadline passes or the server ends first.
+    /// Waits for a line that contains `part`, or finds it among the lines already written. Returns
+    /// `None` if the deadline passes or the output ends first.
     pub(crate) fn wait_for_line(&self, part: &str, deadline: Duration) -> Option<String> {
         self.wait(deadline, |state| {
             state.lines.iter().find(|line| line.contains(part)).cloned()

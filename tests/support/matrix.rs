@@ -1,6 +1,7 @@
-//! Tests by runtime and mode, each with a name of its own, so that a failure tells which it was.
+//! Macros that turn a test case into one test per runtime and mode, so that a failure names the
+//! combination.
 
-/// `CASE::RUNTIME_MODE`, for cases that take a mode.
+/// Generates `CASE::RUNTIME_MODE` for cases that take a mode.
 macro_rules! in_each_mode {
     ($attributes:tt $server:ident: $($from:ident::$case:ident)+) => {
         $( mod $case {
@@ -18,7 +19,7 @@ macro_rules! in_each_mode {
     };
 }
 
-/// `CASE::RUNTIME`, for cases that take none.
+/// Generates `CASE::RUNTIME` for cases without a mode.
 macro_rules! on_each_runtime {
     ($attributes:tt $server:ident: $($from:ident::$case:ident)+) => {
         $( mod $case {
@@ -30,7 +31,7 @@ macro_rules! on_each_runtime {
     };
 }
 
-/// One test, of a case with a server, on a runtime.
+/// Generates one test: a case with a server, on a runtime.
 macro_rules! test {
     (
         [$($attribute:tt)*] $name:ident

@@ -1,4 +1,4 @@
-//! engineioxide, the Engine.IO server for Rust, in a thread of this process.
+//! engineioxide, an Engine.IO server in Rust, in a thread of this process.
 
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
@@ -21,8 +21,7 @@ use tokio::net::TcpListener;
 use super::log::Log;
 use super::server::{LARGE, Server, Setup};
 
-/// A running engineioxide. It is not one of the peers, but understands some of their commands, and
-/// writes what they write.
+/// A running engineioxide. It understands some of the commands of the peers, and logs the same lines.
 pub(crate) struct Oxide {
     port: u16,
     shared: Arc<Shared>,
@@ -32,17 +31,17 @@ pub(crate) struct Oxide {
 #[derive(Debug, Default)]
 struct Shared {
     log: Log,
-    /// Polls that are being answered, and a bell for one more. Each server has but one session on
-    /// polling where this counts.
+    /// Number of running polls, and an event for each new one. Only valid for a server with a single
+    /// polling session.
     polls: AtomicUsize,
     polled: Bell,
     stop: Bell,
 }
 
 impl Oxide {
-    /// One that serves what comes to this listener.
+    /// Starts a server on this listener.
     pub(crate) fn on(listener: StdListener, setup: Setup) -> Self {
-        // It drops what the handler sends beyond its buffer.
+        // engineioxide drops messages that its handlers send beyond this buffer.
         let config = EngineIoConfig::builder().max_buffer_size(10_000);
         let config = match setup {
             Setup::Default => config,
@@ -124,7 +123,8 @@ async fn serve(listener: StdListener, config: EngineIoConfig, shared: Arc<Shared
             async move {
                 if poll {
                     shared.polls.fetch_add(1, Ordering::SeqCst);
-                    // Heard only when this has yielded, so when the poll waits.
+                    // The listener of this event only runs after this task has yielded, when the poll is
+                    // waiting.
                     shared.polled.notify(usize::MAX);
                 }
                 let response = response.await;
@@ -142,7 +142,7 @@ async fn serve(listener: StdListener, config: EngineIoConfig, shared: Arc<Shared
 #[derive(Debug)]
 struct Handler(Arc<Shared>);
 
-/// What came from a session, by each transport.
+/// Number of messages received in a session over each transport.
 #[derive(Debug, Default)]
 struct Received {
     polling: AtomicU64,
@@ -168,7 +168,8 @@ impl Received {
     }
 }
 
-/// Echoes, or does what a text with a `!` says. What can't be sent is missed by the test.
+/// Echoes messages, and executes texts that begin with `!`. Errors of sending are ignored: the test then
+/// misses the message.
 impl EngineIoHandler for Handler {
     type Data = Received;
 
@@ -212,7 +213,8 @@ impl EngineIoHandler for Handler {
     }
 }
 
-/// This server forgets a session as it closes it, and tells it only to a poll that waits just then.
+/// Closes a session. engineioxide removes a session when it closes it, and only a poll that is running
+/// at that moment gets the close packet. So this waits for a running poll.
 async fn close(shared: Arc<Shared>, socket: Arc<Socket<Received>>) {
     while socket.transport_type() == TransportType::Polling {
         let polled = shared.polled.listen();

@@ -1,5 +1,5 @@
-//! Real Engine.IO servers, each in a process of its own, that the integration
-//! tests talk to. `tests/run` installs what they need.
+//! Peers: real Engine.IO servers in their own processes, for the integration tests. `tests/run` installs
+//! them.
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
@@ -18,8 +18,8 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Peer {
     scheme: &'static str,
     port: u16,
-    // It also holds the peer's standard input open: the peer ends with it, so
-    // that none is left behind when the test process is killed.
+    // Holds the peer's standard input open. The peer exits when its standard input ends, so it also
+    // exits when the test process is killed.
     child: Child,
     log: Arc<Log>,
 }
@@ -32,7 +32,7 @@ impl Peer {
         Self::start(command)
     }
 
-    /// Starts the reference server with TLS of its own.
+    /// Starts the reference server with its own TLS.
     pub(crate) fn node_with_tls(options: &[String]) -> Self {
         let identity = AUTHORITY.issue(&["127.0.0.1"]);
         let mut command = node();
@@ -84,7 +84,7 @@ impl Peer {
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             let mut line = String::new();
-            // An error is left to the receiver: it gets a line with no port.
+            // On an error the receiver gets a line without a port, and reports it.
             let _ = BufReader::new(stdout).read_line(&mut line);
             let _ = sender.send(line);
         });
@@ -95,7 +95,7 @@ impl Peer {
             )
         });
         peer.port = parse_port(&line).unwrap_or_else(|| {
-            // The process is ending; its last words say why.
+            // The process is exiting; its output says why.
             peer.log.wait_for_end(START_DEADLINE);
             panic!(
                 "{line:?} from {command:?} instead of a port; it wrote: {:?}",
@@ -115,9 +115,9 @@ impl Peer {
         &self.log
     }
 
-    /// Stops the process where it is: its connections stay open, and it says nothing more.
+    /// Suspends the process: its connections stay open, but it sends nothing.
     pub(crate) fn silence(&self) {
-        // Each shell has it, while the program is not installed everywhere.
+        // `kill` is built into every shell; as a program, it is not installed everywhere.
         let status = Command::new("sh")
             .args([
                 "-c",
@@ -135,7 +135,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Fails only for a process that has already been waited for.
+        // Fails only if the process has already been waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -167,7 +167,7 @@ pub(crate) fn installed(peer: &str) -> PathBuf {
         PathBuf::from,
     );
     let path = root.join(peer);
-    // The stamp is the last thing that an install writes.
+    // An installation writes its stamp last.
     assert!(
         path.join("stamp").exists(),
         "no peer in {}: run tests/run, which installs the peers",

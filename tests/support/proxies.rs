@@ -1,5 +1,5 @@
-//! Real proxies, each in a process of its own: Debian's tinyproxy for HTTP, microsocks for SOCKS5, and
-//! haproxy for the TLS in front of one.
+//! Real proxies, each in its own process: Debian's tinyproxy for HTTP, microsocks for SOCKS5, and
+//! haproxy for TLS in front of one of them.
 
 use std::fs;
 use std::io::{BufReader, Read, Write as _};
@@ -14,13 +14,13 @@ use super::log::Log;
 
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How often it is looked whether a proxy is there, within that time.
+/// Number of attempts to connect to a new proxy within that time.
 const LOOKS: u32 = 6000;
 
-/// Somebody else may take a port before the proxy does, but not each time.
+/// Number of ports to try: another process may take a port before the proxy binds it.
 const TRIES: usize = 10;
 
-/// A user and a password.
+/// A user name and a password.
 pub(crate) type Credentials = Option<(&'static str, &'static str)>;
 
 /// A running proxy; dropping it ends the process.
@@ -28,12 +28,12 @@ pub(crate) struct Proxy {
     port: u16,
     child: Child,
     log: Arc<Log>,
-    /// Removed with it.
+    /// Files that are removed when the proxy ends.
     files: Vec<PathBuf>,
 }
 
 impl Proxy {
-    /// An HTTP proxy, which forwards and makes tunnels.
+    /// An HTTP proxy that forwards requests and supports `CONNECT`.
     pub(crate) fn http(credentials: Credentials) -> Self {
         Self::start(|port| {
             let mut settings = format!(
@@ -65,12 +65,12 @@ impl Proxy {
             }
             let mut child = spawn("microsocks", &arguments);
             let log = fill(child.stderr.take().expect("it is piped"));
-            // It does not say when it is ready.
+            // microsocks does not print when it is ready.
             Self::new(port, child, log, Vec::new()).once_it_listens()
         })
     }
 
-    /// TLS in front of another proxy, with this certificate and key in PEM.
+    /// A TLS proxy in front of another proxy, with this certificate and key in PEM.
     pub(crate) fn with_tls(behind: &Self, identity: &str) -> Self {
         Self::start(|port| {
             let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -109,7 +109,7 @@ impl Proxy {
         }
     }
 
-    /// This proxy, unless it ends before it listens.
+    /// Waits until the proxy accepts connections. Returns `None` if its process ends first.
     fn once_it_listens(mut self) -> Option<Self> {
         for _ in 0..LOOKS {
             if self.has_ended() {
@@ -125,7 +125,7 @@ impl Proxy {
 
     fn start(start_on: impl Fn(u16) -> Option<Self>) -> Self {
         let proxy = (0..TRIES).find_map(|_| start_on(free_port()));
-        proxy.expect("a proxy starts on one of some ports")
+        proxy.expect("the proxy starts on one of several ports")
     }
 
     fn has_ended(&mut self) -> bool {
@@ -137,7 +137,7 @@ impl Proxy {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// What it writes of what it does.
+    /// The proxy's output.
     pub(crate) fn log(&self) -> &Log {
         &self.log
     }
@@ -145,7 +145,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // Fails only for a process that has already been waited for.
+        // Fails only if the process has already been waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
         for file in &self.files {
@@ -160,8 +160,8 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// Starts a program which the kernel ends together with the thread of this test, so that none is
-/// left behind when the test process is killed.
+/// Starts a program that the kernel ends together with the thread of this test (`--pdeathsig`), so that
+/// it also ends when the test process is killed.
 fn spawn(program: &str, arguments: &[&str]) -> Child {
     Command::new("setpriv")
         .args(["--pdeathsig", "KILL", program])

@@ -1,42 +1,51 @@
-//! A server of raw bytes on the network of a `MockRuntime`: it reads what a client sends, to the
-//! byte, and writes whatever a test likes, in whatever pieces.
+//! A server of raw bytes on the network of a `MockRuntime`. A test reads exactly the bytes that the
+//! client sent, and writes any bytes in pieces of any size.
 
-// Each test program that has this module uses a part of it.
+// Each test binary with this module uses only a part of it.
 #![allow(dead_code)]
+
+#[path = "wire.rs"]
+pub(crate) mod wire;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use engineio_client::runtime::mock::{MemoryStream, MockListener, Schedules};
 use engineio_client::runtime::{BoxedStream, ByteStream};
 use engineio_client::{MockRuntime, Runtime};
 use futures::channel::oneshot;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
+use wire::accepting;
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use wire::{
+    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, fragment, frame, frame_head, response,
+};
+
 /// Where a [`Server`] listens: the host of `http://10.0.0.1`.
 pub(crate) const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
-/// How many bytes the mock network holds in one direction.
+/// Number of bytes that the mock network buffers in one direction.
 pub(crate) const PIPE: usize = 64 * 1024;
 
-/// First in first out, and last in first out: for tests of many bytes, which take their time.
+/// Runs the test with the task orders first-in-first-out and last-in-first-out: for slow tests with many
+/// bytes.
 pub(crate) fn under_both_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..0).run(test);
 }
 
-/// First in first out, last in first out, and some random orders.
+/// Runs the test first-in-first-out, last-in-first-out, and in some random task orders.
 pub(crate) fn under_some_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..8).run(test);
 }
 
-/// The same with 200 random orders, for whole sessions.
+/// Runs the test with 200 random task orders: for whole sessions.
 pub(crate) fn under_many_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..200).run(test);
 }
 
-/// Spawns a task whose result can be awaited. Its panic is the test's.
+/// Spawns a task whose result can be awaited. A panic of the task fails the test.
 pub(crate) fn spawn<T: Send + 'static>(
     runtime: &MockRuntime,
     task: impl Future<Output = T> + Send + 'static,
@@ -48,7 +57,7 @@ pub(crate) fn spawn<T: Send + 'static>(
     receiver.map(|result| result.expect("the task has ended"))
 }
 
-/// Lets all others do what they can at this instant.
+/// Lets all other tasks run until they wait.
 pub(crate) async fn settle(runtime: &MockRuntime) {
     runtime.sleep(Duration::ZERO).await;
 }
@@ -75,12 +84,12 @@ impl Server {
         Peer::new(&self.runtime, self.listener.accept().await)
     }
 
-    /// A connection, without anything that reads or writes it.
+    /// Accepts a connection as a bare stream.
     pub(crate) async fn accept_stream(&mut self) -> MemoryStream {
         self.listener.accept().await
     }
 
-    /// Whether somebody has connected and was not accepted. If so, the connection ends.
+    /// Whether another connection is waiting to be accepted. If so, it is accepted and dropped.
     pub(crate) fn has_another(&mut self) -> bool {
         self.listener.accept().now_or_never().is_some()
     }
@@ -93,7 +102,7 @@ pub(crate) struct Peer {
     unread: Vec<u8>,
 }
 
-/// A request, as it came.
+/// A received request.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -103,15 +112,15 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The header of this name in lower case; it must not be there twice.
+    /// The value of the header with this lower-case name. Panics if the header occurs twice.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(header, _)| header == name);
         let value = found.next().map(|(_, value)| value.as_str());
-        assert!(found.next().is_none(), "{name} comes twice: {self:?}");
+        assert!(found.next().is_none(), "{name} occurs twice: {self:?}");
         value
     }
 
-    /// The pairs of the query, as they stand there.
+    /// The undecoded name-value pairs of the query.
     pub(crate) fn query(&self) -> Vec<(&str, &str)> {
         let (_, query) = self.target.split_once('?').unwrap_or_default();
         query
@@ -132,10 +141,10 @@ impl Request {
 /// A frame of the client, unmasked.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
-    /// The bit of the last fragment, three reserved bits, the opcode.
+    /// The first byte: FIN bit, three reserved bits, opcode.
     pub(crate) first: u8,
     pub(crate) mask: Option<[u8; 4]>,
-    /// The bytes of the header in which the length stands, the byte of the mask bit included.
+    /// The header's bytes for the payload length, including the byte with the mask bit.
     pub(crate) length: Vec<u8>,
     pub(crate) payload: Vec<u8>,
 }
@@ -151,63 +160,9 @@ impl std::fmt::Debug for Frame {
     }
 }
 
-pub(crate) const CONTINUATION: u8 = 0;
-pub(crate) const TEXT: u8 = 1;
-pub(crate) const BINARY: u8 = 2;
-pub(crate) const CLOSE: u8 = 8;
-pub(crate) const PING: u8 = 9;
-pub(crate) const PONG: u8 = 10;
-/// Set in the first byte of a message's last frame.
-pub(crate) const FIN: u8 = 0x80;
-
-/// A whole message of a server, in one frame.
-pub(crate) fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    fragment(FIN | opcode, payload)
-}
-
-/// A frame of a server with this first byte.
-pub(crate) fn fragment(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    let payload = payload.as_ref();
-    let mut bytes = frame_head(first, payload.len());
-    bytes.extend_from_slice(payload);
-    bytes
-}
-
-/// The header of a server's frame alone.
-pub(crate) fn frame_head(first: u8, length: usize) -> Vec<u8> {
-    let mut head = vec![first];
-    match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short), _) if short < 126 => head.push(short),
-        (_, Ok(medium)) => {
-            head.push(126);
-            head.extend(medium.to_be_bytes());
-        }
-        _ => {
-            head.push(127);
-            head.extend((length as u64).to_be_bytes());
-        }
-    }
-    head
-}
-
-/// What a server answers a poll: a whole response.
-pub(crate) fn response(body: impl AsRef<[u8]>) -> Vec<u8> {
-    let body = body.as_ref();
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    [head.as_bytes(), body].concat()
-}
-
 /// What a server answers a websocket request: the head alone.
 pub(crate) fn switching(request: &Request) -> String {
-    let key = request.header("sec-websocket-key").expect("a key");
-    let accept = derive_accept_key(key.as_bytes());
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n\r\n"
-    )
+    accepting(request.header("sec-websocket-key").expect("a key"))
 }
 
 impl Peer {
@@ -219,15 +174,16 @@ impl Peer {
         }
     }
 
-    /// Writes as much at once as the pipe holds. A client that has gone is no fault of the script.
+    /// Writes the bytes, as many at once as the connection buffers. Ignores errors: the client may have
+    /// gone.
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         if self.stream.write_all(bytes.as_ref()).await.is_ok() {
-            // By TLS some of it may wait otherwise.
+            // TLS may otherwise keep a part of the data in its buffer.
             let _ = self.stream.flush().await;
         }
     }
 
-    /// Writes pieces of this size, each of which the client has read when the next one comes.
+    /// Writes pieces of this size. The client has read each piece before the next is written.
     pub(crate) async fn write_pieces(&mut self, bytes: impl AsRef<[u8]>, size: usize) {
         for piece in bytes.as_ref().chunks(size) {
             self.write(piece).await;
@@ -235,12 +191,12 @@ impl Peer {
         }
     }
 
-    /// Ends what the client reads.
+    /// Ends the direction from server to client.
     pub(crate) async fn finish(&mut self) {
         let _ = self.stream.close().await;
     }
 
-    /// Reads what there is, and at most so many bytes; nothing at the end.
+    /// Reads the available bytes, up to `most`. Returns no bytes at the end of the stream.
     pub(crate) async fn read_some(&mut self, most: usize) -> Vec<u8> {
         if !self.unread.is_empty() {
             let most = most.min(self.unread.len());
@@ -252,7 +208,7 @@ impl Peer {
         bytes
     }
 
-    /// Reads so many bytes.
+    /// Reads exactly `count` bytes.
     pub(crate) async fn read_exact(&mut self, count: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> = self.unread.drain(..count.min(self.unread.len())).collect();
         let start = bytes.len();
@@ -269,7 +225,7 @@ impl Peer {
         bytes
     }
 
-    /// Waits until it is clear whether what comes next begins with this, and leaves it unread.
+    /// Waits until it is known whether the next bytes are `start`, without consuming them.
     pub(crate) async fn begins_with(&mut self, start: &str) -> bool {
         while self.unread.len() < start.len() {
             let missing = start.len() - self.unread.len();
@@ -342,7 +298,7 @@ impl Peer {
         request
     }
 
-    /// Reads a websocket request, and agrees.
+    /// Reads a WebSocket request and accepts it.
     pub(crate) async fn accept_websocket(&mut self) -> Request {
         let request = self.request().await;
         self.write(switching(&request)).await;

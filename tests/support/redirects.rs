@@ -1,4 +1,4 @@
-//! Servers that have moved: another one stands at their old address, and says where they are.
+//! Servers that have moved: their old address redirects to the new one.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -9,8 +9,7 @@ use engineio_client::Event;
 use super::server::{Server, Setup};
 use super::session::{Mode, Runs, Session, builder};
 
-/// Redirects one request to another server, with the path and query that were asked, and then listens no
-/// more.
+/// Redirects a single request to another server, with the same path and query, and then stops listening.
 pub(crate) struct Moved {
     pub(crate) url: String,
     thread: JoinHandle<()>,
@@ -22,7 +21,7 @@ impl Moved {
         let address = listener.local_addr().expect("it is bound");
         let server = server.to_owned();
         let thread = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().expect("the client comes");
+            let (mut stream, _) = listener.accept().expect("a connection");
             drop(listener);
             let mut head = Vec::new();
             let mut byte = [0];
@@ -39,7 +38,7 @@ impl Moved {
             stream
                 .write_all(answer.as_bytes())
                 .expect("the client waits");
-            // Until the client has read it.
+            // Keeps the connection open until the client has read the response.
             let _ = stream.read_to_end(&mut Vec::new());
         });
         Self {
@@ -48,14 +47,17 @@ impl Moved {
         }
     }
 
-    /// It was asked, once.
+    /// Checks that exactly one request arrived.
     pub(crate) fn was_asked(self) {
-        self.thread.join().expect("one request came");
+        self.thread.join().expect("exactly one request");
     }
 }
 
-/// A session that is opened at the old address has its polls, its POSTs and its websocket at the new one.
-pub(crate) async fn a_session_lives_at_the_new_address<S: Server, R: Runs>(mode: Mode) {
+/// A session that is opened at the old address makes its polls, POSTs and WebSocket requests at the new
+/// one.
+pub(crate) async fn a_session_uses_the_new_address_after_a_redirect<S: Server, R: Runs>(
+    mode: Mode,
+) {
     let server = S::start(Setup::Default);
     let moved = Moved::to(&server.url());
     let builder = builder::<R>(&moved.url, mode).follow_redirects(true);

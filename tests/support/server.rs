@@ -1,4 +1,4 @@
-//! What the tests ask of a server, whichever it is.
+//! The interface between test cases and the real servers.
 
 use serde_json::Value;
 
@@ -6,14 +6,15 @@ use super::log::Log;
 use super::session::DEADLINE;
 use super::tls::{AUTHORITY, Front};
 
-/// A running server; dropping it ends it. It understands the commands in `tests/peers`.
+/// A running server; dropping it ends it. It understands (some of) the commands that
+/// `tests/peers/node/server.js` documents.
 pub(crate) trait Server: Sized {
-    /// Whether the end of a large POST is lost on the way to it.
+    /// Whether the server only reads the beginning of a large POST.
     const CUTS_LARGE_POSTS: bool = false;
-    /// Whether `maxPayload` holds for websocket, too.
+    /// Whether the server applies `maxPayload` to WebSocket frames, too.
     const LIMITS_FRAMES: bool = true;
 
-    /// What it says to one who asks for a transport that it does not serve.
+    /// A part of the error for a transport that the server does not offer.
     const NOT_SERVED: &str;
 
     fn start(setup: Setup) -> Self;
@@ -23,7 +24,7 @@ pub(crate) trait Server: Sized {
     fn log(&self) -> &Log;
 }
 
-/// A server behind a front that speaks TLS, with a certificate of the test's CA.
+/// A server behind a TLS proxy with a certificate of the test CA.
 pub(crate) struct Secure<S> {
     front: Front,
     server: S,
@@ -56,16 +57,16 @@ pub(crate) enum Setup {
     Default,
     /// With a `maxPayload` of [`LARGE`] bytes.
     LargeMessages,
-    /// With websocket alone.
+    /// Only the WebSocket transport.
     WithoutPolling,
-    /// With about the shortest heartbeat that it can have.
+    /// With about the shortest heartbeat that the server supports.
     QuickHeartbeat,
 }
 
 /// Enough for 5 MB in base64.
 pub(crate) const LARGE: &str = "8000000";
 
-/// How many messages each transport has carried in one direction.
+/// Number of messages that each transport carried in one direction.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) polling: u64,
@@ -73,7 +74,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// From what `!count` is answered with.
+    /// Parses the JSON in the answer to `!count`.
     pub(crate) fn parse(json: &str) -> Self {
         let value: Value = serde_json::from_str(json).expect("the counts are JSON");
         let count = |name: &str| value[name].as_u64().expect("a count is a number");
@@ -87,7 +88,7 @@ impl Counts {
         self.polling + self.websocket
     }
 
-    /// What came from the first session that has ended, once one has.
+    /// Waits for the first session to end, and returns the counts of its messages.
     pub(crate) fn of_ended_session(server: &impl Server) -> Self {
         let log = server.log();
         let line = log

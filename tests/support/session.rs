@@ -1,4 +1,5 @@
-//! The client as the tests use it: on each runtime, in each mode, and never waiting for ever.
+//! A client for the tests with real servers: on any runtime, in any mode, and with a deadline for every
+//! wait.
 
 use std::future::Future;
 use std::pin::pin;
@@ -15,10 +16,10 @@ use futures::future::{Either, select};
 
 use super::tls::AUTHORITY;
 
-/// For what has to come. Generous, so that a busy machine fails no test.
+/// The deadline of every wait. It is long, so that a busy machine does not make tests fail.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A runtime that can run a test.
+/// A runtime that can block on a test.
 pub(crate) trait Runs: Runtime + Default {
     fn run(test: impl Future<Output = ()>);
 }
@@ -42,12 +43,12 @@ impl Runs for AsyncStd {
     }
 }
 
-/// How a session gets its transport.
+/// How a session gets its transport: see [`Mode::transports`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mode {
     Polling,
     WebSocket,
-    /// Polling, and at once over to websocket.
+    /// Polling, with an upgrade to WebSocket.
     Upgraded,
 }
 
@@ -71,7 +72,7 @@ impl Mode {
     }
 }
 
-/// What a future gives, or a panic at the deadline.
+/// Returns the output of a future. Panics at the deadline.
 pub(crate) async fn within<T>(
     runtime: &impl Runtime,
     what: &str,
@@ -83,11 +84,10 @@ pub(crate) async fn within<T>(
     }
 }
 
-/// Makes the requests of all sessions by polling, where it is not the built-in client: for
-/// `tests/surf`.
+/// The HTTP client for all polling sessions, if it is not the built-in one. `tests/surf` sets it.
 pub(crate) static HTTP_CLIENT: OnceLock<Arc<dyn HttpClient>> = OnceLock::new();
 
-/// A connection to be made in this mode.
+/// A builder for a client in this mode.
 pub(crate) fn builder<R: Runs>(url: &str, mode: Mode) -> Builder<Transports, R> {
     let builder = Client::builder(url).transports(mode.transports().iter().copied());
     let builder = builder.dialer(dialer());
@@ -97,19 +97,19 @@ pub(crate) fn builder<R: Runs>(url: &str, mode: Mode) -> Builder<Transports, R> 
     }
 }
 
-/// Trusts the servers of the tests that speak TLS.
+/// A dialer that trusts the test CA.
 pub(crate) fn dialer() -> Dialer {
     Dialer::default().tls(AUTHORITY.trusted())
 }
 
-/// A client, all of whose waits have a deadline.
+/// A client whose waits all have a deadline.
 pub(crate) struct Session<R: Runs> {
     pub(crate) client: Client<Transports, R>,
     handshake: Arc<Handshake>,
 }
 
 impl<R: Runs> Session<R> {
-    /// A session that has come to rest in its mode: upgraded, where it is to be.
+    /// Opens a session, and waits for its upgrade if the mode has one.
     pub(crate) async fn open(url: &str, mode: Mode) -> Self {
         let mut session = Self::connect(builder(url, mode)).await;
         if mode == Mode::Upgraded {
@@ -122,7 +122,7 @@ impl<R: Runs> Session<R> {
         session
     }
 
-    /// A session that is open, and may be about to upgrade.
+    /// Opens a session, without waiting for an upgrade.
     pub(crate) async fn connect(builder: Builder<Transports, R>) -> Self {
         let mut client = builder.start().expect("the settings are right");
         let runtime = Arc::clone(client.runtime());
@@ -140,11 +140,11 @@ impl<R: Runs> Session<R> {
     }
 
     pub(crate) fn max_payload(&self) -> usize {
-        let most = self.handshake.max_payload.expect("servers tell it");
+        let most = self.handshake.max_payload.expect("the server announces it");
         usize::try_from(most).expect("it fits")
     }
 
-    /// The longest silence of a server that is alive.
+    /// Ping interval plus ping timeout: the longest silence of a live server.
     pub(crate) fn span(&self) -> Duration {
         self.handshake.ping_interval + self.handshake.ping_timeout
     }
@@ -160,7 +160,7 @@ impl<R: Runs> Session<R> {
         let runtime = Arc::clone(self.client.runtime());
         within(&*runtime, "an event", self.client.next())
             .await
-            .expect("the last event was not the end")
+            .expect("the session has not ended")
     }
 
     pub(crate) async fn message(&mut self) -> Message {
@@ -170,7 +170,7 @@ impl<R: Runs> Session<R> {
         }
     }
 
-    /// A text that starts with `prefix`: what stands behind it.
+    /// Receives a text that starts with `prefix`, and returns the rest of it.
     pub(crate) async fn text(&mut self, prefix: &str) -> String {
         let message = self.message().await;
         message
@@ -180,15 +180,15 @@ impl<R: Runs> Session<R> {
             .to_owned()
     }
 
-    /// Sends a message and waits for the same to come back, in kind, too.
+    /// Sends a message and checks that the server echoes it, with the same contents and type.
     pub(crate) async fn echo(&mut self, message: impl Into<Message>) {
         let message = message.into();
         self.send(message.clone()).await;
         let echo = self.message().await;
-        // Not `assert_eq!`, which would print megabytes.
+        // `assert_eq!` would print megabytes.
         assert!(
             echo == message,
-            "{} came back as {}",
+            "{} was echoed as {}",
             brief(&message),
             brief(&echo)
         );
@@ -207,7 +207,7 @@ impl<R: Runs> Session<R> {
     }
 }
 
-/// A message in a line, whatever its length.
+/// A description of a message that fits in a line.
 fn brief(message: &Message) -> String {
     let mut text = format!("{message:?}");
     if text.len() > 100 {

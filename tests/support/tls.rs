@@ -1,4 +1,4 @@
-//! Certificates, good and bad, and the server's side of TLS.
+//! Valid and invalid certificates, and the server's side of TLS.
 
 use std::net::TcpListener;
 use std::sync::{Arc, LazyLock};
@@ -25,22 +25,22 @@ use rcgen::{
 use smol::net::TcpStream;
 use url::Url;
 
-/// A CA of a test's own.
+/// A certificate authority for a test.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
-/// The one that the servers of a test program have their certificates from.
+/// The test CA: it issues the certificates of all servers in a test binary.
 pub(crate) static AUTHORITY: LazyLock<Authority> =
     LazyLock::new(|| Authority::new("the test's CA"));
 
 impl Authority {
-    /// Two in one test have different names: it is by the name that issuers are looked up.
+    /// Creates a CA. Two CAs in one test need different names, because issuers are looked up by name.
     pub(crate) fn new(name: &str) -> Self {
         Self::with(name, &[], |_| {})
     }
 
-    /// One whose certificate is a server's, too.
+    /// Creates a CA whose certificate is a server's certificate as well.
     pub(crate) fn with(
         name: &str,
         hosts: &[&str],
@@ -68,19 +68,19 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// Trust in this CA, besides the system's.
+    /// TLS settings that trust this CA in addition to the system's.
     pub(crate) fn trusted(&self) -> Tls {
         Tls::default().ca_pem(self.pem()).expect("it is a CA")
     }
 
-    /// Trust in this one alone.
+    /// A root store with only this CA.
     pub(crate) fn roots(&self) -> Arc<RootCertStore> {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).expect("it is a CA");
         Arc::new(roots)
     }
 
-    /// Its own certificate, for one who takes it for a server's.
+    /// The CA's own certificate and key, for use as a server's.
     pub(crate) fn identity(&self) -> Identity {
         Identity {
             certificate: self.pem(),
@@ -88,7 +88,7 @@ impl Authority {
         }
     }
 
-    /// A certificate for these names and addresses.
+    /// Issues a certificate for these names and addresses.
     pub(crate) fn issue(&self, names: &[&str]) -> Identity {
         self.issue_with(names, |_| {})
     }
@@ -110,7 +110,7 @@ impl Authority {
         }
     }
 
-    /// The list on which the certificate with this serial number stands.
+    /// A revocation list with the certificate of this serial number.
     pub(crate) fn revoke(&self, number: u64) -> CertificateRevocationListDer<'static> {
         let list = CertificateRevocationListParams {
             this_update: date_time_ymd(2020, 1, 1),
@@ -142,7 +142,7 @@ pub(crate) fn not_valid_yet(params: &mut CertificateParams) {
     params.not_before = date_time_ymd(4000, 1, 1);
 }
 
-/// A certificate and its key, both in PEM.
+/// A certificate and its key in PEM.
 pub(crate) struct Identity {
     pub(crate) certificate: String,
     pub(crate) key: String,
@@ -159,12 +159,13 @@ impl Identity {
         PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("it is PEM")
     }
 
-    /// A server with this certificate.
+    /// A server configuration with this certificate.
     pub(crate) fn server(&self) -> Arc<ServerConfig> {
         self.server_with(ALL_VERSIONS, None)
     }
 
-    /// The same with these versions of TLS, for clients that have a certificate of this CA.
+    /// A server configuration with these TLS versions that requires a client certificate of this CA, if
+    /// one is given.
     pub(crate) fn server_with(
         &self,
         versions: &[&'static SupportedProtocolVersion],
@@ -190,7 +191,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// TLS in front of a server that speaks none: a thread that hands on what comes. Dropping it ends it.
+/// A TLS proxy in front of a plain server, in a thread. Dropping it ends it.
 pub(crate) struct Front {
     port: u16,
     stop: Arc<Bell>,
@@ -198,7 +199,7 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// In front of the server at this URL.
+    /// Starts a TLS proxy in front of the server at this URL.
     pub(crate) fn of(url: &str, config: Arc<ServerConfig>) -> Self {
         let url: Url = url.parse().expect("a URL");
         let target = ("127.0.0.1", url.port().expect("it has a port"));
@@ -244,7 +245,7 @@ impl Drop for Front {
     }
 }
 
-/// A client that goes away, or does not like the certificate, is no fault of the test.
+/// Forwards a connection. Errors are ignored: the client may go away or refuse the certificate.
 async fn forward(
     acceptor: TlsAcceptor,
     stream: smol::Async<std::net::TcpStream>,
@@ -268,7 +269,7 @@ async fn forward(
 async fn hand_on(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        // What is not flushed may stay in the buffer of TLS.
+        // Without a flush, data may stay in TLS's buffer.
         if to.write_all(&buffer[..count]).await.is_err() || to.flush().await.is_err() {
             break;
         }

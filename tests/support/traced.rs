@@ -1,4 +1,4 @@
-//! What `tracing` is told on the thread of one test, while other tests run on other threads.
+//! Captures the `tracing` output of one test's thread, while other tests run on other threads.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tracing::Dispatch;
 use tracing_subscriber::filter::LevelFilter;
 
-/// The lines of one test.
+/// The log lines of one test.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -21,7 +21,7 @@ impl io::Write for Lines {
     }
 }
 
-/// Runs this, and gives what it has logged on this thread, from this level on.
+/// Runs the function, and returns its log on this thread at this level and above.
 pub(crate) fn traced(level: LevelFilter, run: impl FnOnce()) -> String {
     ask_every_subscriber();
     let lines = Lines::default();
@@ -43,8 +43,9 @@ pub(crate) fn traced(level: LevelFilter, run: impl FnOnce()) -> String {
 /// (`tracing-core`, `callsite.rs`, `Rebuilder::JustOne`). A test without a subscriber that is the
 /// first to reach a call site then disables it for all other tests.
 ///
-/// The subscriber that is kept here makes that of a test the second one. It enables nothing: at the
-/// level `OFF`, no thread reaches the cache before the second subscriber is there.
+/// This function keeps a first subscriber alive, so that a test's subscriber is always at least the
+/// second one. The first one enables nothing: while the maximum level is `OFF`, no thread fills the
+/// cache before a second subscriber exists.
 fn ask_every_subscriber() {
     static KEPT: OnceLock<Dispatch> = OnceLock::new();
     KEPT.get_or_init(|| {

@@ -1,5 +1,5 @@
-//! Single requests by surf's backends, against a server of raw bytes: what `SurfClient` promises
-//! whichever it is, and the faults that its documentation names.
+//! Single requests through each backend of surf, against a server that writes raw bytes: the promises of
+//! `SurfClient` for every backend, and the faults that its documentation names.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use crate::raw::Server;
 use crate::support::session::within;
 use crate::{config, curl};
 
-/// Runs both, to the end and within the deadline.
+/// Runs both futures to their end, within the deadline.
 fn run<T>(script: impl Future<Output = ()>, client: impl Future<Output = T>) -> T {
     let both = join(script, client);
     smol::block_on(within(&Smol::new(), "the test", both)).1
@@ -73,7 +73,7 @@ fn post(server: &Server, body: impl Into<Bytes>) -> Request<Bytes> {
         .expect("a request")
 }
 
-/// What a GET comes to when this is answered and the connection then closed.
+/// The result of a GET that the server answers with these bytes before it closes the connection.
 fn answered(client: &SurfClient, answer: impl AsRef<[u8]>) -> Result<Response<Bytes>, Error> {
     answered_within(client, answer, &exchange())
 }
@@ -106,7 +106,7 @@ fn a_get_is_sent_as_it_is() {
             assert_eq!(request.header("x-many"), ["one, two, three"]);
             assert_eq!(request.header("cookie"), ["a=1; b=2"]);
             assert_eq!(request.header("user-agent"), ["mine"]);
-            // curl would take anything that it can decode.
+            // By default curl offers every coding that it can decode.
             assert_eq!(request.header("accept-encoding"), ["identity"]);
             assert_eq!(request.header("content-type"), [""; 0]);
             assert_eq!(request.header("host"), [&server.url()["http://".len()..]]);
@@ -129,7 +129,7 @@ fn a_get_is_sent_as_it_is() {
 #[test]
 fn a_post_has_its_body_to_the_byte_and_its_length() {
     on_each_backend(|client| {
-        // The last is beyond 1 MiB, where libcurl waits to be told to go on.
+        // The last size is above 1 MiB, where libcurl waits for `100 Continue`.
         for size in [1, 1000, 100_000, 2_000_000] {
             let server = Server::new();
             let body: Bytes = (0..size).map(|n| (n % 251) as u8).collect();
@@ -159,7 +159,7 @@ fn a_response_has_its_status_headers_and_body_whatever_they_are() {
     on_each_backend(|client| {
         let answer = "HTTP/1.1 400 Bad Request\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\
             X-One: 1\r\nContent-Length: 3\r\n\r\n\u{1}\0\u{ff}";
-        // The last character has two bytes.
+        // The last character has two bytes, of which one is sent.
         let response = answered(&client, &answer.as_bytes()[..answer.len() - 1]);
         let response = response.expect("a response with any status is one");
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
@@ -212,7 +212,7 @@ fn an_endless_body_is_read_to_the_limit() {
             peer.request().await;
             peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
                 .await;
-            // Until the client goes.
+            // Until the client closes the connection.
             let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
             while peer.write(&chunk).await {}
         };
@@ -267,13 +267,13 @@ fn a_body_that_is_cut_off_is_an_error() {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n4x",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n4x\r\n",
         ] {
-            let error = answered(&client, answer).expect_err("it is not whole");
+            let error = answered(&client, answer).expect_err("it is cut short");
             assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
         }
     });
 }
 
-/// `4x`, as gzip writes it.
+/// `4x`, compressed by gzip.
 const GZIPPED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\x33\xa9\0\0\x06\x18\x2d\xa4\x02\0\0\0";
 
 #[test]
@@ -332,7 +332,7 @@ fn a_header_that_is_not_ascii_is_not_sent_and_not_told() {
 #[test]
 fn a_poll_that_left_is_not_repeated() {
     on_each_backend(|client| {
-        // The second one, on a connection that a client might have kept.
+        // The second poll is sent on a connection that a client might have kept.
         let server = Server::new();
         let script = async {
             let mut first = server.accept().await;
@@ -362,7 +362,7 @@ fn after_a_poll_that_was_dropped_the_next_request_gets_its_own_answer() {
             asked.send(()).expect("the test waits");
             let mut fast = server.accept().await;
             assert_eq!(fast.request().await.target, "/fast");
-            // Its answer comes now, and too late.
+            // The answer to the dropped poll comes now, too late.
             slow.answer("4slow").await;
             fast.answer("4fast").await;
             slow.gone().await;
@@ -390,7 +390,7 @@ fn bytes_of_a_slow_answer_are_activity_and_those_of_an_upload_too() {
                 .await;
             may_go_on.await.expect("the test goes on");
             peer.write("x").await;
-            // A part of a POST is read, and nothing answered.
+            // The server reads a part of a POST, and answers nothing.
             let mut peer = server.accept().await;
             let request = peer.request_head().await;
             if request.header("expect") == ["100-continue"] {
@@ -411,7 +411,7 @@ fn bytes_of_a_slow_answer_are_activity_and_those_of_an_upload_too() {
             };
             let (response, _) = join(poll, marked).await;
             assert_eq!(response.expect("a response").body(), "4x");
-            // What comes for a poll is no progress of a POST.
+            // Bytes of a poll's response are no progress of a POST.
             assert!(format!("{:?}", exchange.activity).contains("sent: None"));
             let request = post(&server, vec![7; 4_000_000]);
             let ended = client.send(request, &post_exchange).await;
@@ -422,7 +422,7 @@ fn bytes_of_a_slow_answer_are_activity_and_those_of_an_upload_too() {
     });
 }
 
-/// Middleware that notes the URLs of requests.
+/// Middleware that records the URLs of requests.
 struct Note(Arc<Mutex<Vec<String>>>);
 
 #[engineio_client::async_trait]
@@ -509,7 +509,7 @@ fn errors_tell_what_failed() {
         let error = answered(&h1(), answer).expect_err("h1 can't read it");
         assert_eq!(error.kind(), ErrorKind::Http, "{}", error.report());
     }
-    // A name that curl resolves to nothing without asking anybody (RFC 7686).
+    // curl knows without asking a resolver that this name has no address (RFC 7686).
     let error = run(
         async {},
         curl().send(get("http://nowhere.onion/"), &exchange()),
@@ -526,7 +526,7 @@ fn errors_tell_what_failed() {
     assert_eq!(error.kind(), ErrorKind::Tls, "{}", error.report());
 }
 
-// The faults for which `SurfClient` refuses clients that keep connections.
+// The faults because of which `SurfClient` refuses clients that keep connections.
 
 fn request(server: &Server, path: &str) -> surf::Request {
     let url = Url::parse(&format!("{}{path}", server.url())).expect("a URL");

@@ -1,11 +1,11 @@
-//! Polling by surf: against engineioxide on each runtime, and against servers of raw bytes.
+//! Polling through surf: against engineioxide on each runtime, and against servers that write raw bytes.
 
 #![cfg(test)]
 
 #[macro_use]
 #[path = "../support"]
 mod support {
-    // A part of each is used here.
+    // Only parts of these modules are used here.
     #[allow(dead_code)]
     pub(crate) mod cases;
     pub(crate) mod log;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use engineio_client::transports::SurfClient;
 
-/// What the documentation of `SurfClient` asks for.
+/// The configuration that the documentation of `SurfClient` asks for.
 fn config() -> surf::Config {
     surf::Config::new()
         .set_timeout(None)

@@ -1,4 +1,4 @@
-//! A server of raw bytes on loopback, which waits in the test's own task.
+//! A server on loopback that writes raw bytes. It runs in the test's own task.
 
 use futures::{AsyncReadExt as _, AsyncWriteExt as _, FutureExt as _};
 use smol::net::{TcpListener, TcpStream};
@@ -30,7 +30,7 @@ impl Server {
         }
     }
 
-    /// Whether somebody has connected and was not accepted.
+    /// Whether a connection is waiting to be accepted.
     pub(crate) fn has_another(&self) -> bool {
         self.listener.accept().now_or_never().is_some()
     }
@@ -42,7 +42,7 @@ pub(crate) struct Peer {
     unread: Vec<u8>,
 }
 
-/// A request, as it came.
+/// A request as it arrived.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -52,7 +52,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The values of a header, its name in lower case.
+    /// The values of the header with this name, which is in lower case.
     pub(crate) fn header(&self, name: &str) -> Vec<&str> {
         let found = self.headers.iter().filter(|(header, _)| header == name);
         found.map(|(_, value)| value.as_str()).collect()
@@ -96,7 +96,7 @@ impl Peer {
         }
     }
 
-    /// Reads so many bytes.
+    /// Reads this number of bytes.
     pub(crate) async fn read(&mut self, count: usize) -> Vec<u8> {
         while self.unread.len() < count {
             let mut piece = [0; 4096];
@@ -107,13 +107,13 @@ impl Peer {
         self.unread.drain(..count).collect()
     }
 
-    /// Waits until the client has gone, and reads what it still says.
+    /// Reads and discards until the client has closed the connection.
     pub(crate) async fn gone(&mut self) {
         let mut piece = [0; 4096];
         while matches!(self.stream.read(&mut piece).await, Ok(1..)) {}
     }
 
-    /// Writes, as far as the client listens: whether it does.
+    /// Writes, and returns whether the client still reads.
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).await.is_ok()
     }

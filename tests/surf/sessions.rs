@@ -1,4 +1,4 @@
-//! Whole sessions by surf and curl, on each runtime, with a server that is real.
+//! Whole sessions through surf and curl, on each runtime, with a real server.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::oxide::Oxide;
 use crate::support::server::{Server, Setup};
 use crate::support::session::{HTTP_CLIENT, Mode, Runs, Session, builder, within};
 
-/// engineioxide, to which all sessions come by one surf client.
+/// An engineioxide server. All its sessions share one surf client.
 struct Surfed(Oxide);
 
 impl Server for Surfed {
@@ -33,7 +33,7 @@ impl Server for Surfed {
     }
 }
 
-/// `CASE::RUNTIME_MODE`, for the modes in which surf has a part.
+/// `CASE::RUNTIME_MODE`, for the modes that use polling.
 macro_rules! by_polling {
     ($($from:ident::$case:ident)+) => {
         $( mod $case {
@@ -50,22 +50,22 @@ macro_rules! by_polling {
 
 by_polling! {
     cases::every_kind_of_message_is_echoed
-    cases::a_separator_within_a_message_stays_there
+    cases::a_record_separator_in_a_message_is_preserved
     cases::five_megabytes_are_echoed
-    cases::a_message_over_max_payload
-    cases::a_close_by_the_server_is_told
-    cases::disconnect_flushes_first
+    cases::a_message_above_max_payload_is_refused_over_polling
+    cases::a_close_by_the_server_is_reported
+    cases::disconnect_flushes_queued_messages
     cases::an_idle_session_disconnects_at_once
-    cases::handlers_see_everything_in_order
+    cases::handlers_are_called_in_order
 }
 
 on_each_runtime! {
     [] Surfed:
-    cases::an_upgrade_in_full_traffic_loses_nothing
-    cases::a_burst_by_polling_arrives_in_order
+    cases::an_upgrade_under_load_loses_nothing
+    cases::a_burst_over_polling_arrives_in_order
     cases::an_idle_session_stays_alive
-    cases::nobody_listens
-    cases::a_transport_that_is_not_served_is_refused
+    cases::a_connection_to_a_closed_port_fails
+    cases::a_transport_that_the_server_lacks_is_refused
     own::two_hundred_messages_go_each_way_in_order
     own::after_a_poll_that_was_dropped_the_next_session_gets_its_own_answers
     own::a_server_that_hangs_meets_the_open_timeout
@@ -98,7 +98,7 @@ mod own {
         for round in 0..5 {
             let mut session = Session::<R>::open(&server.url(), Mode::Polling).await;
             session.echo(format!("m:{round}")).await;
-            // Dropped with its poll outstanding, without a goodbye that is waited for.
+            // Drops the session while a poll waits. The goodbye is not awaited.
             drop(session);
             let mut next = Session::<R>::open(&server.url(), Mode::Polling).await;
             next.echo(format!("m:next to {round}")).await;
@@ -107,9 +107,9 @@ mod own {
     }
 
     pub(super) async fn a_server_that_hangs_meets_the_open_timeout<S: Server, R: Runs>() {
-        // Sets the HTTP client.
+        // The harness sets the HTTP client.
         drop(S::start(Setup::Default));
-        // It accepts, in the backlog, and never answers.
+        // The backlog accepts the connection, and the server never answers.
         let server = RawServer::new();
         let connecting = builder::<R>(&server.url(), Mode::Polling)
             .open_timeout(Duration::from_millis(100))
@@ -121,7 +121,8 @@ mod own {
     }
 }
 
-/// What a session of polling alone does with a redirect and a refusal: an error, and no request more.
+/// A session on polling alone fails with an error after a redirect or a refusal, without another
+/// request.
 #[test]
 fn a_handshake_that_is_refused_or_redirected_fails() {
     HTTP_CLIENT.get_or_init(|| curl());
@@ -151,8 +152,7 @@ fn a_handshake_that_is_refused_or_redirected_fails() {
     });
 }
 
-/// A header that surf panics over ends the session with an error, and the next session is not
-/// harmed.
+/// A header over which surf panics ends the session with an error, and the next session works.
 #[test]
 fn a_panic_of_surf_ends_the_session_with_an_error() {
     let client = curl();

@@ -1,5 +1,5 @@
-//! Where connections come from, and where a host is: what a dialer is told of addresses, and the name
-//! that TLS goes by.
+//! The addresses of a dialer: the local address to connect from, the addresses of a host, and the name
+//! for TLS.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -41,7 +41,7 @@ async fn websocket(runtime: &MockRuntime, dialer: &Dialer, url: &str) -> Result<
     .await
 }
 
-/// The error of a websocket to a URL where nobody listens.
+/// The error of a WebSocket request to a URL without a listener.
 async fn fails(runtime: &MockRuntime, dialer: &Dialer, url: &str) -> Error {
     websocket(runtime, dialer, url).await.unwrap_err()
 }
@@ -118,7 +118,7 @@ fn r18_only_addresses_of_the_local_addresss_family_are_tried() {
 }
 
 #[test]
-fn r18_a_host_without_an_address_of_the_local_addresss_family_is_told() {
+fn r18_a_host_without_an_address_of_the_local_addresss_family_is_an_error() {
     under_some_orders(async |runtime| {
         runtime.network().record();
         runtime.network().name("chat.test", [ip("10.0.0.1")]);
@@ -158,7 +158,7 @@ fn r18_a_proxy_is_connected_to_from_the_local_address() {
             let script = spawn(&runtime, async move { drop(server.accept().await) });
             let proxy = Proxy::new(format!("{scheme}://10.0.0.1:3128")).unwrap();
             runtime.network().record();
-            // The server's family is the proxy's business.
+            // The proxy connects to the server, so the server's address family does not matter.
             fails(&runtime, &from(LOCAL).proxy(proxy), "http://[fd00::1]/").await;
             script.await;
             let connects = connects(&runtime);
@@ -171,7 +171,8 @@ fn r18_a_proxy_is_connected_to_from_the_local_address() {
     });
 }
 
-/// A runtime of the first version of the trait, or one that tells where it was asked to connect from.
+/// A runtime that implements only the first version of the trait, or one that reports the address it was
+/// asked to connect from.
 struct Other {
     runtime: MockRuntime,
     asked: Option<Mutex<Vec<(SocketAddr, SocketAddr)>>>,
@@ -210,7 +211,7 @@ impl Runtime for Other {
     }
 }
 
-/// What the client says of a connection from `local` to `url` on such a runtime.
+/// The error of a connection from `local` to `url` on such a runtime.
 fn on_other(runtime: Arc<dyn Runtime>, dialer: Dialer, url: &str) -> Error {
     let request = OpenRequest::new(
         "websocket",
@@ -223,7 +224,7 @@ fn on_other(runtime: Arc<dyn Runtime>, dialer: Dialer, url: &str) -> Error {
 }
 
 #[test]
-fn r18_an_address_that_the_machine_does_not_have_is_told() {
+fn r18_a_local_address_that_the_machine_lacks_is_an_error_that_names_it() {
     let other = Arc::new(Other {
         runtime: MockRuntime::new(),
         asked: Some(Mutex::default()),
@@ -272,7 +273,7 @@ fn r18_a_unix_socket_has_no_local_address_and_is_not_resolved() {
     });
 }
 
-/// Serves one websocket at this address, and gives the request's header `Host`.
+/// Serves one WebSocket connection at this address, and returns the request's `Host` header.
 fn host_asked_at(
     runtime: &MockRuntime,
     address: SocketAddr,
@@ -288,7 +289,7 @@ fn host_asked_at(
 }
 
 #[test]
-fn r18_a_host_is_where_the_dialer_says_and_no_resolver_is_asked() {
+fn r18_the_dialers_addresses_of_a_host_replace_the_resolvers() {
     under_some_orders(async |runtime| {
         for (host, given, url, connected, header) in [
             (
@@ -353,7 +354,7 @@ fn r18_a_host_is_where_the_dialer_says_and_no_resolver_is_asked() {
 }
 
 #[test]
-fn r18_addresses_that_are_given_are_tried_as_those_of_a_name_and_replace_earlier_ones() {
+fn r18_given_addresses_are_tried_like_resolved_ones_and_replace_earlier_ones() {
     under_some_orders(async |runtime| {
         let given = ["10.0.0.1:0", "10.0.0.2:0", "[fd00::1]:99"].map(at);
         let dialer = Dialer::default()
@@ -371,7 +372,7 @@ fn r18_addresses_that_are_given_are_tried_as_those_of_a_name_and_replace_earlier
 }
 
 #[test]
-fn r18_addresses_are_given_to_what_is_resolved_here_and_not_to_a_proxy() {
+fn r18_given_addresses_do_not_apply_to_a_host_that_a_proxy_resolves() {
     under_some_orders(async |runtime| {
         let name = b"\x05\x01\0\x03\x09chat.test\0\x50";
         let address = b"\x05\x01\0\x01\xc0\0\x02\x01\0\x63";
@@ -402,7 +403,7 @@ fn r18_addresses_are_given_to_what_is_resolved_here_and_not_to_a_proxy() {
 }
 
 #[test]
-fn r18_what_is_no_host_or_has_no_addresses_is_refused() {
+fn r18_a_malformed_host_and_an_empty_list_of_addresses_are_refused() {
     for host in [
         "",
         "a b",
@@ -413,19 +414,19 @@ fn r18_what_is_no_host_or_has_no_addresses_is_refused() {
         let error = Dialer::default().resolve_to(host, [at("10.0.0.1:80")]);
         let error = error.expect_err(host);
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let words = format!("addresses for {host:?}: that is not a host");
+        let words = format!("resolve_to: {host:?} is neither a host name nor an IP address");
         assert_eq!(error.to_string(), words);
     }
     let error = Dialer::default().resolve_to("chat.test", []).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
-        "addresses for \"chat.test\": there are none"
+        "resolve_to: no addresses were given for \"chat.test\""
     );
 }
 
 #[test]
-fn r18_a_zone_in_a_url_is_refused_with_what_to_do() {
+fn r18_a_zone_in_a_url_is_refused_with_advice() {
     let runtime = MockRuntime::new();
     runtime.block_on(async {
         for url in [
@@ -448,13 +449,13 @@ fn r18_a_zone_in_a_url_is_refused_with_what_to_do() {
             "{}",
             error.report()
         );
-        // Without the zone, the system does not know where to send anything.
+        // Without a zone, the system does not know which interface to use.
         let dialer = Dialer::default();
         let error = fails(&runtime, &dialer, "http://[fe80::1]/")
             .await
             .to_string();
         let words =
-            "a link-local address without an interface: give Dialer::resolve_to this address";
+            "a link-local address without an interface: give Dialer::resolve_to the address";
         assert!(error.contains(words), "{error}");
         let given = dialer.resolve_to("fe80::1", [at("[fe80::1%7]:0")]).unwrap();
         let error = fails(&runtime, &given, "http://[fe80::1]/")
@@ -465,7 +466,7 @@ fn r18_a_zone_in_a_url_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn r18_tls_goes_by_the_name_that_is_given_and_requests_by_the_url() {
+fn r18_tls_uses_the_given_name_and_requests_use_the_urls() {
     let identity = AUTHORITY.issue(&["other.test", "10.7.7.7", "xn--bcher-kva.test"]);
     let config = identity.server();
     let own = Tls::from_config(Arc::new(own_config()));
@@ -477,7 +478,7 @@ fn r18_tls_goes_by_the_name_that_is_given_and_requests_by_the_url() {
                 "bücher.test",
                 Some("xn--bcher-kva.test"),
             ),
-            // An address has no place in SNI.
+            // SNI does not carry addresses.
             (AUTHORITY.trusted(), "10.7.7.7", None),
             (own.clone(), "other.test", Some("other.test")),
         ] {
@@ -520,7 +521,7 @@ fn own_config() -> engineio_client::transports::rustls::ClientConfig {
 }
 
 #[test]
-fn r18_a_certificate_is_verified_for_the_name_that_is_given_whatever_is_set_after_it() {
+fn r18_a_certificate_is_verified_for_the_given_name_whatever_is_set_after_it() {
     let config = AUTHORITY.issue(&["chat.test"]).server();
     let client = AUTHORITY.issue(&["client.test"]);
     let named = Tls::default().server_name("other.test").unwrap();
@@ -537,7 +538,7 @@ fn r18_a_certificate_is_verified_for_the_name_that_is_given_whatever_is_set_afte
 }
 
 #[test]
-fn r18_what_can_be_no_name_of_a_server_is_refused() {
+fn r18_a_malformed_server_name_is_refused() {
     for name in [
         "",
         "a b",
@@ -547,7 +548,7 @@ fn r18_what_can_be_no_name_of_a_server_is_refused() {
     ] {
         let error = Tls::default().server_name(name).expect_err(name);
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let words = format!("{name:?} can't be the name of a server in TLS");
+        let words = format!("{name:?} is not a valid server name for TLS");
         assert_eq!(error.to_string(), words);
     }
 }

@@ -1,4 +1,4 @@
-//! Polls that come compressed: whole, broken, and as bombs.
+//! Compressed responses to polls: whole, broken, and decompression bombs.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -41,7 +41,7 @@ fn encoded(coding: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// What a poll gives, when this is the answer.
+/// The result of a poll that is answered with these bytes.
 async fn polled(
     runtime: &MockRuntime,
     answer: Vec<u8>,
@@ -65,7 +65,7 @@ async fn text(runtime: &MockRuntime, answer: Vec<u8>) -> Result<Vec<Packet>, Err
     polled(runtime, answer, Limits::default()).await
 }
 
-/// A payload that is hard to compress, for a part.
+/// A payload of which a part is hard to compress.
 fn payload() -> (String, Vec<Packet>) {
     let text: String = (0..20_000_u32).map(|n| format!("{n} ö ")).collect();
     (format!("4{text}\x1e4x"), vec![message(text), message("x")])
@@ -83,13 +83,13 @@ fn gzip_and_deflate_are_decoded_in_every_form() {
             encoded("GZIP", gzip(&body)),
             encoded("deflate", zlib(&body, best)),
             encoded("deflate", zlib(&body, Compression::none())),
-            // As some servers understand the word.
+            // Some servers send a bare deflate stream under this name.
             encoded("deflate", deflate(&body, best)),
             encoded("deflate", deflate(&body, Compression::none())),
             encoded("identity", &body),
             encoded("", &body),
             encoded("identity, gzip,", gzip(&body)),
-            // The last one was applied last.
+            // The last coding was applied last.
             encoded("gzip, deflate", zlib(gzip(&body), best)),
             encoded("deflate\r\nContent-Encoding: gzip", gzip(zlib(&body, best))),
         ] {
@@ -99,15 +99,15 @@ fn gzip_and_deflate_are_decoded_in_every_form() {
 }
 
 #[test]
-fn a_bare_deflate_stream_is_told_from_one_with_a_header() {
+fn a_bare_deflate_stream_is_distinguished_from_one_with_a_header() {
     under_both_orders(async |runtime| {
         let mut alike = 0;
         for length in 0..300 {
-            // With more of them, with other codes.
+            // Different lengths use different codes.
             let body: String = (0..length).map(|n| format!("{n} ")).collect();
             let body = format!("4{body}");
             let bytes = deflate(&body, Compression::best());
-            // The check of the header would pass.
+            // The first two bytes would pass the check of a zlib header.
             if u16::from_be_bytes([bytes[0], bytes[1]]) % 31 == 0 {
                 alike += 1;
                 let packets = text(&runtime, encoded("deflate", bytes)).await;
@@ -119,12 +119,12 @@ fn a_bare_deflate_stream_is_told_from_one_with_a_header() {
 }
 
 #[test]
-fn a_body_that_is_compressed_in_an_unknown_way_or_too_often_is_an_error_that_says_so() {
+fn an_unknown_coding_and_too_many_codings_are_errors_that_say_so() {
     under_some_orders(async |runtime| {
         let thrice = gzip(gzip(gzip("4x")));
         for (answer, words) in [
-            (encoded("br", "4x"), "compressed as \"br\""),
-            (encoded("gzip, zstd", gzip("4x")), "compressed as \"zstd\""),
+            (encoded("br", "4x"), "as \"br\""),
+            (encoded("gzip, zstd", gzip("4x")), "as \"zstd\""),
             (encoded("gzip, gzip, gzip", thrice), "more than 2 times"),
         ] {
             let error = text(&runtime, answer).await.unwrap_err();
@@ -145,7 +145,7 @@ fn a_compressed_body_that_is_broken_is_an_error_and_nothing_of_it_is_delivered()
         ];
         for (coding, whole) in wholes {
             let checked = coding == "gzip" || whole[0] == 0x78;
-            // Cut anywhere: within its header, its data, its check sum.
+            // Cut within its header, its data or its checksum.
             for length in [
                 0,
                 1,
@@ -159,12 +159,12 @@ fn a_compressed_body_that_is_broken_is_an_error_and_nothing_of_it_is_delivered()
                 let error = text(&runtime, encoded(coding, &whole[..length])).await;
                 let error = error.expect_err(&format!("{coding} cut at {length}"));
                 assert_eq!(error.kind(), ErrorKind::Http, "{coding} {length} {error:?}");
-                assert!(error.to_string().contains("ends too early"), "{error:?}");
+                assert!(error.to_string().contains("is truncated"), "{error:?}");
             }
             let trailing = [&whole[..], b"x"].concat();
             let error = text(&runtime, encoded(coding, trailing)).await.unwrap_err();
-            assert!(error.to_string().contains("behind its end"), "{error:?}");
-            // Of the bare stream not every change shows.
+            assert!(error.to_string().contains("after its end"), "{error:?}");
+            // A bare stream has no checksum, so that not every change shows.
             let ends: &[usize] = if checked { &[1, 4] } else { &[] };
             for from_end in ends {
                 let mut wrong = whole.clone();
@@ -179,14 +179,14 @@ fn a_compressed_body_that_is_broken_is_an_error_and_nothing_of_it_is_delivered()
                 .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Http, "{error:?}");
         }
-        // Two of them, one behind the other.
+        // Two streams, one after the other.
         let two = [gzip("4x"), gzip("4y")].concat();
         let error = text(&runtime, encoded("gzip", two)).await.unwrap_err();
-        assert!(error.to_string().contains("behind its end"), "{error:?}");
+        assert!(error.to_string().contains("after its end"), "{error:?}");
     });
 }
 
-/// The same in each coding.
+/// The body in each coding.
 fn in_each_coding(body: &str) -> Vec<(&'static str, Vec<u8>)> {
     let best = Compression::best();
     vec![
@@ -198,15 +198,15 @@ fn in_each_coding(body: &str) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn the_limit_of_a_body_counts_what_is_decoded_and_one_as_long_passes() {
+fn the_limit_of_a_body_counts_decoded_bytes_and_one_as_long_passes() {
     const LIMIT: usize = 100_000;
     let limits = Limits::default().body(LIMIT);
     let fits = format!("4{}", "x".repeat(LIMIT - 1));
     let above = format!("{fits}x");
-    // Compressed it is within the limit.
+    // Compressed, the body is within the limit.
     let bomb = "4".repeat(300 * LIMIT);
     let mut too_large: Vec<_> = [&above, &bomb].map(|body| in_each_coding(body)).concat();
-    // What it says of its length may be untrue.
+    // The length in its trailer may be wrong.
     let mut lying = gzip(&bomb);
     let end = lying.len() - 4;
     lying[end..].copy_from_slice(&[0; 4]);
@@ -230,19 +230,19 @@ fn the_limit_of_a_body_counts_what_is_decoded_and_one_as_long_passes() {
                 "{text}"
             );
         }
-        // One that is too large by what it says is not even looked at.
+        // A body whose trailer announces more than the limit is not decoded.
         let mut unread = vec![0; 1000];
         unread.extend(200_000_u32.to_le_bytes());
         let error = polled(&runtime, encoded("gzip", unread), limits).await;
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Limit);
-        // But for what it can't be.
+        // But a length that so few bytes can't decode to is an error.
         let error = text(&runtime, encoded("gzip", &boasting)).await;
         assert!(error.unwrap_err().to_string().contains("corrupt"));
     });
 }
 
 #[test]
-fn of_a_refusal_that_is_compressed_the_words_are_told_and_a_broken_one_keeps_its_status() {
+fn a_compressed_refusal_is_quoted_and_a_broken_one_keeps_its_status() {
     under_some_orders(async |runtime| {
         let words = r#"{"code":1,"message":"Session ID unknown"}"#;
         for (body, expected) in [(gzip(words), "Session ID unknown"), (b"x".to_vec(), "400")] {
@@ -259,7 +259,7 @@ fn of_a_refusal_that_is_compressed_the_words_are_told_and_a_broken_one_keeps_its
 }
 
 #[test]
-fn a_user_says_what_polls_accept_and_posts_ask_for_nothing() {
+fn polls_accept_the_users_codings_and_posts_accept_none() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -280,7 +280,7 @@ fn a_user_says_what_polls_accept_and_posts_ask_for_nothing() {
     });
 }
 
-/// An HTTP client of somebody's.
+/// A user's own HTTP client.
 struct Canned(Mutex<Vec<Response<bytes::Bytes>>>);
 
 #[async_trait]
@@ -296,7 +296,7 @@ impl HttpClient for Canned {
 }
 
 #[test]
-fn a_client_of_ones_own_may_decode_or_leave_it() {
+fn a_users_http_client_may_decode_bodies_or_not() {
     under_some_orders(async |runtime| {
         let as_it_came = Response::builder().header("content-encoding", "gzip");
         let as_it_came = as_it_came.body(gzip("4x").into()).unwrap();
@@ -340,9 +340,9 @@ fn a_compressed_body_may_come_in_chunks_and_an_uncompressed_one_follow() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever comes is decoded, or an error; never a panic, and never more than the limit.
+    /// Any bytes are decoded or an error. They never cause a panic, and never give more than the limit.
     #[test]
-    fn no_bytes_break_the_decoder(
+    fn any_bytes_are_decoded_or_an_error_within_the_limit(
         text in "[a-z]{0,200}",
         cut in 0_usize..300,
         at in 0_usize..300,

@@ -1,4 +1,4 @@
-//! Cookies: what a server sets comes back with every later request of the session, of both
+//! Cookies: a cookie that the server sets is sent with every later request of the session, over both
 //! transports.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::raw::{
 };
 use crate::{message, open, open_packet};
 
-/// An answer with these lines in its head.
+/// A response with these lines in its head.
 fn setting(lines: &[&str], body: &str) -> Vec<u8> {
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
     let length = body.len();
@@ -25,7 +25,7 @@ fn cookie(request: &Request) -> &str {
     request.header("cookie").unwrap_or_default()
 }
 
-/// The connection whose first request is a websocket's, and the other one.
+/// The connection whose first request is for a WebSocket, and the other one.
 async fn sort(mut one: Peer, mut other: Peer) -> (Peer, Peer) {
     let start = "GET /engine.io/?EIO=4&transport=websocket";
     if one.begins_with(start).await {
@@ -40,6 +40,7 @@ fn builder(runtime: &MockRuntime) -> Builder<Transports, MockRuntime> {
     Builder::new("http://10.0.0.1", Transports::default(), runtime.clone())
 }
 
+/// Rule E49.
 #[test]
 fn the_cookie_of_the_handshake_goes_with_every_poll_post_and_the_websocket() {
     // engine.io-client: node.js:61; python-engineio: test_websocket_connection_with_cookies,
@@ -57,7 +58,7 @@ fn the_cookie_of_the_handshake_goes_with_every_poll_post_and_the_websocket() {
                 .write(setting(&lines, &open_packet(25_000, 20_000)))
                 .await;
             let poll = polls.request().await;
-            // A post comes beside it, and the probe.
+            // A POST and the probe come at the same time.
             let (mut probe, mut posts) = sort(server.accept().await, server.accept().await).await;
             let post = posts.request().await;
             let upgrade = probe.request().await;
@@ -65,7 +66,7 @@ fn the_cookie_of_the_handshake_goes_with_every_poll_post_and_the_websocket() {
                 assert_eq!(cookie(request), "mine=1; b=2; lb=\"w=1\"", "{request:?}");
             }
             assert_eq!(post.method, "POST");
-            // The answer to a post may set some, too.
+            // The response to a POST may set cookies, too.
             posts.write(setting(&["Set-Cookie: c=3"], "ok")).await;
             polls.write(response("4hello")).await;
             let poll = polls.request().await;
@@ -94,8 +95,9 @@ fn the_cookie_of_the_handshake_goes_with_every_poll_post_and_the_websocket() {
     });
 }
 
+/// Rule E49.
 #[test]
-fn a_cookie_of_the_websockets_answer_and_of_a_refusal_is_kept_for_the_next_transport() {
+fn cookies_of_a_websocket_response_are_kept_for_the_next_transport_even_if_it_refuses() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -115,7 +117,7 @@ fn a_cookie_of_the_websockets_answer_and_of_a_refusal_is_kept_for_the_next_trans
         assert_eq!(client.transport(), Some("polling"));
         drop(script.await);
 
-        // And that of the answer which agrees, for whoever comes next with the same jar.
+        // A response that accepts the request sets cookies, too, for the next session with the same jar.
         let mut server = Server::on(&runtime, 81);
         let script = spawn(&runtime, async move {
             let mut peer = server.accept().await;
@@ -139,8 +141,8 @@ fn a_cookie_of_the_websockets_answer_and_of_a_refusal_is_kept_for_the_next_trans
     });
 }
 
-/// What the polls of one link carry, the user having set `mine=1`, when each of the answers has
-/// these lines; so many seconds lie between them.
+/// The `Cookie` headers of the polls of one link. The user has set `mine=1`, each response has these
+/// lines, and the polls are this number of seconds apart.
 async fn polls(runtime: &MockRuntime, answers: &'static [&[&str]], pause: u64) -> Vec<String> {
     let mut server = Server::new(runtime);
     let clock = runtime.clone();
@@ -167,7 +169,7 @@ async fn polls(runtime: &MockRuntime, answers: &'static [&[&str]], pause: u64) -
 }
 
 #[test]
-fn a_cookie_is_replaced_deleted_and_runs_out() {
+fn a_cookie_is_replaced_deleted_and_expires() {
     // engine.io-client: node.js:61
     under_some_orders(async |runtime| {
         let answers: &[&[&str]] = &[
@@ -186,7 +188,7 @@ fn a_cookie_is_replaced_deleted_and_runs_out() {
             "mine=1; a=1; b=1",
             "mine=1; a=2; b=1",
             "mine=1; a=2",
-            // After 20 seconds of the 25, and then 10 of the 15.
+            // After 20 of 25 seconds, and then after 10 of 15.
             "mine=1; c=1",
             "mine=1",
         ];
@@ -194,8 +196,9 @@ fn a_cookie_is_replaced_deleted_and_runs_out() {
     });
 }
 
+/// Rule E49.
 #[test]
-fn paths_secure_cookies_and_foreign_domains_are_told_apart() {
+fn paths_secure_and_foreign_domains_are_respected() {
     under_some_orders(async |runtime| {
         let answers: &[&[&str]] = &[
             &[
@@ -214,7 +217,7 @@ fn paths_secure_cookies_and_foreign_domains_are_told_apart() {
 }
 
 #[test]
-fn a_client_that_keeps_no_cookies_sends_the_users_alone() {
+fn a_client_that_keeps_no_cookies_sends_only_the_users() {
     // engine.io-client: node.js:85
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
@@ -232,6 +235,7 @@ fn a_client_that_keeps_no_cookies_sends_the_users_alone() {
     });
 }
 
+/// Rule E50.
 #[test]
 fn the_limits_of_the_builder_are_those_of_the_session() {
     under_some_orders(async |runtime| {
@@ -254,6 +258,7 @@ fn the_limits_of_the_builder_are_those_of_the_session() {
     });
 }
 
+/// Rule E50.
 #[test]
 fn two_sessions_of_one_program_do_not_share_cookies() {
     under_some_orders(async |runtime| {

@@ -1,4 +1,4 @@
-//! From a name to a connection: which of its addresses are tried, when, and what is said where none
+//! Connecting to a name: which of its addresses are tried, when, and how the error lists them if none
 //! answers.
 
 use std::io;
@@ -20,7 +20,7 @@ use crate::raw::{Peer, spawn, switching, under_both_orders, under_some_orders};
 
 const STEP: Duration = Duration::from_millis(250);
 
-/// Gives `chat.test` these addresses.
+/// Lets `chat.test` resolve to these addresses.
 fn name(runtime: &MockRuntime, addresses: &[&str]) {
     let addresses: Vec<IpAddr> = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
     runtime.network().name("chat.test", addresses);
@@ -30,7 +30,7 @@ fn at(ip: &str) -> SocketAddr {
     SocketAddr::new(ip.parse().unwrap(), 80)
 }
 
-/// A websocket server at this address, for one connection.
+/// Starts a WebSocket server at this address, for one connection.
 fn serve(runtime: &MockRuntime, ip: &str) {
     let mut listener = runtime.listen(at(ip));
     let clock = runtime.clone();
@@ -54,7 +54,7 @@ async fn connect_to(runtime: &MockRuntime, url: &str) -> Result<Link, Error> {
     .await
 }
 
-/// The connects in the log, with the seconds at which they were answered.
+/// The connects in the network's log, with the seconds at which they were answered.
 fn connects(runtime: &MockRuntime) -> Vec<String> {
     let log = runtime.network().log().into_iter();
     log.filter(|line| line.contains("connect ")).collect()
@@ -73,7 +73,7 @@ fn the_families_take_turns_beginning_with_the_first_address() {
                 &["fd00::1", "10.0.0.1", "fd00::2"],
             ),
             (&["10.0.0.2", "10.0.0.1"], &["10.0.0.2", "10.0.0.1"]),
-            // Told twice, tried once.
+            // Listed twice, tried once.
             (
                 &["::1", "127.0.0.1", "::1", "127.0.0.1"],
                 &["::1", "127.0.0.1"],
@@ -94,7 +94,7 @@ fn the_families_take_turns_beginning_with_the_first_address() {
 }
 
 #[test]
-fn an_address_that_does_not_answer_holds_the_next_one_up_for_250_ms() {
+fn an_address_that_does_not_answer_delays_the_next_one_by_250_ms() {
     under_some_orders(async |runtime| {
         let holes = ["fd00::1", "10.0.0.1", "fd00::2"];
         name(&runtime, &[&holes[..], &["10.0.0.2"]].concat());
@@ -108,10 +108,11 @@ fn an_address_that_does_not_answer_holds_the_next_one_up_for_250_ms() {
 }
 
 #[test]
-fn an_address_that_refuses_makes_way_at_once() {
+fn after_an_address_that_refuses_the_next_is_tried_at_once() {
     under_some_orders(async |runtime| {
         name(&runtime, &["10.0.0.1", "fd00::1", "10.0.0.2", "fd00::2"]);
-        // The second is asked after 250 ms, the third with it, as the second refuses.
+        // The second address is tried after 250 ms, and the third at the same instant, because the
+        // second refuses.
         runtime.network().black_hole(at("10.0.0.1"));
         serve(&runtime, "10.0.0.2");
         connect(&runtime).await.unwrap();
@@ -120,7 +121,7 @@ fn an_address_that_refuses_makes_way_at_once() {
 }
 
 #[test]
-fn localhost_is_found_without_delay_where_it_listens_on_one_family_alone() {
+fn localhost_is_reached_without_delay_if_it_listens_on_one_family_only() {
     under_some_orders(async |runtime| {
         let loopback = ["::1".parse().unwrap(), "127.0.0.1".parse().unwrap()];
         runtime.network().name("localhost", loopback);
@@ -133,7 +134,8 @@ fn localhost_is_found_without_delay_where_it_listens_on_one_family_alone() {
 #[test]
 fn the_first_that_answers_wins_and_the_others_are_dropped() {
     under_some_orders(async |runtime| {
-        // The first answers after 300 ms, the second after 250 and then `second`.
+        // The first address answers after 300 ms, the second `second` ms after it was tried, which is at
+        // 250 ms.
         for (second, winner) in [(100, "10.0.0.1"), (20, "fd00::1")] {
             let start = runtime.now();
             name(&runtime, &["10.0.0.1", "fd00::1"]);
@@ -166,7 +168,7 @@ fn the_first_that_answers_wins_and_the_others_are_dropped() {
             later.await;
             let (peer, listeners) = script.await;
             let live = runtime.network().connections();
-            assert_eq!(live.len(), 1, "the loser has gone: {live:?}");
+            assert_eq!(live.len(), 1, "the losing connection is closed: {live:?}");
             assert_eq!(live[0].address(), at(winner));
             drop((link, peer, listeners));
         }
@@ -174,7 +176,7 @@ fn the_first_that_answers_wins_and_the_others_are_dropped() {
 }
 
 #[test]
-fn where_none_answers_each_address_is_told_with_its_cause() {
+fn an_error_of_connecting_lists_each_address_with_its_cause() {
     under_some_orders(async |runtime| {
         name(&runtime, &["10.0.0.1", "fd00::1"]);
         let error = connect(&runtime).await.unwrap_err();
@@ -185,7 +187,7 @@ fn where_none_answers_each_address_is_told_with_its_cause() {
              (10.0.0.1:80: no listener on 10.0.0.1:80 of the mock network; \
              [fd00::1]:80: no listener on [fd00::1]:80 of the mock network)"
         );
-        // With one address it is that one's.
+        // With one address the error is that of the address.
         name(&runtime, &["10.0.0.1"]);
         let error = connect(&runtime).await.unwrap_err();
         assert_eq!(error.to_string(), "could not connect to 10.0.0.1:80");
@@ -193,7 +195,7 @@ fn where_none_answers_each_address_is_told_with_its_cause() {
 }
 
 #[test]
-fn of_many_addresses_32_are_tried_and_8_are_told() {
+fn of_many_addresses_32_are_tried_and_8_are_listed() {
     under_some_orders(async |runtime| {
         let mut addresses: Vec<String> = (0..100).map(|n| format!("10.0.0.{n}")).collect();
         addresses.extend((0..100).map(|n| format!("fd00::{n:x}")));
@@ -249,7 +251,7 @@ fn a_literal_address_is_one_attempt() {
     });
 }
 
-/// A `MockRuntime` whose resolver knows every name, and no address.
+/// A `MockRuntime` whose resolver knows every name, but gives no address.
 struct Nowhere(MockRuntime);
 
 #[async_trait]
@@ -280,7 +282,7 @@ impl Runtime for Nowhere {
 }
 
 #[test]
-fn r18_a_runtime_of_the_first_version_says_that_it_has_no_local_addresses() {
+fn r18_a_runtime_of_the_first_version_refuses_a_local_address() {
     let runtime = MockRuntime::new();
     let first: Arc<dyn Runtime> = Arc::new(Nowhere(runtime.clone()));
     let url = "http://10.0.0.1/".parse().unwrap();
@@ -307,8 +309,8 @@ fn a_name_without_an_address_is_not_resolved() {
         let error = WebSocket::default().open(&nowhere, request).await;
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Resolve);
-        assert_eq!(error.to_string(), "the name chat.test has no address");
-        // Nor is one that nobody knows.
+        assert_eq!(error.to_string(), "the host name chat.test has no address");
+        // A name that the resolver does not know.
         name(&runtime, &["10.0.0.1"]);
         let error = connect_to(&runtime, "http://other.test/").await;
         let error = error.unwrap_err();

@@ -1,5 +1,5 @@
-//! Whatever is dropped, at whatever moment of a session, from another thread, too: no task is left
-//! and no socket, and the server hears of it where there is time to tell.
+//! Dropping a client, a future or a runtime, at any step of a session and on any thread, leaves no task
+//! and no socket. The server is told where there is time for it.
 
 use std::future::Future;
 use std::io;
@@ -21,10 +21,10 @@ use crate::raw::{
     under_some_orders,
 };
 
-/// When a close that the server does not answer is over: the limit, and the moment after it.
+/// How long a close lasts that the server does not answer: the limit, and a moment more.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(5001);
 
-/// A runtime in memory that never finds the address of `lost.test`.
+/// A mock runtime that never resolves `lost.test`.
 #[derive(Clone)]
 struct Lost(MockRuntime);
 
@@ -71,9 +71,9 @@ enum Step {
     Tcp,
     Tls,
     Proxy,
-    /// The request does not leave, since nobody reads.
+    /// For the server to read the request.
     Request,
-    /// Half of an answer has come.
+    /// For the rest of a response.
     Answer,
     OpenPacket,
 }
@@ -94,7 +94,7 @@ const STEPS: [(Step, &str); 13] = [
     (Step::OpenPacket, "websocket"),
 ];
 
-/// What was begun, and its server.
+/// A session that is about to open, and its server.
 struct Begun {
     builder: Builder<Transports, Lost>,
     server: Option<Server>,
@@ -136,14 +136,14 @@ impl Step {
     }
 }
 
-/// Brings the session to this step. The server's end of the connection, where there is one.
+/// Brings the session to this step. Returns the server's end of the connection, if there is one.
 async fn reach(step: Step, server: &mut Option<Server>, runtime: &MockRuntime) -> Option<Peer> {
     settle(runtime).await;
     let server = server.as_mut()?;
     let mut peer = server.accept().await;
     match step {
         Step::Tls => {
-            // The client has greeted.
+            // The client hello has arrived.
             peer.read_some(1).await;
         }
         Step::Proxy => {
@@ -162,14 +162,14 @@ async fn reach(step: Step, server: &mut Option<Server>, runtime: &MockRuntime) -
     Some(peer)
 }
 
-/// As another thread of the program would.
+/// Drops a value on another thread.
 fn drop_elsewhere<T: Send + 'static>(dropped: T) {
     std::thread::spawn(move || drop(dropped))
         .join()
         .expect("dropping does not panic");
 }
 
-/// Nothing is left of the session, within the limit of a close.
+/// Checks that nothing is left of the session after the limit of a close.
 async fn is_gone(runtime: &MockRuntime, peers: impl IntoIterator<Item = Peer>, what: &str) {
     runtime.sleep(CLOSE_TIMEOUT).await;
     assert_eq!(runtime.tasks(), 0, "{what}: tasks");
@@ -184,10 +184,10 @@ async fn is_gone(runtime: &MockRuntime, peers: impl IntoIterator<Item = Peer>, w
 }
 
 #[test]
-fn what_is_dropped_at_any_step_of_opening_leaves_no_task_and_no_socket() {
+fn dropping_a_client_at_any_step_of_opening_leaves_no_task_and_no_socket() {
     under_some_orders(async |runtime| {
         for (step, transport) in STEPS {
-            // The client, here and on another thread, and the future of `connect`.
+            // The client, on this thread or another, or the future of `connect`.
             for who in ["client", "client elsewhere", "connect"] {
                 let what = format!("{transport}, {step:?}, {who}");
                 let Begun {
@@ -222,7 +222,7 @@ fn what_is_dropped_at_any_step_of_opening_leaves_no_task_and_no_socket() {
 }
 
 #[test]
-fn a_runtime_that_ends_at_any_step_of_opening_takes_all_along_and_tells_who_waits() {
+fn a_runtime_that_ends_at_any_step_of_opening_ends_the_session_as_aborted() {
     under_some_orders(async |runtime| {
         for (step, transport) in STEPS {
             let what = format!("{transport}, {step:?}");
@@ -243,24 +243,24 @@ fn a_runtime_that_ends_at_any_step_of_opening_takes_all_along_and_tells_who_wait
     });
 }
 
-/// What an open session does.
+/// What an open session is doing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Moment {
     Polling,
-    /// A message was posted, and not answered.
+    /// A message has been posted, and the server has not answered.
     Posting,
-    /// The probe's websocket was asked for.
+    /// The probe's WebSocket request has been sent.
     ProbeAsked,
-    /// It was answered, and has asked.
+    /// The request is accepted, and the probe has sent its ping.
     Probing,
-    /// Its pong has come, and the poll still waits.
+    /// The pong has arrived, and the poll still waits.
     AfterPong,
-    /// It has said that the session goes over.
+    /// The client has sent the upgrade packet.
     AfterSwap,
     WebSocket,
-    /// More than the pipe holds was sent, and nobody reads.
+    /// The client has sent more than the pipe holds, and the server does not read.
     Writing,
-    /// The user has closed, and the goodbye is not answered.
+    /// The user has closed the session, and the server has not answered the goodbye.
     ClosingPolling,
     ClosingWebSocket,
 }
@@ -282,9 +282,9 @@ const MOMENTS: [Moment; 10] = [
 struct Live {
     client: Session,
     server: Server,
-    /// The connection of the first poll, or the websocket.
+    /// The connection of the first poll, or of the WebSocket.
     first: Peer,
-    /// That of the POST, or of the probe.
+    /// The connection of the POST, or of the probe.
     second: Option<Peer>,
 }
 
@@ -360,7 +360,7 @@ impl Moment {
 }
 
 #[test]
-fn a_client_dropped_at_any_moment_leaves_no_task_and_no_socket_though_nobody_answers() {
+fn dropping_a_client_at_any_moment_leaves_no_task_and_no_socket_even_without_answers() {
     under_some_orders(async |runtime| {
         for moment in MOMENTS {
             for elsewhere in [false, true] {
@@ -374,7 +374,7 @@ fn a_client_dropped_at_any_moment_leaves_no_task_and_no_socket_though_nobody_ans
                 }
                 let peers = [Some(live.first), live.second].into_iter().flatten();
                 let what = format!("{moment:?}");
-                // Those that come now are accepted by nobody, and are gone with their goodbye.
+                // New connections are not accepted, and end with their goodbye.
                 let server = live.server;
                 runtime.sleep(CLOSE_TIMEOUT).await;
                 assert!(handle.wait().now_or_never().is_some(), "{what}");
@@ -386,7 +386,7 @@ fn a_client_dropped_at_any_moment_leaves_no_task_and_no_socket_though_nobody_ans
 }
 
 #[test]
-fn a_runtime_that_ends_at_any_moment_takes_all_along_and_tells_who_waits() {
+fn a_runtime_that_ends_at_any_moment_ends_the_session_as_aborted() {
     under_some_orders(async |runtime| {
         for moment in MOMENTS {
             let live = moment.reach(&runtime).await;
@@ -405,8 +405,9 @@ fn a_runtime_that_ends_at_any_moment_takes_all_along_and_tells_who_waits() {
     });
 }
 
+/// Rule E43.
 #[test]
-fn the_server_hears_of_a_client_that_is_dropped() {
+fn dropping_a_client_sends_the_server_a_goodbye() {
     under_some_orders(async |runtime| {
         for moment in MOMENTS {
             let mut live = moment.reach(&runtime).await;
@@ -425,7 +426,7 @@ fn the_server_hears_of_a_client_that_is_dropped() {
                 Moment::ProbeAsked | Moment::Probing | Moment::AfterPong => {
                     let goodbye = live.server.accept().await.answer("ok").await;
                     assert_eq!(goodbye.body, b"1");
-                    // The server is not made to think of an upgrade.
+                    // The server does not see an upgrade.
                     assert_eq!(live.second.unwrap().read_to_end().await, b"");
                 }
                 Moment::AfterSwap => says_goodbye(live.second.as_mut().unwrap()).await,
@@ -460,11 +461,11 @@ async fn says_goodbye(peer: &mut Peer) {
 async fn give_up<T>(future: impl Future<Output = T>) {
     let mut future = Box::pin(future);
     let ready = poll_immediate(&mut future).await;
-    assert!(ready.is_none(), "it was to wait");
+    assert!(ready.is_none(), "the future is ready");
 }
 
 #[test]
-fn futures_that_are_given_up_change_nothing_but_that_a_disconnect_goes_on() {
+fn dropped_futures_change_nothing_except_that_a_disconnect_goes_on() {
     under_both_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let mut client = builder(&runtime, "http://10.0.0.1")
@@ -494,7 +495,7 @@ fn futures_that_are_given_up_change_nothing_but_that_a_disconnect_goes_on() {
             give_up(handle.wait()).await;
             give_up(client.recv()).await;
         }
-        assert_eq!(runtime.tasks(), 1, "the session's own");
+        assert_eq!(runtime.tasks(), 1, "the task of the session");
         let reading = spawn(&runtime, async move {
             assert_eq!(peer.frame().await.payload.len(), 1_000_000);
             assert_eq!(peer.frame().await.payload, b"4next");
@@ -509,7 +510,7 @@ fn futures_that_are_given_up_change_nothing_but_that_a_disconnect_goes_on() {
         drop((client, peer));
         settle(&runtime).await;
         assert_eq!(runtime.tasks(), 0);
-        // What still has a handle holds nothing.
+        // A handle keeps no connection alive.
         assert!(runtime.network().connections().is_empty());
         drop(handle);
     });

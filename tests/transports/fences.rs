@@ -1,5 +1,5 @@
-//! What tells a client how far the server has read: fences on a websocket, to the byte, and the time at
-//! which a poll has left.
+//! How a client learns how far the server has read: fences over WebSocket, and the time at which a poll
+//! has left.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,36 +34,37 @@ fn with_fence(packets: Vec<Packet>, fence: Fence) -> Batch {
 const FIRST: &str = "the first fence.";
 const SECOND: &str = "the second fence";
 
-/// Sends a fence alone, and gives what the server sees of it.
+/// Sends a fence without a batch, and returns the frame that the server reads.
 async fn send_fence(link: &mut Link, peer: &mut Peer, text: &str) -> Frame {
     let batch = with_fence(Vec::new(), fence(text));
     link.sender.send(batch).await.unwrap();
     peer.frame().await
 }
 
-/// A link on which a fence was sent, which the server has read and not answered.
+/// A link that has sent a fence, which the server has read and not answered.
 async fn fenced(runtime: &MockRuntime) -> (Link, Peer) {
     let (mut link, mut peer) = websocket(runtime).await;
     send_fence(&mut link, &mut peer, FIRST).await;
     (link, peer)
 }
 
-/// What a call of `recv` brings, and the fence that was answered.
+/// The packets that a call of `recv` returns, and the fence that was answered.
 async fn received(receiver: &mut dyn PacketReceiver) -> (Vec<Packet>, Option<Fence>) {
     let packets = receiver.recv().await.unwrap();
     (packets, receiver.answered_fence())
 }
 
-/// What is reported of it, such as `received`: `None`, or when it happened.
+/// One field of the activity's debug output, such as `received`: `None`, or the time.
 fn reported(activity: &Activity, what: &str) -> String {
     let all = format!("{activity:?}");
-    let (_, behind) = all.split_once(&format!("{what}: ")).expect("it is told");
+    let (_, behind) = all.split_once(&format!("{what}: ")).expect("the field");
     let end = behind.find([',', ' ']).unwrap_or(behind.len());
     behind[..end].to_owned()
 }
 
+/// Rule E51.
 #[test]
-fn a_fence_is_a_masked_ping_behind_its_batch_or_alone() {
+fn a_fence_is_a_masked_ping_after_its_batch_or_alone() {
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         assert_eq!(link.sender.confirms(), Confirms::ByFence);
@@ -75,7 +76,7 @@ fn a_fence_is_a_masked_ping_behind_its_batch_or_alone() {
         let ping = peer.frame().await;
         assert!(is_message(&ping, PING, FIRST), "{ping:?}");
         assert_eq!(ping.length, [0x80 | 16]);
-        // The next batch has none, and a fence may go alone.
+        // The next batch has no fence, and a fence may be sent without a batch.
         link.sender.send(vec![message("b")].into()).await.unwrap();
         assert!(is_message(&peer.frame().await, TEXT, "4b"));
         let ping = send_fence(&mut link, &mut peer, SECOND).await;
@@ -86,9 +87,9 @@ fn a_fence_is_a_masked_ping_behind_its_batch_or_alone() {
 }
 
 #[test]
-fn a_fence_stays_behind_a_batch_that_is_written_in_pieces() {
+fn a_fence_stays_after_a_batch_that_is_written_in_pieces() {
     under_both_orders(async |runtime| {
-        // A message takes many pieces, or, with its header of eight bytes, one to the byte.
+        // A message needs many pieces, or, with its header of eight bytes, exactly one.
         let lengths = [PIPE, 4096 - 8, 4096 - 9, 4096 - 7];
         for length in lengths {
             let mut server = Server::new(&runtime);
@@ -109,7 +110,7 @@ fn a_fence_stays_behind_a_batch_that_is_written_in_pieces() {
             });
             let received = spawn(&runtime, async move { receiver.recv().await });
             settle(&runtime).await;
-            // The pong is due while the batch is under way.
+            // The pong becomes due while the batch is being written.
             peer.write(frame(PING, "meanwhile")).await;
             settle(&runtime).await;
             let mut frames = Vec::new();
@@ -131,7 +132,7 @@ fn a_fence_stays_behind_a_batch_that_is_written_in_pieces() {
 }
 
 #[test]
-fn a_pong_to_a_fence_is_told_once_and_without_a_packet() {
+fn a_pong_to_a_fence_is_reported_once_and_is_no_packet() {
     under_some_orders(async |runtime| {
         for size in [1, 5, 1000] {
             let (mut link, mut peer) = fenced(&runtime).await;
@@ -144,14 +145,14 @@ fn a_pong_to_a_fence_is_told_once_and_without_a_packet() {
             peer.write_pieces(frame(PONG, FIRST), size).await;
             let (mut receiver, received) = received.await;
             assert_eq!(received, (Vec::new(), Some(fence(FIRST))));
-            assert_eq!(receiver.answered_fence(), None, "told again");
+            assert_eq!(receiver.answered_fence(), None, "reported twice");
             assert!(receiver.recv().now_or_never().is_none());
         }
     });
 }
 
 #[test]
-fn a_pong_comes_with_the_packets_around_it() {
+fn a_pong_is_reported_with_the_packets_around_it() {
     under_some_orders(async |runtime| {
         let pong = frame(PONG, FIRST);
         let (text, ping) = (frame(TEXT, "4x"), frame(PING, "y"));
@@ -166,7 +167,7 @@ fn a_pong_comes_with_the_packets_around_it() {
             assert_eq!(received(&mut *link.receiver).await, expected);
             assert!(link.receiver.recv().now_or_never().is_none());
         }
-        // Within a message that is not complete.
+        // A pong between the fragments of a message.
         let (mut link, mut peer) = fenced(&runtime).await;
         peer.write([fragment(TEXT, "4"), pong].concat()).await;
         let expected = (Vec::new(), Some(fence(FIRST)));
@@ -177,8 +178,9 @@ fn a_pong_comes_with_the_packets_around_it() {
     });
 }
 
+/// Rule E52.
 #[test]
-fn of_many_pongs_the_newest_is_told() {
+fn only_the_newest_of_many_pongs_is_reported() {
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = fenced(&runtime).await;
         send_fence(&mut link, &mut peer, SECOND).await;
@@ -187,7 +189,7 @@ fn of_many_pongs_the_newest_is_told() {
         let expected = (Vec::new(), Some(fence(SECOND)));
         assert_eq!(received(&mut *link.receiver).await, expected);
         assert!(link.receiver.recv().now_or_never().is_none());
-        // One that nobody has asked for yet gives way, too.
+        // An answered fence that was not taken with `answered_fence` gives way to a newer one, too.
         for text in [FIRST, SECOND] {
             peer.write(frame(PONG, text)).await;
             assert_eq!(link.receiver.recv().await.unwrap(), []);
@@ -197,8 +199,9 @@ fn of_many_pongs_the_newest_is_told() {
     });
 }
 
+/// Rule E52.
 #[test]
-fn pongs_that_answer_no_fence_are_not_told() {
+fn pongs_that_answer_no_fence_are_not_reported() {
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = fenced(&runtime).await;
         let foreign = [&b""[..], &[1; 15], &[1; 17], &[1; 125]];
@@ -206,7 +209,7 @@ fn pongs_that_answer_no_fence_are_not_told() {
         peer.write(pongs.concat()).await;
         assert!(link.receiver.recv().now_or_never().is_none());
         assert_eq!(link.receiver.answered_fence(), None);
-        // Before there was a fence none is told, whatever it looks like.
+        // Before the first fence no pong is reported, whatever its payload.
         let (mut link, mut peer) = websocket(&runtime).await;
         peer.write(frame(PONG, FIRST)).await;
         assert!(link.receiver.recv().now_or_never().is_none());
@@ -218,7 +221,7 @@ fn pongs_that_answer_no_fence_are_not_told() {
 }
 
 #[test]
-fn a_pong_that_breaks_the_protocol_is_refused_behind_a_good_one() {
+fn a_pong_that_breaks_the_protocol_is_an_error_after_a_good_one() {
     under_some_orders(async |runtime| {
         for bad in [
             fragment(PONG, FIRST),
@@ -233,7 +236,7 @@ fn a_pong_that_breaks_the_protocol_is_refused_behind_a_good_one() {
             assert_eq!(error.kind(), ErrorKind::WebSocket);
             assert_eq!(link.receiver.answered_fence(), None);
         }
-        // An end is an error, too.
+        // The end of the connection is an error, too.
         let (mut link, mut peer) = fenced(&runtime).await;
         peer.write(frame(PONG, FIRST)).await;
         drop(peer);
@@ -245,7 +248,7 @@ fn a_pong_that_breaks_the_protocol_is_refused_behind_a_good_one() {
 }
 
 #[test]
-fn a_pong_behind_a_close_is_not_told() {
+fn a_pong_after_a_close_frame_is_not_reported() {
     under_some_orders(async |runtime| {
         for together in [true, false] {
             let (mut link, mut peer) = fenced(&runtime).await;
@@ -293,13 +296,14 @@ fn a_flood_of_pongs_keeps_within_the_bounds_of_a_call() {
             }
             assert_eq!(packets, []);
         }
-        // As many as they were looks, and not one for each pong.
+        // One call for each read of the buffer, and not for each pong.
         assert!((3..=6).contains(&calls), "{calls} calls");
         assert!(receiver.recv().now_or_never().is_none());
         drop((writing.await, sender));
     });
 }
 
+/// Rule E30.
 #[test]
 fn a_pong_is_no_sign_of_life_but_part_of_a_message_is() {
     under_some_orders(async |runtime| {
@@ -333,7 +337,7 @@ fn a_pong_is_no_sign_of_life_but_part_of_a_message_is() {
                 assert_eq!(reported(&activity, "received"), "None");
             }
         }
-        // What is no pong, before one and behind one, as far as it has come.
+        // A frame that is no pong, before and after one, as far as it has arrived.
         let long = [frame(PONG, FIRST), vec![FIN | CONTINUATION]].concat();
         for (number, bytes) in [
             [frame(PING, ""), frame(PONG, FIRST)].concat(),
@@ -355,9 +359,9 @@ fn a_pong_is_no_sign_of_life_but_part_of_a_message_is() {
     });
 }
 
-// Polls.
+// The time at which a poll has left.
 
-/// A link whose reports can be seen.
+/// A link, and its activity.
 async fn watched(
     runtime: &MockRuntime,
     polling: Polling,
@@ -371,7 +375,7 @@ async fn watched(
     (link.await.unwrap(), activity.unwrap())
 }
 
-/// Whether the last poll left at this time.
+/// Checks when the last poll left.
 fn left_at(activity: &Activity, at: Option<Duration>) {
     let expected = at.map_or_else(|| "Untold".to_owned(), |at| format!("At({at:?})"));
     assert_eq!(reported(activity, "asked"), expected);
@@ -401,7 +405,7 @@ fn a_poll_has_left_when_its_request_is_written_and_not_while_it_connects() {
             settle(&runtime).await;
             last = Some(called + 3 * SECOND_OF_TIME);
             left_at(&activity, last);
-            // It stays so while the poll waits, and when it is answered.
+            // The time does not change while the poll waits, nor when it is answered.
             runtime.sleep(SECOND_OF_TIME).await;
             peer.answer("4x").await;
             let (receiver, packets) = received.await;
@@ -415,7 +419,7 @@ fn a_poll_has_left_when_its_request_is_written_and_not_while_it_connects() {
 }
 
 #[test]
-fn on_a_kept_connection_a_poll_leaves_at_once_and_a_post_is_none() {
+fn on_a_kept_connection_a_poll_leaves_at_once_and_a_post_does_not_count() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -451,7 +455,7 @@ fn a_poll_has_not_left_within_a_tls_handshake_nor_before_its_last_byte() {
             let stream = listener.accept().await;
             waits.sleep(3 * SECOND_OF_TIME).await;
             let stream = accept(stream, &config).await.unwrap();
-            // More than the network holds is on its way: some of it waits at the client.
+            // The request is longer than the network's buffer, so that a part of it waits at the client.
             waits.sleep(3 * SECOND_OF_TIME).await;
             let mut peer = Peer::new(&waits, stream);
             peer.answer("4x").await;
@@ -486,7 +490,7 @@ fn a_poll_that_is_sent_again_leaves_again() {
         let script = spawn(&runtime, async move {
             let mut peer = server.accept().await;
             peer.answer("4first").await;
-            // Its end is on the way when the client asks.
+            // The server has closed the connection, and the client does not know yet.
             waits.sleep(latency / 2).await;
             drop(peer);
             let mut next = server.accept().await;
@@ -505,7 +509,7 @@ fn a_poll_that_is_sent_again_leaves_again() {
     });
 }
 
-/// Nobody can tell when its requests leave.
+/// An HTTP client that does not report when its requests leave.
 struct Foreign;
 
 #[async_trait]
@@ -520,7 +524,7 @@ impl HttpClient for Foreign {
 }
 
 #[test]
-fn of_another_http_client_nothing_is_said() {
+fn the_departure_of_a_poll_by_a_users_http_client_is_unknown() {
     under_some_orders(async |runtime| {
         let polling = Polling::with_client(Arc::new(Foreign));
         let (mut link, activity) = watched(&runtime, polling, |_| {}).await;

@@ -1,5 +1,5 @@
-//! What the end of a session says of the goodbye: whether the server has answered it. Without an answer
-//! what had left may be lost, and nobody names it.
+//! Whether the end of a session is clean: only if the server has answered the goodbye. Otherwise
+//! messages that had left may be lost, and the client can't say which.
 
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use crate::{open, open_packet};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How a server takes the goodbye.
+/// How a server reacts to the goodbye.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Takes {
-    /// It answers as the transport has it.
+    /// It answers as the transport requires.
     Answers,
-    /// It reads it, and ends the connection.
+    /// It reads the goodbye, and closes the connection.
     Ends,
-    /// It reads it, and resets the connection.
+    /// It reads the goodbye, and resets the connection.
     Resets,
-    /// It has stopped, and reads nothing more.
+    /// It does not read any more.
     IsSilent,
     /// It answers a POST with an error.
     Refuses,
 }
 
-/// The connections that a server still has.
+/// The connections that the server keeps open.
 type Held = Vec<Peer>;
 
 async fn websocket(runtime: MockRuntime, mut server: Server, takes: Takes) -> Held {
@@ -69,7 +69,7 @@ async fn polling(runtime: MockRuntime, mut server: Server, takes: Takes) -> Held
     vec![polls]
 }
 
-/// The end of a session on which a message was sent, and when it came.
+/// The end of a session that has sent a message, and when it came.
 async fn end(runtime: &MockRuntime, transport: &str, takes: Takes) -> (Closed, Duration) {
     let server = Server::new(runtime);
     let script: BoxFuture<'static, Held> = match transport {
@@ -90,8 +90,9 @@ async fn end(runtime: &MockRuntime, transport: &str, takes: Takes) -> (Closed, D
     (closed, runtime.now().saturating_sub(began))
 }
 
+/// Rule E40.
 #[test]
-fn r9_a_goodbye_that_is_answered_makes_a_clean_end() {
+fn r9_an_answered_goodbye_is_a_clean_end() {
     under_some_orders(async |runtime| {
         for (transport, takes) in [
             ("websocket", Takes::Answers),
@@ -107,7 +108,7 @@ fn r9_a_goodbye_that_is_answered_makes_a_clean_end() {
 }
 
 #[test]
-fn r9_a_goodbye_without_an_answer_makes_no_clean_end() {
+fn r9_a_goodbye_without_an_answer_is_not_a_clean_end() {
     under_some_orders(async |runtime| {
         for (transport, takes, wait) in [
             ("websocket", Takes::IsSilent, CLOSE_TIMEOUT),
@@ -128,7 +129,7 @@ fn r9_a_goodbye_without_an_answer_makes_no_clean_end() {
 }
 
 #[test]
-fn r9_a_websocket_that_fails_behind_its_close_frame_says_so_to_its_sender_too() {
+fn r9_a_websocket_that_fails_after_its_close_frame_fails_its_sender_too() {
     under_some_orders(async |runtime| {
         for resets in [false, true] {
             let mut server = Server::new(&runtime);
@@ -151,10 +152,10 @@ fn r9_a_websocket_that_fails_behind_its_close_frame_says_so_to_its_sender_too() 
 }
 
 #[test]
-fn r9_where_there_was_no_session_nobody_has_to_answer() {
+fn r9_a_close_before_the_session_is_open_needs_no_answer() {
     under_some_orders(async |runtime| {
         for transport in ["websocket", "polling"] {
-            // Nobody listens.
+            // Nothing listens at this address.
             let client = Builder::new("http://10.0.0.1", Transports::default(), runtime.clone())
                 .transports([transport])
                 .start()

@@ -1,4 +1,4 @@
-//! Open packets as servers send them, right and wrong, by both transports.
+//! The JSON of open packets as servers send them, valid and invalid, over both transports.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use engineio_client::{Builder, ErrorKind, Handshake, MockRuntime};
 
 use crate::raw::{Peer, Server, TEXT, frame, spawn, under_both_orders};
 
-/// The same in 365 days as in any longer time.
+/// Longer times are cut to 365 days.
 const YEAR: u64 = 365 * 24 * 3600 * 1000;
 
-type Right = (&'static str, u64, u64, Option<u64>, &'static [&'static str]);
+type Valid = (&'static str, u64, u64, Option<u64>, &'static [&'static str]);
 
-/// What is right, and what it says: the intervals in milliseconds, `maxPayload` and the upgrades.
-const RIGHT: &[Right] = &[
+/// Valid open packets, and what they say: the intervals in milliseconds, `maxPayload` and the upgrades.
+const VALID: &[Valid] = &[
     (
         r#"{"sid":"s","pingInterval":1,"pingTimeout":0}"#,
         1,
@@ -119,7 +119,7 @@ const RIGHT: &[Right] = &[
         None,
         &["x", "x", ""],
     ),
-    // The last of a name counts, as in JavaScript and Python.
+    // The last of two fields with one name counts, as in JavaScript and Python.
     (
         r#"{"sid":7,"sid":"s","pingInterval":"x","pingInterval":5,"pingTimeout":-1,"pingTimeout":5}"#,
         5,
@@ -150,8 +150,8 @@ const RIGHT: &[Right] = &[
     ),
 ];
 
-/// What is wrong, and what of it is named.
-const WRONG: &[(&str, &str)] = &[
+/// Invalid open packets, and the field that the error names.
+const INVALID: &[(&str, &str)] = &[
     ("", "JSON"),
     (" ", "JSON"),
     ("{", "JSON"),
@@ -311,7 +311,7 @@ async fn open_by(peer: &mut Peer, transport: &str, json: &str) {
     }
 }
 
-/// Nothing more is asked for, and nothing waited for.
+/// Checks that the open packet is refused, without another request and without any wait.
 async fn is_refused(runtime: &MockRuntime, transport: &'static str, json: String, named: &str) {
     let mut server = Server::new(runtime);
     let open = json.clone();
@@ -332,11 +332,12 @@ async fn is_refused(runtime: &MockRuntime, transport: &'static str, json: String
     script.await;
 }
 
+/// Rule E16.
 #[test]
-fn an_open_packet_that_is_right_opens_a_session_and_says_how() {
+fn a_valid_open_packet_opens_a_session_with_its_settings() {
     under_both_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
-            for &(json, ping_interval, ping_timeout, max_payload, upgrades) in RIGHT {
+            for &(json, ping_interval, ping_timeout, max_payload, upgrades) in VALID {
                 let mut server = Server::new(&runtime);
                 let script = spawn(&runtime, async move {
                     let mut peer = server.accept().await;
@@ -365,11 +366,12 @@ fn an_open_packet_that_is_right_opens_a_session_and_says_how() {
     });
 }
 
+/// Rule E16.
 #[test]
-fn an_open_packet_that_is_wrong_is_an_error_that_names_the_field() {
+fn an_invalid_open_packet_is_an_error_that_names_the_field() {
     under_both_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
-            for &(json, named) in WRONG {
+            for &(json, named) in INVALID {
                 is_refused(&runtime, transport, json.to_owned(), named).await;
             }
         }
@@ -377,7 +379,7 @@ fn an_open_packet_that_is_wrong_is_an_error_that_names_the_field() {
 }
 
 #[test]
-fn an_open_packet_that_is_nested_without_end_is_no_danger_to_the_stack() {
+fn a_deeply_nested_open_packet_does_not_overflow_the_stack() {
     under_both_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             for piece in ["[", "{\"a\":"] {

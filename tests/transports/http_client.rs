@@ -1,4 +1,5 @@
-//! Polling by an HTTP client of the user's own: what it is asked, and what becomes of its answers.
+//! Polling through a user's own HTTP client: the requests that the client gets, and how its responses
+//! are handled.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -20,12 +21,12 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use crate::raw::under_some_orders;
 use crate::{message, open, open_packet};
 
-/// Answers in the order in which it was told to, and then never.
+/// An HTTP client that answers with the queued responses, and then never.
 #[derive(Default)]
 struct Fake {
     answers: Mutex<VecDeque<Result<Response<Bytes>, Error>>>,
     seen: Mutex<Vec<(Request<Bytes>, Exchange)>>,
-    /// Each is dropped when a call that never ends is.
+    /// One for each call that never ends. It is cancelled when the call is dropped.
     hanging: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
@@ -44,13 +45,13 @@ impl Fake {
         Self::new(responses)
     }
 
-    /// The requests since the last look.
+    /// Takes the requests since the last call.
     fn take(&self) -> Vec<Request<Bytes>> {
         let seen = std::mem::take(&mut *self.seen.lock().unwrap());
         seen.into_iter().map(|(request, _)| request).collect()
     }
 
-    /// The one request since the last look.
+    /// Takes the only request since the last call.
     fn take_one(&self) -> Request<Bytes> {
         let mut seen = self.take();
         assert_eq!(seen.len(), 1, "{seen:?}");
@@ -111,7 +112,7 @@ fn a_poll_is_one_get_and_nothing_happens_between_calls() {
         assert!(client.take().is_empty(), "opening makes no exchange");
         for packets in [1, 2, 1] {
             runtime.sleep(Duration::from_secs(100)).await;
-            assert!(client.take().is_empty(), "nobody has asked");
+            assert!(client.take().is_empty(), "nothing has called recv");
             assert_eq!(link.receiver.recv().await.unwrap().len(), packets);
             let request = client.take_one();
             assert_eq!(request.method(), Method::GET);
@@ -146,6 +147,7 @@ fn a_batch_is_one_post_and_so_is_the_goodbye() {
     });
 }
 
+/// Rules E10, E11.
 #[test]
 fn each_request_has_an_absolute_uri_with_the_sid_encoded_and_the_users_query_and_headers() {
     under_some_orders(async |runtime| {
@@ -209,6 +211,7 @@ fn the_exchange_has_the_limits_of_the_session() {
     });
 }
 
+/// Rule E22.
 #[test]
 fn a_poll_succeeds_with_200_alone_and_a_post_with_any_2xx() {
     under_some_orders(async |runtime| {
@@ -241,7 +244,7 @@ fn a_poll_succeeds_with_200_alone_and_a_post_with_any_2xx() {
 }
 
 #[test]
-fn an_error_of_the_client_is_handed_on_as_it_is() {
+fn an_error_of_the_http_client_is_returned_unchanged() {
     under_some_orders(async |runtime| {
         for kind in [ErrorKind::Tls, ErrorKind::Ended, ErrorKind::Other] {
             let error = || Err(Error::new(kind, "the words of the client"));
@@ -263,7 +266,7 @@ fn an_error_of_the_client_is_handed_on_as_it_is() {
 }
 
 #[test]
-fn a_unix_socket_is_refused_which_the_client_knows_nothing_of() {
+fn a_unix_socket_is_refused_because_the_http_client_gets_only_a_url() {
     under_some_orders(async |runtime| {
         let client = Fake::answering(["4x"]);
         let polling = Polling::with_client(Arc::<Fake>::clone(&client));
@@ -276,9 +279,9 @@ fn a_unix_socket_is_refused_which_the_client_knows_nothing_of() {
     });
 }
 
-/// On the builder's default transports, and to the end: the poll that runs is dropped.
+/// With the builder's default transports, until the session has ended. The poll that runs is dropped.
 #[test]
-fn a_session_by_the_builders_http_client_drops_its_poll_when_it_closes() {
+fn a_session_with_a_users_http_client_drops_its_poll_when_it_closes() {
     under_some_orders(async |runtime| {
         let client = Fake::answering([
             open_packet(25_000, 20_000).replace(r#""websocket""#, ""),
@@ -312,7 +315,7 @@ fn a_session_by_the_builders_http_client_drops_its_poll_when_it_closes() {
 }
 
 #[test]
-fn a_redirect_that_a_client_gives_back_is_followed() {
+fn a_redirect_that_the_http_client_returns_is_followed() {
     under_some_orders(async |runtime| {
         let mut moved = refused(302, "");
         let location = HeaderValue::from_static("https://new.test/c/?b=2");

@@ -1,5 +1,5 @@
-//! Connections that are kept between requests, and the requests that cross their end: none is lost,
-//! and none is made twice.
+//! Connections that are kept between requests, and requests that cross their end: none is lost, and none
+//! is sent twice.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,9 +22,9 @@ use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use crate::raw::{Peer, Request, Server, response, spawn, under_some_orders};
 use crate::{message, open};
 
-/// How long a byte is on its way.
+/// The latency of the network in one direction.
 const LATENCY: Duration = Duration::from_millis(50);
-/// Less: what one side does so much later crosses what the other has sent.
+/// Less than the latency. What one side does this long after the other crosses it on the way.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
 fn slow(runtime: &MockRuntime) -> Server {
@@ -36,7 +36,7 @@ async fn polling(runtime: &MockRuntime) -> Link {
     open(runtime, Polling::default(), |_| {}).await.unwrap()
 }
 
-/// A poll, or a message that is posted.
+/// A poll, or a POST of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Ask {
     Poll,
@@ -68,7 +68,7 @@ impl Ask {
     }
 }
 
-/// A connection on which a poll has been answered.
+/// A connection on which one poll has been answered.
 async fn used(server: &mut Server) -> Peer {
     let mut peer = server.accept().await;
     peer.answer("4first").await;
@@ -80,6 +80,7 @@ fn ended(result: Result<Vec<Packet>, Error>) {
     assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
 }
 
+/// Rule E27.
 #[test]
 fn r3_a_request_that_crosses_the_end_of_a_kept_connection_is_sent_again() {
     under_some_orders(async |runtime| {
@@ -88,7 +89,7 @@ fn r3_a_request_that_crosses_the_end_of_a_kept_connection_is_sent_again() {
             let waits = runtime.clone();
             let script = spawn(&runtime, async move {
                 let peer = used(&mut server).await;
-                // Its end is on the way when the client asks.
+                // The server has closed the connection, and the client does not know yet.
                 waits.sleep(A_MOMENT).await;
                 drop(peer);
                 let mut next = server.accept().await;
@@ -153,17 +154,18 @@ fn r3_a_poll_that_is_sent_again_has_not_left_before_it_has_another_connection() 
     });
 }
 
+/// Rule E27.
 #[test]
-fn r3_what_has_arrived_is_not_sent_again_whether_it_was_read_or_not() {
+fn r3_a_request_that_has_arrived_is_not_sent_again_even_if_it_was_not_read() {
     under_some_orders(async |runtime| {
         for ask in Ask::BOTH {
-            // Read whole, in part, or not at all.
+            // The server reads all of the request, a part, or nothing.
             for most in [usize::MAX, 10, 0] {
                 let mut server = slow(&runtime);
                 let waits = runtime.clone();
                 let script = spawn(&runtime, async move {
                     let mut peer = used(&mut server).await;
-                    // All of it has come by now.
+                    // The whole request has arrived by now.
                     waits.sleep(LATENCY * 2).await;
                     if most == usize::MAX {
                         ask.is(&peer.request().await);
@@ -184,6 +186,7 @@ fn r3_what_has_arrived_is_not_sent_again_whether_it_was_read_or_not() {
     });
 }
 
+/// Rule E27.
 #[test]
 fn r3_a_request_that_has_arrived_in_part_is_not_sent_again() {
     under_some_orders(async |runtime| {
@@ -194,7 +197,7 @@ fn r3_a_request_that_has_arrived_in_part_is_not_sent_again() {
         let waits = runtime.clone();
         let script = spawn(&runtime, async move {
             let mut peer = used(&mut server).await;
-            // It takes a tenth of a second to come.
+            // At this bandwidth the request takes 100 ms to arrive.
             peer.read_some(10).await;
             peer.finish().await;
             waits.sleep(LATENCY * 4).await;
@@ -209,8 +212,9 @@ fn r3_a_request_that_has_arrived_in_part_is_not_sent_again() {
     });
 }
 
+/// Rule E27.
 #[test]
-fn r3_a_reset_proves_nothing_so_what_met_one_is_not_sent_again() {
+fn r3_a_request_that_meets_a_reset_may_have_arrived_and_is_not_sent_again() {
     under_some_orders(async |runtime| {
         for ask in Ask::BOTH {
             let mut server = slow(&runtime);
@@ -233,14 +237,15 @@ fn r3_a_reset_proves_nothing_so_what_met_one_is_not_sent_again() {
 }
 
 #[test]
-fn r3_what_was_answered_in_part_is_not_sent_again() {
+fn r3_a_request_that_was_answered_in_part_is_not_sent_again() {
     under_some_orders(async |runtime| {
         for ask in Ask::BOTH {
             let mut server = slow(&runtime);
             let waits = runtime.clone();
             let script = spawn(&runtime, async move {
                 let mut peer = used(&mut server).await;
-                // Before the request has come, as servers do that tell of their timeout.
+                // The server answers before the request has arrived, as servers do that report their
+                // timeout.
                 waits.sleep(A_MOMENT).await;
                 peer.write("HTTP/1.1 200 OK\r\nContent-Le").await;
                 drop(peer);
@@ -255,7 +260,7 @@ fn r3_what_was_answered_in_part_is_not_sent_again() {
 }
 
 #[test]
-fn r3_on_a_new_connection_nothing_is_sent_again_and_on_kept_ones_once_for_each() {
+fn r3_a_request_is_sent_again_once_for_each_kept_connection_and_never_on_a_new_one() {
     under_some_orders(async |runtime| {
         for kept in [false, true] {
             let mut server = slow(&runtime);
@@ -266,7 +271,7 @@ fn r3_on_a_new_connection_nothing_is_sent_again_and_on_kept_ones_once_for_each()
                     waits.sleep(A_MOMENT).await;
                     drop(peer);
                 }
-                // It ends before anything has come.
+                // The connection ends before anything has arrived.
                 drop(server.accept().await);
                 server
             });
@@ -316,33 +321,33 @@ fn r3_with_a_new_connection_for_each_request_no_request_crosses_an_end() {
     });
 }
 
-/// The connections of this runtime differ from those of the mock network.
+/// A runtime whose connections differ from those of the mock network.
 #[derive(Clone)]
 struct Odd {
     inner: MockRuntime,
-    /// What is odd about all connections.
+    /// How all connections differ.
     fault: Fault,
-    /// How far a failure has come.
+    /// How far the failure has got.
     state: Arc<AtomicU8>,
 }
 
-/// The next write fails, or the flush after it.
+/// The next write or flush fails.
 const ARMED: u8 = 1;
-/// The write was taken.
+/// The write has succeeded.
 const WRITTEN: u8 = 2;
-/// The flush has failed, and with it the error is gone.
+/// The flush has failed, and has taken the socket's error with it.
 const TAKEN: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
-    /// They do not tell what was acknowledged.
+    /// They do not report how much was acknowledged.
     Silent,
-    /// They do not count what was written.
+    /// They do not report how much was written.
     Uncounted,
-    /// The next write fails, without a byte.
+    /// The next write fails before its first byte.
     Write,
-    /// The next write is taken, the flush after it fails, and the next read says that it is the end, as
-    /// one of a socket does whose error was taken by another call.
+    /// The next write succeeds, the flush after it fails, and the next read returns the end of the
+    /// stream, as that of a socket does whose error another call has taken.
     Flush,
 }
 
@@ -353,7 +358,7 @@ struct OddStream {
 }
 
 impl OddStream {
-    /// Whether a failure has come so far, and then goes on.
+    /// Moves the failure of this kind from one state to the next. Returns whether it was in that state.
     fn steps(&self, fault: Fault, from: u8, to: u8) -> bool {
         let (done, seen) = (Ordering::Relaxed, Ordering::Relaxed);
         self.fault == fault && self.state.compare_exchange(from, to, done, seen).is_ok()
@@ -368,7 +373,7 @@ impl Acknowledges for OddStream {
     fn unacknowledged(&self) -> Option<u64> {
         match self.fault {
             Fault::Silent => None,
-            // As if nothing had arrived.
+            // Reports that nothing has arrived.
             Fault::Flush => Some(u64::MAX),
             Fault::Uncounted | Fault::Write => self.stream.unacknowledged(),
         }
@@ -452,7 +457,7 @@ impl Odd {
 }
 
 #[test]
-fn r3_what_may_have_left_on_a_connection_that_does_not_tell_is_not_sent_again() {
+fn r3_a_request_that_may_have_left_on_a_connection_without_reports_is_not_sent_again() {
     under_some_orders(async |runtime| {
         for fault in [Fault::Silent, Fault::Uncounted, Fault::Flush] {
             let mut server = slow(&runtime);
@@ -480,7 +485,7 @@ fn r3_what_may_have_left_on_a_connection_that_does_not_tell_is_not_sent_again() 
 }
 
 #[test]
-fn r3_a_request_of_which_not_a_byte_could_be_written_is_sent_again() {
+fn r3_a_request_whose_first_write_fails_is_sent_again() {
     under_some_orders(async |runtime| {
         let mut server = slow(&runtime);
         let script = spawn(&runtime, async move {

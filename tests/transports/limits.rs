@@ -1,8 +1,10 @@
-//! Each limit and wait that the builder can set, reached: exactly, and told by its name and value.
+//! Each limit and timeout of the builder, reached exactly. The error names it and its value.
 
 use std::future::Future;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engineio_client::transports::{Transports, WebSocket};
 use engineio_client::{
     Builder, Capacity, Client, Error, ErrorKind, Event, Message, MockRuntime, Reason, Runtime,
@@ -12,7 +14,8 @@ use futures::future::abortable;
 
 use crate::open_packet;
 use crate::raw::{
-    BINARY, FIN, PING, Peer, Server, TEXT, frame, frame_head, response, spawn, under_some_orders,
+    BINARY, FIN, PING, Peer, Request, Server, TEXT, frame, frame_head, response, spawn, switching,
+    under_some_orders,
 };
 
 type Session = Client<Transports, MockRuntime>;
@@ -24,13 +27,13 @@ fn builder(runtime: &MockRuntime, transport: &str) -> Builder<Transports, MockRu
     Builder::new("http://10.0.0.1", Transports::default(), runtime.clone()).transports([transport])
 }
 
-fn is_told(error: &Error, kind: ErrorKind, words: &[&str]) {
+fn names_the_limit(error: &Error, kind: ErrorKind, words: &[&str]) {
     let text = error.report();
     assert_eq!(error.kind(), kind, "{text}");
     for word in words {
         assert!(text.contains(word), "{word:?}: {text}");
     }
-    // A program is told which limit it was, by the name that stands in the words.
+    // The error also gives the limit's setter to a program, under the name in its text.
     let limit = error.limit().expect("a limit").setter();
     assert!(
         text.contains(&format!("(limit {limit})")),
@@ -42,7 +45,7 @@ fn is_told(error: &Error, kind: ErrorKind, words: &[&str]) {
     );
 }
 
-/// A script without an end, until it is stopped.
+/// Runs a script that does not end by itself. The returned function stops it.
 fn endless(
     runtime: &MockRuntime,
     script: impl Future<Output = ()> + Send + 'static,
@@ -55,7 +58,7 @@ fn endless(
     }
 }
 
-/// Why the session ended.
+/// The error that ended the session.
 async fn failure(session: &Session) -> Error {
     match session.wait().await.reason() {
         Reason::Transport(error) => error.clone(),
@@ -64,7 +67,7 @@ async fn failure(session: &Session) -> Error {
 }
 
 /// A session on polling, whose server answers the second poll with these bytes.
-async fn poll_brings(runtime: &MockRuntime, set: Setting, answer: Vec<u8>) -> (Session, Peer) {
+async fn polling_session(runtime: &MockRuntime, set: Setting, answer: Vec<u8>) -> (Session, Peer) {
     let mut server = Server::new(runtime);
     let script = spawn(runtime, async move {
         let mut peer = server.accept().await;
@@ -77,8 +80,8 @@ async fn poll_brings(runtime: &MockRuntime, set: Setting, answer: Vec<u8>) -> (S
     (session, script.await)
 }
 
-/// A session on websocket, whose server sends these bytes.
-async fn socket_brings(runtime: &MockRuntime, set: Setting, bytes: Vec<u8>) -> (Session, Peer) {
+/// A session over WebSocket, whose server sends these bytes.
+async fn websocket_session(runtime: &MockRuntime, set: Setting, bytes: Vec<u8>) -> (Session, Peer) {
     let mut server = Server::new(runtime);
     let script = spawn(runtime, async move {
         let mut peer = server.accept().await;
@@ -91,8 +94,9 @@ async fn socket_brings(runtime: &MockRuntime, set: Setting, bytes: Vec<u8>) -> (
     (session, script.await)
 }
 
+/// Rule E18.
 #[test]
-fn the_open_timeout_is_exact_and_its_own_for_each_transport() {
+fn the_open_timeout_is_exact_and_counts_anew_for_each_transport() {
     under_some_orders(async |runtime| {
         for transports in [&["polling"][..], &["websocket"], &["polling", "websocket"]] {
             let mut server = Server::new(&runtime);
@@ -103,7 +107,7 @@ fn the_open_timeout_is_exact_and_its_own_for_each_transport() {
                 .start()
                 .unwrap();
             let stop = endless(&runtime, async move {
-                // It accepts, reads, and says nothing.
+                // The server accepts connections and reads requests, but never answers.
                 let mut peers = Vec::new();
                 loop {
                     let mut peer = server.accept().await;
@@ -115,7 +119,7 @@ fn the_open_timeout_is_exact_and_its_own_for_each_transport() {
             let each = Duration::from_millis(1500);
             let count = u32::try_from(transports.len()).unwrap();
             assert_eq!(runtime.now() - start, each * count);
-            is_told(
+            names_the_limit(
                 &error,
                 ErrorKind::Timeout,
                 &["open timeout of 1.5 s", "open_timeout"],
@@ -126,7 +130,7 @@ fn the_open_timeout_is_exact_and_its_own_for_each_transport() {
 }
 
 #[test]
-fn the_send_timeout_ends_a_session_whose_post_stands_still() {
+fn the_send_timeout_ends_a_session_whose_post_makes_no_progress() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -146,7 +150,7 @@ fn the_send_timeout_ends_a_session_whose_post_stands_still() {
         session.send("b").await.unwrap();
         let closed = session.wait().await;
         assert_eq!(runtime.now() - start, Duration::from_secs(3));
-        is_told(
+        names_the_limit(
             &failure(&session).await,
             ErrorKind::Timeout,
             &["send timeout of 3 s", "send_timeout"],
@@ -158,7 +162,7 @@ fn the_send_timeout_ends_a_session_whose_post_stands_still() {
 }
 
 #[test]
-fn a_websocket_write_may_stand_still_for_the_servers_own_times() {
+fn a_websocket_write_may_stall_for_the_servers_ping_interval_and_timeout() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let clock = runtime.clone();
@@ -166,7 +170,7 @@ fn a_websocket_write_may_stand_still_for_the_servers_own_times() {
             let mut peer = server.accept().await;
             peer.accept_websocket().await;
             peer.write(frame(TEXT, open_packet(2000, 1000))).await;
-            // It pings, and reads nothing.
+            // The server sends pings, but does not read.
             loop {
                 clock.sleep(Duration::from_millis(900)).await;
                 peer.write(frame(TEXT, "2")).await;
@@ -180,11 +184,7 @@ fn a_websocket_write_may_stand_still_for_the_servers_own_times() {
         assert_eq!(runtime.now() - start, Duration::from_secs(3));
         let error = failure(&session).await;
         assert_eq!(error.kind(), ErrorKind::Timeout);
-        assert_eq!(
-            error.limit(),
-            None,
-            "it is the server's, and no setter changes it"
-        );
+        assert_eq!(error.limit(), None, "no setter changes the server's times");
         let words = "the send timeout of 3 s passed (the server's pingInterval and pingTimeout)";
         assert_eq!(error.to_string(), words);
         assert_eq!(closed.uncertain().len(), 1);
@@ -192,6 +192,7 @@ fn a_websocket_write_may_stand_still_for_the_servers_own_times() {
     });
 }
 
+/// Rule E38.
 #[test]
 fn the_upgrade_timeout_gives_up_the_probe_and_not_the_session() {
     under_some_orders(async |runtime| {
@@ -228,6 +229,7 @@ fn the_upgrade_timeout_gives_up_the_probe_and_not_the_session() {
     });
 }
 
+/// Rule E41.
 #[test]
 fn a_close_takes_no_longer_than_its_two_limits() {
     under_some_orders(async |runtime| {
@@ -244,13 +246,13 @@ fn a_close_takes_no_longer_than_its_two_limits() {
             .connect()
             .await
             .unwrap();
-        // The close frame is never answered.
+        // The server never answers the close frame.
         let start = runtime.now();
         session.disconnect().await;
         assert_eq!(runtime.now() - start, Duration::from_secs(2));
         drop(script.await);
 
-        // There is progress all the time, and no end of it.
+        // The write makes progress all the time, but does not end.
         let mut server = Server::new(&runtime);
         let clock = runtime.clone();
         let stop = endless(&runtime, async move {
@@ -277,6 +279,7 @@ fn a_close_takes_no_longer_than_its_two_limits() {
     });
 }
 
+/// Rule E25.
 #[test]
 fn a_message_above_its_limit_ends_the_session_and_one_as_long_passes() {
     under_some_orders(async |runtime| {
@@ -284,98 +287,133 @@ fn a_message_above_its_limit_ends_the_session_and_one_as_long_passes() {
         for (length, passes) in [(1000, true), (1001, false)] {
             let text = "x".repeat(length);
             let answers = [
-                poll_brings(&runtime, set, response(format!("4{text}"))).await,
-                socket_brings(&runtime, set, frame(TEXT, format!("4{text}"))).await,
-                socket_brings(&runtime, set, frame(BINARY, text.as_bytes())).await,
+                polling_session(&runtime, set, response(format!("4{text}"))).await,
+                websocket_session(&runtime, set, frame(TEXT, format!("4{text}"))).await,
+                websocket_session(&runtime, set, frame(BINARY, text.as_bytes())).await,
+                polling_session(
+                    &runtime,
+                    set,
+                    response(format!("b{}", STANDARD.encode(&text))),
+                )
+                .await,
             ];
             for (mut session, peer) in answers {
                 if passes {
                     assert_eq!(session.recv().await.unwrap().len(), 1000);
                 } else {
                     let words = &["1000 bytes", "max_message_size"];
-                    is_told(&failure(&session).await, ErrorKind::Limit, words);
+                    names_the_limit(&failure(&session).await, ErrorKind::Limit, words);
                 }
                 drop(peer);
             }
         }
-        // One that is told to be too long is not waited for.
+        // A message whose announced length is above the limit is refused before it arrives.
         let head = frame_head(FIN | TEXT, 1_000_000_000);
-        let (session, peer) = socket_brings(&runtime, set, head).await;
+        let (session, peer) = websocket_session(&runtime, set, head).await;
         let words = &["1000 bytes", "max_message_size"];
-        is_told(&failure(&session).await, ErrorKind::Limit, words);
+        names_the_limit(&failure(&session).await, ErrorKind::Limit, words);
         drop(peer);
     });
 }
 
+/// Rule E25.
 #[test]
-fn a_body_above_its_limit_ends_the_session() {
+fn a_body_above_its_limit_ends_the_session_and_one_as_long_passes() {
     under_some_orders(async |runtime| {
-        let set: Setting = |builder| builder.max_body_size(5000);
+        let set: Setting = |builder| builder.max_body_size(1000);
+        let chunked = |body: &str| {
+            let (first, second) = body.split_at(500);
+            format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 {:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
+                first.len(),
+                second.len()
+            )
+            .into_bytes()
+        };
+        let fits = format!("4{}", "x".repeat(999));
+        let above = format!("4{}", "x".repeat(1000));
+        for answer in [response(&fits), chunked(&fits)] {
+            let (mut session, peer) = polling_session(&runtime, set, answer).await;
+            assert_eq!(session.recv().await, Some(Message::from(&fits[1..])));
+            drop(peer);
+        }
         for answer in [
-            response("4".repeat(5001)),
-            b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n4".to_vec(),
-            [
-                &b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1389\r\n"[..],
-                &[b'4'; 5001],
-            ]
-            .concat(),
+            // The Content-Length alone is above the limit.
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n".to_vec(),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9007199254740991\r\n\r\n".to_vec(),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n\r\n4x".to_vec(),
+            chunked(&above),
+            format!("HTTP/1.1 200 OK\r\n\r\n{above}").into(),
         ] {
-            let (session, peer) = poll_brings(&runtime, set, answer).await;
-            let words = &["5000 bytes", "max_body_size"];
-            is_told(&failure(&session).await, ErrorKind::Limit, words);
+            let (session, peer) = polling_session(&runtime, set, answer).await;
+            let words = &["1000 bytes", "max_body_size"];
+            names_the_limit(&failure(&session).await, ErrorKind::Limit, words);
             drop(peer);
         }
     });
 }
 
+/// Rule E25.
 #[test]
-fn packets_above_their_limit_end_the_session_behind_those_that_came_before() {
+fn packets_above_their_limit_end_the_session_after_the_packets_before_them() {
     under_some_orders(async |runtime| {
-        // Whatever is set behind it.
+        // A later setter does not change the limit.
         let set: Setting = |builder| builder.max_payload_packets(3).max_message_size(1000);
         let (mut session, peer) =
-            poll_brings(&runtime, set, response("4a\x1e4b\x1e4c\x1e4d")).await;
+            polling_session(&runtime, set, response("4a\x1e4b\x1e4c\x1e4d")).await;
         for text in ["a", "b", "c"] {
             assert_eq!(session.recv().await, Some(Message::from(text)));
         }
         assert_eq!(session.recv().await, None);
         let words = &["3 packets", "max_payload_packets"];
-        is_told(&failure(&session).await, ErrorKind::Limit, words);
+        names_the_limit(&failure(&session).await, ErrorKind::Limit, words);
         drop(peer);
     });
 }
 
+/// A good first answer of this transport: its head, without the empty line, and the rest.
+fn first_answer(transport: &str, request: &Request) -> (String, Vec<u8>) {
+    let open = open_packet(HOUR, HOUR);
+    if transport == "polling" {
+        let length = open.len();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}");
+        (head, open.into())
+    } else {
+        (switching(request).trim_end().into(), frame(TEXT, open))
+    }
+}
+
+/// Heads above the default limit are in `tests/faults/responses.rs`.
 #[test]
-fn a_head_and_an_open_packet_have_a_limit() {
+fn a_head_above_its_limit_is_an_error_that_names_it_and_a_shorter_one_passes() {
     under_some_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
-            let mut server = Server::new(&runtime);
-            let script = spawn(&runtime, async move {
-                let mut peer = server.accept().await;
-                peer.request().await;
-                peer.write(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(9000)))
-                    .await;
-                peer
-            });
-            let connect = builder(&runtime, transport).max_head_size(8192).connect();
-            let error = connect.await.unwrap_err();
-            is_told(&error, ErrorKind::Limit, &["8192 bytes", "max_head_size"]);
-            drop(script.await);
+            for (length, end, passes) in [
+                (700, "\r\n\r\n", true),
+                (1000, "\r\n\r\n", false),
+                // A head without an end.
+                (100_000, "", false),
+            ] {
+                let mut server = Server::new(&runtime);
+                let script = spawn(&runtime, async move {
+                    let mut peer = server.accept().await;
+                    let (head, rest) = first_answer(transport, &peer.request().await);
+                    let head = format!("{head}\r\nX: {}{end}", "x".repeat(length));
+                    peer.write([head.as_bytes(), &rest].concat()).await;
+                    peer
+                });
+                let connect = builder(&runtime, transport).max_head_size(1000).connect();
+                match connect.await {
+                    Ok(_) => assert!(passes, "{transport} {length}"),
+                    Err(error) => {
+                        assert!(!passes, "{transport} {length}: {error:?}");
+                        names_the_limit(&error, ErrorKind::Limit, &["1000 bytes", "max_head_size"]);
+                    }
+                }
+                drop(script.await);
+            }
         }
-        let long = format!(
-            r#"0{{"sid":"{}","pingInterval":1,"pingTimeout":1}}"#,
-            "s".repeat(9000)
-        );
-        let mut server = Server::new(&runtime);
-        let script = spawn(&runtime, async move {
-            let mut peer = server.accept().await;
-            peer.answer(long).await;
-            peer
-        });
-        let connect = builder(&runtime, "polling").max_head_size(8192).connect();
-        let error = connect.await.unwrap_err();
-        is_told(&error, ErrorKind::Limit, &["8192 bytes", "max_head_size"]);
-        drop(script.await);
     });
 }
 
@@ -415,8 +453,8 @@ fn r24_the_open_packet_is_bounded_by_the_limit_of_heads_alone() {
                     Ok(_) => assert!(passes, "{transport} {messages} {length}"),
                     Err(error) => {
                         assert!(!passes, "{transport} {messages} {length}: {error:?}");
-                        let words = &["an open packet", "8192 bytes", "max_head_size"];
-                        is_told(&error, ErrorKind::Limit, words);
+                        let words = &["open packet", "8192 bytes", "max_head_size"];
+                        names_the_limit(&error, ErrorKind::Limit, words);
                     }
                 }
                 drop(script.await);
@@ -432,20 +470,20 @@ fn r24_pings_are_not_bounded_by_the_limit_of_messages() {
         let ping = format!("2{}", "x".repeat(125));
         let texts = [&*ping, "40123456789", "4x123456789x"];
         let answers = [
-            poll_brings(&runtime, set, response(texts.join("\x1e"))).await,
-            socket_brings(&runtime, set, texts.map(|text| frame(TEXT, text)).concat()).await,
+            polling_session(&runtime, set, response(texts.join("\x1e"))).await,
+            websocket_session(&runtime, set, texts.map(|text| frame(TEXT, text)).concat()).await,
         ];
         for (mut session, peer) in answers {
             assert_eq!(session.recv().await, Some(Message::from("0123456789")));
             let words = &["10 bytes", "max_message_size"];
-            is_told(&failure(&session).await, ErrorKind::Limit, words);
+            names_the_limit(&failure(&session).await, ErrorKind::Limit, words);
             drop(peer);
         }
     });
 }
 
 #[test]
-fn a_full_outbox_names_itself() {
+fn a_full_outbox_is_an_error_that_names_its_capacity() {
     under_some_orders(async |runtime| {
         let set: Setting = |builder| {
             builder.outbox(Capacity {
@@ -453,19 +491,20 @@ fn a_full_outbox_names_itself() {
                 bytes: 100,
             })
         };
-        let (session, peer) = socket_brings(&runtime, set, Vec::new()).await;
+        let (session, peer) = websocket_session(&runtime, set, Vec::new()).await;
         session.try_send("a").unwrap();
         session.try_send("b").unwrap();
         let refused = session.try_send("c").unwrap_err();
         assert_eq!(refused.message, Message::from("c"));
         let words = &["2 messages", "100 bytes", "limit outbox"];
-        is_told(&refused.error, ErrorKind::Full, words);
+        names_the_limit(&refused.error, ErrorKind::Full, words);
         drop(peer);
     });
 }
 
+/// Rule E23.
 #[test]
-fn a_post_holds_no_more_packets_than_are_set() {
+fn a_post_holds_no_more_packets_than_its_limit() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -495,7 +534,7 @@ fn a_post_holds_no_more_packets_than_are_set() {
 }
 
 #[test]
-fn a_websockets_buffers_have_the_size_that_is_set_and_pass_any_message() {
+fn a_websocket_with_small_buffers_passes_any_message() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {

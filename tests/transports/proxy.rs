@@ -1,4 +1,5 @@
-//! Proxies: what is said to them, to the byte, what they may answer, and which one is taken.
+//! Proxies: the bytes that the client sends to them, the responses that it accepts, and the choice of
+//! the proxy.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,7 +23,7 @@ const HTTP_WITH_PASSWORD: &str = "http://me:s3cr%65t%3a@10.0.0.1:3128";
 const SOCKS: &str = "socks5h://10.0.0.1:3128";
 const SOCKS_WITH_PASSWORD: &str = "socks5h://me:s3cr%65t%3a@10.0.0.1:3128";
 
-/// What the credentials above look like to an HTTP proxy.
+/// The credentials above, as an HTTP proxy gets them.
 const AUTHORIZATION: &str = "Proxy-Authorization: Basic bWU6czNjcmV0Og==\r\n";
 
 const MADE: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
@@ -31,7 +32,7 @@ fn through(proxy: &str) -> Dialer {
     Dialer::default().proxy(Proxy::new(proxy).unwrap())
 }
 
-/// The server has a name that nobody here can resolve.
+/// Sets a server name that only the proxy can resolve.
 fn behind_proxy(request: &mut OpenRequest) {
     request.url = "http://chat.test/engine.io/".parse().unwrap();
     request.timestamps = false;
@@ -55,7 +56,7 @@ async fn connect_request(peer: &mut Peer, target: &str, authorization: &str) {
     assert_eq!(String::from_utf8_lossy(&read), expected);
 }
 
-/// Plays the server at the end of a tunnel: a link that brings one message.
+/// Plays the server at the end of a tunnel, and sends one message.
 async fn greet(peer: &mut Peer) {
     let request = peer.accept_websocket().await;
     assert!(request.target.starts_with("/engine.io/?"), "{request:?}");
@@ -68,7 +69,7 @@ async fn is_greeted(link: Result<Link, Error>) {
     assert_eq!(link.receiver.recv().await.unwrap(), [message("hello")]);
 }
 
-/// Neither it nor anything below it says what is secret.
+/// Checks that neither the error nor its sources contain a secret.
 fn keeps_secrets(error: &Error) {
     let text = format!("{error} {error:?} {}", error.report());
     for secret in ["me:", "s3cr", "bWU6", "\"me\""] {
@@ -77,7 +78,7 @@ fn keeps_secrets(error: &Error) {
 }
 
 #[test]
-fn a_websocket_goes_through_a_tunnel_and_the_proxy_hears_nothing_of_the_users() {
+fn a_websocket_goes_through_a_tunnel_and_the_proxy_sees_none_of_the_users_headers() {
     // python-engineio: test_websocket_connection_with_proxies
     under_some_orders(async |runtime| {
         for (proxy, authorization) in [(HTTP, ""), (HTTP_WITH_PASSWORD, AUTHORIZATION)] {
@@ -137,7 +138,7 @@ fn a_tunnel_leads_to_any_kind_of_host() {
 }
 
 #[test]
-fn a_tunnel_begins_behind_the_head_of_any_answer_that_agrees() {
+fn a_tunnel_begins_after_the_head_of_any_2xx_response() {
     under_some_orders(async |runtime| {
         for head in [
             MADE,
@@ -145,7 +146,7 @@ fn a_tunnel_begins_behind_the_head_of_any_answer_that_agrees() {
             "HTTP/1.1 200\r\n\r\n",
             "HTTP/1.1 299 Whatever\r\nServer: x\r\n\r\n",
             "HTTP/1.1 200 OK\nServer: x\n\n",
-            // A body is told, and none is there.
+            // The head announces a body, but there is none.
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
@@ -168,7 +169,7 @@ fn a_tunnel_begins_behind_the_head_of_any_answer_that_agrees() {
     });
 }
 
-/// What a server says before it is asked: the beginning of its answer.
+/// Bytes that the server sends before the request: the beginning of its response.
 const EARLY: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 ";
 
 async fn finish_early_answer(peer: &mut Peer) {
@@ -179,7 +180,7 @@ async fn finish_early_answer(peer: &mut Peer) {
 }
 
 #[test]
-fn bytes_behind_the_proxys_answer_are_the_servers() {
+fn bytes_after_the_proxys_response_are_the_servers() {
     under_some_orders(async |runtime| {
         let mut server = Server::on(&runtime, PORT);
         let script = spawn(&runtime, async move {
@@ -200,7 +201,8 @@ fn bytes_behind_the_proxys_answer_are_the_servers() {
     });
 }
 
-/// What opening a websocket gives when an HTTP proxy answers this and ends.
+/// The error of opening a WebSocket through an HTTP proxy that answers with these bytes and closes the
+/// connection.
 async fn tunnel_refused(runtime: &MockRuntime, answer: impl Into<Vec<u8>>) -> Error {
     let mut server = Server::on(runtime, PORT);
     let answer = answer.into();
@@ -240,7 +242,7 @@ fn a_proxy_that_refuses_a_tunnel_is_named_with_its_status() {
 }
 
 #[test]
-fn a_proxy_that_speaks_no_http_or_ends_within_a_head_is_told() {
+fn a_proxy_that_is_not_http_or_ends_within_a_head_is_an_error_that_names_it() {
     under_some_orders(async |runtime| {
         for answer in [
             "SSH-2.0-x\r\n\r\n",
@@ -254,19 +256,27 @@ fn a_proxy_that_speaks_no_http_or_ends_within_a_head_is_told() {
         ] {
             let error = tunnel_refused(&runtime, answer).await;
             assert_eq!(error.kind(), ErrorKind::Proxy, "{answer:?}");
-            assert!(error.report().ends_with("is not HTTP"), "{error}");
+            assert!(
+                error
+                    .report()
+                    .ends_with("is not HTTP: is it another kind of proxy?"),
+                "{error}"
+            );
         }
         for answer in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n"] {
             let error = tunnel_refused(&runtime, answer).await;
             assert_eq!(error.kind(), ErrorKind::Proxy, "{answer:?}");
             let report = error.report();
-            assert!(report.contains("ended the connection instead"), "{report}");
+            assert!(
+                report.contains("closed the connection without an answer"),
+                "{report}"
+            );
         }
     });
 }
 
 #[test]
-fn a_head_without_end_is_read_to_64_kib() {
+fn a_proxys_head_is_read_up_to_64_kib() {
     under_both_orders(async |runtime| {
         let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(100_000));
         let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(4000);
@@ -276,7 +286,7 @@ fn a_head_without_end_is_read_to_64_kib() {
             let expected = format!("the proxy {HTTP} sent a head of more than 65536 bytes");
             assert_eq!(error.report(), expected);
         }
-        // And one that ends there is read.
+        // A head that ends before the limit is read.
         let start = "HTTP/1.1 403 Forbidden\r\nX: ";
         let answer = format!("{start}{}\r\n\r\n", "x".repeat(65_536 - start.len() - 4));
         assert_eq!(tunnel_refused(&runtime, answer).await.status(), Some(403));
@@ -347,9 +357,9 @@ fn polls_over_http_are_sent_to_the_proxy_on_connections_that_are_kept() {
     });
 }
 
-/// As tinyproxy closes each, without a word.
+/// tinyproxy closes each connection, and does not say so.
 #[test]
-fn a_connection_that_a_proxy_does_not_say_it_keeps_is_not_used_again() {
+fn a_connection_is_not_used_again_unless_the_proxy_says_that_it_keeps_it() {
     under_some_orders(async |runtime| {
         let old = |body: &str| {
             let response = String::from_utf8(kept(body)).unwrap();
@@ -389,7 +399,7 @@ fn a_connection_that_a_proxy_does_not_say_it_keeps_is_not_used_again() {
 }
 
 #[test]
-fn what_is_forwarded_is_for_any_kind_of_host() {
+fn requests_for_any_kind_of_host_are_forwarded() {
     under_some_orders(async |runtime| {
         for (url, start, host) in [
             (
@@ -424,7 +434,7 @@ fn what_is_forwarded_is_for_any_kind_of_host() {
 }
 
 #[test]
-fn without_a_proxy_the_server_is_sent_neither_the_whole_url_nor_an_authorization() {
+fn without_a_proxy_the_server_gets_neither_the_whole_url_nor_the_proxys_credentials() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -441,7 +451,7 @@ fn without_a_proxy_the_server_is_sent_neither_the_whole_url_nor_an_authorization
     });
 }
 
-/// What a poll gives when a forwarding proxy answers this.
+/// The error of a poll that a forwarding proxy answers with this.
 async fn forwarding_refused(runtime: &MockRuntime, answer: &'static str) -> Error {
     let mut server = Server::on(runtime, PORT);
     let script = spawn(runtime, async move {
@@ -458,7 +468,7 @@ async fn forwarding_refused(runtime: &MockRuntime, answer: &'static str) -> Erro
 }
 
 #[test]
-fn a_forwarding_proxy_that_wants_other_credentials_is_named() {
+fn a_forwarding_proxy_that_refuses_the_credentials_is_named() {
     under_some_orders(async |runtime| {
         let answer = "HTTP/1.1 407 No\r\nContent-Length: 9\r\n\r\nme:s3cret";
         let error = forwarding_refused(&runtime, answer).await;
@@ -474,7 +484,7 @@ fn a_forwarding_proxy_that_wants_other_credentials_is_named() {
 }
 
 #[test]
-fn a_page_that_a_forwarding_proxy_answers_itself_is_a_status_that_names_it() {
+fn a_forwarding_proxys_own_page_is_a_status_that_names_the_proxy() {
     under_some_orders(async |runtime| {
         let answer = "HTTP/1.0 504 Gateway Timeout\r\nContent-Type: text/html\r\n\r\n\
             <html>The server did not answer.</html>";
@@ -496,7 +506,7 @@ fn a_page_that_a_forwarding_proxy_answers_itself_is_a_status_that_names_it() {
 const TO_CHAT: &[u8] = b"\x05\x01\0\x03\x09chat.test\0\x50";
 const SOCKS_MADE: &[u8] = b"\x05\0\0\x01\0\0\0\0\0\0";
 
-/// Plays a SOCKS5 proxy up to its last answer. Credentials are bytes, or nothing.
+/// Plays a SOCKS5 proxy up to its last response. `credentials` is empty for a proxy that wants none.
 async fn socks_request(peer: &mut Peer, credentials: &str, request: &[u8]) {
     if credentials.is_empty() {
         assert_eq!(peer.read_exact(3).await, b"\x05\x01\0");
@@ -586,7 +596,7 @@ fn a_password_is_not_tried_once_for_each_address() {
 }
 
 #[test]
-fn socks_answers_are_put_together_from_single_bytes_and_may_name_any_address() {
+fn socks_responses_are_assembled_from_single_bytes_and_may_name_any_address() {
     under_some_orders(async |runtime| {
         let v6 = [&b"\x05\0\0\x04"[..], &[0; 18]].concat();
         let name = b"\x05\0\0\x03\x04here\0\x50".to_vec();
@@ -609,7 +619,8 @@ fn socks_answers_are_put_together_from_single_bytes_and_may_name_any_address() {
     });
 }
 
-/// What opening a websocket gives when a SOCKS proxy answers so, step by step, and ends.
+/// The error of opening a WebSocket through a SOCKS proxy that answers with these bytes, step by step,
+/// and closes the connection.
 async fn socks_refused(
     runtime: &MockRuntime,
     proxy: &str,
@@ -634,7 +645,7 @@ async fn socks_refused(
 }
 
 #[test]
-fn what_a_socks_proxy_refuses_is_told_in_words() {
+fn a_refusal_of_a_socks_proxy_is_an_error_in_words() {
     under_some_orders(async |runtime| {
         let no = "could not connect to chat.test:80";
         for (answer, words) in [
@@ -650,7 +661,10 @@ fn what_a_socks_proxy_refuses_is_told_in_words() {
             (b"\x05\x04\0\x01\0\0\0\0\0\0", [no, "Host unreachable"]),
             (b"\x05\x05\0\x01\0\0\0\0\0\0", [no, "Connection refused"]),
             (b"\x05\x06\0\x01\0\0\0\0\0\0", [no, "TTL expired"]),
-            (b"\x05\x07\0\x01\0\0\0\0\0\0", ["makes no connections", ""]),
+            (
+                b"\x05\x07\0\x01\0\0\0\0\0\0",
+                ["does not support connecting", ""],
+            ),
             (
                 b"\x05\x08\0\x01\0\0\0\0\0\0",
                 [no, "Address type not supported"],
@@ -666,7 +680,7 @@ fn what_a_socks_proxy_refuses_is_told_in_words() {
             assert!(report.contains(&format!("the proxy {SOCKS} ")), "{report}");
             assert!(words.iter().all(|word| report.contains(word)), "{report}");
         }
-        let wants = "wants a user and a password";
+        let wants = "requires a user name and a password";
         let cases: [(&str, &'static [&'static [u8]], &str); 10] = [
             (SOCKS, &[b"\x05\xff"], wants),
             (SOCKS, &[b"\x05\x02"], wants),
@@ -676,7 +690,11 @@ fn what_a_socks_proxy_refuses_is_told_in_words() {
                 &[b"HTTP/1.1 400 Bad Request\r\n\r\n"],
                 "is not SOCKS5",
             ),
-            (SOCKS_WITH_PASSWORD, &[b"\x05\xff"], "takes no user"),
+            (
+                SOCKS_WITH_PASSWORD,
+                &[b"\x05\xff"],
+                "requires another authentication",
+            ),
             (
                 SOCKS_WITH_PASSWORD,
                 &[b"\x05\x02", b"\x01\x01"],
@@ -685,14 +703,14 @@ fn what_a_socks_proxy_refuses_is_told_in_words() {
             (
                 SOCKS_WITH_PASSWORD,
                 &[b"\x05\x02", b"\x01"],
-                "ended the connection",
+                "closed the connection",
             ),
-            (SOCKS, &[b"\x05"], "ended the connection"),
-            (SOCKS, &[b"\x05\0", b""], "ended the connection"),
+            (SOCKS, &[b"\x05"], "closed the connection"),
+            (SOCKS, &[b"\x05\0", b""], "closed the connection"),
             (
                 SOCKS,
                 &[b"\x05\0", b"\x05\0\0\x03\xff"],
-                "ended the connection",
+                "closed the connection",
             ),
         ];
         for (proxy, answers, words) in cases {
@@ -704,7 +722,7 @@ fn what_a_socks_proxy_refuses_is_told_in_words() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_is_named_and_the_server_is_not_tried_without() {
+fn a_proxy_that_is_unreachable_is_named_and_not_bypassed() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         for scheme in ["http", "socks5", "socks5h"] {
@@ -728,10 +746,10 @@ fn a_proxy_that_is_not_there_is_named_and_the_server_is_not_tried_without() {
 }
 
 #[test]
-fn the_silence_of_a_proxy_lasts_as_long_as_opening_may() {
+fn a_silent_proxy_is_given_up_after_the_open_timeout() {
     const LIMIT: Duration = Duration::from_secs(3);
     under_some_orders(async |runtime| {
-        // Silent at once, and after the first answer.
+        // Silent from the start, and after the first response.
         for (proxy, transport, first) in [
             (HTTP, "polling", ""),
             (HTTP, "websocket", ""),
@@ -758,7 +776,7 @@ fn the_silence_of_a_proxy_lasts_as_long_as_opening_may() {
 }
 
 #[test]
-fn a_session_by_polling_is_forwarded_and_its_upgrade_goes_through_a_tunnel() {
+fn a_session_on_polling_is_forwarded_and_its_upgrade_goes_through_a_tunnel() {
     under_some_orders(async |runtime| {
         let mut server = Server::on(&runtime, PORT);
         let clock = runtime.clone();
@@ -796,7 +814,7 @@ fn a_session_by_polling_is_forwarded_and_its_upgrade_goes_through_a_tunnel() {
 }
 
 #[test]
-fn a_proxy_is_what_its_url_says() {
+fn a_proxy_has_the_scheme_host_and_credentials_of_its_url() {
     for (url, shown) in [
         ("http://proxy.test:3128", "http://proxy.test:3128"),
         ("http://proxy.test", "http://proxy.test:80"),
@@ -826,7 +844,7 @@ fn a_proxy_is_what_its_url_says() {
 }
 
 #[test]
-fn a_url_that_no_proxy_can_have_is_refused_and_not_repeated() {
+fn an_invalid_proxy_url_is_refused_and_not_repeated_in_the_error() {
     let long = format!("socks5://me:{}@proxy.test", "s3cret".repeat(43));
     for url in [
         "",
@@ -838,7 +856,7 @@ fn a_url_that_no_proxy_can_have_is_refused_and_not_repeated() {
         "https://m%3Ae:s3cret@proxy.test",
         "socks4://me:s3cret@proxy.test",
         "ftp://me:s3cret@proxy.test",
-        // Passwords with what must be encoded: the host would be `me`.
+        // Passwords with characters that have to be encoded: the host would be `me`.
         "http://me:80/s3cret@proxy.test",
         "http://me:80?s3cret@proxy.test",
         "http://me:80#s3cret@proxy.test",
@@ -860,7 +878,7 @@ fn a_url_that_no_proxy_can_have_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn nothing_that_is_debugged_shows_who_the_proxys_user_is() {
+fn debug_output_does_not_show_the_proxys_credentials() {
     for proxy in [HTTP_WITH_PASSWORD, SOCKS_WITH_PASSWORD] {
         let set = through(proxy);
         let read = Dialer::default().proxies_from(|_| Some(proxy.to_owned()));
@@ -880,7 +898,7 @@ fn nothing_that_is_debugged_shows_who_the_proxys_user_is() {
 }
 
 #[test]
-fn a_bad_proxy_of_the_builder_is_told_by_start() {
+fn start_refuses_an_invalid_proxy_of_the_builder() {
     let runtime = MockRuntime::new();
     runtime.block_on(async {
         let builder = Builder::new("http://10.0.0.1", Transports::default(), runtime.clone());
@@ -890,7 +908,7 @@ fn a_bad_proxy_of_the_builder_is_told_by_start() {
     });
 }
 
-/// An environment of these variables.
+/// A dialer with the proxies of these environment variables.
 fn environment(variables: &[(&str, &str)]) -> Dialer {
     Dialer::default().proxies_from(|wanted| {
         let found = variables.iter().find(|(name, _)| *name == wanted)?;
@@ -934,7 +952,7 @@ fn the_environment_names_a_proxy_by_scheme() {
         (&lower[..1], "http://a:80", "none"),
         (&lower[1..2], "none", "http://b:80"),
         (&lower[1..], "socks5://c:1080", "http://b:80"),
-        // Large letters are a client's of a CGI program.
+        // In a CGI program, the upper-case variable holds a header of the web client, so it is ignored.
         (&upper, "socks5://c:1080", "http://b:80"),
         (&upper[..2], "none", "http://b:80"),
         (&both, "none", "http://small:80"),
@@ -1022,7 +1040,7 @@ fn the_environment_lists_hosts_without_a_proxy() {
 }
 
 #[test]
-fn a_proxy_of_the_environment_that_can_not_be_is_an_error_where_it_would_be_taken() {
+fn an_invalid_proxy_of_the_environment_is_an_error_only_when_it_would_be_used() {
     for bad in [
         "ftp://me:s3cret@x",
         "http://me:s3cret@",
@@ -1056,7 +1074,7 @@ fn a_proxy_that_is_set_wins_over_the_environment_in_either_order() {
 }
 
 #[test]
-fn a_unix_socket_knows_no_proxy() {
+fn a_unix_socket_is_reached_without_a_proxy() {
     let runtime = MockRuntime::new();
     let mut proxy = runtime.listen(SocketAddr::from(([10, 0, 0, 1], PORT)));
     runtime.block_on(async {
@@ -1066,7 +1084,7 @@ fn a_unix_socket_knows_no_proxy() {
             let names = transport.names();
             let builder = Builder::new("unix:///run/x.sock", transport, runtime.clone());
             let error = builder.transports([names[1]]).connect().await.unwrap_err();
-            // That network has no such sockets.
+            // The mock network has no Unix sockets.
             let report = error.report();
             assert!(
                 report.contains("could not connect to /run/x.sock"),

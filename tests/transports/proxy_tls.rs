@@ -1,5 +1,5 @@
-//! Proxies that are reached by TLS: forwarding and tunnels inside of it, TLS within TLS, and what is
-//! said of those that fail.
+//! Proxies that are reached over TLS: forwarding and tunnels within it, TLS within TLS, and the errors
+//! of proxies that fail.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn through(tls: Tls) -> Dialer {
     Dialer::default().tls(tls).proxy(Proxy::new(PROXY).unwrap())
 }
 
-/// The proxy alone has a name that can be resolved here.
+/// Only the proxy's name can be resolved.
 fn proxy(runtime: &MockRuntime) -> Server {
     runtime.network().name("proxy.test", [HOST]);
     Server::on(runtime, PORT)
@@ -59,7 +59,7 @@ async fn greeted(
     Ok(())
 }
 
-/// What a proxy reads before the tunnel.
+/// Reads the request for a tunnel, and accepts it.
 async fn tunnel(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), target: &str) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -82,7 +82,7 @@ async fn tunnel(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), target: &str
 }
 
 #[test]
-fn r18_what_is_forwarded_and_tunnels_to_http_servers_are_inside_of_the_proxys_tls() {
+fn r18_forwarded_requests_and_tunnels_to_http_servers_are_within_the_proxys_tls() {
     let config = AUTHORITY.issue(&["proxy.test"]).server();
     under_both_orders(async |runtime| {
         let mut server = proxy(&runtime);
@@ -117,7 +117,7 @@ fn r18_what_is_forwarded_and_tunnels_to_http_servers_are_inside_of_the_proxys_tl
     });
 }
 
-/// TLS with the proxy, a tunnel, and TLS with the server inside of it.
+/// TLS with the proxy, a tunnel in it, and TLS with the server in the tunnel.
 async fn within(
     stream: MemoryStream,
     proxy: &Arc<ServerConfig>,
@@ -133,7 +133,7 @@ async fn within(
 }
 
 #[test]
-fn r18_tls_with_the_server_is_within_tls_with_the_proxy_and_each_goes_by_its_name() {
+fn r18_tls_with_the_server_is_within_tls_with_the_proxy_and_each_verifies_its_own_name() {
     let outside = AUTHORITY.issue(&["proxy.test"]).server();
     let inside = AUTHORITY.issue(&["chat.test"]).server();
     let named = AUTHORITY.issue(&["other.test"]).server();
@@ -168,7 +168,7 @@ fn r18_tls_with_the_server_is_within_tls_with_the_proxy_and_each_goes_by_its_nam
     });
 }
 
-/// What connecting gives when the proxy is this one.
+/// The error of connecting through a proxy with this TLS configuration.
 async fn refused(runtime: &MockRuntime, config: Arc<ServerConfig>, tls: Tls) -> Error {
     let mut server = proxy(runtime);
     let script = spawn(runtime, async move {
@@ -191,13 +191,13 @@ fn r18_a_proxy_is_verified_as_a_server_is() {
     let stranger = Authority::new("a stranger").issue(&["proxy.test"]).server();
     let other = AUTHORITY.issue(&["other.test"]).server();
     under_both_orders(async |runtime| {
-        // The name that is set for the server is not the proxy's.
+        // The name that is set for the server does not apply to the proxy.
         let named = AUTHORITY.trusted().server_name("other.test").unwrap();
         for (config, tls, words) in [
             (
                 &stranger,
                 AUTHORITY.trusted(),
-                "the certificate of proxy.test comes from an issuer that is not trusted here",
+                "the certificate of proxy.test was issued by a CA that is not trusted here (a private CA can be added)",
             ),
             (
                 &other,
@@ -213,7 +213,7 @@ fn r18_a_proxy_is_verified_as_a_server_is() {
 }
 
 #[test]
-fn r18_a_proxy_without_tls_is_told_from_one_that_is_not_there() {
+fn r18_a_proxy_without_tls_is_distinguished_from_one_that_is_unreachable() {
     under_both_orders(async |runtime| {
         let mut server = proxy(&runtime);
         let script = spawn(&runtime, async move {
@@ -229,7 +229,7 @@ fn r18_a_proxy_without_tls_is_told_from_one_that_is_not_there() {
         assert_eq!(error.kind(), ErrorKind::Tls);
         let report = error.report();
         assert!(
-            report.contains("proxy.test does not speak TLS there"),
+            report.contains("proxy.test does not speak TLS on this port"),
             "{report}"
         );
 
@@ -241,7 +241,7 @@ fn r18_a_proxy_without_tls_is_told_from_one_that_is_not_there() {
 }
 
 #[test]
-fn r18_the_environment_may_name_a_proxy_that_is_reached_by_tls() {
+fn r18_the_environment_may_name_a_proxy_that_is_reached_over_tls() {
     let config = AUTHORITY.issue(&["proxy.test"]).server();
     under_both_orders(async |runtime| {
         let mut server = proxy(&runtime);

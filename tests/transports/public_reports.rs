@@ -1,5 +1,5 @@
-//! What users of other clients reported in public, made to happen to this one. Each name begins with
-//! the number in `tests/reports.md`, which names the report.
+//! Public reports of users of other clients, reproduced with this one. Each name begins with the number
+//! of the report in `tests/reports.md`.
 
 use std::time::Duration;
 
@@ -14,13 +14,14 @@ fn builder(runtime: &MockRuntime) -> Builder<Transports, MockRuntime> {
     Builder::new("http://10.0.0.1", Transports::default(), runtime.clone())
 }
 
-/// Sends text by polling, and leaves the connection open.
+/// A response with this head, a Content-Length and this body.
 fn with_head(head: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("{head}Content-Length: {length}\r\n\r\n{body}").into()
 }
 
-/// The first packets by a websocket whose handshake is answered with this, and a frame right behind it.
+/// Opens a WebSocket whose handshake the server edits, with a frame right after it, and checks that the
+/// frame arrives.
 async fn greeted_behind(runtime: &MockRuntime, edit: fn(String) -> String) {
     let mut server = Server::new(runtime);
     let script = spawn(runtime, async move {
@@ -38,7 +39,7 @@ async fn greeted_behind(runtime: &MockRuntime, edit: fn(String) -> String) {
 }
 
 #[test]
-fn t1_a_status_line_needs_no_words() {
+fn t1_a_status_line_needs_no_reason_phrase() {
     under_some_orders(async |runtime| {
         for edit in [
             (|head| head.replace(" Switching Protocols", "")) as fn(String) -> String,
@@ -62,8 +63,8 @@ fn t1_a_status_line_needs_no_words() {
 }
 
 #[test]
-fn t2_headers_of_either_side_may_hold_what_is_not_ascii() {
-    // In Latin-1, and in UTF-8.
+fn t2_headers_of_either_side_may_contain_non_ascii_bytes() {
+    // In Latin-1 and in UTF-8.
     for city in [&b"Montr\xe9al"[..], "Montréal".as_bytes()] {
         under_some_orders(async |runtime| {
             let mut server = Server::new(&runtime);
@@ -95,7 +96,7 @@ fn t2_headers_of_either_side_may_hold_what_is_not_ascii() {
 }
 
 #[test]
-fn t3_an_answer_to_the_handshake_may_speak_of_a_body_that_it_has_not() {
+fn t3_a_101_response_may_announce_a_body_that_it_does_not_have() {
     under_some_orders(async |runtime| {
         for edit in [
             (|head| head.replacen("\r\n", "\r\nContent-Length: 0\r\n", 1)) as fn(String) -> String,
@@ -107,7 +108,7 @@ fn t3_an_answer_to_the_handshake_may_speak_of_a_body_that_it_has_not() {
 }
 
 #[test]
-fn t4_the_connection_header_may_come_in_several_lines() {
+fn t4_the_connection_header_may_have_several_lines() {
     under_some_orders(async |runtime| {
         greeted_behind(&runtime, |head| {
             head.replacen("\r\n", "\r\nConnection: keep-alive\r\n", 1)
@@ -116,8 +117,8 @@ fn t4_the_connection_header_may_come_in_several_lines() {
     });
 }
 
-/// A session by polling whose server offers a websocket: the connection of its polls, and that of
-/// the websocket's request.
+/// A session on polling whose server offers an upgrade. Returns the connection of its polls, and the one
+/// of the WebSocket request.
 async fn offered(server: &mut Server) -> (Peer, Peer) {
     let mut polls = server.accept().await;
     polls.answer(open_packet(25_000, 20_000)).await;
@@ -125,7 +126,7 @@ async fn offered(server: &mut Server) -> (Peer, Peer) {
 }
 
 #[test]
-fn t5_a_server_that_answers_the_upgrade_as_a_poll_is_a_failed_upgrade_that_quotes_it() {
+fn t5_an_upgrade_that_is_answered_like_a_poll_fails_and_quotes_the_response() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -152,8 +153,8 @@ fn t5_a_server_that_answers_the_upgrade_as_a_poll_is_a_failed_upgrade_that_quote
     });
 }
 
-/// A server that ends the poll before its pong, and holds the next poll: nothing is lost, and what is
-/// sent meanwhile goes by the websocket.
+/// A server that ends the poll before its pong, and holds the next poll: nothing is lost, and messages
+/// that were sent meanwhile go over WebSocket.
 #[test]
 fn t6_a_noop_before_the_pong_delays_the_upgrade_and_loses_nothing() {
     under_some_orders(async |runtime| {
@@ -206,9 +207,9 @@ fn t6_a_message_waits_for_a_held_poll_no_longer_than_the_upgrade_timeout() {
     });
 }
 
-/// HAProxy and others say "408 Request Timeout" on a connection that was kept, and close it.
+/// HAProxy and others send "408 Request Timeout" on a connection that they have kept, and close it.
 #[test]
-fn t10_a_408_on_a_kept_connection_is_the_answer_to_no_request() {
+fn t10_a_408_on_a_kept_connection_answers_no_request() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = builder(&runtime).transports(["polling"]).start().unwrap();
@@ -242,7 +243,7 @@ fn t13_the_users_host_replaces_that_of_the_url_on_both_transports() {
             let builder = builder(&runtime).transports([transport]);
             let connecting = builder.header("Host", "other.test").start().unwrap();
             let mut peer = server.accept().await;
-            // Which fails when it comes twice.
+            // This fails if the header comes twice.
             let request = peer.request_head().await;
             assert_eq!(request.header("host"), Some("other.test"), "{transport}");
             peer.write("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
@@ -253,7 +254,7 @@ fn t13_the_users_host_replaces_that_of_the_url_on_both_transports() {
 }
 
 #[test]
-fn t15_characters_of_four_bytes_come_whole_in_chunks_of_one() {
+fn t15_characters_of_four_bytes_are_assembled_from_chunks_of_one_byte() {
     under_some_orders(async |runtime| {
         let text = "🎉€ü𝄞";
         let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();

@@ -1,4 +1,4 @@
-//! Redirects of the handshake, on the wire: what is asked at the new place, and what is kept from it.
+//! Redirects of the handshake: the requests at the new place, and what is not sent there.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn moved(location: &str) -> Vec<u8> {
     answer(307, &[&format!("Location: {location}")])
 }
 
-/// What opens a session, whichever transport asks for it.
+/// Opens a session over the transport of the request.
 async fn open(peer: &mut Peer, request: &Request) {
     if request.header("upgrade").is_some() {
         peer.write(switching(request)).await;
@@ -54,8 +54,8 @@ async fn open(peer: &mut Peer, request: &Request) {
     }
 }
 
-/// A server that gives each of these answers to one connection, and then opens a session. Tells what it
-/// was asked.
+/// A server that answers each connection with one of these responses, and then opens a session. Returns
+/// the requests.
 fn answers(
     runtime: &MockRuntime,
     answers: Vec<Vec<u8>>,
@@ -76,7 +76,7 @@ fn answers(
     })
 }
 
-/// The same, where the attempt fails after the last answer.
+/// As [`answers`], for an attempt that fails after the last response.
 async fn refused(
     runtime: &MockRuntime,
     builder: MockBuilder,
@@ -103,7 +103,7 @@ fn path(request: &Request) -> &str {
 }
 
 #[test]
-fn each_status_of_a_redirect_opens_the_session_at_the_new_place() {
+fn every_redirect_status_opens_the_session_at_the_new_place() {
     under_some_orders(async |runtime| {
         for transport in BOTH {
             for status in STATUSES {
@@ -129,7 +129,7 @@ fn each_status_of_a_redirect_opens_the_session_at_the_new_place() {
 }
 
 #[test]
-fn a_server_that_copies_the_query_gets_it_once() {
+fn a_query_that_the_server_copies_into_location_is_sent_once() {
     under_some_orders(async |runtime| {
         for transport in BOTH {
             let mut server = Server::new(&runtime);
@@ -152,8 +152,9 @@ fn a_server_that_copies_the_query_gets_it_once() {
     });
 }
 
+/// Rule E19.
 #[test]
-fn where_it_is_off_a_redirect_is_an_error_that_names_status_target_and_setting() {
+fn a_redirect_that_may_not_be_followed_is_an_error_with_status_target_and_setting() {
     under_some_orders(async |runtime| {
         for transport in BOTH {
             for status in STATUSES {
@@ -184,7 +185,7 @@ fn where_it_is_off_a_redirect_is_an_error_that_names_status_target_and_setting()
             let (error, _) = refused(&runtime, builder, vec![long]).await;
             assert!(error.report().len() < 500, "{error}");
         }
-        // Where both transports were tried, the last one's is told to a program, too.
+        // If both transports were tried, a program gets the redirect of the last one.
         let builder = builder(&runtime, "polling").follow_redirects(false);
         let answers = vec![moved("/a/"), moved("/b/")];
         let (error, _) = refused(&runtime, builder.transports(BOTH), answers).await;
@@ -193,7 +194,7 @@ fn where_it_is_off_a_redirect_is_an_error_that_names_status_target_and_setting()
 }
 
 #[test]
-fn only_the_five_statuses_with_one_location_that_is_text_are_redirects() {
+fn only_five_statuses_with_one_valid_location_are_redirects() {
     under_some_orders(async |runtime| {
         let new = "Location: http://new.test/";
         for transport in BOTH {
@@ -221,7 +222,7 @@ fn only_the_five_statuses_with_one_location_that_is_text_are_redirects() {
                 assert_eq!(error.redirect(), None);
                 assert!(text.contains(words), "{words:?} is not in {text:?}");
             }
-            // Twice the same is one.
+            // Two equal `Location` headers count as one.
             let script = answers(&runtime, vec![answer(302, &[new, new])]);
             builder(&runtime, transport).connect().await.unwrap();
             script.await;
@@ -230,7 +231,7 @@ fn only_the_five_statuses_with_one_location_that_is_text_are_redirects() {
 }
 
 #[test]
-fn a_refused_redirect_is_told_with_the_target_and_why() {
+fn a_refused_redirect_is_an_error_with_its_target_and_reason() {
     under_some_orders(async |runtime| {
         for transport in BOTH {
             for (location, place, why) in [
@@ -254,6 +255,7 @@ fn a_refused_redirect_is_told_with_the_target_and_why() {
     });
 }
 
+/// Rule E19.
 #[test]
 fn five_redirects_are_followed_and_the_sixth_is_an_error() {
     under_some_orders(async |runtime| {
@@ -265,19 +267,19 @@ fn five_redirects_are_followed_and_the_sixth_is_an_error() {
             drop((peer, server));
             let paths: Vec<&str> = requests.iter().map(path).collect();
             assert_eq!(paths, ["/engine.io/", "/1/", "/2/", "/3/", "/4/", "/5/"]);
-            // A loop.
+            // A loop of redirects.
             let six = vec![moved("/engine.io/"); 6];
             let (error, asked) = refused(&runtime, builder(&runtime, transport), six).await;
             assert_eq!(asked, 6);
             let text = error.to_string();
-            assert!(text.contains("5 others were followed before"), "{text}");
+            assert!(text.contains("5 redirects were followed already"), "{text}");
             assert_eq!(error.status(), Some(307));
         }
     });
 }
 
 #[test]
-fn all_redirects_of_an_attempt_share_its_time() {
+fn all_redirects_of_an_attempt_share_its_open_timeout() {
     under_some_orders(async |runtime| {
         for transport in BOTH {
             let mut server = Server::new(&runtime);
@@ -322,8 +324,9 @@ fn a_redirect_is_followed_without_waiting_for_its_body() {
     });
 }
 
+/// Rule E19.
 #[test]
-fn a_session_lives_where_it_was_redirected_to() {
+fn a_session_stays_where_it_was_redirected_to() {
     under_many_orders(async |runtime| {
         let mut old = Server::new(&runtime);
         let mut new = Server::on(&runtime, 8080);
@@ -334,7 +337,7 @@ fn a_session_lives_where_it_was_redirected_to() {
             let mut polls = new.accept().await;
             let mut requests = vec![polls.answer(open_packet(25_000, 20_000)).await];
             requests.push(polls.request().await);
-            // A post, and the probe.
+            // The connections of a POST and of the probe.
             let mut posts = new.accept().await;
             let mut probe = new.accept().await;
             if posts.begins_with("GET").await {
@@ -399,7 +402,7 @@ fn the_next_transport_is_tried_at_the_new_place() {
 }
 
 #[test]
-fn what_may_be_secret_stays_with_the_origin_it_was_given_for() {
+fn credentials_and_headers_stay_with_the_origin_they_were_given_for() {
     under_some_orders(async |runtime| {
         for transport in BOTH {
             for (location, kept) in [("/c/", true), ("http://new.test/", false)] {
@@ -429,7 +432,7 @@ fn what_may_be_secret_stays_with_the_origin_it_was_given_for() {
 }
 
 #[test]
-fn cookies_of_a_redirect_go_where_their_domain_says() {
+fn cookies_of_a_redirect_are_sent_to_their_domain() {
     under_some_orders(async |runtime| {
         for transport in BOTH {
             let lines = [
@@ -451,7 +454,7 @@ fn cookies_of_a_redirect_go_where_their_domain_says() {
 }
 
 #[test]
-fn an_http_server_may_lead_to_https_and_not_back() {
+fn an_http_server_may_redirect_to_https_and_not_back() {
     under_some_orders(async |runtime| {
         let config = AUTHORITY.issue(&["new.test"]).server();
         for transport in BOTH {
@@ -495,7 +498,7 @@ fn an_http_server_may_lead_to_https_and_not_back() {
 }
 
 #[test]
-fn a_client_that_is_closed_meanwhile_goes_nowhere() {
+fn a_client_that_is_closed_meanwhile_follows_no_redirect() {
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = builder(&runtime, "polling").start().unwrap();
@@ -516,6 +519,7 @@ fn a_client_that_is_closed_meanwhile_goes_nowhere() {
     });
 }
 
+/// Rule E19.
 #[test]
 fn redirects_of_an_open_session_are_errors() {
     under_some_orders(async |runtime| {
@@ -539,7 +543,7 @@ fn redirects_of_an_open_session_are_errors() {
             assert_eq!(error.status(), Some(307));
             let text = error.to_string();
             assert!(text.contains("a redirect to /c/, which"), "{text}");
-            assert!(text.contains("only those of the handshake"), "{text}");
+            assert!(text.contains("only redirects of the handshake"), "{text}");
             settle(&runtime).await;
             assert!(!server.has_another());
         }
@@ -572,7 +576,7 @@ fn a_redirect_of_the_upgrade_fails_it_and_the_session_goes_on() {
             match client.next().await {
                 Some(Event::UpgradeFailed { error, .. }) => {
                     let text = error.to_string();
-                    assert!(text.contains("only those of the handshake"), "{text}");
+                    assert!(text.contains("only redirects of the handshake"), "{text}");
                     break;
                 }
                 Some(_) => {}

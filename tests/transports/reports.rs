@@ -1,5 +1,5 @@
-//! What an error says to a stranger, and to a program, of an attempt that failed: reports of users of this
-//! and other clients. Each name begins with the number in the list of reports.
+//! The error of an attempt that failed, for people and for programs: from reports of users of this and
+//! other clients. Each name begins with the number of the report in `tests/reports.md`.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use crate::raw::{Server, TEXT, frame, response, spawn, switching, under_some_ord
 
 const URL: &str = "http://user:password@10.0.0.1/chat/?token=secret";
 
-/// What becomes of connecting to a server that answers each attempt in turn with one of these.
+/// Connects to a server that answers the attempts with these responses in turn. Returns the transport,
+/// or the error.
 async fn attempts(
     runtime: &MockRuntime,
     transports: &'static [&'static str],
@@ -51,8 +52,9 @@ fn keeps_secrets(report: &str) {
 
 const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 21\r\n\r\n<!DOCTYPE html><html>";
 
+/// Rule E18.
 #[test]
-fn r6_a_first_answer_that_is_no_packet_is_a_failed_attempt_and_the_next_transport_is_tried() {
+fn r6_after_a_first_response_that_is_not_engine_io_the_next_transport_is_tried() {
     under_some_orders(async |runtime| {
         let json =
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
@@ -67,13 +69,13 @@ fn r6_a_first_answer_that_is_no_packet_is_a_failed_attempt_and_the_next_transpor
             let connected = attempts(&runtime, both, vec![answer, b"websocket".to_vec()]).await;
             assert_eq!(connected.unwrap(), Some("websocket"));
         }
-        // Where the other fails as well, both are named, this one first.
+        // If the other transport fails as well, the error names both, this one first.
         let gone = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
         let error = attempts(&runtime, both, vec![PAGE.into(), gone.into()])
             .await
             .unwrap_err();
         let report = error.report();
-        let polling = "polling: http://10.0.0.1/chat/: the answer to the first poll \
+        let polling = "polling: http://10.0.0.1/chat/: the response to the first poll \
                        (text/html; charset=utf-8) is not Engine.IO; is the path right?";
         assert!(report.contains(polling), "{report}");
         assert!(
@@ -84,8 +86,9 @@ fn r6_a_first_answer_that_is_no_packet_is_a_failed_attempt_and_the_next_transpor
     });
 }
 
+/// Rule E18.
 #[test]
-fn r6_a_first_answer_that_is_a_packet_is_final() {
+fn r6_after_a_first_response_that_is_a_packet_no_other_transport_is_tried() {
     under_some_orders(async |runtime| {
         for answer in [
             response("4hello"),
@@ -106,9 +109,9 @@ fn r6_a_first_answer_that_is_a_packet_is_final() {
 }
 
 #[test]
-fn r13_a_reason_that_both_transports_have_is_told_once() {
+fn r13_a_cause_that_both_transports_share_is_reported_once() {
     under_some_orders(async |runtime| {
-        // Nobody listens.
+        // Nothing listens at this address.
         let builder = Builder::new(URL, Transports::default(), runtime.clone());
         let error = builder.connect().await.unwrap_err();
         let report = error.report();
@@ -119,8 +122,9 @@ fn r13_a_reason_that_both_transports_have_is_told_once() {
     });
 }
 
+/// Rule E48.
 #[test]
-fn r14_the_words_of_a_short_refusal_are_told_whatever_their_form() {
+fn r14_the_body_of_a_short_refusal_is_quoted_whatever_its_type() {
     under_some_orders(async |runtime| {
         for transport in [&["polling"], &["websocket"]] {
             for (body, words) in [
@@ -147,7 +151,7 @@ fn r14_the_words_of_a_short_refusal_are_told_whatever_their_form() {
 }
 
 #[test]
-fn n8_an_error_names_the_url_asked_and_tells_it_to_a_program() {
+fn n8_an_error_names_the_url_in_its_text_and_to_a_program() {
     under_some_orders(async |runtime| {
         for transport in [&["polling"], &["websocket"]] {
             let answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
@@ -163,7 +167,7 @@ fn n8_an_error_names_the_url_asked_and_tells_it_to_a_program() {
 }
 
 #[test]
-fn a_program_is_told_when_it_may_try_again() {
+fn retry_after_is_available_to_a_program() {
     under_some_orders(async |runtime| {
         for transport in [&["polling"], &["websocket"]] {
             let answer = "HTTP/1.1 503 Busy\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
@@ -172,7 +176,7 @@ fn a_program_is_told_when_it_may_try_again() {
             assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
             assert!(error.is_retryable());
         }
-        // Of both, it is what the last one says.
+        // With two transports it is the delay of the last one.
         let busy = "HTTP/1.1 503 Busy\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
         let both = &["polling", "websocket"];
         let answers = vec![PAGE.into(), busy.into()];

@@ -1,5 +1,5 @@
-//! No secret shows: not in a log at any level, of this library or of those below it, nor in `Debug`,
-//! nor in an error.
+//! Secrets do not appear: not in the log at any level, of this library or of those below it, nor in
+//! `Debug` output, nor in errors.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -14,23 +14,24 @@ use crate::open_packet;
 use crate::raw::{CLOSE, FIN, Server, TEXT, frame, response, settle, spawn, switching};
 use crate::traced::traced;
 
-/// Each of them in a place of its own; all hold this word, and its base64 where a header has that.
+/// The part that all secrets share. Each secret has a place of its own, and some headers encode it in
+/// base64.
 const WORD: &str = "hunter2";
 
 fn holds_a_secret(text: &str) -> bool {
-    // In any alignment, and of `user:password`.
+    // The word in base64, at each alignment, and within `user:password`.
     let encoded = ["aHVudGVyM", "h1bnRlcj", "odW50ZXIy"];
     text.to_lowercase().contains(WORD)
         || encoded.iter().any(|part| text.contains(part))
         || text.contains("HexUser")
 }
 
-// The lines of the test that runs on this thread.
+// The log lines of the test on this thread.
 thread_local! {
     static LOGGED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
-/// What the libraries below tell the crate `log`.
+/// Collects what the libraries below log through the crate `log`.
 struct Logger;
 
 impl log::Log for Logger {
@@ -49,7 +50,7 @@ impl log::Log for Logger {
     fn flush(&self) {}
 }
 
-/// What is logged in a test: by `tracing`, and by `log`.
+/// Runs a test, and returns the log of `tracing` and that of `log`.
 fn logs_of(test: impl AsyncFnOnce(MockRuntime)) -> (String, Vec<String>) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -64,7 +65,7 @@ fn logs_of(test: impl AsyncFnOnce(MockRuntime)) -> (String, Vec<String>) {
     (traced, LOGGED.take().unwrap())
 }
 
-/// With a secret wherever there may be one.
+/// A builder with a secret in every place that may hold one.
 fn builder(runtime: &MockRuntime) -> Builder<Transports, MockRuntime> {
     let url = "http://HexUser:hunter2@10.0.0.1/?token=hunter2";
     Builder::new(url, Transports::default(), runtime.clone())
@@ -80,14 +81,14 @@ fn with_cookie(body: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_whole_session_logs_none() {
+fn a_whole_session_logs_no_secret() {
     let mut printed = String::new();
     let (traced, logged) = logs_of(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
             let mut polls = server.accept().await;
             let request = polls.request().await;
-            // They are sent.
+            // The secrets are sent.
             assert!(request.target.contains("token=hunter2&key=hunter2"));
             for (name, value) in [
                 ("x-api-key", "hunter2"),
@@ -133,10 +134,10 @@ fn a_whole_session_logs_none() {
 }
 
 #[test]
-fn errors_of_every_step_show_none() {
+fn errors_of_every_step_show_no_secret() {
     let mut printed = String::new();
     let (traced, logged) = logs_of(async |runtime| {
-        // Nobody listens.
+        // Nothing listens at this address.
         let mut failed = vec![builder(&runtime).connect().await.unwrap_err()];
         for answer in [
             "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
@@ -188,7 +189,7 @@ fn errors_of_every_step_show_none() {
 }
 
 #[test]
-fn what_a_server_says_in_a_close_frame_forges_no_line_of_the_log() {
+fn the_reason_of_a_close_frame_can_not_forge_a_log_line() {
     let (traced, _) = logs_of(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {

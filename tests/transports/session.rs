@@ -1,5 +1,5 @@
-//! The whole client: what keeps a session alive and what ends it, to the nanosecond, and the
-//! upgrade.
+//! The whole client over both transports: what keeps a session alive and what ends it, to the
+//! nanosecond, and the upgrade.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,12 +22,12 @@ fn builder(runtime: &MockRuntime, transport: &str) -> Builder<Transports, MockRu
     Builder::new("http://10.0.0.1", Transports::default(), runtime.clone()).transports([transport])
 }
 
-/// The server's times in the tests whose server must fall silent: half a second in all.
+/// The ping interval in tests whose server falls silent. Together with the timeout it is half a second.
 const INTERVAL: u32 = 300;
 const TIMEOUT: u32 = 200;
 const SPAN: Duration = Duration::from_millis(500);
 
-/// A session on websocket, and its server's end.
+/// A session over WebSocket, and its server's end.
 async fn on_websocket(runtime: &MockRuntime) -> (Session, Peer) {
     on_websocket_with(runtime, |builder| builder).await
 }
@@ -65,7 +65,7 @@ async fn on_polling(
     (client, server, peer)
 }
 
-/// The reason must be this error.
+/// Whether the session ended with an error of this kind.
 fn failed_with(reason: &Reason, kind: ErrorKind) -> bool {
     matches!(reason, Reason::Transport(error) if error.kind() == kind)
 }
@@ -74,6 +74,7 @@ fn text(length: usize) -> String {
     ('a'..='z').cycle().take(length).collect()
 }
 
+/// Rule E30.
 #[test]
 fn silence_ends_a_session_at_exactly_the_interval_and_the_timeout() {
     // engine.io: server.js:948, :1402, :1554; python-engineio: test_read_loop_websocket_timeout
@@ -90,19 +91,20 @@ fn silence_ends_a_session_at_exactly_the_interval_and_the_timeout() {
         let closed = client.wait().await;
         assert!(matches!(closed.reason(), Reason::PingTimeout), "{closed}");
         assert_eq!(runtime.now(), opened + SPAN);
-        // No goodbye: the poll was the last.
+        // The client sends no goodbye: the poll was its last request.
         peer.request().await;
         assert!(peer.next_request().await.is_none());
         drop(server);
     });
 }
 
+/// Rule E30.
 #[test]
 fn bytes_of_an_unfinished_message_keep_a_session_alive_and_then_silence_ends_it() {
     under_both_orders(async |runtime| {
         let whole = text(1_000_000);
         for polling in [false, true] {
-            // To its end, and half of it.
+            // The whole message, and half of it.
             for pieces in [40, 17] {
                 let (mut client, server, mut peer) = if polling {
                     let (client, server, mut peer) =
@@ -113,7 +115,8 @@ fn bytes_of_an_unfinished_message_keep_a_session_alive_and_then_silence_ends_it(
                     (client, Some(server), peer)
                 } else {
                     let (client, mut peer) = on_websocket(&runtime).await;
-                    peer.write(frame_head(FIN | TEXT, 1 + whole.len())).await;
+                    peer.write(frame_head(FIN | TEXT, 1 + whole.len() as u64))
+                        .await;
                     peer.write("4").await;
                     (client, None, peer)
                 };
@@ -141,8 +144,9 @@ fn bytes_of_an_unfinished_message_keep_a_session_alive_and_then_silence_ends_it(
     });
 }
 
+/// Rule E30.
 #[test]
-fn answers_to_posts_are_no_sign_of_a_sessions_life() {
+fn responses_to_posts_do_not_keep_a_session_alive() {
     under_many_orders(async |runtime| {
         let (client, mut server, mut peer) =
             on_polling(&runtime, INTERVAL, |builder| builder).await;
@@ -170,14 +174,14 @@ fn answers_to_posts_are_no_sign_of_a_sessions_life() {
 }
 
 #[test]
-fn a_websocket_that_takes_an_upload_slowly_is_waited_for_until_it_stops() {
+fn a_slow_upload_over_websocket_goes_on_until_it_stalls() {
     under_both_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         let large: Vec<u8> = (0..=255).cycle().take(1_000_000).collect();
         let length = large.len();
         let (clock, expected) = (runtime.clone(), large.clone());
         let script = spawn(&runtime, async move {
-            // It pings all the time, so that only the upload can end the session.
+            // The server sends pings all the time, so that only the upload can end the session.
             let step = Duration::from_millis(150);
             let header = 1 + 9 + 4;
             let mut bytes = Vec::new();
@@ -191,7 +195,7 @@ fn a_websocket_that_takes_an_upload_slowly_is_waited_for_until_it_stops() {
             let unmasked = bytes[header..].iter().zip(mask.iter().cycle());
             assert!(unmasked.map(|(byte, mask)| byte ^ mask).eq(expected));
             let whole = clock.now();
-            // Of the second one it takes two pieces, and no more.
+            // The server reads two pieces of the second message, and then stops.
             let mut last = whole;
             for _ in 0..2 {
                 clock.sleep(step).await;
@@ -226,11 +230,11 @@ fn a_websocket_that_takes_an_upload_slowly_is_waited_for_until_it_stops() {
 }
 
 #[test]
-fn a_post_that_leaves_slowly_is_waited_for_until_it_stops() {
+fn a_slow_post_goes_on_until_it_stalls() {
     under_both_orders(async |runtime| {
         let limit = Duration::from_secs(2);
         let large = text(1_000_000);
-        // Where the second post stops: at its body, or when all of it is there.
+        // The second POST stalls within its body, or after all of it has arrived.
         for whole in [false, true] {
             let (client, mut server, mut polls) =
                 on_polling(&runtime, 3_600_000, |builder| builder.send_timeout(limit)).await;
@@ -238,7 +242,7 @@ fn a_post_that_leaves_slowly_is_waited_for_until_it_stops() {
             let script = spawn(&runtime, async move {
                 polls.request().await;
                 let mut peer = server.accept().await;
-                // What is in the pipe when the client has written all takes two of these.
+                // The bytes in the pipe when the client has written everything take two of these pauses.
                 let step = Duration::from_millis(600);
                 peer.request_head().await;
                 let mut body = Vec::new();
@@ -247,7 +251,7 @@ fn a_post_that_leaves_slowly_is_waited_for_until_it_stops() {
                     body.extend(peer.read_some(50_000).await);
                 }
                 assert!(body[0] == b'4' && body[1..] == *expected.as_bytes());
-                // The answer may take its time, too.
+                // The response may be slow, too.
                 clock.sleep(step).await;
                 peer.write("HTTP/1.1 200 OK\r\n").await;
                 clock.sleep(step).await;
@@ -282,6 +286,7 @@ fn a_post_that_leaves_slowly_is_waited_for_until_it_stops() {
     });
 }
 
+/// Rule E40.
 #[test]
 fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
     // protocol: test-suite.js:508; engine.io: server.js:1075; python-engineio:
@@ -310,6 +315,7 @@ fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
     });
 }
 
+/// Rule E40.
 #[test]
 fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
     // protocol: test-suite.js:482; engine.io: server.js:1050; python-engineio:
@@ -333,7 +339,7 @@ fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
             }
             clock.sleep(Duration::from_millis(400)).await;
             posts.write(response("ok")).await;
-            // The poll that nobody answered is given up only now.
+            // The client drops the unanswered poll only now.
             assert!(polls.next_request().await.is_none());
             received
         });
@@ -349,6 +355,7 @@ fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
     });
 }
 
+/// Rule E28.
 #[test]
 fn pings_are_answered_on_both_transports() {
     // engine.io: server.js:973, :997; python-engineio: test_receive_ping_packet
@@ -356,7 +363,7 @@ fn pings_are_answered_on_both_transports() {
         let (client, mut peer) = on_websocket(&runtime).await;
         peer.write(frame(TEXT, "2hey")).await;
         assert_eq!(peer.frame().await.payload, b"3hey");
-        // A close frame is the server's end.
+        // A close frame of the server ends the session.
         peer.write(frame(CLOSE, "")).await;
         let closed = client.wait().await;
         assert!(matches!(closed.reason(), Reason::Server { .. }), "{closed}");
@@ -373,8 +380,9 @@ fn pings_are_answered_on_both_transports() {
     });
 }
 
+/// Rule E45.
 #[test]
-fn a_lost_connection_ends_the_session_and_tells_what_is_uncertain() {
+fn a_lost_connection_ends_the_session_and_reports_uncertain_messages() {
     // engine.io: server.js:2605; python-engineio: test_write_loop_websocket_bad_connection
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
@@ -393,14 +401,14 @@ fn a_lost_connection_ends_the_session_and_tells_what_is_uncertain() {
     });
 }
 
-/// Both ends of a session whose server upgrades, message by message.
+/// The state of both ends of a session that upgrades, message by message.
 #[derive(Default)]
 struct Both {
     to_send: VecDeque<usize>,
     received: Vec<usize>,
     probed: bool,
     upgraded: bool,
-    /// How many went each way by polling.
+    /// The number of messages each way over polling.
     sent_by_polling: usize,
     received_by_polling: usize,
 }
@@ -413,7 +421,7 @@ impl Shared {
         self.0.lock().unwrap()
     }
 
-    /// What a poll is answered with, if it is to be now.
+    /// The payload to answer a poll with, if it is to be answered now.
     fn payload(&self) -> Option<String> {
         let mut both = self.lock();
         assert!(!both.upgraded, "a poll after the upgrade");
@@ -493,6 +501,7 @@ async fn serve_websocket(mut peer: Peer, clock: MockRuntime, shared: Shared, cou
     peer.write(frame(CLOSE, close.payload)).await;
 }
 
+/// Rules E34, E36.
 #[test]
 fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
     // protocol: test-suite.js:559, :584; engine.io: server.js:214, :1789, :1910, :3147
@@ -506,8 +515,8 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
             spawn(&runtime, async move {
                 let first = serve_polling(server.accept().await, tasks.clone(), shared.clone());
                 let first = spawn(&tasks, first);
-                // Of the second poll's, the first post's and the probe's connection each may be
-                // the first one to come.
+                // The connections of the second poll, of the first POST and of the probe come in any
+                // order.
                 let mut rest = Vec::new();
                 for _ in 0..2 {
                     let peer = server.accept().await;
@@ -569,7 +578,7 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
         script.await;
         let both = shared.lock();
         assert!(both.received.iter().copied().eq(0..COUNT));
-        // It was a crossing: many went by each transport, each way.
+        // Many messages went over each transport, each way.
         assert_eq!(upgraded_at, Some(both.sent_by_polling));
         for by_polling in [both.sent_by_polling, both.received_by_polling] {
             assert!((100..COUNT - 100).contains(&by_polling), "{by_polling}");
@@ -578,7 +587,7 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
 }
 
 #[test]
-fn an_upgrade_that_is_refused_leaves_the_session_as_it_was() {
+fn a_refused_upgrade_leaves_the_session_on_polling() {
     // python-engineio: test_polling_connection_not_upgraded, test_websocket_upgrade_failed
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
@@ -629,7 +638,7 @@ fn an_upgrade_that_is_refused_leaves_the_session_as_it_was() {
 
 const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
 
-/// What a server says to open a session, by either transport.
+/// Opens a session over this transport with these bytes.
 async fn open_by(peer: &mut Peer, transport: &str, bytes: &str) {
     if transport == "websocket" {
         peer.accept_websocket().await;
@@ -639,8 +648,9 @@ async fn open_by(peer: &mut Peer, transport: &str, bytes: &str) {
     }
 }
 
+/// Rule E18.
 #[test]
-fn the_next_transport_is_taken_when_the_server_refuses_the_first() {
+fn the_next_transport_is_tried_when_the_server_refuses_the_first() {
     // engine.io-client: socket.js:52, :72, :92
     under_many_orders(async |runtime| {
         for names in [["polling", "websocket"], ["websocket", "polling"]] {
@@ -681,44 +691,57 @@ fn the_next_transport_is_taken_when_the_server_refuses_the_first() {
     });
 }
 
+/// Rule E13.
 #[test]
-fn a_first_answer_that_opens_no_session_is_an_error_of_connecting() {
-    // python-engineio: test_polling_connection_invalid_packet,
-    // test_polling_connection_no_open_packet, test_websocket_connection_no_open_packet
-    under_many_orders(async |runtime| {
-        for transport in ["polling", "websocket"] {
-            for (first, kind) in [
-                ("foo", ErrorKind::Protocol),
-                ("", ErrorKind::Protocol),
-                ("1", ErrorKind::Handshake),
-                ("6", ErrorKind::Handshake),
-                ("4hello", ErrorKind::Handshake),
-                ("0", ErrorKind::Handshake),
-                (r#"0{"sid":"s"}"#, ErrorKind::Handshake),
-            ] {
+fn the_scheme_of_the_url_does_not_choose_the_transport() {
+    under_both_orders(async |runtime| {
+        for scheme in ["http", "ws"] {
+            for transport in ["polling", "websocket"] {
                 let mut server = Server::new(&runtime);
                 let script = spawn(&runtime, async move {
                     let mut peer = server.accept().await;
-                    open_by(&mut peer, transport, first).await;
-                    // Nothing more is asked for, on this connection or on another.
-                    peer.read_to_end().await;
-                    assert!(!server.has_another());
+                    open_by(&mut peer, transport, &open_packet(25_000, 20_000)).await;
+                    (server, peer)
                 });
-                let error = builder(&runtime, transport).connect().await.unwrap_err();
-                // A first poll is answered by whatever listens there.
-                let kind = match (transport, kind) {
-                    ("polling", ErrorKind::Protocol) => ErrorKind::NotEngineIo,
-                    _ => kind,
-                };
-                assert_eq!(error.kind(), kind, "{first:?}: {}", error.report());
-                script.await;
+                let url = format!("{scheme}://10.0.0.1");
+                let builder = Builder::new(&url, Transports::default(), runtime.clone());
+                let client = builder.transports([transport]).connect().await.unwrap();
+                assert_eq!(client.transport(), Some(transport), "{url}");
+                drop(script.await);
             }
         }
     });
 }
 
+/// Node's server ends a session whose poll is aborted.
+///
+/// Rule E21.
 #[test]
-fn what_the_server_says_of_a_session_is_told_once() {
+fn a_poll_is_not_aborted_while_its_session_lives() {
+    under_both_orders(async |runtime| {
+        let (mut client, mut server, mut polls) =
+            on_polling(&runtime, 3_600_000, |builder| builder).await;
+        polls.request().await;
+        let answering = spawn(&runtime, async move {
+            for _ in 0..3 {
+                server.accept().await.answer("ok").await;
+            }
+        });
+        for _ in 0..3 {
+            client.send("x").await.unwrap();
+            client.flush().await.unwrap();
+            assert!(client.recv().now_or_never().is_none());
+            runtime.sleep(Duration::from_secs(600)).await;
+        }
+        answering.await;
+        assert!(polls.next_request().now_or_never().is_none());
+        polls.write(response("4late")).await;
+        assert_eq!(client.recv().await, Some("late".into()));
+    });
+}
+
+#[test]
+fn the_handshake_is_reported_once() {
     // protocol: test-suite.js:131; python-engineio: test_polling_connection_successful,
     // test_websocket_connection_successful
     under_many_orders(async |runtime| {
@@ -785,12 +808,12 @@ fn the_urls_user_goes_with_every_request_of_both_transports_as_basic_authenticat
                 if let Some(own) = own {
                     builder = builder.header("Authorization", own);
                 }
-                // A random one may hold any word.
+                // A random timestamp could contain any word.
                 builder = builder.timestamps(false);
                 let client = builder.transports([transport]).connect().await.unwrap();
                 client.send("x").await.unwrap();
                 let (requests, peers) = script.await;
-                // The next server is not to hear of this session.
+                // The next server must not see this session's connections.
                 drop(peers);
                 client.wait().await;
                 assert_eq!(requests.len(), if transport == "polling" { 3 } else { 1 });
@@ -803,7 +826,7 @@ fn the_urls_user_goes_with_every_request_of_both_transports_as_basic_authenticat
     });
 }
 
-/// What the handlers of a test were told.
+/// The calls of a test's handlers.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<String>>>);
 
@@ -817,7 +840,8 @@ impl Told {
     }
 }
 
-/// The session has ended for this reason, and that was told once to all who are told.
+/// Checks that the session has ended for this reason, and that events and handlers have reported it
+/// once.
 async fn ended_once(client: Session, told: &Told, kind: ErrorKind) {
     let closed = client.wait().await;
     assert!(failed_with(closed.reason(), kind), "{closed}");
@@ -832,7 +856,7 @@ async fn ended_once(client: Session, told: &Told, kind: ErrorKind) {
 }
 
 #[test]
-fn a_poll_that_fails_ends_the_session_and_that_is_told_once() {
+fn a_poll_that_fails_ends_the_session_and_is_reported_once() {
     // protocol: test-suite.js:288; engine.io: server.js:1592, :1683; python-engineio:
     // test_receive_unknown_packet, test_read_loop_polling_no_response,
     // test_read_loop_polling_bad_status, test_read_loop_polling_bad_packet, test_read_loop_polling
@@ -849,7 +873,7 @@ fn a_poll_that_fails_ends_the_session_and_that_is_told_once() {
             })
             .await;
             let script = spawn(&runtime, async move {
-                // What the last good poll brings is attended to.
+                // The packets of the last good poll are handled.
                 polls.answer("2\x1e6").await;
                 assert_eq!(polls.answer("ok").await.body, b"3");
                 let mut peer = server.accept().await;
@@ -860,13 +884,13 @@ fn a_poll_that_fails_ends_the_session_and_that_is_told_once() {
             });
             ended_once(client, &told, kind).await;
             let (mut server, _polls) = script.await;
-            assert!(!server.has_another(), "it is not asked again");
+            assert!(!server.has_another(), "another poll");
         }
     });
 }
 
 #[test]
-fn a_websocket_that_fails_ends_the_session_and_that_is_told_once() {
+fn a_websocket_that_fails_ends_the_session_and_is_reported_once() {
     // protocol: test-suite.js:392; engine.io: server.js:1607, :1705; python-engineio:
     // test_receive_unknown_packet, test_read_loop_websocket_no_response,
     // test_read_loop_websocket_unexpected_error, test_read_loop_websocket
@@ -897,7 +921,8 @@ fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
     // engine.io-client: socket.js:187; python-engineio: test_write_loop_polling_bad_connection,
     // test_write_loop_polling_bad_status
     under_many_orders(async |runtime| {
-        // A refusal may be that of a server which has just closed, and says so by the poll.
+        // A server that has just closed the session refuses POSTs, and tells the reason in the response
+        // to the poll.
         let a_moment = Duration::from_secs(1);
         for (answer, kind, waits) in [
             ("", ErrorKind::Ended, Duration::ZERO),
@@ -929,13 +954,14 @@ fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
             assert_eq!(closed.uncertain(), [Message::from("x")]);
             assert_eq!(runtime.now() - start, waits);
             let (mut server, _polls) = script.await;
-            assert!(!server.has_another(), "it is not sent again");
+            assert!(!server.has_another(), "another POST");
         }
     });
 }
 
+/// Rule E44.
 #[test]
-fn a_close_frame_of_any_code_is_the_servers_end() {
+fn a_close_frame_of_any_code_is_a_close_by_the_server() {
     // engine.io-client: socket.js:214; engine.io: server.js:997, :1705, :1850
     under_many_orders(async |runtime| {
         for (code, reason, shown) in [
@@ -968,23 +994,5 @@ fn a_close_frame_of_any_code_is_the_servers_end() {
             let late = client.send("late").await.unwrap_err();
             assert!(late.error.to_string().ends_with(shown), "{}", late.error);
         }
-    });
-}
-
-#[test]
-fn a_close_frame_in_the_place_of_the_open_packet_is_quoted() {
-    under_many_orders(async |runtime| {
-        let mut server = Server::new(&runtime);
-        let script = spawn(&runtime, async move {
-            let mut peer = server.accept().await;
-            peer.accept_websocket().await;
-            peer.write(frame(CLOSE, b"\x03\xf0not allowed")).await;
-            (server, peer)
-        });
-        let error = builder(&runtime, "websocket").connect().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Handshake);
-        let message = error.to_string();
-        assert!(message.contains("(1008: not allowed)"), "{message}");
-        script.await;
     });
 }

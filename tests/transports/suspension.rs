@@ -1,5 +1,5 @@
-//! A machine that is suspended: its session has survived, or is known to be over. The clock jumps,
-//! and no timer has counted the time.
+//! Suspension of the machine: after it the session goes on or is known to be over. The clock jumps, and
+//! no timer has counted that time.
 
 use std::time::Duration;
 
@@ -12,8 +12,7 @@ use crate::raw::{Peer, Server, TEXT, frame, settle, under_both_orders, under_man
 const SPAN: Duration = Duration::from_millis(500);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A session that has come to rest, its server, and the server's end of the connection on which the
-/// client waits.
+/// A session that waits, its server, and the server's end of the connection on which the client waits.
 async fn connect(
     runtime: &MockRuntime,
     transport: &str,
@@ -36,8 +35,9 @@ async fn connect(
     (client, server, peer)
 }
 
+/// Rule E32.
 #[test]
-fn nothing_is_sent_on_a_session_that_has_expired_meanwhile_and_all_of_it_is_handed_back() {
+fn messages_for_a_session_that_has_expired_are_not_sent_and_are_handed_back() {
     under_many_orders(async |runtime| {
         for transport in ["websocket", "polling"] {
             let (client, mut server, mut peer) = connect(&runtime, transport).await;
@@ -46,12 +46,12 @@ fn nothing_is_sent_on_a_session_that_has_expired_meanwhile_and_all_of_it_is_hand
             client.send("a").await.unwrap();
             client.send("b").await.unwrap();
             let flushed = client.flush().await;
-            assert!(flushed.is_err(), "nothing has left");
+            assert!(flushed.is_err(), "nothing was sent");
             let closed = client.wait().await;
             assert!(matches!(closed.reason(), Reason::PingTimeout), "{closed}");
             assert!(closed.uncertain().is_empty());
             assert_eq!(closed.unsent(), [Message::from("a"), Message::from("b")]);
-            assert_eq!(runtime.now(), woken, "it knows at once");
+            assert_eq!(runtime.now(), woken, "the client notices at once");
             assert_eq!(peer.read_to_end().await, b"");
             assert!(!server.has_another());
         }
@@ -73,7 +73,7 @@ fn a_suspension_is_noticed_though_nothing_is_sent() {
 }
 
 #[test]
-fn a_session_survives_a_suspension_that_is_shorter_than_the_servers_patience() {
+fn a_session_survives_a_suspension_shorter_than_the_servers_ping_timeout() {
     under_many_orders(async |runtime| {
         for transport in ["websocket", "polling"] {
             let (mut client, mut server, mut peer) = connect(&runtime, transport).await;
@@ -95,10 +95,11 @@ fn a_session_survives_a_suspension_that_is_shorter_than_the_servers_patience() {
 }
 
 #[test]
-fn what_came_before_the_suspension_is_delivered_and_then_the_end_is_known() {
+fn messages_from_before_the_suspension_are_delivered_before_the_end() {
     under_many_orders(async |runtime| {
         let (mut client, _server, mut peer) = connect(&runtime, "websocket").await;
-        // It lies in the socket when the machine goes to sleep; the server has gone when it wakes.
+        // The message is in the socket when the machine is suspended, and the server has gone when it
+        // wakes.
         peer.write(frame(TEXT, "4before")).await;
         drop(peer);
         runtime.suspend(HOUR);
@@ -109,17 +110,17 @@ fn what_came_before_the_suspension_is_delivered_and_then_the_end_is_known() {
         let closed = client.wait().await;
         assert!(matches!(closed.reason(), Reason::Transport(_)), "{closed}");
         let back: Vec<_> = closed.uncertain().iter().chain(closed.unsent()).collect();
-        assert_eq!(back, [&Message::from("a")], "it is not taken for sent");
+        assert_eq!(back, [&Message::from("a")], "the message is handed back");
         assert_eq!(runtime.now(), woken);
     });
 }
 
 #[test]
-fn what_was_leaving_when_the_machine_was_suspended_is_uncertain_and_the_rest_unsent() {
+fn a_message_that_was_being_sent_during_the_suspension_is_uncertain_and_the_rest_unsent() {
     under_both_orders(async |runtime| {
         let (client, _server, _peer) = connect(&runtime, "websocket").await;
         let large = Message::from(vec![7; 1_000_000]);
-        // The server does not read, so that it can't leave whole.
+        // The server does not read, so that the message can't leave completely.
         client.send(large.clone()).await.unwrap();
         settle(&runtime).await;
         client.send("behind").await.unwrap();
@@ -134,7 +135,7 @@ fn what_was_leaving_when_the_machine_was_suspended_is_uncertain_and_the_rest_uns
 }
 
 #[test]
-fn a_suspension_while_connecting_is_no_session_and_in_an_upgrade_no_loss() {
+fn a_suspension_fails_an_attempt_to_connect_and_an_upgrade_without_loss() {
     under_both_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = Builder::new("http://10.0.0.1", Transports::default(), runtime.clone())

@@ -1,4 +1,4 @@
-//! TLS: whom the client believes, what it says of the others, and that nothing is lost on the way.
+//! TLS: which servers the client trusts, what it says about the others, and that no byte is lost.
 
 use std::error::Error as _;
 use std::io;
@@ -40,7 +40,7 @@ use crate::{message, open, open_packet};
 pub(crate) const URL: &str = "https://chat.test/engine.io/";
 const BOTH: [&str; 2] = ["polling", "websocket"];
 
-/// What the server at this address has to say in the first moments of a connection.
+/// What the server sends first on a connection.
 pub(crate) fn greeting(request: &Request) -> Vec<u8> {
     if request.header("upgrade").is_none() {
         return response("4hello");
@@ -55,7 +55,7 @@ pub(crate) async fn accept(
     TlsAcceptor::from(Arc::clone(config)).accept(stream).await
 }
 
-/// A server that greets who comes by TLS, wherever it listens, until this is dropped.
+/// Greets each client over TLS, on the address it listens on, until this is dropped.
 pub(crate) fn serve(
     runtime: &MockRuntime,
     address: SocketAddr,
@@ -72,7 +72,8 @@ pub(crate) fn serve(
             clock.clone().spawn(Box::pin(async move {
                 if let Ok(stream) = accept(stream, &config).await {
                     let mut peer = Peer::new(&clock, stream);
-                    // With TLS 1.3 a client without a certificate is as far as this, and goes.
+                    // With TLS 1.3 a client without a certificate gets as far as this before it is
+                    // refused.
                     if let Some(request) = peer.next_request().await {
                         peer.write(greeting(&request)).await;
                         peer.read_to_end().await;
@@ -104,7 +105,7 @@ pub(crate) async fn link(
     }
 }
 
-/// What a server says first, by this transport.
+/// The first packets of the server, over this transport.
 pub(crate) async fn greeted(
     runtime: &MockRuntime,
     transport: &str,
@@ -118,7 +119,8 @@ pub(crate) async fn greeted(
         .await
 }
 
-/// Tests that no server does what this one does, and that the client says so in these words.
+/// Checks that both transports refuse a server with this configuration, with an error of exactly these
+/// words.
 pub(crate) fn refused(config: Arc<ServerConfig>, tls: &Tls, words: &str) {
     refused_for(&config, tls, words, |_| true);
 }
@@ -173,7 +175,7 @@ fn several_cas_may_be_added_in_one_file_or_one_by_one() {
         let _serving = serve_chat(&runtime, Arc::clone(&config));
         let error = greeted(&runtime, "polling", &only_one, URL).await;
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Tls);
-        // Though it was used before.
+        // Even if the first configuration was used before.
         let by_turns = only_one.ca_pem(other.pem()).unwrap();
         let the_other_way = other.trusted().ca_pem(one.pem()).unwrap();
         for tls in [&together, &by_turns, &the_other_way] {
@@ -183,7 +185,7 @@ fn several_cas_may_be_added_in_one_file_or_one_by_one() {
 }
 
 #[test]
-fn addresses_and_international_names_are_verified_as_they_are() {
+fn addresses_and_international_names_are_verified_in_their_own_form() {
     let identity = AUTHORITY.issue(&["10.0.0.1", "fd00::1", "xn--bcher-kva.test", "*.wild.test"]);
     let config = identity.server();
     under_both_orders(async |runtime| {
@@ -246,13 +248,13 @@ fn a_certificate_of_an_unknown_ca_is_refused() {
     refused(
         Authority::new("a stranger").issue(&["chat.test"]).server(),
         &AUTHORITY.trusted(),
-        "the certificate of chat.test comes from an issuer that is not trusted here",
+        "the certificate of chat.test was issued by a CA that is not trusted here (a private CA can be added)",
     );
 }
 
 #[test]
-fn a_certificate_that_a_server_has_signed_itself_is_trusted_where_it_is_given() {
-    // As `openssl req -x509` makes them, and as others do.
+fn a_self_signed_certificate_is_trusted_if_it_was_added() {
+    // With the flag of a CA, as `openssl req -x509` makes them, and without it.
     for is_ca in [IsCa::Ca(BasicConstraints::Unconstrained), IsCa::NoCa] {
         let own = |edit: fn(&mut CertificateParams)| {
             Authority::with("the server's own", &["chat.test"], |params| {
@@ -283,19 +285,19 @@ fn a_certificate_that_a_server_has_signed_itself_is_trusted_where_it_is_given() 
             "the certificate of chat.test is not valid for that name",
         );
     }
-    // Trust in a CA is none in another that it vouches for as a server.
+    // A CA certificate that a trusted CA has issued is not accepted as a server's certificate.
     let below = AUTHORITY.issue_with(&["chat.test"], |params| {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     });
     refused(
         below.server(),
         &AUTHORITY.trusted(),
-        "the certificate of chat.test is that of a CA, and not trusted itself",
+        "the certificate of chat.test is a CA certificate that is not trusted here",
     );
 }
 
 #[test]
-fn a_session_of_tls_is_resumed() {
+fn a_tls_session_is_resumed() {
     for version in [&TLS12, &TLS13] {
         let config = AUTHORITY
             .issue(&["chat.test"])
@@ -324,7 +326,7 @@ fn a_session_of_tls_is_resumed() {
     }
 }
 
-/// A configuration of the user's own, which trusts the test's CA.
+/// A user's own configuration, which trusts the test's CA.
 fn config_with(edit: impl FnOnce(&mut ClientConfig)) -> Tls {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -336,7 +338,7 @@ fn config_with(edit: impl FnOnce(&mut ClientConfig)) -> Tls {
 }
 
 #[test]
-fn a_certificate_that_was_revoked_is_refused_by_a_configuration_that_knows_it() {
+fn a_revoked_certificate_is_refused_by_a_configuration_with_its_revocation_list() {
     let identity = AUTHORITY.issue_with(&["chat.test"], |params| {
         params.serial_number = Some(7.into());
     });
@@ -357,7 +359,7 @@ fn a_certificate_that_was_revoked_is_refused_by_a_configuration_that_knows_it() 
 }
 
 #[test]
-fn a_client_certificate_is_shown_to_a_server_that_wants_one() {
+fn a_client_certificate_is_presented_to_a_server_that_asks_for_one() {
     // engine.io: server.js:2352, :2399, :2537; python-engineio:
     // test_websocket_connection_with_cert, test_websocket_connection_with_cert_and_key,
     // test_websocket_connection_verify_with_cert_and_key
@@ -381,7 +383,7 @@ fn a_client_certificate_is_shown_to_a_server_that_wants_one() {
         refused(
             Arc::clone(&config),
             &AUTHORITY.trusted(),
-            "chat.test wants a client certificate",
+            "chat.test requires a client certificate",
         );
         refused(
             config,
@@ -392,7 +394,7 @@ fn a_client_certificate_is_shown_to_a_server_that_wants_one() {
 }
 
 #[test]
-fn where_nothing_is_verified_any_certificate_will_do() {
+fn without_verification_any_certificate_is_accepted() {
     // python-engineio: test_polling_https_noverify_connection_successful,
     // test_websocket_https_noverify_connection_successful, test_websocket_connection_without_verify
     let stranger = Authority::new("a stranger");
@@ -410,7 +412,7 @@ fn where_nothing_is_verified_any_certificate_will_do() {
     }
 }
 
-/// A server that shows a certificate whose key it does not have.
+/// A server that presents a certificate without having its key.
 #[derive(Debug)]
 struct Impostor(Arc<CertifiedKey>);
 
@@ -421,7 +423,7 @@ impl ResolvesServerCert for Impostor {
 }
 
 #[test]
-fn where_nothing_is_verified_the_server_still_needs_the_key_of_its_certificate() {
+fn without_verification_the_server_still_needs_the_key_of_its_certificate() {
     let shown = AUTHORITY.issue(&["chat.test"]).chain();
     let key = AUTHORITY.issue(&["chat.test"]).private_key();
     let key = provider().key_provider.load_private_key(key).unwrap();
@@ -441,7 +443,7 @@ fn where_nothing_is_verified_the_server_still_needs_the_key_of_its_certificate()
 }
 
 #[test]
-fn http_1_1_is_what_is_spoken_inside() {
+fn http_1_1_is_spoken_within_tls() {
     let mut config = ServerConfig::clone(&AUTHORITY.issue(&["chat.test"]).server());
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let config = Arc::new(config);
@@ -463,7 +465,7 @@ fn http_1_1_is_what_is_spoken_inside() {
             greeted(&runtime, transport, &tls, URL).await.unwrap();
             script.await;
         }
-        // A configuration of the user's own that offers more than the client speaks.
+        // A user's own configuration that offers more than the client speaks.
         let _serving = serve_chat(&runtime, Arc::clone(&config));
         let tls = config_with(|config| config.alpn_protocols = vec![b"h2".to_vec()]);
         for transport in BOTH {
@@ -475,7 +477,7 @@ fn http_1_1_is_what_is_spoken_inside() {
 }
 
 #[test]
-fn a_server_without_tls_is_told_from_one_whose_tls_fails() {
+fn a_server_without_tls_is_distinguished_from_one_whose_tls_fails() {
     under_some_orders(async |runtime| {
         for transport in BOTH {
             let mut server = Server::on(&runtime, 443);
@@ -490,14 +492,17 @@ fn a_server_without_tls_is_told_from_one_whose_tls_fails() {
             let tls = AUTHORITY.trusted();
             let error = greeted(&runtime, transport, &tls, URL).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Tls);
-            assert_eq!(error.to_string(), "chat.test does not speak TLS there");
+            assert_eq!(
+                error.to_string(),
+                "chat.test does not speak TLS on this port: should the URL be http or ws?"
+            );
             script.await;
         }
     });
 }
 
 #[test]
-fn versions_that_are_too_old_are_told() {
+fn a_server_with_only_old_versions_of_tls_is_an_error_that_says_so() {
     let config = AUTHORITY.issue(&["chat.test"]).server_with(&[&TLS12], None);
     let tls = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
@@ -507,11 +512,11 @@ fn versions_that_are_too_old_are_told() {
     refused(
         config,
         &Tls::from_config(Arc::new(tls)),
-        "chat.test and this client have no version or cipher of TLS in common",
+        "chat.test and this client have no TLS version or cipher in common",
     );
 }
 
-/// What a server says to the client's hello.
+/// The server's answer to this client hello.
 fn flight(config: &Arc<ServerConfig>, hello: &[u8]) -> Vec<u8> {
     let mut session = ServerConnection::new(Arc::clone(config)).unwrap();
     session.read_tls(&mut &hello[..]).unwrap();
@@ -545,15 +550,15 @@ fn a_handshake_that_is_cut_anywhere_is_an_error() {
                     let tls = AUTHORITY.trusted();
                     let error = greeted(&runtime, transport, &tls, URL).await.unwrap_err();
                     assert_eq!(error.kind(), ErrorKind::Tls);
-                    // It may be met while something is written, too.
+                    // The end may be noticed while the client writes.
                     let words = [
-                        "chat.test ended the connection during the TLS handshake",
+                        "chat.test closed the connection during the TLS handshake",
                         "the connection to chat.test failed during the TLS handshake",
                     ];
                     assert!(words.contains(&&*error.to_string()), "{error}");
                     script.await;
                 }
-                // Or broken.
+                // The connection is reset.
                 let mut server = Server::on(&runtime, 443);
                 let script = spawn(&runtime, async move {
                     server.accept_stream().await.reset();
@@ -597,7 +602,7 @@ fn silence_in_the_handshake_ends_with_the_open_timeout() {
     });
 }
 
-/// A `MockRuntime` whose connections take nothing.
+/// A `MockRuntime` whose connections accept no bytes.
 struct Full(MockRuntime);
 
 #[async_trait]
@@ -654,7 +659,7 @@ impl AsyncWrite for TakesNothing {
 }
 
 #[test]
-fn a_connection_that_takes_nothing_is_an_error_and_no_endless_loop() {
+fn a_connection_that_accepts_no_bytes_is_an_error_and_no_endless_loop() {
     under_both_orders(async |runtime| {
         let full: Arc<dyn Runtime> = Arc::new(Full(runtime.clone()));
         runtime.network().name("chat.test", [HOST]);
@@ -670,7 +675,8 @@ fn a_connection_that_takes_nothing_is_an_error_and_no_endless_loop() {
     });
 }
 
-/// What a poll gives when the server answers this and ends, with or without a word of TLS.
+/// The result of a poll that the server answers with these bytes before it closes the connection, with
+/// or without a TLS close_notify.
 async fn polled(
     runtime: &MockRuntime,
     config: &Arc<ServerConfig>,
@@ -694,7 +700,7 @@ async fn polled(
 }
 
 #[test]
-fn a_body_is_whole_by_its_length_or_by_the_end_of_tls() {
+fn a_body_is_complete_by_its_length_or_by_close_notify() {
     let config = AUTHORITY.issue(&["chat.test"]).server();
     under_some_orders(async |runtime| {
         let whole = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n4hello";
@@ -706,7 +712,7 @@ fn a_body_is_whole_by_its_length_or_by_the_end_of_tls() {
             (cut, true, false),
             (cut, false, false),
             (until_the_end, true, true),
-            // Whoever cuts the connection may have cut the body.
+            // An attacker who cuts the connection may have cut the body.
             (until_the_end, false, false),
         ] {
             let polled = polled(&runtime, &config, answer, politely).await;
@@ -720,14 +726,18 @@ fn a_body_is_whole_by_its_length_or_by_the_end_of_tls() {
 }
 
 #[test]
-fn a_websocket_ends_cleanly_by_a_close_frame_alone() {
+fn only_a_close_frame_ends_a_websocket_cleanly() {
     let config = AUTHORITY.issue(&["chat.test"]).server();
     under_some_orders(async |runtime| {
         for (close, politely, words) in [
             (true, true, None),
             (true, false, None),
             (false, true, Some("without a close frame")),
-            (false, false, Some("without saying so (close_notify)")),
+            (
+                false,
+                false,
+                Some("without ending TLS first (close_notify)"),
+            ),
         ] {
             let mut server = Server::on(&runtime, 443);
             let (clock, config) = (runtime.clone(), Arc::clone(&config));
@@ -757,7 +767,7 @@ fn a_websocket_ends_cleanly_by_a_close_frame_alone() {
 }
 
 #[test]
-fn a_link_that_is_dropped_ends_tls_in_its_own_way() {
+fn a_dropped_link_ends_tls_with_close_notify() {
     let config = AUTHORITY.issue(&["chat.test"]).server();
     under_some_orders(async |runtime| {
         for transport in BOTH {
@@ -768,7 +778,7 @@ fn a_link_that_is_dropped_ends_tls_in_its_own_way() {
                 let mut peer = Peer::new(&clock, stream);
                 let request = peer.request().await;
                 peer.write(greeting(&request)).await;
-                // An end without a word would be an error here.
+                // An end without close_notify would be an error here.
                 assert_eq!(peer.read_to_end().await, b"");
             });
             let tls = AUTHORITY.trusted();
@@ -781,7 +791,7 @@ fn a_link_that_is_dropped_ends_tls_in_its_own_way() {
 }
 
 #[test]
-fn nothing_is_lost_in_a_narrow_pipe() {
+fn no_byte_is_lost_in_a_narrow_pipe() {
     let config = AUTHORITY.issue(&["chat.test"]).server();
     let there: Vec<u8> = (0..=255).cycle().take(200_000).collect();
     let back: Vec<u8> = (0..=250).cycle().take(200_000).collect();
@@ -837,13 +847,13 @@ fn nothing_is_lost_in_a_narrow_pipe() {
     });
 }
 
-/// What waits in the buffer of TLS counts as sent, so it must not be much.
+/// The bytes in the buffer of TLS count as sent, so the buffer must be small.
 #[test]
 fn a_long_message_to_a_slow_server_makes_progress_to_its_end() {
     let config = AUTHORITY.issue(&["chat.test"]).server();
     under_both_orders(async |runtime| {
         runtime.network().name("chat.test", [HOST]);
-        // A standstill of 0.9 s would end the session.
+        // A stall of 0.9 s would end the session.
         let step = Duration::from_millis(150);
         let large: Vec<u8> = (0..=255).cycle().take(300_000).collect();
         let mut server = Server::on(&runtime, 443);
@@ -878,7 +888,7 @@ fn a_long_message_to_a_slow_server_makes_progress_to_its_end() {
 }
 
 #[test]
-fn r12_a_key_that_is_encrypted_is_told_as_such() {
+fn r12_an_encrypted_key_is_an_error_that_says_so() {
     let client = AUTHORITY.issue(&["client.test"]);
     for key in [
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n",
@@ -893,7 +903,7 @@ fn r12_a_key_that_is_encrypted_is_told_as_such() {
 }
 
 #[test]
-fn what_is_no_certificate_or_key_is_refused_at_once() {
+fn invalid_certificates_and_keys_are_refused_at_once() {
     let pem = AUTHORITY.pem();
     let broken = pem.replace("MII", "M!I");
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -911,12 +921,12 @@ fn what_is_no_certificate_or_key_is_refused_at_once() {
             Tls::default().ca_pem(&client.key),
             "there is no certificate",
         ),
-        (Tls::default().ca_pem(&broken), "is broken"),
-        (Tls::default().ca_pem(&pem[..100]), "is broken"),
-        (Tls::default().ca_pem(garbage), "can't be read"),
+        (Tls::default().ca_pem(&broken), "is malformed"),
+        (Tls::default().ca_pem(&pem[..100]), "is malformed"),
+        (Tls::default().ca_pem(garbage), "can't be parsed"),
         (
             Tls::danger_accept_any_certificate().ca_pem(&pem),
-            "of no use",
+            "no effect",
         ),
         (own().ca_pem(&pem), "of your own"),
         (with("", &client.key), "there is no certificate"),

@@ -1,8 +1,9 @@
-//! Certificates whose keys ring can't use: what is wrong is said, where ring speaks of signatures alone.
+//! Certificates whose keys ring does not support. ring reports only a bad signature; the error has to
+//! say what is wrong with the key.
 //!
-//! No server here has the private key of what it shows: ring looks at the kind and the size of a key
-//! before it looks at a signature. The files in `certificates` are from OpenSSL (`openssl req -x509
-//! -days 36500 -newkey ed448`, for example), since rcgen has neither P-521 nor Ed448 with ring.
+//! No server here has the private key of its certificate: ring checks the kind and the size of a key
+//! before the signature. The files in `certificates` are from OpenSSL (`openssl req -x509 -days 36500
+//! -newkey ed448`, for example), because rcgen with ring supports neither P-521 nor Ed448.
 
 use std::sync::Arc;
 
@@ -26,15 +27,14 @@ use crate::raw::{Server, spawn};
 const SUPPORTED: &str =
     "it supports RSA of 2048 to 8192 bits, ECDSA on P-256 and P-384, and Ed25519";
 
-/// An RSA key of which there is only the public half, and not even that: the modulus is no product of
-/// two primes that anybody knows.
+/// The public half of an RSA key. Its modulus is not even a product of two known primes.
 struct Rsa(Vec<u8>);
 
 impl Rsa {
     fn of(bits: usize) -> Self {
         let mut modulus = vec![0xff; bits.div_ceil(8)];
         modulus[0] >>= modulus.len() * 8 - bits;
-        // A zero before it keeps the number positive.
+        // A leading zero keeps the number positive.
         let sign: &[u8] = if modulus[0] >= 0x80 { &[0] } else { &[] };
         let modulus = element(0x02, &[sign, &modulus].concat());
         let exponent = element(0x02, &[1, 0, 1]);
@@ -61,7 +61,7 @@ impl PublicKeyData for Rsa {
     }
 }
 
-/// A CA with it signs whatever it likes.
+/// A CA with such a key signs everything, with an invalid signature.
 impl rcgen::SigningKey for Rsa {
     fn sign(&self, _: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         Ok(vec![7; self.0.len()])
@@ -74,7 +74,7 @@ fn params(name: &str) -> CertificateParams {
     params
 }
 
-/// From the test's CA, for a key of so many bits.
+/// A certificate of the test's CA for a key of this number of bits.
 fn leaf(bits: usize) -> CertificateDer<'static> {
     let leaf = params("a server").signed_by(&Rsa::of(bits), AUTHORITY.issuer());
     leaf.unwrap().der().clone()
@@ -84,7 +84,7 @@ fn pem(text: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(text.as_bytes()).unwrap()
 }
 
-/// Shows a chain of certificates and signs by this scheme, with what is no signature.
+/// Presents a chain of certificates, and signs with this scheme, invalidly.
 #[derive(Clone, Debug)]
 struct Shows(Vec<CertificateDer<'static>>, SignatureScheme);
 
@@ -132,7 +132,7 @@ fn server(
 }
 
 #[test]
-fn r11_a_servers_rsa_key_is_said_to_be_too_small_or_too_large_with_its_size() {
+fn r11_a_servers_rsa_key_that_is_too_small_or_too_large_is_reported_with_its_size() {
     for version in [&TLS12, &TLS13] {
         for tls in [Tls::danger_accept_any_certificate(), AUTHORITY.trusted()] {
             for (bits, what) in [
@@ -146,7 +146,7 @@ fn r11_a_servers_rsa_key_is_said_to_be_too_small_or_too_large_with_its_size() {
                     &server(version, vec![leaf(bits)], scheme),
                     &tls,
                     &format!("the certificate of chat.test {what} the TLS library: {SUPPORTED}"),
-                    // What rustls says of it is the cause.
+                    // The error of rustls is the cause.
                     |cause| *cause == CertificateError::BadSignature.into(),
                 );
             }
@@ -155,7 +155,7 @@ fn r11_a_servers_rsa_key_is_said_to_be_too_small_or_too_large_with_its_size() {
 }
 
 #[test]
-fn r11_a_key_that_can_be_used_is_not_blamed_for_a_wrong_signature() {
+fn r11_a_supported_key_is_not_blamed_for_a_wrong_signature() {
     for bits in [2048, 8192] {
         let scheme = SignatureScheme::RSA_PSS_SHA256;
         refused(
@@ -166,7 +166,7 @@ fn r11_a_key_that_can_be_used_is_not_blamed_for_a_wrong_signature() {
     }
 }
 
-/// A CA with a key of so many bits, and a certificate that it has signed.
+/// A CA with a key of this number of bits, and a certificate that it has signed.
 fn signed_by(bits: usize, ca: CertificateParams) -> [rcgen::Certificate; 2] {
     let signed = ca.signed_by(&Rsa::of(bits), AUTHORITY.issuer()).unwrap();
     let issuer = Issuer::new(ca, Rsa::of(bits));
@@ -175,9 +175,9 @@ fn signed_by(bits: usize, ca: CertificateParams) -> [rcgen::Certificate; 2] {
 }
 
 #[test]
-fn r11_a_cas_rsa_key_is_said_to_be_too_small_with_its_size() {
+fn r11_a_cas_rsa_key_that_is_too_small_is_reported_with_its_size() {
     let words = format!(
-        "the certificate of chat.test was signed by a CA that has an RSA key of 1024 bits, \
+        "the certificate of chat.test was signed by a CA with an RSA key of 1024 bits, \
          which is too small for the TLS library: {SUPPORTED}"
     );
     let mut ca = params("between");
@@ -185,16 +185,16 @@ fn r11_a_cas_rsa_key_is_said_to_be_too_small_with_its_size() {
     let [leaf, between] = signed_by(1024, ca);
     let (leaf_der, between_der) = (leaf.der().clone(), between.der().clone());
     let scheme = SignatureScheme::RSA_PSS_SHA256;
-    // An intermediate one that the server shows, and one that is trusted itself.
+    // An intermediate CA in the server's chain, and one that is trusted itself.
     let shown = server(&TLS13, vec![leaf_der.clone(), between_der], scheme);
     refused(shown, &AUTHORITY.trusted(), &words);
     let trusted = Tls::default().ca_pem(between.pem()).unwrap();
     refused(server(&TLS13, vec![leaf_der], scheme), &trusted, &words);
-    // One whose key is large enough has signed wrongly.
+    // A CA whose key is large enough has signed invalidly.
     let mut ca = params("large enough");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let [leaf, between] = signed_by(2048, ca);
-    // Nor is another one to blame that the server shows besides.
+    // Another certificate of the chain is not blamed.
     let other = params("beside").signed_by(&Rsa::of(1024), AUTHORITY.issuer());
     let other = other.unwrap().der().clone();
     let shown = vec![leaf.der().clone(), between.der().clone(), other];
@@ -225,15 +225,15 @@ fn r11_a_key_of_a_kind_that_is_not_supported_is_named() {
         server(&TLS13, vec![by_p521], scheme),
         &Tls::default().ca_pem(p521).unwrap(),
         &format!(
-            "the certificate of chat.test was signed by a CA that has an ECDSA key on P-521, \
+            "the certificate of chat.test was signed by a CA with an ECDSA key on P-521, \
              which the TLS library does not support: {SUPPORTED}"
         ),
     );
 }
 
 #[test]
-fn r11_a_handshake_that_the_server_refuses_is_told_with_the_kinds_of_keys() {
-    // OpenSSL's answer where its key is on P-521, in TLS 1.2 and 1.3.
+fn r11_a_refused_tls_handshake_is_an_error_that_lists_the_supported_keys() {
+    // The alert of OpenSSL with a key on P-521, in TLS 1.2 and 1.3.
     const HANDSHAKE_FAILURE: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
     let runtime = MockRuntime::new();
     runtime.block_on(async {
@@ -258,7 +258,7 @@ fn r11_a_handshake_that_the_server_refuses_is_told_with_the_kinds_of_keys() {
     });
 }
 
-/// The client looks for the CA that has signed the first certificate in what stands behind it.
+/// The client looks in the chain for the CA that has signed the first certificate.
 #[test]
 fn r11_a_chain_that_is_cut_anywhere_is_an_error() {
     let mut ca = params("between");

@@ -1,4 +1,4 @@
-//! What each check runs in: a transport and a peer, and a link between them.
+//! The environment of a check: a transport, a peer, and a link between them.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use super::link::open;
 use super::packets::Outcome;
 use super::peer::Peer;
 
-/// How long it takes to believe that nothing happens.
-pub(super) const WHILE: Duration = Duration::from_millis(500);
+/// How long a check waits before it concludes that nothing happens.
+pub(super) const QUIET_PERIOD: Duration = Duration::from_millis(500);
 
 pub(super) struct Case<T, P> {
     pub(super) runtime: Arc<dyn Runtime>,
@@ -24,12 +24,12 @@ pub(super) struct Case<T, P> {
 impl<T: Transport, P: Peer> Case<T, P> {
     pub(super) fn request(&self) -> Result<OpenRequest, String> {
         let url = self.peer.url().parse();
-        let url = url.map_err(|error| format!("the peer's URL is none: {error}"))?;
+        let url = url.map_err(|error| format!("the URL of the peer is not valid: {error}"))?;
         let activity = Activity::new(Arc::clone(&self.runtime));
         Ok(OpenRequest::new(self.transport.name(), url, activity))
     }
 
-    /// Runs both sides of a link at once, until both are done or one fails.
+    /// Runs both sides of a link concurrently, until both are done or one fails.
     pub(super) async fn with(
         self,
         client: impl AsyncFnOnce(&mut Link) -> Outcome,
@@ -39,7 +39,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
             .await
     }
 
-    /// The same, but that there is nothing to check on links of another framing.
+    /// Like [`with`](Self::with), but links of another framing pass without a check.
     pub(super) async fn with_links_of(
         self,
         framings: &[Framing],
@@ -50,7 +50,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
         self.with_links_that(concerns, client, peer).await
     }
 
-    /// The same, but that there is nothing to check on other links than these.
+    /// Like [`with`](Self::with), but links for which `concerns` is false pass without a check.
     pub(super) async fn with_links_that(
         mut self,
         concerns: impl Fn(&Link) -> bool,
@@ -79,7 +79,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
             the_peer.accept().await;
             peer(the_peer, framing).await
         };
-        // The link lives until both are done.
+        // The link lives until both sides are done.
         let outcome = try_join(client, peer).await.map(drop);
         if is_concerned.get() { outcome } else { Ok(()) }
     }

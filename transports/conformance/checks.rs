@@ -1,8 +1,8 @@
-//! The names of the checks, and of those that failed.
+//! The names of the checks, and the failures that they report.
 
 use std::fmt;
 
-/// What is checked.
+/// A property of transports that the suite checks.
 ///
 /// ```
 /// use engineio_client::transports::conformance::Check;
@@ -14,50 +14,51 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Check {
-    /// Nothing happens before `open`.
+    /// The transport does nothing before `open`.
     LazyBeforeOpen,
-    /// Nothing is received between calls: no poll is made, and no queue is filled without a bound.
+    /// The transport receives nothing between calls: it makes no poll, and fills no unbounded queue.
     LazyBetweenCalls,
-    /// What is sent arrives as it was, in order, when `send` has returned.
+    /// The peer receives what was sent, unchanged and in order, once `send` has returned.
     OrderOfSent,
-    /// What is received is what was sent, in order.
+    /// The client receives what the peer sent, unchanged and in order.
     OrderOfReceived,
     /// On a link of payloads, a batch is one exchange, and a payload is one batch.
     OneExchange,
-    /// On a link of frames, a call of `recv` brings at least one packet, and at most 256 of them or
-    /// 64 KiB beyond the first.
+    /// On a link of frames, a call of `recv` returns at least one packet, and at most 256 packets or
+    /// 64 KiB beyond the first one.
     Bounds,
-    /// A call of `recv` brings what is ready.
+    /// A call of `recv` returns everything that has arrived.
     Ready,
-    /// Empty messages, text and binary, arrive as such, both ways.
+    /// Empty text and binary messages arrive in both directions.
     EmptyMessages,
-    /// Messages of a megabyte arrive whole, both ways.
+    /// Messages of one megabyte arrive in both directions.
     LargeMessages,
-    /// A batch is sent while a call of `recv` waits.
+    /// A batch can be sent while a call of `recv` waits.
     BothHalves,
-    /// A clean end is [`Packet::Close`](engineio_client::Packet::Close), behind what was sent before.
+    /// A clean end is reported as [`Packet::Close`](engineio_client::Packet::Close), after what was
+    /// sent before.
     CleanEnd,
     /// An end without a goodbye is an error of the kind [`Ended`](engineio_client::ErrorKind::Ended).
     UncleanEnd,
-    /// Packets that came before an error are returned before it.
+    /// Packets that arrived before an error are returned before it.
     PacketsBeforeError,
-    /// The goodbye comes behind all that was sent, and `close` returns once it is answered.
+    /// The goodbye follows everything that was sent, and `close` returns once the peer has answered.
     CloseFlushes,
-    /// A link that is dropped says no goodbye, which would end the session that another link
-    /// carries on. On a link of frames the peer notices it.
+    /// Dropping a link sends no goodbye, which would end the session that another link carries. On a
+    /// link of frames, the peer notices the end.
     SilentDrop,
-    /// On a link that confirms by fences, a fence comes behind all packets of its batch, and may go alone. On
-    /// others there is nothing to check.
+    /// On a link that confirms by fences, a fence follows all packets of its batch, and can be sent
+    /// without packets. Other links pass without a check.
     FenceOrder,
-    /// On a link that confirms by fences, the answer to one comes with `recv`, once.
+    /// On a link that confirms by fences, `recv` reports the answer to a fence, once.
     FenceAnswer,
-    /// Where nobody is, opening fails, or the first call of `recv`: with an error of a kind after
+    /// If no peer exists, opening or the first call of `recv` fails, with an error of a kind after
     /// which another transport may be tried.
     NobodyThere,
 }
 
 impl Check {
-    /// All of them, in the order in which they are made.
+    /// All checks, in the order in which they run.
     ///
     /// ```
     /// use engineio_client::transports::conformance::Check;
@@ -111,7 +112,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// A check that failed.
+/// A failed check.
 ///
 /// ```
 /// use engineio_client::transports::conformance::Failure;
@@ -125,7 +126,7 @@ impl fmt::Display for Check {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
-    /// Which one.
+    /// The check that failed.
     pub check: Check,
     /// What happened instead.
     pub reason: String,
@@ -137,7 +138,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// As `Display`, so that an `unwrap` can be read.
+/// Same as `Display`, so that the output of `unwrap` is readable.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

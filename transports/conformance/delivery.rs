@@ -1,4 +1,4 @@
-//! Packets arrive whole and in order, in both directions, and in calls of the right size.
+//! Checks that packets arrive whole and in order, in both directions, and in calls of the right size.
 
 use std::sync::Arc;
 
@@ -6,14 +6,15 @@ use engineio_client::{Batch, Framing, Link, Packet, Transport};
 use futures::channel::oneshot;
 use futures::future::try_join;
 
-use super::case::{Case, WHILE};
+use super::case::{Case, QUIET_PERIOD};
 use super::link::{receive, recv, send, take};
 use super::packets::{Outcome, compare, length, text};
 use super::peer::Peer;
 
-/// The most that a call of `recv` brings on a link of frames: packets, and bytes beyond the first.
-const MOST_PACKETS: usize = 256;
-const MOST_BYTES: usize = 64 * 1024;
+/// The most packets that a call of `recv` returns on a link of frames, and the most bytes beyond the
+/// first packet.
+const MAX_PACKETS: usize = 256;
+const MAX_BYTES: usize = 64 * 1024;
 
 impl<T: Transport, P: Peer> Case<T, P> {
     pub(super) async fn sent(self, batches: Vec<Vec<Packet>>) -> Outcome {
@@ -73,11 +74,11 @@ impl<T: Transport, P: Peer> Case<T, P> {
         let small: Vec<Packet> = (0..300).map(|number| text(&number.to_string())).collect();
         let large = vec![text(&"x".repeat(24 * 1024)); 16];
         let count = small.len() + large.len();
-        let (tell, told) = oneshot::channel();
+        let (signal, signalled) = oneshot::channel();
         self.with_links_of(
             &[Framing::Frames],
             async move |link| {
-                let _ = told.await;
+                let _ = signalled.await;
                 let mut received = 0;
                 while received < count {
                     let packets = recv(link).await?;
@@ -85,14 +86,14 @@ impl<T: Transport, P: Peer> Case<T, P> {
                     if packets.is_empty() {
                         return Err("a call of recv brought no packet".into());
                     }
-                    if packets.len() > MOST_PACKETS {
+                    if packets.len() > MAX_PACKETS {
                         let count = packets.len();
                         return Err(format!("a call of recv brought {count} packets"));
                     }
-                    // The packet with which the bound is reached may go beyond it.
+                    // The packet that reaches the limit may exceed it.
                     let between = packets.iter().skip(1).rev().skip(1);
                     let bytes: usize = between.map(length).sum();
-                    if bytes > MOST_BYTES {
+                    if bytes > MAX_BYTES {
                         let message = "a call of recv brought more than 64 KiB beyond the first";
                         return Err(message.into());
                     }
@@ -101,7 +102,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
             },
             async move |peer, _| {
                 peer.send(small).await;
-                let _ = tell.send(());
+                let _ = signal.send(());
                 peer.send(large).await;
                 Ok(())
             },
@@ -112,14 +113,14 @@ impl<T: Transport, P: Peer> Case<T, P> {
     pub(super) async fn ready(self) -> Outcome {
         const COUNT: usize = 100;
         let packets = vec![text("ready"); COUNT];
-        let (tell, told) = oneshot::channel();
+        let (signal, signalled) = oneshot::channel();
         let runtime = Arc::clone(&self.runtime);
         self.with(
             async move |link| {
                 if link.framing == Framing::Frames {
-                    let _ = told.await;
-                    // What is on its way arrives.
-                    runtime.sleep(WHILE).await;
+                    let _ = signalled.await;
+                    // Lets the packets arrive.
+                    runtime.sleep(QUIET_PERIOD).await;
                 }
                 let count = recv(link).await?.len();
                 if count < COUNT {
@@ -131,7 +132,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
             },
             async move |peer, _| {
                 peer.send(packets).await;
-                let _ = tell.send(());
+                let _ = signal.send(());
                 Ok(())
             },
         )
@@ -169,7 +170,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                         received.map_err(|error| format!("recv failed: {}", error.report()))?;
                     compare(&packets, &[text("answer")], "recv brought")
                 };
-                // The call of recv is the first.
+                // The call of `recv` starts first.
                 try_join(receiving, sending).await?;
                 Ok(())
             },

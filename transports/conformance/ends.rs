@@ -1,4 +1,4 @@
-//! How links end: cleanly, by a failure, by a goodbye, or because nobody is there.
+//! Checks of how links end: cleanly, by a failure, by a goodbye, or because there is no peer.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -10,25 +10,25 @@ use engineio_client::{ErrorKind, Framing, Link, Packet, Transport};
 use futures::channel::oneshot;
 use futures::future::{Either, select, try_join};
 
-use super::case::{Case, WHILE};
+use super::case::{Case, QUIET_PERIOD};
 use super::link::{open, receive, send, take};
 use super::packets::{Outcome, compare, list, text};
 use super::peer::Peer;
 
 impl<T: Transport, P: Peer> Case<T, P> {
     pub(super) async fn clean_end(self) -> Outcome {
-        let (tell, told) = oneshot::channel();
+        let (signal, signalled) = oneshot::channel();
         self.with(
             async move |link| {
                 if link.framing == Framing::Frames {
-                    let _ = told.await;
+                    let _ = signalled.await;
                 }
                 receive(link, &[text("last words"), Packet::Close]).await
             },
             async move |peer, _| {
                 peer.send(vec![text("last words")]).await;
                 peer.close().await;
-                let _ = tell.send(());
+                let _ = signal.send(());
                 Ok(())
             },
         )
@@ -36,11 +36,11 @@ impl<T: Transport, P: Peer> Case<T, P> {
     }
 
     pub(super) async fn unclean_end(self) -> Outcome {
-        let (tell, told) = oneshot::channel();
+        let (signal, signalled) = oneshot::channel();
         self.with(
             async move |link| {
                 receive(link, &[text("a")]).await?;
-                let _ = tell.send(());
+                let _ = signal.send(());
                 match link.receiver.recv().await {
                     Ok(packets) => Err(format!("recv brought {}", list(&packets))),
                     Err(error) if error.kind() == ErrorKind::Ended => Ok(()),
@@ -53,7 +53,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
             },
             async move |peer, _| {
                 peer.send(vec![text("a")]).await;
-                let _ = told.await;
+                let _ = signalled.await;
                 peer.cut().await;
                 Ok(())
             },
@@ -62,13 +62,13 @@ impl<T: Transport, P: Peer> Case<T, P> {
     }
 
     pub(super) async fn packets_before_error(self) -> Outcome {
-        let (tell, told) = oneshot::channel();
+        let (signal, signalled) = oneshot::channel();
         let packets = vec![text("a"), text("b"), text("c")];
         let expected = packets.clone();
         self.with(
             async move |link| {
                 if link.framing == Framing::Frames {
-                    let _ = told.await;
+                    let _ = signalled.await;
                 }
                 receive(link, &expected).await?;
                 match link.receiver.recv().await {
@@ -82,7 +82,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
             async move |peer, _| {
                 peer.send(packets).await;
                 peer.cut().await;
-                let _ = tell.send(());
+                let _ = signal.send(());
                 Ok(())
             },
         )
@@ -102,7 +102,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 let Link {
                     sender, receiver, ..
                 } = link;
-                // The other half goes on meanwhile.
+                // The receiving half continues during the close.
                 let receiving = async {
                     while receiver
                         .recv()
@@ -123,8 +123,8 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 Ok(())
             },
             async move |peer, _| {
-                // Nothing may rely on a peer that is quick.
-                runtime.sleep(WHILE).await;
+                // A transport must not rely on a fast peer.
+                runtime.sleep(QUIET_PERIOD).await;
                 listens.set(true);
                 let mut packets = Vec::new();
                 while packets.len() < expected.len() {
@@ -160,11 +160,11 @@ impl<T: Transport, P: Peer> Case<T, P> {
         let (link, ()) = try_join(client, accepted).await?;
         let framing = link.framing;
         drop(link);
-        match select(self.peer.receive(), self.runtime.sleep(WHILE)).await {
+        match select(self.peer.receive(), self.runtime.sleep(QUIET_PERIOD)).await {
             Either::Left((packets, _)) if packets.is_empty() => Ok(()),
             Either::Left((packets, _)) => Err(format!("the peer was sent {}", list(&packets))),
             Either::Right(_) if framing == Framing::Payloads => Ok(()),
-            Either::Right(_) => Err("the peer did not notice".into()),
+            Either::Right(_) => Err("the peer did not notice that the link was dropped".into()),
         }
     }
 

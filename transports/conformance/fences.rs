@@ -1,4 +1,4 @@
-//! Fences, on a link that confirms by them: their order, and how their answers come.
+//! Checks of fences, on links that confirm by them: their order, and the answers to them.
 
 use engineio_client::{Batch, Confirms, Fence, Link, Packet, Transport};
 use futures::channel::oneshot;
@@ -8,12 +8,12 @@ use super::link::{recv, send, take};
 use super::packets::{Outcome, compare, text};
 use super::peer::Peer;
 
-/// A message of this length is written in several pieces by most transports.
+/// Most transports write a message of this length in several pieces.
 const LENGTH: usize = 400 * 1024;
 
 fn fence(number: u8) -> Result<Fence, String> {
     let bytes = [number; Fence::LEN];
-    Fence::from_bytes(&bytes).ok_or_else(|| "16 bytes are no fence".into())
+    Fence::from_bytes(&bytes).ok_or_else(|| "16 bytes are not accepted as a fence".into())
 }
 
 fn confirms_by_fences(link: &Link) -> bool {
@@ -31,12 +31,11 @@ async fn take_fence(peer: &mut impl Peer, expected: Fence) -> Outcome {
     match peer.fence().await {
         Some(fence) if fence == expected => Ok(()),
         Some(_) => Err("the peer was sent another fence".into()),
-        None => Err("the peer was sent something else than a fence, or lacks `Peer::fence`".into()),
+        None => Err("the peer received no fence, or does not implement `Peer::fence`".into()),
     }
 }
 
-/// Receives until the fence is answered and as many packets have come as are expected. Any number of calls
-/// may bring them.
+/// Receives until the fence is answered and all expected packets have arrived, in any number of calls.
 async fn receive_answer(link: &mut Link, fence: Fence, expected: &[Packet]) -> Outcome {
     let mut packets = Vec::new();
     let mut is_answered = false;
@@ -44,9 +43,9 @@ async fn receive_answer(link: &mut Link, fence: Fence, expected: &[Packet]) -> O
         let more = recv(link).await?;
         match link.receiver.answered_fence() {
             Some(answered) if answered != fence => {
-                return Err("the answer is told to another fence".into());
+                return Err("recv reported the answer to another fence".into());
             }
-            Some(_) if is_answered => return Err("the answer is told twice".into()),
+            Some(_) if is_answered => return Err("recv reported the answer twice".into()),
             Some(_) => is_answered = true,
             None if more.is_empty() => {
                 return Err("a call of recv brought neither a packet nor the answer".into());
@@ -56,7 +55,7 @@ async fn receive_answer(link: &mut Link, fence: Fence, expected: &[Packet]) -> O
         packets.extend(more);
     }
     if link.receiver.answered_fence().is_some() {
-        return Err("the answer is told twice".into());
+        return Err("recv reported the answer twice".into());
     }
     compare(&packets, expected, "recv brought")
 }
@@ -66,18 +65,18 @@ impl<T: Transport, P: Peer> Case<T, P> {
         let first = vec![text("a"), text(&"x".repeat(LENGTH))];
         let expected = first.clone();
         // Only the client's side knows whether this link confirms by fences.
-        let (tell, told) = oneshot::channel();
+        let (signal, signalled) = oneshot::channel();
         self.with_links_that(
             confirms_by_fences,
             async move |link| {
-                let _ = tell.send(());
+                let _ = signal.send(());
                 send_fence(link, first, fence(1)?).await?;
                 send(link, vec![text("b")]).await?;
                 send_fence(link, Vec::new(), fence(2)?).await?;
                 send_fence(link, vec![text("c"), text("d")], fence(3)?).await
             },
             async move |peer, _| {
-                let _ = told.await;
+                let _ = signalled.await;
                 take(peer, &expected).await?;
                 take_fence(peer, fence(1)?).await?;
                 take(peer, &[text("b")]).await?;
@@ -91,11 +90,11 @@ impl<T: Transport, P: Peer> Case<T, P> {
 
     pub(super) async fn fence_answer(self) -> Outcome {
         // Only the client's side knows whether this link confirms by fences.
-        let (tell, told) = oneshot::channel();
+        let (signal, signalled) = oneshot::channel();
         self.with_links_that(
             confirms_by_fences,
             async move |link| {
-                let _ = tell.send(());
+                let _ = signal.send(());
                 send_fence(link, Vec::new(), fence(1)?).await?;
                 receive_answer(link, fence(1)?, &[]).await?;
                 send(link, vec![text("next")]).await?;
@@ -103,7 +102,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 receive_answer(link, fence(2)?, &[text("a"), text("b")]).await
             },
             async move |peer, _| {
-                let _ = told.await;
+                let _ = signalled.await;
                 take_fence(peer, fence(1)?).await?;
                 take(peer, &[text("next")]).await?;
                 peer.send(vec![text("a")]).await;

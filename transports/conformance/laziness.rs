@@ -1,4 +1,4 @@
-//! Nothing happens before a link is opened, nor between its calls.
+//! Checks that nothing happens before a link is opened, and between its calls.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use engineio_client::{Framing, Transport};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 
-use super::case::{Case, WHILE};
+use super::case::{Case, QUIET_PERIOD};
 use super::link::receive;
 use super::packets::{Outcome, text};
 use super::peer::Peer;
 
-/// What a transport may take in between two calls, and a socket hold: far more than any does.
-const MOST_BETWEEN_CALLS: usize = 64 * 1024 * 1024;
+/// More bytes than any transport and socket buffer between two calls.
+const MAX_BETWEEN_CALLS: usize = 64 * 1024 * 1024;
 
 impl<T: Transport, P: Peer> Case<T, P> {
     pub(super) async fn lazy_before_open(mut self) -> Outcome {
-        let sleep = self.runtime.sleep(WHILE);
+        let sleep = self.runtime.sleep(QUIET_PERIOD);
         match select(self.peer.accept(), sleep).await {
             Either::Left(_) => Err("the peer was contacted before open was called".into()),
             Either::Right(_) => Ok(()),
@@ -27,26 +27,26 @@ impl<T: Transport, P: Peer> Case<T, P> {
     pub(super) async fn lazy_between_calls(self) -> Outcome {
         let sleep = {
             let runtime = Arc::clone(&self.runtime);
-            move || runtime.sleep(WHILE)
+            move || runtime.sleep(QUIET_PERIOD)
         };
         let wait = sleep.clone();
         let first = text("first");
         let expected = vec![first.clone()];
-        let (tell, told) = oneshot::channel();
+        let (signal, signalled) = oneshot::channel();
         self.with(
             async move |link| {
                 receive(link, &expected).await?;
-                let _ = tell.send(());
+                let _ = signal.send(());
                 wait().await;
                 Ok(())
             },
             async move |peer, framing| {
                 peer.send(vec![first]).await;
-                let _ = told.await;
+                let _ = signalled.await;
                 let large = text(&"x".repeat(64 * 1024));
                 let flood = async {
                     let mut taken = 0;
-                    while taken < MOST_BETWEEN_CALLS {
+                    while taken < MAX_BETWEEN_CALLS {
                         peer.send(vec![large.clone()]).await;
                         taken += 64 * 1024;
                         if framing.get() == Some(Framing::Payloads) {
@@ -57,9 +57,9 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 };
                 match select(pin!(flood), sleep()).await {
                     Either::Right(_) => Ok(()),
-                    Either::Left((taken, _)) => {
-                        Err(format!("{taken} bytes were taken while nobody called recv"))
-                    }
+                    Either::Left((taken, _)) => Err(format!(
+                        "{taken} bytes were accepted without a call of recv"
+                    )),
                 }
             },
         )

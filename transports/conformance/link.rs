@@ -1,4 +1,4 @@
-//! The calls of a link, whose errors are the reasons why a check fails.
+//! Calls on a link, whose errors are the reasons of failed checks.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(super) async fn recv(link: &mut Link) -> Result<Vec<Packet>, String> {
     received.map_err(|error| format!("recv failed: {}", error.report()))
 }
 
-/// Receives until that many packets have come; they must be these.
+/// Receives as many packets as are expected, and compares them.
 pub(super) async fn receive(link: &mut Link, expected: &[Packet]) -> Outcome {
     let mut packets = Vec::new();
     while packets.len() < expected.len() {
@@ -39,7 +39,7 @@ pub(super) async fn receive(link: &mut Link, expected: &[Packet]) -> Outcome {
     compare(&packets, expected, "recv brought")
 }
 
-/// The same at the other side.
+/// The same on the peer's side.
 pub(super) async fn take(peer: &mut impl Peer, expected: &[Packet]) -> Outcome {
     let mut packets = Vec::new();
     while packets.len() < expected.len() {

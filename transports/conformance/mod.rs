@@ -1,8 +1,7 @@
-//! Proof that a transport keeps the contract that the client relies on: for the tests of a transport
-//! of your own.
+//! A test suite for transports: it checks the contract that the client relies on.
 //!
-//! You write the other side of a link, a [`Peer`], and [`check`] runs each [`Check`] on a link of its
-//! own. Those that fail come back by name, with the reason.
+//! You write the other side of a link, a [`Peer`]. [`check`] runs each [`Check`] on a link of its own,
+//! and returns the failed ones with their reasons.
 //!
 //! ```
 //! use engineio_client::transports::conformance::{self, Peer};
@@ -82,17 +81,22 @@ pub use self::checks::{Check, Failure};
 use self::packets::{Outcome, all_kinds, empty, large};
 pub use self::peer::Peer;
 
-/// A check that takes longer than this hangs.
+/// Time limit of one check.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Makes all checks, each with a transport and a peer of its own.
+/// Runs all checks, each with a transport and a peer of its own, which `setup` returns. Each check has
+/// a time limit of 10 s.
 ///
-/// On a [`MockRuntime`](engineio_client::MockRuntime) that takes no time; on a runtime with real
-/// time some seconds.
+/// On a [`MockRuntime`](engineio_client::MockRuntime) the suite takes no real time, on other runtimes
+/// a few seconds.
 ///
 /// # Errors
 ///
 /// The checks that failed.
+///
+/// # Cancel safety
+///
+/// Dropping the future abandons the running check.
 ///
 /// ```no_run
 /// use engineio_client::Tokio;
@@ -122,7 +126,10 @@ pub async fn check<T: Transport, P: Peer>(
         };
         let outcome = match select(pin!(case.run(*check)), runtime.sleep(LIMIT)).await {
             Either::Left((outcome, _)) => outcome,
-            Either::Right(_) => Err(format!("it hangs: not done after {} s", LIMIT.as_secs())),
+            Either::Right(_) => Err(format!(
+                "the check hangs: not done after {} s",
+                LIMIT.as_secs()
+            )),
         };
         if let Err(reason) = outcome {
             failures.push(Failure {

@@ -1,8 +1,8 @@
-//! The packets that are sent, and how they are compared with those that came.
+//! The packets that the checks send, and how they are compared.
 
 use engineio_client::{Message, Packet};
 
-/// Of a check, or a step of one: the error is the reason why it failed.
+/// The result of a check or of a step. The error is the reason of the failure.
 pub(super) type Outcome = Result<(), String>;
 
 pub(super) fn text(text: &str) -> Packet {
@@ -16,7 +16,7 @@ pub(super) fn length(packet: &Packet) -> usize {
     }
 }
 
-/// What a link may have to carry, in either direction, but for the close packet.
+/// All kinds of packets that a link carries in either direction, except for the close packet.
 pub(super) fn all_kinds() -> Vec<Packet> {
     vec![
         Packet::Open("{}".into()),
@@ -61,7 +61,7 @@ pub(super) fn compare(packets: &[Packet], expected: &[Packet], what: &str) -> Ou
     ))
 }
 
-/// Packets for a reader: a few of them, and not the whole of a large one.
+/// Packets for an error message: at most 16, with large messages abridged.
 pub(super) fn list(packets: &[Packet]) -> String {
     const SHOWN: usize = 16;
     let mut shown: Vec<String> = packets

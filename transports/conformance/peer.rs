@@ -1,46 +1,135 @@
-//! What the author of a transport writes for the checks: the other side of a link.
+//! [`Peer`]: what the author of a transport writes for the checks.
 
 use engineio_client::{Fence, Packet, async_trait};
 
-/// The other side of a link: what a server would be, without a protocol. A new one is made for each
-/// check; once it is dropped, nobody is there any more for the transport to reach.
+/// The other side of a link: a server without a protocol. Each check gets a new peer. After a peer is
+/// dropped, the transport must not be able to reach anything.
 ///
-/// The page of [`conformance`](super) has an example.
+/// ```
+/// use engineio_client::transports::conformance::Peer;
+/// use engineio_client::transports::mock::{Call, MockEnd, MockLink};
+/// use engineio_client::{Error, ErrorKind, Framing, Packet, async_trait};
+///
+/// /// The other side of a `MockTransport` whose links have frames.
+/// struct Script(MockEnd, Option<MockLink>);
+///
+/// #[async_trait]
+/// impl Peer for Script {
+///     fn url(&self) -> String {
+///         "http://chat.test/engine.io/".into()
+///     }
+///
+///     async fn accept(&mut self) {
+///         self.1 = Some(self.0.opened().await.accept(Framing::Frames));
+///     }
+///
+///     async fn receive(&mut self) -> Vec<Packet> {
+///         let Some(link) = &mut self.1 else { return Vec::new() };
+///         match link.call().await {
+///             Call::Send(batch, answer) => {
+///                 answer.ok();
+///                 batch.to_vec()
+///             }
+///             Call::Close(answer) => {
+///                 answer.ok();
+///                 vec![Packet::Close]
+///             }
+///             Call::Dropped => Vec::new(),
+///         }
+///     }
+///
+///     async fn send(&mut self, packets: Vec<Packet>) {
+///         if let Some(link) = &self.1 {
+///             packets.into_iter().for_each(|packet| link.deliver(vec![packet]));
+///         }
+///     }
+///
+///     async fn close(&mut self) {
+///         self.send(vec![Packet::Close]).await;
+///     }
+///
+///     async fn cut(&mut self) {
+///         if let Some(link) = &self.1 {
+///             link.fail_recv(Error::new(ErrorKind::Ended, "cut"));
+///         }
+///     }
+/// }
+/// ```
+///
+/// The page of [`conformance`](super) shows how such a peer is checked.
 #[async_trait]
 pub trait Peer: Send {
-    /// What the transport is to open. By default `http://localhost/engine.io/`.
+    /// The URL that the transport opens. Default: `http://localhost/engine.io/`.
     fn url(&self) -> String {
         "http://localhost/engine.io/".into()
     }
 
-    /// Waits until a client is there: it has connected, or made its first exchange. Called once,
-    /// before the others.
+    /// Waits until a client has connected or made its first exchange. Called once, before the other
+    /// methods.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
     async fn accept(&mut self);
 
-    /// Waits for packets from the client, and takes them: on a link of payloads those of one
-    /// exchange, which it answers. A goodbye is [`Packet::Close`], which it answers, too, as a
-    /// server does. Empty when the client has gone, or when a fence comes before any packet.
+    /// Waits for packets from the client, and returns them. On a link of payloads, it returns those of
+    /// one exchange, and answers it. A goodbye is [`Packet::Close`], which it answers as a server
+    /// does. The result is empty if the client has gone, or if a fence arrives before any packet.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
     async fn receive(&mut self) -> Vec<Packet>;
 
-    /// Waits for what comes next from the client. If that is a [fence](engineio_client::Batch::fence), gives
-    /// it, and answers it as a server does, such as a websocket's ping by a pong. `None` if it is something
-    /// else, or the client has gone.
+    /// Waits for the client's next item. If it is a [fence](engineio_client::Batch::fence), answers it
+    /// as a server does, as a WebSocket server answers a ping with a pong, and returns it. Returns
+    /// `None` if the item is something else, or if the client has gone.
     ///
-    /// Only called on a link that [confirms by fences](engineio_client::Confirms::ByFence). The default is for
-    /// all others: it gives `None`.
+    /// Called only on links that [confirm by fences](engineio_client::Confirms::ByFence). The default
+    /// is for all other links, and returns `None`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
+    ///
+    /// ```
+    /// use engineio_client::Fence;
+    /// use engineio_client::transports::mock::{Call, MockLink};
+    ///
+    /// // The body of `fence`, for a peer with a mock link.
+    /// async fn fence(link: &mut MockLink) -> Option<Fence> {
+    ///     let Call::Send(batch, answer) = link.call().await else { return None };
+    ///     answer.ok();
+    ///     let fence = *batch.fence()?;
+    ///     link.answer_fence(fence);
+    ///     Some(fence)
+    /// }
+    /// ```
     async fn fence(&mut self) -> Option<Fence> {
         None
     }
 
-    /// Sends packets in one go: on a link of payloads in answer to one poll, for which it waits. On
-    /// a link of frames it waits for the client only where the link holds no more; 300 packets must
-    /// fit, and 32 KiB.
+    /// Sends packets at once: on a link of payloads in answer to one poll, for which it waits. On a
+    /// link of frames, it waits for the client only when the link is full. 300 packets and 32 KiB must
+    /// fit.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
     async fn send(&mut self, packets: Vec<Packet>);
 
     /// Ends the link cleanly, in the transport's own way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
     async fn close(&mut self);
 
     /// Ends the link as a failing network does. On a link of payloads, in the middle of a poll.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not required: a running call is dropped only when its check ends.
     async fn cut(&mut self);
 }
 

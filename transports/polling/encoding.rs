@@ -1,4 +1,4 @@
-//! Bodies that come compressed.
+//! Decodes compressed response bodies.
 
 use bytes::Bytes;
 use engineio_client::{Error, ErrorKind};
@@ -7,14 +7,14 @@ use http::header::CONTENT_ENCODING;
 
 use super::inflate::{gunzip, inflate};
 
-/// Nobody compresses twice for a good reason, and each time makes a small body a thousand times
-/// larger.
-const MOST_CODINGS: usize = 2;
+/// Most codings of one body. Two are enough for any honest server, and each one can expand a small
+/// body a thousandfold.
+const MAX_CODINGS: usize = 2;
 
-/// Decodes a body of one coding, to at most so many bytes.
+/// Decodes one coding. The result has at most the given number of bytes.
 type Decode = fn(&[u8], usize) -> Result<Vec<u8>, Error>;
 
-/// The body as it was before it was compressed, at most so many bytes.
+/// Decodes a body according to its `Content-Encoding`, to at most `limit` bytes.
 pub(super) fn decode(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Error> {
     let mut codings: Vec<Decode> = Vec::new();
     for coding in headers
@@ -29,17 +29,20 @@ pub(super) fn decode(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<B
             b"deflate" => inflate,
             _ => {
                 let name: String = String::from_utf8_lossy(&name).chars().take(40).collect();
-                let message = format!("the body of a poll is compressed as {name:?}, unknown here");
+                let message = format!(
+                    "the server compressed the response to a poll as {name:?}, which was not requested"
+                );
                 return Err(Error::new(ErrorKind::Http, message));
             }
         });
-        if codings.len() > MOST_CODINGS {
-            let message =
-                format!("the body of a poll is compressed more than {MOST_CODINGS} times");
+        if codings.len() > MAX_CODINGS {
+            let message = format!(
+                "the server compressed the response to a poll more than {MAX_CODINGS} times"
+            );
             return Err(Error::new(ErrorKind::Http, message));
         }
     }
-    // The last one was applied last.
+    // The last coding listed was applied last, so it is removed first.
     codings
         .into_iter()
         .rev()

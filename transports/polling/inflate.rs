@@ -1,4 +1,4 @@
-//! Gzip and deflate, by the library flate2. It happens in place: 1 MB of JSON takes 1.5 ms.
+//! Decodes gzip and deflate by flate2, inside the poll itself: 1 MB of JSON takes 1.5 ms.
 
 use std::io::{self, Read};
 
@@ -6,15 +6,13 @@ use engineio_client::{Error, ErrorKind, Limit};
 use flate2::bufread::GzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// What polls say that they take.
+/// The value of `Accept-Encoding` for polls.
 pub(super) const ACCEPTED: Option<&str> = Some("gzip, deflate");
 
-/// Decodes gzip.
 pub(super) fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     decode_gzip(body, limit).map_err(|fault| error(fault, limit))
 }
 
-/// Decodes deflate.
 pub(super) fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     decode_deflate(body, limit).map_err(|fault| error(fault, limit))
 }
@@ -22,17 +20,18 @@ pub(super) fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
 fn error(fault: Fault, limit: usize) -> Error {
     match fault {
         Fault::TooLarge => {
-            let message = format!("a body of more than {limit} bytes, decoded");
+            let message =
+                format!("the server sent a body of more than {limit} bytes after decompression");
             Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize)
         }
-        Fault::Cut => broken("ends too early"),
-        Fault::Trailing => broken("has something behind its end"),
+        Fault::Cut => broken("is truncated"),
+        Fault::Trailing => broken("has data after its end"),
         Fault::Corrupt(error) => broken("is corrupt").with_source(error),
     }
 }
 
 fn broken(what: &str) -> Error {
-    let message = format!("the compressed body of a poll {what}");
+    let message = format!("the compressed response to a poll {what}");
     Error::new(ErrorKind::Http, message)
 }
 
@@ -53,39 +52,39 @@ impl From<io::Error> for Fault {
     }
 }
 
-/// Deflate makes nothing more than so many times smaller.
+/// The largest ratio at which deflate can compress.
 const LARGEST_RATIO: usize = 1032;
 
 fn decode_gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
-    // It ends with its length before it was compressed, or it is corrupt.
-    let told = body.last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
-    let told = usize::try_from(told).unwrap_or(usize::MAX);
-    if told > limit && told <= body.len().saturating_mul(LARGEST_RATIO) {
+    // A gzip stream ends with its uncompressed length, modulo 2^32. If it does not, it is corrupt.
+    let announced = body.last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    if announced > limit && announced <= body.len().saturating_mul(LARGEST_RATIO) {
         return Err(Fault::TooLarge);
     }
     let mut output = Vec::new();
-    if told <= body.len().saturating_mul(LARGEST_RATIO) {
-        output.reserve_exact(told);
+    if announced <= body.len().saturating_mul(LARGEST_RATIO) {
+        output.reserve_exact(announced);
     }
     let mut decoder = GzDecoder::new(body);
-    // One byte more shows that there is more.
+    // Reading one byte beyond the limit shows that the limit is exceeded.
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     (&mut decoder).take(most).read_to_end(&mut output)?;
     if output.len() > limit {
         return Err(Fault::TooLarge);
     }
-    // Several of them one behind the other are legal in a file. No server answers so, and tiny ones
-    // would cost their reader more than they cost their sender.
+    // A gzip file may consist of several streams. No server sends such a body, and tiny streams cost
+    // the client more than the server.
     if !decoder.into_inner().is_empty() {
         return Err(Fault::Trailing);
     }
     Ok(output)
 }
 
-/// The step in which room is made, until there is more than that.
+/// Number of bytes by which the output grows while it is smaller than that.
 const PIECE: usize = 64 * 1024;
 
-/// By the library's bare machine: its reader takes a stream that was cut for a whole one.
+/// Uses the low-level decoder, since flate2's reader accepts a truncated stream as complete.
 fn decode_deflate(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
     let mut decoder = Decompress::new(has_zlib_header(body));
     let mut output = Vec::new();
@@ -95,7 +94,7 @@ fn decode_deflate(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
             return Err(Fault::TooLarge);
         }
         if output.len() == output.capacity() {
-            // One byte more than the limit shows that there is more.
+            // One byte beyond the limit shows that the limit is exceeded.
             let most = limit.saturating_add(1).saturating_sub(output.len());
             output.reserve_exact(output.len().max(PIECE).min(most));
         }
@@ -118,14 +117,14 @@ fn decode_deflate(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
     if !rest.is_empty() {
         return Err(Fault::Trailing);
     }
-    // What is cut out of it may live for long.
+    // Messages are slices of this buffer and may live for a long time.
     output.shrink_to_fit();
     Ok(output)
 }
 
-/// What HTTP calls deflate has the header of zlib (RFC 1950). Some servers leave it out, and browsers
-/// cope. A bare stream does not begin like one: the low half of its first byte would be a stored block
-/// behind a bit that is never set.
+/// Whether the body begins with a zlib header (RFC 1950), which HTTP's "deflate" requires. Some servers
+/// omit it, and browsers cope with that. A raw deflate stream does not begin like one: the 8 in the low
+/// half of the first byte would mean a stored block with a padding bit set, and encoders set none.
 fn has_zlib_header(body: &[u8]) -> bool {
     matches!(body, &[method, flags, ..]
         if method & 0x0f == 8 && u16::from_be_bytes([method, flags]) % 31 == 0)

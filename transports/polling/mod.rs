@@ -1,4 +1,5 @@
-//! Long polling: one GET that the server answers when it has something to say, and POSTs beside it.
+//! HTTP long polling: the server answers a GET when it has packets, and the client sends packets in
+//! POSTs.
 
 mod encoding;
 mod hyper;
@@ -41,14 +42,16 @@ use super::shared::user_agent;
 
 /// HTTP long polling.
 ///
-/// By default it uses an HTTP client of its own, which keeps one connection for polls and one for
-/// posts, on any runtime.
+/// By default it uses a built-in HTTP client, which runs on any runtime and keeps one connection for
+/// polls and one for POSTs. All settings of a session (headers, limits, time-outs) come from the
+/// client's builder.
 ///
 /// ```
 /// use engineio_client::Transport;
-/// use engineio_client::transports::Polling;
+/// use engineio_client::transports::{Dialer, Polling};
 ///
-/// assert_eq!(Polling::default().name(), "polling");
+/// let transport = Polling::default().dialer(Dialer::default().reuse_connections(false));
+/// assert_eq!(transport.name(), "polling");
 /// ```
 #[derive(Clone, Default)]
 pub struct Polling {
@@ -57,7 +60,6 @@ pub struct Polling {
 }
 
 impl Polling {
-    /// Polling in the default list of transports.
     pub(super) fn built_in(settings: &BuiltInSettings) -> Arc<dyn Transport> {
         Arc::new(Self {
             client: settings.http_client.clone(),
@@ -65,21 +67,54 @@ impl Polling {
         })
     }
 
-    /// How the built-in HTTP client connects. One of your own connects as it likes.
+    /// Sets how the built-in HTTP client connects. Default: [`Dialer::default()`](Dialer). It does not
+    /// apply to an HTTP client of your own, which makes its own connections.
+    ///
+    /// ```
+    /// use engineio_client::transports::{Dialer, Polling, Proxy};
+    ///
+    /// let proxy = Proxy::new("http://proxy.example:3128")?;
+    /// let transport = Polling::default().dialer(Dialer::default().proxy(proxy));
+    /// # let _ = transport;
+    /// # Ok::<(), engineio_client::Error>(())
+    /// ```
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {
         self.dialer = dialer;
         self
     }
 
-    /// Polling by an HTTP client of yours, which all sessions share.
+    /// Polling that sends its requests with an HTTP client of yours. All sessions share the client.
     ///
-    /// Only that client can tell when a poll has left: see [`HttpClient`].
+    /// Confirmations of delivery depend on that client: see [`HttpClient`] for what it should report.
+    /// A session over a Unix socket fails with [`ErrorKind::Invalid`].
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use engineio_client::http::HttpClient;
+    /// use engineio_client::transports::{Polling, Transports};
+    ///
+    /// fn transports(client: Arc<dyn HttpClient>) -> Transports {
+    ///     Transports::new().with(Polling::with_client(client))
+    /// }
+    /// ```
     pub fn with_client(client: Arc<dyn HttpClient>) -> Self {
         Self::default().client(client)
     }
 
-    /// The same polling by an HTTP client of yours.
+    /// Sets the HTTP client, in place of the built-in one: see [`with_client`](Polling::with_client).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use engineio_client::http::HttpClient;
+    /// use engineio_client::transports::Polling;
+    ///
+    /// fn polling(client: Arc<dyn HttpClient>) -> Polling {
+    ///     Polling::default().client(client)
+    /// }
+    /// ```
     #[must_use]
     pub fn client(mut self, client: Arc<dyn HttpClient>) -> Self {
         self.client = Some(client);
@@ -101,13 +136,13 @@ impl Transport for Polling {
         "polling"
     }
 
-    /// Makes no exchange: the open packet comes with the first poll.
+    /// Sends no request: the open packet arrives with the first poll.
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
         let client = match &self.client {
             Some(_) if request.address.is_some() => {
                 return Err(Error::new(
                     ErrorKind::Invalid,
-                    "an HTTP client of your own can't connect to a Unix socket",
+                    "the URL names a Unix socket, to which only the built-in HTTP client can connect",
                 ));
             }
             Some(client) => Arc::clone(client),
@@ -132,16 +167,16 @@ impl Transport for Polling {
     }
 }
 
-/// What both halves need.
+/// What both halves of a link share.
 struct Requests {
     client: Arc<dyn HttpClient>,
     request: OpenRequest,
-    /// The URL without what each request has of its own.
+    /// The URL up to the path. Path and query differ for each request.
     origin: Uri,
-    /// The headers of a poll, and of a post.
+    /// The headers of a poll, and those of a POST.
     poll: HeaderMap,
     post: HeaderMap,
-    /// Set by the first poll.
+    /// The session's id, which the first poll receives.
     sid: OnceLock<String>,
     exchange: Exchange,
 }
@@ -160,13 +195,13 @@ impl Requests {
         poll.insert(ACCEPT, HeaderValue::from_static("*/*"));
         poll.insert(USER_AGENT, HeaderValue::from_static(user_agent::USER_AGENT));
         let mut post = poll.clone();
-        // Never `application/octet-stream`, for which Node's server ends the session.
+        // Not `application/octet-stream`: Node's server ends the session for it.
         let text = HeaderValue::from_static("text/plain;charset=UTF-8");
         post.insert(CONTENT_TYPE, text);
         if let Some(codings) = ACCEPTED {
             poll.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
         }
-        // The user's replace ours of the same name.
+        // The user's headers replace ours of the same name.
         poll.extend(request.headers.clone());
         post.extend(request.headers.clone());
         Ok(Self {
@@ -205,7 +240,7 @@ impl Requests {
         };
         let status = response.status().as_u16();
         tracing::debug!(%method, status, bytes = response.body().len(), "response");
-        // A refusal may set some, too: a load balancer's other choice, say.
+        // Also from an error response: a load balancer may assign another server in it.
         if let Some(cookies) = &self.request.cookies {
             let now = self.exchange.runtime.now();
             cookies.store(response.headers(), &self.request.url, now);
@@ -238,8 +273,8 @@ impl Requests {
         Err(self.refused("a POST", &response))
     }
 
-    /// The error for a response that is not the one asked for. What a proxy has forwarded it may have
-    /// answered itself, so it is named.
+    /// The error for an unexpected status. It names the proxy that forwarded the request, since the
+    /// proxy itself may have answered.
     fn refused(&self, what: &str, response: &Response<Bytes>) -> Error {
         let what = match response.extensions().get::<Proxy>() {
             Some(proxy) => format!("{what} through the proxy {proxy}"),
@@ -254,7 +289,7 @@ impl Requests {
         )
     }
 
-    /// The error for a first response that holds no packets, whatever it holds instead.
+    /// The error for a first response without packets, such as a web page.
     fn not_engine_io(&self, headers: &HeaderMap, error: Error) -> Error {
         let url = &self.request.url;
         let content = match headers
@@ -265,7 +300,7 @@ impl Requests {
             None => "without a content type".to_owned(),
         };
         let message = format!(
-            "{}: the answer to the first poll ({content}) is not Engine.IO; is the path right?",
+            "{}: the response to the first poll ({content}) is not Engine.IO; is the path right?",
             address(url)
         );
         Error::new(ErrorKind::NotEngineIo, message)
@@ -276,7 +311,7 @@ impl Requests {
 
 struct Receiver {
     requests: Arc<Requests>,
-    /// What was wrong behind the packets returned last.
+    /// The error after the packets returned last.
     error: Option<Error>,
 }
 
@@ -291,7 +326,7 @@ impl PacketReceiver for Receiver {
         let (head, body) = response.into_parts();
         let body = decode(&head.headers, body, limits.body);
         if head.status != StatusCode::OK {
-            // Of a refusal the status is what counts.
+            // For a refusal, the status matters more than a body that can't be decoded.
             let body = body.unwrap_or_default();
             return Err(self
                 .requests
@@ -300,7 +335,7 @@ impl PacketReceiver for Receiver {
         let body = body?;
         if self.requests.sid.get().is_none() && is_protocol_3(&body) {
             let message =
-                "the server speaks Engine.IO protocol 3 (EIO=3), and this client protocol 4";
+                "the server speaks Engine.IO protocol 3 (EIO=3), but this client needs protocol 4";
             return Err(Error::new(ErrorKind::Protocol, message));
         }
         let decoded = decode_payload(body, limits);
@@ -332,8 +367,7 @@ struct Sender {
 
 #[async_trait]
 impl PacketSender for Sender {
-    /// The built-in client reports a poll as soon as its request is written whole, and other clients where
-    /// they can tell.
+    /// The built-in client reports when a poll has been written. Other clients may report it.
     fn confirms(&self) -> Confirms {
         Confirms::ByPoll
     }

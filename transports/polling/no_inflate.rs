@@ -1,8 +1,8 @@
-//! What this build does with a compressed body: it has not asked for one.
+//! Takes the place of decompression without the feature `compression`.
 
 use engineio_client::{Error, ErrorKind};
 
-/// What polls say of it, if anything.
+/// The value of `Accept-Encoding` for polls: no compression is requested.
 pub(super) const ACCEPTED: Option<&str> = None;
 
 pub(super) fn gunzip(_: &[u8], _: usize) -> Result<Vec<u8>, Error> {
@@ -16,6 +16,7 @@ pub(super) fn inflate(_: &[u8], _: usize) -> Result<Vec<u8>, Error> {
 fn not_asked_for() -> Error {
     Error::new(
         ErrorKind::Http,
-        "the body of a poll is compressed, which it was not asked to be (feature compression)",
+        "the server compressed the response to a poll without being asked; \
+         the feature compression would decode it",
     )
 }

@@ -1,12 +1,13 @@
-//! A request that may be made again, since it was not received.
+//! The error for a request that may be repeated, since the server has not received it.
 
 use std::error::Error as _;
 use std::fmt;
 
 use engineio_client::{Error, ErrorKind};
 
-/// The cause of an error of the built-in HTTP client: the server had closed a connection that was kept, and
-/// has not got a byte of the request. Each such error uses up a kept connection, so they have an end.
+/// The source of an error of the built-in HTTP client: the server had closed a kept connection and
+/// received no byte of the request. Each such error uses up one kept connection, so repeating the
+/// request comes to an end.
 #[derive(Debug)]
 struct NotReceived;
 

@@ -1,4 +1,4 @@
-//! Polling by surf, for programs that have an HTTP client of it already.
+//! Polling through surf, for programs that already have a surf client.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -19,11 +19,12 @@ use url::Url;
 
 use super::super::shared::response_head;
 
-/// Polling by a [`surf::Client`] of your own, with its middleware.
+/// An HTTP client for polling that sends its requests through a [`surf::Client`] of your own, with its
+/// middleware.
 ///
-/// surf has had no release since 2021 and is unmaintained (RUSTSEC-2025-0036, RUSTSEC-2026-0169):
-/// this is for programs that use it already. The built-in client runs on the same runtimes without
-/// it, and keeps its connections.
+/// surf has had no release since 2021 and is unmaintained (RUSTSEC-2025-0036, RUSTSEC-2026-0169). Use
+/// this only in a program that already depends on surf. The built-in client runs on the same runtimes
+/// and keeps its connections.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -44,73 +45,70 @@ use super::super::shared::response_head;
 ///
 /// # Which backend
 ///
-/// surf brings none of its own with this crate's feature: choose one among surf's features in your
-/// `Cargo.toml`.
+/// This crate's feature `surf` enables no backend. Enable one of surf's features in your `Cargo.toml`:
 ///
-/// - **`curl-client`** is the one to choose: libcurl, built from source, with the system's OpenSSL.
-///   Known of it: it panics on a header of the server that is not ASCII, and on a status that it
-///   does not know (Cloudflare's 520 and the like). It takes proxies from the environment. With
-///   connections kept, libcurl sends a GET a second time when the first has left and the server
-///   closes the connection without an answer, and the messages that went with the first are lost.
-/// - **`h1-client`**, `h1-client-no-tls`: a body without a length is lost, and HTTP/1.0 and an
-///   interim response (103) are not understood; a name is resolved on the thread of the executor,
-///   which waits; a header that is not ASCII is a panic, and a head of more than 8 KiB an error.
-///   With connections kept, a request that follows one that was dropped is given the dropped one's
-///   response.
-/// - **`h1-client-rustls`** has a rustls of 2020 with known vulnerabilities, and **`hyper-client`**
-///   runs inside a tokio 0.2 alone, with a hyper of that age: don't.
+/// - **`curl-client`** is the recommended one: libcurl, built from source, with the system's OpenSSL.
+///   Known problems: it panics on a response header that is not ASCII, and on a status that it does
+///   not know (such as Cloudflare's 520). It uses the proxies of the environment. With kept
+///   connections, libcurl repeats a GET if the server closes the connection without an answer, and
+///   messages that the first GET took are lost.
+/// - **`h1-client`**, `h1-client-no-tls`: loses a body without a length, and does not understand
+///   HTTP/1.0 and interim responses (103). It resolves names on the executor's thread and blocks it.
+///   It panics on a header that is not ASCII, and fails on a head of more than 8 KiB. With kept
+///   connections, a request that follows a cancelled one receives the response to the cancelled one.
+/// - **`h1-client-rustls`** contains a rustls of 2020 with known vulnerabilities, and
+///   **`hyper-client`** runs only inside tokio 0.2, with a hyper of that age. Use neither.
 ///
-/// With the feature `rustls` beside it, cargo has to take crypto-mac 0.10.0 and universal-hash 0.4.0 for
-/// surf's own dependencies: later ones insist on a `subtle` that rustls no longer takes. It does so by
-/// itself, but where a lock file has the later ones already:
-/// `cargo update --precise 0.10.0 crypto-mac`, and `0.4.0` for universal-hash.
+/// Together with the feature `rustls`, cargo has to select crypto-mac 0.10.0 and universal-hash 0.4.0
+/// for surf's dependencies, since later versions require a `subtle` that is incompatible with rustls.
+/// It does so by itself unless a lock file already has the later versions. In that case, run `cargo
+/// update --precise 0.10.0 crypto-mac`, and the same with `0.4.0` for universal-hash.
 ///
-/// A panic of surf's within a request ends that request with an error of the kind
-/// [`Http`](ErrorKind::Http), after the panic hook has been called; it ends the process where the
-/// program is built with `panic = "abort"`.
+/// A panic inside surf ends the request with an error of the kind [`Http`](ErrorKind::Http), after the
+/// panic hook has run. In a program built with `panic = "abort"` it ends the process.
 ///
-/// # What it does not have
+/// # Limitations
 ///
-/// - Connections are not kept, for the reasons above: each request makes one of its own.
-/// - surf resolves names and connects by itself, whatever the runtime is, and does not tell when it
-///   has connected, so a dial has no time limit of its own. The open timeout covers that of the
-///   handshake, the send timeout that of a POST, and the heartbeat that of a poll.
-/// - Responses are not compressed: curl would decode them, h1 would not, and neither tells.
-/// - A header to be sent must be ASCII, or the request fails with
-///   [`Invalid`](ErrorKind::Invalid). Several of one name are sent as one, with commas between the
-///   values (semicolons in `Cookie`).
-/// - The size of a head is known when it has come: libcurl's own limit is 300 KiB.
+/// - Each request makes a connection of its own, for the reasons above.
+/// - surf resolves names and connects by itself, whatever the runtime is. It does not report when it
+///   has connected, so connecting has no time limit of its own. The open timeout covers the handshake,
+///   the send timeout a POST, and the heartbeat a poll.
+/// - Responses are not compressed: curl would decode them and h1 would not, and neither reports which.
+/// - A request header must be ASCII, or the request fails with [`Invalid`](ErrorKind::Invalid).
+///   Several headers of one name are joined by commas (by semicolons in `Cookie`).
+/// - The size of a response head is checked only after it was received. libcurl's own limit is 300
+///   KiB.
 ///
-/// # Middleware, and what is logged
+/// # Middleware and logs
 ///
-/// Middleware of the client sees each request with its headers, and its URL without the query, in
-/// which the session's id and perhaps your own secrets stand: surf's logger, which
+/// The client's middleware sees each request with its headers and with its URL, but without the query,
+/// which contains the session's id and may contain secrets of yours. surf's logger, which
 /// `surf::Client::new()` adds, writes URLs to the log. Do not add surf's `Redirect`, which sends
-/// requests twice. Below it the backends log what they send: isahc (curl) the URL at the level
-/// debug, and all headers and bodies at trace.
+/// requests twice. The backends log what they send: isahc (curl) the URL at the level debug, and all
+/// headers and bodies at the level trace.
 #[derive(Clone, Debug)]
 pub struct SurfClient {
     client: ::surf::Client,
 }
 
 impl SurfClient {
-    /// Polling by this client.
+    /// Wraps a surf client.
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid), when the client's configuration has a time limit, which
-    /// would end polls, or keeps connections: see [above](SurfClient) for why, and for how to build
-    /// one that does not. `surf::Client::new()` has both.
+    /// [`Invalid`](ErrorKind::Invalid) if the client's configuration has a time limit, which would end
+    /// polls, or keeps connections. `surf::Client::new()` does both. See [above](SurfClient) for the
+    /// reasons and for a suitable configuration.
     pub fn new(client: ::surf::Client) -> Result<Self, Error> {
         let config = &client.config().http_config;
         if config.timeout.is_some() {
             let message = "the surf client has a time limit, which would end polls: \
-                build it of a surf::Config with set_timeout(None)";
+                build it from a surf::Config with set_timeout(None)";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         if config.http_keep_alive {
             let message = "the surf client keeps connections, on which it repeats polls: \
-                build it of a surf::Config with set_http_keep_alive(false)";
+                build it from a surf::Config with set_http_keep_alive(false)";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         Ok(Self { client })
@@ -125,25 +123,25 @@ impl SurfClient {
         let request = self.request(request, &exchange.activity)?;
         let mut response = self.client.send(request).await.map_err(surf_error)?;
         let status = StatusCode::from_u16(response.status().into()).map_err(|error| {
-            Error::new(ErrorKind::Http, "the status is not one").with_source(error)
+            Error::new(ErrorKind::Http, "the server sent an invalid HTTP status").with_source(error)
         })?;
         let mut headers = headers(&response, exchange.limits.head)?;
         let length = length(&headers);
-        // Without the header nobody can take a body for compressed that was decoded, or the other
-        // way round. Of a refusal the status is what counts.
+        // A backend may have decoded the body, so the header would mislead later code. For a refusal,
+        // only the status matters.
         if let Some(encoding) = headers.remove(CONTENT_ENCODING)
             && status.is_success()
             && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
         {
-            let message = "the server compressed a response, which it was not asked to";
+            let message = "the server compressed a response without being asked";
             return Err(Error::new(ErrorKind::Http, message));
         }
         let body = read(response.take_body(), &method, exchange).await?;
         if length.is_some_and(|length| body.len() < length) {
-            // h1 takes a body that was cut off for a whole one.
+            // h1 accepts a truncated body as complete.
             return Err(Error::new(
                 ErrorKind::Ended,
-                "the connection ended within a response",
+                "the connection ended in the middle of a response",
             ));
         }
         let mut answer = Response::new(body);
@@ -152,14 +150,14 @@ impl SurfClient {
         Ok(answer)
     }
 
-    /// The request as surf takes it.
+    /// Converts the request to surf's type.
     fn request(
         &self,
         request: Request<Bytes>,
         activity: &Activity,
     ) -> Result<::surf::Request, Error> {
         let (mut head, body) = request.into_parts();
-        let invalid = || Error::new(ErrorKind::Invalid, "surf can't make this request");
+        let invalid = || Error::new(ErrorKind::Invalid, "surf can't send this request");
         let method = SurfMethod::from_str(head.method.as_str())
             .map_err(|error| invalid().with_source(cause(&error)))?;
         let url =
@@ -168,8 +166,8 @@ impl SurfClient {
         public.set_query(None);
         let mut request = ::surf::Request::new(method, public);
         request.middleware(FullUrl(url));
-        // Those that the user has set about the client, which surf does not add by itself. Those of
-        // the request replace them.
+        // surf does not add the client's default headers by itself. Headers of the request replace
+        // them.
         for (name, values) in &self.client.config().headers {
             request.insert_header(name, values);
         }
@@ -178,7 +176,7 @@ impl SurfClient {
         for name in head.headers.keys() {
             request.insert_header(name.as_str(), joined(&head.headers, name)?);
         }
-        // Even of an empty body surf would tell the type.
+        // surf would send a content type even for an empty body.
         if !body.is_empty() {
             let length = body.len();
             let upload = Upload {
@@ -200,14 +198,14 @@ impl HttpClient for SurfClient {
     ) -> Result<Response<Bytes>, Error> {
         let answered = AssertUnwindSafe(self.exchange(request, exchange)).catch_unwind();
         answered.await.unwrap_or_else(|_| {
-            let message = "surf panicked, as it does over a header that is not ASCII \
-                and a status that it does not know";
+            let message = "surf panicked, as it does on a header that is not ASCII \
+                or an unknown status";
             Err(Error::new(ErrorKind::Http, message))
         })
     }
 }
 
-/// Requests get their query when the client's middleware has seen them.
+/// Middleware that adds the query to a request after the client's own middleware has seen it.
 struct FullUrl(Url);
 
 #[async_trait]
@@ -224,7 +222,7 @@ impl Middleware for FullUrl {
     }
 }
 
-/// The body of a POST, which reports what has been taken of it.
+/// The body of a POST, which reports the progress of sending.
 struct Upload {
     body: Cursor<Bytes>,
     activity: Activity,
@@ -242,7 +240,7 @@ impl AsyncRead for Upload {
     }
 }
 
-/// surf asks for this trait, and reads by the other.
+/// surf requires this trait, and reads through `AsyncRead`.
 impl AsyncBufRead for Upload {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<&[u8]>> {
         Pin::new(&mut self.get_mut().body).poll_fill_buf(cx)
@@ -254,13 +252,13 @@ impl AsyncBufRead for Upload {
     }
 }
 
-/// The values of a header in one line, as HTTP has it: of several curl is given the first alone.
+/// Joins the values of a header into one line. curl would send only the first value.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<SurfValue, Error> {
     let separator: &[u8] = if name == COOKIE { b"; " } else { b", " };
     let values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
     let values: Vec<&[u8]> = values.collect();
     SurfValue::from_bytes(values.join(separator)).map_err(|_| {
-        let message = format!("surf can't send the header {name}, which is not ASCII");
+        let message = format!("surf can't send the header {name}: its value is not ASCII");
         Error::new(ErrorKind::Invalid, message)
     })
 }
@@ -275,7 +273,7 @@ fn headers(response: &::surf::Response, limit: usize) -> Result<HeaderMap, Error
             size = size.saturating_add(line).saturating_add(4);
             let name = HeaderName::from_bytes(name.as_str().as_bytes());
             let value = HeaderValue::from_str(value.as_str());
-            // h1 makes up a date with a line break in it.
+            // h1 makes up a `Date` header that contains a line break.
             if let (Ok(name), Ok(value)) = (name, value) {
                 headers.append(name, value);
             }
@@ -287,7 +285,7 @@ fn headers(response: &::surf::Response, limit: usize) -> Result<HeaderMap, Error
     Ok(headers)
 }
 
-/// How long the body is to be, where that is known: a decoded one has any length.
+/// The announced length of the body. A decoded body may have any length.
 fn length(headers: &HeaderMap) -> Option<usize> {
     if headers.contains_key(TRANSFER_ENCODING) || headers.contains_key(CONTENT_ENCODING) {
         return None;
@@ -295,7 +293,7 @@ fn length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// What is read at once.
+/// Most bytes of one read.
 const PIECE: usize = 16 * 1024;
 
 async fn read(body: Body, method: &Method, exchange: &Exchange) -> Result<Bytes, Error> {
@@ -305,7 +303,7 @@ async fn read(body: Body, method: &Method, exchange: &Exchange) -> Result<Bytes,
     let mut piece = vec![0; PIECE];
     loop {
         let count = body.read(&mut piece).await.map_err(|error| {
-            let message = "the connection failed within a response";
+            let message = "the connection failed in the middle of a response";
             Error::new(ErrorKind::Ended, message).with_source(error)
         })?;
         if count == 0 {
@@ -313,15 +311,16 @@ async fn read(body: Body, method: &Method, exchange: &Exchange) -> Result<Bytes,
         }
         exchange.mark(method);
         if count > limit.saturating_sub(whole.len()) {
-            let message = format!("a body of more than {limit} bytes");
+            let message = format!("the server sent a body of more than {limit} bytes");
             return Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize));
         }
         whole.extend_from_slice(piece.get(..count).unwrap_or_default());
     }
 }
 
-/// What a surf error is about. Its backends tell that in their messages alone, which have not changed
-/// since 2021: those in capitals are isahc's (curl), the others h1's.
+/// Maps surf's errors to kinds by the beginning of their texts, since its backends tell them apart in
+/// no other way. The texts have not changed since 2021. Those in camel case are isahc's (curl), the
+/// others h1's.
 const KINDS: &[(&str, ErrorKind)] = &[
     ("ConnectFailed", ErrorKind::Connect),
     ("Connection refused", ErrorKind::Connect),
@@ -346,7 +345,7 @@ fn surf_error(error: ::surf::Error) -> Error {
     Error::new(kind, "surf got no response").with_source(cause)
 }
 
-/// A surf error does not implement the trait `Error`.
+/// surf's error does not implement `std::error::Error`.
 fn cause(error: &::surf::Error) -> Error {
     Error::new(ErrorKind::Other, format!("{error:#}"))
 }

@@ -1,28 +1,30 @@
-//! Buffers for what is longer than one read. A fresh one of 1 MB costs more than all else that is done
-//! to receive it, since the system hands it over page by page; and one for each connection would be
-//! kept by those that need it no more. So all share a few.
+//! A process-wide pool of buffers for messages that are longer than one read.
+//!
+//! Allocating 1 MB anew costs more than receiving it, since the system maps fresh memory page by page.
+//! A buffer for each connection would keep that memory after the connection stops needing it, so all
+//! connections share a few buffers.
 
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
 /// The most that is allocated up front for a length that the peer announced.
-const MOST_AT_ONCE: usize = 1024 * 1024;
+const MAX_UP_FRONT: usize = 1024 * 1024;
 
-/// What is kept, in all and of one buffer, in bytes.
-const MOST_KEPT: usize = 4 * 1024 * 1024;
-const LARGEST_KEPT: usize = 2 * 1024 * 1024;
+/// Most bytes that the pool keeps, in total and in one buffer.
+const MAX_POOLED: usize = 4 * 1024 * 1024;
+const MAX_POOLED_BUFFER: usize = 2 * 1024 * 1024;
 
-/// Shorter ones the allocator has at hand.
-const SMALLEST_KEPT: usize = 64 * 1024;
+/// Smaller buffers are not pooled: the allocator serves them fast enough.
+const MIN_POOLED_BUFFER: usize = 64 * 1024;
 
 static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-/// A buffer for data of a known length, as far as that has come.
+/// A buffer for data whose length is known in advance. It grows as the data arrives.
 pub(crate) struct SizedBuffer {
     length: usize,
     filled: usize,
-    /// What has come, and room for more of it.
+    /// The data received so far, followed by room for more.
     buffer: Vec<u8>,
 }
 
@@ -31,7 +33,7 @@ impl SizedBuffer {
         Self {
             length,
             filled: 0,
-            buffer: take(length.min(MOST_AT_ONCE)),
+            buffer: take(length.min(MAX_UP_FRONT)),
         }
     }
 
@@ -39,26 +41,26 @@ impl SizedBuffer {
         self.filled >= self.length
     }
 
-    /// Where the rest goes, as far as there is room.
+    /// The room for the next read, which may be shorter than the data that is missing.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         let end = self.length.min(self.buffer.len());
         self.buffer.get_mut(self.filled..end).unwrap_or_default()
     }
 
-    /// So much has been put into the room.
+    /// Records that `count` bytes were written to [`room`](Self::room).
     pub(crate) fn fill(&mut self, count: usize) {
-        // A stream that says it has read more than it was given room for is not believed.
+        // A stream may claim to have read more than it had room for.
         let count = count.min(self.room().len());
         self.filled = self.filled.saturating_add(count);
         if self.filled == self.buffer.len() && self.filled < self.length {
-            // Twice what has come, but not more than there will be.
+            // Doubles what has arrived, up to the announced length.
             let room = self.filled.saturating_mul(2).min(self.length);
             self.buffer.reserve_exact(room.saturating_sub(self.filled));
             self.buffer.resize(room, 0);
         }
     }
 
-    /// Takes what belongs to it off the front of `bytes`, and gives the rest.
+    /// Copies the missing data from the front of `bytes`, and returns the remaining bytes.
     pub(crate) fn take<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
         while !bytes.is_empty() && !self.is_whole() {
             let room = self.room();
@@ -72,17 +74,17 @@ impl SizedBuffer {
         bytes
     }
 
-    /// What has come. Its buffer is used again when nobody has it any more.
+    /// The data received. The buffer returns to the pool when the last clone of the result is dropped.
     pub(crate) fn into_bytes(self) -> Bytes {
         lend(self.buffer, self.filled)
     }
 }
 
-/// A buffer of at least this length, with whatever stands in it.
+/// Returns a buffer of at least this length, with arbitrary contents.
 fn take(length: usize) -> Vec<u8> {
-    if (SMALLEST_KEPT..=LARGEST_KEPT).contains(&length) {
+    if (MIN_POOLED_BUFFER..=MAX_POOLED_BUFFER).contains(&length) {
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        // None of many times its size: a message that is kept would keep all of it.
+        // A buffer much larger than the message would stay allocated as long as the message.
         let fits = length..=length.saturating_mul(2);
         if let Some(index) = pool.iter().position(|buffer| fits.contains(&buffer.len())) {
             return pool.swap_remove(index);
@@ -91,9 +93,9 @@ fn take(length: usize) -> Vec<u8> {
     vec![0; length]
 }
 
-/// The first `length` bytes of a buffer, which comes back here when nobody has them any more.
+/// Wraps the first `length` bytes of a buffer, which returns to the pool when they are dropped.
 fn lend(mut buffer: Vec<u8>, length: usize) -> Bytes {
-    if (SMALLEST_KEPT..=LARGEST_KEPT).contains(&buffer.len()) {
+    if (MIN_POOLED_BUFFER..=MAX_POOLED_BUFFER).contains(&buffer.len()) {
         return Bytes::from_owner(PooledBytes { buffer, length });
     }
     buffer.truncate(length);
@@ -115,9 +117,9 @@ impl Drop for PooledBytes {
     fn drop(&mut self) {
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         pool.push(std::mem::take(&mut self.buffer));
-        // What has not been asked for the longest goes.
+        // The buffer that has been unused for the longest time goes first.
         let mut kept: usize = pool.iter().map(Vec::len).sum();
-        while kept > MOST_KEPT && !pool.is_empty() {
+        while kept > MAX_POOLED && !pool.is_empty() {
             kept = kept.saturating_sub(pool.remove(0).len());
         }
     }
@@ -127,9 +129,9 @@ impl Drop for PooledBytes {
 mod tests {
     use super::*;
 
-    /// One test, since the buffers belong to the whole process.
+    /// One test for all properties, since the pool belongs to the whole process.
     #[test]
-    fn a_buffer_is_used_again_when_its_message_is_gone_and_no_more_is_kept_than_the_limit() {
+    fn a_buffer_is_reused_after_its_message_is_dropped_and_the_pool_stays_within_its_limit() {
         let mut buffer = take(1_000_000);
         buffer.fill(7);
         let address = buffer.as_ptr();
@@ -149,18 +151,18 @@ mod tests {
             pool.iter().map(Vec::len).sum()
         };
         assert_eq!(kept(), 1_000_000);
-        drop(lend(take(2 * LARGEST_KEPT), 2 * LARGEST_KEPT));
-        drop(lend(take(SMALLEST_KEPT - 1), 1));
+        drop(lend(take(2 * MAX_POOLED_BUFFER), 2 * MAX_POOLED_BUFFER));
+        drop(lend(take(MIN_POOLED_BUFFER - 1), 1));
         assert_eq!(kept(), 1_000_000);
         let lent: Vec<Bytes> = (0..10)
-            .map(|_| lend(take(LARGEST_KEPT), LARGEST_KEPT))
+            .map(|_| lend(take(MAX_POOLED_BUFFER), MAX_POOLED_BUFFER))
             .collect();
         drop(lent);
-        assert_eq!(kept(), 2 * LARGEST_KEPT);
-        // A short message is not given a buffer of many times its length.
+        assert_eq!(kept(), 2 * MAX_POOLED_BUFFER);
+        // A short message does not get a buffer of many times its length.
         let short = take(100_000);
-        assert_eq!((short.len(), kept()), (100_000, 2 * LARGEST_KEPT));
-        assert_eq!(take(LARGEST_KEPT - 1).len(), LARGEST_KEPT);
-        assert_eq!(kept(), LARGEST_KEPT);
+        assert_eq!((short.len(), kept()), (100_000, 2 * MAX_POOLED_BUFFER));
+        assert_eq!(take(MAX_POOLED_BUFFER - 1).len(), MAX_POOLED_BUFFER);
+        assert_eq!(kept(), MAX_POOLED_BUFFER);
     }
 }

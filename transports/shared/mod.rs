@@ -1,5 +1,5 @@
-//! The code that several built-in transports use: how connections are made, and how HTTP heads and
-//! buffers are handled on them.
+//! Code that several built-in transports share: how they connect, and how they handle HTTP heads,
+//! error responses and buffers.
 
 pub(super) mod buffer_pool;
 pub(super) mod dial;
@@ -12,6 +12,6 @@ pub(super) mod user_agent;
 #[cfg(feature = "rustls")]
 pub use dial::tls::Tls;
 pub use dial::{Dialer, Proxy};
-/// The TLS library in the version that [`Tls::from_config`] takes.
+/// The rustls version that [`Tls::from_config`] takes.
 #[cfg(feature = "rustls")]
 pub use futures_rustls::rustls;

@@ -1,12 +1,13 @@
-//! The error that a stream of this crate has put into an [`io::Error`].
+//! Recovers an error of this crate from the errors that other libraries wrap it in.
 
 use std::io;
 
 use engineio_client::Error;
 
-/// Finds this crate's own error in the source chain of another one. A stream's errors are
-/// [`io::Error`]s, which libraries wrap in theirs: that the server ended a TLS session with an alert,
-/// say, comes as the failure of a read.
+/// Finds this crate's own error in the source chain of another error.
+///
+/// Our streams return [`io::Error`]s, and libraries wrap these in errors of their own. For example, a
+/// TLS alert from the server reaches hyper as a failed read.
 pub(crate) fn own_error(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -14,7 +15,7 @@ pub(crate) fn own_error(error: &(dyn std::error::Error + 'static)) -> Option<Err
         let Some(error) = error.downcast_ref::<io::Error>() else {
             continue;
         };
-        // The source of such an error is that of what it holds.
+        // `io::Error::source` skips the error that it holds, so that one is looked at here.
         let held = error.get_ref()?;
         if let Some(own) = held.downcast_ref::<Error>() {
             return Some(own.clone());

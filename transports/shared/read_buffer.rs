@@ -1,5 +1,7 @@
-//! A buffer to read to, for all connections that a thread drives: each needs it only while it reads.
-//! So one that is idle has none, and one that is busy finds it warm.
+//! One read buffer for all connections of a thread.
+//!
+//! A connection needs the buffer only during a read. Sharing it means that an idle connection holds no
+//! buffer, and that the buffer of a busy thread stays in the cache.
 
 use std::cell::Cell;
 
@@ -7,9 +9,9 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Calls `read` with a buffer of this length, and whatever stands in it.
+/// Calls `read` with a buffer of this length, with arbitrary contents.
 pub(crate) fn with<R>(length: usize, read: impl FnOnce(&mut [u8]) -> R) -> R {
-    // A read within a read would find none, and make one.
+    // A nested call finds no buffer and allocates one.
     let mut buffer = BUFFER.take();
     if buffer.len() < length {
         buffer.resize(length, 0);

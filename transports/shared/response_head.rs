@@ -1,13 +1,13 @@
-//! The limits of the head of an HTTP response, whichever code parses it.
+//! Limits on the head of an HTTP response, for every parser of one.
 
 use engineio_client::{Error, ErrorKind, Limit};
 
-/// More headers than any server has to send; hyper's own limit of 100 is met by some proxies' cookies.
-/// The bytes of the head are limited besides.
-pub(crate) const MOST_HEADERS: usize = 1024;
+/// Most headers of one response. hyper's default of 100 is exceeded by the cookies of some proxies.
+/// The number of bytes has a limit of its own.
+pub(crate) const MAX_HEADERS: usize = 1024;
 
-/// The error for a head of more bytes than this.
+/// The error for a head of more than `limit` bytes.
 pub(crate) fn too_large(limit: usize) -> Error {
-    let message = format!("an HTTP head of more than {limit} bytes");
+    let message = format!("the server sent an HTTP head of more than {limit} bytes");
     Error::new(ErrorKind::Limit, message).with_limit(Limit::HeadSize)
 }

@@ -1,18 +1,18 @@
-//! The error for an HTTP response with another status than the expected one.
+//! The error for an HTTP response with an unexpected status.
 
 use engineio_client::http::retry_after;
 use engineio_client::{Error, ErrorKind};
 use http::{HeaderMap, StatusCode, header};
 use url::{Position, Url};
 
-/// More than this of a body is not repeated in an error.
-const MOST: usize = 200;
+/// Most characters of a server's text that are quoted in an error.
+const MAX_QUOTED: usize = 200;
 
-/// The most characters of a page of HTML in which its title or text is looked for.
-const LOOKED_AT: usize = 16 * 1024;
+/// Most characters of an HTML page that are searched for its title or text.
+const MAX_SEARCHED: usize = 16 * 1024;
 
-/// The error for a response that is not the one asked for. `what` names the request, which went to
-/// this URL.
+/// The error for a response with an unexpected status. `what` names the request, and `url` is where it
+/// was sent.
 pub(crate) fn status_error(
     what: &str,
     url: &Url,
@@ -25,7 +25,10 @@ pub(crate) fn status_error(
     let redirect = redirect(status, headers);
     match redirect {
         Some(Ok(location)) => {
-            message.push_str(&format!(", a redirect to {}", place(url, location)));
+            message.push_str(&format!(
+                ", a redirect to {}",
+                redirect_target(url, location)
+            ));
         }
         Some(Err(without)) => message.push_str(&format!(", a redirect {without}")),
         None => {}
@@ -51,8 +54,8 @@ pub(crate) fn status_error(
     }
 }
 
-/// Where a response redirects to, as it stands there, or what is wrong with its `Location`; `None` for a
-/// response that is no redirect.
+/// The `Location` of a redirect as the server sent it, or what is wrong with it. `None` if the
+/// response is not a redirect.
 pub(crate) fn redirect(
     status: StatusCode,
     headers: &HeaderMap,
@@ -64,29 +67,29 @@ pub(crate) fn redirect(
     let Some(first) = locations.next() else {
         return Some(Err("without a Location"));
     };
-    // One of them may be an attacker's, who has made the server write a line break.
+    // If an attacker can make the server write a line break, one of the two may be the attacker's.
     if locations.any(|other| other != first) {
         return Some(Err("with more than one Location"));
     }
-    // Servers write others than ASCII, too.
+    // Some servers send a `Location` with characters that are not ASCII.
     let text = std::str::from_utf8(first.as_bytes());
     Some(text.map_err(|_| "with a Location that is not UTF-8"))
 }
 
-/// The target of a redirect, as an error names it: whole, or a path on the same server, and without what
-/// may be secret.
-fn place(asked: &Url, location: &str) -> String {
+/// The target of a redirect for an error message: a path if the origin is the same, otherwise the URL.
+/// Parts that may be secret are left out.
+fn redirect_target(asked: &Url, location: &str) -> String {
     match asked.join(location) {
         Ok(target) if location.starts_with('/') && target.origin() == asked.origin() => {
             cut(target.path())
         }
         Ok(target) if target.cannot_be_a_base() => format!("a {}: URL", cut(target.scheme())),
         Ok(target) => cut(&address(&target)),
-        Err(error) => format!("what is not a URL ({error})"),
+        Err(error) => format!("an invalid URL ({error})"),
     }
 }
 
-/// A URL as an error names it: without what may be secret.
+/// A URL for an error message, without user, password, query and fragment.
 pub(crate) fn address(url: &Url) -> String {
     format!(
         "{}{}",
@@ -95,19 +98,19 @@ pub(crate) fn address(url: &Url) -> String {
     )
 }
 
-/// A URL, whole or relative, without its query, user and password.
+/// Removes user, password, query and fragment from a URL, which may be relative.
 fn without_secrets(location: &str) -> String {
-    let place = location.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = place.split_once("//") else {
-        return place.to_owned();
+    let url = location.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("//") else {
+        return url.to_owned();
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or_default();
     format!("{scheme}//{host}{path}")
 }
 
-/// The server's own words: `{"code":1,"message":"..."}` (the code a number or a string), a JSON
-/// string, or the text, without tags where it is a page of HTML.
+/// The explanation in the body: the `message` and `code` of `{"code":1,"message":"..."}` (the code as
+/// a number or a string), a JSON string, or the plain text. HTML tags are removed.
 fn server_message(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim();
     if text.is_empty() {
@@ -135,10 +138,10 @@ fn server_message(body: &[u8]) -> Option<String> {
     })
 }
 
-/// What is outside of tags, or the title where there is one.
+/// The title of an HTML page, or its text if there is no title.
 fn text_of_page(page: &str) -> Option<String> {
-    // A page may be as long as a body.
-    let page: String = page.chars().take(LOOKED_AT).collect();
+    // The page may be as long as the largest body.
+    let page: String = page.chars().take(MAX_SEARCHED).collect();
     let lower = page.to_ascii_lowercase();
     let title = lower.find("<title>").zip(lower.find("</title>"));
     let page = title
@@ -156,7 +159,7 @@ fn text_of_page(page: &str) -> Option<String> {
             c if !in_tag => text.push(c),
             _ => {}
         }
-        if text.len() > 4 * MOST {
+        if text.len() > 4 * MAX_QUOTED {
             break;
         }
     }
@@ -164,11 +167,12 @@ fn text_of_page(page: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Short, and on one line: it is the server's text, in a place where it must not draw pictures.
+/// Shortens a server's text to [`MAX_QUOTED`] characters on one line. Control characters could change a
+/// terminal, so they are replaced.
 pub(crate) fn cut(text: &str) -> String {
     let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = clean.take(MOST).collect();
-    if short.len() < text.len() && text.chars().count() > MOST {
+    let mut short: String = clean.take(MAX_QUOTED).collect();
+    if short.len() < text.len() && text.chars().count() > MAX_QUOTED {
         short.push('…');
     }
     short

@@ -1,4 +1,4 @@
-//! The header `User-Agent` of all requests.
+//! The `User-Agent` header of all requests.
 
-/// The value, unless the user sets another.
+/// The default value, which a header set by the user replaces.
 pub(crate) const USER_AGENT: &str = concat!("engineio-client/", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! Why a connection is given up by its receiving half, and what the server is told of it.
+//! Why the receiving half gives up a connection, and the close code that it sends.
 
 use std::error::Error as _;
 use std::str::Utf8Error;
@@ -11,8 +11,8 @@ use super::reader::FrameReader;
 
 pub(super) struct Fault {
     pub(super) error: Error,
-    /// The code of the close frame that the server gets before its connection ends (RFC 6455, 7.1.7).
-    /// `None` where the connection has ended already.
+    /// The code of the close frame that is sent before the connection ends (RFC 6455, 7.1.7). `None`
+    /// if the connection has ended already.
     pub(super) code: Option<CloseCode>,
 }
 
@@ -23,7 +23,7 @@ impl Fault {
         Self { error, code: None }
     }
 
-    /// A frame breaks the WebSocket protocol, or is too long.
+    /// A frame violates the WebSocket protocol or is too long.
     #[cold]
     pub(super) fn frame(error: tungstenite::Error, frames: &FrameReader, limits: &Limits) -> Self {
         let (error, code) = match error {
@@ -31,11 +31,14 @@ impl Fault {
                 (too_long(frames.awaits_first(), limits), CloseCode::Size)
             }
             tungstenite::Error::Utf8(_) => {
-                let error = Error::new(ErrorKind::Protocol, "a text frame that is not UTF-8");
+                let error = Error::new(
+                    ErrorKind::Protocol,
+                    "the server sent a text that is not UTF-8",
+                );
                 (error, CloseCode::Invalid)
             }
             error => {
-                let message = "the server broke the WebSocket protocol";
+                let message = "the server violated the WebSocket protocol";
                 let error = Error::new(ErrorKind::WebSocket, message).with_source(error);
                 (error, CloseCode::Protocol)
             }
@@ -46,7 +49,7 @@ impl Fault {
         }
     }
 
-    /// What a frame holds is not a packet, or too long.
+    /// The contents of a frame are not a valid packet, or are too long.
     #[cold]
     pub(super) fn packet(error: Error) -> Self {
         let is_not_text = error
@@ -64,13 +67,14 @@ impl Fault {
     }
 }
 
-/// The first message may be as long as either limit allows: until it has come, it can be an open packet.
+/// The error for a message that is too long. Until the first message has arrived it may be an open
+/// packet, so the larger limit applies.
 fn too_long(is_first: bool, limits: &Limits) -> Error {
     let (what, most, limit) = if is_first && limits.head > limits.message {
         ("an open packet", limits.head, Limit::HeadSize)
     } else {
         ("a message", limits.message, Limit::MessageSize)
     };
-    let message = format!("{what} of more than {most} bytes");
+    let message = format!("the server sent {what} of more than {most} bytes");
     Error::new(ErrorKind::Limit, message).with_limit(limit)
 }

@@ -1,5 +1,5 @@
-//! Frames, written from a borrowed batch: so no message is copied but for the masking that a
-//! client owes, and a long one passes through a short buffer.
+//! Writes a batch as frames. The only copy of a message is the masked one, which passes through a
+//! short buffer.
 
 use std::sync::Arc;
 
@@ -10,21 +10,22 @@ use engineio_client::{Batch, Runtime};
 
 pub(super) struct FrameWriter {
     batch: Option<Batch>,
-    /// The packet under way, and how much of its data is encoded once its header is.
+    /// Index of the current packet, and the progress within it once its header is encoded.
     next: usize,
     within: Option<Within>,
-    /// The batch has a fence that is not encoded.
+    /// Whether the batch has a fence that is not encoded yet.
     owes_fence: bool,
     masks: Masks,
-    /// How many bytes are encoded before they are written.
+    /// Number of bytes that are encoded before they are written.
     piece: usize,
 }
 
-/// Each mask must be unpredictable from all that were sent (RFC 6455, 5.3), or a page that chooses what
-/// is sent could choose the bytes on the wire. So there is no generator here, which could be worked out.
+/// Source of frame masks. RFC 6455, 5.3 requires that a mask can't be predicted from earlier ones.
+/// Otherwise a web page that chooses the messages could choose the bytes on the wire. The masks
+/// therefore come from the runtime's random numbers and not from a small generator.
 struct Masks {
     runtime: Arc<dyn Runtime>,
-    /// A random number makes two.
+    /// The second half of a random number, which yields two masks.
     spare: Option<[u8; 4]>,
 }
 
@@ -43,7 +44,7 @@ impl Masks {
 #[derive(Clone, Copy)]
 struct Within {
     mask: [u8; 4],
-    /// Bytes of the frame's payload that are encoded, the packet's type included.
+    /// Number of payload bytes encoded, including the packet's type.
     done: usize,
 }
 
@@ -69,24 +70,24 @@ impl FrameWriter {
         self.within = None;
     }
 
-    /// Lets the batch go.
+    /// Drops the batch.
     pub(super) fn finish(&mut self) {
         self.batch = None;
     }
 
-    /// Whether the next byte must be one of the frame that was begun.
+    /// Whether the next byte must belong to the current frame.
     pub(super) fn is_within_a_frame(&self) -> bool {
         self.within.is_some()
     }
 
-    /// Appends a control frame. The next byte must not be one of a frame that was begun.
+    /// Appends a control frame. Must not be called within a frame.
     pub(super) fn control(&mut self, output: &mut Vec<u8>, control: Control, payload: &[u8]) {
         let mask = self.masks.next();
         write_header(output, OpCode::Control(control), payload.len(), mask);
         mask_into(output, payload, mask, 0);
     }
 
-    /// Appends frames until there is a piece to write, and tells whether there is more.
+    /// Appends frames until a piece is full. Returns whether more follows.
     pub(super) fn encode(&mut self, output: &mut Vec<u8>) -> bool {
         let Some(batch) = &self.batch else {
             return false;
@@ -133,8 +134,8 @@ impl FrameWriter {
         false
     }
 
-    /// Appends the batch's fence, as a ping. It does not go by the queue of control frames, which leave
-    /// between any two frames: its answer says that all before it was read.
+    /// Appends the batch's fence, as a ping. It does not use the queue of control frames, which may be
+    /// sent between any two frames: its answer must mean that everything before it was read.
     #[cold]
     fn encode_fence(&mut self, output: &mut Vec<u8>) {
         self.owes_fence = false;
@@ -163,12 +164,12 @@ fn write_header(output: &mut Vec<u8>, opcode: OpCode, length: usize, mask: [u8; 
     let _ = header.format(u64::try_from(length).unwrap_or(u64::MAX), output);
 }
 
-/// Data is masked while it is warm from being copied: a block fits the first cache.
+/// Size of the blocks that are copied and then masked: a block stays in the L1 cache in between.
 const BLOCK: usize = 4096;
 
 /// Appends data, masked as the part of the payload that begins at `offset`.
 ///
-/// Inlined, though it is not short: the call alone is a tenth of what a short message takes.
+/// Always inlined: the call alone would take a tenth of the time of a short message.
 #[inline(always)]
 fn mask_into(output: &mut Vec<u8>, data: &[u8], mut mask: [u8; 4], offset: usize) {
     mask.rotate_left(offset % 4);

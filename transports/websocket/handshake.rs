@@ -1,7 +1,7 @@
-//! The HTTP handshake of a websocket.
+//! The HTTP handshake of a WebSocket.
 //!
-//! It is not tungstenite's: that one writes the whole request, with whatever is secret in it, to the
-//! log, knows no `Connection` with more than one option, and limits a head to 64 KiB and 124 headers.
+//! It does not use tungstenite's, which logs the whole request with its secrets, does not understand a
+//! `Connection` header with several options, and limits a head to 64 KiB and 124 headers.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use url::Position;
 use super::super::shared::status_error::{redirect, status_error};
 use super::super::shared::user_agent::USER_AGENT;
 use super::refusal::read_body;
-use super::response::{UpgradeResponse, failed};
+use super::response::{HandshakeErrors, UpgradeResponse};
 
-/// Asks the server to speak WebSocket from here on. Gives the stream back, and what came behind the
-/// answer's head.
+/// Performs the handshake. Returns the stream, and the bytes that arrived after the head of the
+/// response.
 pub(super) async fn shake_hands(
     runtime: &Arc<dyn Runtime>,
     mut stream: BoxedStream,
@@ -28,22 +28,24 @@ pub(super) async fn shake_hands(
 ) -> Result<(BoxedStream, Vec<u8>), Error> {
     let key = key(runtime);
     let asked = ask(runtime, request, &key)?;
+    let errors = HandshakeErrors(&request.url);
+    let failed = |error| errors.failed(error);
     stream.write_all(&asked).await.map_err(failed)?;
     stream.flush().await.map_err(failed)?;
 
-    let (answer, rest) = UpgradeResponse::read(&mut stream, request.limits.head).await?;
+    let (answer, rest) = UpgradeResponse::read(&mut stream, errors, request.limits.head).await?;
     if let Some(cookies) = &request.cookies {
         cookies.store(&answer.headers, &request.url, runtime.now());
     }
     tracing::debug!(status = answer.status.as_u16(), "websocket response");
     if answer.status != StatusCode::SWITCHING_PROTOCOLS {
-        // Of a redirect the target is what counts.
+        // For a redirect, only the target matters.
         let body = match redirect(answer.status, &answer.headers) {
             Some(Ok(_)) => Vec::new(),
             _ => read_body(runtime, &mut stream, rest, answer.status, &answer.headers).await,
         };
         return Err(status_error(
-            "the websocket request",
+            "the WebSocket request",
             &request.url,
             answer.status,
             &answer.headers,
@@ -59,18 +61,23 @@ fn key(runtime: &Arc<dyn Runtime>) -> String {
     STANDARD.encode(nonce.as_flattened())
 }
 
-/// The bytes of the request.
+/// The bytes of the upgrade request.
 fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest, key: &str) -> Result<Vec<u8>, Error> {
-    let invalid = || Error::new(ErrorKind::Invalid, "the websocket request can't be made");
+    let invalid = || {
+        Error::new(
+            ErrorKind::Invalid,
+            "the WebSocket request contains an invalid header or URL",
+        )
+    };
     let target = request.target(request.sid.as_deref(), runtime.random());
-    // It must hold no space and no line break.
+    // Refuses a target with spaces or line breaks, which would end the request line.
     let target = PathAndQuery::try_from(target).map_err(|error| invalid().with_source(error))?;
     let authority = &request.url[Position::BeforeHost..Position::AfterPort];
     let mut headers = HeaderMap::new();
     let host = HeaderValue::from_str(authority).map_err(|error| invalid().with_source(error))?;
     headers.insert(header::HOST, host);
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    // The user's replace ours of the same name, but for those of the protocol.
+    // The user's headers replace ours of the same name, except for those of the protocol.
     headers.extend(request.headers.clone());
     if let Some(cookies) = &request.cookies {
         cookies.add_to(&mut headers, &request.url, runtime.now());
@@ -80,7 +87,7 @@ fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest, key: &str) -> Result<V
         header::UPGRADE,
         header::SEC_WEBSOCKET_VERSION,
         header::SEC_WEBSOCKET_KEY,
-        // There are none here that a server could agree to.
+        // This client supports no extensions.
         header::SEC_WEBSOCKET_EXTENSIONS,
     ] {
         headers.remove(name);
@@ -100,7 +107,8 @@ fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest, key: &str) -> Result<V
     Ok(asked)
 }
 
-/// Writes a name as browsers do, with capitals: there are servers that know a header in that form alone.
+/// Writes a header name in title case, as browsers do: some servers recognise headers only in this
+/// form.
 fn write_name(output: &mut Vec<u8>, name: &HeaderName) {
     const PREFIX: &str = "Sec-WebSocket-";
     let mut name = name.as_str();

@@ -1,4 +1,4 @@
-//! The stream under a websocket, with what it writes next.
+//! The stream under a WebSocket, and the bytes to be written next.
 
 use std::cell::Cell;
 use std::io;
@@ -11,15 +11,16 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::super::shared::read_buffer;
 use super::reader::FrameReader;
 
-/// The most bytes of an idle write buffer that a thread keeps.
+/// Largest idle write buffer that a thread keeps, in bytes.
 const KEPT: usize = 1024 * 1024 + 4096;
 
-/// A socket that had no more than this has been emptied. (Of a longer read that can't be said: TLS
-/// gives no more than a record at a time.)
-const LITTLE: usize = 1024;
+/// A read that returned fewer bytes than this has emptied the socket. (A longer read may not have: TLS
+/// returns at most one record at a time.)
+const SHORT_READ: usize = 1024;
 
 thread_local! {
-    /// For all connections that this thread drives: each needs it only while it writes.
+    /// The write buffer of all connections that this thread drives. A connection needs it only while
+    /// it writes.
     static WRITE_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -27,12 +28,12 @@ pub(super) struct Io {
     stream: BoxedStream,
     read: u64,
     written: u64,
-    /// The most that is read in one go.
+    /// Most bytes of one read.
     piece: usize,
-    /// What leaves next: the bytes behind `sent`.
+    /// Bytes to be written. Those before `sent` were written already.
     output: Vec<u8>,
     sent: usize,
-    /// What was written may lie in a buffer of the stream's own (TLS has one).
+    /// Whether written bytes may still be in a buffer of the stream, such as TLS's.
     unflushed: bool,
 }
 
@@ -57,7 +58,7 @@ impl Io {
         self.written
     }
 
-    /// Where frames are appended.
+    /// The buffer to append frames to.
     pub(super) fn output(&mut self) -> &mut Vec<u8> {
         if self.output.capacity() == 0 {
             self.output = WRITE_BUFFER.take();
@@ -69,20 +70,20 @@ impl Io {
         self.is_writing() || self.unflushed
     }
 
-    /// Whether some of the output has not left yet.
+    /// Whether there are bytes that have not been written.
     pub(super) fn is_writing(&self) -> bool {
         !self.output.is_empty()
     }
 
-    /// Reads once, to where the reader of frames wants it, and tells how much that was (nothing is the
-    /// end) and whether it was little.
+    /// Reads once, into the place that the frame reader provides. Returns the number of bytes, where 0
+    /// is the end of the stream, and whether the socket is now known to be empty.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         frames: &mut FrameReader,
     ) -> Poll<io::Result<(usize, bool)>> {
         let stream = Pin::new(&mut self.stream);
-        let mut is_little = false;
+        let mut is_short_read = false;
         let polled = if let Some(room) = frames.room() {
             let polled = stream.poll_read(cx, room);
             if let Poll::Ready(Ok(count)) = polled {
@@ -93,7 +94,7 @@ impl Io {
             read_buffer::with(self.piece, |piece| {
                 let polled = stream.poll_read(cx, piece);
                 if let Poll::Ready(Ok(count)) = polled {
-                    is_little = count < piece.len().min(LITTLE);
+                    is_short_read = count < piece.len().min(SHORT_READ);
                     frames.feed(piece.get(..count).unwrap_or_default());
                 }
                 polled
@@ -103,10 +104,10 @@ impl Io {
         self.read = self
             .read
             .wrapping_add(u64::try_from(count).unwrap_or_default());
-        Poll::Ready(Ok((count, is_little)))
+        Poll::Ready(Ok((count, is_short_read)))
     }
 
-    /// Writes and flushes all that stands in the output.
+    /// Writes and flushes the whole output.
     pub(super) fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.output.get(self.sent..).filter(|rest| !rest.is_empty()) {
             let count = ready!(Pin::new(&mut self.stream).poll_write(cx, rest))?;
@@ -128,7 +129,7 @@ impl Io {
         Poll::Ready(Ok(()))
     }
 
-    /// After a batch.
+    /// Returns the buffer to the thread after a batch.
     pub(super) fn give_buffer_back(&mut self) {
         if self.output.is_empty() {
             let buffer = std::mem::take(&mut self.output);

@@ -1,4 +1,4 @@
-//! WebSocket: a frame for each packet, over any stream.
+//! The WebSocket transport: one frame for each packet, over any stream.
 
 mod asides;
 mod fault;
@@ -31,6 +31,8 @@ use super::shared::own_error::own_error;
 
 /// WebSocket (RFC 6455), without extensions.
 ///
+/// Limits and time-outs of a session come from the client's builder.
+///
 /// ```
 /// use engineio_client::Transport;
 /// use engineio_client::transports::WebSocket;
@@ -56,32 +58,60 @@ impl Default for WebSocket {
 }
 
 impl WebSocket {
-    /// The websocket in the default list of transports.
     pub(super) fn built_in(settings: &BuiltInSettings) -> Arc<dyn Transport> {
         Arc::new(Self::default().dialer(settings.dialer.clone()))
     }
 
-    /// The most that is read in one go: 64 KiB by default. The buffer belongs to the thread, and serves
-    /// each connection that it drives: an idle one holds no buffer at all.
+    /// Sets the most bytes of one read. Default: 64 KiB (65,536 bytes). Values below 1 KiB count as 1
+    /// KiB.
+    ///
+    /// Each thread has one read buffer for all connections that it drives, as large as the largest of
+    /// their settings. An idle connection holds none. The setting does not limit the size of messages:
+    /// a longer one takes several reads.
+    ///
+    /// ```
+    /// use engineio_client::transports::{Transports, WebSocket};
+    ///
+    /// let transports = Transports::new().with(WebSocket::default().read_buffer_size(16 * 1024));
+    /// # let _ = transports;
+    /// ```
     #[must_use]
     pub fn read_buffer_size(mut self, bytes: usize) -> Self {
         self.read_buffer_size = bytes.max(1024);
         self
     }
 
-    /// The most bytes that are put into frames before they are written: 1 MiB by default. A thread
-    /// keeps one buffer of up to this size (at most 1 MiB) for the connections that it drives; one
-    /// whose server does not read has a buffer of its own.
+    /// Sets how many bytes are put into frames before they are written. Default: 1 MiB (1,048,576
+    /// bytes). Values below 1 KiB count as 1 KiB.
     ///
-    /// Each write wakes the server, so that longer messages than this take more time: those of 1 MB
-    /// 1.5 times as much in pieces of 256 KiB.
+    /// Each thread keeps one buffer of up to this size (at most 1 MiB) for the connections that it
+    /// drives. A connection has a buffer of its own only while its server does not read.
+    ///
+    /// It does not limit the size of messages. A longer message is written in several pieces, each of
+    /// which wakes the server: messages of 1 MB take 1.5 times as long in pieces of 256 KiB.
+    ///
+    /// ```
+    /// use engineio_client::transports::{Transports, WebSocket};
+    ///
+    /// let transports = Transports::new().with(WebSocket::default().write_buffer_size(256 * 1024));
+    /// # let _ = transports;
+    /// ```
     #[must_use]
     pub fn write_buffer_size(mut self, bytes: usize) -> Self {
         self.write_buffer_size = bytes.max(1024);
         self
     }
 
-    /// How it connects.
+    /// Sets how connections are made. Default: [`Dialer::default()`](Dialer).
+    ///
+    /// ```
+    /// use engineio_client::transports::{Dialer, Proxy, WebSocket};
+    ///
+    /// let proxy = Proxy::new("http://proxy.example:3128")?;
+    /// let transport = WebSocket::default().dialer(Dialer::default().proxy(proxy));
+    /// # let _ = transport;
+    /// # Ok::<(), engineio_client::Error>(())
+    /// ```
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {
         self.dialer = dialer;
@@ -105,7 +135,7 @@ impl Transport for WebSocket {
         let limits = request.limits;
         let longest = longest_frame(&limits);
         let opens = request.sid.is_none();
-        // The open packet has a limit of its own, and its type takes a byte.
+        // The open packet has a limit of its own, and its type takes one byte.
         let longest_first = opens.then(|| longest.max(limits.head.saturating_add(1)));
         let mut frames = FrameReader::new(longest, longest_first);
         frames.feed(&rest);
@@ -134,8 +164,9 @@ impl Transport for WebSocket {
     }
 }
 
-/// A text frame holds the packet's type, too; base64 in one is longer than what it says. The limit of
-/// messages does not apply to the protocol's own packets.
+/// The longest frame that may hold a packet within the limits. A text frame contains the packet's
+/// type, and base64 is longer than its data. The limit on messages does not apply to the protocol's
+/// own packets.
 fn longest_frame(limits: &Limits) -> usize {
     limits
         .message
@@ -144,39 +175,40 @@ fn longest_frame(limits: &Limits) -> usize {
         .max(LONGEST_PING)
 }
 
-/// The longest packet of the protocol's own: its type, and the 125 bytes that a ping may have.
+/// The longest packet of the protocol itself: its type, and the 125 bytes that a ping may have.
 const LONGEST_PING: usize = 126;
 
-/// The half that receives.
+/// The receiving half.
 struct Receiver {
     shared: Arc<Mutex<State>>,
     activity: Activity,
     collector: Collector,
-    /// How many bytes had come at the last report.
+    /// Number of bytes read at the last call.
     seen: u64,
-    /// The fence that was answered with what was received last.
+    /// The fence that was answered by the frames of the last call.
     answered: Option<Fence>,
 }
 
 /// Collects the packets that one call returns.
 struct Collector {
     limits: Limits,
-    /// What came behind the packets returned last.
+    /// The fault after the packets that were returned last.
     fault: Option<Fault>,
-    /// How many packets came last time.
+    /// Expected number of packets, from earlier calls.
     hint: usize,
 }
 
-/// A call returns at most so many packets, and so many bytes beyond the first.
-const MOST_PACKETS: usize = 256;
-const MOST_BYTES: usize = 64 * 1024;
-/// So few are returned without another look at a socket that a read has emptied: some runtimes ask the
-/// system for that. More come from a server that is busy, and has sent others meanwhile.
+/// Most packets that a call returns, and most bytes beyond its first packet.
+const MAX_PACKETS: usize = 256;
+const MAX_BYTES: usize = 64 * 1024;
+/// With fewer packets than this, a call returns once a read has emptied the socket. A further read
+/// would be a system call on some runtimes. With more packets, the server is busy and has probably
+/// sent more meanwhile.
 const FEW: usize = 8;
-/// And reads, or looks at frames of any kind, no more often than this before others get a turn.
-const MOST_LOOKS: usize = 1024;
-/// And reads no more than about this, in bytes: copying them takes less than a millisecond.
-const MOST_READ: u64 = 1024 * 1024;
+/// Most frames and reads of a call, before other tasks get a turn.
+const MAX_STEPS: usize = 1024;
+/// Most bytes that a call reads, approximately. Copying them takes less than a millisecond.
+const MAX_READ: u64 = 1024 * 1024;
 
 #[async_trait]
 impl PacketReceiver for Receiver {
@@ -206,10 +238,10 @@ impl Receiver {
         if news.is_answered {
             self.answered = state.frames.asides.take_answered();
         }
-        // A pong or a close may have to be written. A send that is under way takes it along, if the session
-        // lasts so long.
+        // A pong or a close frame may have to be written. If a send is in progress, it writes them
+        // itself.
         if !state.sending && state.has_output() {
-            state.write_beside();
+            state.write_outside_send();
         }
         let read = state.io.bytes_read();
         if !packets.is_empty() {
@@ -238,15 +270,15 @@ impl Receiver {
 }
 
 impl Collector {
-    /// Takes what has come, within the limits of a call. Tells besides whether there is no more of it
-    /// until the receiver is woken.
+    /// Takes the packets that have arrived, within the limits of one call. The second value is true if
+    /// the receiver's waker will be called when more arrives.
     #[inline]
     fn collect(&mut self, state: &mut State, cx: &mut Context<'_>) -> (Vec<Packet>, bool) {
         let mut packets = Vec::new();
         let mut bytes = 0_usize;
         let mut emptied = false;
         let read_before = state.io.bytes_read();
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MAX_STEPS {
             let decoded = match state.frames.next() {
                 Ok(Some(Incoming::Text(text))) => {
                     bytes = bytes.saturating_add(text.len());
@@ -266,11 +298,11 @@ impl Collector {
                     continue;
                 }
                 Ok(Some(Incoming::Pong | Incoming::Fragment)) => continue,
-                Ok(None) if emptied && is_little(&packets, &state.frames) => break,
-                Ok(None) if state.io.bytes_read().wrapping_sub(read_before) >= MOST_READ => break,
+                Ok(None) if emptied && returns_early(&packets, &state.frames) => break,
+                Ok(None) if state.io.bytes_read().wrapping_sub(read_before) >= MAX_READ => break,
                 Ok(None) => match state.poll_read(cx) {
-                    Poll::Ready(Ok(is_little)) => {
-                        emptied = is_little;
+                    Poll::Ready(Ok(is_short_read)) => {
+                        emptied = is_short_read;
                         continue;
                     }
                     Poll::Ready(Err(error)) => {
@@ -292,7 +324,7 @@ impl Collector {
                 }
             }
             let beyond_first = if packets.len() > 1 { bytes } else { 0 };
-            if packets.len() >= MOST_PACKETS || beyond_first >= MOST_BYTES {
+            if packets.len() >= MAX_PACKETS || beyond_first >= MAX_BYTES {
                 break;
             }
         }
@@ -307,22 +339,23 @@ impl Collector {
         packets.push(packet);
     }
 
-    /// The batch grows to what it was last time at once, and slowly forgets.
+    /// Remembers the size of a batch, for the capacity of the next one. The value grows at once and
+    /// shrinks slowly.
     #[inline]
     fn remember(&mut self, count: usize) {
         self.hint = count
             .max(self.hint.saturating_sub(self.hint / 8))
-            .min(MOST_PACKETS);
+            .min(MAX_PACKETS);
     }
 }
 
-/// Whether a call returns with what it has once the socket is empty, instead of another look at it.
+/// Whether a call returns its few packets once the socket is empty, without reading again.
 #[inline]
-fn is_little(packets: &[Packet], frames: &FrameReader) -> bool {
+fn returns_early(packets: &[Packet], frames: &FrameReader) -> bool {
     packets.len() < FEW && (!packets.is_empty() || frames.asides.is_answered())
 }
 
-/// The half that sends.
+/// The sending half.
 struct Sender {
     shared: Arc<Mutex<State>>,
     activity: Activity,
@@ -330,7 +363,7 @@ struct Sender {
 
 #[async_trait]
 impl PacketSender for Sender {
-    /// A ping is answered when all before it was read.
+    /// The server answers a ping after it has read everything before it.
     fn confirms(&self) -> Confirms {
         Confirms::ByFence
     }
@@ -340,15 +373,15 @@ impl PacketSender for Sender {
         poll_fn(|cx| self.poll_send(cx)).await
     }
 
-    /// Sends a close frame, and waits until the server has answered it or gone, which the other
-    /// half sees. A connection that is dropped before may take what was sent with it.
+    /// Sends a close frame, and waits until the receiving half has seen the server's answer or the end
+    /// of the connection. If the connection were dropped earlier, messages sent before could be lost.
     async fn close(&mut self) -> Result<(), Error> {
-        lock(&self.shared).goodbye(None);
+        lock(&self.shared).queue_close(None);
         poll_fn(|cx| self.poll_send(cx)).await?;
         poll_fn(|cx| {
             let mut state = lock(&self.shared);
             if state.closed {
-                return Poll::Ready(state.answer_to_goodbye());
+                return Poll::Ready(state.close_result());
             }
             state.closer = Some(cx.waker().clone());
             Poll::Pending
@@ -358,7 +391,7 @@ impl PacketSender for Sender {
 }
 
 impl Sender {
-    /// Encodes and writes, piece by piece, until all has left.
+    /// Encodes and writes, piece by piece, until everything is written.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut state = lock(&self.shared);
         state.sending = true;
@@ -384,11 +417,11 @@ impl Sender {
         };
         state.sending = false;
         state.writer.finish();
-        // A pong may have been held back by the last frame.
-        state.write_beside();
+        // A pong may have waited for the end of the last frame.
+        state.write_outside_send();
         Poll::Ready(sent.map_err(|error| {
             own_error(&error).unwrap_or_else(|| {
-                let message = "the connection failed while sending";
+                let message = "the WebSocket connection failed while sending";
                 Error::new(ErrorKind::Ended, message).with_source(error)
             })
         }))

@@ -1,8 +1,8 @@
-//! Frames out of bytes: what the server says, whole messages at a time.
+//! Parses frames, and joins fragments to messages.
 //!
-//! Not by tungstenite's reader, whose buffer stays with the connection and keeps the size of the
-//! largest message for ever (16 KiB at least, zeroed before each read). The heads of frames are read
-//! by tungstenite all the same.
+//! It does not use tungstenite's reader, whose buffer belongs to one connection and keeps the size of
+//! the largest message for ever (at least 16 KiB, zeroed before each read). Frame headers are parsed
+//! by tungstenite.
 
 use std::io::Cursor;
 
@@ -14,54 +14,56 @@ use bytes::{Buf as _, Bytes};
 use super::super::shared::buffer_pool::SizedBuffer;
 use super::asides::Asides;
 
-/// By RFC 6455, 5.5.
+/// RFC 6455, 5.5.
 const LONGEST_CONTROL: usize = 125;
 
-/// So much of a frame is worth a read of its own.
+/// If at least this many bytes of a frame are missing, they are read directly into its buffer.
 const LONG: usize = 16 * 1024;
 
-/// What a frame, or a message in several of them, says.
+/// A frame, or a message joined from several frames.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    /// Not known to be UTF-8 yet.
+    /// Not yet checked for valid UTF-8.
     Text(Bytes),
     Binary(Bytes),
     Ping(Bytes),
     Pong,
-    /// A fragment of a message that is not complete yet.
+    /// A fragment that does not complete its message.
     Fragment,
     Close(Option<CloseFrame>),
 }
 
 pub(super) struct FrameReader {
-    /// What has come and was not looked at.
+    /// Bytes received and not parsed yet.
     input: Bytes,
-    /// The messages in `input` are copied out, because slices would keep alive a buffer that holds
-    /// little else than other frames.
+    /// Whether messages in `input` are copied out. Slices would keep alive a buffer that consists
+    /// mostly of other frames.
     copies: bool,
-    /// A frame of which only the beginning has come.
+    /// A frame that has arrived in part.
     begun: Option<(FrameHeader, SizedBuffer)>,
-    /// The message of which some fragments have come.
+    /// A message of which some fragments have arrived.
     message: Option<Fragments>,
-    /// The server has said goodbye.
+    /// Whether the server has sent a close frame.
     closed: bool,
-    /// What the frames that carry no packet have told.
+    /// What frames without packets have reported.
     pub(super) asides: Asides,
-    /// The most bytes of a message.
+    /// Most bytes of a message.
     most: usize,
-    /// The same for those behind the first one, when that has not come yet and has another limit.
+    /// The limit for later messages, while the first message has not arrived and has a limit of its
+    /// own.
     most_later: Option<usize>,
 }
 
 struct Fragments {
     kind: Data,
     whole: Vec<u8>,
-    /// How much of it is known to be text.
+    /// Number of bytes that are known to be valid UTF-8.
     valid: usize,
 }
 
 impl Fragments {
-    /// A text that can't become one any more need not be waited for.
+    /// Fails as soon as a text can't become valid UTF-8, so that the reader does not wait for the
+    /// rest.
     fn validate(&mut self) -> Result<(), Error> {
         if self.kind == Data::Text {
             let rest = self.whole.get(self.valid..).unwrap_or_default();
@@ -78,7 +80,7 @@ impl Fragments {
 }
 
 impl FrameReader {
-    /// A reader of messages of so many bytes at most. The first one may have a limit of its own.
+    /// A reader of messages of at most `most` bytes. The first message may have a limit of its own.
     pub(super) fn new(most: usize, most_first: Option<usize>) -> Self {
         Self {
             input: Bytes::new(),
@@ -92,21 +94,21 @@ impl FrameReader {
         }
     }
 
-    /// The first message has come.
+    /// Called when the first message has arrived.
     #[cold]
-    fn pass_first(&mut self) {
+    fn end_first(&mut self) {
         if let Some(most) = self.most_later.take() {
             self.most = most;
         }
     }
 
-    /// Whether the limit of the first message applies, which has not come yet.
+    /// Whether the first message, with its own limit, has not arrived yet.
     pub(super) fn awaits_first(&self) -> bool {
         self.most_later.is_some()
     }
 
-    /// Whether a frame other than a pong has come in part. True as well if a look stopped at its limit before
-    /// a frame that has come whole.
+    /// Whether a frame other than a pong has arrived in part. Also true if a call stopped at its limit
+    /// before a frame that has arrived whole.
     pub(super) fn is_within_a_frame(&self) -> bool {
         const PONG: u8 = 10;
         let begun = self.begun.as_ref();
@@ -114,28 +116,29 @@ impl FrameReader {
             || self.input.first().is_some_and(|first| first & 0xf != PONG)
     }
 
-    /// Where the rest of a long frame may be read to at once, instead of being fed.
+    /// The buffer for the rest of a long frame, which can be read into directly.
     pub(super) fn room(&mut self) -> Option<&mut [u8]> {
         let (_, begun) = self.begun.as_mut()?;
         let room = begun.room();
         (room.len() >= LONG).then_some(room)
     }
 
-    /// So much was read to the room.
+    /// Records that `count` bytes were read into [`room`](Self::room).
     pub(super) fn filled(&mut self, count: usize) {
         if let Some((_, begun)) = &mut self.begun {
             begun.fill(count);
         }
     }
 
-    /// Takes what was read, when [`next`](Self::next) wants more.
+    /// Takes bytes that were read, after [`next`](Self::next) has returned `None`.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         let rest = match &mut self.begun {
             Some((_, begun)) => begun.take(bytes),
             None => bytes,
         };
         if !rest.is_empty() {
-            // The messages are slices of this: one allocation for all that came together.
+            // The messages are slices of this buffer: one allocation for everything that arrived
+            // together.
             let mut input = Vec::with_capacity(self.input.len().saturating_add(rest.len()));
             input.extend_from_slice(&self.input);
             input.extend_from_slice(rest);
@@ -144,14 +147,14 @@ impl FrameReader {
         }
     }
 
-    /// The next frame of what has come, or `None` when there is not all of it.
+    /// The next frame, or `None` if it has not arrived completely.
     ///
-    /// Each call takes one frame at most, so that the caller can bound the work that a peer makes with
-    /// frames that yield no message: empty fragments, say.
+    /// Each call takes at most one frame, so that the caller can bound the work that a peer causes
+    /// with frames that yield no message, such as empty fragments.
     ///
     /// # Errors
     ///
-    /// As tungstenite has them. Nothing more may be asked after one.
+    /// tungstenite's. The reader must not be used after an error.
     pub(super) fn next(&mut self) -> Result<Option<Incoming>, Error> {
         let Some((head, payload)) = self.next_frame()? else {
             return Ok(None);
@@ -175,7 +178,7 @@ impl FrameReader {
         }
         let mut cursor = Cursor::new(&self.input);
         let Some((head, length)) = FrameHeader::parse(&mut cursor)? else {
-            // Not to keep alive all that it came with.
+            // A copy, so that the rest does not keep the whole buffer alive.
             self.input = Bytes::copy_from_slice(&self.input);
             return Ok(None);
         };
@@ -195,7 +198,7 @@ impl FrameReader {
         Ok(None)
     }
 
-    /// What a head promises, before it is waited for.
+    /// Checks a frame header before its payload is awaited.
     fn check(&self, head: &FrameHeader, length: u64) -> Result<usize, Error> {
         let is_control = matches!(head.opcode, OpCode::Control(_));
         let before = self
@@ -203,7 +206,8 @@ impl FrameReader {
             .as_ref()
             .map_or(0, |message| message.whole.len());
         let most = match head.opcode {
-            // A ping or a close may be longer than what a small limit leaves to messages.
+            // The limit on messages may be lower than the length of a control frame, which has a limit
+            // of its own.
             OpCode::Control(_) => usize::MAX,
             OpCode::Data(_) => self.most.saturating_sub(before),
         };
@@ -246,7 +250,7 @@ impl FrameReader {
                 None if payload.is_empty() => None,
                 None => return Err(ProtocolError::InvalidCloseSequence.into()),
             }),
-            // Others the head was refused for.
+            // Reserved opcodes were refused with the header.
             Control::Pong | Control::Reserved(_) => {
                 self.asides.pong(&payload);
                 Incoming::Pong
@@ -254,7 +258,7 @@ impl FrameReader {
         })
     }
 
-    /// The message that is complete with this frame, if it is.
+    /// Returns the message that this frame completes, or [`Incoming::Fragment`].
     fn join(&mut self, data: Data, is_final: bool, payload: Bytes) -> Result<Incoming, Error> {
         let (kind, payload) = match (data, self.message.take()) {
             (Data::Continue, None) => return Err(ProtocolError::UnexpectedContinueFrame.into()),
@@ -275,7 +279,7 @@ impl FrameReader {
             (kind, None) => {
                 let mut message = Fragments {
                     kind,
-                    // A copy: converting the slice may take over its whole buffer.
+                    // A copy, since converting the slice could take over its whole buffer.
                     whole: payload.to_vec(),
                     valid: 0,
                 };
@@ -286,7 +290,7 @@ impl FrameReader {
             }
         };
         if self.most_later.is_some() {
-            self.pass_first();
+            self.end_first();
         }
         Ok(match kind {
             Data::Text => Incoming::Text(payload),
@@ -297,8 +301,8 @@ impl FrameReader {
 
 /// Whether at least half of these bytes are frames of unfragmented messages.
 ///
-/// Only messages are kept, by whoever reads them later, and the inbox counts only their own bytes. A
-/// message that is a slice keeps its whole buffer alive; with this, at most twice what is counted.
+/// The inbox counts the bytes of messages only. A message that is a slice keeps its whole buffer
+/// alive, so this check bounds the memory to about twice the counted bytes.
 #[inline]
 fn is_half_messages(input: &[u8]) -> bool {
     let half = input.len() / 2;

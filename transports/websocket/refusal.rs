@@ -1,4 +1,4 @@
-//! The body of a response that refuses a websocket: in it the server says why.
+//! The body of a response that refuses the upgrade, in which the server explains the refusal.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::response::options;
 
-/// How long a server that refuses may take for the body.
+/// Time limit for reading the body.
 const BODY_WAIT: Duration = Duration::from_secs(1);
-/// And how much of it is read.
+/// Most bytes of the body that are read.
 const BODY_SIZE: usize = 16 * 1024;
 
-/// Reads the body, of which `bytes` has come already, until it is complete. One that ends early, takes
-/// too long or is too large counts as far as it has come.
+/// Reads the body until it is complete. `bytes` are the part that has arrived already. A body that
+/// ends early, takes too long or is too large is returned as far as it was read.
 pub(super) async fn read_body(
     runtime: &Arc<dyn Runtime>,
     stream: &mut BoxedStream,
@@ -40,14 +40,14 @@ pub(super) async fn read_body(
     body.into_data()
 }
 
-/// How the end of a body shows (RFC 9112, 6.3).
+/// How the end of a body is recognised (RFC 9112, 6.3).
 #[derive(Clone, Copy, PartialEq)]
 enum Framing {
-    /// After so many bytes.
+    /// After this number of bytes.
     Length(usize),
-    /// With the last chunk.
+    /// After the last chunk.
     Chunked,
-    /// With the connection.
+    /// At the end of the connection.
     UntilClosed,
 }
 
@@ -56,7 +56,7 @@ impl Framing {
         if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             return Self::Length(0);
         }
-        // A length beside it does not count.
+        // `Transfer-Encoding` overrides `Content-Length`.
         if headers.contains_key(header::TRANSFER_ENCODING) {
             return match options(headers, &header::TRANSFER_ENCODING).last() {
                 Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => Self::Chunked,
@@ -76,12 +76,12 @@ impl Framing {
 
 struct Body {
     framing: Framing,
-    /// What has come.
+    /// The bytes received so far.
     bytes: Vec<u8>,
-    /// The chunks in it that are complete, joined, and where the next one begins.
+    /// The data of the complete chunks, and the offset of the next chunk.
     joined: Vec<u8>,
     next: usize,
-    /// The last chunk has come, or something that is not a chunk.
+    /// Whether the last chunk has arrived, or bytes that are not a chunk.
     ended: bool,
 }
 
@@ -101,7 +101,7 @@ impl Body {
         while self.framing == Framing::Chunked && !self.ended {
             let rest = self.bytes.get(self.next..).unwrap_or_default();
             match Chunk::parse(rest) {
-                // Trailers may follow, which say nothing about the refusal.
+                // Trailers may follow. They don't explain the refusal.
                 Ok(Some(Chunk { size: 0, .. })) | Err(_) => self.ended = true,
                 Ok(Some(Chunk {
                     data,
@@ -140,16 +140,16 @@ impl Body {
     }
 }
 
-/// A chunk, as far as it has come.
+/// A chunk that may be incomplete.
 struct Chunk<'a> {
     size: usize,
     data: &'a [u8],
-    /// Where the next one begins, when this one is complete.
+    /// The offset of the next chunk, if this one is complete.
     end: Option<usize>,
 }
 
 impl<'a> Chunk<'a> {
-    /// The chunk at the start of these bytes, unless its size has not come yet.
+    /// Parses the chunk at the start of these bytes. Returns `None` if its size has not arrived yet.
     fn parse(bytes: &'a [u8]) -> Result<Option<Self>, httparse::InvalidChunkSize> {
         let httparse::Status::Complete((start, size)) = httparse::parse_chunk_size(bytes)? else {
             return Ok(None);

@@ -1,16 +1,20 @@
-//! The response to the request for a websocket: its head, and what it must say.
+//! The response to an upgrade request: parses its head, and checks that it accepts the upgrade.
+
+use std::io;
 
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind, OpenRequest};
 use futures::io::AsyncReadExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use url::Url;
 
 use super::super::shared::own_error::own_error;
-use super::super::shared::response_head::{MOST_HEADERS, too_large};
+use super::super::shared::response_head::{MAX_HEADERS, too_large};
+use super::super::shared::status_error::address;
 
-/// More bytes than this of a header are not repeated in an error.
-const MOST_QUOTED: usize = 50;
+/// Most bytes of a header that are quoted in an error.
+const MAX_QUOTED: usize = 50;
 
 pub(super) struct UpgradeResponse {
     pub(super) status: StatusCode,
@@ -18,18 +22,20 @@ pub(super) struct UpgradeResponse {
 }
 
 impl UpgradeResponse {
-    /// Reads the head of the answer, and what comes with it. Passes over interim answers.
+    /// Reads the head of the response, and returns it with the bytes after it. Interim responses are
+    /// skipped.
     pub(super) async fn read(
         stream: &mut BoxedStream,
+        errors: HandshakeErrors<'_>,
         limit: usize,
     ) -> Result<(Self, Vec<u8>), Error> {
         let mut pending = Vec::new();
-        // What can be no end of the head was looked at before.
+        // Number of bytes that were searched for the end of the head already.
         let mut searched = 0_usize;
         let mut left = limit;
         let mut piece = [0; 4096];
         loop {
-            // Empty lines before an answer are passed over, as hyper does it by polling.
+            // Skips empty lines before the response, as hyper does for polling.
             let empty = |byte: &&u8| matches!(byte, b'\r' | b'\n');
             let blank = pending.iter().take_while(empty).count();
             if blank > 0 {
@@ -42,7 +48,7 @@ impl UpgradeResponse {
                     return Err(too_large(limit));
                 }
                 let rest = pending.split_off(end);
-                let answer = Self::parse(&pending)?;
+                let answer = Self::parse(&pending, errors)?;
                 if !answer.is_interim() {
                     return Ok((answer, rest));
                 }
@@ -56,40 +62,47 @@ impl UpgradeResponse {
             }
             let start = pending.get(..5).unwrap_or(&pending);
             if !b"HTTP/".starts_with(start) {
-                return Err(broken("the server's answer is not HTTP"));
+                return Err(errors.broken("the server's response is not HTTP"));
             }
             searched = pending.len().saturating_sub(2);
-            let count = stream.read(&mut piece).await.map_err(failed)?;
+            let count = stream
+                .read(&mut piece)
+                .await
+                .map_err(|error| errors.failed(error))?;
             if count == 0 {
-                return Err(Error::new(
-                    ErrorKind::Ended,
-                    "the server ended the connection during the websocket handshake",
-                ));
+                return Err(errors.ended());
             }
             pending.extend_from_slice(piece.get(..count).unwrap_or_default());
         }
     }
 
-    fn parse(head: &[u8]) -> Result<Self, Error> {
-        let malformed = |error| broken("the server's answer is not HTTP").with_source(error);
-        let mut headers = vec![httparse::EMPTY_HEADER; MOST_HEADERS];
+    fn parse(head: &[u8], errors: HandshakeErrors<'_>) -> Result<Self, Error> {
+        let malformed = |error| {
+            errors
+                .broken("the server's response is not HTTP")
+                .with_source(error)
+        };
+        let mut headers = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut parsed = httparse::Response::new(&mut headers);
         match parsed.parse(head) {
             Ok(httparse::Status::Complete(_)) => {}
             Ok(httparse::Status::Partial) => {
-                return Err(broken("the server's answer is not HTTP"));
+                return Err(errors.broken("the server's response is not HTTP"));
             }
             Err(httparse::Error::TooManyHeaders) => {
-                let message = format!("an HTTP head of more than {MOST_HEADERS} headers");
+                let message =
+                    format!("the server sent an HTTP head of more than {MAX_HEADERS} headers");
                 return Err(Error::new(ErrorKind::Limit, message));
             }
             Err(error) => return Err(malformed(error)),
         }
         let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(|error| {
-            broken("the status of the server's answer is none").with_source(error)
+            errors
+                .broken("the server sent an invalid HTTP status")
+                .with_source(error)
         })?;
         if parsed.version != Some(1) && status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(broken("the server's answer is HTTP/1.0"));
+            return Err(errors.broken("the server answered with HTTP/1.0"));
         }
         let mut headers = HeaderMap::new();
         for header in parsed.headers.iter() {
@@ -106,65 +119,62 @@ impl UpgradeResponse {
         self.status.is_informational() && self.status != StatusCode::SWITCHING_PROTOCOLS
     }
 
-    /// Whether it is the answer to our request, by RFC 6455, 4.1.
+    /// Checks that the response accepts our request (RFC 6455, 4.1).
     pub(super) fn check(&self, request: &OpenRequest, key: &str) -> Result<(), Error> {
-        // Nothing else was offered, so that an answer with more to choose from is not for this request.
+        let errors = HandshakeErrors(&request.url);
+        // We offered only websocket, so a response that lists more was not made for this request.
         match self.options(&header::UPGRADE).as_slice() {
-            [] => return Err(broken("the answer has no \"Upgrade: websocket\"")),
+            [] => return Err(errors.broken("the response has no \"Upgrade: websocket\"")),
             [only] if only.eq_ignore_ascii_case(b"websocket") => {}
             others => {
                 let others = others.join(&b", "[..]);
-                let others = others.get(..MOST_QUOTED).unwrap_or(&others).escape_ascii();
-                return Err(broken(format_args!(
-                    "the answer does not have \"Upgrade: websocket\" but \"{others}\""
+                let others = others.get(..MAX_QUOTED).unwrap_or(&others).escape_ascii();
+                return Err(errors.broken(format_args!(
+                    "the response has \"Upgrade: {others}\" instead of \"Upgrade: websocket\""
                 )));
             }
         }
         let is_upgrade = |option: &&[u8]| option.eq_ignore_ascii_case(b"upgrade");
         if !self.options(&header::CONNECTION).iter().any(is_upgrade) {
-            return Err(broken("the answer has no \"Connection: Upgrade\""));
+            return Err(errors.broken("the response has no \"Connection: Upgrade\""));
         }
-        self.check_key(key)?;
+        self.check_key(key, errors)?;
         if self.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
-            return Err(broken(
-                "the answer has an extension, of which this client has none",
-            ));
+            return Err(errors.broken("the response selects an extension, but none was offered"));
         }
         self.check_protocol(request)
     }
 
-    fn check_key(&self, key: &str) -> Result<(), Error> {
+    fn check_key(&self, key: &str, errors: HandshakeErrors<'_>) -> Result<(), Error> {
         let mut accepts = self.headers.get_all(header::SEC_WEBSOCKET_ACCEPT).iter();
         let Some(accept) = accepts.next() else {
-            return Err(broken(
-                "the Sec-WebSocket-Accept of the answer is not for this request: there is none",
-            ));
+            return Err(errors.broken("the response has no Sec-WebSocket-Accept"));
         };
         if accepts.next().is_some() {
-            return Err(broken(
-                "the Sec-WebSocket-Accept of the answer is not for this request: there is more than one",
-            ));
+            return Err(errors.broken("the response has more than one Sec-WebSocket-Accept"));
         }
         if accept.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes() {
-            return Err(broken(
-                "the Sec-WebSocket-Accept of the answer is not for this request",
-            ));
+            return Err(errors
+                .broken("the Sec-WebSocket-Accept of the response does not match this request"));
         }
         Ok(())
     }
 
-    /// The server chooses one of the protocols that the user has asked for, or none.
+    /// The server may choose one of the protocols that the user offered, or none.
     fn check_protocol(&self, request: &OpenRequest) -> Result<(), Error> {
+        let errors = HandshakeErrors(&request.url);
         let name = header::SEC_WEBSOCKET_PROTOCOL;
         if !self.headers.contains_key(&name) {
             return Ok(());
         }
         match self.options(&name).as_slice() {
             [only] if options(&request.headers, &name).any(|asked| asked == *only) => Ok(()),
-            [_] => Err(broken("the answer has a protocol that was not asked for")),
-            _ => Err(broken(
-                "the answer has a Sec-WebSocket-Protocol that is not one protocol",
-            )),
+            [_] => {
+                Err(errors
+                    .broken("the response selects a Sec-WebSocket-Protocol that was not offered"))
+            }
+            _ => Err(errors
+                .broken("the Sec-WebSocket-Protocol of the response is not a single protocol")),
         }
     }
 
@@ -173,7 +183,7 @@ impl UpgradeResponse {
     }
 }
 
-/// The parts of a header that is a list.
+/// The elements of a header that is a comma-separated list.
 pub(super) fn options<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -185,7 +195,7 @@ pub(super) fn options<'a>(
         .map(<[u8]>::trim_ascii)
 }
 
-/// Where the head ends, behind its empty line. Some servers leave out the `\r`.
+/// The offset after the empty line that ends the head. Some servers omit the `\r`.
 fn end_of_head(bytes: &[u8], searched: usize) -> Option<usize> {
     let part = bytes.get(searched..)?;
     memchr::memchr_iter(b'\n', part).find_map(|at| {
@@ -199,19 +209,31 @@ fn end_of_head(bytes: &[u8], searched: usize) -> Option<usize> {
     })
 }
 
-pub(super) fn failed(error: std::io::Error) -> Error {
-    own_error(&error).unwrap_or_else(|| {
-        Error::new(
-            ErrorKind::Ended,
-            "the connection failed during the websocket handshake",
-        )
-        .with_source(error)
-    })
-}
+/// Creates the errors of a handshake, which name the URL that was requested.
+#[derive(Clone, Copy)]
+pub(super) struct HandshakeErrors<'a>(pub(super) &'a Url);
 
-fn broken(why: impl std::fmt::Display) -> Error {
-    Error::new(
-        ErrorKind::WebSocket,
-        format!("the websocket handshake failed: {why}"),
-    )
+impl HandshakeErrors<'_> {
+    /// The server did not accept the upgrade in the way that the protocol demands.
+    fn broken(self, why: impl std::fmt::Display) -> Error {
+        let url = address(self.0);
+        let message = format!("{url}: the WebSocket handshake failed: {why}");
+        Error::new(ErrorKind::WebSocket, message)
+    }
+
+    fn ended(self) -> Error {
+        let url = address(self.0);
+        let message =
+            format!("{url}: the server closed the connection during the WebSocket handshake");
+        Error::new(ErrorKind::Ended, message)
+    }
+
+    /// Reading or writing failed.
+    pub(super) fn failed(self, error: io::Error) -> Error {
+        own_error(&error).unwrap_or_else(|| {
+            let url = address(self.0);
+            let message = format!("{url}: the connection failed during the WebSocket handshake");
+            Error::new(ErrorKind::Ended, message).with_source(error)
+        })
+    }
 }

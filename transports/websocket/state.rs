@@ -1,4 +1,4 @@
-//! The connection of a websocket, on which both halves read and write.
+//! The connection of a WebSocket, on which both halves read and write.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,36 +15,36 @@ use super::frames::FrameWriter;
 use super::io::Io;
 use super::reader::FrameReader;
 
-/// What both halves share. The lock is held for the length of a poll, and never across one.
+/// What both halves share. The lock is held for the length of a poll, and never across an await.
 pub(super) struct State {
     pub(super) io: Io,
     pub(super) frames: FrameReader,
     pub(super) writer: FrameWriter,
-    /// Control frames of ours, which must not cut another one.
+    /// Control frames to be written. They must not be inserted into a frame that is partly written.
     control: Vec<u8>,
-    /// The answer to the newest ping, when there was no room for it.
+    /// The payload of the newest ping, if there was no room for its pong.
     late_pong: Option<Vec<u8>>,
-    /// Whom to wake when something has come.
+    /// The task to wake when data arrives.
     pub(super) reader: Waker,
-    /// A send is under way, so that its task is the one to write.
+    /// Whether a send is in progress. If so, its task does the writing.
     pub(super) sending: bool,
     /// The task of a send that waits.
     pub(super) sender: Waker,
-    /// A close frame of ours is on its way.
-    said_goodbye: bool,
-    /// The server has said goodbye, or gone.
+    /// Whether a close frame was queued or sent.
+    close_queued: bool,
+    /// Whether the server has sent a close frame, or the connection has ended.
     pub(super) closed: bool,
-    /// It has failed, and did not just end.
+    /// Whether the connection has failed, as opposed to a regular end of the stream.
     failed: bool,
-    /// What it said.
+    /// The server's close frame.
     pub(super) peer_close: Option<PeerClose>,
-    /// Who waits for that.
+    /// The task that waits for `closed`.
     pub(super) closer: Option<Waker>,
 }
 
-/// The bytes of control frames that wait. A server that pings faster than it reads gets an answer to
-/// its newest ping alone.
-const MOST_CONTROL: usize = 1024;
+/// Most bytes of queued control frames. A server that pings faster than it reads receives a pong for
+/// its newest ping only.
+const MAX_CONTROL: usize = 1024;
 
 #[inline]
 pub(super) fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -62,7 +62,7 @@ impl State {
             reader: Waker::noop().clone(),
             sending: false,
             sender: Waker::noop().clone(),
-            said_goodbye: false,
+            close_queued: false,
             closed: false,
             failed: false,
             peer_close: None,
@@ -70,7 +70,6 @@ impl State {
         }
     }
 
-    /// Begins to send a batch.
     #[inline]
     pub(super) fn start(&mut self, batch: Batch) {
         if batch.fence().is_some() {
@@ -86,37 +85,38 @@ impl State {
         }
     }
 
-    /// Once it has ended: the end of the stream is an answer to a close frame, too, but what was sent before
-    /// a failure may be lost.
-    pub(super) fn answer_to_goodbye(&self) -> Result<(), Error> {
+    /// The result of closing, once the connection has ended. The end of the stream counts as an answer
+    /// to the close frame. After a failure, messages may be lost.
+    pub(super) fn close_result(&self) -> Result<(), Error> {
         if self.failed {
-            let message = "the connection failed before the server answered the close frame";
+            let message =
+                "the WebSocket connection failed before the server answered the close frame";
             return Err(Error::new(ErrorKind::Ended, message));
         }
         Ok(())
     }
 
     pub(super) fn pong(&mut self, data: &[u8]) {
-        if self.said_goodbye {
+        if self.close_queued {
             return;
         }
-        if self.control.len() < MOST_CONTROL {
+        if self.control.len() < MAX_CONTROL {
             self.writer.control(&mut self.control, Control::Pong, data);
         } else {
             self.late_pong = Some(data.to_vec());
         }
     }
 
-    /// Takes the server's goodbye.
+    /// Handles the server's close frame.
     pub(super) fn answer_close(&mut self, close: Option<CloseFrame>) {
         self.peer_close = Some(peer_close(close.as_ref()));
-        self.goodbye(goodbye_in_answer(close));
+        self.queue_close(close_in_answer(close));
         self.end();
     }
 
-    /// Says goodbye, once, with the server's own words in answer to its goodbye.
-    pub(super) fn goodbye(&mut self, close: Option<CloseFrame>) {
-        if std::mem::replace(&mut self.said_goodbye, true) {
+    /// Queues a close frame, once. As the answer to the server's close frame, it repeats that frame.
+    pub(super) fn queue_close(&mut self, close: Option<CloseFrame>) {
+        if std::mem::replace(&mut self.close_queued, true) {
             return;
         }
         let payload = close.map_or_else(Vec::new, |close| {
@@ -128,14 +128,14 @@ impl State {
             .control(&mut self.control, Control::Close, &payload);
     }
 
-    /// Gives the connection up. The server is told why in a close frame, if that can leave now: one that
-    /// has broken the protocol is not waited for.
+    /// Gives the connection up. The close frame says why, but it is sent only if it can be written at
+    /// once: a server that has violated the protocol is not waited for.
     #[cold]
     pub(super) fn fail(&mut self, fault: Fault) -> Error {
         if let Some(code) = fault.code {
             let reason = Utf8Bytes::default();
-            self.goodbye(Some(CloseFrame { code, reason }));
-            self.write_beside();
+            self.queue_close(Some(CloseFrame { code, reason }));
+            self.write_outside_send();
         }
         self.end();
         fault.error
@@ -146,7 +146,7 @@ impl State {
         self.io.has_output() || !self.control.is_empty()
     }
 
-    /// Lets control frames leave next.
+    /// Moves the control frames to the output.
     #[inline]
     pub(super) fn take_control(&mut self) {
         if self.control.is_empty() {
@@ -159,19 +159,20 @@ impl State {
         }
     }
 
-    /// Reads once, and tells whether that has emptied the socket.
+    /// Reads once. Returns whether that has emptied the socket.
     #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         let error = match ready!(self.io.poll_read(cx, &mut self.frames)) {
-            Ok((1.., is_little)) => return Poll::Ready(Ok(is_little)),
+            Ok((1.., is_short_read)) => return Poll::Ready(Ok(is_short_read)),
             Ok((0, _)) => Error::new(
                 ErrorKind::Ended,
-                "the server ended the connection without a close frame",
+                "the server closed the WebSocket connection without a close frame",
             ),
             Err(error) => {
                 self.failed = error.kind() != io::ErrorKind::UnexpectedEof;
                 own_error(&error).unwrap_or_else(|| {
-                    Error::new(ErrorKind::Ended, "the connection failed").with_source(error)
+                    Error::new(ErrorKind::Ended, "the WebSocket connection failed")
+                        .with_source(error)
                 })
             }
         };
@@ -179,8 +180,8 @@ impl State {
         Poll::Ready(Err(error))
     }
 
-    /// Writes what there is, and then control frames, where they cut none of ours. They wait behind
-    /// output that waits itself: so there are never more of them than fit their buffer.
+    /// Writes the output, and then control frames unless a frame is partly written. Control frames
+    /// wait behind output that waits itself, so they never exceed their limit.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.io.poll_write_all(cx))?;
@@ -192,9 +193,9 @@ impl State {
         }
     }
 
-    /// The same outside of a send. The sender, where one waits, or else the receiver is woken to go on
-    /// with it. An error shows when something is read or sent.
-    pub(super) fn write_beside(&mut self) {
+    /// Writes outside of a send. If it has to wait, the sender is woken if there is one, otherwise the
+    /// receiver. An error is returned by the next read or send.
+    pub(super) fn write_outside_send(&mut self) {
         let waker = if self.sending {
             self.sender.clone()
         } else {
@@ -204,7 +205,7 @@ impl State {
     }
 }
 
-/// The server's goodbye for the user. 1005 stands for a frame without a code (RFC 6455, 7.1.5).
+/// Converts a close frame for the user. 1005 stands for a frame without a code (RFC 6455, 7.1.5).
 fn peer_close(close: Option<&CloseFrame>) -> PeerClose {
     match close {
         Some(close) => PeerClose::new(close.code.into(), close.reason.as_str()),
@@ -212,10 +213,10 @@ fn peer_close(close: Option<&CloseFrame>) -> PeerClose {
     }
 }
 
-/// The server's goodbye as ours, where it may be repeated.
-fn goodbye_in_answer(close: Option<CloseFrame>) -> Option<CloseFrame> {
+/// Our answer to the server's close frame, with the same code if it may be repeated.
+fn close_in_answer(close: Option<CloseFrame>) -> Option<CloseFrame> {
     let close = close?;
-    // As a text, whose line breaks are escaped.
+    // Logged as a string value, so that line breaks are escaped.
     let reason = close.reason.as_str();
     tracing::debug!(code = u16::from(close.code), reason, "close frame");
     Some(if close.code.is_allowed() {

@@ -1,5 +1,5 @@
-//! What the workers share: a worker is a process that does one job, as one client, and prints what
-//! that took.
+//! Common code of the workers. A worker is a process that does one job with one client and prints the
+//! time that it took.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -19,10 +19,10 @@ pub enum Job {
     Echo,
 }
 
-/// What a worker is told to do.
+/// A worker's job.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// The server's, as `http://127.0.0.1:1234`.
+    /// Address of the server, such as `http://127.0.0.1:1234`.
     pub url: String,
     pub transport: String,
     pub job: Job,
@@ -30,14 +30,14 @@ pub struct Task {
     pub length: usize,
     pub count: usize,
     pub text: bool,
-    /// Of the library alone: which of its runtimes and interfaces.
+    /// Runtime and interface, for this library's worker.
     pub runtime: String,
     pub api: String,
     pub packets_per_post: Option<usize>,
 }
 
 impl Task {
-    /// As it stands in the arguments.
+    /// Parses the command line arguments.
     fn parse(mut arguments: lexopt::Parser) -> Result<Self, Failure> {
         let mut task = Self {
             url: String::new(),
@@ -65,7 +65,7 @@ impl Task {
                         "receive" => Job::Receive,
                         "send" => Job::Send,
                         "echo" => Job::Echo,
-                        _ => return Err(format!("there is no job {value}").into()),
+                        _ => return Err(format!("unknown job {value}").into()),
                     }
                 }
                 "length" => task.length = number(&name, &value)?,
@@ -74,22 +74,22 @@ impl Task {
                     task.text = match value.as_str() {
                         "text" => true,
                         "binary" => false,
-                        _ => return Err(format!("there is no form {value}").into()),
+                        _ => return Err(format!("unknown form {value}").into()),
                     }
                 }
                 "runtime" => task.runtime = value,
                 "api" => task.api = value,
                 "packets-per-post" => task.packets_per_post = Some(number(&name, &value)?),
-                _ => return Err(format!("there is no option --{name}").into()),
+                _ => return Err(format!("unknown option --{name}").into()),
             }
         }
         if task.url.is_empty() {
-            return Err("a worker needs --url".into());
+            return Err("the option --url is missing".into());
         }
         Ok(task)
     }
 
-    /// The address with what the server is to do.
+    /// The URL with the job in its query.
     pub fn address(&self) -> String {
         let job = match self.job {
             Job::Receive => "receive",
@@ -103,24 +103,24 @@ impl Task {
         format!("{url}/engine.io/?job={job}&form={form}&length={length}&count={count}")
     }
 
-    /// The contents of a message: the one or the other is what is sent.
+    /// The contents of a message, as text and as binary. The job uses one of them.
     pub fn contents(&self) -> (String, Vec<u8>) {
         let bytes = (0..self.length).map(|index| index as u8).collect();
         ("x".repeat(self.length), bytes)
     }
 
     pub fn wrong_api(&self) -> Failure {
-        format!("there is no api {} on {}", self.api, self.runtime).into()
+        format!("unknown api {} on {}", self.api, self.runtime).into()
     }
 }
 
 fn number<T: FromStr>(name: &str, value: &str) -> Result<T, Failure> {
     value
         .parse()
-        .map_err(|_| format!("--{name} {value} is no number").into())
+        .map_err(|_| format!("--{name}: {value} is not a number").into())
 }
 
-/// Counts what comes, and looks whether it is what was sent.
+/// Counts received messages and checks their form and length.
 #[derive(Clone, Debug)]
 pub struct Tally {
     text: bool,
@@ -152,25 +152,28 @@ impl Tally {
 
     /// # Errors
     ///
-    /// When a message came in another length or form.
+    /// If a message had another length or form than expected.
     pub fn check(&self) -> Result<(), Failure> {
         let Self { count, wrong, .. } = self;
         if *wrong > 0 {
-            return Err(format!("loses data: {wrong} of {count} messages are not as sent").into());
+            return Err(format!(
+                "loses data: {wrong} of {count} messages have the wrong form or length"
+            )
+            .into());
         }
         Ok(())
     }
 
-    /// For a session that ended before all had come.
+    /// The error for a session that ended before all messages had arrived.
     pub fn lost(&self, task: &Task, why: impl std::fmt::Display) -> Failure {
-        let (came, of) = (self.count, task.count);
-        format!("loses data: {came} of {of} messages came, then: {why}").into()
+        let (received, expected) = (self.count, task.count);
+        format!("loses data: {received} of {expected} messages arrived, then: {why}").into()
     }
 }
 
 /// # Errors
 ///
-/// When the server says that not all that was sent has come.
+/// If the server reports that it did not receive all messages.
 pub fn check_done(text: Option<&str>) -> Result<(), Failure> {
     match text {
         Some("done") => Ok(()),
@@ -178,7 +181,7 @@ pub fn check_done(text: Option<&str>) -> Result<(), Failure> {
     }
 }
 
-/// CPU time of the whole process, user and system, and time.
+/// Measures the CPU time of the process (user and system) and the elapsed time.
 pub struct Clock {
     cpu: i64,
     wall: Instant,
@@ -190,7 +193,7 @@ pub struct Times {
 }
 
 impl Clock {
-    /// To be started before the message that starts the job: nothing can have come before.
+    /// Start it before the message that starts the job, so that nothing can have arrived before.
     pub fn start() -> Self {
         Self {
             cpu: cpu(),
@@ -212,11 +215,11 @@ fn now() -> Instant {
 }
 
 fn cpu() -> i64 {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("there is always this process");
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("getrusage of this process succeeds");
     usage.user_time().num_nanoseconds() + usage.system_time().num_nanoseconds()
 }
 
-/// A worker's `main`.
+/// The `main` of a worker.
 pub fn main(work: impl FnOnce(&Task) -> Result<Times, Failure>) -> ExitCode {
     match Task::parse(lexopt::Parser::from_env()).and_then(|task| work(&task)) {
         Ok(Times { cpu, wall }) => {

@@ -1,4 +1,4 @@
-//! What became of the lines of the input, and the exit status that follows from it.
+//! Counts what has become of the lines of input, and derives the exit status.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -13,59 +13,59 @@ use super::stdio::Input;
 /// What is known while the client runs.
 #[derive(Default)]
 pub(crate) struct Account {
-    /// The lines that the client accepted.
+    /// Number of lines that the client accepted.
     pub(crate) accepted: Cell<usize>,
-    /// Whether standard input could not be read to its end.
+    /// Whether reading standard input has failed.
     pub(crate) input_failed: Cell<bool>,
     /// Why `eio` has begun to close the client.
     leaves: Cell<Option<Leave>>,
-    /// Whether there was a session.
+    /// Whether a session was open at any time.
     connected: Cell<bool>,
     /// Whether the first attempt to connect has succeeded or failed.
     attempted: Cell<bool>,
     attempt_over: Bell,
-    /// The number of the last session whose end was told, and whether the ends of others before it were
-    /// not: when nobody reads the output, the library drops the oldest news.
+    /// The number of the last session whose end was reported, and whether the end of an earlier one
+    /// was not: if the output is not read, the library drops the oldest events.
     last_session: Cell<u64>,
     missed: Cell<bool>,
-    /// The lines of former sessions that may not have arrived and that are not sent again.
+    /// Number of lines of earlier sessions that may not have arrived and are not sent again.
     lost: Cell<u64>,
-    /// The lines of former sessions that may not have arrived and that are sent again.
+    /// Number of lines of earlier sessions that may not have arrived and are sent again.
     again: Cell<u64>,
     given_up: Cell<Doubt>,
 }
 
-/// How many lines have not arrived for certain.
+/// Number of lines that are not known to have arrived.
 #[derive(Clone, Copy, Default)]
 struct Doubt {
-    /// They may have arrived.
+    /// Lines that may have arrived.
     uncertain: u64,
-    /// They were not sent.
+    /// Lines that were not sent.
     unsent: u64,
 }
 
-/// Why the client is closed.
+/// Why `eio` closes the client.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Leave {
-    /// The input has ended, and nothing of it is left to be sent.
+    /// The input has ended, and nothing of it is left to send.
     InputEnded,
-    /// A signal asked for it, or nobody reads the output.
+    /// A signal was received, or standard output is closed.
     Asked,
 }
 
-/// How it ended for `eio`.
+/// How the client ended.
 pub(crate) enum End {
     Closed(Closed),
-    /// The user gave up a handshake that the server did not answer.
+    /// The user ended `eio` during a handshake that the server did not answer.
     HandshakeUnanswered,
 }
 
-/// After Ctrl-C during a handshake, its answer is awaited for this long: only the answer tells the id of
-/// the session that the server is to forget.
+/// How long the answer to a running handshake is awaited after a signal. Only the answer contains the
+/// id of the session that has to be closed.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Account {
-    /// Takes an event of the client into account.
+    /// Updates the counts from an event.
     pub(crate) fn note(&self, event: &Event) {
         match event {
             Event::Connected(_) => {
@@ -115,14 +115,14 @@ impl Account {
         }
     }
 
-    /// `eio` begins to close the client. The first reason counts.
+    /// Records why `eio` closes the client. The first reason counts.
     pub(crate) fn leave(&self, why: Leave) {
         if self.leaves.get().is_none() {
             self.leaves.set(Some(why));
         }
     }
 
-    /// Says how it ended, and gives the exit status.
+    /// Reports the end on standard error, and returns the exit status.
     pub(crate) fn report(
         &self,
         end: &End,
@@ -135,8 +135,8 @@ impl Account {
             End::HandshakeUnanswered => {
                 let seconds = ANSWER_TIMEOUT.as_secs();
                 eprintln!(
-                    "eio: the server did not answer the handshake within {seconds} s, and was left \
-                     without a goodbye"
+                    "eio: the server did not answer the handshake within {seconds} s, so the \
+                     session could not be closed"
                 );
                 (true, self.abandoned(handle))
             }
@@ -144,7 +144,7 @@ impl Account {
         let unconnected =
             ours && self.leaves.get() == Some(Leave::InputEnded) && !self.connected.get();
         if unconnected {
-            eprintln!("eio: connecting failed, and the input has ended: it is not tried again");
+            eprintln!("eio: connecting failed, and no input is left to send: not reconnecting");
         }
         let refused = number(input.stop().saturating_sub(self.accepted.get()));
         doubt.unsent = doubt.unsent.saturating_add(refused);
@@ -161,14 +161,14 @@ impl Account {
         }
     }
 
-    /// Whether this side ended it, and what is in doubt.
+    /// Returns whether this side ended the session, and which lines are in doubt.
     fn closed(&self, closed: &Closed, handle: &Handle, lasting: &Lasting) -> (bool, Doubt) {
         let ours = matches!(closed.reason(), Reason::Client);
         if !ours {
             tell_failure(handle.sid().is_some(), closed);
         }
         let lost = self.lost.get();
-        // All that had left in the last session: the server may have read none of it.
+        // Everything sent in the last session. The server may have read none of it.
         let left = closed.unconfirmed_count().saturating_sub(lost);
         let answered = ours && closed.is_answered();
         let left_in_doubt = if answered && !lasting.has_receipts() && !self.missed.get() {
@@ -184,7 +184,7 @@ impl Account {
         if ours && last > 0 && !answered {
             eprintln!("eio: the server did not answer the goodbye");
         }
-        // Each accepted line is in one of the parts, or was given up.
+        // Every accepted line is in one of these parts, or was given up.
         let kept = [
             closed.confirmed(),
             closed.unconfirmed_count(),
@@ -201,7 +201,7 @@ impl Account {
         (ours, doubt)
     }
 
-    /// What is in doubt when there is no session, and the client has not ended.
+    /// The lines in doubt if there is no session and the client has not ended.
     fn abandoned(&self, handle: &Handle) -> Doubt {
         let backlog = number(handle.backlog().messages);
         let again = self.again.get().min(backlog);
@@ -221,7 +221,7 @@ impl Doubt {
         self.uncertain == 0 && self.unsent == 0
     }
 
-    /// Says it in one sentence.
+    /// Reports the numbers in one sentence.
     fn tell(self) {
         let uncertain = format!("{} may not have arrived", lines(self.uncertain));
         match (self.uncertain, self.unsent) {
@@ -234,7 +234,8 @@ impl Doubt {
         }
     }
 
-    /// Says it in the words of `eio` without reconnecting and receipts, which programs may look for.
+    /// Reports the numbers in the words that `eio` uses without reconnecting and receipts, and for
+    /// which scripts may search.
     fn tell_of_one_session(self) {
         match self.unsent {
             0 => {}

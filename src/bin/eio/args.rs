@@ -1,4 +1,4 @@
-//! The command line, read into options.
+//! Parses the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,19 +26,22 @@ pub(crate) struct Options {
     pub(crate) max_message_size: Option<usize>,
     /// How often `-v` was given.
     pub(crate) verbosity: u8,
-    /// The files of CAs.
+    /// PEM files of CAs.
     pub(crate) ca: Vec<PathBuf>,
-    /// The file of this client's certificate.
+    /// PEM file of the client certificate.
     pub(crate) cert: Option<PathBuf>,
-    /// The file of its key, where that is another one.
+    /// PEM file of the certificate's key, if it is another file.
     pub(crate) key: Option<PathBuf>,
     pub(crate) insecure: bool,
     pub(crate) lasting: Lasting,
 }
 
-/// What the command line asks for.
+/// What the command line requests.
 pub(crate) enum Request {
     Run(Box<Options>),
+    /// `-h`
+    Summary,
+    /// `--help`
     Help,
     Version,
 }
@@ -65,7 +68,7 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             Long("query") => {
                 let pair = parser.value()?.string()?;
                 let Some((name, value)) = pair.split_once('=') else {
-                    return Err("the value of --query is K=V".into());
+                    return Err("the value of --query must have the form NAME=VALUE".into());
                 };
                 options.query.push((name.to_owned(), value.to_owned()));
             }
@@ -93,27 +96,28 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
                 let name = name.to_owned();
                 options.lasting.read(&name, parser)?;
             }
-            Short('h') | Long("help") => return Ok(Request::Help),
+            Short('h') => return Ok(Request::Summary),
+            Long("help") => return Ok(Request::Help),
             Short('V') | Long("version") => return Ok(Request::Version),
             Value(value) if url.is_none() => url = Some(value.string()?),
             other => return Err(other.unexpected()),
         }
     }
     if options.key.is_some() && options.cert.is_none() {
-        return Err("--key needs --cert, the certificate that it belongs to".into());
+        return Err("--key needs --cert, the certificate to which the key belongs".into());
     }
     options.lasting.check()?;
-    options.url = url.ok_or("a URL is missing; see eio --help")?;
+    options.url = url.ok_or("the URL is missing; see eio -h")?;
     Ok(Request::Run(Box::new(options)))
 }
 
-/// `Name: value`. The value is not repeated in an error, since it may be a secret.
+/// Parses `NAME: VALUE`. An error does not repeat the value, which may be a secret.
 fn header(text: &str) -> Result<(String, String), lexopt::Error> {
     match text.split_once(':') {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_owned(), value.trim().to_owned()))
         }
-        _ => Err("a header is 'Name: value'".into()),
+        _ => Err("the value of -H must have the form 'NAME: VALUE'".into()),
     }
 }
 
@@ -122,11 +126,14 @@ pub(crate) fn seconds(option: &str, text: &str) -> Result<Duration, lexopt::Erro
         .parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds
-        .ok_or_else(|| format!("the value of {option} is a number of seconds, not {text:?}").into())
+    seconds.ok_or_else(|| {
+        format!("the value of {option} must be a number of seconds, not {text:?}").into()
+    })
 }
 
 fn bytes(option: &str, text: &str) -> Result<usize, lexopt::Error> {
     let bytes = text.parse().ok();
-    bytes.ok_or_else(|| format!("the value of {option} is a number of bytes, not {text:?}").into())
+    bytes.ok_or_else(|| {
+        format!("the value of {option} must be a number of bytes, not {text:?}").into()
+    })
 }

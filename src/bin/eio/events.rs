@@ -1,4 +1,4 @@
-//! What `eio` writes about events: JSON objects for programs, or lines for people.
+//! Formats events: as JSON objects for programs, or as lines for people.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use engineio_client::{Error, Event, Message, Reason};
 use serde_json::{Value, json};
 
-/// Standard output has these before messages that are not written as they are.
+/// Prefixes of messages that standard output contains in encoded form.
 const BASE64: &str = "base64:";
 const JSON: &str = "json:";
 
-/// The event as a JSON object. `connected` tells whether the session was open before or is now.
+/// The event as a JSON object. `connected` is true if the event belongs to a session that was opened.
 pub(crate) fn as_json(event: &Event, connected: bool) -> Option<String> {
     let object = match event {
         Event::Connected(connected) => {
@@ -41,7 +41,7 @@ pub(crate) fn as_json(event: &Event, connected: bool) -> Option<String> {
             with_reason(json!({"event": "disconnect"}), closed.reason())
         }
         Event::Closed(closed) => match closed.reason() {
-            // Nothing failed: the user has left.
+            // The user has left, which is not a failure.
             Reason::Client => return None,
             Reason::Transport(error) => return Some(connect_error(error)),
             _ => json!({"event": "connect_error", "error": closed.to_string(), "causes": []}),
@@ -51,12 +51,12 @@ pub(crate) fn as_json(event: &Event, connected: bool) -> Option<String> {
     Some(object.to_string())
 }
 
-/// The event of a session that could not be opened.
+/// The event for a session that could not be opened.
 pub(crate) fn connect_error(error: &Error) -> String {
     with_error(json!({"event": "connect_error"}), error).to_string()
 }
 
-/// What the message says.
+/// The contents of a message.
 fn contents(message: &Message) -> Value {
     match message {
         Message::Text(text) => json!({"text": text.as_str()}),
@@ -64,12 +64,12 @@ fn contents(message: &Message) -> Value {
     }
 }
 
-/// A number of seconds, to the millisecond.
+/// A number of seconds, rounded to milliseconds.
 fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-/// The object with the reason why a session has ended, or could not be opened.
+/// Adds why a session ended, or could not be opened.
 fn with_reason(mut object: Value, reason: &Reason) -> Value {
     let name = match reason {
         Reason::Client => "client disconnect",
@@ -95,7 +95,7 @@ fn with_reason(mut object: Value, reason: &Reason) -> Value {
     object
 }
 
-/// The object with the error's own words, and with those of each of its causes, outermost first.
+/// Adds the error's own text and those of its causes, outermost first.
 fn with_error(mut object: Value, error: &Error) -> Value {
     object["error"] = json!(error.to_string());
     let mut last = error.to_string();
@@ -103,7 +103,7 @@ fn with_error(mut object: Value, error: &Error) -> Value {
     let mut cause = error.source();
     while let Some(error) = cause {
         let text = error.to_string();
-        // Some libraries repeat their cause in their own message.
+        // Some libraries repeat the text of the cause in their own.
         if !last.ends_with(&text) {
             causes.push(text.clone());
             last = text;
@@ -114,8 +114,9 @@ fn with_error(mut object: Value, error: &Error) -> Value {
     object
 }
 
-/// The message as one line that no other message has. A text is written as it is, unless it contains a
-/// line break or begins like an encoded message: then it is written as a JSON string.
+/// The message as one line, which no other message is written as. A text is written unchanged unless
+/// it contains a line break or begins like an encoded message. In that case it is written as a JSON
+/// string.
 pub(crate) fn as_line(message: Message) -> String {
     match message {
         Message::Binary(data) => format!("{BASE64}{}", STANDARD.encode(data)),
@@ -130,11 +131,11 @@ pub(crate) fn as_line(message: Message) -> String {
     }
 }
 
-/// What people are told about the connection, on standard error.
+/// The text about an event for standard error.
 pub(crate) fn news(event: &Event) -> Option<String> {
     match event {
         Event::Connected(connected) => Some(format!(
-            "connected by {}, session {}",
+            "connected over {}, session {}",
             connected.transport, connected.handshake.sid
         )),
         Event::Upgraded { transport, .. } => Some(format!("upgraded to {transport}")),
@@ -147,8 +148,8 @@ pub(crate) fn news(event: &Event) -> Option<String> {
         Event::Disconnected(end) => {
             let lines = match end.may_be_lost() {
                 0 => return None,
-                1 => "1 line of it".to_owned(),
-                count => format!("{count} lines of it"),
+                1 => "1 line sent in it".to_owned(),
+                count => format!("{count} lines sent in it"),
             };
             Some(format!(
                 "the session ended, and {lines} may not have arrived"
@@ -165,7 +166,7 @@ pub(crate) fn news(event: &Event) -> Option<String> {
             ))
         }
         Event::NoReceipts { error, .. } => Some(format!(
-            "which lines have arrived is not known from now on: {}",
+            "from now on it is unknown which lines arrive: {}",
             error.report()
         )),
         _ => None,
@@ -177,7 +178,7 @@ mod tests {
     use super::as_line;
 
     #[test]
-    fn n7_each_message_is_one_line_that_no_other_message_has() {
+    fn n7_every_message_is_written_as_one_line_that_no_other_message_shares() {
         for (text, line) in [
             ("", ""),
             (

@@ -1,10 +1,10 @@
-//! The exit statuses.
+//! Exit statuses.
 
 /// This side ended the session, and every line was delivered.
 pub(crate) const DELIVERED: i32 = 0;
 
-/// The connection could not be made or failed, or lines were not delivered.
+/// Connecting failed, the session ended in another way, or lines were not delivered.
 pub(crate) const FAILED: i32 = 1;
 
-/// The command line can't be followed.
+/// The command line is not valid.
 pub(crate) const BAD_USAGE: i32 = 2;

@@ -1,4 +1,4 @@
-//! The options of reconnecting and receipts.
+//! The options about reconnecting and receipts.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use lexopt::{Parser, ValueExt as _};
 
 use super::args::seconds;
 
-/// What is to follow when a session ends, and whether it is found out what has arrived.
+/// Values of these options.
 #[derive(Debug, Default)]
 pub(crate) struct Lasting {
     pub(crate) reconnect: bool,
@@ -23,7 +23,7 @@ pub(crate) struct Lasting {
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
 impl Lasting {
-    /// Whether the long option of this name, without its dashes, is one of these.
+    /// Whether this is one of these options, by its long name without dashes.
     pub(crate) fn has_option(name: &str) -> bool {
         const NAMES: [&str; 6] = [
             "reconnect",
@@ -36,7 +36,7 @@ impl Lasting {
         NAMES.contains(&name)
     }
 
-    /// Reads the value of one of these options, where it has one.
+    /// Reads the value of one of these options, if it takes one.
     pub(crate) fn read(&mut self, name: &str, parser: &mut Parser) -> Result<(), lexopt::Error> {
         match name {
             "reconnect" => self.reconnect = true,
@@ -54,7 +54,7 @@ impl Lasting {
         Ok(())
     }
 
-    /// Whether the options go together.
+    /// Checks that the options are consistent.
     pub(crate) fn check(&self) -> Result<(), String> {
         if let (Some(delay), Some(max_delay)) = (self.delay, self.max_delay)
             && delay > max_delay
@@ -69,7 +69,7 @@ impl Lasting {
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) if !self.reconnect => Err(format!(
-                "{option} needs --reconnect: without it no session follows another"
+                "{option} needs --reconnect, since it concerns the sessions after the first"
             )),
             _ => Ok(()),
         }
@@ -80,12 +80,12 @@ impl Lasting {
         self.resend == Some(Resend::Unconfirmed)
     }
 
-    /// Whether it is found out which messages have arrived.
+    /// Whether the client finds out which messages have arrived.
     pub(crate) fn has_receipts(&self) -> bool {
         self.receipts || self.resends()
     }
 
-    /// A builder with these settings.
+    /// Applies the options to a builder.
     pub(crate) fn set<R: Runtime>(
         &self,
         mut builder: Builder<Transports, R>,
@@ -97,7 +97,7 @@ impl Lasting {
             return builder;
         }
         let delay = self.delay.unwrap_or(Duration::from_secs(1));
-        // The library cuts the first delay, too, to the longest one.
+        // The library limits the first delay to the longest one, too.
         let max_delay = self.max_delay.unwrap_or_else(|| MAX_DELAY.max(delay));
         let mut reconnect = Reconnect::new()
             .resend(self.resend.unwrap_or_default())
@@ -114,11 +114,14 @@ fn resend(text: &str) -> Result<Resend, lexopt::Error> {
     match text {
         "unsent" => Ok(Resend::Unsent),
         "unconfirmed" => Ok(Resend::Unconfirmed),
-        _ => Err(format!("the value of --resend is unsent or unconfirmed, not {text:?}").into()),
+        _ => {
+            Err(format!("the value of --resend must be unsent or unconfirmed, not {text:?}").into())
+        }
     }
 }
 
 fn attempts(text: &str) -> Result<u32, lexopt::Error> {
-    text.parse()
-        .map_err(|_| format!("the value of --reconnect-attempts is a number, not {text:?}").into())
+    text.parse().map_err(|_| {
+        format!("the value of --reconnect-attempts must be a number, not {text:?}").into()
+    })
 }

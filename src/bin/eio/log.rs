@@ -1,4 +1,4 @@
-//! What `-v` shows: the events of the library, and of no other.
+//! The log of `-v`: the events of this library, and of no other.
 
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -6,7 +6,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// From here on messages are shown with what they hold.
+/// The verbosity from which on the log contains the contents of messages.
 pub(crate) const CONTENTS: u8 = 3;
 
 pub(crate) fn to_stderr(verbosity: u8) {

@@ -1,8 +1,8 @@
-//! `eio`, a command line client: for Engine.IO what `websocat` is for WebSockets.
+//! `eio`, a command line client for Engine.IO, as `websocat` is for WebSockets.
 
 #![cfg_attr(
     not(feature = "__runtime"),
-    expect(dead_code, reason = "without a runtime it can say no more than that")
+    expect(dead_code, reason = "without a runtime, only an error is printed")
 )]
 
 mod account;
@@ -23,26 +23,27 @@ mod tls;
 #[cfg(not(all(feature = "rustls", feature = "__dial")))]
 #[path = "no_tls.rs"]
 mod tls;
+mod version;
 
 use std::io::{self, ErrorKind, Write as _};
 use std::process::exit;
 
 use args::Request;
 use exit_status::{BAD_USAGE, FAILED};
-use help::HELP;
+use help::{LONG, SHORT};
+use version::version;
+
+/// Prints a text. A reader that closes the pipe early, as `head` does, is no error.
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
 
 fn main() {
     let options = match args::parse(lexopt::Parser::from_env()) {
         Ok(Request::Run(options)) => options,
-        Ok(Request::Help) => {
-            // Whoever does not read it to its end has seen enough.
-            let _ = io::stdout().write_all(HELP.as_bytes());
-            return;
-        }
-        Ok(Request::Version) => {
-            println!("eio {}", env!("CARGO_PKG_VERSION"));
-            return;
-        }
+        Ok(Request::Summary) => return print(SHORT),
+        Ok(Request::Help) => return print(LONG),
+        Ok(Request::Version) => return print(&version()),
         Err(error) => {
             eprintln!("eio: {error}");
             exit(BAD_USAGE);
@@ -54,13 +55,14 @@ fn main() {
             .map(|(name, _)| *name)
             .collect::<Vec<_>>()
             .join(", ");
-        eprintln!("eio: there is no such runtime; compiled in: {list}");
+        let wanted = options.runtime.as_deref().unwrap_or("runtime");
+        eprintln!("eio: this build has no {wanted}, only: {list}");
         exit(BAD_USAGE);
     };
     log::to_stderr(options.verbosity);
     let (output, writer) = stdio::output();
     let status = run(*options, output);
-    // What was received is written to the end, unless nobody reads it, which is the reader's choice.
+    // Waits until every line is written. A reader that closes the pipe early is no error.
     match writer.join() {
         Ok(Err(error)) if error.kind() != ErrorKind::BrokenPipe => {
             eprintln!("eio: standard output can't be written: {error}");

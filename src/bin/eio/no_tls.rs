@@ -1,4 +1,4 @@
-//! The options `--ca`, `--cert`, `--key` and `--insecure` in a build without TLS: a refusal.
+//! Refuses `--ca`, `--cert`, `--key` and `--insecure` in a build without TLS.
 
 use engineio_client::transports::Transports;
 use engineio_client::{Builder, Runtime};
@@ -9,9 +9,9 @@ pub(crate) fn set<R: Runtime>(
     builder: Builder<Transports, R>,
     options: &Options,
 ) -> Result<Builder<Transports, R>, String> {
-    // `--key` comes with `--cert` alone.
+    // `--key` is only accepted together with `--cert`.
     if options.ca.is_empty() && options.cert.is_none() && !options.insecure {
         return Ok(builder);
     }
-    Err("this build of eio has no TLS, so no --ca, --cert, --key and --insecure".into())
+    Err("--ca, --cert, --key and --insecure need TLS, which this build does not include".into())
 }

@@ -1,4 +1,4 @@
-//! From the client to standard output, and the news to standard error.
+//! Writes messages and events to standard output, and news to standard error.
 
 use engineio_client::transports::Transports;
 use engineio_client::{Client, Closed, Event, Runtime};
@@ -8,16 +8,15 @@ use super::account::{Account, Leave};
 use super::events::{as_json, as_line, news};
 use super::stdio::Output;
 
-/// What is written besides messages, and how.
+/// How events are written.
 #[derive(Clone, Copy)]
 pub(crate) struct Style {
     pub(crate) json: bool,
-    /// Whether standard error tells of the connection. With `-v` the library's log does.
+    /// Whether news are written to standard error. With `-v`, the library's log contains them.
     pub(crate) news: bool,
 }
 
-/// Prints what comes until the client has ended. When standard output can't be written any more, the
-/// client is closed.
+/// Prints events until the client has ended. If standard output is closed, closes the client.
 pub(crate) async fn print<R: Runtime>(
     client: &mut Client<Transports, R>,
     style: Style,
@@ -58,8 +57,8 @@ pub(crate) async fn print<R: Runtime>(
     }
 }
 
-/// The line of standard output for an event. `connected` tells whether the event belongs to a session
-/// that was opened. Without `--json` news go to standard error.
+/// The line for standard output. `connected` is true if the event belongs to a session that was
+/// opened. Without `--json`, news are written to standard error.
 fn line(event: Event, style: Style, connected: bool) -> Option<String> {
     if style.json {
         return as_json(&event, connected);

@@ -1,9 +1,9 @@
-//! The runtimes that are compiled in, and how each runs a session to its end.
+//! The runtimes of this build, and how each of them runs a session.
 
 use super::args::Options;
 use super::stdio::Output;
 
-/// Runs a session and gives the exit status.
+/// Runs a session and returns the exit status.
 pub(crate) type Run = fn(Options, Output) -> i32;
 
 pub(crate) const RUNTIMES: &[(&str, Run)] = &[
@@ -35,15 +35,14 @@ fn on_tokio(options: Options, output: Output) -> i32 {
             super::session::run::<engineio_client::Tokio>(options, output),
         ),
         Err(error) => {
-            eprintln!("eio: the runtime can't be started: {error}");
+            eprintln!("eio: could not start the tokio runtime: {error}");
             super::exit_status::FAILED
         }
     }
 }
 
-/// Runs a future to its end, and waits for nothing else. Dropping the runtime would wait for a name
-/// that is still being resolved: on a thread, which the system's resolver holds for 10 s and more when
-/// the nameserver does not answer.
+/// Runs a future, and then leaves other tasks behind. Dropping the runtime would wait for a running
+/// name resolution: it blocks a thread, for 10 s or more if the nameserver does not answer.
 #[cfg(feature = "tokio")]
 fn block_on<F: Future>(runtime: tokio::runtime::Runtime, future: F) -> F::Output {
     let result = runtime.block_on(future);
@@ -74,7 +73,7 @@ mod tests {
     use super::block_on;
 
     #[test]
-    fn r4_a_blocking_task_of_tokio_that_never_ends_does_not_hold_up_the_end() {
+    fn r4_a_blocking_tokio_task_that_never_ends_does_not_delay_the_exit() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .expect("a runtime");
@@ -87,7 +86,7 @@ mod tests {
                     let _ = started.send(());
                     let _ = held.recv();
                 });
-                // One that has not started would be dropped.
+                // A task that has not started would be dropped.
                 let _ = starts.recv();
             });
             let _ = ended.send(());

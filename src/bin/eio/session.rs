@@ -1,4 +1,4 @@
-//! The life of a client: from standard input to the server, until the user or the server ends it.
+//! Runs a client: sends standard input, and ends when the user or the server ends the session.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ use super::printing::{Style, print};
 use super::stdio::{self, Input, Output};
 use super::{settings, signals};
 
-/// Runs a session to its end, and gives the exit status.
+/// Runs a session, and returns the exit status.
 pub(crate) async fn run<R: Runtime + Default>(options: Options, mut output: Output) -> i32 {
     let builder = match settings::builder::<R>(&options) {
         Ok(builder) => builder,
@@ -26,7 +26,7 @@ pub(crate) async fn run<R: Runtime + Default>(options: Options, mut output: Outp
             return BAD_USAGE;
         }
     };
-    // Before the session, which may run on another thread from the first moment.
+    // Installed before the session starts, since a session may run on another thread at once.
     let interrupts = signals::interrupts();
     let client = match builder.start() {
         Ok(client) => client,
@@ -36,7 +36,7 @@ pub(crate) async fn run<R: Runtime + Default>(options: Options, mut output: Outp
                 return BAD_USAGE;
             }
             if options.json {
-                // Nobody may read it; the status tells the same.
+                // If writing fails, the exit status still reports the failure.
                 let _ = output.send(connect_error(&error)).await;
             }
             return FAILED;
@@ -61,9 +61,10 @@ async fn converse<R: Runtime>(
         if options.lasting.reconnect {
             deliver(&handle, &options.lasting).await;
         }
-        // Closing an attempt ends it as if nothing had failed, so its outcome is awaited first.
+        // Closing the client during an attempt would hide that the attempt fails, so its outcome is
+        // awaited.
         if options.lasting.reconnect && options.linger.is_zero() {
-            // With nothing to send, no further attempt is waited for.
+            // Nothing is left to send, so no further attempt is awaited.
             account.first_attempt().await;
         } else if handle.opened().await.is_ok() && !options.linger.is_zero() {
             future::select(runtime.sleep(options.linger), Box::pin(handle.wait())).await;
@@ -91,7 +92,7 @@ async fn converse<R: Runtime>(
         match future::select(print, user).await {
             Either::Left((closed, _)) => End::Closed(closed),
             Either::Right((user, print)) => match user.factor_first().0 {
-                // What the session has brought is still to be printed.
+                // Events that have arrived are still printed.
                 End::Closed(_) => End::Closed(print.await),
                 End::HandshakeUnanswered => End::HandshakeUnanswered,
             },
@@ -100,8 +101,8 @@ async fn converse<R: Runtime>(
     account.report(&end, &handle, &options.lasting, &mut input)
 }
 
-/// Waits, through as many sessions as it takes, until nothing of the input is left to be sent. What was
-/// given up on the way stands in the account of the end.
+/// Waits until nothing of the input is left to send, in as many sessions as necessary. Messages that
+/// were given up are counted in the account.
 async fn deliver(handle: &Handle, lasting: &Lasting) {
     let _ = if lasting.resends() {
         handle.confirm().await
@@ -110,7 +111,7 @@ async fn deliver(handle: &Handle, lasting: &Lasting) {
     };
 }
 
-/// Closes the client. A handshake that is under way is awaited only for a moment.
+/// Closes the client. If a handshake is running, waits only briefly for its answer.
 async fn leave<R: Runtime>(handle: &Handle, runtime: &R) -> End {
     handle.close();
     let closed = Box::pin(handle.wait());
@@ -119,7 +120,7 @@ async fn leave<R: Runtime>(handle: &Handle, runtime: &R) -> End {
     } else {
         match future::select(runtime.sleep(ANSWER_TIMEOUT), closed).await {
             Either::Right((closed, _)) => closed,
-            // It was opened just before it was closed.
+            // The session was opened just before the client was closed.
             Either::Left((_, closed)) if handle.sid().is_some() => closed.await,
             Either::Left(_) => return End::HandshakeUnanswered,
         }
@@ -165,12 +166,12 @@ fn to_message(line: Vec<u8>, binary: bool) -> Result<Message, String> {
     if binary {
         match STANDARD.decode(&line) {
             Ok(data) => Ok(Message::from(data)),
-            Err(error) => Err(format!("it is not base64: {error}")),
+            Err(error) => Err(format!("it is not valid base64: {error}")),
         }
     } else {
         match String::from_utf8(line) {
             Ok(text) => Ok(Message::from(text)),
-            Err(error) => Err(format!("it is not UTF-8: {error}")),
+            Err(error) => Err(format!("it is not valid UTF-8: {error}")),
         }
     }
 }

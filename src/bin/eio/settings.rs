@@ -1,4 +1,4 @@
-//! The settings of the session, from the options of the command line.
+//! Applies the options of the command line to a client builder.
 
 use engineio_client::transports::Transports;
 use engineio_client::{Builder, Client, Runtime};
@@ -6,7 +6,7 @@ use engineio_client::{Builder, Client, Runtime};
 use super::args::Options;
 use super::{log, tls};
 
-/// A builder with what the options say, or a message about what is wrong with them.
+/// A builder with these options, or an error message about them.
 pub(crate) fn builder<R: Runtime + Default>(
     options: &Options,
 ) -> Result<Builder<Transports, R>, String> {
@@ -37,7 +37,7 @@ pub(crate) fn builder<R: Runtime + Default>(
     tls::set(options.lasting.set(builder), options)
 }
 
-/// The proxies of the environment, unless `--proxy` names one.
+/// Uses the proxy of `--proxy`, or otherwise those of the environment.
 #[cfg(feature = "__dial")]
 fn with_proxies<R: Runtime>(
     builder: Builder<Transports, R>,
@@ -49,7 +49,7 @@ fn with_proxies<R: Runtime>(
     }
 }
 
-/// Without transports there is nothing to connect.
+/// A build without transports makes no connections.
 #[cfg(not(feature = "__dial"))]
 fn with_proxies<R: Runtime>(
     builder: Builder<Transports, R>,

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: requests to end the session.
+//! Ctrl-C, SIGTERM and SIGHUP, which end the session.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,8 +6,8 @@ use futures::channel::mpsc::{self, Receiver};
 
 use super::exit_status::FAILED;
 
-/// Yields an item at the first signal. The second one ends the program at once, without a goodbye to
-/// the server.
+/// Yields an item at the first signal. The second signal ends the program at once, without closing the
+/// session.
 pub(crate) fn interrupts() -> Receiver<()> {
     let (mut sender, receiver) = mpsc::channel(1);
     let interrupted = AtomicBool::new(false);
@@ -18,7 +18,9 @@ pub(crate) fn interrupts() -> Receiver<()> {
         let _ = sender.try_send(());
     };
     if let Err(error) = ctrlc::set_handler(handler) {
-        eprintln!("eio: Ctrl-C will end the program without a goodbye: {error}");
+        eprintln!(
+            "eio: Ctrl-C will not close the session, since signals can't be handled: {error}"
+        );
     }
     receiver
 }

@@ -1,5 +1,5 @@
-//! Standard input and output, each with a thread of its own: either may block for as long as it
-//! likes, and the session lives on.
+//! Standard input and output. Each has a thread of its own, which may block without stopping the
+//! session.
 
 use std::io::{self, BufRead, Write as _};
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use futures::channel::mpsc::{self, Receiver, SendError, Sender};
 use futures::executor::block_on;
 use futures::{SinkExt as _, StreamExt as _};
 
-/// How many lines may lie between a thread and the session.
+/// Most lines in the queue between a thread and the session.
 const LINES: usize = 64;
 
-/// How many bytes of them, beyond a line that is longer: lines of the server's length would be too
-/// many long before there are so many lines.
+/// Most bytes in the queue of output lines, beyond the line that exceeds it. Lines from the server may
+/// be long, so their number alone is not a sufficient limit.
 const BYTES: usize = 256 * 1024;
 
-/// How many bytes are gathered for one write.
+/// Number of bytes that are collected for one write.
 const AT_ONCE: usize = 64 * 1024;
 
-/// The lines of standard input, without their ends.
+/// The lines of standard input, without their line ends.
 pub(crate) struct Input {
     lines: Receiver<io::Result<Vec<u8>>>,
     read: Arc<AtomicUsize>,
 }
 
-/// Starts to read standard input.
+/// Starts the thread that reads standard input.
 pub(crate) fn input() -> Input {
     let (mut sender, lines) = mpsc::channel(LINES);
     let read = Arc::new(AtomicUsize::new(0));
@@ -47,7 +47,7 @@ pub(crate) fn input() -> Input {
     Input { lines, read }
 }
 
-/// A line ends with `\n` or `\r\n`, which is not part of it.
+/// Reads a line. Its end, `\n` or `\r\n`, is removed.
 fn read_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     if input.read_until(b'\n', &mut line)? == 0 {
@@ -67,21 +67,21 @@ impl Input {
         self.lines.next().await
     }
 
-    /// How many lines were read, whether or not [`next`](Self::next) has given them. No more are
-    /// taken from here on.
+    /// Stops reading, and returns the number of lines read so far, including those that
+    /// [`next`](Self::next) has not returned.
     pub(crate) fn stop(&mut self) -> usize {
         self.lines.close();
         self.read.load(Ordering::SeqCst)
     }
 }
 
-/// The lines on their way to standard output.
+/// The sending half of the queue of output lines.
 pub(crate) struct Output {
     lines: Sender<String>,
     waiting: Arc<Waiting>,
 }
 
-/// The bytes of the lines that were not written yet.
+/// Number of bytes in the queue.
 #[derive(Default)]
 struct Waiting {
     bytes: AtomicUsize,
@@ -89,7 +89,7 @@ struct Waiting {
 }
 
 impl Output {
-    /// Hands over a line, when there is room for it. Fails when nobody reads what is written.
+    /// Queues a line as soon as there is room. Fails if standard output is closed.
     pub(crate) async fn send(&mut self, line: String) -> Result<(), SendError> {
         while self.waiting.bytes.load(Ordering::SeqCst) > BYTES {
             let fewer = self.waiting.fewer.listen();
@@ -114,8 +114,8 @@ impl Waiting {
     }
 }
 
-/// Takes lines for standard output. The thread ends when the sender is dropped, or with the error of
-/// a write.
+/// Starts the thread that writes standard output. It ends when the queue is dropped, or with the error
+/// of a write.
 pub(crate) fn output() -> (Output, JoinHandle<io::Result<()>>) {
     let (sender, lines) = mpsc::channel::<String>(LINES);
     let waiting = Arc::new(Waiting::default());
@@ -125,7 +125,7 @@ pub(crate) fn output() -> (Output, JoinHandle<io::Result<()>>) {
     };
     let thread = thread::spawn(move || {
         let written = write_lines(lines, &waiting);
-        // A sender that waits for room learns from the channel that there is no more reader.
+        // Wakes a sender that waits for room, so that it sees the closed channel.
         if written.is_err() {
             waiting.all_gone();
         }
@@ -138,7 +138,7 @@ fn write_lines(mut lines: Receiver<String>, waiting: &Waiting) -> io::Result<()>
     let mut output = io::stdout().lock();
     while let Some(mut text) = block_on(lines.next()) {
         let mut bytes = text.len();
-        // What waits already is written with it, and flushed once.
+        // Lines that are queued already are written together and flushed once.
         text.push('\n');
         while text.len() < AT_ONCE
             && let Ok(more) = lines.try_recv()

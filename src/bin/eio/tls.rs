@@ -8,7 +8,7 @@ use engineio_client::{Builder, Runtime};
 
 use super::args::Options;
 
-/// Sets what the options say, or tells what is wrong with them.
+/// Applies the options to a builder, or returns an error message about them.
 pub(crate) fn set<R: Runtime>(
     builder: Builder<Transports, R>,
     options: &Options,

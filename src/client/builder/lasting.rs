@@ -1,4 +1,4 @@
-//! What can be set about receipts, and the fences that tell of a session's end.
+//! Reconnecting and receipts.
 
 use super::Builder;
 use crate::receipts::Receipts;
@@ -6,51 +6,34 @@ use crate::reconnect::Reconnect;
 use crate::runtime::Runtime;
 use crate::transport::Transport;
 
+/// # Reconnecting and receipts
 impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
-    /// Whether it is found out which messages have arrived: see [`Receipts`]. Off by default.
+    /// Opens a new session when one ends: see [`Reconnect`]. Off by default: then the client is one
+    /// session.
     ///
-    /// A POST then holds 16 packets at most, whatever [`packets_per_post`](Builder::packets_per_post)
-    /// says: python-engineio discards a larger one, and answers 200.
+    /// Client, handles, handlers and streams stay the same from session to session. Each session begins
+    /// with an empty cookie jar and the settings of the builder, and resolves host names again.
     ///
-    /// ```no_run
-    /// use engineio_client::Receipts;
-    ///
-    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    /// let client = engineio_client::tokio::Client::builder("http://localhost:3000")
-    ///     .receipts(Receipts::new())
-    ///     .connect()
-    ///     .await?;
-    /// client.send("an order").await?;
-    /// client.confirm().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn receipts(mut self, receipts: Receipts) -> Self {
-        self.settings.config.receipts = Some(receipts.into());
-        self
-    }
-
-    /// That the client opens a new session when one ends: see [`Reconnect`]. Off by default: a client is one
-    /// session then.
-    ///
-    /// The client, its handles, handlers and streams stay the same. While there is no session,
-    /// [`send`](crate::Client::send) accepts messages into the outbox, by the rules of the last session;
-    /// before the first, by those of polling without a `maxPayload`. In a session nothing is accepted that
-    /// is larger than its `maxPayload`, on any transport: it may leave in the next one, by polling. A message
-    /// that the next session can't carry (a text with `` by polling, or more than its `maxPayload`) waits
-    /// for the upgrade, with all behind it, and is given up if that fails ([`Event::GivenUp`]).
-    ///
-    /// [`flush`](crate::Client::flush) and [`confirm`](crate::Client::confirm) wait through reconnecting.
-    /// [`wait`](crate::Client::wait) waits for the end of it all. [`disconnect`](crate::Client::disconnect) and
-    /// dropping the client end it at once, in any state, and nothing connects afterwards.
-    /// [`connect`](Builder::connect) fails at once if the first connection fails;
+    /// **Connecting.** [`connect`](Builder::connect) fails if the first attempt fails;
     /// [`start`](Builder::start) goes on trying.
     ///
-    /// Who does not read the events need not: of those of sessions the newest 1,024 are kept, of
-    /// [`Event::Reconnecting`] in a row the newest, and each [`Event::GivenUp`]. The last
-    /// [`Closed`](crate::Closed) has the totals.
+    /// **Sending.** While there is no session, [`send`](crate::Client::send) accepts messages into the
+    /// outbox. In a session, a message that is larger than the server's `maxPayload` is refused on any
+    /// transport, since the next session may begin with polling. A message that the current session
+    /// cannot carry (a text with `\x1e` on polling, or one larger than the `maxPayload` of a new server)
+    /// waits for the upgrade, and the messages after it wait, too. If there is no upgrade, it is given
+    /// up ([`Event::GivenUp`]).
     ///
-    /// Each session begins with an empty cookie jar and with what was set here, and resolves names anew.
+    /// **Waiting.** [`flush`](crate::Client::flush) and [`confirm`](crate::Client::confirm) go on
+    /// waiting while the client reconnects. [`wait`](crate::Client::wait) waits until the client gives
+    /// up or is closed.
+    ///
+    /// **Ending.** [`disconnect`](crate::Client::disconnect), [`close`](crate::Client::close) and
+    /// dropping the client end it in any state, and no further connection is made.
+    ///
+    /// **Events.** A program may ignore them. The client keeps at most 1,024 unread events about
+    /// sessions (the newest ones, and of consecutive [`Event::Reconnecting`] only the newest) and every
+    /// [`Event::GivenUp`]. The last [`Closed`](crate::Closed) has the totals.
     ///
     /// ```no_run
     /// use engineio_client::{Event, Reconnect, Resend};
@@ -82,10 +65,43 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         self
     }
 
-    /// Whether, without [receipts](Builder::receipts), a websocket's ping goes along with each answer to a
-    /// ping of the server's, where messages have left since the last. By its answer
-    /// [`Closed`](crate::Closed) can tell how many messages were confirmed, instead of that any of
-    /// them may be lost. On by default; it is 22 bytes an interval at most.
+    /// Finds out which messages have arrived: see [`Receipts`]. Off by default.
+    ///
+    /// With receipts a POST has at most 16 packets, whatever
+    /// [`packets_per_post`](Builder::packets_per_post) is: python-engineio discards a larger one, and
+    /// still answers 200.
+    ///
+    /// ```no_run
+    /// use engineio_client::Receipts;
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = engineio_client::tokio::Client::builder("http://localhost:3000")
+    ///     .receipts(Receipts::new())
+    ///     .connect()
+    ///     .await?;
+    /// client.send("an order").await?;
+    /// client.confirm().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn receipts(mut self, receipts: Receipts) -> Self {
+        self.settings.config.receipts = Some(receipts.into());
+        self
+    }
+
+    /// Sets whether a session without [receipts](Builder::receipts) still finds out, over WebSocket, how
+    /// many messages were certainly read by the server. On by default.
+    ///
+    /// If messages were sent since the last such ping, the client sends a WebSocket ping (a
+    /// [fence](crate::Fence), at most 22 bytes) along with its answer to the server's Engine.IO ping.
+    /// The pongs let [`Closed::confirmed`](crate::Closed::confirmed) count those messages. Without
+    /// fences, all messages of the session count as unconfirmed.
+    ///
+    /// ```
+    /// # use engineio_client::tokio::Client;
+    /// // For a server that cannot handle WebSocket pings.
+    /// let builder = Client::builder("http://localhost:3000").fences(false);
+    /// ```
     pub fn fences(mut self, fences: bool) -> Self {
         self.settings.config.fences = fences;
         self

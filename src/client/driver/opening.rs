@@ -1,4 +1,4 @@
-//! Opening links, at the place to which the server has redirected the handshake.
+//! Opens links, at the location to which the server has redirected the handshake.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Driver {
         None
     }
 
-    /// Moves the session to where this error redirects to.
+    /// Moves the session to the location of this redirect.
     fn follow(&mut self, error: Error) -> Result<(), Error> {
         let location = error.redirect().unwrap_or_default();
         match follow(&self.request, location, &self.transport.schemes()) {

@@ -1,28 +1,29 @@
-//! The time that handlers may take before their task rests.
+//! Limits the time in which handlers keep the runtime from its sockets.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::runtime::Runtime;
 
-/// The time that handlers may take before their task waits for a timer, which lets the runtime look at
-/// its sockets. Yielding to other tasks is not enough: tokio's single-threaded runtime looks at its
-/// sockets when it has nothing else to run or after 61 task polls, and slow handlers can make that
-/// longer than the server waits for a pong.
+/// The time that handlers may take before their task waits until the runtime has polled its sockets.
+/// Yielding to other tasks is not enough: tokio's single-threaded runtime polls its sockets only when it
+/// has nothing else to run or after 61 task polls, and with slow handlers that can take longer than the
+/// server waits for a pong.
 const BUDGET: Duration = Duration::from_millis(10);
 
 /// The most handler calls between two readings of the clock: one reading costs about half as much as
 /// handling a message.
 const UNWATCHED: u32 = 16;
 
-/// Measures the time spent in handlers since the runtime last had a chance to look at its sockets.
+/// Measures the time spent in handlers since the runtime last had a chance to poll its sockets.
 pub(super) struct TimeBudget {
     runtime: Arc<dyn Runtime>,
     spent: Duration,
-    /// When the clock was looked at last.
-    looked: Duration,
-    /// Calls until the next look, and between this one and the one before.
+    /// When the clock was last read.
+    read_at: Duration,
+    /// The number of calls until the next reading.
     calls: u32,
+    /// The number of calls between the last two readings.
     apart: u32,
 }
 
@@ -31,24 +32,24 @@ impl TimeBudget {
         Self {
             runtime,
             spent: Duration::ZERO,
-            looked: Duration::ZERO,
+            read_at: Duration::ZERO,
             calls: 1,
             apart: 1,
         }
     }
 
-    /// Handlers run from now on.
+    /// Must be called when handlers begin to run.
     pub(super) fn begin(&mut self) {
-        self.looked = self.runtime.now();
+        self.read_at = self.runtime.now();
     }
 
-    /// Adds the time since the last reading to what was spent.
-    pub(super) fn look(&mut self) {
+    /// Reads the clock, and adds the time since the last reading to the time spent.
+    pub(super) fn read_clock(&mut self) {
         let now = self.runtime.now();
-        let took = now.saturating_sub(self.looked);
-        self.looked = now;
+        let took = now.saturating_sub(self.read_at);
+        self.read_at = now;
         self.spent = self.spent.saturating_add(took);
-        // After each call while handlers are slow; less and less often while they are quick.
+        // The clock is read after each call of a slow handler, and less often while handlers are quick.
         let each = took.checked_div(self.apart).unwrap_or(took);
         self.apart = if each.saturating_mul(4 * UNWATCHED) < BUDGET {
             self.apart.saturating_mul(2).min(UNWATCHED)
@@ -58,16 +59,16 @@ impl TimeBudget {
         self.calls = self.apart;
     }
 
-    /// To be asked when a handler has returned.
+    /// Must be called each time a handler has returned.
     pub(super) fn is_spent(&mut self) -> bool {
         self.calls = self.calls.saturating_sub(1);
         if self.calls == 0 {
-            self.look();
+            self.read_clock();
         }
         self.spent >= BUDGET
     }
 
-    /// Lets the runtime take notice of what has come.
+    /// Waits until the runtime has polled its sockets.
     pub(super) async fn rest(&mut self) {
         self.runtime.catch_up().await;
         self.spent = Duration::ZERO;

@@ -1,6 +1,6 @@
-//! Which messages are confirmed and which may be lost, and the calls of `confirm` that wait for that.
+//! Which messages are confirmed and which may be lost, and the calls of `confirm` that wait for them.
 //!
-//! Messages are counted from the first that was accepted; a *place* is such a count.
+//! A *place* is the number of a message, counted from the first one that was accepted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -9,16 +9,16 @@ use crate::error::{Error, ErrorKind};
 
 #[derive(Debug)]
 pub(super) struct Confirmations<W> {
-    /// Why there are none; `None` where there are.
-    without: Option<Error>,
-    /// All messages before this place are confirmed, or among those that may be lost.
+    /// Why there are no receipts; `None` if there are.
+    off: Option<Error>,
+    /// Every message before this place is confirmed, or in `lost`.
     settled: u64,
     /// The messages that may be lost, in order.
     lost: VecDeque<Range<u64>>,
-    /// Messages that will never be sent, though others before them still wait to be confirmed.
+    /// The messages that will never be sent, while messages before them are not settled yet.
     given_up: VecDeque<Range<u64>>,
-    /// Of the losses before this place a call has been told.
-    told: u64,
+    /// The losses before this place were reported to a call.
+    reported: u64,
     next_number: u64,
     waiting: BTreeMap<(u64, u64), W>,
 }
@@ -26,16 +26,16 @@ pub(super) struct Confirmations<W> {
 /// A call of `confirm`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConfirmTicket {
-    /// It waits for the messages before this place.
+    /// The call waits for the messages before this place.
     place: u64,
-    /// Tells calls apart that wait for the same.
+    /// Tells apart calls that wait for the same place.
     number: u64,
-    /// Losses before this place were told to somebody else.
-    told: u64,
+    /// The losses before this place were reported before the call began.
+    reported: u64,
 }
 
-/// So many ranges of losses are kept apart.
-const MOST_RANGES: usize = 1024;
+/// The most ranges of losses that are kept.
+const MAX_RANGES: usize = 1024;
 
 impl<W> Confirmations<W> {
     /// Without receipts, until [`begin`](Self::begin).
@@ -45,32 +45,32 @@ impl<W> Confirmations<W> {
             "receipts are off: `Builder::receipts` turns them on",
         );
         Self {
-            without: Some(off),
+            off: Some(off),
             settled: 0,
             lost: VecDeque::new(),
             given_up: VecDeque::new(),
-            told: 0,
+            reported: 0,
             next_number: 0,
             waiting: BTreeMap::new(),
         }
     }
 
     pub(super) fn begin(&mut self) {
-        self.without = None;
+        self.off = None;
     }
 
-    /// There are none any more. All calls fail.
+    /// Receipts have ended: all calls fail.
     pub(super) fn end(&mut self, error: Error, woken: &mut Vec<W>) {
-        self.without.get_or_insert(error);
+        self.off.get_or_insert(error);
         self.dismiss(woken);
     }
 
-    /// All messages before this place are confirmed, or among those that may be lost.
+    /// The place up to which every message is confirmed or may be lost.
     pub(super) fn settled(&self) -> u64 {
         self.settled
     }
 
-    /// The place of the first of so many messages that were accepted last and not given up.
+    /// The place of the first of the last `count` messages that were accepted and not given up.
     pub(super) fn place_of_last(&self, count: u64, accepted: u64) -> u64 {
         let mut place = accepted.saturating_sub(count);
         for places in self.given_up.iter().rev() {
@@ -82,7 +82,7 @@ impl<W> Confirmations<W> {
         place
     }
 
-    /// The next so many messages are confirmed. What was given up among them does not count.
+    /// The next `count` messages are confirmed, not counting those that were given up.
     pub(super) fn confirm(&mut self, count: u64, woken: &mut Vec<W>) {
         let mut rest = count;
         self.pass();
@@ -98,7 +98,7 @@ impl<W> Confirmations<W> {
         self.wake(woken);
     }
 
-    /// Those before this place that are not confirmed may be lost.
+    /// The messages before this place that are not confirmed may be lost.
     pub(super) fn lose(&mut self, place: u64, woken: &mut Vec<W>) {
         self.add_loss(self.settled..place);
         self.settled = self.settled.max(place);
@@ -106,7 +106,7 @@ impl<W> Confirmations<W> {
         self.wake(woken);
     }
 
-    /// These messages will never be sent.
+    /// The messages at these places will never be sent.
     pub(super) fn give_up(&mut self, places: Range<u64>, woken: &mut Vec<W>) {
         let at = self
             .given_up
@@ -116,12 +116,12 @@ impl<W> Confirmations<W> {
         self.wake(woken);
     }
 
-    /// Passes over what was given up.
+    /// Settles the messages that were given up, if all messages before them are settled.
     fn pass(&mut self) {
         while let Some(next) = self.given_up.front()
             && next.start <= self.settled
         {
-            // What was lost together with others before it is among those already.
+            // The part before `settled` is in `lost` already, since `lose` has passed over it.
             let places = self.settled..next.end;
             self.given_up.pop_front();
             self.settled = self.settled.max(places.end);
@@ -129,7 +129,7 @@ impl<W> Confirmations<W> {
         }
     }
 
-    /// Wakes those whose messages are settled.
+    /// Wakes the calls whose messages are settled.
     fn wake(&mut self, woken: &mut Vec<W>) {
         while let Some(call) = self.waiting.first_entry()
             && call.key().0 <= self.settled
@@ -146,8 +146,9 @@ impl<W> Confirmations<W> {
             Some(last) if last.end >= places.start => last.end = places.end,
             _ => self.lost.push_back(places),
         }
-        // Of more than anybody asks for, the oldest are joined.
-        if self.lost.len() > MOST_RANGES
+        // Joins the two oldest ranges, which counts the confirmed messages between them as lost. That
+        // only matters to a call that began before more than `MAX_RANGES` separate losses.
+        if self.lost.len() > MAX_RANGES
             && let Some(oldest) = self.lost.pop_front()
             && let Some(next) = self.lost.front_mut()
         {
@@ -155,8 +156,8 @@ impl<W> Confirmations<W> {
         }
     }
 
-    /// Whether all is confirmed that was accepted before the call began, or why it is not. `None` if
-    /// neither is known yet. Gives the waker that is replaced.
+    /// Whether every message accepted before the call began is confirmed, or why it is not. `None` if
+    /// neither is known yet. Also returns the waker that is replaced.
     pub(super) fn is_confirmed(
         &mut self,
         ticket: &mut Option<ConfirmTicket>,
@@ -170,30 +171,30 @@ impl<W> Confirmations<W> {
             ConfirmTicket {
                 place: accepted,
                 number,
-                told: self.told,
+                reported: self.reported,
             }
         });
         let missing = call.place.saturating_sub(self.settled);
-        if missing > 0 && !is_closed && self.without.is_none() {
+        if missing > 0 && !is_closed && self.off.is_none() {
             let last = self.waiting.insert((call.place, call.number), waker);
             return (None, last);
         }
         let last = self.cancel(ticket);
-        if let Some(why) = &self.without {
+        if let Some(why) = &self.off {
             return (Some(Err(why.clone())), last);
         }
         let lost = self
-            .lost_between(call.told, call.place)
+            .lost_between(call.reported, call.place)
             .saturating_add(missing);
         if lost == 0 {
             return (Some(Ok(())), last);
         }
-        self.told = self.told.max(call.place);
+        self.reported = self.reported.max(call.place);
         let messages = if lost == 1 { "message" } else { "messages" };
         let error = Error::new(
             ErrorKind::Unconfirmed,
             format!(
-                "{lost} {messages} may not have arrived: the session ended before that was confirmed"
+                "{lost} {messages} may not have arrived: the session ended before the confirmation"
             ),
         );
         (Some(Err(error)), last)
@@ -210,7 +211,7 @@ impl<W> Confirmations<W> {
         self.waiting.remove(&(call.place, call.number))
     }
 
-    /// Nothing more will be confirmed.
+    /// No more messages will be confirmed: adds the wakers of all calls to `woken`.
     pub(super) fn dismiss(&mut self, woken: &mut Vec<W>) {
         woken.extend(std::mem::take(&mut self.waiting).into_values());
     }

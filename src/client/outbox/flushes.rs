@@ -1,4 +1,4 @@
-//! How many messages were accepted and how many have left, and the flushes that wait in between.
+//! Counts accepted and sent messages, and keeps the flushes that wait for messages to be sent.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ pub(super) struct Flushes<W> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FlushTicket {
-    /// The message that must have left, with all before it.
+    /// The number of messages that must have been sent.
     message: u64,
-    /// Tells flushes apart that wait for the same message.
+    /// Tells apart flushes that wait for the same message.
     number: u64,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct FlushTicket {
 #[derive(Debug, Default)]
 pub(crate) struct SinkFlush {
     pub(super) ticket: Option<FlushTicket>,
-    /// Whether it waits for more than at first.
+    /// Whether the flush was extended: see [`Flushes::extend`].
     pub(super) extended: bool,
 }
 
@@ -49,7 +49,7 @@ impl<W> Flushes<W> {
         self.accepted = self.accepted.saturating_add(count);
     }
 
-    /// Counts messages that have left, and adds the wakers of the flushes that waited for them to
+    /// Counts messages that were sent, and adds the wakers of the flushes that waited for them to
     /// `woken`.
     #[inline]
     pub(super) fn count_left(&mut self, messages: usize, woken: &mut Vec<W>) {
@@ -62,14 +62,14 @@ impl<W> Flushes<W> {
         }
     }
 
-    /// Whether every message has left that a flush waits for. One that has not begun would wait for all
-    /// that was accepted.
+    /// Whether every message that a flush waits for was sent. A flush that has not begun waits for every
+    /// accepted message.
     pub(super) fn is_done(&self, flush: Option<FlushTicket>) -> bool {
         let message = flush.map_or(self.accepted, |flush| flush.message);
         self.left >= message
     }
 
-    /// Waits for what was accepted before the first call. Returns the waker that is replaced.
+    /// Waits for the messages accepted before the first call. Returns the waker that is replaced.
     pub(super) fn wait(&mut self, flush: &mut Option<FlushTicket>, waker: W) -> Option<W> {
         let ticket = *flush.get_or_insert_with(|| {
             let number = self.next_number;
@@ -87,8 +87,9 @@ impl<W> Flushes<W> {
         self.waiting.remove(&flush.take()?)
     }
 
-    /// If messages were accepted since the flush of a sink began, lets it begin anew. That happens once:
-    /// a task that sends without pause could delay it for ever. Returns the waker that it had.
+    /// If messages were accepted since the flush of a sink began, begins it anew. This happens only
+    /// once, since otherwise a task that sends without pause could delay it for ever. Returns the waker
+    /// of the old flush.
     pub(super) fn extend(&mut self, flush: &mut SinkFlush) -> Option<W> {
         let ticket = flush.ticket.filter(|_| !flush.extended)?;
         if ticket.message >= self.accepted {
@@ -98,7 +99,7 @@ impl<W> Flushes<W> {
         self.cancel(&mut flush.ticket)
     }
 
-    /// No more messages will leave: adds the wakers of all flushes to `woken`.
+    /// No more messages will be sent: adds the wakers of all flushes to `woken`.
     pub(super) fn dismiss(&mut self, woken: &mut Vec<W>) {
         woken.extend(std::mem::take(&mut self.waiting).into_values());
     }

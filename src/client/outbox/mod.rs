@@ -1,18 +1,18 @@
-//! The ledger of outgoing messages, from acceptance to the end of the session.
+//! Keeps account of outgoing messages, from acceptance to the end of the session.
 //!
 //! [`Outbox`] is the only place that knows where an accepted message is: queued here, handed to the
-//! engine, or sent. Its two parts are `Room` (how much of the capacity is used, and the senders that wait
-//! for more) and `Flushes` (which messages have left, and the flushes that wait for them). It alone builds
-//! [`Closed`]. It has no lock, no clock and no IO: `Shared` keeps it behind its mutex and wakes
+//! engine, or sent. Its two parts are `Room` (how much of the capacity is used, and the senders that
+//! wait for more) and `Flushes` (which messages have left, and the flushes that wait for them). It alone
+//! builds [`Closed`]. It has no lock, no clock and no IO: `Shared` keeps it behind its mutex and wakes
 //! the tasks that it names. `W` is the handle by which a waiting task is woken: a `Waker`, or a name in
 //! the unit tests.
 //!
 //! # How room is given
 //!
-//! - A sender enters at once if there is room and nobody waits. Otherwise it joins the queue. When its
-//!   turn comes, the outbox reserves room for its message and wakes this sender only. A sender that is
-//!   not polled therefore occupies the room for its own message, but it never blocks the senders behind
-//!   it. Dropping the future returns the room, or the place in the queue.
+//! - A sender enters at once if there is room and no sender waits. Otherwise it joins the queue. When
+//!   its turn comes, the outbox reserves room for its message and wakes this sender only. A sender that
+//!   is not polled therefore occupies the room for its own message, but it never blocks the senders
+//!   behind it. Dropping the future returns the room, or the place in the queue.
 //! - A sink has no future that could be dropped, so the promise made by `poll_ready` is kept in its
 //!   [`Seat`]: room for one message of any size. While other senders wait, a promise that the driver
 //!   has found unused in two of its polls lapses, and its room goes to the next sender in the queue.
@@ -53,12 +53,12 @@ pub(crate) struct Outbox<W> {
     /// Which messages the session can carry; `None` until it is open.
     acceptance: Option<Acceptance>,
     stage: Stage,
-    /// Accepted, and not handed to the engine.
+    /// The messages that were accepted and not handed to the engine yet.
     queue: Outgoing,
     room: Room<W>,
     flushes: Flushes<W>,
     confirmations: Confirmations<W>,
-    /// Where the client outlives its sessions.
+    /// The state that outlives a session, if the client reconnects.
     succession: Option<Succession>,
     /// Tasks to wake once the lock is released.
     woken: Vec<W>,
@@ -70,7 +70,7 @@ pub(crate) struct Outbox<W> {
 #[derive(Debug)]
 enum Stage {
     Open,
-    /// Nothing is accepted any more; what was is flushed.
+    /// No messages are accepted any more. The accepted ones are flushed.
     Closing,
     Closed(Closed),
 }
@@ -91,8 +91,8 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// Whether the driver has something to do now. Call this after each change.
-    pub(crate) fn takes_driver(&mut self) -> bool {
+    /// Whether the driver must be woken. Call this after each change.
+    pub(crate) fn take_wants_driver(&mut self) -> bool {
         std::mem::take(&mut self.wants_driver)
     }
 
@@ -166,7 +166,7 @@ impl<W: Clone> Outbox<W> {
         }
         let amount = parcel.amount();
         self.room.give_back(ticket);
-        // What the session can carry may have changed since it queued up.
+        // The session may have upgraded since the sender queued up, which changes what it can carry.
         if let Err(error) = parcel.check(&acceptance) {
             self.deal();
             return Err(Refusal::Never(parcel, error));
@@ -207,7 +207,7 @@ impl<W: Clone> Outbox<W> {
                 return false;
             }
         }
-        // It has not asked before, or what it was promised has lapsed.
+        // The sink has not polled before, or its promise has lapsed.
         if self.acceptance.is_some()
             && let Some(ticket) = self.room.try_promise()
         {
@@ -245,7 +245,7 @@ impl<W: Clone> Outbox<W> {
         Ok(())
     }
 
-    /// A sink gives up what it was promised, or its place in the queue.
+    /// A sink gives up its promise, or its place in the queue.
     pub(crate) fn leave(&mut self, seat: &mut Seat) {
         if let Seat::Waiting(ticket) | Seat::Told(ticket) = std::mem::take(seat) {
             self.cancel(ticket);
@@ -307,7 +307,7 @@ impl<W: Clone> Outbox<W> {
 
     // The session.
 
-    /// From now on nothing is accepted. What was accepted is still sent.
+    /// Stops accepting messages. The accepted ones are still sent.
     pub(crate) fn close(&mut self) {
         if matches!(self.stage, Stage::Open) {
             self.stage = Stage::Closing;
@@ -327,12 +327,12 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// How much was accepted and has not left.
+    /// The amount that was accepted and is not sent yet.
     pub(crate) fn pending(&self) -> Amount {
         self.room.pending()
     }
 
-    /// The session is open, or can carry other messages than before.
+    /// Sets which messages the session can carry, when it opens and when it upgrades.
     pub(crate) fn accept(&mut self, acceptance: Acceptance) {
         self.acceptance = Some(self.accept_for(acceptance));
         self.deal();
@@ -355,7 +355,7 @@ impl<W: Clone> Outbox<W> {
         std::mem::replace(&mut self.queue, Outgoing::new(std::mem::take(spare)))
     }
 
-    /// A batch of the engine's has left.
+    /// A batch of the engine was sent.
     pub(crate) fn batch_left(&mut self, packets: &[Packet]) {
         let mut amount = Amount::default();
         let mut known = 0;
@@ -402,9 +402,9 @@ impl<W: Clone> Outbox<W> {
         Some(closed)
     }
 
-    // Within.
+    // Helpers.
 
-    /// Which messages are accepted now, if any are.
+    /// Which messages are accepted now, or `None` if none are.
     fn acceptance(&self) -> Option<Acceptance> {
         self.acceptance.filter(|_| !self.is_closing())
     }
@@ -441,7 +441,7 @@ impl<W: Clone> Outbox<W> {
     }
 }
 
-/// What is in a list, if anything is.
+/// Empties a list. `None` if it was empty.
 fn taken<T>(list: &mut Vec<T>) -> Option<Vec<T>> {
     if list.is_empty() {
         return None;
@@ -449,7 +449,7 @@ fn taken<T>(list: &mut Vec<T>) -> Option<Vec<T>> {
     Some(std::mem::take(list))
 }
 
-/// What the model of the client looks at.
+/// The counters that the model of the client checks.
 #[cfg(any(test, fuzzing))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Audit {

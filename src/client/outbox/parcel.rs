@@ -33,7 +33,7 @@ impl Parcel for Message {
     }
 }
 
-/// A group: its messages leave in order, with no other between them.
+/// A group: its messages are sent in order, with no other message between them.
 impl Parcel for Vec<Message> {
     fn amount(&self) -> Amount {
         self.iter()

@@ -1,11 +1,11 @@
-//! The outbox's part in receipts.
+//! The receipts of an outbox.
 
 use super::Outbox;
 use super::confirmations::ConfirmTicket;
 use crate::error::Error;
 
 impl<W: Clone> Outbox<W> {
-    /// There are receipts, until [`no_receipts`](Self::no_receipts).
+    /// Turns receipts on, until [`no_receipts`](Self::no_receipts).
     pub(crate) fn begin_receipts(&mut self) {
         self.confirmations.begin();
     }
@@ -14,7 +14,7 @@ impl<W: Clone> Outbox<W> {
         self.confirmations.end(error, &mut self.woken);
     }
 
-    /// The next so many messages are confirmed.
+    /// The next `count` messages are confirmed.
     pub(crate) fn confirmed(&mut self, count: u64) {
         let count = self.confirmed_own(count);
         self.confirmations.confirm(count, &mut self.woken);

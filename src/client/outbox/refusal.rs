@@ -1,21 +1,21 @@
-//! Why the outbox did not accept a message, and the errors that tell it to the user.
+//! Why the outbox did not accept a message, and the errors for the user.
 
 use crate::amount::Amount;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Closed, PeerClose, Reason};
 use crate::limits::Limit;
 
-/// Why something was not accepted.
+/// A parcel that was not accepted, and why.
 #[derive(Debug)]
 pub(crate) enum Refusal<P> {
-    /// There is no room for it, or no session yet.
+    /// There is no room for the parcel, or no session yet.
     Later(P, ErrorKind),
-    /// It never will be.
+    /// The parcel will never be accepted.
     Never(P, Error),
 }
 
 impl<P> Refusal<P> {
-    /// For a sender that does not wait.
+    /// The parcel and the error for a sender that does not wait.
     pub(crate) fn into_parts(self, capacity: Amount) -> (P, Error) {
         match self {
             Self::Never(parcel, error) => (parcel, error),
@@ -32,7 +32,7 @@ impl<P> Refusal<P> {
     }
 }
 
-/// Why nothing is accepted any more.
+/// The error of a call that needs an open session. `None` if the session is still closing.
 pub(crate) fn closed_error(closed: Option<&Closed>) -> Error {
     match closed.map(Closed::reason) {
         None => Error::new(ErrorKind::Closed, "the session is closing"),
@@ -47,11 +47,11 @@ pub(crate) fn closed_error(closed: Option<&Closed>) -> Error {
         }
         Some(Reason::PingTimeout) => Error::new(
             ErrorKind::Closed,
-            "the session is closed, since the server was silent for too long",
+            "the session is closed: the server was silent for too long",
         ),
         Some(Reason::Aborted) => Error::new(
             ErrorKind::Closed,
-            "the session is closed, since the task that drives it ended early",
+            "the session is closed: the task that drives it ended early",
         ),
     }
 }

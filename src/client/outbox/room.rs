@@ -7,9 +7,9 @@ use crate::amount::Amount;
 #[derive(Debug)]
 pub(super) struct Room<W> {
     capacity: Amount,
-    /// Accepted, and neither left nor told in `Closed`: the queue and what the engine has.
+    /// The messages that were accepted and are not sent yet: those in the queue and in the engine.
     pending: Amount,
-    /// Room that was given to senders and sinks, and is not used yet.
+    /// The room that was given to senders and sinks and is not used yet.
     reserved: Amount,
     next_ticket: u64,
     /// Senders and sinks that wait for room, in order of arrival. Without this order, small messages
@@ -33,14 +33,14 @@ struct Waiter<W> {
     waker: W,
 }
 
-/// What `poll_ready` has said to a sink.
+/// What `poll_ready` has promised to a sink.
 #[derive(Debug, Default)]
 pub(crate) enum Seat {
     #[default]
     None,
-    /// It waits for room.
+    /// The sink waits for room.
     Waiting(Ticket),
-    /// It was told that it may send one message.
+    /// The sink was told that it may send one message.
     Told(Ticket),
 }
 
@@ -63,18 +63,18 @@ impl<W: Clone> Room<W> {
         }
     }
 
-    /// How much was accepted and has not left.
+    /// The amount that was accepted and is not sent yet.
     pub(super) fn pending(&self) -> Amount {
         self.pending
     }
 
-    /// Whether a message may enter that has not waited.
+    /// Whether a message of a sender that is not queued may enter.
     #[inline]
     pub(super) fn admits(&self, amount: Amount) -> bool {
         self.waiting.is_empty() && self.has_room(amount)
     }
 
-    /// A parcel that is larger than the whole outbox is let in alone.
+    /// A parcel that is larger than the capacity has room in an empty outbox.
     #[inline]
     fn has_room(&self, amount: Amount) -> bool {
         let held = self.pending.plus(self.reserved);
@@ -178,7 +178,7 @@ impl<W: Clone> Room<W> {
 
     // Promises.
 
-    /// Promises room to a sink that has not waited, if it may enter.
+    /// Promises room to a sink that is not queued, if it may enter.
     pub(super) fn try_promise(&mut self) -> Option<Ticket> {
         if !self.admits(PROMISED) {
             return None;

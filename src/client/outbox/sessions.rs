@@ -1,7 +1,8 @@
-//! What becomes of the messages when a client outlives its session.
+//! What happens to messages when a session of a client that reconnects ends.
 //!
-//! Each session has an engine of its own, which counts the messages from its own beginning: first those of
-//! the greeting, which are nobody else's business and are never sent again, then the others, in order.
+//! Each session has an engine of its own, which counts messages from the beginning of its session: first
+//! the messages of the greeting, which are never sent again and are not in the account of the outbox,
+//! and then the others, in order.
 
 use super::Outbox;
 use super::parcel::Parcel as _;
@@ -14,16 +15,18 @@ use crate::packet::Message;
 use crate::reconnect::Resend;
 use crate::transport::Framing;
 
-/// A message that was among the first of so many sessions, none of which confirmed anything, is given up.
+/// A message that was among the first messages of this many sessions, none of which confirmed anything,
+/// is given up.
 const MOST_SESSIONS: u32 = 3;
 
-/// From so many on, few messages are under way at once, so that no other is given up in its place. Not before:
-/// it takes time.
+/// After this many such sessions, few messages are sent at once, so that no innocent message is given
+/// up. Not before, because it makes sending slow.
 const SUSPICIOUS_SESSIONS: u32 = 2;
 
 impl<W: Clone> Outbox<W> {
-    /// The client is to outlive its sessions. From now on messages are accepted without one. `greets`
-    /// tells whether each session has a greeting, for which the others have to wait.
+    /// Makes this the outbox of a client that reconnects. From now on it accepts messages without a
+    /// session. `greets` is whether each session has a greeting, which must be sent before other
+    /// messages.
     pub(crate) fn outlive_sessions(&mut self, resend: Resend, greets: bool) {
         self.succession = Some(Succession {
             resend,
@@ -42,12 +45,11 @@ impl<W: Clone> Outbox<W> {
         self.acceptance = Some(Acceptance::new(Framing::Payloads, None).strict());
     }
 
-    /// The greeting of the session has returned, or there is none: these messages leave first, and then
-    /// the others.
+    /// Called when the greeting of the session has returned, or if there is none. Its messages are sent
+    /// first, and then the others.
     ///
     /// # Errors
-    ///
-    /// If the session can't carry one of them. Nothing leaves then.
+    /// If the session cannot carry one of the messages. Then nothing is sent.
     pub(crate) fn release(&mut self, greeting: Vec<Message>) -> Result<(), Error> {
         let Some(succession) = &mut self.succession else {
             return Ok(());
@@ -65,7 +67,7 @@ impl<W: Clone> Outbox<W> {
         Ok(())
     }
 
-    /// The link of the session stays the one that it is.
+    /// The upgrade has ended: the link of the session will not change any more.
     pub(crate) fn upgrade_is_over(&mut self) {
         if let Some(succession) = &mut self.succession {
             succession.upgrade_is_over = true;
@@ -73,7 +75,7 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// What was given up since the last call.
+    /// The messages that were given up since the last call.
     pub(crate) fn take_given_up(&mut self) -> Vec<GivenUp> {
         let succession = self.succession.as_mut();
         succession.map_or_else(Vec::new, |succession| {
@@ -81,22 +83,23 @@ impl<W: Clone> Outbox<W> {
         })
     }
 
-    /// The session can carry this from now on; what is accepted later may leave in another one.
+    /// Sets which messages the link of the session can carry. Returns which messages to accept, as they
+    /// may be sent in another session.
     pub(super) fn accept_for(&mut self, link: Acceptance) -> Acceptance {
         let Some(succession) = &mut self.succession else {
             return link;
         };
         succession.link = Some(link);
         succession.unjudged = self.queue.len();
-        // Not only when the supervisor has heard of the session: the user may close it before that, and
-        // what was accepted would not be sent.
+        // Released here, and not only by the supervisor: the user may close the session before the
+        // supervisor knows of it, and the accepted messages would not be sent.
         if !succession.greets {
             succession.held = false;
         }
         link.strict()
     }
 
-    /// The part of the queue that the session can carry, behind its greeting.
+    /// Takes the greeting and the part of the queue that the session can carry.
     pub(super) fn take_carried(&mut self) -> Outgoing {
         let is_closing = self.is_closing();
         let Some(succession) = &mut self.succession else {
@@ -117,7 +120,7 @@ impl<W: Clone> Outbox<W> {
             count = succession.count_carried(&self.queue, link);
         }
         if count == 0 && !is_closing {
-            self.give_up_what_cant_leave();
+            self.give_up_unsendable();
         } else {
             succession.unjudged = succession.unjudged.saturating_sub(count);
             let mut rest = self.queue.split_front(count);
@@ -127,9 +130,9 @@ impl<W: Clone> Outbox<W> {
         taken
     }
 
-    /// Gives the first parcel up, if it can't leave in this session. Only when all before it have left, so
-    /// that a flush is not told too early.
-    fn give_up_what_cant_leave(&mut self) {
+    /// Gives up the first parcel if this session cannot carry it. Waits until all messages before it
+    /// have been sent, since otherwise a flush would complete too early.
+    fn give_up_unsendable(&mut self) {
         let Some(succession) = &mut self.succession else {
             return;
         };
@@ -149,7 +152,7 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// Gives up the first so many messages of the queue.
+    /// Gives up the first `count` messages of the queue.
     fn give_up_first(&mut self, count: usize, error: Error) {
         let (waiting, accepted) = (number(self.queue.len()), self.flushes.accepted());
         let first = self.confirmations.place_of_last(waiting, accepted);
@@ -169,8 +172,8 @@ impl<W: Clone> Outbox<W> {
         self.deal();
     }
 
-    /// A batch has left: gives those of its messages that are in the ledger, and how many of them had
-    /// left before.
+    /// Removes the messages of the greeting from a batch that was sent. Returns how many of the others
+    /// had already been sent in an earlier session.
     pub(super) fn own_of(&mut self, amounts: &mut Vec<Amount>) -> usize {
         let Some(succession) = &mut self.succession else {
             return 0;
@@ -187,7 +190,7 @@ impl<W: Clone> Outbox<W> {
         known
     }
 
-    /// How many of the messages that are confirmed are not the greeting's.
+    /// How many of the messages that were just confirmed are not messages of the greeting.
     pub(super) fn confirmed_own(&mut self, count: u64) -> u64 {
         let Some(succession) = &mut self.succession else {
             return count;
@@ -199,7 +202,7 @@ impl<W: Clone> Outbox<W> {
         count.saturating_sub(number(theirs))
     }
 
-    /// The session has ended, and another may follow: keeps what that one is to send.
+    /// Ends a session while another may follow, and keeps the messages for that one.
     pub(crate) fn end_session(&mut self, session_number: u64, ended: Ended) -> Disconnected {
         let mut ended = self.without_greeting(ended);
         let Some(succession) = &mut self.succession else {
@@ -220,10 +223,10 @@ impl<W: Clone> Outbox<W> {
         succession.again = succession.again.saturating_sub(known);
         let news = ended.uncertain.len().saturating_sub(known);
         self.flushes.count_left(news, &mut self.woken);
-        let told = Disconnected::new(session_number, &ended);
+        let end = Disconnected::new(session_number, &ended);
         if resends && left == ended.unconfirmed.len() {
             self.resend(ended, handed);
-            return told;
+            return end;
         }
         succession.totals.unconfirmed =
             succession.totals.unconfirmed.saturating_add(number(handed));
@@ -236,11 +239,11 @@ impl<W: Clone> Outbox<W> {
         self.put_back(Outgoing::with_groups(ended.unsent, groups));
         let mut lost = ended.unconfirmed;
         lost.extend(ended.uncertain);
-        told.with_lost(number(handed), lost)
+        end.with_lost(number(handed), lost)
     }
 
-    /// Everything that is not confirmed goes first in the next session, but for a message that seems to be
-    /// what ends them.
+    /// Puts every message that is not confirmed at the front of the queue, except for a message that
+    /// seems to end the sessions.
     fn resend(&mut self, ended: Ended, handed: usize) {
         let Some(succession) = &mut self.succession else {
             return;
@@ -258,7 +261,7 @@ impl<W: Clone> Outbox<W> {
         if has_confirmed {
             succession.poison = Poison::default();
         }
-        // A session that was given no message tells nothing of them.
+        // If no message was handed over in the session, none of them can have ended it.
         if has_confirmed || handed == 0 {
             return;
         }
@@ -273,7 +276,7 @@ impl<W: Clone> Outbox<W> {
         if succession.poison.sessions >= MOST_SESSIONS {
             succession.poison = Poison::default();
             let message = format!(
-                "it was among the first messages of {MOST_SESSIONS} sessions, each of which ended before anything was confirmed"
+                "the message was among the first of {MOST_SESSIONS} sessions in a row, each of which ended before any message was confirmed"
             );
             let error = Error::new(ErrorKind::Unconfirmed, message);
             let parcel = self.queue.parcel_at(0);
@@ -281,8 +284,8 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// Whether one of the next messages may be what ends the sessions, so that few are to be under way at
-    /// once.
+    /// Whether one of the next messages may be the one that ends the sessions. Then few messages are
+    /// sent at once.
     pub(crate) fn is_cautious(&self) -> bool {
         let suspected = self.succession.as_ref().map_or(0, |last| last.suspected);
         self.confirmations.settled() < suspected
@@ -293,7 +296,7 @@ impl<W: Clone> Outbox<W> {
         self.deal();
     }
 
-    /// The last end, with what is left of all sessions.
+    /// Adds the totals of the earlier sessions to the last end.
     pub(super) fn with_totals(&mut self, ended: Ended) -> Ended {
         let mut ended = self.without_greeting(ended);
         let Some(succession) = &mut self.succession else {
@@ -303,14 +306,14 @@ impl<W: Clone> Outbox<W> {
         ended.confirmed = ended.confirmed.saturating_add(totals.confirmed);
         ended.unconfirmed_count = ended.unconfirmed_count.saturating_add(totals.unconfirmed);
         ended.doubtful = ended.doubtful.saturating_add(totals.unconfirmed);
-        // What was handed over in an earlier session may have arrived then.
+        // Messages that were handed over in an earlier session may have arrived in it.
         let known = succession.again.saturating_sub(ended.uncertain.len());
         let known = known.min(ended.unsent.len());
         ended.uncertain.extend(ended.unsent.drain(..known));
         ended
     }
 
-    /// Without the messages of the greeting, which are the first ones.
+    /// Removes the messages of the greeting, which are the first ones of the session.
     fn without_greeting(&mut self, mut ended: Ended) -> Ended {
         let Some(succession) = &mut self.succession else {
             return ended;

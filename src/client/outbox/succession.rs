@@ -1,4 +1,4 @@
-//! What an outbox has to remember from one session to the next.
+//! What the outbox of a client that reconnects keeps from one session to the next.
 
 use std::ops::Range;
 
@@ -9,26 +9,27 @@ use crate::event::{Ended, GivenUp};
 use crate::packet::{Message, Packet};
 use crate::reconnect::Resend;
 
-/// How one session follows another.
+/// The state that outlives a session.
 #[derive(Debug)]
 pub(super) struct Succession {
     pub(super) resend: Resend,
-    /// Each session has a greeting.
+    /// Whether each session has a greeting.
     pub(super) greets: bool,
-    /// Nothing but the greeting leaves.
+    /// Whether messages are held back until the greeting was sent.
     pub(super) held: bool,
     pub(super) greeting: Greeting,
-    /// What the link of the session can carry; `None` while there is no session.
+    /// Which messages the link of the session can carry; `None` while there is no session.
     pub(super) link: Option<Acceptance>,
-    /// So many messages at the front of the queue were accepted for another link.
+    /// The number of messages at the front of the queue that were accepted for another link.
     pub(super) unjudged: usize,
-    /// The link will not become another one.
+    /// Whether the link will not change any more.
     pub(super) upgrade_is_over: bool,
-    /// So many messages that were not handed over in this session, the next ones to be, were in an earlier
-    /// one.
+    /// The number of messages at the front that were handed over in an earlier session, but not in this
+    /// one yet.
     pub(super) again: usize,
     pub(super) poison: Poison,
-    /// Messages before this place were under way when sessions ended that confirmed nothing.
+    /// The messages before this place were handed over in sessions that ended without confirming
+    /// anything.
     pub(super) suspected: u64,
     pub(super) totals: Totals,
     pub(super) given_up: Vec<GivenUp>,
@@ -38,34 +39,36 @@ pub(super) struct Succession {
 #[derive(Debug, Default)]
 pub(super) struct Greeting {
     pub(super) messages: Vec<Message>,
-    /// How many it had, and how many of them have left and are confirmed.
     pub(super) count: usize,
+    /// How many of its messages were sent.
     pub(super) left: usize,
+    /// How many of its messages are confirmed.
     pub(super) confirmed: usize,
 }
 
-/// The oldest message, and how often it has failed to arrive.
+/// The oldest message that is not confirmed, and in how many sessions in a row it was not.
 #[derive(Debug, Default)]
 pub(super) struct Poison {
     pub(super) place: u64,
     pub(super) sessions: u32,
 }
 
-/// What has become of messages in all sessions before.
+/// The totals of the earlier sessions.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     pub(super) confirmed: u64,
-    /// They had left, and no session sends them again.
+    /// Messages that were handed over, are not confirmed, and are not sent again.
     pub(super) unconfirmed: u64,
 }
 
 impl Succession {
-    /// Whether the queue leaves as it is: nothing holds it up, goes before it, or is still to be judged.
+    /// Whether the whole queue can be handed over as it is: it is not held back, no greeting is sent
+    /// before it, and every message was accepted for this link.
     pub(super) fn lets_all_pass(&self) -> bool {
         !self.held && self.unjudged == 0 && self.greeting.messages.is_empty()
     }
 
-    /// How many messages at the front of the queue the link can carry. Parcels go as a whole.
+    /// The number of messages at the front of the queue that the link can carry, in whole parcels.
     pub(super) fn count_carried(&self, queue: &Outgoing, link: &Acceptance) -> usize {
         let mut count = 0;
         while count < self.unjudged.min(queue.len()) {
@@ -80,7 +83,8 @@ impl Succession {
     }
 }
 
-/// A group of which anything was handed over is uncertain as a whole: its rest is not sent.
+/// If a part of a group was handed over, makes its rest uncertain, too: it is not sent in the next
+/// session.
 pub(super) fn cut_group(ended: &mut Ended) {
     let left = usize::try_from(ended.unconfirmed_count).unwrap_or(usize::MAX);
     let handed = left.saturating_add(ended.uncertain.len());
@@ -94,7 +98,7 @@ pub(super) fn cut_group(ended: &mut Ended) {
     }
 }
 
-/// The groups behind the first so many messages, with places that count from there.
+/// The groups after the first `count` messages, with places counted from there.
 pub(super) fn shift(groups: Vec<Range<usize>>, count: usize) -> Vec<Range<usize>> {
     let behind = groups.into_iter().filter(|group| group.start >= count);
     behind

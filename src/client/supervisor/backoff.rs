@@ -4,7 +4,7 @@ use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub(super) struct Backoff {
-    /// Before the first attempt.
+    /// The delay before the first attempt.
     pub(super) delay: Duration,
     pub(super) max_delay: Duration,
     /// From 0 to 1.
@@ -12,11 +12,11 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// The delay before the attempt of this number, which is 1 or more. It is no shorter than `least`, which
-    /// the server asked for.
+    /// The delay before an attempt, whose number is 1 or more. It is not shorter than `least`, the
+    /// server's `Retry-After`.
     ///
-    /// A delay that follows from `least` is randomised as well, upwards: a server that is overloaded tells
-    /// all its clients the same time.
+    /// A delay that follows from `least` is randomised upwards: an overloaded server sends the same time
+    /// to all its clients.
     pub(super) fn delay(&self, attempt: u32, least: Duration, random: &mut Random) -> Duration {
         let (low, high) = self.range(attempt);
         let extra = scaled(high.saturating_sub(low), random.unit());
@@ -27,10 +27,10 @@ impl Backoff {
         usual.max(least.saturating_add(extra))
     }
 
-    /// Between which times the delay is drawn evenly.
+    /// The range from which the delay is drawn evenly.
     ///
-    /// The upper end is limited, and not the delay after it was drawn: that would let many clients come
-    /// back exactly after `max_delay`.
+    /// `max_delay` limits the upper end of the range, not the drawn delay: otherwise many clients would
+    /// come back exactly after `max_delay`.
     pub(super) fn range(&self, attempt: u32) -> (Duration, Duration) {
         let doublings = attempt.saturating_sub(1).min(MOST_DOUBLINGS);
         let exponent = i32::try_from(doublings).unwrap_or_default();
@@ -41,16 +41,16 @@ impl Backoff {
     }
 }
 
-/// Makes the longest possible delay of the shortest: 2^128 ns are more than `Duration::MAX`.
+/// Enough to turn the shortest delay into the longest: 2^128 ns are more than `Duration::MAX`.
 const MOST_DOUBLINGS: u32 = 128;
 
-/// `Duration::mul_f64`, which panics when the product is too large.
+/// Like `Duration::mul_f64`, which would panic if the product is too large.
 fn scaled(duration: Duration, factor: f64) -> Duration {
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }
 
-/// Random numbers that follow from a seed: SplitMix64, whose numbers are evenly distributed for any seeds,
-/// also for those that follow each other.
+/// A random number generator with a seed: SplitMix64, whose numbers are evenly distributed for any
+/// seeds, including consecutive ones.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
@@ -67,7 +67,7 @@ impl Random {
         number ^ (number >> 31)
     }
 
-    /// A number from 0 up to, and without, 1: as many bits as an `f64` keeps.
+    /// A number from 0 (inclusive) to 1 (exclusive), with the 53 bits that an `f64` can hold.
     fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }

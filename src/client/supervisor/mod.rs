@@ -1,9 +1,9 @@
-//! Reconnecting as a state machine: no IO, no clock, no async, and no randomness but what follows from a
-//! seed.
+//! Reconnecting as a state machine, without IO, clock or async. Its randomness is determined by a seed.
 //!
-//! It says when a session is to be opened, one after the other. [`Supervisor::handle`] takes what has
-//! happened, and when; after each input [`Supervisor::poll`] gives what is to be done, one by one, until it
-//! says [`Output::Wait`]. A session is an engine of its own, which knows nothing of this.
+//! It decides when to open the next session. [`Supervisor::handle`] takes an input, which says what has
+//! happened and when. After each input, the caller carries out the outputs of [`Supervisor::poll`] until
+//! it returns [`Output::Wait`]. Each session has an engine of its own, which does not know of the
+//! supervisor.
 
 mod backoff;
 mod interface;
@@ -32,14 +32,14 @@ pub(crate) struct Supervisor {
     policy: Policy,
     random: Random,
     state: State,
-    /// The number of this attempt: 0 for the first connection of the client, else from 1. A session that
-    /// has lasted makes it 0 again.
+    /// The number of this attempt: 0 for the first connection of the client, and from 1 for the attempts
+    /// to reconnect. A session that has lasted resets it to 0.
     attempt: u32,
-    /// How many failures in a row rarely mend themselves.
+    /// The number of [`hopeless`] failures in a row.
     hopeless: u32,
-    /// How many sessions have opened.
+    /// The number of sessions that have opened.
     sessions: u64,
-    /// How many calls of the hook have begun.
+    /// The number of calls of the hook that have begun.
     calls: u64,
     outputs: VecDeque<Output>,
 }
@@ -47,32 +47,21 @@ pub(crate) struct Supervisor {
 #[derive(Debug)]
 enum State {
     /// The hook runs.
-    Preparing {
-        call: u64,
-        deadline: Duration,
-    },
+    Preparing { call: u64, deadline: Duration },
     /// A session is being opened.
     Opening,
     /// The session is open, and its greeting runs.
-    Greeting {
-        since: Duration,
-        deadline: Duration,
-    },
-    /// The session is open, and so since then.
-    Open {
-        since: Duration,
-    },
-    /// The driver ends a session that did not get as far as `Open`.
+    Greeting { since: Duration, deadline: Duration },
+    /// The session is open, with its greeting done.
+    Open { since: Duration },
+    /// The driver is ending a session whose greeting failed.
     Ending(Error),
-    /// Until the next attempt.
-    Waiting {
-        until: Duration,
-    },
-    /// The user has closed the client, and a session says goodbye. Where it was being ended before, the
-    /// reason of its end says nothing.
-    Closing {
-        was_ending: bool,
-    },
+    /// The delay before the next attempt.
+    Waiting { until: Duration },
+    /// The user has closed the client, and the session is closing. If the state was `Ending` before, the
+    /// session's reason is ignored.
+    Closing { was_ending: bool },
+    /// No session will follow.
     Over,
 }
 
@@ -93,7 +82,7 @@ impl Supervisor {
         supervisor
     }
 
-    /// An input that does not fit the state is ignored: it was under way when the state changed.
+    /// An input that does not fit the state is ignored: the state has changed since its cause.
     pub(crate) fn handle(&mut self, now: Duration, input: Input) {
         match input {
             Input::Prepared { call, result } => self.prepared(now, call, result),
@@ -110,8 +99,8 @@ impl Supervisor {
         }
     }
 
-    /// What to do next. To be called after [`Supervisor::new`] and after every `handle`, until it says
-    /// `Wait`.
+    /// The next output. Must be called after [`Supervisor::new`] and after every `handle`, until it
+    /// returns `Wait`.
     pub(crate) fn poll(&mut self) -> Output {
         let wait = || Output::Wait(self.state.deadline());
         self.outputs.pop_front().unwrap_or_else(wait)
@@ -182,7 +171,7 @@ impl Supervisor {
         }
     }
 
-    /// Lets messages leave in the session, which is open since then.
+    /// Allows messages in the session, which has been open since `since`.
     fn release(&mut self, since: Duration) {
         self.state = State::Open { since };
         self.outputs.push_back(Output::Release);
@@ -213,7 +202,7 @@ impl Supervisor {
         }
     }
 
-    /// There is no session any more: decides what follows.
+    /// A session or an attempt has ended: decides what follows.
     fn failed(&mut self, now: Duration, reason: Reason, was_open: bool) {
         let lost = Lost {
             reason,
@@ -232,7 +221,7 @@ impl Supervisor {
         self.state = State::Waiting {
             until: now.saturating_add(delay),
         };
-        self.outputs.push_back(Output::Tell(Reconnecting {
+        self.outputs.push_back(Output::Report(Reconnecting {
             attempt: self.attempt,
             delay,
             reason: lost.reason,

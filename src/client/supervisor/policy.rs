@@ -1,4 +1,4 @@
-//! Whether, and after which delay, another attempt follows.
+//! Decides whether another attempt follows, and after which delay.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::event::Reason;
 use crate::limits;
 use crate::reconnect::{Decide, Lost, Reconnect, Retry};
 
-/// What the supervisor is told to keep to.
+/// The settings of the supervisor.
 #[derive(Clone)]
 pub(crate) struct Policy {
     pub(super) has_hook: bool,
@@ -39,17 +39,17 @@ impl From<&Reconnect> for Policy {
     }
 }
 
-/// After so many failures in a row that rarely mend themselves it is over.
+/// After this many [`hopeless`] failures in a row the client gives up.
 const HOPELESS: u32 = 3;
 
 impl Policy {
-    /// Whether a session that was open for so long starts the count of attempts anew.
+    /// Whether a session that was open for this time resets the count of attempts.
     pub(super) fn has_lasted(&self, open: Duration) -> bool {
         open >= self.backoff.max_delay
     }
 
-    /// The delay before the attempt that follows, or `None` where none does. So many failures in a row,
-    /// this one included, were [`hopeless`].
+    /// The delay before the next attempt, or `None` if there is none. `hopeless` is the number of
+    /// [`hopeless`] failures in a row, including this one.
     pub(super) fn delay(
         &self,
         lost: &Lost,
@@ -59,7 +59,7 @@ impl Policy {
         if matches!(lost.reason, Reason::Client | Reason::Aborted) {
             return None;
         }
-        // Asked before the limit is looked at, since it is to be asked at each end.
+        // Before the limit is checked: the documentation of `decide` promises a call at each end.
         let retry = self.ask(lost);
         if self.attempts.is_some_and(|most| lost.attempt >= most) {
             return None;
@@ -67,7 +67,8 @@ impl Policy {
         match retry {
             Retry::Never => None,
             Retry::After(delay) => Some(delay),
-            // Of required receipts: no server learns to answer pings.
+            // Receipts are required, and the server does not answer pings. Another attempt would not
+            // change that.
             Retry::Usual if lost.error().is_some_and(is_unsupported) => None,
             Retry::Usual if hopeless >= HOPELESS => None,
             Retry::Usual => {
@@ -99,12 +100,12 @@ fn is_unsupported(error: &Error) -> bool {
     error.kind() == ErrorKind::Unsupported
 }
 
-/// Whether no session could be opened for a reason that rarely mends itself.
+/// Whether a session could not be opened for a reason that another attempt is unlikely to change.
 ///
-/// `Protocol` stands for a peer that does not speak Engine.IO 4: polling reports a server of protocol 3 by
-/// it, and no error of this kind comes before a session is open otherwise, but for a first websocket frame
-/// that is no packet. A session that was open shows that one can be opened: a 404 of a poll, say, comes
-/// from a load balancer whose server is gone.
+/// `Protocol` means a server that does not speak Engine.IO 4: polling reports a server of protocol 3
+/// with it. Before a session is open, the only other cause is a first WebSocket frame that is not a
+/// packet. If the session was open, the failure is never hopeless: a poll that is answered 404, for
+/// example, comes from a load balancer whose server has gone.
 pub(super) fn hopeless(lost: &Lost) -> bool {
     let Some(error) = lost.error() else {
         return false;

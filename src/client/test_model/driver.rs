@@ -1,4 +1,4 @@
-//! The driver runs or is dropped, a call of the transport ends, time passes.
+//! Steps of the driver, the transport and the clock.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Model {
             match polled {
                 Ok(Poll::Pending) => self.state.borrow_mut().driver = Some(driver),
                 Ok(Poll::Ready(())) => drop(driver),
-                // As a runtime does with a task that panics.
+                // A runtime drops a task that panics.
                 Err(panic) if panic.is::<Planned>() => drop(driver),
                 Err(panic) => resume_unwind(panic),
             }
@@ -91,7 +91,7 @@ impl Model {
                 (CallKind::Receive { .. }, _) => Answer::Packets(vec![Packet::Noop]),
             };
             let call = state.calls.get_mut(&id).expect("it is there");
-            // The server speaks on the session's link alone.
+            // Only there to be seen in a debugger.
             let _ = call.link;
             call.answer = Some(answer);
             call.waker.take()

@@ -1,4 +1,4 @@
-//! What must hold.
+//! The invariants that the model checks.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ impl Model {
         };
         let mut bound = self.capacity;
         if self.large {
-            // A single group, perhaps.
+            // The outbox may hold a single larger group.
             bound.messages = bound.messages.max(3);
             bound.bytes = bound.bytes.max(3 * 45);
         }
@@ -34,14 +34,17 @@ impl Model {
         let state = self.state.borrow();
         let accepted = state.accepted_count();
         let Audit {
-            accepted: told,
+            accepted: counted,
             left,
             ..
         } = self.handle().shared().state().outbox.audit();
-        assert_eq!(accepted, told, "what was told to be accepted was");
+        assert_eq!(
+            accepted, counted,
+            "the outbox counts other messages than the users"
+        );
         assert!(
             left <= state.wire.len() as u64,
-            "more has left than was sent"
+            "more messages have left than were handed to the transport"
         );
         if state.closing || self.has_closed() {
             return;
@@ -55,12 +58,12 @@ impl Model {
         for user in waiting.filter(|user| user.woken.is_set()) {
             assert!(
                 first.is_none_or(|first| user.begun.is_some_and(|begun| begun < first)),
-                "one was served before another that came first"
+                "a sender was given room before one that came first"
             );
         }
     }
 
-    /// The driver comes to rest. Then whoever can go on has been woken.
+    /// Lets the driver come to rest. Then every call that can continue must have been woken.
     pub(super) fn be_quiet(&self) {
         self.run_driver_until_idle();
         self.rethrow();
@@ -77,7 +80,7 @@ impl Model {
             };
             assert!(
                 woken || self.poll_user(id) || self.is_over(),
-                "it could go on, and was not woken"
+                "a call could continue and was not woken"
             );
         }
         self.run_driver_until_idle();
@@ -92,12 +95,12 @@ impl Model {
             return;
         }
         if audit.accepted == 0 && audit.waiting > 0 && state.wire.is_empty() {
-            // Perhaps the open packet has not been read yet.
+            // The open packet may not have been read yet.
             return;
         }
         assert!(
             audit.waiting == 0 || audit.promised == 0,
-            "a sink holds others up"
+            "a sink blocks other senders"
         );
         let part = |of: usize| of - of / 32;
         let dealt = Amount {
@@ -120,15 +123,15 @@ impl Model {
             return;
         };
         if !sinks.is_empty() {
-            // Which of them is the first, the ledger alone knows.
+            // Only the outbox knows which of them is the first.
             return;
         }
         let held = audit.pending.plus(audit.reserved);
         assert!(
             held.messages > 0 && !held.plus(first).fits_in(self.capacity),
-            "there is room for {first:?} beside {held:?}, and nobody was given it"
+            "there is room for {first:?} beside {held:?}, but no sender was given it"
         );
-        // What is reserved belongs to those who were woken, and to nobody else.
+        // Only senders that were woken have reserved room.
         let granted = state
             .users
             .values()
@@ -139,23 +142,23 @@ impl Model {
         assert_eq!(audit.reserved, granted, "room is reserved for nobody");
     }
 
-    /// All who wait were woken by the end.
+    /// Checks that the end has woken every waiting call.
     pub(super) fn check_wakes(&self) {
         let state = self.state.borrow();
         for user in state.users.values() {
             assert!(
                 user.begun.is_none() || user.woken.is_set(),
-                "one who waits does not hear of the end"
+                "the end has not woken a waiting call"
             );
         }
         for sink in &state.sinks {
             for pending in [&sink.ready, &sink.flush, &sink.close] {
-                assert!(!pending.waits(), "a sink does not hear of the end");
+                assert!(!pending.waits(), "the end has not woken a sink");
             }
         }
     }
 
-    /// Accepted = left ++ uncertain ++ unsent, in order, and no group was torn.
+    /// Checks that accepted = left ++ uncertain ++ unsent, in order, and that every group is complete.
     pub(super) fn check_account(&self, closed: &Closed) {
         let left = usize::try_from(self.audit().left).unwrap();
         let state = self.state.borrow();

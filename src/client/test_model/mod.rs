@@ -1,8 +1,7 @@
-//! A model of everything around the client: users who begin, give up and forget their calls at any
-//! moment, a transport whose calls end in any order and in any way, and a clock. Bytes decide what
-//! happens next, and the model checks after each step what must hold. The bytes are random in the tests,
-//! and chosen by coverage in the fuzzer. (The engine alone has a model of its own, in
-//! `engine/test_model/`.)
+//! A model of everything around the client: users that begin, drop and forget calls at any moment, a
+//! transport whose calls end in any order and in any way, and a clock. Bytes decide what happens next,
+//! and the model checks its invariants after each step. The bytes are random in the tests, and chosen by
+//! coverage in the fuzzer. (The engine has a model of its own, in `engine/test_model/`.)
 //!
 //! The model has one thread. Instead of other threads, a user may act whenever the client calls the
 //! clock, the transport or a waker.
@@ -13,7 +12,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,
-    reason = "what fails here fails a test"
+    reason = "a failure here is a failed test"
 )]
 
 mod driver;
@@ -56,7 +55,7 @@ use crate::packet::Message;
 const OPEN: &str =
     r#"{"sid":"S","upgrades":["websocket"],"pingInterval":900,"pingTimeout":600,"maxPayload":60}"#;
 
-/// Runs the model by these bytes.
+/// Runs the model with these bytes.
 pub(crate) fn check(bytes: &[u8]) {
     let Some((&settings, rest)) = bytes.split_first() else {
         return;
@@ -72,14 +71,14 @@ pub(crate) fn check(bytes: &[u8]) {
     }));
     RUNNING.set(None);
     if let Err(failure) = run {
-        // What is left of it is in the midst of something, and is not to be dropped.
+        // The model stopped in the middle of a step, so it cannot be dropped.
         std::mem::forget(model);
         resume_unwind(failure);
     }
 }
 
 thread_local! {
-    /// The model that runs on this thread, for where the client calls out.
+    /// The model that runs on this thread, for calls from the client.
     static RUNNING: RefCell<Option<Rc<Model>>> = const { RefCell::new(None) };
 }
 
@@ -87,7 +86,7 @@ fn running() -> Option<Rc<Model>> {
     RUNNING.with_borrow(Clone::clone)
 }
 
-/// A model has one thread, so a lock that is held when it is asked for is held for ever.
+/// A model has one thread, so a lock that is already held would be held for ever.
 pub(super) fn assert_free<T>(mutex: &Mutex<T>) {
     if running().is_some() {
         let held = matches!(mutex.try_lock(), Err(TryLockError::WouldBlock));
@@ -97,21 +96,22 @@ pub(super) fn assert_free<T>(mutex: &Mutex<T>) {
 
 struct Model {
     capacity: Amount,
-    /// Whether messages and groups may be larger than the outbox, which makes its bound less exact.
+    /// Whether messages and groups may be larger than the outbox, which makes the checked bound less
+    /// exact.
     large: bool,
-    /// Whether wakers panic, and transports when they are dropped.
+    /// Whether wakers and destructors of the transport panic.
     panics: bool,
     sinks: usize,
     state: RefCell<ModelState>,
 }
 
-/// What the steps change. It is not borrowed while the client is called.
+/// The state that steps change. It is not borrowed while the client is called.
 struct ModelState {
     bytes: Vec<u8>,
     at: usize,
-    /// How many steps within steps there are now.
+    /// The nesting depth of steps.
     depth: u32,
-    /// A check that failed where a panic is caught.
+    /// A failed check whose panic was caught.
     failure: Option<Box<dyn Any + Send>>,
     driver: Option<BoxFuture<'static, ()>>,
     driver_woken: Arc<Flag>,
@@ -119,7 +119,7 @@ struct ModelState {
     handle: Option<Handle>,
     users: BTreeMap<u64, User>,
     sinks: Vec<SinkUser>,
-    /// Counts what happens.
+    /// The number of events so far.
     ticks: u64,
     numbers: u64,
     accepted: Vec<Accepted>,
@@ -127,7 +127,7 @@ struct ModelState {
     open: bool,
     calls: BTreeMap<u64, Call>,
     links: u64,
-    /// The messages of the session, as they were handed to the transport.
+    /// The messages in the order in which they were handed to the transport.
     wire: Vec<Message>,
     now: Duration,
     timers: BTreeMap<u64, (Duration, Option<Waker>)>,
@@ -145,7 +145,7 @@ impl ModelState {
         Self {
             bytes: bytes.to_vec(),
             at: 0,
-            // Nobody acts before the client is there.
+            // No user acts before the client exists.
             depth: u32::MAX,
             failure: None,
             driver: None,
@@ -178,7 +178,7 @@ impl ModelState {
         byte
     }
 
-    /// A message that is like no other, of about this length.
+    /// A unique message of about this length.
     fn label(&mut self, length: usize) -> Message {
         self.numbers += 1;
         Message::from(format!("{:0>length$}", self.numbers))
@@ -267,7 +267,7 @@ impl Model {
         self.state.borrow_mut().tick()
     }
 
-    /// Now and then, where a panic of the user's is to be borne.
+    /// Panics now and then, to simulate a panic in the user's code.
     fn may_panic(&self) {
         let panics = self.panics && !std::thread::panicking() && self.has_bytes();
         if panics && self.byte().is_multiple_of(8) {
@@ -275,7 +275,7 @@ impl Model {
         }
     }
 
-    /// A failure that was caught on its way.
+    /// Fails with a failure that was caught earlier.
     fn rethrow(&self) {
         let failure = self.state.borrow_mut().failure.take();
         if let Some(failure) = failure {
@@ -283,8 +283,8 @@ impl Model {
         }
     }
 
-    /// Everything comes to an end: the user closes, and nobody does anything any more. Then everybody
-    /// hears of it, and every message is accounted for.
+    /// The user closes the client, and no user acts any more. Then every waiting call must return, and
+    /// every message must be accounted for.
     fn finish(&self) {
         {
             let mut state = self.state.borrow_mut();
@@ -301,16 +301,16 @@ impl Model {
             {
                 let mut state = self.state.borrow_mut();
                 let next = state.timers.values().map(|(at, _)| *at).min();
-                state.now = state.now.max(next.expect("something is to come"));
+                state.now = state.now.max(next.expect("a timer is pending"));
             }
             self.fire_timers();
         }
         self.check_wakes();
         let closed = self.handle().wait().now_or_never();
-        self.check_account(&closed.expect("the end is known"));
+        self.check_account(&closed.expect("the client has ended"));
         let ids: Vec<u64> = self.state.borrow().users.keys().copied().collect();
         for id in ids {
-            assert!(!self.poll_user(id), "it waits for ever");
+            assert!(!self.poll_user(id), "a call waits for ever");
         }
         for at in 0..self.sinks {
             self.poll_ready(at);

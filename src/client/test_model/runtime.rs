@@ -1,4 +1,4 @@
-//! The runtime that the client calls: the clock of the model, and one task.
+//! The runtime of the model: its clock, and one task.
 
 use std::future::Future;
 use std::io;

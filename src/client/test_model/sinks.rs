@@ -1,4 +1,4 @@
-//! Handles that are used as sinks, poll by poll.
+//! Users that poll a handle as a sink.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::client::handle::Handle;
 use crate::client::sink::SinkError;
 use crate::error::ErrorKind;
 
-/// A handle that is used as a sink, and what it has been told.
+/// A handle that is used as a sink, and the results of its polls.
 pub(super) struct SinkUser {
-    /// Out while it is polled.
+    /// `None` while it is polled.
     pub(super) handle: Option<Handle>,
     pub(super) ready: Pending,
     pub(super) told: bool,
     pub(super) flush: Pending,
-    /// What had been accepted at the last polls of flushes that may each have been the first.
+    /// The number of messages accepted at each poll that may have begun the current flush.
     pub(super) befores: Vec<u64>,
     pub(super) close: Pending,
 }
@@ -38,7 +38,7 @@ impl Pending {
         }
     }
 
-    /// The last waker counts, and no other.
+    /// Only the last waker counts.
     fn new_waker(&mut self) -> Waker {
         self.woken = Flag::new();
         Waker::from(Arc::clone(&self.woken))
@@ -91,10 +91,10 @@ impl Model {
         }
     }
 
-    /// Sends by the handle of a sink, which ends what it had begun to flush.
+    /// Sends with the handle of a sink, which abandons its flush.
     fn use_otherwise(&self, at: usize) {
         let message = self.state.borrow_mut().label(1);
-        let queues = self.somebody_queues();
+        let queues = self.someone_waits();
         let begun = self.tick();
         let Some(handle) = self.take_sink(at) else {
             return;
@@ -107,7 +107,7 @@ impl Model {
             sink.befores.clear();
         }
         if sent.is_ok() {
-            assert!(!queues, "it has passed somebody");
+            assert!(!queues, "a sender has overtaken a waiting one");
             self.accepted(vec![message], begun);
         }
     }
@@ -127,7 +127,7 @@ impl Model {
         let sink = &mut state.sinks[at];
         sink.handle = Some(handle);
         sink.told = polled.is_ready();
-        // Its place in the queue may be a new one, if what it was promised has lapsed.
+        // The sink may have a new place in the queue, if its promise has lapsed.
         sink.ready.begun = polled.is_pending().then_some(begun);
     }
 
@@ -191,9 +191,12 @@ impl Model {
                 sink.flush.begun = None;
                 let befores = std::mem::take(&mut sink.befores);
                 if flushed.is_ok() {
-                    // Any of the first two polls may have begun the flush that has come to its end.
+                    // Either of the first two polls may have begun the completed flush.
                     let covered = befores.iter().take(2).max();
-                    assert!(left >= *covered.expect("this poll"), "not all has left");
+                    assert!(
+                        left >= *covered.expect("this poll"),
+                        "not all messages were sent"
+                    );
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What happens next, as the bytes decide.
+//! The steps of the model, which the bytes choose.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -8,11 +8,11 @@ use super::Model;
 use crate::event::Event;
 
 impl Model {
-    /// A user acts on another thread, while the client is busy on this one.
+    /// Simulates a user that acts on another thread while the client runs on this one.
     pub(super) fn interrupt(&self) {
         {
             let Ok(mut state) = self.state.try_borrow_mut() else {
-                // The model itself drops a waker.
+                // The model itself is dropping a waker.
                 return;
             };
             if state.depth >= 2 || state.failure.is_some() || state.at >= state.bytes.len() {
@@ -31,7 +31,7 @@ impl Model {
         }
     }
 
-    /// Something happens.
+    /// One step of the model.
     pub(super) fn step(&self) {
         match self.byte() % 16 {
             0..=7 => self.act(),
@@ -46,7 +46,7 @@ impl Model {
         }
     }
 
-    /// A user does something.
+    /// One action of a user.
     pub(super) fn act(&self) {
         match self.byte() % 16 {
             0..=4 => self.begin(),
@@ -57,7 +57,6 @@ impl Model {
             _ => match self.byte() {
                 0..=7 => self.close(),
                 8..=11 => {
-                    // Its events are nobody's concern then.
                     let client = self.state.borrow_mut().client.take();
                     self.state.borrow_mut().closing |= client.is_some();
                     drop(client);
@@ -72,7 +71,7 @@ impl Model {
         self.handle().close();
     }
 
-    /// Takes out what came.
+    /// Reads all events of the client.
     pub(super) fn read(&self) {
         let client = self.state.borrow_mut().client.take();
         if let Some(mut client) = client {

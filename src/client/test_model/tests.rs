@@ -7,16 +7,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_users_and_links_do(bytes in vec(any::<u8>(), 1..600)) {
+    fn the_invariants_hold_in_random_runs(bytes in vec(any::<u8>(), 1..600)) {
         super::check(&bytes);
     }
 }
 
-/// What the fuzz target `client` has come upon, without it.
+/// Runs the corpus of the fuzz target `client`.
 #[test]
-fn what_the_fuzzer_has_kept() {
+fn the_invariants_hold_for_the_corpus_of_the_fuzzer() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
-    // The package leaves the folder out.
+    // The published package does not contain the folder.
     if !std::path::Path::new(root).exists() {
         return;
     }

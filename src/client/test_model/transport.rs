@@ -1,4 +1,4 @@
-//! The transport that the client calls: the model decides when each call ends, and how.
+//! The transport of the model, which decides when and how each call ends.
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -17,7 +17,7 @@ use crate::packet::Packet;
 use crate::runtime::Runtime;
 use crate::transport::{Framing, Link, OpenRequest, PacketReceiver, PacketSender, Transport};
 
-/// A call of the transport's that has not ended.
+/// A call of the transport that has not ended.
 pub(super) struct Call {
     pub(super) kind: CallKind,
     pub(super) link: u64,
@@ -44,7 +44,7 @@ pub(super) enum Answer {
     Panic,
 }
 
-/// What a transport panics with that is to panic.
+/// The payload of a planned panic.
 pub(super) struct Planned;
 
 pub(super) struct CallFuture(u64);
@@ -135,7 +135,7 @@ impl Transport for ModelTransport {
 
 pub(super) struct ModelSender {
     pub(super) link: u64,
-    /// It is the session's link, and no probe.
+    /// Whether this is the link of the session, not a probe.
     pub(super) upgraded: Arc<AtomicBool>,
 }
 

@@ -1,4 +1,4 @@
-//! Users who call, and give their calls up or forget them.
+//! Users that make calls, and drop or forget them.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -12,16 +12,16 @@ use super::{Accepted, Amount, Model};
 use crate::error::ErrorKind;
 use crate::packet::Message;
 
-/// A call of a user's that has not returned.
+/// A call of a user that has not returned.
 pub(super) struct User {
-    /// Out while it is polled.
+    /// `None` while it is polled.
     pub(super) future: Option<BoxFuture<'static, Outcome>>,
     pub(super) woken: Arc<Flag>,
     pub(super) amount: Amount,
     pub(super) labels: Vec<Message>,
-    /// Its place among those who wait: when it was polled first.
+    /// When the call was first polled, which is its place in the queue.
     pub(super) begun: Option<u64>,
-    /// How many messages had been accepted then.
+    /// The number of messages accepted at that time.
     pub(super) before: u64,
 }
 
@@ -36,7 +36,7 @@ impl User {
         !self.labels.is_empty()
     }
 
-    /// Whether it waits for room, and was not given any.
+    /// Whether the call waits for room and was not given any.
     pub(super) fn queues(&self) -> bool {
         self.is_send() && self.future.is_some() && self.begun.is_some() && !self.woken.is_set()
     }
@@ -107,16 +107,19 @@ impl Model {
     }
 
     pub(super) fn try_now(&self, labels: Vec<Message>) {
-        let queues = self.somebody_queues();
+        let queues = self.someone_waits();
         let begun = self.tick();
         let sent = self.handle().try_send_all(labels.clone());
         match sent {
             Ok(()) => {
-                assert!(!queues || labels.is_empty(), "it has passed somebody");
+                assert!(
+                    !queues || labels.is_empty(),
+                    "a sender has overtaken a waiting one"
+                );
                 self.accepted(labels, begun);
             }
             Err(error) => {
-                assert_eq!(error.messages, labels, "all come back");
+                assert_eq!(error.messages, labels, "all messages are given back");
                 self.check_refusal(error.kind(), &[ErrorKind::Full, ErrorKind::NotOpen]);
             }
         }
@@ -150,12 +153,12 @@ impl Model {
         });
     }
 
-    /// Whether somebody waits for room who has not been given any.
-    pub(super) fn somebody_queues(&self) -> bool {
+    /// Whether a call waits for room and was not given any.
+    pub(super) fn someone_waits(&self) -> bool {
         let waiting = self.audit().waiting > 0;
         let state = self.state.borrow();
         if state.depth > 0 {
-            // Somebody may have been given room, and be about to be woken.
+            // A call that was given room may not have been woken yet.
             return waiting;
         }
         let users = state.users.values().any(User::queues);
@@ -202,9 +205,9 @@ impl Model {
         }
     }
 
-    /// Polls a call, unless it is being polled. Tells whether it is still pending.
+    /// Polls a call, unless it is being polled. Returns whether it is still pending.
     pub(super) fn poll_user(&self, id: u64) -> bool {
-        let queues = self.somebody_queues();
+        let queues = self.someone_waits();
         let begun = self.tick();
         let (mut future, woken, first) = {
             let mut state = self.state.borrow_mut();
@@ -219,7 +222,7 @@ impl Model {
             if first {
                 user.before = before;
             }
-            // The last waker counts, and no other.
+            // Only the last waker counts.
             user.woken = Flag::new();
             (future, Arc::clone(&user.woken), first)
         };
@@ -237,13 +240,16 @@ impl Model {
             Outcome::Sent(Ok(())) => {
                 assert!(
                     !(first && queues && user.is_send()),
-                    "it has passed somebody"
+                    "a sender has overtaken a waiting one"
                 );
                 self.accepted(user.labels, begun);
             }
             Outcome::Sent(Err(kind)) => self.check_refusal(kind, &[]),
             Outcome::Flushed(Ok(())) => {
-                assert!(self.audit().left >= user.before, "not all has left");
+                assert!(
+                    self.audit().left >= user.before,
+                    "not all messages were sent"
+                );
             }
             Outcome::Flushed(Err(kind)) => {
                 assert_eq!(kind, ErrorKind::Closed);

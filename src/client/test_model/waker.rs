@@ -1,4 +1,4 @@
-//! Wakers that note that they were called, and let a user act at that moment.
+//! Wakers that remember that they were called, and let a user act at that moment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,14 +39,14 @@ impl Wake for Flag {
     }
 }
 
-/// The last waker of a task may take the task with it, and whatever that does in its end.
+/// Dropping the last waker of a task may drop the task, whose destructor may call the client.
 impl Drop for Flag {
     fn drop(&mut self) {
         interrupt();
     }
 }
 
-/// Another thread may act here.
+/// A point at which another thread may act.
 pub(super) fn interrupt() {
     if let Some(model) = running() {
         model.interrupt();

@@ -1,8 +1,23 @@
-//! What is known of the messages that were handed to links: which of them are confirmed, which are not yet.
+//! Receipts: which of the messages handed to links have arrived at the server.
 //!
-//! Messages are counted from the beginning of the session, and a *place* is such a count. With receipts the
-//! messages that are not confirmed are kept, and the window limits them. Without, they are only counted,
-//! by what fences prove that ride along with pongs.
+//! Engine.IO has no acknowledgements, so arrival has to be inferred from other answers of the server. A
+//! message is *confirmed* when the peer of the connection (the server, or a proxy that ends the
+//! connection) has provably taken it in while the session was open. The application may still have to
+//! handle it. No single answer proves this: Node's engine.io discards packets once it has begun to
+//! close, but while its own buffer is flushed it still answers WebSocket pings, POSTs and polls. Two
+//! kinds of evidence hold:
+//!
+//! - On WebSocket, the pong to a second ping that was sent after the pong to the first: see `fences`.
+//! - On polling, a poll that stays unanswered after the POST, or two more polls answered without a
+//!   close: see `polls`.
+//!
+//! Messages are numbered from the beginning of the session. "All before place n" are the messages 0 to
+//! n - 1. Confirmations are cumulative, so one place describes them.
+//!
+//! With receipts on, unconfirmed messages are kept for the account at the end of the session, and the
+//! *window* limits them: no message beyond it is handed to a link. Pongs and fences pass regardless.
+//! With receipts off, messages are only counted. Fences then follow pongs ("piggyback"), at a cost of
+//! 22 bytes per ping interval.
 
 mod fences;
 mod polls;
@@ -10,12 +25,12 @@ mod polls;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use fences::{Fences, Position};
+use fences::{Fences, Progress};
 use polls::Polls;
 
 use super::interface::{Config, ReceiptsConfig};
 use super::outgoing::{messages, size};
-use super::send_queue::Room;
+use super::send_queue::WindowRoom;
 use crate::amount::Amount;
 use crate::batch::Batch;
 use crate::fence::Fence;
@@ -24,29 +39,30 @@ use crate::transport::{Asked, Confirms};
 
 #[derive(Debug)]
 pub(super) struct Receipts {
-    /// What the user wants, as long as they can be had.
-    wanted: Option<ReceiptsConfig>,
-    /// Whether fences ride along, where receipts are not wanted.
-    ride_along: bool,
-    /// Nothing is handed over before the first fence is answered.
+    /// Settings; `None` when receipts are off, or were turned off because the link can't confirm.
+    config: Option<ReceiptsConfig>,
+    /// With receipts off: whether fences follow pongs.
+    piggyback: bool,
+    /// Whether messages are held back until the first fence is answered.
     fence_alone: bool,
     evidence: Evidence,
-    /// A smaller window, in messages, which grows to that of the user.
+    /// A smaller window, in messages, that grows up to the configured one.
     cautious: Option<usize>,
+    /// All messages before this place are confirmed.
     confirmed: u64,
-    /// What was handed over and is not confirmed, where receipts are wanted.
+    /// Amount handed to links and not confirmed.
     outstanding: Amount,
-    /// What is in the batch that is being sent.
-    under_way: Amount,
-    /// What stands behind the last fence.
+    /// Amount in the batch that is being sent.
+    sending: Amount,
+    /// Amount handed over since the last fence.
     since_fence: Amount,
-    /// The batches in which it left, where receipts are wanted.
-    kept: VecDeque<Kept>,
-    /// Those of batches that are confirmed.
+    /// Batches that have left and are not confirmed. Empty when receipts are off.
+    unconfirmed: VecDeque<Unconfirmed>,
+    /// Buffers of confirmed batches, for reuse.
     buffers: Vec<Vec<Packet>>,
 }
 
-/// How the session's link confirms.
+/// The kind of evidence that the current link offers.
 #[derive(Debug)]
 enum Evidence {
     None,
@@ -54,65 +70,68 @@ enum Evidence {
     Fences(Fences),
 }
 
-/// A batch, or what is not confirmed of it.
+/// A batch that is not confirmed, or only in part.
 #[derive(Debug)]
-struct Kept {
+struct Unconfirmed {
     batch: Batch,
-    /// So many of its messages are confirmed.
+    /// Number of its messages that are confirmed.
     confirmed: usize,
+    /// Amount of the others.
     amount: Amount,
 }
 
-/// So many buffers are kept in a stream, one when all is confirmed, and none that is far too large for what it
-/// held: a connection should not keep the memory of its busiest moment.
-const BUFFERS: usize = 8;
+/// Maximum number of buffers kept for reuse. When every message is confirmed only one is kept, and
+/// buffers with far more capacity than their batch needed are freed: a connection should not keep the
+/// memory of its busiest moment.
+const MAX_BUFFERS: usize = 8;
 
-/// Where a message may be what ends the sessions, the window begins with one message. By polling, where it takes a
-/// second until that is confirmed, it begins with as many as fit one POST.
+/// Initial size of a cautious window on polling, in messages: as many as one POST holds. A confirmation
+/// takes about a second there. On other links a cautious window starts with one message.
 const CAUTIOUS_POST: usize = 16;
 
-/// Fences in a stream of messages stand so many parts of the window apart.
+/// In a stream of messages, a fence follows after each such fraction (1/n) of the window.
 const FENCES_PER_WINDOW: usize = 8;
 
 impl Receipts {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            wanted: config.receipts,
-            ride_along: config.fences,
+            config: config.receipts,
+            piggyback: config.fences,
             fence_alone: config.fence_alone,
             evidence: Evidence::None,
             cautious: None,
             confirmed: 0,
             outstanding: Amount::default(),
-            under_way: Amount::default(),
+            sending: Amount::default(),
             since_fence: Amount::default(),
-            kept: VecDeque::new(),
+            unconfirmed: VecDeque::new(),
             buffers: Vec::new(),
         }
     }
 
-    /// Whether the user wants them, and can have them.
+    /// Whether receipts are on.
     #[inline]
     pub(super) fn are_on(&self) -> bool {
-        self.wanted.is_some()
+        self.config.is_some()
     }
 
-    /// Whether the session is not to live without.
+    /// Whether the session may not use a link that can't confirm.
     pub(super) fn are_required(&self) -> bool {
-        self.wanted.as_ref().is_some_and(|wanted| wanted.required)
+        self.config.as_ref().is_some_and(|config| config.required)
     }
 
-    /// There are none from now on: this link can't confirm.
+    /// Turns receipts off, because the link can't confirm.
     pub(super) fn give_up(&mut self) {
-        self.wanted = None;
-        self.ride_along = false;
+        self.config = None;
+        self.piggyback = false;
         self.evidence = Evidence::None;
-        self.kept.clear();
+        self.unconfirmed.clear();
     }
 
-    /// The session goes on by a link that confirms like this.
+    /// The session uses a new link, whose fences have this key. Messages that are not confirmed yet will
+    /// be confirmed by the evidence of the new link.
     pub(super) fn use_link(&mut self, confirms: Confirms, key: u64) {
-        if self.wanted.as_ref().is_some_and(|wanted| wanted.cautious) {
+        if self.config.as_ref().is_some_and(|config| config.cautious) {
             let first = match confirms {
                 Confirms::ByPoll => CAUTIOUS_POST,
                 Confirms::ByFence | Confirms::Never => 1,
@@ -121,13 +140,13 @@ impl Receipts {
         }
         self.evidence = match confirms {
             Confirms::ByFence => Evidence::Fences(Fences::new(key)),
-            // Without receipts nobody waits for what polls prove.
-            Confirms::ByPoll if self.wanted.is_some() => Evidence::Polls(Polls::default()),
+            // With receipts off, nothing uses the evidence of polls.
+            Confirms::ByPoll if self.config.is_some() => Evidence::Polls(Polls::default()),
             Confirms::ByPoll | Confirms::Never => Evidence::None,
         };
     }
 
-    /// Whether the polls of the link are worth telling of.
+    /// Whether the polls of the link are evidence, so that they have to be reported.
     #[inline]
     pub(super) fn watches_polls(&self) -> bool {
         matches!(self.evidence, Evidence::Polls(_))
@@ -137,21 +156,22 @@ impl Receipts {
         self.confirmed
     }
 
-    /// The room that the window leaves; `None` where nothing limits it.
+    /// Free room in the window; `None` when receipts are off.
     #[inline]
-    pub(super) fn room(&self) -> Option<Room> {
+    pub(super) fn room(&self) -> Option<WindowRoom> {
         let window = self.window()?;
         if self.fence_alone && self.awaits_first_fence() {
-            return Some(Room {
+            return Some(WindowRoom {
                 left: Amount::default(),
-                is_whole: false,
+                window_is_empty: false,
             });
         }
         let mut left = window.minus(self.outstanding);
-        left.messages = left.messages.min(distance(window).messages);
-        Some(Room {
+        // A batch is not longer than the spacing of fences, since a fence can only follow a batch.
+        left.messages = left.messages.min(fence_spacing(window).messages);
+        Some(WindowRoom {
             left,
-            is_whole: self.outstanding.messages == 0,
+            window_is_empty: self.outstanding.messages == 0,
         })
     }
 
@@ -160,7 +180,7 @@ impl Receipts {
     }
 
     fn window(&self) -> Option<Amount> {
-        let mut window = self.wanted.as_ref()?.window;
+        let mut window = self.config.as_ref()?.window;
         if let Some(messages) = self.cautious {
             window.messages = window.messages.min(messages);
         }
@@ -172,30 +192,36 @@ impl Receipts {
             .is_some_and(|room| room.left.messages == 0 || room.left.bytes == 0)
     }
 
-    // What is sent.
+    // Sending.
 
-    /// The fence that follows a batch, or goes alone. `handed` counts the messages of the batch in;
-    /// `rides` tells that it would ride along with something that has to be sent in any case.
-    pub(super) fn fence(&mut self, handed: u64, idle: bool, rides: bool) -> Option<Fence> {
-        let full = self.is_full();
-        let far = self
+    /// The fence to send now, if one is due: behind a batch, or alone. `handed` is the place after the
+    /// last message handed over, including the batch. `piggybacks` says that the batch begins with a
+    /// pong.
+    pub(super) fn fence(
+        &mut self,
+        handed: u64,
+        queue_empty: bool,
+        piggybacks: bool,
+    ) -> Option<Fence> {
+        let window_full = self.is_full();
+        let spacing_reached = self
             .window()
-            .is_some_and(|window| !self.since_fence.plus(ONE).fits_in(distance(window)));
-        let (on, ride_along, confirmed) = (self.are_on(), self.ride_along, self.confirmed);
+            .is_some_and(|window| !self.since_fence.plus(ONE).fits_in(fence_spacing(window)));
+        let (on, piggyback, confirmed) = (self.are_on(), self.piggyback, self.confirmed);
         let Evidence::Fences(fences) = &mut self.evidence else {
             return None;
         };
-        let position = Position {
+        let progress = Progress {
             handed,
             confirmed,
-            far,
-            full,
-            idle,
+            spacing_reached,
+            window_full,
+            queue_empty,
         };
         let due = if on {
-            fences.is_due(position)
+            fences.is_due(progress)
         } else {
-            ride_along && rides && fences.is_news(handed)
+            piggyback && piggybacks && fences.would_prove_more(handed)
         };
         if !due {
             return None;
@@ -204,19 +230,19 @@ impl Receipts {
         Some(fences.send(handed))
     }
 
-    /// A batch is handed over: to be told before it is asked for its fence.
+    /// A batch with this amount is handed over. Call this before [`fence`](Self::fence).
     pub(super) fn hand_over(&mut self, amount: Amount) {
-        self.under_way = amount;
+        self.sending = amount;
         self.outstanding = self.outstanding.plus(amount);
         self.since_fence = self.since_fence.plus(amount);
     }
 
-    /// It has left. `covers` is the place behind its last message, or before the first of a group that
-    /// it has begun; `begun` is when it was handed over.
+    /// The batch has left. `covers` is the place after its last message, or before the first message of
+    /// a group whose end is still queued. `begun` is the time at which it was handed over.
     pub(super) fn left(&mut self, now: Duration, begun: Duration, batch: &Batch, covers: u64) {
-        let amount = std::mem::take(&mut self.under_way);
+        let amount = std::mem::take(&mut self.sending);
         if amount.messages > 0 {
-            self.kept.push_back(Kept {
+            self.unconfirmed.push_back(Unconfirmed {
                 batch: batch.clone(),
                 confirmed: 0,
                 amount,
@@ -229,7 +255,7 @@ impl Receipts {
         }
     }
 
-    // What proves something. Each gives how many messages are confirmed by it.
+    // Evidence. Each function returns the number of messages that it newly confirms.
 
     pub(super) fn fence_answered(&mut self, fence: Fence) -> u64 {
         let proved = match &mut self.evidence {
@@ -239,15 +265,15 @@ impl Receipts {
         self.confirm(proved)
     }
 
-    /// Whether the other end answers no fence, though packets have come later.
-    pub(super) fn fences_are_ignored(&self, now: Duration, patience: Duration) -> bool {
+    /// Whether the peer does not answer fences. To be asked when a packet has arrived.
+    pub(super) fn fences_are_ignored(&self, now: Duration, timeout: Duration) -> bool {
         match &self.evidence {
-            Evidence::Fences(fences) => self.are_on() && fences.are_ignored(now, patience),
+            Evidence::Fences(fences) => self.are_on() && fences.are_ignored(now, timeout),
             Evidence::Polls(_) | Evidence::None => false,
         }
     }
 
-    /// Whether a fence was sent, and none was answered.
+    /// Whether a fence was sent and none was answered.
     pub(super) fn fences_are_unanswered(&self) -> bool {
         matches!(&self.evidence, Evidence::Fences(fences) if fences.are_unanswered())
     }
@@ -288,7 +314,7 @@ impl Receipts {
         self.confirm(proved)
     }
 
-    /// All before this place is confirmed.
+    /// Confirms all messages before this place. Returns the number of newly confirmed ones.
     fn confirm(&mut self, place: Option<u64>) -> u64 {
         let Some(count) = place.and_then(|place| place.checked_sub(self.confirmed)) else {
             return 0;
@@ -299,30 +325,30 @@ impl Receipts {
         }
         let mut rest = usize::try_from(count).unwrap_or(usize::MAX);
         while rest > 0
-            && let Some(kept) = self.kept.front_mut()
+            && let Some(oldest) = self.unconfirmed.front_mut()
         {
-            if kept.amount.messages <= rest {
-                rest = rest.saturating_sub(kept.amount.messages);
-                self.outstanding = self.outstanding.minus(kept.amount);
-                if let Some(kept) = self.kept.pop_front() {
-                    self.keep_buffer(kept.batch);
+            if oldest.amount.messages <= rest {
+                rest = rest.saturating_sub(oldest.amount.messages);
+                self.outstanding = self.outstanding.minus(oldest.amount);
+                if let Some(oldest) = self.unconfirmed.pop_front() {
+                    self.keep_buffer(oldest.batch);
                 }
             } else {
-                let part = kept.confirm(rest);
+                let part = oldest.confirm(rest);
                 self.outstanding = self.outstanding.minus(part);
                 rest = 0;
             }
         }
-        if self.kept.is_empty() {
+        if self.unconfirmed.is_empty() {
             self.buffers.truncate(1);
         }
         count
     }
 
-    /// A batch is confirmed: its buffer can serve again.
+    /// Keeps the buffer of a confirmed batch for reuse.
     fn keep_buffer(&mut self, batch: Batch) {
         if let Some(mut packets) = batch.try_into_packets()
-            && self.buffers.len() < BUFFERS
+            && self.buffers.len() < MAX_BUFFERS
             && packets.capacity() / 8 <= packets.len().max(8)
         {
             packets.clear();
@@ -330,25 +356,26 @@ impl Receipts {
         }
     }
 
-    /// A buffer of a batch that is confirmed, if there is one.
+    /// An empty buffer from a confirmed batch, if there is one.
     #[inline]
     pub(super) fn take_buffer(&mut self) -> Option<Vec<Packet>> {
         self.buffers.pop()
     }
 
-    /// What has left and is not confirmed, where it was kept.
-    pub(super) fn take_kept(&mut self) -> Vec<Message> {
+    /// Removes and returns the messages that have left and are not confirmed. Empty when receipts are
+    /// off.
+    pub(super) fn take_unconfirmed(&mut self) -> Vec<Message> {
         self.outstanding = Amount::default();
         let mut list = Vec::new();
-        for kept in std::mem::take(&mut self.kept) {
-            list.extend(messages(kept.batch.into_packets()).skip(kept.confirmed));
+        for entry in std::mem::take(&mut self.unconfirmed) {
+            list.extend(messages(entry.batch.into_packets()).skip(entry.confirmed));
         }
         list
     }
 }
 
-impl Kept {
-    /// Its next messages are confirmed: gives how much that is.
+impl Unconfirmed {
+    /// Confirms the next `count` messages of the batch. Returns their amount.
     fn confirm(&mut self, count: usize) -> Amount {
         let mut part = Amount::default();
         let messages = self.batch.packets().iter().map(size);
@@ -362,8 +389,8 @@ impl Kept {
     }
 }
 
-/// How far fences stand apart in a stream of messages.
-fn distance(window: Amount) -> Amount {
+/// The amount of messages between two fences in a stream.
+fn fence_spacing(window: Amount) -> Amount {
     Amount {
         messages: (window.messages / FENCES_PER_WINDOW).max(1),
         bytes: (window.bytes / FENCES_PER_WINDOW).max(1),

@@ -1,45 +1,52 @@
-//! What the polls prove.
+//! Evidence from polls.
 //!
-//! A server that is closing answers a POST with 200 and may throw it away, but it answers each poll at
-//! once, the last one with its close. So a POST that was answered is confirmed by a poll that stays
-//! unanswered; or by two polls begun after it, one after the other, whose answers hold no close.
+//! The 200 to a POST proves nothing by itself: Node's engine.io also answers 200 while it is closing,
+//! and discards the packets. But a server that is closing answers every poll at once, the last one with
+//! its close packet. So an answered POST is confirmed by either of:
+//!
+//! - A poll that is outstanding and stays unanswered for the *settle time* after the POST's answer. An
+//!   open server holds the poll until it has something to send; a closing one would have answered. The
+//!   settle time is 1 s, or four times the POST's round trip if that is longer. It assumes that an
+//!   answer on one of the two connections is not delayed by more than that relative to the other.
+//! - Two polls, started one after the other after the POST's answer, that were both answered without a
+//!   close. One is not enough: a closing server may still answer a poll with an ordinary message first.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::transport::Asked;
 
-/// So long a poll must stay unanswered, at least: an answer on one of the two connections comes no later
-/// than one on the other by more than this.
+/// Minimum settle time: how long a poll has to stay unanswered.
 const SETTLE: Duration = Duration::from_secs(1);
-/// And by so many times the round trip of the POST.
+/// Minimum settle time in round trips of the POST.
 const ROUND_TRIPS: u32 = 4;
-/// So many polls that were begun after a POST's answer must be answered.
+/// Number of polls, started after a POST's answer, whose answers confirm the POST.
 const POLLS: u64 = 2;
 
 #[derive(Debug, Default)]
 pub(super) struct Polls {
-    /// The POSTs that were answered and are not confirmed.
+    /// POSTs that were answered and are not confirmed.
     posts: VecDeque<Post>,
-    /// How many polls were begun.
+    /// Number of polls started so far.
     begun: u64,
-    /// Since when the poll that runs counts.
+    /// Since when the running poll is outstanding.
     since: Option<Duration>,
+    /// What the transport has reported about when polls are written.
     asked: Asked,
 }
 
 #[derive(Debug)]
 struct Post {
-    /// The messages before this place were in it, or before it.
+    /// All messages before this place were in this POST or an earlier one.
     covers: u64,
     answered: Duration,
     settle: Duration,
-    /// How many polls had been begun then.
+    /// Number of polls started before the answer.
     begun: u64,
 }
 
 impl Polls {
-    /// A POST was answered, which was begun then.
+    /// A POST that was sent at `begun` was answered now.
     pub(super) fn posted(&mut self, now: Duration, begun: Duration, covers: u64) {
         let round_trip = now.saturating_sub(begun);
         self.posts.push_back(Post {
@@ -55,7 +62,8 @@ impl Polls {
         self.since = Some(now);
     }
 
-    /// What the transport tells of when polls leave. The one that runs may have waited for a connection.
+    /// The transport reports when the running poll was written. It counts as outstanding only from then:
+    /// it may have waited for a connection.
     pub(super) fn asked(&mut self, asked: Asked) {
         self.asked = asked;
         if let Asked::At(at) = asked
@@ -65,8 +73,8 @@ impl Polls {
         }
     }
 
-    /// The poll has ended. Gives the place before which all messages are confirmed, where it was answered
-    /// and held no close.
+    /// The running poll was answered. Returns the place before which all messages are now confirmed, if
+    /// there is a new one.
     pub(super) fn ended(&mut self, without_close: bool) -> Option<u64> {
         self.since = None;
         if !without_close {
@@ -76,14 +84,15 @@ impl Polls {
         self.confirm(|post| post.begun.saturating_add(POLLS) <= begun)
     }
 
-    /// When the next POST is confirmed if the poll stays unanswered.
+    /// When the oldest POST will be confirmed if the running poll stays unanswered.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let since = self.since?;
         let post = self.posts.front()?;
         Some(post.answered.max(since).saturating_add(post.settle))
     }
 
-    /// Time has passed: gives the place before which all messages are confirmed, if there is a new one.
+    /// Time has passed. Returns the place before which all messages are now confirmed, if there is a new
+    /// one.
     pub(super) fn settle(&mut self, now: Duration) -> Option<u64> {
         let since = self.since?;
         if self.deadline()? > now {
@@ -94,6 +103,7 @@ impl Polls {
             Asked::At(at) => at >= since,
             Asked::NotYet => false,
         };
+        // The request has not reached the server yet, so its silence proves nothing: start over.
         if !has_left {
             self.since = Some(now);
             return None;

@@ -1,6 +1,8 @@
-//! A model of the links and the user around an engine. Bytes decide what happens next, and the model
-//! checks after each step what must hold in every session. The bytes are random in the tests, and chosen
-//! by coverage in the fuzzer.
+//! A model of the links and the user around an engine.
+//!
+//! Input bytes select each step: a call returns, the user acts, or time passes. After each step the
+//! model checks the invariants that hold in every session. The bytes are random in the property tests,
+//! and chosen by coverage in the fuzzer.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,7 +10,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,
-    reason = "what fails here fails a test"
+    reason = "a panic here is a failed test"
 )]
 
 mod outputs;
@@ -28,13 +30,13 @@ use crate::packet::Text;
 
 const MAX_PAYLOAD: usize = 60;
 
-/// That of receipts.
+/// Window of the receipts.
 const WINDOW: Amount = Amount {
     messages: 12,
     bytes: 60,
 };
 
-/// The calls that run on one link.
+/// The running calls of one link.
 #[derive(Debug, Default)]
 struct Calls {
     opening: bool,
@@ -43,7 +45,7 @@ struct Calls {
     closing: bool,
     transport: &'static str,
     framing: Option<Framing>,
-    /// The fences that were sent and not answered.
+    /// Fences that were sent and not answered.
     fences: VecDeque<Fence>,
 }
 
@@ -56,8 +58,8 @@ impl Calls {
         }
     }
 
-    /// How the link will carry packets: only polling makes payloads.
-    fn framing_to_be(&self) -> Framing {
+    /// The framing that the link will have once it is open.
+    fn expected_framing(&self) -> Framing {
         match self.transport {
             "polling" => Framing::Payloads,
             _ => Framing::Frames,
@@ -65,22 +67,22 @@ impl Calls {
     }
 }
 
-/// It makes the calls that the engine asks for, and ends them as the bytes say.
+/// Makes the calls that the engine asks for, and ends them as the input bytes select.
 struct Model {
     engine: TestEngine,
-    /// What the server says that it takes in a payload.
+    /// The server's `maxPayload`; 0 for none.
     max_payload: usize,
     links: BTreeMap<LinkId, Calls>,
-    /// Links that were dropped, whose answers may come late.
+    /// Dropped links, whose calls may still return.
     dropped: Vec<LinkId>,
-    /// The link whose goodbye ends the session.
+    /// The session's current link.
     session: LinkId,
     handshake_given: bool,
     open: bool,
     closing: bool,
     accepted: Vec<String>,
     left: Vec<String>,
-    /// What came on the session's link while it was that, and is to be delivered.
+    /// Messages that arrived on the current link and have to be delivered.
     arrived: Vec<String>,
     delivered: Vec<String>,
     confirmed: usize,
@@ -89,9 +91,9 @@ struct Model {
     acceptance: Option<Acceptance>,
     numbers: u32,
     upgrades_over: bool,
-    /// Whether the inbox has room, and whether it had none for a message while closing.
-    room: bool,
-    cut: bool,
+    inbox_has_room: bool,
+    /// A message was dropped during a close because the inbox was full.
+    message_dropped: bool,
 }
 
 fn labels(messages: &[Message]) -> Vec<String> {
@@ -148,10 +150,10 @@ impl Model {
             acceptance: None,
             numbers: 0,
             upgrades_over: false,
-            room: true,
-            cut: false,
+            inbox_has_room: true,
+            message_dropped: false,
         };
-        model.obey();
+        model.execute();
         model
     }
 
@@ -162,20 +164,20 @@ impl Model {
 
     fn tell(&mut self, input: Input) {
         self.engine.inner.handle(self.engine.now, input);
-        self.obey();
+        self.execute();
     }
 
     fn link(&mut self, link: LinkId) -> &mut Calls {
         self.links
             .get_mut(&link)
-            .unwrap_or_else(|| panic!("{link:?} is not there"))
+            .unwrap_or_else(|| panic!("{link:?} is not open"))
     }
 
     fn check_the_end(&self) {
         let Some(ended) = &self.end else {
             return;
         };
-        assert!(self.links.is_empty(), "links are left behind");
+        assert!(self.links.is_empty(), "links were not dropped");
         let mut all = self.left.clone();
         all.extend(labels(&ended.uncertain));
         all.extend(labels(&ended.unsent));
@@ -184,7 +186,7 @@ impl Model {
         let unconfirmed = usize::try_from(ended.unconfirmed_count).unwrap();
         assert_eq!(confirmed + unconfirmed, self.left.len());
         if self.engine.inner.config.receipts.is_some() && !self.no_receipts {
-            assert_eq!(confirmed, self.confirmed, "each is told");
+            assert_eq!(confirmed, self.confirmed, "each confirmation is reported");
             assert_eq!(labels(&ended.unconfirmed), self.left[confirmed..]);
         }
         assert_eq!(self.delivered, self.arrived, "delivered = arrived");
@@ -192,8 +194,8 @@ impl Model {
     }
 }
 
-/// Runs the model by these bytes: one for the settings, then two for each step. A session that has not
-/// ended then is closed by the user, and must end although no call returns any more.
+/// Runs the model with these bytes: one for the settings, then two for each step. If the session has not
+/// ended by then, the user closes it, and it must end although no call returns any more.
 pub(crate) fn check(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else {
         return;
@@ -207,12 +209,11 @@ pub(crate) fn check(bytes: &[u8]) {
     }
     model.check_the_end();
     if model.end.is_none() {
-        // And it always comes to an end.
         model.closing = true;
         model.tell(Input::Close);
         let mut rounds = VecDeque::from([(); 200]);
         while model.end.is_none() {
-            rounds.pop_front().expect("no end");
+            rounds.pop_front().expect("the session does not end");
             if matches!(model.engine.inner.phase, Phase::Draining(_)) {
                 let link = model.session;
                 model.tell(Input::Drained { link });

@@ -1,10 +1,10 @@
-//! The outputs of the engine: the model does what each asks for, and checks that the engine may ask.
+//! Executes the engine's outputs, and checks that each is allowed at this point.
 
 use super::*;
 
 impl Model {
-    /// Takes every output that the engine has for now.
-    pub(super) fn obey(&mut self) {
+    /// Executes all outputs until the next `Wait`.
+    pub(super) fn execute(&mut self) {
         for output in self.engine.outputs() {
             assert!(self.end.is_none(), "{output:?} after the end");
             match output {
@@ -32,7 +32,7 @@ impl Model {
                 Output::Tell(events) => events.into_iter().for_each(|event| self.hear(event)),
                 Output::Confirmed(count) => self.confirmed += usize::try_from(count).unwrap(),
                 Output::NoReceipts(_) => {
-                    assert!(!self.no_receipts, "it comes once");
+                    assert!(!self.no_receipts, "reported twice");
                     self.no_receipts = true;
                 }
                 Output::Closed(ended) => self.end = Some(*ended),
@@ -74,19 +74,20 @@ impl Model {
         calls.receiving = true;
     }
 
-    /// No more is under way than the window holds, or a single message.
+    /// Unconfirmed messages never exceed the window, except for a single message.
     fn check_window(&self) {
         if self.engine.inner.config.receipts.is_none() || self.no_receipts {
             return;
         }
-        let mut under_way = self.left.clone();
+        let mut unconfirmed = self.left.clone();
         if let Some(packets) = &self.links[&self.session].sending {
-            under_way.extend(batch_labels(packets));
+            unconfirmed.extend(batch_labels(packets));
         }
-        let under_way = &under_way[self.confirmed..];
-        let bytes = under_way.iter().map(String::len).sum::<usize>();
+        let unconfirmed = &unconfirmed[self.confirmed..];
+        let bytes = unconfirmed.iter().map(String::len).sum::<usize>();
         assert!(
-            under_way.len() <= 1 || (under_way.len() <= WINDOW.messages && bytes <= WINDOW.bytes)
+            unconfirmed.len() <= 1
+                || (unconfirmed.len() <= WINDOW.messages && bytes <= WINDOW.bytes)
         );
     }
 
@@ -113,7 +114,7 @@ impl Model {
             let old = &self.links[&self.session];
             assert!(
                 !old.receiving && old.sending.is_none(),
-                "the old link is not at rest"
+                "a call still runs on the old link"
             );
             self.session = link;
         } else if link != self.session {
@@ -121,7 +122,7 @@ impl Model {
         }
     }
 
-    /// A payload is within the limits of the server, or a single packet.
+    /// A payload is within the server's limits, or holds a single packet.
     fn check_payload(&self, packets: &[Packet]) {
         let limit = match self.max_payload {
             0 => usize::MAX,
@@ -139,7 +140,7 @@ impl Model {
     fn call_close(&mut self, link: LinkId) {
         assert_eq!(
             link, self.session,
-            "a goodbye on a link that is not the session's"
+            "a goodbye on a link other than the current one"
         );
         let calls = self.link(link);
         assert!(calls.sending.is_none() && !calls.closing);
@@ -148,10 +149,10 @@ impl Model {
     }
 
     fn end_upgrades(&mut self) {
-        assert!(!self.upgrades_over, "it comes once");
+        assert!(!self.upgrades_over, "reported twice");
         assert!(
             self.engine.inner.probe.is_none(),
-            "a transport is being tried"
+            "an upgrade is still in progress"
         );
         self.upgrades_over = true;
     }

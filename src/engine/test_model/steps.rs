@@ -1,11 +1,10 @@
-//! The steps of the model: a call of a link ends, the user does something, or time passes.
+//! The steps of the model: a call returns, the user acts, or time passes.
 
 use super::*;
 use crate::transport::Asked;
 
 impl Model {
-    /// One step. `choice` selects it among those that are possible now; where what it selects is not
-    /// possible, nothing happens.
+    /// Makes the step that `choice` selects. If that step is not possible now, nothing happens.
     pub(super) fn step(&mut self, choice: u32) {
         let draining = matches!(self.engine.inner.phase, Phase::Draining(_));
         let link = *self
@@ -38,8 +37,8 @@ impl Model {
             12 if detail < 8 => self.answer_late(choice),
             12 => self.show_activity(link, detail),
             13 => {
-                self.room = detail < 8;
-                self.tell(Input::Room(self.room));
+                self.inbox_has_room = detail < 8;
+                self.tell(Input::Room(self.inbox_has_room));
             }
             14 => {
                 self.engine.now += Duration::from_millis(u64::from(detail) * 300);
@@ -50,10 +49,10 @@ impl Model {
         }
     }
 
-    /// While closing, messages are delivered up to the first for which there is no room.
+    /// Records messages that have to be delivered: all, but while closing only until the inbox is full.
     fn arrives(&mut self, messages: Vec<String>) {
-        self.cut |= self.closing && !self.room;
-        if !self.cut {
+        self.message_dropped |= self.closing && !self.inbox_has_room;
+        if !self.message_dropped {
             self.arrived.extend(messages);
         }
     }
@@ -63,7 +62,7 @@ impl Model {
         self.tell(Input::Failed { link, call, error });
     }
 
-    /// The session's link brings another message, or has nothing more.
+    /// The current link returns another message, or has nothing more ready.
     fn drain(&mut self, more: bool) {
         let session = self.session;
         if more && self.link(session).receiving {
@@ -79,11 +78,11 @@ impl Model {
         }
     }
 
-    fn end_open(&mut self, link: LinkId, well: bool) {
+    fn end_open(&mut self, link: LinkId, success: bool) {
         let calls = self.link(link);
         calls.opening = false;
-        if well {
-            let framing = calls.framing_to_be();
+        if success {
+            let framing = calls.expected_framing();
             let confirms = calls.confirms();
             calls.framing = Some(framing);
             self.tell(Input::Opened {
@@ -97,7 +96,7 @@ impl Model {
         }
     }
 
-    /// The other end answers one of the fences, and thereby those before it.
+    /// The peer answers one of the fences, and thereby all earlier ones.
     fn answer_fence(&mut self, link: LinkId, detail: u32) {
         let calls = self.link(link);
         let at = detail as usize % calls.fences.len();
@@ -127,16 +126,16 @@ impl Model {
         self.tell(Input::Received { link, packets });
     }
 
-    fn end_send(&mut self, link: LinkId, well: bool) {
+    fn end_send(&mut self, link: LinkId, success: bool) {
         self.link(link).sending = None;
-        if well {
+        if success {
             self.tell(Input::Sent { link });
         } else {
             self.fail(link, Call::Send);
         }
     }
 
-    /// The user sends so many messages.
+    /// The user sends `count` messages.
     fn send_messages(&mut self, count: u32) {
         let messages: Vec<String> = (0..count).map(|_| self.number()).collect();
         let acceptance = self.acceptance.unwrap();
@@ -148,7 +147,7 @@ impl Model {
         self.tell(Input::Send(packets));
     }
 
-    /// Bytes of unfinished messages have moved, some of them a while ago.
+    /// Reports bytes of unfinished messages that arrived or left, possibly some time ago.
     fn show_activity(&mut self, link: LinkId, detail: u32) {
         let earlier = Duration::from_millis(u64::from(detail) * 40);
         let at = self.engine.now.saturating_sub(earlier);
@@ -160,7 +159,7 @@ impl Model {
         });
     }
 
-    /// Time passes until the engine wants to be called. It must not ask for the same moment again.
+    /// Time passes until the engine's `Wait`. The engine must not ask for the same time again.
     fn pass_the_wait(&mut self) {
         let Some(wait) = self.engine.wait else {
             return;
@@ -170,11 +169,11 @@ impl Model {
         let again = self.engine.wait.filter(|_| self.end.is_none());
         assert!(
             again.is_none_or(|again| again > self.engine.now),
-            "the time has come, and nothing follows"
+            "the deadline has passed and the engine waits for it again"
         );
     }
 
-    /// A link that was dropped answers, which changes nothing.
+    /// A call on a dropped link returns, which must change nothing.
     fn answer_late(&mut self, choice: u32) {
         let Some(&link) = self.dropped.get(choice as usize / 4096) else {
             return;
@@ -208,18 +207,21 @@ impl Model {
         let wait = self.engine.wait;
         self.engine.inner.handle(self.engine.now, input);
         let outputs = self.engine.outputs();
-        assert!(outputs.is_empty(), "{outputs:?} for an answer of {link:?}");
+        assert!(
+            outputs.is_empty(),
+            "{outputs:?} after a result of the dropped {link:?}"
+        );
         assert_eq!(self.engine.wait, wait);
     }
 
-    /// What a receive call brings, or its failure.
+    /// The packets that a `recv` call returns, or `None` if it fails.
     fn packets(&mut self, link: LinkId, choice: u32) -> Option<Vec<Packet>> {
         let detail = choice / 256 % 16;
         if link == self.session && !self.handshake_given {
             match choice / 4096 {
                 12 => return None,
-                13 => return Some(vec![Packet::Open("{}".into()), text("unheard")]),
-                14 => return Some(vec![text("unheard")]),
+                13 => return Some(vec![Packet::Open("{}".into()), text("ignored")]),
+                14 => return Some(vec![text("ignored")]),
                 15 => return Some(vec![Packet::Close]),
                 _ => {}
             }

@@ -1,14 +1,15 @@
-//! Which messages leave in one send call, and which are refused by the framing of the link.
+//! How messages are divided into batches, and which messages the link's framing refuses.
 
 use super::*;
 
+/// Rule E23.
 #[test]
 fn a_payload_is_cut_by_its_exact_size() {
-    // 1 + 49 and 1 + 1 + 48 make 100, which is allowed; one more is not.
+    // (1 + 49) + separator + (1 + 48) = 100 = `maxPayload`. One more byte does not fit.
     let mut engine = TestEngine::polling(&["polling"], OPEN);
     let (a, b, c) = ("a".repeat(49), "b".repeat(48), "c".repeat(49));
-    assert_eq!(engine.says(&[&a, &b]), [format!("send 0 4{a} 4{b}")]);
-    engine.says(&[&a, &c, &b]);
+    assert_eq!(engine.sends(&[&a, &b]), [format!("send 0 4{a} 4{b}")]);
+    engine.sends(&[&a, &c, &b]);
     assert_eq!(
         engine.sent(0),
         ["left 2".to_owned(), format!("send 0 4{a}")]
@@ -19,11 +20,12 @@ fn a_payload_is_cut_by_its_exact_size() {
     );
 }
 
+/// Rule E23.
 #[test]
 fn binary_counts_as_base64() {
     // engine.io-client: node.js:41
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    // 1 + 4 * 18 = 73 and 1 + 1 + 25 make 100.
+    // (1 + 4 * 18) + separator + (1 + 25) = 100 = `maxPayload`.
     let binary = Packet::Message(Message::from(vec![0; 52]));
     engine.inner.handle(
         engine.now,
@@ -50,6 +52,7 @@ fn binary_counts_as_base64() {
     );
 }
 
+/// Rule E23.
 #[test]
 fn messages_are_merged_into_as_few_posts_as_fit() {
     // engine.io-client: connection.js:79, node.js:41, arraybuffer/polling.js:77; python-engineio:
@@ -66,7 +69,7 @@ fn messages_are_merged_into_as_few_posts_as_fit() {
             vec![binary(72), binary(20), text(20), binary(20), binary(72)],
             &[1, 3, 1],
         ),
-        // An empty one counts as well: the size of what follows it is still minded.
+        // An empty message takes a byte and a separator too.
         (vec![binary(0), text(96), text(1)], &[2, 1]),
     ] {
         let mut engine = TestEngine::polling(&["polling"], OPEN);
@@ -92,6 +95,7 @@ fn messages_are_merged_into_as_few_posts_as_fit() {
     }
 }
 
+/// Rule E23.
 #[test]
 fn a_payload_has_at_most_16_packets() {
     // python-engineio: test_write_loop_polling_three_packets
@@ -100,19 +104,21 @@ fn a_payload_has_at_most_16_packets() {
         r#"{"sid":"S","pingInterval":25000,"pingTimeout":20000}"#,
     );
     let many: Vec<&str> = vec!["x"; 40];
-    let count = |todo: Vec<String>| {
-        todo.iter()
+    let count = |actions: Vec<String>| {
+        actions
+            .iter()
             .map(|line| line.matches("4x").count())
             .sum::<usize>()
     };
-    assert_eq!(count(engine.says(&many)), 16);
+    assert_eq!(count(engine.sends(&many)), 16);
     assert_eq!(count(engine.sent(0)), 16);
     assert_eq!(count(engine.sent(0)), 8);
     assert_eq!(count(engine.sent(0)), 0);
 }
 
+/// Rule E24.
 #[test]
-fn what_can_not_fit_alone_is_refused_on_payloads_and_passes_on_frames() {
+fn a_message_larger_than_max_payload_is_refused_on_payloads_and_accepted_on_frames() {
     let payloads = Acceptance::new(Framing::Payloads, Some(100));
     assert!(payloads.check(&Message::from("x".repeat(99))).is_ok());
     assert_eq!(
@@ -139,10 +145,10 @@ fn what_can_not_fit_alone_is_refused_on_payloads_and_passes_on_frames() {
     );
 }
 
-/// The user sends these, and what is in braces in one piece.
-fn outgoing(messages: &[&[usize]]) -> Outgoing {
+/// Messages of these lengths, each inner slice as one group.
+fn outgoing(groups: &[&[usize]]) -> Outgoing {
     let mut outgoing = Outgoing::default();
-    for group in messages {
+    for group in groups {
         let group = group
             .iter()
             .map(|&length| Message::from("x".repeat(length)));
@@ -151,7 +157,7 @@ fn outgoing(messages: &[&[usize]]) -> Outgoing {
     outgoing
 }
 
-/// What each batch until the next rest is made of: the lengths of messages, and pongs.
+/// Sends batches until nothing is left to send. Returns the lengths of the messages in each, and "pong".
 fn batches(engine: &mut TestEngine) -> Vec<Vec<String>> {
     let mut batches = Vec::new();
     loop {
@@ -177,7 +183,7 @@ fn batches(engine: &mut TestEngine) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn a_group_is_not_cut_by_the_bound_of_a_batch_of_frames_unless_it_is_longer_than_that() {
+fn a_group_is_divided_between_batches_of_frames_only_if_it_is_longer_than_one() {
     const K: usize = 1000;
     let long = 100 * K;
     let mut engine = TestEngine::websocket();
@@ -186,14 +192,14 @@ fn a_group_is_not_cut_by_the_bound_of_a_batch_of_frames_unless_it_is_longer_than
     assert_eq!(
         batches(&mut engine),
         [
-            // The first of the group would fit, but not all of it.
+            // The first message of the group would fit, but not the whole group.
             &["1"][..],
             &["100000", "20000"],
             &["20000", "2", "3", "30000", "4"],
         ],
-        "140,000 bytes are cut, since no batch could hold them"
+        "the group of 140,000 bytes is divided, since no batch could hold it"
     );
-    // Fitting exactly, behind a pong, and with another group right behind.
+    // Groups that fit exactly, after a pong and next to each other.
     let most = 128 * 1024;
     let sent = outgoing(&[&[5], &[most - 7, 7], &[8, 9], &[most]]);
     engine.inner.handle(engine.now, Input::Send(sent));
@@ -214,7 +220,7 @@ fn a_group_is_not_cut_by_the_bound_of_a_batch_of_frames_unless_it_is_longer_than
 }
 
 #[test]
-fn groups_that_are_pushed_behind_others_keep_their_places() {
+fn groups_queued_after_others_stay_whole() {
     let mut engine = TestEngine::websocket();
     let half = 64 * 1024;
     engine
@@ -222,7 +228,7 @@ fn groups_that_are_pushed_behind_others_keep_their_places() {
         .handle(engine.now, Input::Send(outgoing(&[&[1], &[2, 3]])));
     let first = engine.outputs();
     assert!(matches!(&first[0], Output::Send { batch, .. } if batch.len() == 3));
-    // While that leaves.
+    // More groups arrive while the first batch is being sent.
     engine
         .inner
         .handle(engine.now, Input::Send(outgoing(&[&[half], &[half, 1]])));
@@ -245,7 +251,7 @@ fn groups_that_are_pushed_behind_others_keep_their_places() {
 }
 
 #[test]
-fn by_polling_a_group_may_take_several_posts() {
+fn on_polling_a_group_may_take_several_posts() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
     let sent = outgoing(&[&[1], &[2; 20]]);
     engine.inner.handle(engine.now, Input::Send(sent));
@@ -253,8 +259,9 @@ fn by_polling_a_group_may_take_several_posts() {
     assert_eq!(sizes, [16, 5]);
 }
 
+/// Rule E28.
 #[test]
-fn a_batch_of_frames_is_bounded_so_that_a_pong_can_pass() {
+fn a_pong_passes_between_two_batches_of_frames() {
     let mut engine = TestEngine::websocket();
     let long = "x".repeat(60_000);
     let huge = "y".repeat(200_000);
@@ -321,6 +328,7 @@ fn a_batch_of_frames_holds_128_kib_and_not_a_byte_more() {
     }
 }
 
+/// Rule E6.
 #[test]
 fn a_separator_in_a_text_is_refused_on_payloads_and_passes_on_frames() {
     let message = Message::from("a\x1eb");
@@ -338,15 +346,16 @@ fn a_separator_in_a_text_is_refused_on_payloads_and_passes_on_frames() {
         Acceptance::new(Framing::Payloads, None)
             .check(&binary)
             .is_ok(),
-        "base64 has none"
+        "base64 does not contain the separator"
     );
 }
 
+/// Rule E23.
 #[test]
-fn r2_where_no_limit_is_told_messages_are_joined_up_to_that_of_every_server() {
+fn r2_without_max_payload_a_post_holds_at_most_1_000_000_bytes() {
     let open = r#"{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
     let mut engine = TestEngine::polling(&["polling"], open);
-    // 9 and their separators are just below 1,000,000 bytes; a tenth would be above.
+    // 9 messages and their separators are just below 1,000,000 bytes; 10 are above.
     let hundred = "x".repeat(100_000);
     let many: Vec<&str> = vec![&hundred; 16];
     engine.inner.handle(
@@ -355,7 +364,7 @@ fn r2_where_no_limit_is_told_messages_are_joined_up_to_that_of_every_server() {
     );
     let sizes: Vec<usize> = batches(&mut engine).iter().map(Vec::len).collect();
     assert_eq!(sizes, [9, 7]);
-    // A larger one goes alone.
+    // A larger message is sent alone.
     let large = "x".repeat(3_000_000);
     engine.inner.handle(
         engine.now,

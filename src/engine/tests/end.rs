@@ -1,32 +1,37 @@
-//! Every other end of a session, and what becomes of the messages then.
+//! Ends of a session other than a close by the user, and the fate of its messages.
 
 use super::*;
 
+/// Rule E44.
 #[test]
-fn the_servers_close_is_told_at_once_and_what_follows_it_is_not_delivered() {
+fn the_servers_close_ends_the_session_at_once_and_later_packets_are_not_delivered() {
     // engine.io: server.js:1441; python-engineio: test_receive_close_packet,
     // test_write_loop_disconnected
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    engine.says(&["a"]);
-    engine.says(&["b", "c"]);
+    engine.sends(&["a"]);
+    engine.sends(&["b", "c"]);
     assert_eq!(
-        engine.brings(0, &["4x", "1", "4y"]),
+        engine.receives(0, &["4x", "1", "4y"]),
         [
             "tell message x",
             "drop 0",
             "closed Server uncertain [a] unsent [b c]"
         ]
     );
-    assert!(engine.on(Input::Close).is_empty(), "told once");
+    assert!(
+        engine.on(Input::Close).is_empty(),
+        "the end is reported once"
+    );
     assert!(engine.sent(0).is_empty());
     assert_eq!(engine.wait, None);
 }
 
+/// Rule E45.
 #[test]
 fn a_failed_poll_ends_the_session_at_once() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    engine.says(&["a"]);
-    engine.says(&["b"]);
+    engine.sends(&["a"]);
+    engine.sends(&["b"]);
     assert_eq!(
         engine.fails(0, Call::Receive),
         [
@@ -37,38 +42,38 @@ fn a_failed_poll_ends_the_session_at_once() {
 }
 
 #[test]
-fn after_a_failed_send_what_had_arrived_is_delivered_first() {
+fn after_a_failed_send_packets_that_had_arrived_are_delivered_first() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    engine.says(&["a"]);
-    engine.says(&["b"]);
+    engine.sends(&["a"]);
+    engine.sends(&["b"]);
     assert_eq!(engine.fails(0, Call::Send), ["drain 0"]);
     assert_eq!(
-        engine.brings(0, &["4x"]),
+        engine.receives(0, &["4x"]),
         [
             "tell message x",
             "drop 0",
             "closed Transport(Ended: gone) uncertain [a] unsent [b]"
         ],
-        "a further poll would be a new request"
+        "no further poll, since it would be a new request"
     );
     let mut engine = TestEngine::websocket();
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     assert_eq!(engine.fails(0, Call::Send), ["drain 0"]);
     assert_eq!(
-        engine.brings(0, &["4x"]),
+        engine.receives(0, &["4x"]),
         ["tell message x", "recv 0", "drain 0"]
     );
     assert_eq!(
-        engine.brings(0, &["1"]),
+        engine.receives(0, &["1"]),
         ["drop 0", "closed Server uncertain [a] unsent []"],
-        "the server told why"
+        "the server's close is the reason"
     );
 }
 
 #[test]
-fn no_time_is_up_while_what_had_arrived_is_taken_in() {
+fn no_deadline_applies_while_the_link_is_drained() {
     let mut engine = TestEngine::websocket();
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     engine.fails(0, Call::Send);
     assert_eq!(engine.wait, None);
     assert!(engine.at(100 * SECOND).is_empty());
@@ -82,38 +87,40 @@ fn no_time_is_up_while_what_had_arrived_is_taken_in() {
 }
 
 #[test]
-fn a_drain_of_a_server_that_never_stops_has_an_end() {
+fn draining_a_server_that_never_stops_sending_ends() {
     let mut engine = TestEngine::websocket();
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     engine.fails(0, Call::Send);
     let mut rounds = 0;
     while !engine.is_over() {
-        engine.brings(0, &["4x"]);
+        engine.receives(0, &["4x"]);
         rounds += 1;
         assert!(rounds < 2000);
     }
 }
 
+/// Rule E32.
 #[test]
 fn nothing_leaves_on_a_session_that_has_expired() {
     // engine.io-client: socket.js:288
     let mut engine = TestEngine::websocket();
     engine.now = 100 * SECOND;
-    assert!(engine.says(&["a"]).is_empty(), "the machine was suspended");
+    assert!(engine.sends(&["a"]).is_empty(), "the machine was suspended");
     assert_eq!(
         engine.on(Input::Timeout),
         ["drop 0", "closed PingTimeout uncertain [] unsent [a]"]
     );
 }
 
+/// Rule E32.
 #[test]
-fn a_close_of_an_expired_session_waits_for_its_end_and_hands_everything_back() {
+fn a_close_of_an_expired_session_sends_no_goodbye_and_returns_all_messages() {
     let mut engine = TestEngine::websocket();
     engine.now = 100 * SECOND;
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     assert!(
         engine.on(Input::Close).is_empty(),
-        "no goodbye while something waits"
+        "no goodbye while a message is queued"
     );
     assert_eq!(
         engine.on(Input::Timeout),
@@ -122,9 +129,9 @@ fn a_close_of_an_expired_session_waits_for_its_end_and_hands_everything_back() {
 }
 
 #[test]
-fn a_pong_is_no_message_and_not_reported_as_unsent() {
+fn a_pong_is_not_reported_as_unsent() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    engine.brings(0, &["2p"]);
+    engine.receives(0, &["2p"]);
     assert_eq!(
         engine.fails(0, Call::Receive),
         [
@@ -135,14 +142,18 @@ fn a_pong_is_no_message_and_not_reported_as_unsent() {
 }
 
 #[test]
-fn a_transport_that_brings_nothing_is_refused() {
+fn a_recv_without_packets_is_a_protocol_error() {
     let mut engine = TestEngine::websocket();
-    let todo = engine.brings(0, &[]);
-    assert!(todo[1].starts_with("closed Transport(Protocol"), "{todo:?}");
+    let actions = engine.receives(0, &[]);
+    assert!(
+        actions[1].starts_with("closed Transport(Protocol"),
+        "{actions:?}"
+    );
 }
 
+/// Rule E44.
 #[test]
-fn what_the_server_said_as_it_closed_is_told_with_its_end() {
+fn the_servers_close_code_and_reason_are_reported_with_the_end() {
     let close = |engine: &mut TestEngine, link| {
         let close = PeerClose::new(1009, "too big");
         let link = LinkId(link);
@@ -151,9 +162,9 @@ fn what_the_server_said_as_it_closed_is_told_with_its_end() {
     let mut engine = TestEngine::websocket();
     close(&mut engine, 0);
     let told = "closed Server(1009: too big) uncertain [] unsent []";
-    assert_eq!(engine.brings(0, &["1"]), ["drop 0", told]);
+    assert_eq!(engine.receives(0, &["1"]), ["drop 0", told]);
 
-    // A transport that reports it as an error.
+    // A transport may report the close as an error instead.
     let mut engine = TestEngine::websocket();
     close(&mut engine, 0);
     let failed = Input::Failed {
@@ -163,11 +174,11 @@ fn what_the_server_said_as_it_closed_is_told_with_its_end() {
     };
     assert_eq!(engine.on(failed), ["drop 0", told]);
 
-    // Another link's is of no consequence.
+    // The close of another link is ignored.
     let mut engine = TestEngine::websocket();
     close(&mut engine, 7);
     let told = "closed Server uncertain [] unsent []";
-    assert_eq!(engine.brings(0, &["1"]), ["drop 0", told]);
+    assert_eq!(engine.receives(0, &["1"]), ["drop 0", told]);
 }
 
 fn refused() -> Input {
@@ -178,15 +189,17 @@ fn refused() -> Input {
     }
 }
 
+/// Rule E47.
 #[test]
-fn a_refused_post_waits_for_the_poll_which_tells_of_the_servers_close() {
-    // engineioxide closes in the handler of a POST, and refuses that POST.
+fn after_a_refused_post_the_poll_may_report_the_servers_close() {
+    // If an engineioxide handler closes the session while it handles a POST, the server refuses that
+    // POST.
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     assert!(engine.on(refused()).is_empty());
     assert_eq!(engine.wait, Some(SECOND));
     assert_eq!(
-        engine.brings(0, &["4x", "1"]),
+        engine.receives(0, &["4x", "1"]),
         [
             "tell message x",
             "drop 0",
@@ -195,11 +208,12 @@ fn a_refused_post_waits_for_the_poll_which_tells_of_the_servers_close() {
     );
 }
 
+/// Rule E47.
 #[test]
-fn a_refused_post_waits_for_no_more_than_a_second() {
+fn after_a_refused_post_the_poll_is_awaited_for_at_most_a_second() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    engine.says(&["a"]);
-    engine.says(&["b"]);
+    engine.sends(&["a"]);
+    engine.sends(&["b"]);
     engine.on(refused());
     assert!(engine.at(ms(999)).is_empty());
     assert_eq!(engine.at(SECOND), ["drain 0"]);
@@ -212,13 +226,14 @@ fn a_refused_post_waits_for_no_more_than_a_second() {
     );
 }
 
+/// Rule E47.
 #[test]
-fn a_refused_post_waits_for_no_poll_where_none_runs_and_for_no_second_one() {
+fn after_a_refused_post_only_a_poll_that_already_runs_is_awaited() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     engine.on(refused());
     assert_eq!(
-        engine.brings(0, &["4x"]),
+        engine.receives(0, &["4x"]),
         [
             "tell message x",
             "drop 0",
@@ -226,9 +241,9 @@ fn a_refused_post_waits_for_no_poll_where_none_runs_and_for_no_second_one() {
         ]
     );
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     engine.on(Input::Room(false));
-    engine.brings(0, &["6"]);
+    engine.receives(0, &["6"]);
     assert_eq!(
         engine.on(refused()),
         [

@@ -1,40 +1,44 @@
-//! Fences without receipts, which ride along with something that is sent in any case.
+//! Fences with receipts off, which follow pongs.
 
 use super::*;
 
-fn websocket_without(fences: bool) -> TestEngine {
+fn websocket_with_fences(fences: bool) -> TestEngine {
     let mut engine = TestEngine::new(Config {
         fences,
         ..config(&["websocket"])
     });
-    engine.todo();
+    engine.actions();
     engine.opened_as(0, Framing::Frames, Confirms::ByFence);
     assert_eq!(
-        engine.brings(0, &[&format!("0{OPEN}")]),
+        engine.receives(0, &[&format!("0{OPEN}")]),
         ["tell connected websocket S", "recv 0"]
     );
     engine
 }
 
 #[test]
-fn without_receipts_fences_ride_along_with_pongs_where_messages_have_left() {
-    let mut engine = websocket_without(true);
-    assert_eq!(engine.brings(0, &["2"]), ["send 0 3", "recv 0"], "no news");
+fn without_receipts_a_fence_follows_a_pong_if_messages_have_left() {
+    let mut engine = websocket_with_fences(true);
+    assert_eq!(
+        engine.receives(0, &["2"]),
+        ["send 0 3", "recv 0"],
+        "no message has left, so a fence would prove nothing"
+    );
     engine.sent(0);
-    assert_eq!(engine.says(&["a"]), ["send 0 4a"]);
+    assert_eq!(engine.sends(&["a"]), ["send 0 4a"]);
     engine.sent(0);
-    assert_eq!(engine.brings(0, &["2"]), ["send 0 3 Fence(0)", "recv 0"]);
+    assert_eq!(engine.receives(0, &["2"]), ["send 0 3 Fence(0)", "recv 0"]);
     engine.sent(0);
     assert_eq!(engine.pong(0, 0), ["recv 0"]);
-    engine.says(&["b"]);
+    engine.sends(&["b"]);
     engine.sent(0);
-    assert_eq!(engine.brings(0, &["2"]), ["send 0 3 Fence(1)", "recv 0"]);
+    assert_eq!(engine.receives(0, &["2"]), ["send 0 3 Fence(1)", "recv 0"]);
     engine.sent(0);
     assert_eq!(engine.pong(0, 1), ["recv 0"]);
     assert_eq!(
         engine.on(Input::Close),
         ["close 0"],
-        "it proves nothing there"
+        "no fence is sent with the goodbye"
     );
     assert_eq!(
         engine.fails(0, Call::Receive),
@@ -47,10 +51,10 @@ fn without_receipts_fences_ride_along_with_pongs_where_messages_have_left() {
 
 #[test]
 fn fences_can_be_switched_off() {
-    let mut engine = websocket_without(false);
-    engine.says(&["a"]);
+    let mut engine = websocket_with_fences(false);
+    engine.sends(&["a"]);
     engine.sent(0);
-    assert_eq!(engine.brings(0, &["2"]), ["send 0 3", "recv 0"]);
+    assert_eq!(engine.receives(0, &["2"]), ["send 0 3", "recv 0"]);
     engine.sent(0);
     assert_eq!(engine.on(Input::Close), ["close 0"]);
 }

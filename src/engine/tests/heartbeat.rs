@@ -1,8 +1,9 @@
-//! Silence of the server, and sends without progress.
+//! Timeouts of a silent server and of a `send` without progress.
 
 use super::*;
 use crate::transport::Asked;
 
+/// Rule E30.
 #[test]
 fn silence_for_interval_and_timeout_ends_the_session() {
     // engine.io: server.js:1260, :1292
@@ -15,12 +16,13 @@ fn silence_for_interval_and_timeout_ends_the_session() {
     );
 }
 
+/// Rule E30.
 #[test]
-fn every_packet_is_life_and_so_are_bytes_by_the_time_they_came() {
+fn every_packet_and_every_byte_counts_as_activity_at_the_time_it_arrived() {
     // python-engineio: test_write_loop_empty_queue
     let mut engine = TestEngine::websocket();
     engine.now = 10 * SECOND;
-    engine.brings(0, &["6"]);
+    engine.receives(0, &["6"]);
     assert_eq!(engine.wait, Some(55 * SECOND));
     engine.now = 50 * SECOND;
     engine.on(Input::Active {
@@ -32,7 +34,7 @@ fn every_packet_is_life_and_so_are_bytes_by_the_time_they_came() {
     assert_eq!(
         engine.wait,
         Some(65 * SECOND),
-        "by the time they came, not by the time we heard of it"
+        "counted from when the bytes arrived, not from when they were reported"
     );
     engine.on(Input::Active {
         link: LinkId(0),
@@ -40,29 +42,39 @@ fn every_packet_is_life_and_so_are_bytes_by_the_time_they_came() {
         received: Some(15 * SECOND),
         sent: None,
     });
-    assert_eq!(engine.wait, Some(65 * SECOND), "never back");
+    assert_eq!(
+        engine.wait,
+        Some(65 * SECOND),
+        "the deadline never moves back"
+    );
 }
 
+/// Rule E31.
 #[test]
-fn while_the_inbox_is_full_silence_is_ours() {
+fn while_the_inbox_is_full_the_heartbeat_is_suspended() {
     let mut engine = TestEngine::websocket();
     engine.on(Input::Room(false));
-    assert_eq!(engine.wait, Some(45 * SECOND), "a call that runs is heard");
+    assert_eq!(
+        engine.wait,
+        Some(45 * SECOND),
+        "the running call would notice a packet"
+    );
     engine.now = 40 * SECOND;
-    assert_eq!(engine.brings(0, &["4x"]), ["tell message x"]);
+    assert_eq!(engine.receives(0, &["4x"]), ["tell message x"]);
     assert_eq!(engine.wait, None);
     assert!(engine.at(1000 * SECOND).is_empty());
     assert_eq!(engine.on(Input::Room(true)), ["recv 0"]);
     assert_eq!(engine.wait, Some(1045 * SECOND));
 }
 
+/// Rule E29.
 #[test]
 fn the_client_never_pings_but_to_probe() {
     let mut engine = TestEngine::websocket();
     for step in 1..100 {
         engine.now = 30 * SECOND * step;
-        let todo = engine.brings(0, &["2"]);
-        assert_eq!(todo, ["send 0 3", "recv 0"]);
+        let actions = engine.receives(0, &["2"]);
+        assert_eq!(actions, ["send 0 3", "recv 0"]);
         engine.sent(0);
     }
 }
@@ -70,7 +82,7 @@ fn the_client_never_pings_but_to_probe() {
 #[test]
 fn a_batch_without_progress_fails() {
     let mut engine = TestEngine::polling(&["polling"], OPEN);
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     assert_eq!(engine.wait, Some(10 * SECOND));
     engine.now = 9 * SECOND;
     engine.on(Input::Active {
@@ -81,12 +93,12 @@ fn a_batch_without_progress_fails() {
     });
     assert_eq!(engine.wait, Some(18 * SECOND));
     assert_eq!(engine.at(18 * SECOND), ["drain 0"]);
-    let todo = engine.on(Input::Drained { link: LinkId(0) });
+    let actions = engine.on(Input::Drained { link: LinkId(0) });
     assert_eq!(
-        todo[1],
+        actions[1],
         "closed Transport(Timeout: the send timeout of 10 s passed (limit send_timeout)) uncertain [a] unsent []"
     );
     let mut engine = TestEngine::websocket();
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     assert_eq!(engine.inner.send_deadline(), Some(45 * SECOND));
 }

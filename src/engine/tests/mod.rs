@@ -1,5 +1,17 @@
-//! The rules of the protocol, each as a script: an input on the left, and on the right the outputs that
-//! the engine must give, as text. Time is a number, and nothing waits.
+//! The rules of the protocol as scripts.
+//!
+//! A line of a script passes one input to the engine and compares the outputs with their expected text:
+//!
+//! ```text
+//! assert_eq!(engine.receives(0, &["4x"]), ["tell message x", "recv 0"]);
+//! ```
+//!
+//! means: when a `recv` call on link 0 returns the packet `4x`, the engine reports the message `x` to
+//! the user and starts the next `recv` on link 0. In the same way `sends` are messages of the user,
+//! `sent` is a `send` call that has returned, and `fails` is a failed call. In the outputs, `open`,
+//! `recv`, `send`, `close`, `drain` and `drop` are followed by the link's number, `left 2` is a batch of
+//! 2 packets that has left, and `closed` is the end with its reason and messages. Time is a number, so
+//! nothing waits.
 
 mod batches;
 mod close;
@@ -27,7 +39,7 @@ fn ms(ms: u64) -> Duration {
 
 const OPEN: &str = r#"{"sid":"S","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
 
-/// Packets by their wire form.
+/// Decodes packets from their text frames.
 fn packets(list: &[&str]) -> Vec<Packet> {
     let limits = crate::transport::Limits::default();
     list.iter()
@@ -66,7 +78,7 @@ fn show_event(event: &Event) -> String {
             format!("not upgraded {transport}: {}", error.report())
         }
         Event::Closed(closed) => format!("{closed:?}"),
-        other => unreachable!("{other:?} is not the engine's to tell as an event"),
+        other => unreachable!("{other:?} is not an event that the engine reports"),
     }
 }
 
@@ -83,7 +95,7 @@ fn show_end(ended: &Ended) -> String {
         groups: _,
         fences_unanswered: _,
     } = ended;
-    // Named where there are receipts or fences alone.
+    // The counts are shown only if they are not all zero.
     let kept = match (confirmed, unconfirmed.is_empty()) {
         (0, true) => String::new(),
         (confirmed, true) => {
@@ -149,11 +161,11 @@ fn show(output: &Output) -> String {
             format!("tell {}", events.join(", "))
         }
         Output::Closed(ended) => show_end(ended),
-        Output::Wait(_) | Output::UpgradeIsOver(_) => unreachable!("`outputs` ends there"),
+        Output::Wait(_) | Output::UpgradeIsOver(_) => unreachable!("`outputs` does not return it"),
     }
 }
 
-/// A goodbye that the server has answered.
+/// A `close` call that has returned with the server's answer.
 fn said_goodbye(link: LinkId) -> Input {
     Input::SaidGoodbye {
         link,
@@ -162,8 +174,8 @@ fn said_goodbye(link: LinkId) -> Input {
 }
 
 impl TestEngine {
-    /// The same in words, without the uninteresting.
-    fn todo(&mut self) -> Vec<String> {
+    /// The outputs as text, without `Accept`.
+    fn actions(&mut self) -> Vec<String> {
         let outputs = self.outputs();
         outputs
             .iter()
@@ -174,14 +186,14 @@ impl TestEngine {
 
     fn on(&mut self, input: Input) -> Vec<String> {
         self.inner.handle(self.now, input);
-        self.todo()
+        self.actions()
     }
 
     fn opened(&mut self, link: u64, framing: Framing) -> Vec<String> {
         self.opened_as(link, framing, Confirms::Never)
     }
 
-    /// A link that confirms like this; its fences have the key 7.
+    /// An `open` call has returned a link that confirms in this way. The key of its fences is 7.
     fn opened_as(&mut self, link: u64, framing: Framing, confirms: Confirms) -> Vec<String> {
         self.on(Input::Opened {
             link: LinkId(link),
@@ -191,7 +203,7 @@ impl TestEngine {
         })
     }
 
-    fn brings(&mut self, link: u64, list: &[&str]) -> Vec<String> {
+    fn receives(&mut self, link: u64, list: &[&str]) -> Vec<String> {
         self.on(Input::Received {
             link: LinkId(link),
             packets: packets(list),
@@ -210,7 +222,7 @@ impl TestEngine {
         })
     }
 
-    fn says(&mut self, list: &[&str]) -> Vec<String> {
+    fn sends(&mut self, list: &[&str]) -> Vec<String> {
         self.on(Input::Send(
             list.iter().map(|message| text(message)).collect(),
         ))
@@ -221,12 +233,12 @@ impl TestEngine {
         self.on(Input::Timeout)
     }
 
-    /// A session on polling, whose server offers this.
+    /// A session on polling with this handshake.
     fn polling(transports: &[&'static str], open: &str) -> Self {
         let mut engine = Self::new(config(transports));
-        assert_eq!(engine.todo(), ["open 0 polling"]);
+        assert_eq!(engine.actions(), ["open 0 polling"]);
         assert_eq!(engine.opened(0, Framing::Payloads), ["recv 0"]);
-        let first = engine.brings(0, &[&format!("0{open}")]);
+        let first = engine.receives(0, &[&format!("0{open}")]);
         assert!(
             first.contains(&"tell connected polling S".to_owned()),
             "{first:?}"
@@ -236,16 +248,16 @@ impl TestEngine {
 
     fn websocket() -> Self {
         let mut engine = Self::new(config(&["websocket"]));
-        assert_eq!(engine.todo(), ["open 0 websocket"]);
+        assert_eq!(engine.actions(), ["open 0 websocket"]);
         assert_eq!(engine.opened(0, Framing::Frames), ["recv 0"]);
         assert_eq!(
-            engine.brings(0, &[&format!("0{OPEN}")]),
+            engine.receives(0, &[&format!("0{OPEN}")]),
             ["tell connected websocket S", "recv 0"]
         );
         engine
     }
 
-    /// Polling with a probe that has asked.
+    /// A session on polling with a probe that has sent its ping.
     fn probing() -> Self {
         let mut engine = Self::polling(&["polling", "websocket"], OPEN);
         assert_eq!(
@@ -256,10 +268,10 @@ impl TestEngine {
         engine
     }
 
-    /// Polling with a probe that was answered, while the poll still runs.
+    /// A session on polling whose probe was answered while the poll still runs.
     fn pausing() -> Self {
         let mut engine = Self::probing();
-        assert_eq!(engine.brings(1, &["3probe"]), ["recv 1"]);
+        assert_eq!(engine.receives(1, &["3probe"]), ["recv 1"]);
         engine
     }
 

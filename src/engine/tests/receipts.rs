@@ -1,11 +1,12 @@
-//! What is confirmed, and by what: fences and polls. `Fence(0)` is the first of a link.
+//! Confirmation by fences, the window, and receipts across an upgrade and a close. `Fence(0)` is the
+//! first fence of a link.
 
 use super::super::interface::ReceiptsConfig;
 use super::*;
 use crate::amount::Amount;
 use crate::fence::Fence;
 
-/// The key of every link's fences here.
+/// Key of the fences of every link in these tests.
 const KEY: u64 = 7;
 
 pub(super) fn receipts(messages: usize, required: bool) -> Option<ReceiptsConfig> {
@@ -19,33 +20,36 @@ pub(super) fn receipts(messages: usize, required: bool) -> Option<ReceiptsConfig
     })
 }
 
-pub(super) fn with(transports: &[&'static str], receipts: Option<ReceiptsConfig>) -> TestEngine {
+pub(super) fn engine_with(
+    transports: &[&'static str],
+    receipts: Option<ReceiptsConfig>,
+) -> TestEngine {
     let mut engine = TestEngine::new(Config {
         receipts,
         ..config(transports)
     });
-    engine.todo();
+    engine.actions();
     engine
 }
 
 impl TestEngine {
-    /// A session by websocket with this window, whose first fence has left.
-    fn fenced(messages: usize) -> Self {
-        let mut engine = with(&["websocket"], receipts(messages, false));
+    /// A session on WebSocket with this window, whose first fence has left.
+    fn websocket_with_receipts(messages: usize) -> Self {
+        let mut engine = engine_with(&["websocket"], receipts(messages, false));
         engine.opened_as(0, Framing::Frames, Confirms::ByFence);
         assert_eq!(
-            engine.brings(0, &[&format!("0{OPEN}")]),
+            engine.receives(0, &[&format!("0{OPEN}")]),
             ["tell connected websocket S", "send 0 Fence(0)", "recv 0"]
         );
         assert_eq!(engine.sent(0), ["left 0"]);
         engine
     }
 
-    /// A session by polling whose poll runs.
-    pub(super) fn polled() -> Self {
-        let mut engine = with(&["polling"], receipts(100, false));
+    /// A session on polling whose poll runs.
+    pub(super) fn polling_with_receipts() -> Self {
+        let mut engine = engine_with(&["polling"], receipts(100, false));
         engine.opened_as(0, Framing::Payloads, Confirms::ByPoll);
-        engine.brings(0, &[&format!("0{OPEN}")]);
+        engine.receives(0, &[&format!("0{OPEN}")]);
         engine
     }
 
@@ -59,12 +63,13 @@ impl TestEngine {
     }
 }
 
+/// Rule E51.
 #[test]
-fn one_pong_is_not_enough() {
-    // Node's server answers one while it throws messages away.
-    let mut engine = TestEngine::fenced(100);
+fn one_pong_confirms_nothing() {
+    // Node's server answers one fence while it is closing and discards messages.
+    let mut engine = TestEngine::websocket_with_receipts(100);
     assert_eq!(engine.pong(0, 0), ["recv 0"]);
-    assert_eq!(engine.says(&["a"]), ["send 0 4a Fence(1)"]);
+    assert_eq!(engine.sends(&["a"]), ["send 0 4a Fence(1)"]);
     assert_eq!(engine.sent(0), ["left 1"]);
     assert_eq!(engine.pong(0, 1), ["send 0 Fence(2)", "recv 0"]);
     assert_eq!(engine.sent(0), ["left 0"]);
@@ -82,45 +87,48 @@ fn one_pong_is_not_enough() {
     );
 }
 
+/// Rule E51.
 #[test]
 fn a_fence_that_was_sent_before_the_first_pong_proves_nothing() {
-    let mut engine = TestEngine::fenced(100);
+    let mut engine = TestEngine::websocket_with_receipts(100);
     engine.pong(0, 0);
-    // Two eighths of the window.
+    // Two batches of an eighth of the window each.
     let eighth: Vec<&str> = vec!["m"; 12];
-    assert!(engine.says(&eighth)[0].ends_with("Fence(1)"));
-    assert!(engine.says(&eighth).is_empty());
+    assert!(engine.sends(&eighth)[0].ends_with("Fence(1)"));
+    assert!(engine.sends(&eighth).is_empty());
     assert!(engine.sent(0)[1].ends_with("Fence(2)"));
     engine.sent(0);
-    assert_eq!(engine.pong(0, 1), ["recv 0"], "another is under way");
+    assert_eq!(engine.pong(0, 1), ["recv 0"], "Fence(2) is in flight");
     assert_eq!(
         engine.pong(0, 2),
         ["send 0 Fence(3)", "recv 0"],
-        "it was sent before the pong of the first"
+        "Fence(2) was sent before the pong to Fence(1), so it confirms nothing"
     );
     engine.sent(0);
     assert_eq!(engine.pong(0, 3), ["confirmed 24", "recv 0"]);
 }
 
+/// Rule E52.
 #[test]
 fn an_answer_counts_for_all_fences_before_it() {
-    // RFC 6455, 5.5.3: only the newest ping need be answered.
-    let mut engine = TestEngine::fenced(100);
+    // RFC 6455, 5.5.3: a peer may answer only the newest ping.
+    let mut engine = TestEngine::websocket_with_receipts(100);
     let eighth: Vec<&str> = vec!["m"; 12];
-    engine.says(&eighth);
+    engine.sends(&eighth);
     engine.sent(0);
-    engine.says(&eighth);
+    engine.sends(&eighth);
     engine.sent(0);
     assert_eq!(engine.pong(0, 2), ["send 0 Fence(3)", "recv 0"]);
-    assert_eq!(engine.pong(0, 1), ["recv 0"], "that is known");
+    assert_eq!(engine.pong(0, 1), ["recv 0"], "already known");
     engine.sent(0);
     assert_eq!(engine.pong(0, 3), ["confirmed 24", "recv 0"]);
 }
 
+/// Rule E52.
 #[test]
-fn a_pong_that_names_no_fence_under_way_is_ignored() {
-    let mut engine = TestEngine::fenced(100);
-    engine.says(&["a"]);
+fn a_pong_that_matches_no_fence_in_flight_is_ignored() {
+    let mut engine = TestEngine::websocket_with_receipts(100);
+    engine.sends(&["a"]);
     engine.sent(0);
     let link = LinkId(0);
     for fence in [
@@ -134,19 +142,19 @@ fn a_pong_that_names_no_fence_under_way_is_ignored() {
 }
 
 #[test]
-fn where_fences_are_suspected_the_first_goes_alone() {
+fn with_fence_alone_no_message_is_sent_before_the_first_fence_is_answered() {
     let mut engine = TestEngine::new(Config {
         receipts: receipts(100, true),
         fence_alone: true,
         ..config(&["websocket"])
     });
-    engine.todo();
+    engine.actions();
     engine.opened_as(0, Framing::Frames, Confirms::ByFence);
-    engine.brings(0, &[&format!("0{OPEN}")]);
+    engine.receives(0, &[&format!("0{OPEN}")]);
     engine.sent(0);
-    assert!(engine.says(&["a"]).is_empty());
+    assert!(engine.sends(&["a"]).is_empty());
     assert_eq!(
-        engine.brings(0, &["2"]),
+        engine.receives(0, &["2"]),
         ["send 0 3", "recv 0"],
         "pongs pass"
     );
@@ -155,34 +163,34 @@ fn where_fences_are_suspected_the_first_goes_alone() {
 }
 
 #[test]
-fn a_quiet_session_has_one_fence_under_way() {
-    let mut engine = TestEngine::fenced(100);
-    assert_eq!(engine.says(&["a"]), ["send 0 4a"], "the first is under way");
+fn a_quiet_session_has_one_fence_in_flight() {
+    let mut engine = TestEngine::websocket_with_receipts(100);
+    assert_eq!(engine.sends(&["a"]), ["send 0 4a"], "Fence(0) is in flight");
     assert_eq!(engine.sent(0), ["left 1"]);
     assert_eq!(engine.pong(0, 0), ["send 0 Fence(1)", "recv 0"]);
     engine.sent(0);
     for _ in 0..5 {
-        assert_eq!(engine.says(&["b"]), ["send 0 4b"]);
+        assert_eq!(engine.sends(&["b"]), ["send 0 4b"]);
         assert_eq!(engine.sent(0), ["left 1"]);
     }
     assert_eq!(engine.pong(0, 1), ["send 0 Fence(2)", "recv 0"]);
 }
 
 #[test]
-fn a_stream_has_a_fence_for_each_eighth_of_the_window_and_eight_under_way() {
-    let mut engine = TestEngine::fenced(80);
+fn a_stream_has_a_fence_for_each_eighth_of_the_window_and_at_most_eight_in_flight() {
+    let mut engine = TestEngine::websocket_with_receipts(80);
     engine.pong(0, 0);
     let many: Vec<&str> = vec!["m"; 200];
-    let mut sends = engine.says(&many);
+    let mut sends = engine.sends(&many);
     for _ in 0..20 {
         sends.extend(engine.sent(0));
     }
     sends.retain(|send| send.starts_with("send"));
-    // Eight batches of ten, each with its fence, and no ninth: the window is full.
+    // Eight batches of ten messages, each with a fence. The window is then full.
     assert_eq!(sends.len(), 8, "{sends:?}");
     assert!(sends.iter().all(|send| send.contains("Fence")), "{sends:?}");
     assert_eq!(
-        engine.brings(0, &["2"]),
+        engine.receives(0, &["2"]),
         ["send 0 3", "recv 0"],
         "pongs pass"
     );
@@ -199,13 +207,16 @@ fn a_stream_has_a_fence_for_each_eighth_of_the_window_and_eight_under_way() {
 }
 
 #[test]
-fn what_is_larger_than_the_window_passes_alone() {
-    let mut engine = TestEngine::fenced(100);
+fn a_message_larger_than_the_window_is_sent_alone() {
+    let mut engine = TestEngine::websocket_with_receipts(100);
     engine.pong(0, 0);
     let large = "x".repeat(2000);
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     engine.sent(0);
-    assert!(engine.says(&[&large]).is_empty(), "not beside another");
+    assert!(
+        engine.sends(&[&large]).is_empty(),
+        "not while another message is unconfirmed"
+    );
     engine.pong(0, 1);
     engine.sent(0);
     let sends = engine.pong(0, 2);
@@ -214,38 +225,39 @@ fn what_is_larger_than_the_window_passes_alone() {
 }
 
 #[test]
-fn the_rest_of_a_group_takes_up_the_room_of_what_follows() {
-    let mut engine = with(&["polling"], receipts(30, false));
+fn the_rest_of_a_started_group_uses_up_the_window() {
+    let mut engine = engine_with(&["polling"], receipts(30, false));
     engine.opened_as(0, Framing::Payloads, Confirms::ByPoll);
-    engine.brings(0, &[&format!("0{OPEN}")]);
+    engine.receives(0, &[&format!("0{OPEN}")]);
     let mut outgoing = Outgoing::default();
-    // A POST has room for 16.
+    // A POST holds 16 packets.
     outgoing.push_group(vec!["g".into(); 20]);
     outgoing.push("a".into());
     assert_eq!(
         engine.on(Input::Send(outgoing))[0].matches("4g").count(),
         16
     );
-    // There is room for three of those, which go on, but not for the next message as well.
+    // The window has room for three more messages. The group still goes on with its four, and leaves no
+    // room for `a`.
     let sends = engine.sent(0);
     assert_eq!(sends[1].matches("4g").count(), 4, "{sends:?}");
     assert!(!sends[1].contains("4a"), "{sends:?}");
 }
 
 #[test]
-fn nothing_of_a_group_is_confirmed_before_all_of_it() {
-    let mut engine = TestEngine::fenced(100);
+fn a_group_is_confirmed_as_a_whole() {
+    let mut engine = TestEngine::websocket_with_receipts(100);
     engine.pong(0, 0);
     let mut outgoing = Outgoing::default();
     outgoing.push("a".into());
-    // Two batches: a frame's batch holds 128 KiB.
+    // Two batches, since a batch of frames holds 128 KiB.
     let half = "x".repeat(100 * 1024);
     outgoing.push_group(vec![half.as_str().into(), half.as_str().into()]);
     assert_eq!(engine.on(Input::Send(outgoing)), ["send 0 4a"]);
     assert_eq!(
         engine.sent(0),
         ["left 1", "send 0 Fence(1)"],
-        "the group waits for it"
+        "the group waits until `a` is confirmed"
     );
     engine.sent(0);
     engine.pong(0, 1);
@@ -253,7 +265,10 @@ fn nothing_of_a_group_is_confirmed_before_all_of_it() {
     let first = engine.pong(0, 2);
     assert_eq!(first[0], "confirmed 1");
     assert!(first[1].starts_with("send 0 4xxx"), "{:.20}", first[1]);
-    assert!(!first[1].contains("Fence"), "it would cover nothing");
+    assert!(
+        !first[1].contains("Fence"),
+        "a fence inside the group would confirm nothing"
+    );
     let second = engine.sent(0);
     assert!(second[1].ends_with("Fence(3)"), "{}", second[0]);
     engine.sent(0);
@@ -263,16 +278,16 @@ fn nothing_of_a_group_is_confirmed_before_all_of_it() {
 }
 
 #[test]
-fn what_left_and_is_not_confirmed_comes_back_in_order() {
-    let mut engine = TestEngine::fenced(100);
+fn unconfirmed_messages_are_returned_in_order() {
+    let mut engine = TestEngine::websocket_with_receipts(100);
     engine.pong(0, 0);
     for message in ["a", "b", "c"] {
-        engine.says(&[message]);
+        engine.sends(&[message]);
         if message != "c" {
             engine.sent(0);
         }
     }
-    engine.says(&["d"]);
+    engine.sends(&["d"]);
     assert_eq!(
         engine.fails(0, Call::Receive),
         [
@@ -282,10 +297,11 @@ fn what_left_and_is_not_confirmed_comes_back_in_order() {
     );
 }
 
+/// Rule E30.
 #[test]
-fn a_pong_is_no_life() {
-    // A gateway answers pings for a server that is dead.
-    let mut engine = TestEngine::fenced(100);
+fn a_pong_to_a_fence_does_not_count_as_activity() {
+    // A gateway may answer pings for a server that is dead.
+    let mut engine = TestEngine::websocket_with_receipts(100);
     engine.now = 44 * SECOND;
     engine.pong(0, 0);
     assert_eq!(
@@ -294,31 +310,33 @@ fn a_pong_is_no_life() {
     );
 }
 
+/// Rule E55.
 #[test]
-fn a_server_that_answers_no_pings_has_no_receipts() {
-    let mut engine = TestEngine::fenced(100);
+fn receipts_turn_off_if_the_server_answers_no_pings() {
+    let mut engine = TestEngine::websocket_with_receipts(100);
     engine.now = 10 * SECOND;
-    assert_eq!(engine.brings(0, &["4x"]), ["tell message x", "recv 0"]);
+    assert_eq!(engine.receives(0, &["4x"]), ["tell message x", "recv 0"]);
     engine.now = 20 * SECOND;
     assert_eq!(
-        engine.brings(0, &["4y"]),
+        engine.receives(0, &["4y"]),
         [
-            "no receipts: the server does not answer websocket pings, so nothing can be confirmed",
+            "no receipts: the server does not answer WebSocket pings, so no message can be confirmed",
             "tell message y",
             "recv 0"
         ]
     );
-    assert_eq!(engine.says(&["a"]), ["send 0 4a"]);
+    assert_eq!(engine.sends(&["a"]), ["send 0 4a"]);
 }
 
+/// Rule E55.
 #[test]
-fn where_they_are_required_that_is_the_end() {
-    let mut engine = with(&["websocket"], receipts(100, true));
+fn a_server_that_answers_no_pings_ends_the_session_if_receipts_are_required() {
+    let mut engine = engine_with(&["websocket"], receipts(100, true));
     engine.opened_as(0, Framing::Frames, Confirms::ByFence);
-    engine.brings(0, &[&format!("0{OPEN}")]);
+    engine.receives(0, &[&format!("0{OPEN}")]);
     engine.sent(0);
     engine.now = 20 * SECOND;
-    let end = engine.brings(0, &["4y"]);
+    let end = engine.receives(0, &["4y"]);
     assert_eq!(end[0], "tell message y");
     assert!(
         end[2].starts_with("closed Transport(Unsupported: "),
@@ -328,55 +346,56 @@ fn where_they_are_required_that_is_the_end() {
 
 #[test]
 fn once_a_fence_was_answered_receipts_stay_on() {
-    let mut engine = TestEngine::fenced(100);
+    let mut engine = TestEngine::websocket_with_receipts(100);
     engine.pong(0, 0);
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     engine.sent(0);
     engine.now = 30 * SECOND;
-    assert_eq!(engine.brings(0, &["4y"]), ["tell message y", "recv 0"]);
+    assert_eq!(engine.receives(0, &["4y"]), ["tell message y", "recv 0"]);
 }
 
 #[test]
-fn a_link_that_cant_confirm_has_none_or_is_refused() {
-    let mut engine = with(&["websocket"], receipts(100, false));
+fn a_link_that_cannot_confirm_turns_receipts_off_or_is_refused() {
+    let mut engine = engine_with(&["websocket"], receipts(100, false));
     engine.opened(0, Framing::Frames);
     assert_eq!(
-        engine.brings(0, &[&format!("0{OPEN}")]),
+        engine.receives(0, &[&format!("0{OPEN}")]),
         [
             "tell connected websocket S",
-            "no receipts: the transport websocket can't confirm what was sent by it",
+            "no receipts: the transport websocket can't confirm messages",
             "recv 0"
         ]
     );
-    let mut engine = with(&["websocket", "polling"], receipts(100, true));
+    let mut engine = engine_with(&["websocket", "polling"], receipts(100, true));
     assert_eq!(
         engine.opened(0, Framing::Frames),
         ["drop 0", "open 1 polling"]
     );
-    // And nothing upgrades to one.
-    let mut engine = with(&["polling", "websocket"], receipts(100, true));
+    // Nor is the session upgraded to such a link.
+    let mut engine = engine_with(&["polling", "websocket"], receipts(100, true));
     engine.opened_as(0, Framing::Payloads, Confirms::ByPoll);
-    engine.brings(0, &[&format!("0{OPEN}")]);
+    engine.receives(0, &[&format!("0{OPEN}")]);
     let refused = engine.opened(1, Framing::Frames);
     assert_eq!(refused[0], "drop 1");
     assert!(refused[1].contains("can't confirm"), "{refused:?}");
 }
 
+/// Rule E51.
 #[test]
-fn what_left_by_polling_is_confirmed_by_fences_behind_the_upgrade() {
-    let mut engine = with(&["polling", "websocket"], receipts(100, true));
+fn messages_sent_over_polling_are_confirmed_by_fences_after_the_upgrade() {
+    let mut engine = engine_with(&["polling", "websocket"], receipts(100, true));
     engine.opened_as(0, Framing::Payloads, Confirms::ByPoll);
-    engine.brings(0, &[&format!("0{OPEN}")]);
+    engine.receives(0, &[&format!("0{OPEN}")]);
     assert_eq!(
         engine.opened_as(1, Framing::Frames, Confirms::ByFence),
         ["send 1 2probe", "recv 1"],
-        "none on a probe"
+        "no fence on a probe"
     );
     engine.sent(1);
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     engine.sent(0);
-    engine.brings(1, &["3probe"]);
-    let over = engine.brings(0, &["6"]);
+    engine.receives(1, &["3probe"]);
+    let over = engine.receives(0, &["6"]);
     assert_eq!(over[0], "send 1 5 Fence(0)");
     engine.sent(1);
     assert_eq!(engine.pong(1, 0), ["send 1 Fence(1)", "recv 1"]);
@@ -385,31 +404,31 @@ fn what_left_by_polling_is_confirmed_by_fences_behind_the_upgrade() {
 }
 
 #[test]
-fn a_close_settles_before_the_goodbye() {
-    let mut engine = TestEngine::fenced(100);
+fn a_close_waits_for_confirmations_before_the_goodbye() {
+    let mut engine = TestEngine::websocket_with_receipts(100);
     engine.pong(0, 0);
-    engine.says(&["a"]);
+    engine.sends(&["a"]);
     assert!(engine.on(Input::Close).is_empty());
     engine.sent(0);
     assert_eq!(engine.pong(0, 1), ["send 0 Fence(2)", "recv 0"]);
     engine.sent(0);
     assert_eq!(engine.pong(0, 2), ["confirmed 1", "close 0", "recv 0"]);
-    let mut engine = TestEngine::polled();
-    engine.says(&["a"]);
+    let mut engine = TestEngine::polling_with_receipts();
+    engine.sends(&["a"]);
     engine.on(Input::Close);
     assert_eq!(engine.sent(0), ["left 1"]);
     assert_eq!(
-        engine.brings(0, &["4x"]),
+        engine.receives(0, &["4x"]),
         ["tell message x", "recv 0"],
-        "it polls on"
+        "polling continues"
     );
     assert_eq!(engine.at(SECOND), ["confirmed 1", "close 0"]);
 }
 
 #[test]
-fn a_close_that_cant_settle_says_goodbye_with_what_is_left_of_the_time() {
-    let mut engine = TestEngine::fenced(100);
-    engine.says(&["a"]);
+fn a_close_without_confirmations_says_goodbye_before_the_close_timeout() {
+    let mut engine = TestEngine::websocket_with_receipts(100);
+    engine.sends(&["a"]);
     engine.sent(0);
     assert!(engine.on(Input::Close).is_empty());
     assert!(engine.at(ms(3999)).is_empty());

@@ -1,8 +1,8 @@
-//! Redirects of the handshake: how often, for how long, and which not.
+//! Redirects of the handshake: how many are followed, within which time, and which are refused.
 
 use super::*;
 
-fn follows(transports: &[&'static str]) -> TestEngine {
+fn following_redirects(transports: &[&'static str]) -> TestEngine {
     TestEngine::new(Config {
         follow_redirects: true,
         ..config(transports)
@@ -20,15 +20,16 @@ impl TestEngine {
     }
 }
 
+/// Rule E19.
 #[test]
-fn an_attempt_goes_on_where_the_redirect_leads_with_what_is_left_of_its_time() {
+fn a_redirected_attempt_keeps_its_deadline() {
     for (call, framing) in [
         (Call::Open, None),
         (Call::Receive, Some(Framing::Payloads)),
         (Call::Receive, Some(Framing::Frames)),
     ] {
-        let mut engine = follows(&["polling", "websocket"]);
-        engine.todo();
+        let mut engine = following_redirects(&["polling", "websocket"]);
+        engine.actions();
         for hop in 0..2 {
             if let Some(framing) = framing {
                 assert_eq!(engine.opened(hop, framing), [format!("recv {hop}")]);
@@ -44,18 +45,19 @@ fn an_attempt_goes_on_where_the_redirect_leads_with_what_is_left_of_its_time() {
             );
             assert_eq!(engine.wait, Some(10 * SECOND));
         }
-        // What the link of before still says counts no more.
+        // A result of the previous link is ignored.
         assert!(engine.redirects(1, Call::Receive).is_empty());
-        let todo = engine.at(10 * SECOND);
-        assert_eq!(todo, ["drop 2", "open 3 websocket"]);
+        let actions = engine.at(10 * SECOND);
+        assert_eq!(actions, ["drop 2", "open 3 websocket"]);
         assert_eq!(engine.wait, Some(20 * SECOND));
     }
 }
 
+/// Rule E19.
 #[test]
-fn each_attempt_follows_five_redirects() {
-    let mut engine = follows(&["polling", "websocket"]);
-    engine.todo();
+fn each_attempt_follows_at_most_five_redirects() {
+    let mut engine = following_redirects(&["polling", "websocket"]);
+    engine.actions();
     let mut link = 0;
     for transport in ["polling", "websocket"] {
         for _ in 0..5 {
@@ -69,15 +71,15 @@ fn each_attempt_follows_five_redirects() {
             );
             link = next;
         }
-        let todo = engine.redirects(link, Call::Open);
-        assert_eq!(todo[0], format!("drop {link}"));
+        let actions = engine.redirects(link, Call::Open);
+        assert_eq!(actions[0], format!("drop {link}"));
         link += 1;
         match transport {
-            "polling" => assert_eq!(todo[1], format!("open {link} websocket")),
+            "polling" => assert_eq!(actions[1], format!("open {link} websocket")),
             _ => assert_eq!(
-                todo[1],
+                actions[1],
                 "closed Transport(Status: no transport could be opened \
-                 (polling: 302, which is not followed: 5 others were followed before it; \
+                 (polling: 302, which is not followed: 5 redirects were followed already; \
                  websocket: the same)) uncertain [] unsent []"
             ),
         }
@@ -87,8 +89,8 @@ fn each_attempt_follows_five_redirects() {
 
 #[test]
 fn a_redirect_that_can_not_be_followed_fails_the_attempt() {
-    let mut engine = follows(&["polling"]);
-    engine.todo();
+    let mut engine = following_redirects(&["polling"]);
+    engine.actions();
     engine.redirects(0, Call::Open);
     assert_eq!(
         engine.redirects(1, Call::Redirect),
@@ -100,9 +102,9 @@ fn a_redirect_that_can_not_be_followed_fails_the_attempt() {
 }
 
 #[test]
-fn a_user_who_has_closed_is_not_sent_elsewhere() {
-    let mut engine = follows(&["polling"]);
-    engine.todo();
+fn a_redirect_is_not_followed_after_a_close() {
+    let mut engine = following_redirects(&["polling"]);
+    engine.actions();
     engine.opened(0, Framing::Payloads);
     assert!(engine.on(Input::Close).is_empty());
     assert_eq!(
@@ -111,13 +113,14 @@ fn a_user_who_has_closed_is_not_sent_elsewhere() {
     );
 }
 
+/// Rule E19.
 #[test]
 fn redirects_of_an_open_session_and_of_its_upgrade_are_errors() {
-    let mut engine = follows(&["polling", "websocket"]);
-    engine.todo();
+    let mut engine = following_redirects(&["polling", "websocket"]);
+    engine.actions();
     engine.opened(0, Framing::Payloads);
-    engine.brings(0, &[&format!("0{OPEN}")]);
-    let why = "302, which is not followed: only those of the handshake are";
+    engine.receives(0, &[&format!("0{OPEN}")]);
+    let why = "302, which is not followed: only redirects of the handshake are followed";
     assert_eq!(
         engine.redirects(1, Call::Open),
         [

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Rules E34, E35, E36.
 #[test]
 fn an_upgrade_from_polling_to_websocket() {
     // protocol: test-suite.js:523; python-engineio: test_websocket_upgrade_successful
@@ -10,24 +11,25 @@ fn an_upgrade_from_polling_to_websocket() {
         engine.opened(1, Framing::Frames),
         ["send 1 2probe", "recv 1"]
     );
-    // Polling goes on meanwhile, both ways.
-    assert_eq!(engine.says(&["a"]), ["send 0 4a"]);
-    assert_eq!(engine.brings(0, &["4x"]), ["tell message x", "recv 0"]);
+    // Polling continues in both directions.
+    assert_eq!(engine.sends(&["a"]), ["send 0 4a"]);
+    assert_eq!(engine.receives(0, &["4x"]), ["tell message x", "recv 0"]);
     assert!(engine.sent(1).is_empty());
-    assert_eq!(engine.brings(1, &["3probe"]), ["recv 1"]);
-    // After the pong nothing new starts, and what runs is let finish.
-    assert!(engine.says(&["b"]).is_empty());
-    assert_eq!(engine.brings(0, &["4y", "2p"]), ["tell message y"]);
+    assert_eq!(engine.receives(1, &["3probe"]), ["recv 1"]);
+    // After the pong no new call starts on polling, and the running ones finish.
+    assert!(engine.sends(&["b"]).is_empty());
+    assert_eq!(engine.receives(0, &["4y", "2p"]), ["tell message y"]);
     assert!(!engine.inner.current.receiving);
     assert_eq!(
         engine.sent(0),
         ["left 1", "send 1 5", "drop 0", "tell upgraded websocket"]
     );
-    // Then everything goes by the new link, the pong first.
+    // Then everything is sent on the new link, the pong first.
     assert_eq!(engine.sent(1), ["left 1", "send 1 3p 4b"]);
-    assert_eq!(engine.brings(1, &["4z"]), ["tell message z", "recv 1"]);
+    assert_eq!(engine.receives(1, &["4z"]), ["tell message z", "recv 1"]);
 }
 
+/// Rule E6.
 #[test]
 fn acceptance_changes_at_the_point_of_no_return() {
     let mut engine = TestEngine::pausing();
@@ -73,6 +75,7 @@ fn acceptance_changes_at_the_point_of_no_return() {
     );
 }
 
+/// Rule E33.
 #[test]
 fn only_offered_transports_that_come_later_in_our_list_are_probed() {
     // engine.io-client: socket.js:17; engine.io: server.js:578, :600, :610
@@ -81,10 +84,10 @@ fn only_offered_transports_that_come_later_in_our_list_are_probed() {
             r#"{{"sid":"S","upgrades":{offered},"pingInterval":25000,"pingTimeout":20000}}"#
         );
         let mut engine = TestEngine::new(config(ours));
-        engine.todo();
+        engine.actions();
         engine.opened(0, Framing::Payloads);
         engine
-            .brings(0, &[&format!("0{open}")])
+            .receives(0, &[&format!("0{open}")])
             .into_iter()
             .filter(|line| line.starts_with("open"))
             .collect::<Vec<_>>()
@@ -99,33 +102,35 @@ fn only_offered_transports_that_come_later_in_our_list_are_probed() {
         upgrade: false,
         ..config(&["polling", "websocket"])
     });
-    engine.todo();
+    engine.actions();
     engine.opened(0, Framing::Payloads);
     assert_eq!(
-        engine.brings(0, &[&format!("0{OPEN}")]),
+        engine.receives(0, &[&format!("0{OPEN}")]),
         ["tell connected polling S", "recv 0"]
     );
 }
 
+/// Rule E33.
 #[test]
 fn a_websocket_session_is_not_upgraded() {
     // engine.io: server.js:590
     let mut engine = TestEngine::new(config(&["websocket", "polling"]));
-    engine.todo();
+    engine.actions();
     engine.opened(0, Framing::Frames);
     let open = r#"0{"sid":"S","upgrades":["polling"],"pingInterval":25000,"pingTimeout":20000}"#;
     assert_eq!(
-        engine.brings(0, &[open]),
+        engine.receives(0, &[open]),
         ["tell connected websocket S", "recv 0"]
     );
 }
 
+/// Rule E38.
 #[test]
 fn a_probe_that_fails_before_the_pong_leaves_polling_as_it_was() {
     // python-engineio: test_websocket_upgrade_no_pong
     for step in 0..5 {
         let mut engine = TestEngine::polling(&["polling", "websocket"], OPEN);
-        let todo = match step {
+        let actions = match step {
             0 => engine.fails(1, Call::Open),
             1 => {
                 engine.opened(1, Framing::Frames);
@@ -137,59 +142,62 @@ fn a_probe_that_fails_before_the_pong_leaves_polling_as_it_was() {
             }
             3 => {
                 engine.opened(1, Framing::Frames);
-                engine.brings(1, &["3other"])
+                engine.receives(1, &["3other"])
             }
             _ => {
                 engine.opened(1, Framing::Frames);
-                engine.brings(1, &["0{}"])
+                engine.receives(1, &["0{}"])
             }
         };
         assert_eq!(
-            todo[0], "drop 1",
-            "never closed: its goodbye would end the session"
+            actions[0], "drop 1",
+            "dropped, not closed: a goodbye would end the session"
         );
         assert!(
-            todo[1].starts_with("tell not upgraded websocket"),
-            "{todo:?}"
+            actions[1].starts_with("tell not upgraded websocket"),
+            "{actions:?}"
         );
-        assert_eq!(todo.len(), 2);
-        assert_eq!(engine.says(&["a"]), ["send 0 4a"]);
-        assert_eq!(engine.brings(0, &["4x"]), ["tell message x", "recv 0"]);
+        assert_eq!(actions.len(), 2);
+        assert_eq!(engine.sends(&["a"]), ["send 0 4a"]);
+        assert_eq!(engine.receives(0, &["4x"]), ["tell message x", "recv 0"]);
     }
 }
 
+/// Rule E38.
 #[test]
-fn a_probe_that_fails_after_the_pong_brings_polling_back_with_all_that_waited() {
+fn a_probe_that_fails_after_the_pong_resumes_polling_with_all_queued_messages() {
     let mut engine = TestEngine::probing();
-    engine.says(&["a"]);
-    engine.brings(1, &["3probe"]);
-    assert!(engine.says(&["b", "c"]).is_empty());
-    assert_eq!(engine.brings(0, &["4x", "2p"]), ["tell message x"]);
-    let todo = engine.fails(1, Call::Receive);
+    engine.sends(&["a"]);
+    engine.receives(1, &["3probe"]);
+    assert!(engine.sends(&["b", "c"]).is_empty());
+    assert_eq!(engine.receives(0, &["4x", "2p"]), ["tell message x"]);
+    let actions = engine.fails(1, Call::Receive);
     assert_eq!(
-        todo,
+        actions,
         ["drop 1", "tell not upgraded websocket: gone", "recv 0"]
     );
     assert_eq!(engine.sent(0), ["left 1", "send 0 3p 4b 4c"]);
 }
 
+/// Rule E37.
 #[test]
-fn a_probe_is_watched_after_the_pong_where_a_noop_is_nothing_and_any_other_packet_fails_it() {
+fn after_the_pong_the_probe_ignores_noops_and_fails_on_any_other_packet() {
     let mut engine = TestEngine::pausing();
-    assert_eq!(engine.brings(1, &["6"]), ["recv 1"]);
-    let todo = engine.brings(1, &["4early"]);
+    assert_eq!(engine.receives(1, &["6"]), ["recv 1"]);
+    let actions = engine.receives(1, &["4early"]);
     assert_eq!(
-        todo,
+        actions,
         [
             "drop 1",
-            "tell not upgraded websocket: the probe was sent a message after the pong"
+            "tell not upgraded websocket: the server answered the probe with a message after the pong"
         ]
     );
     let mut engine = TestEngine::probing();
-    let todo = engine.brings(1, &["3probe", "4early"]);
-    assert_eq!(todo[0], "drop 1");
+    let actions = engine.receives(1, &["3probe", "4early"]);
+    assert_eq!(actions[0], "drop 1");
 }
 
+/// Rule E38.
 #[test]
 fn the_upgrade_has_one_deadline_from_opening_the_probe() {
     // engine.io: server.js:1635
@@ -201,26 +209,26 @@ fn the_upgrade_has_one_deadline_from_opening_the_probe() {
         };
         assert_eq!(engine.wait, Some(7 * SECOND));
         assert!(engine.at(ms(6_999)).is_empty());
-        let todo = engine.at(7 * SECOND);
+        let actions = engine.at(7 * SECOND);
         assert_eq!(
-            todo,
+            actions,
             [
                 "drop 1",
                 "tell not upgraded websocket: the upgrade timeout of 7 s passed (limit upgrade_timeout)"
             ]
         );
-        assert_eq!(engine.says(&["a"]), ["send 0 4a"]);
+        assert_eq!(engine.sends(&["a"]), ["send 0 4a"]);
     }
 }
 
 #[test]
 fn the_next_candidate_is_probed_when_one_fails() {
     let mut engine = TestEngine::new(config(&["polling", "a", "b"]));
-    engine.todo();
+    engine.actions();
     engine.opened(0, Framing::Payloads);
     let open = r#"0{"sid":"S","upgrades":["b","a"],"pingInterval":25000,"pingTimeout":20000}"#;
     assert_eq!(
-        engine.brings(0, &[open]),
+        engine.receives(0, &[open]),
         ["tell connected polling S", "open 1 a sid S", "recv 0"]
     );
     assert_eq!(
@@ -229,11 +237,12 @@ fn the_next_candidate_is_probed_when_one_fails() {
     );
 }
 
+/// Rule E36.
 #[test]
-fn what_the_old_link_says_after_the_swap_is_ignored() {
+fn results_of_the_old_link_after_the_swap_are_ignored() {
     let mut engine = TestEngine::pausing();
-    engine.brings(0, &["6"]);
-    assert!(engine.brings(0, &["1", "4late"]).is_empty());
+    engine.receives(0, &["6"]);
+    assert!(engine.receives(0, &["1", "4late"]).is_empty());
     assert!(engine.fails(0, Call::Receive).is_empty());
     assert!(engine.sent(0).is_empty());
     assert!(!engine.is_over());
@@ -244,7 +253,7 @@ fn the_session_ends_when_polling_does_during_a_probe() {
     // engine.io: server.js:1623
     let mut engine = TestEngine::pausing();
     assert_eq!(
-        engine.brings(0, &["4x", "1"]),
+        engine.receives(0, &["4x", "1"]),
         [
             "tell message x",
             "drop 1",
@@ -263,11 +272,12 @@ fn the_session_ends_when_polling_does_during_a_probe() {
     );
 }
 
+/// Rule E39.
 #[test]
 fn after_the_point_of_no_return_a_failure_ends_the_session() {
     let mut engine = TestEngine::pausing();
-    engine.says(&["a"]);
-    engine.brings(0, &["6"]);
+    engine.sends(&["a"]);
+    engine.receives(0, &["6"]);
     assert_eq!(engine.fails(1, Call::Send), ["drain 1"]);
     assert_eq!(
         engine.on(Input::Drained { link: LinkId(1) }),
@@ -278,12 +288,13 @@ fn after_the_point_of_no_return_a_failure_ends_the_session() {
     );
 }
 
+/// Rule E26.
 #[test]
-fn noops_during_a_probe_do_not_make_a_storm() {
+fn noops_during_a_probe_do_not_cause_a_storm_of_polls() {
     let mut engine = TestEngine::probing();
     let mut polls = 0;
     while engine.now < 7 * SECOND {
-        if engine.brings(0, &["6"]).is_empty() {
+        if engine.receives(0, &["6"]).is_empty() {
             let due = engine.wait.unwrap();
             engine.at(due);
         }
@@ -295,19 +306,22 @@ fn noops_during_a_probe_do_not_make_a_storm() {
 #[test]
 fn a_probe_that_fails_ends_the_pause_between_polls() {
     let mut engine = TestEngine::probing();
-    assert!(engine.brings(0, &["6"]).is_empty());
-    let todo = engine.fails(1, Call::Receive);
-    assert_eq!(todo[1..], ["tell not upgraded websocket: gone", "recv 0"]);
+    assert!(engine.receives(0, &["6"]).is_empty());
+    let actions = engine.fails(1, Call::Receive);
+    assert_eq!(
+        actions[1..],
+        ["tell not upgraded websocket: gone", "recv 0"]
+    );
 }
 
 #[test]
-fn a_full_inbox_does_not_hold_up_an_upgrade() {
+fn a_full_inbox_does_not_delay_an_upgrade() {
     let mut engine = TestEngine::probing();
     engine.on(Input::Room(false));
-    assert_eq!(engine.brings(1, &["3probe"]), ["recv 1"]);
-    let todo = engine.brings(0, &["4x"]);
+    assert_eq!(engine.receives(1, &["3probe"]), ["recv 1"]);
+    let actions = engine.receives(0, &["4x"]);
     assert_eq!(
-        todo,
+        actions,
         [
             "tell message x",
             "send 1 5",
@@ -318,36 +332,36 @@ fn a_full_inbox_does_not_hold_up_an_upgrade() {
     engine.sent(1);
     assert!(
         engine
-            .brings(1, &["4y"])
+            .receives(1, &["4y"])
             .iter()
             .all(|line| line != "recv 1"),
-        "now it does"
+        "after the upgrade, a full inbox stops `recv`"
     );
 }
 
 #[test]
-fn what_has_come_of_all_upgrades_is_told_once_when_none_is_tried_any_more() {
+fn the_end_of_all_upgrades_is_reported_once() {
     let over = |engine: &TestEngine| -> Vec<Option<String>> {
         let told = engine.upgrades_over.iter();
         told.map(|error| error.as_ref().map(Error::report))
             .collect()
     };
-    // There is nothing to go over to.
+    // There is no transport to upgrade to.
     assert_eq!(over(&TestEngine::websocket()), [None]);
 
     let mut engine = TestEngine::pausing();
-    assert!(over(&engine).is_empty(), "it is being tried");
-    engine.brings(0, &["6"]);
+    assert!(over(&engine).is_empty(), "an upgrade is in progress");
+    engine.receives(0, &["6"]);
     engine.sent(1);
     assert_eq!(over(&engine), [None]);
 
     let mut engine = TestEngine::probing();
     engine.fails(1, Call::Receive);
     assert_eq!(over(&engine), [Some("gone".to_owned())]);
-    engine.brings(0, &["4a"]);
+    engine.receives(0, &["4a"]);
     assert_eq!(over(&engine).len(), 1);
 
-    // The first of two fails, and the second is gone over to.
+    // The first of two candidates fails, and the second succeeds.
     let open = OPEN.replace(r#"["websocket"]"#, r#"["websocket","other"]"#);
     let mut engine = TestEngine::polling(&["polling", "websocket", "other"], &open);
     assert_eq!(
@@ -358,14 +372,17 @@ fn what_has_come_of_all_upgrades_is_told_once_when_none_is_tried_any_more() {
             "open 2 other sid S"
         ]
     );
-    assert!(over(&engine).is_empty(), "the other one is being tried");
+    assert!(
+        over(&engine).is_empty(),
+        "the second upgrade is in progress"
+    );
     engine.opened(2, Framing::Frames);
     engine.sent(2);
-    engine.brings(2, &["3probe"]);
-    engine.brings(0, &["6"]);
-    assert_eq!(over(&engine), [None], "the failure before counts no more");
+    engine.receives(2, &["3probe"]);
+    engine.receives(0, &["6"]);
+    assert_eq!(over(&engine), [None], "the earlier failure is not reported");
 
-    // A close gives an upgrade up.
+    // A close abandons an upgrade.
     let mut engine = TestEngine::probing();
     engine.on(Input::Close);
     assert_eq!(over(&engine), [None]);

@@ -1,5 +1,5 @@
-//! Forks a process that has used a blocking client, and sees that the child can connect, or is told why
-//! it can't: on each runtime, and never without an answer. (S15 of what was found once.)
+//! Forks a process that has used a blocking client, and checks that the child can connect, or gets an
+//! error that says why it can't: on each runtime, without hanging.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -7,11 +7,12 @@ use std::time::Duration;
 use engineio_client::ErrorKind;
 use engineio_client::blocking::{Background, Client};
 
-/// How often the child is looked at in a second, and in all. Generous: its connection is refused at once.
+/// How many times a second the child is polled, and how many times in all. The total is generous: the
+/// child's connection is refused at once.
 const A_SECOND: u32 = 100;
 const PATIENCE: u32 = 30 * A_SECOND;
 
-/// What comes of connecting to where nobody listens.
+/// The error of connecting to an address without a listener.
 fn connect(url: &str, runtime: Background) -> ErrorKind {
     let connected = Client::builder(url).runtime(runtime).connect().map(drop);
     let error = connected.expect_err("nobody listens");
@@ -19,14 +20,16 @@ fn connect(url: &str, runtime: Background) -> ErrorKind {
     error.kind()
 }
 
-/// Runs this in a child, and gives its exit status; `None` when it hangs.
+/// Runs a function in a child process, and returns the exit status; `None` if the child hangs.
 fn in_a_child(run: impl FnOnce() -> i32) -> Option<i32> {
-    // SAFETY: the child calls what this process could; that is what is tested.
+    // SAFETY: the child calls only what this process may call. Whether that works is what this program
+    // tests.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "no process is left");
     if child == 0 {
         let status = run();
-        // SAFETY: ends the process, without what would wait for threads that are not there.
+        // SAFETY: ends the process without exit handlers, which could wait for threads that the child
+        // does not have.
         unsafe { libc::_exit(status) };
     }
     for _ in 0..PATIENCE {
@@ -47,7 +50,7 @@ fn main() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     drop(listener);
-    // What the child is told: on tokio it connects, and hears of the refusal.
+    // The child's error. On tokio the child can connect, and is refused.
     for (name, runtime, expected) in [
         (
             "tokio",

@@ -1,7 +1,8 @@
-//! How Node's engine.io closes a session in a handler that has still something to send.
+//! Closing a session in a handler while messages are still buffered, as Node's engine.io does it.
 //!
-//! It is "closing" until its buffer has left. All that it reads meanwhile is thrown away, though POSTs are
-//! answered with 200 and pings of the websocket by its library. Behind the buffer comes the close.
+//! The session is "closing" until its buffer has left. Everything received meanwhile is discarded,
+//! although POSTs are answered with 200 and the WebSocket library answers pings. The close follows the
+//! buffer.
 
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use engineio_client::{Message, Packet};
 use super::{Phase, State};
 use crate::ms;
 
-/// A websocket's buffer takes no longer than this to leave, in milliseconds.
+/// Maximum time in milliseconds until a WebSocket session's buffer has left.
 const FLUSH: u64 = 400;
 
 impl State {
-    /// A handler sends so many messages, and closes the session.
+    /// A handler sends this number of messages and closes the session.
     pub(super) fn close(&mut self, at: usize, messages: usize, now: Duration) {
         let discards = self.behaviour.discards_by_polling;
         let flush_at = now + ms(self.random.u64(0..FLUSH));
@@ -22,7 +23,8 @@ impl State {
         if session.phase != Phase::Open {
             return;
         }
-        // What would be thrown away by a server that answers late can't be noticed by its answers.
+        // Over polling, a client cannot detect discarded messages from a server whose responses are
+        // late.
         if !session.upgraded && !discards {
             return;
         }
@@ -30,7 +32,7 @@ impl State {
         session.outgoing.extend(words);
         session.phase = Phase::Closing;
         session.stopped = Some(now);
-        // The poll that runs takes the first message as soon as it is sent.
+        // A running poll takes the first message as soon as it is sent.
         session.first_part = (session.polling && messages > 1).then_some(1);
         session.flush_at = Some(if session.outgoing.is_empty() {
             now
@@ -39,7 +41,7 @@ impl State {
         });
     }
 
-    /// What a poll is answered with, if it is.
+    /// The response to a poll, if it can be answered now.
     pub(super) fn poll_answer(&mut self, at: usize, now: Duration) -> Option<Vec<Packet>> {
         let eager = self.behaviour.eager_noops;
         let session = &mut self.sessions[at];
@@ -54,7 +56,7 @@ impl State {
                 let part = session.first_part.take().unwrap_or(all).min(all);
                 Some(session.outgoing.drain(..part).collect())
             }
-            // An upgrade is under way: the poll is let go, and what is to be said waits.
+            // During an upgrade, the poll is released with a noop and messages wait.
             Phase::Open if session.probed && (eager || session.outgoing.is_empty()) => {
                 Some(vec![Packet::Noop])
             }

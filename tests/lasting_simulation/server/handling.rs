@@ -1,4 +1,4 @@
-//! A session from its opening on: what it takes in, and what comes of that.
+//! New sessions, and the handling of received messages.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,7 +18,12 @@ impl Session {
 }
 
 impl State {
-    pub(super) fn new_session(&mut self, process: u64, by_polling: bool, now: Duration) -> Session {
+    pub(super) fn new_session(
+        &mut self,
+        process: u64,
+        over_polling: bool,
+        now: Duration,
+    ) -> Session {
         let (least, most) = self.behaviour.max_payload;
         let reacts = self.random.u8(..) < self.behaviour.reactions;
         let reaction = reacts.then(|| {
@@ -37,7 +42,7 @@ impl State {
             stopped: None,
             phase: Phase::Open,
             is_orphan: false,
-            upgraded: !by_polling,
+            upgraded: !over_polling,
             probed: false,
             polling: false,
             max_payload: self.random.usize(least..=most),
@@ -53,7 +58,7 @@ impl State {
         }
     }
 
-    /// Reads a message. Gives how the process dies of it, if it does.
+    /// Handles a received message. Returns a `Death` if the message kills the process.
     pub(super) fn read(
         &mut self,
         process: u64,
@@ -66,7 +71,7 @@ impl State {
         let outstanding = session.window.read(now, text.len());
         self.most_outstanding = self.most_outstanding.max(outstanding);
         let (start, phase) = (text.get(..12).unwrap_or(text), session.phase);
-        self.story.push(format!(
+        self.trace.push(format!(
             "{:.9} server: session {at} reads {start:?}, {phase:?}, {} unconfirmed",
             now.as_secs_f64(),
             outstanding.messages

@@ -1,4 +1,4 @@
-//! Polls and POSTs, and the beginning of a websocket.
+//! Polls, POSTs and WebSocket requests.
 
 use std::pin::pin;
 
@@ -11,7 +11,7 @@ use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::{Phase, Refusal, Server};
 use crate::ms;
 
-/// What a connection goes on with that asks for a websocket.
+/// A connection with a WebSocket request that was read.
 pub(super) struct Upgraded {
     pub(super) stream: MemoryStream,
     pub(super) request: Request,
@@ -19,7 +19,7 @@ pub(super) struct Upgraded {
 }
 
 impl Server {
-    /// Answers requests until the connection ends, or asks for a websocket.
+    /// Answers requests until the connection ends (`None`) or a WebSocket request arrives.
     pub(super) async fn requests(
         &self,
         process: u64,
@@ -41,7 +41,7 @@ impl Server {
                     buffer,
                 });
             }
-            // A server that has ended its side throws away what still comes.
+            // A server that has ended its side of the connection discards further requests.
             let _ = stream.write(&[]).await.ok()?;
             let answer = if request.method == "POST" {
                 self.post(process, &request).await?
@@ -50,7 +50,7 @@ impl Server {
             };
             self.thaw(process).await?;
             if stream.write_all(&answer).await.is_err() {
-                // What the answer took along is lost, and with it the session.
+                // The packets of the answer are lost, so the session is broken.
                 self.abandon(process, &request);
                 return None;
             }
@@ -61,7 +61,7 @@ impl Server {
         let sid = request.sid.as_deref().unwrap_or_default();
         if let Some(at) = self.find(process, sid) {
             let now = self.runtime.now();
-            self.tell(|| format!("session {at} is abandoned"));
+            self.trace(|| format!("session {at} is abandoned"));
             self.session(at, |session| session.end(now));
         }
     }
@@ -173,7 +173,7 @@ fn response(status: u16, body: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// One HTTP request.
+/// An HTTP request.
 pub(super) struct Request {
     method: String,
     pub(super) sid: Option<String>,
@@ -182,7 +182,8 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// The next one, unless the connection ends before. `buffer` keeps what was read too much.
+    /// Reads the next request, or returns `None` if the connection ends first. `buffer` keeps surplus
+    /// bytes.
     async fn read(stream: &mut MemoryStream, buffer: &mut Vec<u8>) -> Option<Self> {
         let head = loop {
             if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -217,7 +218,7 @@ impl Request {
     }
 }
 
-/// Reads what comes next.
+/// Reads some bytes into the buffer. Returns `None` at the end of the connection.
 pub(super) async fn more(
     stream: &mut (impl futures::AsyncRead + Unpin),
     buffer: &mut Vec<u8>,

@@ -1,7 +1,9 @@
-//! Engine.IO servers over the memory network that die, hang, forget sessions, refuse new ones, and close at
-//! the worst moment, as real ones do. What they have taken in is written down across all of that.
+//! An Engine.IO server over the in-memory network that crashes, hangs, forgets sessions, refuses
+//! requests, and closes sessions at the worst moment, as real servers do. It logs the messages that it
+//! takes in, across all restarts.
 //!
-//! A *process* is one life of the server: a new one knows no session of the last.
+//! A *process* is one run of the server between restarts: a new process does not know the sessions of
+//! the previous one.
 
 mod closing;
 mod handling;
@@ -24,52 +26,53 @@ pub(crate) use websocket::PROBE_TIMEOUT;
 pub(crate) use window::Amount;
 use window::Window;
 
-/// How the server behaves.
+/// The server's settings and deviations.
 #[derive(Clone, Debug)]
 pub(crate) struct Behaviour {
     pub(crate) ping_interval: Duration,
     pub(crate) ping_timeout: Duration,
-    /// The `maxPayload` of a session lies between these.
+    /// Range of the sessions' `maxPayload`.
     pub(crate) max_payload: (usize, usize),
     pub(crate) upgrades: bool,
-    /// How long it takes to answer a probe.
+    /// Delay of the answer to a probe.
     pub(crate) probe_delay: Duration,
-    /// Answers each poll at once with a noop during an upgrade, as python-engineio does.
+    /// Whether each poll during an upgrade is answered at once with a noop, as python-engineio does.
     pub(crate) eager_noops: bool,
     pub(crate) pongs: Pongs,
-    /// Ends the session at a websocket's ping.
+    /// Whether a WebSocket ping ends the session.
     pub(crate) closes_on_ping: bool,
-    /// Closes the connection (1009) at a frame above `maxPayload`, as Node's server does.
+    /// Whether a frame above `maxPayload` closes the connection (1009), as with Node's server.
     pub(crate) strict_frames: bool,
-    /// How long the answers to polls, and those to POSTs, are delayed at most: one of the two only.
+    /// Maximum delays of the responses to polls and to POSTs. At least one of the two is zero.
     pub(crate) poll_delay: Duration,
     pub(crate) post_delay: Duration,
-    /// Messages may be thrown away on polling, by a server that is closing. Only where the network and the
-    /// server answer in time: see `Receipts` for what is assumed.
+    /// Whether a closing server discards messages over polling. Only without faults that delay
+    /// responses, because receipts over polling assume timely responses: see the documentation of
+    /// `Receipts`.
     pub(crate) discards_by_polling: bool,
-    /// In how many of 256 sessions something happens at a message.
+    /// Number of sessions out of 256 in which a message triggers a reaction.
     pub(crate) reactions: u8,
-    /// How many of 256 messages are echoed.
+    /// Number of messages out of 256 that are echoed.
     pub(crate) echoes: u8,
-    /// How many of 256 sessions are closed together with their opening.
+    /// Number of sessions out of 256 that are closed in the same moment in which they open.
     pub(crate) stillborn: u8,
-    /// The message that kills the server.
+    /// The number of the message that kills the server.
     pub(crate) poison: Option<u32>,
 }
 
-/// Which pings of a websocket are answered.
+/// Which WebSocket pings are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pongs {
     All,
-    /// Of those that are read together, the newest: RFC 6455 allows that.
+    /// Only the newest of the pings that are read together, which RFC 6455 allows.
     Newest,
     None,
 }
 
-/// What happens when a session takes in a certain message.
+/// The reaction to a certain message of a session.
 #[derive(Clone, Copy, Debug)]
 enum Reaction {
-    /// The handler sends so many messages, and closes.
+    /// The handler sends this number of messages and closes the session.
     Close(usize),
     Die(Death),
     Forget,
@@ -78,17 +81,17 @@ enum Reaction {
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Death {
-    /// Its connections are reset.
+    /// The connections are reset.
     Reset,
-    /// They end.
+    /// The connections end.
     End,
-    /// The machine is gone: nobody hears of it.
+    /// The machine is gone: the clients are not notified.
     PowerOff,
-    /// The websockets are ended by a proxy, which goes on answering pings for so many milliseconds.
+    /// A proxy terminates the WebSockets and goes on answering pings for this number of milliseconds.
     BehindProxy(u64),
 }
 
-/// What new requests are answered with.
+/// The response to new requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
@@ -98,49 +101,51 @@ pub(crate) struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// The handler has closed it, and something has still to leave: nothing is taken in.
+    /// The handler has closed the session, but its buffer has not left yet. Received messages are
+    /// discarded.
     Closing,
     Closed,
 }
 
-/// One session, as the server saw it.
+/// The server's view of a session.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) sid: String,
     pub(crate) process: u64,
     pub(crate) opened: Duration,
-    /// Since then nothing is taken in.
+    /// When the session stopped taking in messages.
     pub(crate) stopped: Option<Duration>,
     phase: Phase,
-    /// Its websocket is ended by a proxy, and the server is dead.
+    /// Whether the server is dead and a proxy keeps the WebSocket open.
     is_orphan: bool,
     upgraded: bool,
     probed: bool,
     polling: bool,
     max_payload: usize,
     outgoing: VecDeque<Packet>,
-    /// How much of that the poll takes that runs while the handler closes.
+    /// Number of outgoing packets that a poll takes which is running when the handler closes the
+    /// session.
     first_part: Option<usize>,
-    /// Bytes for the websocket, which leave before `outgoing`.
+    /// Bytes that are written to the WebSocket before `outgoing`.
     frames: Vec<u8>,
-    /// When a websocket that is closing says the rest.
+    /// When a closing WebSocket session flushes its buffer.
     flush_at: Option<Duration>,
     awaiting_pong: bool,
-    /// What was taken in, in order.
+    /// Messages taken in, in order.
     pub(crate) taken: Vec<String>,
     reaction: Option<(usize, Reaction)>,
     window: Window,
     pub(crate) counts: Counts,
 }
 
-/// How often something was asked of a session.
+/// Numbers of requests and packets of a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) polls: usize,
     pub(crate) posts: usize,
     pub(crate) fences: usize,
     pub(crate) pings: usize,
-    /// Messages, taken in or not.
+    /// Messages received, whether taken in or discarded.
     pub(crate) read: usize,
 }
 
@@ -159,16 +164,17 @@ struct State {
     refusal: Option<Refusal>,
     sessions: Vec<Session>,
     log: Vec<Taken>,
-    /// The most that was read of a session and can't have been confirmed.
+    /// Maximum, over all sessions, of messages received that the client cannot have counted as
+    /// confirmed.
     most_outstanding: Amount,
-    story: Vec<String>,
+    trace: Vec<String>,
 }
 
 #[derive(Clone)]
 pub(crate) struct Server {
     runtime: MockRuntime,
     state: Arc<Mutex<State>>,
-    /// Rings at every change.
+    /// Notified of every change.
     bell: Arc<Bell>,
 }
 
@@ -183,7 +189,7 @@ impl Server {
             sessions: Vec::new(),
             log: Vec::new(),
             most_outstanding: Amount::default(),
-            story: Vec::new(),
+            trace: Vec::new(),
         };
         Self {
             runtime: runtime.clone(),
@@ -210,25 +216,25 @@ impl Server {
         look(&self.state().behaviour)
     }
 
-    /// Writes down what happens, for the log of the run.
-    fn tell(&self, what: impl FnOnce() -> String) {
+    /// Adds a line to the log of the run.
+    fn trace(&self, what: impl FnOnce() -> String) {
         let now = self.runtime.now();
         let line = format!("{:.9} server: {}", now.as_secs_f64(), what());
-        self.state().story.push(line);
+        self.state().trace.push(line);
     }
 
-    pub(crate) fn story(&self) -> Vec<String> {
-        std::mem::take(&mut self.state().story)
+    pub(crate) fn take_trace(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().trace)
     }
 
-    // What the test does to it.
+    // Methods with which the test controls the server.
 
     pub(crate) fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
         self.change(|state| change(&mut state.behaviour));
     }
 
     pub(crate) fn die(&self, death: Death) {
-        self.tell(|| format!("dies by {death:?}"));
+        self.trace(|| format!("dies by {death:?}"));
         let now = self.runtime.now();
         self.change(|state| {
             let process = state.process;
@@ -265,18 +271,18 @@ impl Server {
     }
 
     pub(crate) fn freeze(&self, is_frozen: bool) {
-        self.tell(|| (if is_frozen { "hangs" } else { "goes on" }).to_owned());
+        self.trace(|| (if is_frozen { "hangs" } else { "goes on" }).to_owned());
         self.change(|state| state.is_frozen = is_frozen);
     }
 
     pub(crate) fn refuse(&self, refusal: Option<Refusal>) {
-        self.tell(|| format!("refuses: {refusal:?}"));
+        self.trace(|| format!("refuses: {refusal:?}"));
         self.change(|state| state.refusal = refusal);
     }
 
-    /// All sessions are unknown from now on.
+    /// Forgets all sessions.
     pub(crate) fn forget(&self) {
-        self.tell(|| "forgets".to_owned());
+        self.trace(|| "forgets".to_owned());
         let now = self.runtime.now();
         self.change(|state| {
             state
@@ -286,9 +292,9 @@ impl Server {
         });
     }
 
-    /// A handler in each session sends so many messages, and closes it.
+    /// In each session, a handler sends this number of messages and closes the session.
     pub(crate) fn close(&self, messages: usize) {
-        self.tell(|| format!("closes, with {messages} to send"));
+        self.trace(|| format!("closes, with {messages} to send"));
         let now = self.runtime.now();
         self.change(|state| {
             for at in 0..state.sessions.len() {
@@ -309,7 +315,7 @@ impl Server {
         });
     }
 
-    // What has come of it.
+    // Results.
 
     pub(crate) fn look<T>(&self, look: impl FnOnce(&[Session], &[Taken]) -> T) -> T {
         let state = self.state();
@@ -320,9 +326,9 @@ impl Server {
         self.state().most_outstanding
     }
 
-    // How it works.
+    // Implementation.
 
-    /// Serves whoever comes.
+    /// Accepts and serves connections.
     pub(crate) async fn serve(self, mut listener: MockListener) {
         loop {
             let stream = listener.accept().await;
@@ -341,7 +347,7 @@ impl Server {
         }
     }
 
-    /// Waits for something.
+    /// Waits until the condition returns a value.
     async fn wait<T>(&self, mut condition: impl FnMut(&mut State) -> Option<T>) -> T {
         loop {
             let listener = self.bell.listen();
@@ -359,7 +365,7 @@ impl Server {
             .await;
     }
 
-    /// Waits until the server does not hang. `None` where the process has ended.
+    /// Waits until the server does not hang. Returns `None` if the process has ended.
     async fn thaw(&self, process: u64) -> Option<()> {
         self.wait(|state| {
             if state.process != process {
@@ -376,12 +382,14 @@ impl Server {
         state.sessions.iter().position(known)
     }
 
-    /// Takes one packet of a session, if the session still does.
+    /// Handles one packet of a session.
     fn take(&self, process: u64, at: usize, packet: Packet) {
         let now = self.runtime.now();
         let death = self.change(|state| match packet {
             Packet::Message(Message::Text(text)) => state.read(process, at, &text, now),
-            Packet::Message(Message::Binary(_)) => panic!("the client was given no binary data"),
+            Packet::Message(Message::Binary(_)) => {
+                panic!("the client sent binary data, which this test does not send")
+            }
             Packet::Pong(_) => {
                 state.sessions[at].awaiting_pong = false;
                 None
@@ -397,13 +405,13 @@ impl Server {
         }
     }
 
-    /// Opens a session, and gives its place and its first packets.
-    fn open(&self, process: u64, by_polling: bool) -> (usize, Vec<Packet>) {
+    /// Opens a session. Returns its index and its first packets.
+    fn open(&self, process: u64, over_polling: bool) -> (usize, Vec<Packet>) {
         let now = self.runtime.now();
         let (at, packets) = self.change(|state| {
             let at = state.sessions.len();
-            let session = state.new_session(process, by_polling, now);
-            let upgrades = if by_polling && state.behaviour.upgrades {
+            let session = state.new_session(process, over_polling, now);
+            let upgrades = if over_polling && state.behaviour.upgrades {
                 r#"["websocket"]"#
             } else {
                 "[]"
@@ -426,7 +434,7 @@ impl Server {
         let server = self.clone();
         self.runtime
             .spawn(Box::pin(async move { server.heartbeat(process, at).await }));
-        self.tell(|| format!("session {at} opens, by polling: {by_polling}"));
+        self.trace(|| format!("session {at} opens, over polling: {over_polling}"));
         (at, packets)
     }
 
@@ -450,7 +458,7 @@ impl Server {
                 (!state.sessions[at].awaiting_pong || over(state)).then_some(())
             }));
             if let Either::Right(_) = select(pong, self.runtime.sleep(timeout)).await {
-                self.tell(|| format!("session {at}: ping timeout"));
+                self.trace(|| format!("session {at}: ping timeout"));
                 let now = self.runtime.now();
                 return self.session(at, |session| session.end(now));
             }

@@ -1,4 +1,4 @@
-//! Websockets, by the byte: what is answered when is what matters here.
+//! WebSocket connections, written byte by byte, because the order and time of the answers matter.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::http::{Upgraded, more, unknown};
 use super::{Phase, Pongs, Server};
 use crate::ms;
 
-/// A probe whose client is gone is given up then. Node's server waits for 10 s.
+/// The server drops a probe after this time. Node's server waits for 10 s.
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 const TEXT: u8 = 1;
@@ -50,7 +50,7 @@ impl Server {
         }
     }
 
-    /// Accepts the websocket of a new session, or the probe of one that is known.
+    /// Accepts the WebSocket of a new session, or a probe for a known session.
     async fn begin(
         &self,
         process: u64,
@@ -97,7 +97,7 @@ impl Server {
                     session.probed = false;
                     session.upgraded |= went_over.is_some();
                 });
-                self.tell(|| format!("session {at} upgrades: {}", went_over.is_some()));
+                self.trace(|| format!("session {at} upgrades: {}", went_over.is_some()));
                 went_over?;
                 at
             }
@@ -111,7 +111,7 @@ impl Server {
         })
     }
 
-    /// `None` unless the session goes over.
+    /// Answers a probe. Returns `None` unless the session is upgraded.
     async fn probe(
         &self,
         process: u64,
@@ -121,7 +121,7 @@ impl Server {
     ) -> Option<()> {
         match self.packet(stream, buffer).await? {
             Packet::Ping(data) if &*data == "probe" => {}
-            other => panic!("the probe began with {other:?}"),
+            other => panic!("the probe's first packet is {other:?}"),
         }
         let delay = self.behaviour(|it| it.probe_delay);
         self.runtime.sleep(delay).await;
@@ -133,13 +133,14 @@ impl Server {
         self.session(at, |session| session.probed = true);
         match self.packet(stream, buffer).await? {
             Packet::Upgrade => {}
-            other => panic!("the probe went on with {other:?}"),
+            other => panic!("the probe's second packet is {other:?}"),
         }
         self.thaw(process).await?;
         self.session(at, |session| (session.phase != Phase::Closed).then_some(()))
     }
 
-    /// The next packet of a probe, which holds nothing else: engineioxide fails an upgrade on a ping.
+    /// The next packet of a probe. Panics at any other frame, because engineioxide fails an upgrade when
+    /// it receives a WebSocket ping.
     async fn packet(&self, stream: &mut MemoryStream, buffer: &mut Vec<u8>) -> Option<Packet> {
         loop {
             if let Some((opcode, payload)) = next_frame(buffer) {
@@ -164,19 +165,20 @@ impl Server {
         let receive = pin!(self.receive(process, at, reader, buffer));
         let send = pin!(self.send(process, at, writer));
         match select(receive, send).await {
-            Either::Left((is_goodbye, send)) => {
-                if is_goodbye == Some(()) {
+            Either::Left((is_close, send)) => {
+                if is_close == Some(()) {
                     send.await;
                 }
             }
-            // The close frame is out: what the client had sent before it saw it still comes.
+            // The close frame has been sent. Messages that the client sent before it saw the close frame
+            // still arrive.
             Either::Right((_, receive)) => {
                 let _ = select(receive, self.runtime.sleep(ms(1000))).await;
             }
         }
     }
 
-    /// Reads until the client says goodbye, or the connection ends (`None`).
+    /// Reads until the client sends a close frame, or the connection ends (`None`).
     async fn receive(
         &self,
         process: u64,
@@ -189,14 +191,14 @@ impl Server {
             while let Some((opcode, payload)) = next_frame(buffer) {
                 match opcode {
                     TEXT if self.is_too_large(at, &payload) => {
-                        self.tell(|| format!("session {at}: a frame of {} bytes", payload.len()));
-                        self.say_close(at, 1009);
+                        self.trace(|| format!("session {at}: a frame of {} bytes", payload.len()));
+                        self.queue_close(at, 1009);
                         return Some(());
                     }
                     TEXT => self.take(process, at, packet_of(payload)),
                     PING if self.ping(at, &payload) => newest = Some(payload),
                     CLOSE => {
-                        self.say_close(at, 1000);
+                        self.queue_close(at, 1000);
                         return Some(());
                     }
                     _ => {}
@@ -211,7 +213,7 @@ impl Server {
                     session.window.answer();
                     session.frames.extend(server_frame(PONG, &payload));
                 }
-                // What a closing server has still to say follows the answers at once: see `closing.rs`.
+                // A closing server flushes its buffer right behind these answers: see `closing.rs`.
                 if session.phase == Phase::Closing && !session.frames.is_empty() {
                     session.flush_at = Some(now);
                 }
@@ -226,12 +228,12 @@ impl Server {
         strict && self.session(at, |session| payload.len() > session.max_payload)
     }
 
-    /// A ping was read: gives whether it is to be answered behind all that were read with it.
+    /// Handles a ping. Returns whether it must be answered after all frames that were read with it.
     fn ping(&self, at: usize, payload: &[u8]) -> bool {
         let (pongs, closes) = self.behaviour(|it| (it.pongs, it.closes_on_ping));
         if closes {
-            self.tell(|| format!("session {at}: closes on a ping"));
-            self.say_close(at, 1002);
+            self.trace(|| format!("session {at}: closes on a ping"));
+            self.queue_close(at, 1002);
             return false;
         }
         self.session(at, |session| {
@@ -245,8 +247,8 @@ impl Server {
         })
     }
 
-    /// The session is over, and a close frame says so.
-    fn say_close(&self, at: usize, code: u16) {
+    /// Ends the session and queues a close frame.
+    fn queue_close(&self, at: usize, code: u16) {
         let now = self.runtime.now();
         self.session(at, |session| {
             session
@@ -256,7 +258,7 @@ impl Server {
         });
     }
 
-    /// Writes what there is to say, the close frame last. `None` where the connection fails.
+    /// Writes queued frames and packets, the close frame last. Returns `None` if the connection fails.
     async fn send(
         &self,
         process: u64,
@@ -305,7 +307,7 @@ impl Server {
         }
     }
 
-    /// A proxy whose server is gone: it takes what comes, and answers pings.
+    /// A proxy whose server is gone: it still accepts messages and answers pings.
     async fn be_proxy(
         &self,
         process: u64,
@@ -314,7 +316,7 @@ impl Server {
         writer: &mut WriteHalf<MemoryStream>,
         buffer: &mut Vec<u8>,
     ) -> Option<()> {
-        self.tell(|| format!("session {at} goes on by its proxy"));
+        self.trace(|| format!("session {at} goes on by its proxy"));
         loop {
             while let Some((opcode, payload)) = next_frame(buffer) {
                 match opcode {
@@ -335,7 +337,7 @@ impl Server {
 
 fn packet_of(payload: Vec<u8>) -> Packet {
     let text = String::from_utf8(payload).expect("a text");
-    decode_text_frame(text.into(), &Limits::default()).expect("the client sends what is a packet")
+    decode_text_frame(text.into(), &Limits::default()).expect("the client sends valid packets")
 }
 
 fn encode(packet: &Packet) -> Vec<u8> {
@@ -345,7 +347,7 @@ fn encode(packet: &Packet) -> Vec<u8> {
             let text = format!("{}{text}", char::from(kind));
             server_frame(TEXT, text.as_bytes())
         }
-        (_, Frame::Binary(_)) => panic!("the server says texts alone"),
+        (_, Frame::Binary(_)) => panic!("the server only sends texts"),
     }
 }
 
@@ -355,7 +357,8 @@ fn server_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
         Ok(length) if length < 126 => bytes.push(length),
         _ => {
             bytes.push(126);
-            let length = u16::try_from(payload.len()).expect("the server says nothing longer");
+            let length =
+                u16::try_from(payload.len()).expect("the server only sends short messages");
             bytes.extend(length.to_be_bytes());
         }
     }
@@ -363,7 +366,7 @@ fn server_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The next whole frame of the client, which is taken out of the buffer.
+/// Removes the next complete frame of the client from the buffer.
 fn next_frame(buffer: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
     let (first, second) = (*buffer.first()?, *buffer.get(1)?);
     assert!(

@@ -1,33 +1,33 @@
-//! How much of a session a client may take for confirmed at most, seen from the server. What was read beyond
-//! that is more than the window allows, if it is more than the window.
+//! The server's view of the receipts window: the messages that the client can have counted as confirmed
+//! at most. All other received messages are unconfirmed, and must not exceed the window.
 
 use std::time::Duration;
 
-/// A poll proves nothing before it was unanswered for this time.
+/// A poll confirms a POST only after it has stayed unanswered for this time.
 const SETTLE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Window {
     read: Amount,
-    /// What may be confirmed.
+    /// Messages that the client can have counted as confirmed.
     confirmable: Amount,
-    /// What stood before the newest fence that was answered.
+    /// Messages received before the newest answered fence.
     answered: Amount,
     posts: Vec<Post>,
-    /// How many polls were answered.
+    /// Number of answered polls.
     polls: usize,
 }
 
-/// A POST that was answered.
+/// An answered POST.
 #[derive(Debug)]
 struct Post {
     at: Duration,
     covers: Amount,
-    /// How many polls had been answered.
+    /// Number of polls answered before it.
     polls: usize,
 }
 
-/// So many messages, and the bytes in them.
+/// A number of messages and of bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Amount {
     pub(crate) messages: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
-    /// The larger numbers of both.
+    /// The larger of each number.
     pub(crate) fn max(self, other: Self) -> Self {
         Self {
             messages: self.messages.max(other.messages),
@@ -45,7 +45,7 @@ impl Amount {
 }
 
 impl Window {
-    /// A message was read: gives how much is not confirmed.
+    /// Records a received message. Returns the unconfirmed amount.
     pub(super) fn read(&mut self, now: Duration, bytes: usize) -> Amount {
         self.read.messages += 1;
         self.read.bytes += bytes;
@@ -56,8 +56,8 @@ impl Window {
         }
     }
 
-    /// A fence is answered. It proves what stood before the newest one that had been answered when it was
-    /// read, at most.
+    /// Records the answer to a fence. It confirms at most the messages before the fence that was
+    /// answered before it.
     pub(super) fn answer(&mut self) {
         self.confirmable = self.confirmable.max(self.answered);
         self.answered = self.read;

@@ -1,4 +1,4 @@
-//! What the clients tell of their sessions against what the servers tell.
+//! Compares the clients' reports of their sessions with the servers' logs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,10 +10,10 @@ use super::session::{Leave, Report};
 use super::{Counts, MOST_FAULTS, RUNTIMES, SERVERS};
 use crate::support::session::Mode;
 
-/// A server may find something more to tell behind the end, of a POST that it was reading.
+/// A server may log more after the end of a session, about a POST that it was reading.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// By when a server has seen that a client is gone.
+/// The time in which a server must notice that a client is gone.
 const ENDED_BY: Duration = Duration::from_secs(60);
 
 /// A session that has ended.
@@ -22,15 +22,15 @@ pub(super) struct Entry {
     pub(super) runtime: usize,
     pub(super) server: usize,
     pub(super) report: Report,
-    /// Whether the proxy did anything to it that may end a session.
+    /// Whether the proxy injected a fault that may end the session.
     pub(super) harmed: bool,
 }
 
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// What servers told, by server and session.
+    /// The servers' records, by server and session.
     records: BTreeMap<(usize, String), Record>,
-    /// What clients told, and when.
+    /// The clients' reports that wait for a server's record, with their time.
     waiting: Vec<(Entry, Instant)>,
     faults: Vec<String>,
     sessions: Counts,
@@ -39,19 +39,19 @@ pub(super) struct Ledger {
     other_lines: u64,
 }
 
-/// What a server tells of a session.
+/// A server's record of a session.
 #[derive(Clone)]
 struct Record {
-    /// How many messages came, each in its turn and as it was sent.
+    /// Number of messages that arrived in order and unchanged.
     received: u64,
-    /// What came otherwise, in JSON.
+    /// The other messages, in JSON.
     faults: String,
     reason: Option<String>,
     changed: Instant,
 }
 
 impl Ledger {
-    /// A line of a server's log.
+    /// Reads a line of a server's log.
     pub(super) fn line(&mut self, server: usize, line: &str) {
         let mut words = line.splitn(3, ' ');
         let (kind, sid) = (words.next(), words.next());
@@ -60,7 +60,7 @@ impl Ledger {
         };
         let rest = words.next().unwrap_or_default();
         if !["connect", "numbered", "disconnect"].contains(&kind) {
-            // What a server prints when it fails at something.
+            // Other lines are errors of the server.
             self.other_lines += u64::from(kind != "received");
             return;
         }
@@ -77,7 +77,7 @@ impl Ledger {
         match kind {
             "numbered" => {
                 let (received, faults) = rest.split_once(' ').unwrap_or((rest, "?"));
-                record.received = received.parse().expect("it tells a number");
+                record.received = received.parse().expect("a number");
                 record.faults = faults.to_owned();
             }
             "disconnect" => record.reason = Some(rest.to_owned()),
@@ -89,20 +89,24 @@ impl Ledger {
         self.waiting.push((entry, Instant::now()));
     }
 
-    /// Compares what both sides have told of.
+    /// Checks the sessions for which both the client's report and the server's record are complete.
     pub(super) fn settle(&mut self) {
         for (entry, since) in std::mem::take(&mut self.waiting) {
             let record = match &entry.report.sid {
                 None => None,
                 Some(sid) => {
                     let key = (entry.server, sid.clone());
-                    let told = self.records.get(&key).filter(|record| {
+                    let complete = self.records.get(&key).filter(|record| {
                         record.reason.is_some() && record.changed.elapsed() > GRACE
                     });
-                    match told {
+                    match complete {
                         Some(_) => self.records.remove(&key),
                         None if since.elapsed() > ENDED_BY => {
-                            self.fault(&entry, None, "the server never saw its end");
+                            self.fault(
+                                &entry,
+                                None,
+                                "the server never noticed the end of the session",
+                            );
                             continue;
                         }
                         None => {
@@ -115,7 +119,7 @@ impl Ledger {
             self.check(&entry, record.as_ref());
             self.count(&entry, record.as_ref());
         }
-        // Sessions whose opening never reached the client.
+        // Forgets sessions whose handshake never reached the client.
         self.records
             .retain(|_, record| record.changed.elapsed() < 2 * ENDED_BY);
     }
@@ -131,44 +135,49 @@ impl Ledger {
         let left = accepted - report.uncertain - report.unsent;
         let reason = report.closed.as_ref().map(|closed| closed.reason().clone());
         if matches!(reason, Some(Reason::Client)) && !report.left {
-            faults.push("the client is said to have closed, and has not".to_owned());
+            faults.push("the reason is a close by the client, which did not close".to_owned());
         }
         if matches!(reason, Some(Reason::Aborted)) {
-            faults.push("its task was dropped or panicked".to_owned());
+            faults.push("the driver was dropped or panicked".to_owned());
         }
         match record {
             None => {
                 if report.echoes > 0 {
-                    faults.push("echoes came without a session".to_owned());
+                    faults.push("echoes arrived without a session".to_owned());
                 }
             }
             Some(record) => {
                 let received = record.received;
                 if record.faults != "[]" {
-                    faults.push(format!("the server got {}", record.faults));
+                    faults.push(format!("the server received {}", record.faults));
                 }
                 if received > accepted - report.unsent {
-                    faults.push("the server got what is said never to have left".to_owned());
+                    faults.push(
+                        "the server received messages that were reported as unsent".to_owned(),
+                    );
                 }
                 if report.echoes > received {
-                    faults.push("more echoes came than messages had arrived".to_owned());
+                    faults.push("more echoes arrived than messages had been received".to_owned());
                 }
-                // What follows the request to close is discarded.
+                // The server discards messages behind the request to close.
                 let expected = report.asked_to_close.unwrap_or(u64::MAX);
-                let by_polling = report.mode != Mode::WebSocket && !report.upgraded;
-                if by_polling && received < left.min(expected) {
-                    faults.push("what left by a finished POST did not come".to_owned());
+                let over_polling = report.mode != Mode::WebSocket && !report.upgraded;
+                if over_polling && received < left.min(expected) {
+                    faults.push("messages of an answered POST did not arrive".to_owned());
                 }
                 if received < report.flushed.min(expected) {
-                    faults.push("what was flushed by polling did not come".to_owned());
+                    faults.push("messages flushed over polling did not arrive".to_owned());
                 }
-                // (One whose connection broke may still close what is left of it, or say so to the
-                // other request of a session by polling.)
+                // A server whose connection broke may still close the rest of it, or send the close
+                // packet to the session's other polling request. So this is only checked for sessions
+                // without network faults.
                 let by_server = matches!(reason, Some(Reason::Server { .. }));
                 let lost = ["transport close", "transport error", "client disconnect"];
-                let told = record.reason.as_deref();
-                if by_server && !entry.harmed && told.is_some_and(|told| lost.contains(&told)) {
-                    faults.push("the server is said to have closed, and has not".to_owned());
+                let logged = record.reason.as_deref();
+                if by_server && !entry.harmed && logged.is_some_and(|it| lost.contains(&it)) {
+                    faults.push(
+                        "the reason is a close by the server, which did not close".to_owned(),
+                    );
                 }
                 let server_saw_us_close = !matches!(
                     record.reason.as_deref(),
@@ -179,7 +188,7 @@ impl Ledger {
                     && server_saw_us_close
                     && report.asked_to_close.is_none();
                 if undisturbed && received < accepted {
-                    faults.push("a close in peace lost messages".to_owned());
+                    faults.push("a close without network faults lost messages".to_owned());
                 }
             }
         }
@@ -199,16 +208,16 @@ impl Ledger {
             report,
             harmed,
         } = entry;
-        let told = record.map(|record| (record.received, record.reason.as_deref()));
+        let logged = record.map(|record| (record.received, record.reason.as_deref()));
         self.faults.push(format!(
             "session {number} ({} on {}, {:?}, {:?}, {}): {fault}; accepted {}, uncertain {}, \
              unsent {}, flushed {}, echoes {}, asked to close {:?}, upgraded {}, closed {:?}, the server \
-             received and ended {told:?}",
+             received and ended {logged:?}",
             SERVERS[*server],
             RUNTIMES[*runtime],
             report.mode,
             report.leave,
-            if *harmed { "disturbed" } else { "in peace" },
+            if *harmed { "with network faults" } else { "without network faults" },
             report.accepted.len(),
             report.uncertain,
             report.unsent,
@@ -250,20 +259,21 @@ impl Ledger {
         if let Reason::Transport(error) = &unsettled
             && error.is_protocol()
         {
-            // Servers speak the protocol, and a bad network changes no bytes: worth a look.
+            // Servers follow the protocol and the network changes no bytes, so a protocol error deserves
+            // attention.
             println!("session {}: {}", entry.number, error.report());
         }
-        let told = match record {
+        let logged = match record {
             Some(record) => record.reason.as_deref().unwrap_or_default(),
             None => "nothing",
         };
-        let end = format!("{reason} ({} tells {told})", SERVERS[entry.server]);
+        let end = format!("{reason} ({} reports {logged})", SERVERS[entry.server]);
         *self.ends.entry(end).or_default() += 1;
         for (name, number) in [
             ("sessions", 1),
-            ("sessions in peace", u64::from(!entry.harmed)),
+            ("sessions without network faults", u64::from(!entry.harmed)),
             (
-                "sessions that were dropped",
+                "sessions whose client was dropped",
                 u64::from(report.leave == Leave::Drop),
             ),
             ("messages accepted", report.accepted.len() as u64),
@@ -275,7 +285,7 @@ impl Ledger {
             ("messages uncertain", report.uncertain),
             ("messages unsent", report.unsent),
             ("messages refused as too large", report.refused_as_too_large),
-            ("sends given up", report.given_up),
+            ("sends dropped while waiting", report.given_up),
         ] {
             *self.totals.entry(name).or_default() += number;
         }
@@ -290,12 +300,12 @@ impl Ledger {
         for (name, number) in &self.sessions {
             let _ = writeln!(text, "  {name}: {number}");
         }
-        text += "\nsessions by their end, as the client and the server tell it:\n";
+        text += "\nsessions by their end, as reported by client and server:\n";
         for (name, number) in &self.ends {
             let _ = writeln!(text, "  {name}: {number}");
         }
         let lines = self.other_lines;
-        let _ = writeln!(text, "lines that the servers printed of errors: {lines}");
+        let _ = writeln!(text, "error lines printed by the servers: {lines}");
         text
     }
 }

@@ -1,14 +1,15 @@
-//! Sessions by the thousand through a bad network, on real sockets and real servers: whatever
-//! happens to its connections, each ends in time with a true report, nothing comes twice or out of
-//! order, what left by a finished POST came, and nothing is left behind in the process.
+//! Thousands of sessions over a bad network, with real sockets and real servers. Whatever happens to its
+//! connections, each session ends in time with a correct report. No message arrives twice or out of
+//! order, every message of an answered POST arrives, and no task, file or memory is left behind in the
+//! process.
 //!
-//! `ENGINEIO_CHAOS_SECONDS` says for how long, 10 by default; `ENGINEIO_CHAOS_SEED` repeats the
-//! choices of a run, though not its times. The summary is also written to the file that
-//! `ENGINEIO_CHAOS_SUMMARY` names. `tests/chaos` runs it for ten minutes.
+//! The test runs for `ENGINEIO_CHAOS_SECONDS`, 10 by default. `ENGINEIO_CHAOS_SEED` repeats the random
+//! choices of a run, but not its timing. The summary is also written to the file named by
+//! `ENGINEIO_CHAOS_SUMMARY`. `tests/chaos` runs the test for ten minutes.
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "it is about real time, which the servers go by, too"
+    reason = "the servers and the proxy use real time"
 )]
 
 mod ledger;
@@ -37,21 +38,21 @@ const RUNTIMES: [&str; 3] = ["tokio", "smol", "async-std"];
 const CLIENTS: usize = 8;
 const SLOTS: usize = CLIENTS * RUNTIMES.len();
 
-/// What the process may use more at the end than when a minute of the run has passed, or a fifth of
-/// a shorter one: what allocators keep.
+/// The most by which memory may grow between the first sample of the run (after a minute, or a fifth of
+/// a shorter run) and the end. Allocators keep some freed memory.
 const MOST_GROWTH_KIB: u64 = 10 * 1024;
 
-/// How long the process has for closing its last files.
+/// The time in which the process must close its last files.
 const FILES_CLOSED_BY: Duration = Duration::from_secs(20);
 
-/// A violation ends the run early, but not before some more of them are seen.
+/// The run ends early after this number of violations.
 const MOST_FAULTS: usize = 20;
 
 const SERVERS: [&str; 3] = ["node", "python-uvicorn", "python-aiohttp"];
 
 #[test]
 #[ignore = "needs the peers that tests/run installs"]
-fn sessions_through_a_bad_network_end_with_a_true_report() {
+fn sessions_over_a_bad_network_end_with_a_correct_report() {
     if env::var_os("ENGINEIO_CHAOS_ALONE").is_some() {
         chaos();
     } else {
@@ -59,7 +60,7 @@ fn sessions_through_a_bad_network_end_with_a_true_report() {
     }
 }
 
-/// Other tests of this process would use its memory and its files.
+/// Runs the test in its own process, because it measures the process's memory and open files.
 fn in_a_process_of_its_own() {
     let program = env::current_exe().expect("this program is a file");
     // The kernel ends it together with the thread of this test.
@@ -67,11 +68,14 @@ fn in_a_process_of_its_own() {
         .args(["--pdeathsig", "KILL"])
         .arg(program)
         .args(["--exact", "--ignored", "--nocapture"])
-        .arg("chaos::sessions_through_a_bad_network_end_with_a_true_report")
+        .arg("chaos::sessions_over_a_bad_network_end_with_a_correct_report")
         .env("ENGINEIO_CHAOS_ALONE", "1")
         .status()
-        .expect("setpriv starts it");
-    assert!(status.success(), "it ended with {status}; see above");
+        .expect("setpriv starts the test");
+    assert!(
+        status.success(),
+        "the test process ended with {status}; see its output above"
+    );
 }
 
 fn chaos() {
@@ -81,7 +85,7 @@ fn chaos() {
     let world = World::new(seed);
     let mut ledger = Ledger::default();
 
-    // What is made once, and stays, is made here.
+    // Warm-up: creates everything that is created once and kept.
     world.run(&mut ledger, Duration::from_secs(2), |_| {});
     let files = world.quiet_files(None);
     let mut samples = vec![Sample::take("after the warm-up")];
@@ -89,7 +93,7 @@ fn chaos() {
     let mut minutes = 0;
     world.run(&mut ledger, Duration::from_secs(seconds), |_| {
         let elapsed = begin.elapsed().as_secs();
-        // One more while little has run: from there memory must not grow.
+        // The first sample of a short run is taken after a fifth of it: memory must not grow from there.
         if elapsed / 60 > minutes || (samples.len() == 1 && elapsed >= seconds / 5) {
             minutes = elapsed / 60;
             samples.push(Sample::take(&format!("after {elapsed} s")));
@@ -101,7 +105,7 @@ fn chaos() {
     let mut faults = ledger.faults();
     if files_at_the_end > files {
         faults.push(format!(
-            "{files_at_the_end} files are open at the end, {files} were at the beginning"
+            "{files_at_the_end} files are open at the end, but {files} at the beginning"
         ));
     }
     let settled = samples.get(1).map_or(0, |sample| sample.kib);
@@ -112,7 +116,7 @@ fn chaos() {
     let mut summary = format!("seed {seed}, {seconds} s, {SLOTS} clients at a time\n\n");
     summary += &ledger.summary();
     summary += &world.summary();
-    summary += "\nmemory and open files of the process, the proxy's included:\n";
+    summary += "\nmemory and open files of the process, including the proxy:\n";
     for sample in &samples {
         let Sample { when, kib, files } = sample;
         let _ = writeln!(summary, "  {when}: {kib} KiB, {files} files");
@@ -142,7 +146,7 @@ fn setting(name: &str) -> Option<u64> {
     )
 }
 
-/// The servers, and the proxy before them.
+/// The servers, and the proxy in front of them.
 struct World {
     servers: [Peer; SERVERS.len()],
     proxy: Proxy,
@@ -164,7 +168,7 @@ impl World {
             servers: [
                 Peer::node(&options("300", "200", session::MAX_PAYLOAD)),
                 Peer::python("uvicorn", &options("1000", "1000", session::MAX_PAYLOAD)),
-                // It closes a websocket whose frame is as long as its limit.
+                // aiohttp already closes a WebSocket when a frame has exactly the size of the limit.
                 Peer::python(
                     "aiohttp",
                     &options("1000", "1000", session::MAX_PAYLOAD + 1),
@@ -176,8 +180,8 @@ impl World {
         }
     }
 
-    /// Runs sessions for this time, all clients at once, until the server has told of each what it
-    /// received.
+    /// Runs all clients concurrently for this time, and then waits until the servers have logged what
+    /// they received in each session.
     fn run(&self, ledger: &mut Ledger, time: Duration, mut tick: impl FnMut(&Self)) {
         let stop = AtomicBool::new(false);
         let begin = Instant::now();
@@ -219,7 +223,7 @@ impl World {
                     let slot = runtime * CLIENTS + client;
                     while !stop.load(Ordering::SeqCst) {
                         let entry = self.session::<R>(runtime, slot).await;
-                        // The other end stands until all have ended.
+                        // The receiver outlives all clients.
                         let _ = sender.send(entry);
                     }
                 }
@@ -231,12 +235,12 @@ impl World {
     async fn session<R: Runs>(&self, runtime: usize, slot: usize) -> Entry {
         let number = self.sessions.fetch_add(1, Ordering::SeqCst);
         let mut random = fastrand::Rng::with_seed(self.seed ^ number.wrapping_mul(0x2545_f491));
-        // aiohttp hands python-engineio as much of a POST as has come, however little that is
-        // (see `CUTS_LARGE_POSTS`): behind a network that splits, only its websocket works.
+        // On aiohttp, python-engineio only reads the part of a POST that has arrived (see
+        // `CUTS_LARGE_POSTS`). On a network that splits packets, it only works over WebSocket.
         let server = random.usize(0..SERVERS.len());
         let mode = match server {
             2 => Mode::WebSocket,
-            _ => *random.choice(&Mode::ALL).expect("there are some"),
+            _ => *random.choice(&Mode::ALL).expect("not empty"),
         };
         let url = self.proxy.before(slot, &self.servers[server].url());
         let harm = self.proxy.harm(slot);
@@ -250,8 +254,8 @@ impl World {
         }
     }
 
-    /// The files that are open once all connections have ended, and are no more than expected, if
-    /// that comes.
+    /// Waits until all connections have ended and at most `expected` files are open, or until the time
+    /// is up. Returns the number of open files.
     fn quiet_files(&self, expected: Option<usize>) -> usize {
         let begin = Instant::now();
         loop {
@@ -279,7 +283,7 @@ impl World {
     }
 }
 
-/// What the process uses.
+/// Memory and open files of the process at one time.
 struct Sample {
     when: String,
     kib: u64,
@@ -303,5 +307,5 @@ fn open_files() -> usize {
     fs::read_dir("/proc/self/fd").map_or(0, |files| files.count())
 }
 
-/// How often something was seen.
+/// Number of occurrences by name.
 type Counts = BTreeMap<String, u64>;

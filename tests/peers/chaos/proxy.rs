@@ -1,5 +1,5 @@
-//! A TCP proxy that does to connections what bad networks do: it delays, splits, stalls, cuts,
-//! half-closes, resets and swallows, at random, but by a seed.
+//! A TCP proxy that behaves like a bad network: it randomly delays, splits, stalls, closes, half-closes
+//! and resets connections, or swallows their data. A seed determines its choices.
 
 use std::cell::Cell;
 use std::io;
@@ -16,13 +16,13 @@ use smol::net::{TcpListener, TcpStream};
 use smol::{LocalExecutor, Timer};
 use socket2::SockRef;
 
-/// A delay from here on may bring a heartbeat out of time: it counts as harm.
+/// A delay from this length on may make a heartbeat late, so it counts as a fault.
 const HARMFUL: Duration = Duration::from_millis(100);
 
-/// How long one direction lives on when the other has ended.
+/// Time for which one direction goes on after the other has ended.
 const HALF_CLOSED: Duration = Duration::from_secs(2);
 
-/// What the proxy has done, by kind.
+/// The kinds of faults that the proxy counts.
 pub(super) const FAULTS: [&str; 7] = [
     "refusals",
     "resets",
@@ -44,7 +44,7 @@ enum Fault {
     Split,
 }
 
-/// One address of the proxy for each client, so that what befell a session is known.
+/// The proxy, with one address for each client, so that faults can be attributed to sessions.
 pub(super) struct Proxy {
     ports: Vec<u16>,
     shared: Arc<Shared>,
@@ -62,9 +62,9 @@ struct Shared {
 
 #[derive(Default)]
 struct Slot {
-    /// The port of the server that it stands before.
+    /// Port of the server behind this address.
     target: AtomicU16,
-    /// How often something was done that may end a session.
+    /// Number of faults that may end a session.
     harm: AtomicU64,
 }
 
@@ -92,7 +92,7 @@ impl Proxy {
                 let listen = listen(Rc::clone(&executor), shared, slot, listener, seed);
                 executor.spawn(listen).detach();
             }
-            // It gets no value: the channel closes.
+            // Ends when the channel closes; no value is ever sent.
             let _ = smol::block_on(executor.run(stopped.recv()));
         });
         Self {
@@ -103,7 +103,7 @@ impl Proxy {
         }
     }
 
-    /// The address of a slot, which from now on stands before this server.
+    /// Makes the slot forward to this server, and returns the slot's address.
     pub(super) fn before(&self, slot: usize, server: &str) -> String {
         let port = server.rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.expect("the server's address has a port");
@@ -115,7 +115,7 @@ impl Proxy {
         self.shared.slots[slot].harm.load(Ordering::SeqCst)
     }
 
-    /// The connections that are open now.
+    /// Number of open connections.
     pub(super) fn alive(&self) -> usize {
         self.shared.alive.load(Ordering::SeqCst)
     }
@@ -136,14 +136,14 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take() {
-            // A panic there has been printed.
+            // A panic of the thread has already been printed.
             let _ = thread.join();
         }
     }
 }
 
 impl Shared {
-    /// Counts, before it is done: who has seen no harm has had none.
+    /// Counts a fault, before it is injected: so a session without counted faults had none.
     fn count(&self, slot: usize, fault: Fault) {
         if !matches!(fault, Fault::Split) {
             self.slots[slot].harm.fetch_add(1, Ordering::SeqCst);
@@ -190,31 +190,31 @@ async fn listen(
     }
 }
 
-/// What is to become of a connection.
+/// The faults of a connection.
 struct Plan {
     end: End,
-    /// When it ends, or after how many bytes.
+    /// The connection ends after this time, or after this number of bytes.
     after: Duration,
     bytes: u64,
-    /// The longest piece that is passed on at once, for so many bytes.
+    /// For the first `split_bytes` bytes, the largest piece that is forwarded at once.
     piece: usize,
     split_bytes: u64,
-    /// The longest delay of a piece.
+    /// Longest delay of a piece.
     delay: Duration,
-    /// One read in so many is followed by a stall.
+    /// One in this number of reads is followed by a stall.
     stalls: Option<u32>,
 }
 
 #[derive(Clone, Copy)]
 enum End {
-    /// It lives as long as its ends want.
+    /// The proxy does not end the connection.
     Theirs,
     Refusal,
     Reset,
     Close,
-    /// One direction ends; the other one a while later.
+    /// One direction ends, and the other one some time later.
     HalfClose,
-    /// Nothing passes any more, for a time; then it is reset.
+    /// Nothing is forwarded for this time; then the connection is reset.
     BlackHole(Duration),
 }
 
@@ -257,17 +257,17 @@ struct Connection {
     shared: Arc<Shared>,
     slot: usize,
     plan: Plan,
-    /// How many have passed, in both directions.
+    /// Number of bytes forwarded in both directions.
     bytes: Cell<u64>,
-    /// How many may.
+    /// Number of bytes that may be forwarded.
     limit: Cell<u64>,
 }
 
-/// How a direction of a connection stopped.
+/// Why a direction of a connection stopped.
 enum Stop {
-    /// Its source has ended, or one of its ends is broken.
+    /// Its source has ended, or a socket failed.
     Ended,
-    /// The time of the connection's end has come.
+    /// The connection's planned end has come.
     Due,
 }
 
@@ -283,7 +283,7 @@ impl Connection {
         let Ok(server) = TcpStream::connect(target).await else {
             return;
         };
-        // Else what was split would be put together again.
+        // Otherwise the system would join the pieces again.
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         if self.plan.split_bytes > 0 {
             self.count(Fault::Split);
@@ -318,7 +318,8 @@ impl Connection {
                     (server, down)
                 };
                 let _ = end.shutdown(Shutdown::Write);
-                // The same that ran before: what it holds comes first.
+                // This is the same future as before: it first forwards the data that it has already
+                // read.
                 let _ = select(&mut other, Box::pin(sleep(HALF_CLOSED))).await;
             }
             End::BlackHole(time) => {
@@ -336,7 +337,7 @@ impl Connection {
         self.shared.count(self.slot, fault);
     }
 
-    /// Passes one direction on, until its end or the connection's.
+    /// Forwards one direction until it ends or the connection's planned end comes.
     async fn pass(&self, from: TcpStream, to: TcpStream, random: fastrand::Rng) -> Stop {
         match self.pass_on(from, to.clone(), random).await {
             Ok(stop) => stop,
@@ -367,7 +368,7 @@ impl Connection {
                 } else {
                     rest.len()
                 };
-                // Up to the very byte at which it is cut.
+                // Forwards exactly up to the byte at which the connection is cut.
                 let left = self.limit.get().saturating_sub(self.bytes.get());
                 let most = most.min(usize::try_from(left).unwrap_or(usize::MAX));
                 if most == 0 {
@@ -396,8 +397,8 @@ impl Connection {
     }
 }
 
-/// Runs both directions, of which one has a while when the other has ended. Gives the direction
-/// that has brought the connection's end.
+/// Runs both directions. When one has ended, the other goes on for a while. Returns the direction in
+/// which the connection's planned end came.
 async fn both(
     up: &mut (impl Future<Output = Stop> + Unpin),
     down: &mut (impl Future<Output = Stop> + Unpin),
@@ -416,7 +417,7 @@ async fn both(
     }
 }
 
-/// The connection's end comes as a reset, now, and what is on its way is lost.
+/// Makes the drop of the stream reset the connection, so that data in flight is lost.
 fn reset(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

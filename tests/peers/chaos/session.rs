@@ -1,5 +1,5 @@
-//! One session through the proxy: it sends what is numbered, reads what is echoed, and ends by
-//! itself or by what befalls it.
+//! One session through the proxy. It sends numbered messages and reads their echoes, until it closes
+//! itself or fails.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -22,17 +22,17 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_secs(2);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const CLOSE_LIMIT: Duration = Duration::from_secs(6);
 
-/// What a busy machine may add to a limit.
+/// Time that a busy machine may add to a limit.
 const SLACK: Duration = Duration::from_secs(20);
 
-/// Two transports may be tried.
+/// Opening may try two transports.
 const OPENED_BY: Duration = OPEN_TIMEOUT.saturating_mul(2).saturating_add(SLACK);
 const CLOSED_BY: Duration = CLOSE_LIMIT.saturating_add(SLACK);
 
-/// What the server announces as maxPayload.
+/// The `maxPayload` that the servers announce.
 pub(super) const MAX_PAYLOAD: usize = 60_000;
 
-/// The message of this number: see `Numbered` in the servers.
+/// The message with this number: see `Numbered` in `tests/peers/node/server.js`.
 fn message(number: u64, length: usize) -> Message {
     let filling = ["x", "\u{e9}", "\u{20ac}"][(number % 3) as usize].repeat(length);
     let text = format!("{number} {length} {filling}");
@@ -43,8 +43,7 @@ fn message(number: u64, length: usize) -> Message {
     }
 }
 
-/// The length of the filling of the longest message of this number that polling can carry, and of
-/// the shortest that it can't.
+/// The length of the filling of the longest message with this number that polling can carry.
 fn longest(number: u64) -> usize {
     let head = format!("{number} {MAX_PAYLOAD} ").len();
     let bytes = if number % 4 == 3 {
@@ -55,45 +54,45 @@ fn longest(number: u64) -> usize {
     bytes / (number % 3 + 1) as usize
 }
 
-/// How a session is to come to its end, if nothing else brings it.
+/// How a session ends if nothing else ends it before.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Leave {
-    /// The client closes it, now and then in the middle of everything.
+    /// The client closes it after a short random time.
     Client,
     /// The client is dropped.
     Drop,
     /// The server is asked to close it.
     Server,
-    /// Nobody closes it, for a long time.
+    /// The client closes it after a long time.
     Stay,
 }
 
-/// What is known of a session when it has ended.
+/// What the client side knows about a session that has ended.
 pub(super) struct Report {
     pub(super) mode: Mode,
     pub(super) leave: Leave,
     pub(super) sid: Option<String>,
     pub(super) upgraded: bool,
-    /// The lengths of the fillings of the messages that the client has accepted, by number.
+    /// Length of the filling of each accepted message, by number.
     pub(super) accepted: Vec<u32>,
-    /// How many were accepted before the server was asked to close.
+    /// Number of messages accepted before the server was asked to close.
     pub(super) asked_to_close: Option<u64>,
-    /// How many of them were flushed while the session was on polling.
+    /// Number of messages flushed while the session was on polling.
     pub(super) flushed: u64,
     pub(super) echoes: u64,
     pub(super) uncertain: u64,
     pub(super) unsent: u64,
-    /// `None` for one that did not end in time.
+    /// `None` if the session did not end in time.
     pub(super) closed: Option<Closed>,
-    /// Whether the client had been told to close before the end was told.
+    /// Whether the test closed or dropped the client before the session ended.
     pub(super) left: bool,
     pub(super) refused_as_too_large: u64,
     pub(super) given_up: u64,
-    /// What must not be.
+    /// Violations.
     pub(super) faults: Vec<String>,
 }
 
-/// What a session does is decided by `random`, all but the times.
+/// Runs a session. `random` decides all its actions; only the timing varies.
 pub(super) async fn run<R: Runtime + Default>(
     url: &str,
     mode: Mode,
@@ -143,15 +142,15 @@ pub(super) async fn run<R: Runtime + Default>(
         Either::Right(_) => false,
     };
     if !ended {
-        notes.fault("it has not ended at its deadline");
+        notes.fault("the session has not ended at its deadline");
     }
     let sid = handle.sid();
-    // The event may be among those that a dropped client did not read.
+    // A dropped client may not have read the event.
     if mode == Mode::Upgraded && handle.transport() == Some("websocket") {
         notes.upgraded.set(true);
     }
     drop(handle);
-    // The task of the client ends by itself, if it has not yet.
+    // The client's tasks must end by themselves.
     let begin = Instant::now();
     while tasks.load(Ordering::SeqCst) > 0 {
         if begin.elapsed() > SLACK {
@@ -164,7 +163,7 @@ pub(super) async fn run<R: Runtime + Default>(
     notes.report(mode, leave, sid)
 }
 
-/// What the two halves of a session have seen.
+/// Observations of the session's reader and writer.
 #[derive(Default)]
 struct Notes {
     accepted: RefCell<Vec<u32>>,
@@ -181,7 +180,8 @@ struct Notes {
 }
 
 impl Notes {
-    /// The first ones: one that is out of order has all others behind it.
+    /// Records a violation. Only the first three are kept: after one message out of order, all others
+    /// are too.
     fn fault(&self, text: &str) {
         let mut faults = self.faults.borrow_mut();
         if faults.len() < 3 {
@@ -204,23 +204,23 @@ impl Notes {
         Some(message(number, length as usize))
     }
 
-    /// Accepted is what has left, then the uncertain, then the unsent: these two have to be the
-    /// last of what was accepted, as it was.
+    /// Checks that the uncertain and the unsent messages, in this order, are the last of the accepted
+    /// ones.
     fn check_remains(&self, closed: &Closed) -> (u64, u64) {
         let is_command = |message: &&Message| message.as_text() == Some("!close");
         let remains = || closed.uncertain().iter().chain(closed.unsent());
         let unsent = closed.unsent().iter().filter(|m| !is_command(m)).count() as u64;
         let all = remains().filter(|m| !is_command(m)).count() as u64;
         let Some(first) = self.next().checked_sub(all) else {
-            self.fault("more comes back than was accepted");
+            self.fault("more messages are returned than were accepted");
             return (0, 0);
         };
         if remains().filter(is_command).count() > usize::from(self.asked_to_close.get().is_some()) {
-            self.fault("a command comes back that was not accepted");
+            self.fault("a command is returned that was not accepted");
         }
         for (number, message) in (first..).zip(remains().filter(|m| !is_command(m))) {
             if self.message(number).as_ref() != Some(message) {
-                self.fault(&format!("what comes back is not message {number}"));
+                self.fault(&format!("the returned message is not message {number}"));
                 break;
             }
         }
@@ -234,9 +234,9 @@ impl Notes {
             None => (0, 0),
         };
         if closed.is_none() {
-            self.fault("no end was told");
+            self.fault("the end was not reported");
         }
-        // Not by the event, which a dropped client may not have read.
+        // The sid shows whether the session opened: a dropped client may not have read the event.
         if sid.is_none() && self.next() > 0 {
             self.fault("messages were accepted before the session was open");
         }
@@ -260,7 +260,7 @@ impl Notes {
     }
 }
 
-/// Sends until the client accepts no more.
+/// Sends messages until the client refuses them.
 async fn write(
     handle: &Handle,
     runtime: &impl Runtime,
@@ -281,7 +281,7 @@ async fn write(
                 Err(_) => return,
             }
         }
-        // More than the packets of one POST, now and then.
+        // Sometimes more messages than the packets of one POST.
         for _ in 0..*random.choice(&[1, 1, 2, 5, 15, 16, 17, 60]).unwrap_or(&1) {
             if !write_one(handle, runtime, notes, &mut random).await {
                 return;
@@ -302,7 +302,7 @@ async fn write(
     }
 }
 
-/// Whether the session still takes messages.
+/// Sends one message. Returns whether the session still accepts messages.
 async fn write_one(
     handle: &Handle,
     runtime: &impl Runtime,
@@ -315,20 +315,20 @@ async fn write_one(
         0..150 => random.usize(0..60),
         150..190 => random.usize(0..3000),
         190..197 => random.usize(0..most),
-        // The last that polling takes, and the first that it does not.
+        // The longest message that polling can carry, and a longer one.
         197..199 => most,
         _ => most + 10,
     };
-    let was_by_polling = handle.transport() == Some("polling");
-    if length > most && !was_by_polling {
-        // A server ends a session whose frame is longer.
+    let was_polling = handle.transport() == Some("polling");
+    if length > most && !was_polling {
+        // Over WebSocket, the server ends the session when a frame is too long.
         return true;
     }
     let whole = message(number, length);
     let sent = match random.u32(0..10) {
         0 => handle.try_send(whole.clone()),
         1 => {
-            // One who does not wait any longer has sent nothing.
+            // A `send` that is dropped while it waits sends nothing.
             let patience = runtime.sleep(Duration::from_millis(random.u64(0..40)));
             let send = Box::pin(handle.send(whole.clone()));
             match select(send, patience).await {
@@ -343,13 +343,13 @@ async fn write_one(
     };
     let Err(SendError { message, error, .. }) = sent else {
         if length > most && handle.transport() == Some("polling") {
-            notes.fault("a message beyond maxPayload was accepted on polling");
+            notes.fault("a message above maxPayload was accepted over polling");
         }
         notes.accept(length);
         return true;
     };
     if message != whole {
-        notes.fault("another message came back than the one that was refused");
+        notes.fault("the error holds another message than the refused one");
     }
     match error.kind() {
         ErrorKind::Closed | ErrorKind::Aborted => false,
@@ -364,13 +364,13 @@ async fn write_one(
             true
         }
         kind => {
-            notes.fault(&format!("a message is refused as {kind:?}"));
+            notes.fault(&format!("a message was refused as {kind:?}"));
             false
         }
     }
 }
 
-/// Reads to the end of the session, which it brings about when it is time.
+/// Reads until the session ends, and ends it when its time is up.
 async fn read<R: Runtime>(
     client: engineio_client::Client<Transports, Counted<R>>,
     runtime: &Counted<R>,
@@ -381,7 +381,7 @@ async fn read<R: Runtime>(
 ) {
     let begin = Instant::now();
     let handle = client.handle();
-    // One who asks the server gets a while more for that.
+    // A server that is asked to close gets some more time.
     let life = match leave {
         Leave::Server => life + Duration::from_secs(4),
         _ => life,
@@ -396,7 +396,7 @@ async fn read<R: Runtime>(
         match select(reader.next(), &mut time).await {
             Either::Left((Some(Event::Closed(closed)), _)) => {
                 if reader.next().await.is_some() {
-                    notes.fault("something comes after the end");
+                    notes.fault("an event follows the end");
                 }
                 break closed;
             }
@@ -409,7 +409,7 @@ async fn read<R: Runtime>(
                 }
             }
             Either::Left((None, _)) => {
-                notes.fault("the events end without the end");
+                notes.fault("the events stop without the end");
                 break handle.wait().await;
             }
             Either::Right(_) => {
@@ -434,7 +434,7 @@ fn take(event: Event, begin: Instant, notes: &Notes) {
     match event {
         Event::Connected(_) => {
             if notes.opened.replace(true) {
-                notes.fault("it is opened twice");
+                notes.fault("the session opened twice");
             }
             if begin.elapsed() > OPENED_BY {
                 notes.fault(&format!("opening took {:?}", begin.elapsed()));
@@ -442,12 +442,12 @@ fn take(event: Event, begin: Instant, notes: &Notes) {
         }
         Event::Message(message) => {
             if !notes.opened.get() {
-                notes.fault("a message comes before the session is open");
+                notes.fault("a message arrived before the session was open");
             }
             let number = notes.echoes.get();
             if notes.message(number).as_ref() != Some(&message) {
                 notes.fault(&format!(
-                    "{} comes instead of the echo of {number}",
+                    "{} arrived instead of the echo of {number}",
                     head(&message)
                 ));
             }
@@ -455,15 +455,15 @@ fn take(event: Event, begin: Instant, notes: &Notes) {
         }
         Event::Upgraded { .. } => {
             if notes.upgraded.replace(true) {
-                notes.fault("it is upgraded twice");
+                notes.fault("the session was upgraded twice");
             }
         }
         Event::UpgradeFailed { .. } => {}
-        other => notes.fault(&format!("unknown to this test: {other:?}")),
+        other => notes.fault(&format!("an event that this test does not know: {other:?}")),
     }
 }
 
-/// The number and the length that stand in a message.
+/// The beginning of a message, with its number and length.
 fn head(message: &Message) -> String {
     let bytes = match message {
         Message::Text(text) => text.as_bytes(),
@@ -477,7 +477,7 @@ fn head(message: &Message) -> String {
     )
 }
 
-/// A runtime that knows how many tasks it runs for the session.
+/// A runtime that counts the session's running tasks.
 pub(super) struct Counted<R> {
     inner: R,
     tasks: Arc<AtomicUsize>,

@@ -1,8 +1,8 @@
-"""A link between two network namespaces, with a delay: what one side sends arrives at the other so much
-later. Usage, as root: link.py MILLISECONDS NAMESPACE NAMESPACE
+"""A link between two network namespaces that delays each packet in each direction.
+Usage, as root: link.py MILLISECONDS NAMESPACE NAMESPACE
 
-The sides have the addresses 10.99.0.1 and 10.99.0.2. It prints "ready", and goes on until it is ended.
-The packets pass through this program, since not each system has a queue that delays (netem).
+The sides have the addresses 10.99.0.1 and 10.99.0.2. The program prints "ready" and runs until it is ended.
+The packets pass through this program, because not every system has netem, the kernel's delaying queue.
 """
 
 import collections
@@ -65,7 +65,7 @@ def main():
             try:
                 os.write(side, packet)
             except OSError:
-                # As a network may: the packet is lost.
+                # The packet is lost, as on a real network.
                 pass
 
 

@@ -1,14 +1,14 @@
-//! Kept connections that real servers close while messages are on the way: gunicorn after two idle
-//! seconds, nginx, haproxy and apache when they are told to start anew. What becomes of the sessions, and
-//! whether a message is lost or comes twice.
+//! Kept-alive connections that real servers close while messages are in flight: gunicorn after two idle
+//! seconds; nginx, haproxy and apache when they reload. No message may be lost or arrive twice, and few
+//! sessions may end.
 //!
-//! By default each server is behind a relay of this process, which delays what it says: a short form, with
-//! few sessions. `tests/keepalive` runs the long form, with a delay in both directions of a real network
-//! between two network namespaces.
+//! By default each server is behind a relay in this process that delays the server's data: a short form,
+//! with few sessions. `tests/keepalive` runs the long form, with a delay in both directions of a real
+//! network between two network namespaces.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the programs and the relay know no runtime's clock"
+    reason = "the servers and the relay use real time"
 )]
 
 mod place;
@@ -26,7 +26,7 @@ use self::relay::Relay;
 use self::servers::{Front, Server};
 use self::sessions::{Outcome, Plan};
 
-/// The sessions of a round, which the three runtimes share.
+/// Number of sessions of a round, divided among the three runtimes.
 fn sessions() -> usize {
     setting("ENGINEIO_KEEPALIVE_SESSIONS").unwrap_or(12)
 }
@@ -39,24 +39,24 @@ struct Case {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Client {
-    /// Ours, which keeps connections by default.
+    /// This client with kept connections, the default.
     Kept,
-    /// Ours with a new connection for each request.
+    /// This client with a new connection for each request.
     New,
-    /// Node's, which has no other way. What it does shows what the servers do.
+    /// Node's client, which only has new connections. It shows how the servers behave.
     Node,
 }
 
-/// What the sessions of a case came to.
+/// The results of a case's sessions.
 #[derive(Debug, Default)]
 struct Tally {
     sessions: usize,
-    /// Each session that ended by itself, with the reason.
+    /// The reasons of all sessions that ended early.
     ended: Vec<String>,
     messages: usize,
-    /// Messages that came twice, at the server or back from it.
+    /// Messages that arrived twice, at the server or back at the client.
     doubled: Vec<String>,
-    /// Messages that neither came nor stand on a list of the session's end.
+    /// Messages that neither arrived nor are listed at the session's end.
     missing: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl Case {
     fn run(&self) {
         if self.client == Client::Kept && !place::is_exact() {
             println!(
-                "keepalive: {}: left out, since no filter may be attached",
+                "keepalive: {}: left out, since no filter can be attached",
                 self.name()
             );
             return;
@@ -90,7 +90,8 @@ impl Case {
         );
         assert!(doubled.is_empty(), "twice: {doubled:?}, {ended:?}");
         assert!(missing.is_empty(), "missing: {missing:?}, {ended:?}");
-        // Where a reset comes without a FIN before it nothing is certain, and the session ends.
+        // After a reset without a FIN it is not known whether the request was processed, so the session
+        // ends.
         let kept = self.client == Client::Kept;
         let allowed = if kept { sessions.div_ceil(24) } else { 0 };
         assert!(ended.len() <= allowed, "of {sessions} sessions: {ended:?}");
@@ -123,9 +124,9 @@ impl Case {
                 Client::Node => plan.run_by_node(sessions(), &authority),
                 Client::Kept | Client::New => plan.run_on_each_runtime(sessions()),
             });
-            if self.front.starts_anew() {
+            if self.front.reloads() {
                 plan.wait_until_sent(sessions() * plan.messages / 3);
-                start_anew(&server, relay.as_ref());
+                reload(&server, relay.as_ref());
             }
             talking.join().expect("the sessions")
         });
@@ -135,13 +136,13 @@ impl Case {
     }
 }
 
-fn start_anew(server: &Server, relay: Option<&Relay>) {
+fn reload(server: &Server, relay: Option<&Relay>) {
     if let Some(relay) = relay {
         relay.hold();
     }
-    server.start_anew();
+    server.reload();
     if let Some(relay) = relay {
-        // By now the server has closed what it does not need any more.
+        // After this time, the server has closed its idle connections.
         thread::sleep(Duration::from_secs(1));
         relay.release();
     }
@@ -170,7 +171,7 @@ impl Tally {
                 if times > 1 {
                     self.doubled.push(text.clone());
                 }
-                // On the way back an end may take some with it, of which no list of this side knows.
+                // When a session ends, echoes may be lost, and the client's lists do not cover those.
                 let is_back = back.contains(text) || outcome.ended.is_some();
                 if !(times > 0 && is_back || outcome.listed.contains(text)) {
                     self.missing.push(text.clone());
@@ -199,26 +200,26 @@ macro_rules! tests {
 
 tests! {
     r3_gunicorn: Gunicorn false Kept
-    r3_gunicorn_by_tls: Gunicorn true Kept
+    r3_gunicorn_over_tls: Gunicorn true Kept
     r3_gunicorn_with_new_connections: Gunicorn false New
-    r3_gunicorn_by_tls_with_new_connections: Gunicorn true New
+    r3_gunicorn_over_tls_with_new_connections: Gunicorn true New
     r3_gunicorn_and_nodes_client: Gunicorn false Node
     r3_nginx: Nginx false Kept
-    r3_nginx_by_tls: Nginx true Kept
+    r3_nginx_over_tls: Nginx true Kept
     r3_nginx_with_new_connections: Nginx false New
-    r3_nginx_by_tls_with_new_connections: Nginx true New
+    r3_nginx_over_tls_with_new_connections: Nginx true New
     r3_nginx_and_nodes_client: Nginx false Node
-    r3_nginx_by_tls_and_nodes_client: Nginx true Node
+    r3_nginx_over_tls_and_nodes_client: Nginx true Node
     r3_haproxy: Haproxy false Kept
-    r3_haproxy_by_tls: Haproxy true Kept
+    r3_haproxy_over_tls: Haproxy true Kept
     r3_haproxy_with_new_connections: Haproxy false New
-    r3_haproxy_by_tls_with_new_connections: Haproxy true New
+    r3_haproxy_over_tls_with_new_connections: Haproxy true New
     r3_haproxy_and_nodes_client: Haproxy false Node
-    r3_haproxy_by_tls_and_nodes_client: Haproxy true Node
+    r3_haproxy_over_tls_and_nodes_client: Haproxy true Node
     r3_apache: Apache false Kept
-    r3_apache_by_tls: Apache true Kept
+    r3_apache_over_tls: Apache true Kept
     r3_apache_with_new_connections: Apache false New
-    r3_apache_by_tls_with_new_connections: Apache true New
+    r3_apache_over_tls_with_new_connections: Apache true New
     r3_apache_and_nodes_client: Apache false Node
-    r3_apache_by_tls_and_nodes_client: Apache true Node
+    r3_apache_over_tls_and_nodes_client: Apache true Node
 }

@@ -1,5 +1,5 @@
-//! Where the servers run, and how the sessions reach them: behind a relay of this process, or, in the
-//! long form, in a network namespace of their own.
+//! Where the servers run: behind a relay in this process or, in the long form, in a separate network
+//! namespace.
 
 use std::env;
 use std::process::Command;
@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use super::relay::{self, Relay};
 
-/// The servers' namespace, and their address in it.
+/// Environment variables with the servers' namespace, and their address in it.
 const NAMESPACE: &str = "ENGINEIO_KEEPALIVE_NAMESPACE";
 const HOST: &str = "ENGINEIO_KEEPALIVE_HOST";
 
-/// Whether what a client sends to a connection that the server has closed stays without acknowledgement.
+/// Whether data that a client sends to a connection closed by the server stays unacknowledged.
 pub(super) fn is_exact() -> bool {
     env::var_os(NAMESPACE).is_some() || relay::is_exact()
 }
 
 pub(super) struct Place {
-    /// `None` on this machine's loopback.
+    /// The servers' namespace; `None` for this machine's loopback.
     namespace: Option<String>,
     host: String,
     round_trip: Duration,
@@ -33,13 +33,13 @@ impl Place {
         }
     }
 
-    /// The address on which a server has to listen.
+    /// The address on which servers must listen.
     pub(super) fn host(&self) -> &str {
         &self.host
     }
 
-    /// A program that will run there, and be told to end with the thread of this test, so that none is
-    /// left behind when the test process is killed.
+    /// A command that will run a program there. The kernel ends the program together with the thread of
+    /// this test, also when the test process is killed.
     pub(super) fn command(&self, program: &str) -> Command {
         let mut words = Vec::new();
         if let Some(namespace) = &self.namespace {
@@ -51,7 +51,7 @@ impl Place {
         command
     }
 
-    /// The URL of the server on this port, which lives as long as what comes with it.
+    /// The URL of the server on this port. It is valid as long as the returned relay lives.
     pub(super) fn reach(&self, port: u16, tls: bool) -> (String, Option<Relay>) {
         let scheme = if tls { "https" } else { "http" };
         if self.namespace.is_some() {

@@ -1,14 +1,15 @@
-//! A relay to a server, in which what the server says takes a round trip's time to come: as by a network
-//! that is slow in the one direction.
+//! A relay to a server that delays the server's data by a round trip, like a network that is slow in one
+//! direction.
 //!
-//! What a client has sent when the server has ended the connection reaches nobody: in a network it would
-//! come to a connection that is closed. This system must not acknowledge it instead. So from the server's
-//! end on a filter keeps what comes from the client away from the relay's socket, and when a network would
-//! have brought the server's answer to it, the connection is reset.
+//! On a real network, data that a client sends after the server has closed the connection reaches a
+//! closed connection, and no system acknowledges it. Behind a relay, the relay's system would
+//! acknowledge it. So when the server closes, the relay attaches a filter to the client's connection,
+//! which drops all incoming packets. When the server's answer would have arrived over a real network,
+//! the relay resets the connection.
 //!
-//! The relay hears of the server's end a moment late, and what comes in between is acknowledged. So before
-//! a server is told to start anew the relay is [held](Relay::hold): nothing from the clients comes in, as
-//! if it were all on its way.
+//! The relay notices the server's close a moment late, and data that arrives in between is acknowledged.
+//! So before a server reloads, the relay is [held](Relay::hold): it drops the clients' packets, as if
+//! they were still in flight.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -20,25 +21,25 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockFilter, SockRef};
 
-/// Takes connections until it is dropped. Those that it has go on until one side ends.
+/// Accepts connections until it is dropped. Accepted connections go on until one side ends.
 pub(super) struct Relay {
     port: u16,
     stop: TcpListener,
     lines: Lines,
 }
 
-/// The connections that live.
+/// The open connections.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<Arc<Line>>>>);
 
 struct Line {
     client: TcpStream,
-    /// The server has ended it.
+    /// Whether the server has ended the connection.
     over: AtomicBool,
 }
 
 impl Relay {
-    /// To the server on this port.
+    /// Starts a relay to the server on this port.
     pub(super) fn before(server: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let port = listener.local_addr().expect("it is bound").port();
@@ -49,7 +50,7 @@ impl Relay {
             while let Ok((client, _)) = listener.accept() {
                 let lines = all.clone();
                 thread::spawn(move || {
-                    // Where the server does not listen the client's connection ends.
+                    // If the server does not listen, the client's connection ends.
                     if let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) {
                         lines.join(client, server, delay);
                     }
@@ -63,14 +64,14 @@ impl Relay {
         self.port
     }
 
-    /// Lets nothing more in on the connections that there are.
+    /// Drops the packets that arrive from clients on the open connections.
     pub(super) fn hold(&self) {
         for line in &*self.lines.get() {
             line.deafen();
         }
     }
 
-    /// Lets in again what comes on those that the server has not ended.
+    /// Accepts packets again on the connections that the server has not ended.
     pub(super) fn release(&self) {
         for line in &*self.lines.get() {
             if !line.over.load(Ordering::SeqCst) {
@@ -91,7 +92,7 @@ impl Lines {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands on what comes from both sides, until the server ends.
+    /// Forwards both directions of a new connection until the server ends it.
     fn join(&self, client: TcpStream, server: TcpStream, delay: Duration) {
         for stream in [&client, &server] {
             let _ = stream.set_nodelay(true);
@@ -114,7 +115,7 @@ impl Lines {
             give.send((due, bytes)).is_ok()
         });
         let _ = downwards.join();
-        // At which the other thread finds an end as well.
+        // This makes the other thread's read end as well.
         let _ = line.client.shutdown(Shutdown::Both);
         let _ = upwards.join();
         self.get().retain(|other| !Arc::ptr_eq(other, &line));
@@ -131,7 +132,7 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// Whether filters may be attached: there are systems on which root alone may.
+/// Whether filters can be attached: some systems only allow root to do so.
 pub(super) fn is_exact() -> bool {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let client = TcpStream::connect(listener.local_addr().expect("it is bound"));
@@ -146,7 +147,7 @@ impl Line {
         let _ = SockRef::from(&self.client).attach_filter(&[nothing]);
     }
 
-    /// Gives away what the server says, and `None` at its end.
+    /// Reads the server's data and passes it to `give`, then `None` at the end.
     fn listen(&self, mut server: TcpStream, give: impl Fn(Option<Vec<u8>>) -> bool) {
         let mut buffer = vec![0; 16 * 1024];
         loop {
@@ -162,7 +163,7 @@ impl Line {
         }
     }
 
-    /// Tells the client each thing at its time.
+    /// Writes each piece of data to the client when it is due.
     fn hand_out(&self, take: &Receiver<(Instant, Option<Vec<u8>>)>, delay: Duration) {
         while let Ok((due, bytes)) = take.recv() {
             thread::sleep(due.saturating_duration_since(Instant::now()));

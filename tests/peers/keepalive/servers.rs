@@ -1,5 +1,5 @@
-//! The servers: gunicorn, which runs python-engineio itself, and nginx, haproxy and apache in front of
-//! Node's engine.io.
+//! The servers: gunicorn, which runs python-engineio, and nginx, haproxy and apache as reverse proxies
+//! in front of Node's engine.io.
 
 use std::fs;
 use std::io::BufReader;
@@ -19,7 +19,7 @@ use crate::support::peers;
 use crate::support::session::DEADLINE;
 use crate::support::tls::AUTHORITY;
 
-/// What the sessions connect to.
+/// The web server that the sessions connect to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Front {
     Gunicorn,
@@ -29,13 +29,13 @@ pub(super) enum Front {
 }
 
 impl Front {
-    /// The round trip between the sessions and the server.
+    /// Round trip between clients and server.
     pub(super) fn round_trip(self) -> Duration {
         Duration::from_millis(if self == Self::Gunicorn { 40 } else { 100 })
     }
 
-    /// How often a session sends a message: to gunicorn just when it closes a connection that has been
-    /// idle, which it tells nobody.
+    /// Interval between a session's messages. gunicorn's is its keep-alive timeout, so that messages
+    /// cross its close.
     pub(super) fn interval(self) -> Duration {
         Duration::from_millis(if self == Self::Gunicorn { 2000 } else { 100 })
     }
@@ -45,13 +45,12 @@ impl Front {
         super::setting("ENGINEIO_KEEPALIVE_MESSAGES").unwrap_or(messages)
     }
 
-    /// It is told to start anew while the sessions talk.
-    pub(super) fn starts_anew(self) -> bool {
+    /// Whether the server is reloaded during the sessions.
+    pub(super) fn reloads(self) -> bool {
         self != Self::Gunicorn
     }
 
-    /// The signal at which it starts anew, with patience for the requests that run: `nginx -s reload`,
-    /// haproxy's reload, `apachectl graceful`.
+    /// The signal for a graceful reload: `nginx -s reload`, haproxy's reload, `apachectl graceful`.
     fn signal(self) -> Signal {
         match self {
             Self::Gunicorn | Self::Nginx => Signal::HUP,
@@ -61,7 +60,7 @@ impl Front {
     }
 }
 
-/// A front, and the server behind it if it is not the server itself.
+/// A web server and, unless it runs the application itself, the server behind it.
 pub(super) struct Server {
     front: Front,
     program: Program,
@@ -88,7 +87,7 @@ impl Server {
         }
         let behind = (front != Front::Gunicorn).then(|| node(place));
         let behind_port = behind.as_ref().map_or(0, port_of);
-        // The port is free when it is chosen, and may be taken when the program wants it.
+        // Another process may take the port before the program binds it.
         for _ in 0..5 {
             let port = free_port();
             let setup = Setup {
@@ -116,20 +115,20 @@ impl Server {
         self.port
     }
 
-    /// The CA of its certificate.
+    /// File with the CA of its certificate.
     pub(super) fn authority(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
-    pub(super) fn start_anew(&self) {
+    pub(super) fn reload(&self) {
         self.program.signal(self.front.signal());
     }
 
-    /// Ends it, tells what the front has written if that is asked for, and gives the messages that have
-    /// come.
-    pub(super) fn stop(self, tells: bool) -> Vec<String> {
+    /// Ends the servers and returns the received messages. Prints the web server's output if
+    /// `prints_log` is set.
+    pub(super) fn stop(self, prints_log: bool) -> Vec<String> {
         self.program.stop();
-        if tells {
+        if prints_log {
             println!("{:?} wrote: {:#?}", self.front, self.program.log.lines());
         }
         let log = Arc::clone(
@@ -149,7 +148,7 @@ impl Server {
     }
 }
 
-/// A program that runs; dropping it ends it.
+/// A running program; dropping it ends the process.
 struct Program {
     child: std::sync::Mutex<Child>,
     log: Arc<Log>,
@@ -164,7 +163,7 @@ impl Program {
             .stderr(writer)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        // It holds this side's ends of the pipe.
+        // The command still holds ends of the pipe.
         drop(command);
         let log = Arc::new(Log::default());
         let to = Arc::clone(&log);
@@ -191,7 +190,7 @@ impl Program {
     }
 
     fn signal(&self, signal: Signal) {
-        let child = self.child.lock().expect("nobody panics");
+        let child = self.child.lock().expect("no thread panicked");
         kill_process(Pid::from_child(&child), signal).expect("it runs");
     }
 
@@ -203,7 +202,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let child = self.child.get_mut().expect("nobody panics");
+        let child = self.child.get_mut().expect("no thread panicked");
         if matches!(child.try_wait(), Ok(None)) {
             let _ = kill_process(Pid::from_child(child), Signal::TERM);
             self.log.wait_for_end(Duration::from_secs(5));
@@ -218,7 +217,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// Node's engine.io, which tells the messages that come to it.
+/// Node's engine.io, which logs the messages that it receives.
 fn node(place: &Place) -> Program {
     let mut command = place.command("node");
     command
@@ -234,7 +233,7 @@ fn port_of(node: &Program) -> u16 {
     port.unwrap_or_else(|| panic!("no port from Node: {:?}", node.log.lines()))
 }
 
-/// What the configurations of the fronts have in common.
+/// Common parts of the web servers' configurations.
 struct Setup<'a> {
     host: &'a str,
     port: u16,

@@ -1,4 +1,4 @@
-//! Sessions by polling that send and get back numbered messages.
+//! Polling sessions that send numbered messages and receive their echoes.
 
 use std::io::{BufRead as _, BufReader};
 use std::ops::Range;
@@ -16,30 +16,30 @@ use serde_json::Value;
 use crate::support::peers;
 use crate::support::session::{DEADLINE, Mode, Runs, builder, dialer, within};
 
-/// What all sessions of a round do.
+/// The actions of all sessions of a round.
 pub(super) struct Plan {
     pub(super) url: String,
     pub(super) reuse: bool,
     pub(super) interval: Duration,
-    /// So many messages of each session.
+    /// Number of messages of each session.
     pub(super) messages: usize,
-    /// Of all sessions, so far.
+    /// Number of messages sent by all sessions so far.
     pub(super) sent: AtomicUsize,
 }
 
-/// What became of one session.
+/// The result of one session.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
     pub(super) sent: Vec<String>,
     pub(super) received: Vec<String>,
-    /// Why it ended before it was told to.
+    /// Why the session ended early, if it did.
     pub(super) ended: Option<String>,
-    /// The messages that its end lists as unsent or uncertain.
+    /// The messages reported as unsent or uncertain at its end.
     pub(super) listed: Vec<String>,
 }
 
 impl Plan {
-    /// These sessions, which the three runtimes share.
+    /// Runs this number of sessions, divided among the three runtimes.
     pub(super) fn run_on_each_runtime(&self, sessions: usize) -> Vec<Outcome> {
         let share = sessions / 3;
         thread::scope(|scope| {
@@ -62,7 +62,7 @@ impl Plan {
         take.recv().expect("the runtime has run it")
     }
 
-    /// The same by Node's client, which trusts the CA in this file.
+    /// Runs the sessions with Node's client, which trusts the CA in this file.
     pub(super) fn run_by_node(&self, sessions: usize, authority: &Path) -> Vec<Outcome> {
         let mut node = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "node"])
@@ -88,7 +88,7 @@ impl Plan {
         outcomes
     }
 
-    /// Waits until all sessions together have sent so many messages, or has waited for too long.
+    /// Waits until all sessions together have sent this number of messages. Panics at a deadline.
     pub(super) fn wait_until_sent(&self, messages: usize) {
         let deadline = Instant::now() + DEADLINE;
         while self.sent.load(Ordering::Relaxed) < messages {
@@ -104,7 +104,10 @@ impl Plan {
         let connecting = builder::<R>(&self.url, Mode::Polling)
             .dialer(dialer().reuse_connections(self.reuse))
             .on_message(move |_, message| {
-                writer.lock().expect("nobody panics").push(text(&message));
+                writer
+                    .lock()
+                    .expect("no thread panicked")
+                    .push(text(&message));
             })
             .connect();
         let client = within(&runtime, "connecting", connecting).await;
@@ -120,7 +123,8 @@ impl Plan {
             runtime.sleep(self.interval).await;
         }
         let all_are_back = async {
-            while received.lock().expect("nobody panics").len() < sent.len() && !client.is_closed()
+            while received.lock().expect("no thread panicked").len() < sent.len()
+                && !client.is_closed()
             {
                 runtime.sleep(Duration::from_millis(5)).await;
             }
@@ -128,7 +132,7 @@ impl Plan {
         within(&runtime, "the last messages", all_are_back).await;
         let ended = client.is_closed();
         let closed = within(&runtime, "the end", client.disconnect()).await;
-        let received = received.lock().expect("nobody panics").clone();
+        let received = received.lock().expect("no thread panicked").clone();
         Outcome {
             sent,
             received,
@@ -138,7 +142,7 @@ impl Plan {
     }
 }
 
-/// Node's client has no lists of what it could not send.
+/// Node's client does not report unsent messages.
 fn outcome_of_node(line: &str) -> Outcome {
     let outcome: Value = serde_json::from_str(line).expect("an outcome");
     let texts = |name: &str| {
@@ -154,7 +158,7 @@ fn outcome_of_node(line: &str) -> Outcome {
 }
 
 fn text(message: &Message) -> String {
-    message.as_text().expect("texts alone are sent").to_owned()
+    message.as_text().expect("only texts are sent").to_owned()
 }
 
 fn reason(closed: &Closed) -> String {

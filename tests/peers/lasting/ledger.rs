@@ -1,20 +1,20 @@
-//! What a server has written down, compared with what its client was told.
+//! Compares a server's log with the client's reports.
 
 use std::collections::{HashMap, HashSet};
 
 use super::sessions::{Account, Promise};
 
-/// What has become of a client's messages.
+/// The fate of a client's messages.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    /// They are not in the server's log.
+    /// Accepted messages that are not in the server's log.
     pub(super) missing: Vec<u64>,
-    /// They are there more than once.
+    /// Messages that are in the log more than once.
     pub(super) doubled: Vec<u64>,
-    /// How many lines of the log hold a message that is there already.
+    /// Number of lines of the log that repeat a message.
     pub(super) duplicates: usize,
-    /// How many messages the client says may not have arrived.
-    pub(super) told: u64,
+    /// Number of messages that the client reports as possibly lost, unsent or given up.
+    pub(super) reported: u64,
     pub(super) faults: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Verdict {
         }
     }
 
-    /// The account has to add up.
+    /// Checks that the parts of the report add up to the accepted messages.
     fn compare(&mut self, account: &Account) {
         let Some(closed) = &account.closed else {
             return;
@@ -60,8 +60,8 @@ impl Verdict {
         let uncertain = number(closed.uncertain().len());
         let unsent = number(closed.unsent().len());
         let unconfirmed = closed.unconfirmed_count();
-        self.told = unconfirmed + uncertain + unsent + given_up;
-        let sum = closed.confirmed() + self.told;
+        self.reported = unconfirmed + uncertain + unsent + given_up;
+        let sum = closed.confirmed() + self.reported;
         self.require(sum == account.accepted, || {
             format!(
                 "{} were accepted, but {} confirmed + {unconfirmed} unconfirmed + {uncertain} uncertain + \
@@ -72,7 +72,7 @@ impl Verdict {
         });
         self.require(account.may_be_lost <= unconfirmed, || {
             format!(
-                "the sessions told that {} may be lost, and the end that {unconfirmed} may",
+                "the sessions reported {} possible losses, but the end only {unconfirmed}",
                 account.may_be_lost
             )
         });
@@ -86,57 +86,57 @@ impl Verdict {
 
     fn at_most_once(&mut self, promise: Promise, account: &Account, arrivals: &Arrivals) {
         let doubled = brief(&self.doubled);
-        self.require(self.doubled.is_empty(), || format!("doubled: {doubled}"));
+        self.require(self.doubled.is_empty(), || format!("duplicated: {doubled}"));
         let missing = u64::try_from(self.missing.len()).expect("it fits");
-        let told = self.told;
-        self.require(told >= missing, || {
-            format!("{missing} are missing, but only {told} are told as possibly lost")
+        let reported = self.reported;
+        self.require(reported >= missing, || {
+            format!("{missing} are missing, but only {reported} are reported as possibly lost")
         });
         let is_here = |number: &&u64| arrivals.counts.contains_key(number);
         let arrived: Vec<u64> = account.unsent.iter().filter(is_here).copied().collect();
         self.require(arrived.is_empty(), || {
-            format!("arrived, though told as unsent: {}", brief(&arrived))
+            format!("arrived, though reported as unsent: {}", brief(&arrived))
         });
         if promise == Promise::MostOnce {
             let mut unnamed = self.missing.clone();
             unnamed.retain(|number| !account.named.contains(number));
             self.require(unnamed.is_empty(), || {
-                format!("missing, and in no list: {}", brief(&unnamed))
+                format!("missing, but in no list: {}", brief(&unnamed))
             });
         }
     }
 }
 
-/// What has come, and how often.
+/// Number of arrivals of each message.
 #[derive(Default)]
 struct Arrivals {
     counts: HashMap<u64, usize>,
     duplicates: usize,
 }
 
-/// The sessions of a process, by what came first from them.
+/// The sessions of a server process, ordered by their first message.
 #[derive(Default)]
 struct Process<'a> {
-    /// Each session, in the order in which the first message came from it, with its latest message.
+    /// The id and the latest message of each session.
     sessions: Vec<(&'a str, u64)>,
     closed: HashSet<&'a str>,
-    /// The latest message that had not come before, and the place of its session.
+    /// The highest message so far that was not a repetition, and the index of its session.
     newest: Option<(u64, usize)>,
 }
 
 impl Arrivals {
-    /// Within a session all messages are in order. Within a process the first arrivals are, but for those
-    /// from a session that the server has not dropped yet.
+    /// Reads a log. All messages of a session must be in order. The first arrivals within a process must
+    /// be in order, except those from an older session that the server has not dropped yet.
     fn read(log: &str, faults: &mut Vec<String>) -> Self {
         let mut arrivals = Self::default();
         let mut processes = HashMap::<&str, Process<'_>>::new();
-        // The last line of a process that was killed is whole: each is written at once.
+        // The last line of a killed process is complete, because each line is a single write.
         for line in log.lines() {
             let mut words = line.split(' ');
             let (Some(generation), Some(sid), Some(text)) =
                 (words.next(), words.next(), words.next())
             else {
-                faults.push(format!("the log has the line {line:?}"));
+                faults.push(format!("the log has an invalid line: {line:?}"));
                 continue;
             };
             let process = processes.entry(generation).or_default();
@@ -145,7 +145,7 @@ impl Arrivals {
                 continue;
             }
             let Some(number) = text.parse().ok() else {
-                faults.push(format!("the log has the line {line:?}"));
+                faults.push(format!("the log has an invalid line: {line:?}"));
                 continue;
             };
             let times = arrivals.counts.entry(number).or_default();
@@ -173,15 +173,15 @@ impl<'a> Process<'a> {
             }
         };
         if let Some(last) = last.filter(|last| number <= *last) {
-            return Err(format!("{number} came behind {last} in one session"));
+            return Err(format!("{number} arrived after {last} in the same session"));
         }
         if !is_first {
             return Ok(());
         }
         if let Some((newest, of)) = self.newest.filter(|(newest, _)| number < *newest) {
-            // An older session that is still there may be behind.
+            // An older session that the server still holds may lag behind.
             if place >= of || self.closed.contains(sid) {
-                return Err(format!("{number} came for the first time behind {newest}"));
+                return Err(format!("{number} first arrived after {newest}"));
             }
             return Ok(());
         }
@@ -190,10 +190,10 @@ impl<'a> Process<'a> {
     }
 }
 
-/// So many are told of a case.
+/// Number of faults that are reported for a case.
 const MOST_FAULTS: usize = 10;
 
-/// The first ones, and how many there are.
+/// The count and the first of these numbers.
 fn brief(numbers: &[u64]) -> String {
     let first: Vec<u64> = numbers.iter().take(20).copied().collect();
     format!("{} messages, {first:?}", numbers.len())
@@ -203,7 +203,7 @@ fn brief(numbers: &[u64]) -> String {
 mod tests {
     use super::*;
 
-    /// What is wrong with these lines, where so many messages were accepted.
+    /// The faults of a log with these lines, if this number of messages was accepted.
     fn faults(promise: Promise, accepted: u64, log: &[&str]) -> Vec<String> {
         let account = Account {
             accepted,
@@ -213,10 +213,10 @@ mod tests {
     }
 
     #[test]
-    fn at_least_once_all_that_was_not_given_up_must_be_there() {
+    fn at_least_once_requires_every_message_that_was_not_given_up() {
         let log = ["1 a 0", "1 a 1", "2 b 1", "2 b 3"];
-        let told = faults(Promise::LeastOnce, 4, &log);
-        assert_eq!(told, ["missing: 1 messages, [2]"]);
+        let found = faults(Promise::LeastOnce, 4, &log);
+        assert_eq!(found, ["missing: 1 messages, [2]"]);
         let mut account = Account {
             accepted: 4,
             ..Account::default()
@@ -229,26 +229,26 @@ mod tests {
     }
 
     #[test]
-    fn at_most_once_nothing_is_doubled_and_all_that_is_missing_is_told() {
-        let told = faults(Promise::MostOnce, 4, &["1 a 0", "1 a 2", "2 b 2", "2 b 3"]);
+    fn at_most_once_forbids_duplicates_and_unreported_losses() {
+        let found = faults(Promise::MostOnce, 4, &["1 a 0", "1 a 2", "2 b 2", "2 b 3"]);
         assert_eq!(
-            told,
+            found,
             [
-                "doubled: 1 messages, [2]",
-                "1 are missing, but only 0 are told as possibly lost",
-                "missing, and in no list: 1 messages, [1]",
+                "duplicated: 1 messages, [2]",
+                "1 are missing, but only 0 are reported as possibly lost",
+                "missing, but in no list: 1 messages, [1]",
             ]
         );
     }
 
     #[test]
-    fn what_was_not_accepted_must_not_be_there() {
-        let told = faults(Promise::MostOnce, 1, &["1 a 0", "1 a 1"]);
-        assert_eq!(told, ["1 messages arrived that were not accepted"]);
+    fn messages_that_were_not_accepted_are_a_fault() {
+        let found = faults(Promise::MostOnce, 1, &["1 a 0", "1 a 1"]);
+        assert_eq!(found, ["1 messages arrived that were not accepted"]);
     }
 
     #[test]
-    fn messages_are_in_order_but_for_a_session_that_is_not_dropped() {
+    fn order_is_required_unless_the_server_still_holds_an_older_session() {
         for (log, wrong) in [
             (["1 a 1", "1 a 0", "1 a 2", "1 a 3"], true),
             (["1 a 0", "1 b 2", "1 a 1", "1 b 3"], false),
@@ -259,10 +259,7 @@ mod tests {
             assert_eq!(!faults.is_empty(), wrong, "{log:?}: {faults:?}");
         }
         let log = ["1 a 0", "1 a closed", "1 b 2", "1 a 1"];
-        let told = faults(Promise::MostOnce, 3, &log);
-        assert_eq!(
-            told,
-            ["generation 1, a: 1 came for the first time behind 2"]
-        );
+        let found = faults(Promise::MostOnce, 3, &log);
+        assert_eq!(found, ["generation 1, a: 1 first arrived after 2"]);
     }
 }

@@ -1,21 +1,27 @@
-//! Clients that outlive their sessions, and real servers that are killed every one to three seconds under
-//! a message each 2 ms, directly and behind a relay whose connections fall silent, are reset or end in
-//! one direction. A server writes each message down before it does anything else; that log is compared
-//! with what the client was told.
+//! Reconnecting clients with real servers that are killed every one to three seconds, while the client
+//! sends a message every 2 ms. The client connects directly or through a relay whose connections fall
+//! silent, are reset, or end in one direction. The server logs each message before it does anything
+//! else. The test compares that log with the client's reports.
 //!
-//! - At least once: no message is missing but those that were told as given up.
-//! - At most once: no message is doubled, and as many are told as possibly lost as are missing, or more.
+//! - At least once: no message is missing except those reported as given up.
+//! - At most once: no message arrives twice, and the client reports at least as many messages as
+//!   possibly lost as are missing.
 //!
-//! `ENGINEIO_LASTING_SECONDS` says for how long each case runs, 4 by default, and
-//! `ENGINEIO_LASTING_AT_ONCE` how many run at once. By default each server, transport, promise and way is
-//! tried on one runtime; with `ENGINEIO_LASTING_ALL` on each. `ENGINEIO_LASTING_ONLY` picks the cases whose
-//! names contain all of its words, and `ENGINEIO_LASTING_KEEP` keeps the logs of cases without a fault, in
-//! `target/tmp`. `ENGINEIO_LASTING_SEED` repeats the choices of a run, though not its
-//! times. `tests/lasting-servers` runs all cases for a minute each.
+//! Settings, as environment variables:
+//!
+//! - `ENGINEIO_LASTING_SECONDS`: duration of each case, 4 by default.
+//! - `ENGINEIO_LASTING_AT_ONCE`: number of cases that run concurrently.
+//! - `ENGINEIO_LASTING_ALL`: run each combination of server, transport, promise and way (direct or
+//!   relay) on every runtime, not only on one.
+//! - `ENGINEIO_LASTING_ONLY`: only run cases whose names contain all of these words.
+//! - `ENGINEIO_LASTING_KEEP`: keep the logs of successful cases, too, in `target/tmp`.
+//! - `ENGINEIO_LASTING_SEED`: repeat the random choices of a run, but not its timing.
+//!
+//! `tests/lasting-servers` runs all cases for a minute each.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the servers and the relay know no runtime's clock"
+    reason = "the servers and the relay use real time"
 )]
 
 mod ledger;
@@ -36,10 +42,10 @@ use engineio_client::{AsyncStd, Smol, Tokio};
 use self::ledger::{Verdict, judge};
 use self::relay::{Fault, Relay};
 use self::servers::{Kind, Server};
-use self::sessions::{Account, Goodbye, Promise, Signals};
+use self::sessions::{Account, Ending, Promise, Signals};
 use crate::support::session::{Mode, Runs};
 
-/// As many clients and servers as two cores can serve without a delay that would end sessions.
+/// Number of concurrent cases: as many as two cores can run without delays that end sessions.
 const AT_ONCE: u64 = 9;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,21 +63,21 @@ struct Case {
     mode: Mode,
     on: On,
     promise: Promise,
-    /// A relay stands between client and server.
+    /// Whether the client connects through a relay.
     relayed: bool,
 }
 
-/// What has happened to the server and to the connections.
+/// The faults injected into the server and the connections.
 #[derive(Debug, Default)]
 struct Harm {
     kills: usize,
     faults: usize,
-    story: Vec<String>,
+    trace: Vec<String>,
 }
 
 #[test]
 #[ignore = "needs the peers that tests/run installs"]
-fn servers_that_are_killed_lose_and_double_no_more_than_is_told() {
+fn killed_servers_lose_and_duplicate_no_more_than_the_client_reports() {
     let seconds = setting("ENGINEIO_LASTING_SECONDS").unwrap_or(4);
     let seed = setting("ENGINEIO_LASTING_SEED").unwrap_or_else(|| fastrand::u64(..));
     let at_once = setting("ENGINEIO_LASTING_AT_ONCE").unwrap_or(AT_ONCE);
@@ -89,23 +95,20 @@ fn servers_that_are_killed_lose_and_double_no_more_than_is_told() {
                     };
                     let random = fastrand::Rng::with_seed(seed ^ number as u64);
                     if let Err(failure) = case.run(Duration::from_secs(seconds), random) {
-                        failures
-                            .lock()
-                            .expect("nothing panics with it")
-                            .push(failure);
+                        failures.lock().expect("no thread panicked").push(failure);
                     }
                 }
             });
         }
     });
-    let failures = failures.into_inner().expect("nothing panics with it");
+    let failures = failures.into_inner().expect("no thread panicked");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// What stands in the columns of [`Case::line`].
+/// The heading of the columns of [`Case::line`].
 fn heading() -> String {
     format!(
-        "{:<8}{:<7}{:<10}{:<10}{:<30}{:>6}{:>7}{:>9}{:>9}{:>8}{:>8}{:>7}{:>7}{:>9}{:>8}",
+        "{:<8}{:<7}{:<10}{:<10}{:<30}{:>6}{:>7}{:>9}{:>9}{:>8}{:>8}{:>9}{:>8}{:>9}{:>8}",
         "server",
         "way",
         "transport",
@@ -117,8 +120,8 @@ fn heading() -> String {
         "accepted",
         "missing",
         "doubled",
-        "told",
-        "again",
+        "reported",
+        "repeats",
         "given up",
         "seconds",
     )
@@ -132,7 +135,7 @@ fn cases() -> Vec<Case> {
         for mode in Mode::ALL {
             for relayed in [false, true] {
                 for kind in [Kind::Node, Kind::Aiohttp] {
-                    // Each runtime meets each server, transport, promise and way.
+                    // Chosen so that each runtime runs with each server, transport, promise and way.
                     let one =
                         (promise as usize + mode as usize + usize::from(relayed) + kind as usize)
                             % 3;
@@ -180,12 +183,13 @@ impl Case {
         format!("{kind:<8}{way:<7}{mode:<10}{on:<10}{promise:<30}")
     }
 
-    /// With the server alive, or, where a message may be lost, just after the server was killed.
-    fn goodbye(&self) -> Goodbye {
+    /// Whether the client ends when everything is settled, or just after the server was killed. The
+    /// latter only if messages may be lost.
+    fn ending(&self) -> Ending {
         if self.relayed || self.promise == Promise::LeastOnce {
-            Goodbye::Settled
+            Ending::Settled
         } else {
-            Goodbye::AtOnce
+            Ending::AtOnce
         }
     }
 
@@ -202,10 +206,10 @@ impl Case {
                 On::Smol => self.talk::<Smol>(&url, &signals),
                 On::AsyncStd => self.talk::<AsyncStd>(&url, &signals),
             });
-            // On a panic the client ends as well, so that this scope does.
+            // On a panic, the guard ends the client as well, so that the scope can end.
             let harm = Guard(&signals)
                 .run(|| self.harm(&mut server, relay.as_ref(), &signals, time, random));
-            (talking.join().expect("the client"), harm)
+            (talking.join().expect("the client does not panic"), harm)
         });
         let log = fs::read_to_string(server.log_file()).unwrap_or_default();
         let verdict = judge(self.promise, &account, &log);
@@ -215,14 +219,14 @@ impl Case {
             return Ok(());
         }
         let faults = verdict.faults.join("\n    ");
-        let story = format!(
+        let trace = format!(
             "client: {:#?}\nharm: {:#?}\nserver: {:#?}",
-            account.story,
-            harm.story,
+            account.trace,
+            harm.trace,
             server.complaints()
         );
-        let path = server.log_file().with_file_name("story");
-        fs::write(&path, story).expect("it can be written");
+        let path = server.log_file().with_file_name("trace");
+        fs::write(&path, trace).expect("the file is written");
         if verdict.faults.is_empty() {
             return Ok(());
         }
@@ -237,13 +241,13 @@ impl Case {
         let (give, take) = mpsc::channel();
         R::run(async {
             let account =
-                sessions::run::<R>(url, self.mode, self.promise, self.goodbye(), signals).await;
+                sessions::run::<R>(url, self.mode, self.promise, self.ending(), signals).await;
             let _ = give.send(account);
         });
-        take.recv().expect("the runtime has run it")
+        take.recv().expect("the runtime has run the client")
     }
 
-    /// Kills the server, and breaks connections, each one to three seconds.
+    /// Kills the server or breaks the connections, every one to three seconds.
     fn harm(
         &self,
         server: &mut Server,
@@ -259,7 +263,7 @@ impl Case {
             if begin.elapsed() >= time {
                 break;
             }
-            // Where there is a relay a third of the time each does harm alone.
+            // With a relay: a third each kills the server, breaks the connections, or does both.
             let (fault, kills) = match (relay, random.u8(0..3)) {
                 (None, _) | (Some(_), 0) => (None, true),
                 (Some(relay), choice) => (Some(relay), choice == 1),
@@ -269,9 +273,9 @@ impl Case {
                 server.start_again();
                 continue;
             };
-            let fault = random.choice(Fault::ALL).expect("there are some");
+            let fault = random.choice(Fault::ALL).expect("not empty");
             harm.faults += 1;
-            harm.tell(begin, &format!("{fault:?}"));
+            harm.trace(begin, &format!("{fault:?}"));
             relay.with_fault(fault, || {
                 if kills {
                     thread::sleep(Duration::from_millis(random.u64(0..300)));
@@ -282,10 +286,10 @@ impl Case {
                     thread::sleep(Duration::from_millis(random.u64(1000..2000)));
                 }
             });
-            harm.tell(begin, "over");
+            harm.trace(begin, "over");
         }
         signals.stop.store(true, Ordering::SeqCst);
-        if self.goodbye() == Goodbye::AtOnce {
+        if self.ending() == Ending::AtOnce {
             let late = Instant::now() + Duration::from_secs(10);
             while !signals.stopped.load(Ordering::SeqCst) && Instant::now() < late {
                 thread::yield_now();
@@ -298,7 +302,7 @@ impl Case {
 
     fn line(&self, account: &Account, harm: &Harm, verdict: &Verdict, time: Duration) -> String {
         format!(
-            "lasting: {}{:>6}{:>7}{:>9}{:>9}{:>8}{:>8}{:>7}{:>7}{:>9}{:>8.1}",
+            "lasting: {}{:>6}{:>7}{:>9}{:>9}{:>8}{:>8}{:>9}{:>8}{:>9}{:>8.1}",
             self.name(),
             harm.kills,
             harm.faults,
@@ -306,7 +310,7 @@ impl Case {
             account.accepted,
             verdict.missing.len(),
             verdict.doubled.len(),
-            verdict.told,
+            verdict.reported,
             verdict.duplicates,
             account.given_up.len(),
             time.as_secs_f64(),
@@ -317,17 +321,17 @@ impl Case {
 impl Harm {
     fn kill(&mut self, server: &mut Server, begin: Instant) {
         self.kills += 1;
-        self.tell(begin, "kill");
+        self.trace(begin, "kill");
         server.kill();
     }
 
-    fn tell(&mut self, begin: Instant, what: &str) {
-        self.story
+    fn trace(&mut self, begin: Instant, what: &str) {
+        self.trace
             .push(format!("{:>7.3} {what}", begin.elapsed().as_secs_f64()));
     }
 }
 
-/// Tells the client to leave when it is dropped.
+/// Makes the client stop and close when dropped.
 struct Guard<'a>(&'a Signals);
 
 impl Guard<'_> {

@@ -1,4 +1,4 @@
-//! A relay to a server, whose connections fall silent, are reset, or end in one direction only.
+//! A relay to a server. Its connections can fall silent, be reset, or end in one direction.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-/// How often a thread looks whether its connection has been broken.
+/// Interval at which a thread checks whether its connection was broken.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What happens to all connections at once.
+/// A fault of all connections at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
-    /// Nothing passes for a while, also on new connections; then all are reset.
+    /// Nothing is forwarded for a while, new connections included; then all are reset.
     Silence,
     Reset,
-    /// The server is told that the client's side has ended, and hears nothing more from it.
+    /// The relay ends the direction from client to server, and forwards nothing more in it.
     EndToServer,
-    /// The client is told that the server's side has ended, and hears nothing more from it.
+    /// The relay ends the direction from server to client, and forwards nothing more in it.
     EndToClient,
 }
 
@@ -33,7 +33,7 @@ impl Fault {
     ];
 }
 
-/// Takes connections until it is dropped.
+/// Accepts connections until it is dropped.
 pub(super) struct Relay {
     port: u16,
     stop: TcpListener,
@@ -44,11 +44,11 @@ pub(super) struct Relay {
 struct Lines {
     silent: AtomicBool,
     all: Mutex<Vec<Arc<Line>>>,
-    /// Connections that began in a silence.
+    /// Connections that were accepted during a silence.
     held: Mutex<Vec<TcpStream>>,
 }
 
-/// A connection of a client, and the one to the server. Both close when the last handle is dropped.
+/// A client's connection and its connection to the server. Both close when the last handle is dropped.
 struct Line {
     client: TcpStream,
     server: TcpStream,
@@ -58,7 +58,7 @@ struct Line {
 }
 
 impl Relay {
-    /// To the server on this port.
+    /// Starts a relay to the server on this port.
     pub(super) fn before(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let port = listener.local_addr().expect("it is bound").port();
@@ -83,7 +83,7 @@ impl Relay {
         self.port
     }
 
-    /// Begins a fault, runs this, and ends the fault.
+    /// Begins a fault, runs the function, and ends the fault.
     pub(super) fn with_fault(&self, fault: Fault, meanwhile: impl FnOnce()) {
         let lines = lock(&self.lines.all).clone();
         match fault {
@@ -111,7 +111,7 @@ impl Drop for Relay {
 }
 
 impl Lines {
-    /// Hands on what comes from both sides.
+    /// Forwards both directions of a new connection.
     fn join(self: &Arc<Self>, client: TcpStream, server: TcpStream) {
         for stream in [&client, &server] {
             let _ = stream.set_nodelay(true);
@@ -192,7 +192,7 @@ impl Line {
     }
 }
 
-/// Closing it will send a reset.
+/// Makes the close of the stream send a reset.
 fn reset(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

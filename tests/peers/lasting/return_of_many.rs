@@ -1,4 +1,4 @@
-//! A hundred clients of one process, whose server is killed and starts again.
+//! A hundred clients in one process, whose server is killed and started again.
 
 use std::fs;
 use std::sync::Barrier;
@@ -15,12 +15,12 @@ use crate::support::session::{Mode, Runs, builder, within};
 
 const CLIENTS: [usize; 3] = [34, 33, 33];
 
-/// From the kill to the last client's new session, with the default delays.
+/// Limit from the kill to the last client's new session, with the default delays.
 const BACK_WITHIN: Duration = Duration::from_secs(15);
 
 #[test]
 #[ignore = "needs the peers that tests/run installs"]
-fn a_hundred_clients_are_back_within_15_seconds_of_a_kill() {
+fn a_hundred_clients_reconnect_within_15_seconds_of_a_kill() {
     let mut server = Server::start(Kind::Node);
     let url = format!("http://127.0.0.1:{}", server.port());
     let all_are_there = Barrier::new(4);
@@ -40,11 +40,7 @@ fn a_hundred_clients_are_back_within_15_seconds_of_a_kill() {
             .concat();
         (begin, backs)
     });
-    let last = backs
-        .iter()
-        .max()
-        .expect("there are some")
-        .duration_since(begin);
+    let last = backs.iter().max().expect("not empty").duration_since(begin);
     println!(
         "lasting: 100 clients of one process: all back {:.1} s after the kill",
         last.as_secs_f64()
@@ -63,13 +59,14 @@ fn a_hundred_clients_are_back_within_15_seconds_of_a_kill() {
     server.remove();
 }
 
-/// When each client was back.
+/// Returns when each client had a new session.
 fn clients<R: Runs>(url: &str, runtime: usize, all_are_there: &Barrier) -> Vec<Instant> {
     let (give, take) = std::sync::mpsc::channel();
     R::run(async {
         let opening = (0..CLIENTS[runtime]).map(|number| open::<R>(url, number));
         let clients = join_all(opening).await;
-        // All runtimes go on without this thread, or have nothing to do.
+        // Blocking this thread is fine: the runtimes run their tasks on other threads, or have nothing
+        // to do.
         all_are_there.wait();
         let back = clients
             .into_iter()
@@ -77,7 +74,7 @@ fn clients<R: Runs>(url: &str, runtime: usize, all_are_there: &Barrier) -> Vec<I
             .map(|(number, client)| come_back(client, format!("{runtime}-{number}:1")));
         let _ = give.send(join_all(back).await);
     });
-    take.recv().expect("the runtime has run it")
+    take.recv().expect("the runtime has run the clients")
 }
 
 async fn open<R: Runs>(url: &str, number: usize) -> Client<Transports, R> {
@@ -105,7 +102,7 @@ async fn come_back<R: Runs>(mut client: Client<Transports, R>, message: String) 
         }
     };
     let back = within(&*runtime, "the next session", second_session).await;
-    client.send(message).await.expect("it is accepted");
+    client.send(message).await.expect("the session is open");
     let closed = within(&*runtime, "the end", client.disconnect()).await;
     assert!(closed.is_clean(), "{closed:?}");
     back

@@ -1,4 +1,4 @@
-//! A server that is killed and started again on the same port, and what it has written down.
+//! A server that can be killed and started again on the same port, and its log.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
@@ -21,13 +21,13 @@ pub(super) enum Kind {
     Aiohttp,
 }
 
-/// Dropping it ends the process.
+/// A server. Dropping it ends its process.
 pub(super) struct Server {
     kind: Kind,
     port: u16,
-    /// Bound to the port without listening, so that the system gives the port to nobody else while no
-    /// server runs: not even as the local port of a client's connection to it, which would connect to
-    /// itself.
+    /// A socket bound to the port without listening. It reserves the port while no server runs.
+    /// Otherwise the system could choose the port as the local port of a client's connection to the
+    /// server, which would then connect to itself.
     _port: Socket,
     folder: PathBuf,
     log: Arc<Log>,
@@ -60,7 +60,7 @@ impl Server {
         self.port
     }
 
-    /// By SIGKILL. Returns when the process has gone.
+    /// Kills the process with SIGKILL. Returns when it has ended.
     pub(super) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
@@ -85,7 +85,7 @@ impl Server {
             .expect("the server starts");
         let stdout = process.stdout.take().expect("it is piped");
         let stderr = process.stderr.take().expect("it is piped");
-        // From here on a panic ends the process.
+        // Stored here, so that a panic from here on ends the process.
         self.process = Some(process);
         let log = Arc::clone(&self.log);
         thread::spawn(move || log.fill(BufReader::new(stderr)));
@@ -117,17 +117,17 @@ impl Server {
         }
     }
 
-    /// What all processes have written down.
+    /// The log of the messages received by all processes.
     pub(super) fn log_file(&self) -> PathBuf {
         self.folder.join("log")
     }
 
-    /// What all processes have written on standard error.
+    /// The standard error of all processes.
     pub(super) fn complaints(&self) -> Vec<String> {
         self.log.lines()
     }
 
-    /// Ends it, and forgets what was written down.
+    /// Ends the server and removes its log.
     pub(super) fn remove(mut self) {
         self.kill();
         let _ = fs::remove_dir_all(&self.folder);
@@ -150,7 +150,7 @@ fn reserve_port() -> (Socket, u16) {
     (socket, port)
 }
 
-/// Empty if none comes in time.
+/// Reads the first line. Returns an empty string if there is none in time.
 fn first_line(source: impl Read + Send + 'static) -> String {
     let (give, take) = mpsc::channel();
     thread::spawn(move || {

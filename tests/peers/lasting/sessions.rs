@@ -1,4 +1,4 @@
-//! A client that outlives its sessions, sends numbered messages, and keeps account of what it is told.
+//! A reconnecting client that sends numbered messages and records all reports about them.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -19,10 +19,10 @@ use crate::support::session::{Mode, Runs, builder};
 /// The time between two messages.
 const PACE: Duration = Duration::from_millis(2);
 
-/// For what has to come. A backlog of some seconds goes by polling before the end.
+/// Deadline of every wait. Before the end, polling may have to send a backlog of several seconds.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How often a task looks at a flag.
+/// Interval at which a task checks a flag.
 const LOOK: Duration = Duration::from_millis(5);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,50 +42,50 @@ impl Promise {
 
 /// How a client ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Goodbye {
-    /// When everything is confirmed, or, without a promise that it will be, handed over.
+pub(super) enum Ending {
+    /// After `confirm`, or after `flush` if the client has no receipts.
     Settled,
     /// At once.
     AtOnce,
 }
 
-/// How a client is told to go on.
+/// Signals from the test to the client, and back.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
-    /// It sends no more messages.
+    /// The client must stop sending.
     pub(super) stop: AtomicBool,
     /// The client has sent its last message.
     pub(super) stopped: AtomicBool,
-    /// It may say goodbye.
+    /// The client may close.
     pub(super) leave: AtomicBool,
 }
 
-/// What a client was told about its messages.
+/// The client's reports about its messages.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     /// Messages 0 to `accepted - 1` were accepted.
     pub(super) accepted: u64,
     pub(super) sessions: u64,
-    /// The sum of what each [`Event::Disconnected`] says may be lost.
+    /// The sum of the possible losses of every [`Event::Disconnected`].
     pub(super) may_be_lost: u64,
-    /// The messages that stand in any list of what may not have arrived.
+    /// All messages in any list of messages that may not have arrived.
     pub(super) named: HashSet<u64>,
-    /// Those that are told never to have left.
+    /// Messages reported as unsent.
     pub(super) unsent: HashSet<u64>,
     pub(super) given_up: HashSet<u64>,
     pub(super) echoes: u64,
     pub(super) closed: Option<Closed>,
-    /// What happened, in words.
-    pub(super) story: Vec<String>,
+    /// A log of events, for failures.
+    pub(super) trace: Vec<String>,
     pub(super) faults: Vec<String>,
 }
 
-/// Sends until it is told to stop, and leaves when it is told to.
+/// Runs the client: it sends until `stop` is set, and closes when `leave` is set.
 pub(super) async fn run<R: Runs>(
     url: &str,
     mode: Mode,
     promise: Promise,
-    goodbye: Goodbye,
+    ending: Ending,
     signals: &Signals,
 ) -> Account {
     let reconnect = Reconnect::new()
@@ -106,7 +106,7 @@ pub(super) async fn run<R: Runs>(
         send(&handle, signals, &mut account).await;
         signals.stopped.store(true, Ordering::SeqCst);
         wait_for(&handle, &signals.leave).await;
-        if goodbye == Goodbye::Settled {
+        if ending == Ending::Settled {
             settle(&handle, promise, &mut account).await;
         }
         account.closed = within(&handle, handle.disconnect()).await;
@@ -117,12 +117,12 @@ pub(super) async fn run<R: Runs>(
         }
         account
     };
-    let (sent, told) = join(sending, listen(client)).await;
+    let (sent, read) = join(sending, listen(client)).await;
     Account {
         accepted: sent.accepted,
         closed: sent.closed,
-        faults: [sent.faults, told.faults].concat(),
-        ..told
+        faults: [sent.faults, read.faults].concat(),
+        ..read
     }
 }
 
@@ -136,12 +136,12 @@ async fn send(handle: &Handle, signals: &Signals, account: &mut Account) {
             Either::Left((Err(error), _)) => {
                 account
                     .faults
-                    .push(format!("a message is refused: {error}"));
+                    .push(format!("a message was refused: {error}"));
                 return;
             }
             Either::Right(_) => return,
         }
-        // What could not be sent in time is not made up for.
+        // Delays are not made up for.
         due = (due + PACE).max(start.elapsed());
         handle.sleep(due - start.elapsed().min(due)).await;
     }
@@ -156,11 +156,13 @@ async fn settle(handle: &Handle, promise: Promise, account: &mut Account) {
     };
     match settled {
         Some(Ok(())) => {}
-        // It tells of what was given up, which an event tells of, too.
+        // Messages were given up. An event reports them, too.
         Some(Err(error)) if error.kind() == ErrorKind::Unconfirmed => {}
-        Some(Err(error)) => account.faults.push(format!("it can't settle: {error}")),
+        Some(Err(error)) => account
+            .faults
+            .push(format!("confirm or flush failed: {error}")),
         None => account.faults.push(format!(
-            "it does not settle within {DEADLINE:?}: {:?}",
+            "confirm or flush: not within {DEADLINE:?}: {:?}",
             handle.backlog()
         )),
     }
@@ -175,49 +177,49 @@ async fn listen<R: Runs>(mut client: Client<Transports, R>) -> Account {
             Event::Connected(connected) => {
                 account.sessions += 1;
                 let sid = &connected.handshake.sid;
-                account.tell(format_args!("connected {}, {sid}", connected.session));
+                account.trace(format_args!("connected {}, {sid}", connected.session));
             }
             Event::Disconnected(end) => {
                 account.may_be_lost += end.may_be_lost();
                 account.named.extend(end.lost.iter().map(number));
-                account.tell(format_args!(
+                account.trace(format_args!(
                     "disconnected {}: {}; confirmed {} unconfirmed {} uncertain {} unsent {} may be lost {}",
                     end.session, end.reason, end.confirmed, end.unconfirmed, end.uncertain, end.unsent, end.may_be_lost()
                 ));
             }
             Event::GivenUp(given_up) => {
                 let numbers: Vec<u64> = given_up.messages.iter().map(number).collect();
-                account.tell(format_args!("given up {numbers:?}: {}", given_up.error));
+                account.trace(format_args!("given up {numbers:?}: {}", given_up.error));
                 account.given_up.extend(numbers);
             }
             Event::NoReceipts { error, .. } => {
                 account
                     .faults
-                    .push(format!("no receipts any more: {error}"));
+                    .push(format!("receipts were switched off: {error}"));
             }
             Event::Closed(closed) => {
-                account.tell(format_args!("{closed:?}"));
+                account.trace(format_args!("{closed:?}"));
                 let lists = [closed.unconfirmed(), closed.uncertain(), closed.unsent()];
                 account
                     .named
                     .extend(lists.into_iter().flatten().map(number));
                 account.unsent.extend(closed.unsent().iter().map(number));
             }
-            other => account.tell(format_args!("{other:?}")),
+            other => account.trace(format_args!("{other:?}")),
         }
     }
     account
 }
 
 impl Account {
-    fn tell(&mut self, what: impl std::fmt::Display) {
-        self.story.push(what.to_string());
+    fn trace(&mut self, what: impl std::fmt::Display) {
+        self.trace.push(what.to_string());
     }
 }
 
 fn number(message: &Message) -> u64 {
-    let text = message.as_text().expect("texts alone are sent");
-    text.parse().expect("they are numbered")
+    let text = message.as_text().expect("only texts are sent");
+    text.parse().expect("a number")
 }
 
 async fn wait_for(handle: &Handle, flag: &AtomicBool) {

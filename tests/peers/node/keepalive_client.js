@@ -1,8 +1,8 @@
-// Sessions of Node's client by polling that send and get back numbered messages, beside those of
-// tests/peers/keepalive. Usage: keepalive_client.js URL SESSIONS MILLISECONDS MESSAGES
+// Polling sessions of Node's client that send numbered messages and receive their echoes, for comparison
+// with those of tests/peers/keepalive. Usage: keepalive_client.js URL SESSIONS MILLISECONDS MESSAGES
 //
-// It prints "sent" for each message that it sends, and for each session in the end one line of JSON:
-// {"sent":[..],"received":[..],"ended":null or why}.
+// Prints "sent" for each message that is sent and, at the end, one line of JSON for each session:
+// {"sent":[..],"received":[..],"ended":null or a reason}.
 "use strict";
 
 const { Socket } = require("engine.io-client");

@@ -1,32 +1,33 @@
-// The reference Engine.IO server as a peer for the integration tests.
+// The reference Engine.IO server, as a peer for the integration tests.
 //
-// It listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on
-// standard output. Standard error gets "connect SID", and at the end of a
-// session 'received SID {"polling":P,"websocket":W}' (see !count) and
-// "disconnect SID REASON". With --cookie NAME the handshake sets a cookie of that
-// name, whose value is the sid, and each request is told as
-// "request METHOD TRANSPORT COOKIES". With --tell-messages standard error gets
-// "message TEXT" for each text that comes.
+// Listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on standard output. On standard
+// error it logs "connect SID" and, at the end of a session, 'received SID {"polling":P,"websocket":W}'
+// (see !count) and "disconnect SID REASON".
 //
-// With --tls it speaks TLS, with the certificate and the key that stand in PEM in
-// the environment variables TLS_CERTIFICATE and TLS_KEY.
+// Options (readArguments lists the others):
+//   --cookie NAME     set a cookie of that name at the handshake, with the sid as its value, and log
+//                     each request as "request METHOD TRANSPORT COOKIES"
+//   --tell-messages   log "message TEXT" for each received text
+//   --tls             use TLS, with the PEM certificate and key in the environment variables
+//                     TLS_CERTIFICATE and TLS_KEY
 //
 // Messages are echoed, except texts that start with "!":
-//   !close      this server closes the session
-//   !burst N    N texts, b0 to b(N-1)
-//   !big N      one text of N times "x"
-//   !bin N      one binary message of N zero bytes
-//   !count      count {"polling":P,"websocket":W}: messages received so far
-//               from this session, by transport, commands left out
-//   !sent       sent {"polling":P,"websocket":W}: messages this server has
-//               flushed so far, by transport, its answers to commands included
-//   !headers    headers {...}: the headers of the handshake request
+//   !close      close the session
+//   !burst N    send N texts, b0 to b(N-1)
+//   !big N      send one text of N times "x"
+//   !bin N      send one binary message of N zero bytes
+//   !count      send count {"polling":P,"websocket":W}: the number of messages received in this session
+//               over each transport, without commands
+//   !sent       send sent {"polling":P,"websocket":W}: the number of messages flushed over each
+//               transport, with answers to commands
+//   !headers    send headers {...}: the headers of the handshake request
 //
-// In the query of the handshake, greet=N sends g0 to g(N-1) at connect, and
-// reject=1 is refused. With numbered=1 each message but the commands is checked: it
-// has to be the next of its session in order, kind and contents (see Numbered), and at
-// the end of the session standard error gets "numbered SID N FAULTS", with how many came
-// right, and in JSON what did not.
+// Parameters in the query of the handshake:
+//   greet=N      send g0 to g(N-1) when the session opens
+//   reject=1     refuse the session
+//   numbered=1   check that the messages (without commands) are numbered in order, with the right type
+//                and contents: see Numbered. At the end of the session, log "numbered SID N FAULTS": the
+//                number of correct messages, and the faults in JSON.
 "use strict";
 
 const http = require("http");
@@ -61,7 +62,7 @@ function readArguments() {
   }
 }
 
-// Holds only what was asked for, so that the server's own defaults stand.
+// Sets only the options that were given, so that the server's own defaults apply to the others.
 function engineOptions(args) {
   const options = {};
   if (args.transports !== undefined) {
@@ -96,7 +97,7 @@ function texts(prefix, count) {
   return Array.from({ length: count }, (_, i) => prefix + i);
 }
 
-// The answers to a command, or null for a text that is none of the commands.
+// The answers to a command, or null if the text is not a command.
 function answers(command, session) {
   const [, name, argument] = /^!(\S*) ?(\d{0,8})$/.exec(command) ?? [];
   const number = Number(argument);
@@ -118,8 +119,8 @@ function answers(command, session) {
   }
 }
 
-// Messages that a client numbers from 0: "NUMBER LENGTH FILLING", the filling LENGTH times
-// the character of that number; each fourth of them is the same in UTF-8 as binary.
+// Checks messages that a client numbers from 0: "NUMBER LENGTH FILLING". FILLING is LENGTH times a
+// character that depends on the number. Every fourth message is binary, with the same text in UTF-8.
 class Numbered {
   next = 0;
   faults = [];
@@ -146,16 +147,16 @@ function onConnection(socket) {
     headers: socket.request.headers,
   };
 
-  // "flush" comes just before the buffer goes to the transport of that moment;
-  // send() alone would not tell, as it may only buffer during an upgrade.
+  // "flush" is emitted just before the buffer goes to the current transport. Counting in send() would be
+  // wrong, because during an upgrade send() only buffers.
   socket.on("flush", (packets) => {
     for (const packet of packets) {
       if (packet.type === "message") session.flushed[socket.transport.name] += 1;
     }
   });
 
-  // The socket listens to its current transport only, and has changed it
-  // before the first message over the new one: the name is the message's own.
+  // The socket only listens to its current transport, and switches before the first message over the new
+  // one. So this is the transport of the message.
   socket.on("message", (data) => {
     if (args["tell-messages"]) process.stderr.write(`message ${data}\n`);
     if (typeof data !== "string" || !data.startsWith("!")) {
@@ -213,7 +214,7 @@ if (args.cookie !== undefined) {
   server.prependListener("upgrade", tell);
 }
 
-// Exiting, not closing: open polls would keep the process for their whole wait.
+// Exit instead of closing the server: open polls would keep the process alive.
 process.on("SIGTERM", () => process.exit(0));
 if (args["until-stdin-ends"]) {
   process.stdin.on("close", () => process.exit(0));

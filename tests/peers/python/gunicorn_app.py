@@ -1,13 +1,13 @@
 """python-engineio for gunicorn with gevent, as a peer for the integration tests.
 
-Messages are echoed. Standard error gets "message TEXT" for each.
+Messages are echoed, and logged as "message TEXT" on standard error.
 """
 
 import sys
 
 import engineio
 
-# The sessions of the tests stay on polling.
+# The tests only use polling.
 server = engineio.Server(async_mode="gevent", transports=["polling"])
 
 

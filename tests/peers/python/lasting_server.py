@@ -1,12 +1,12 @@
-"""python-engineio on aiohttp for tests/peers/lasting, which kills it: it
-writes down what came before it does anything else.
+"""python-engineio on aiohttp for tests/peers/lasting, which kills it. It logs
+each message before it does anything else.
 Usage: lasting_server.py PORT LOG GENERATION
 
-It listens on that port of 127.0.0.1 and prints one line, {"port":N}, on
-standard output. Each text that comes is appended to the file LOG by one
-synchronous write, as "GENERATION SID TEXT", and so is the end of each session,
-as "GENERATION SID closed". Each text whose last digit is 0 is sent back. It
-ends when its standard input does.
+Listens on PORT of 127.0.0.1 and prints one line, {"port":N}, on standard
+output. Each received text is appended to the file LOG as
+"GENERATION SID TEXT", in a single synchronous write, and so is the end of each
+session, as "GENERATION SID closed". Texts whose last digit is 0 are echoed.
+The server exits when its standard input ends.
 """
 
 import asyncio

@@ -1,27 +1,29 @@
-"""python-engineio as a peer for the integration tests, on two HTTP servers.
+"""python-engineio as a peer for the integration tests, on aiohttp or uvicorn.
 
-It listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on
-standard output. Standard error gets "connect SID", and at the end of a session
-'received SID {"polling":P,"websocket":W}' (see !count) and
+Listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on
+standard output. On standard error it logs "connect SID" and, at the end of a
+session, 'received SID {"polling":P,"websocket":W}' (see !count) and
 "disconnect SID REASON". With --cookie NAME the handshake sets a cookie of that
-name, whose value is the sid, and each request is told as
+name, with the sid as its value, and each request is logged as
 "request METHOD TRANSPORT COOKIES".
 
 Messages are echoed, except texts that start with "!":
-  !close      this server closes the session
-  !burst N    N texts, b0 to b(N-1)
-  !big N      one text of N times "x"
-  !bin N      one binary message of N zero bytes
-  !count      count {"polling":P,"websocket":W}: messages received so far from
-              this session, by transport, commands left out
-  !headers    headers {...}: the headers of the handshake request
+  !close      close the session
+  !burst N    send N texts, b0 to b(N-1)
+  !big N      send one text of N times "x"
+  !bin N      send one binary message of N zero bytes
+  !count      send count {"polling":P,"websocket":W}: the number of messages
+              received in this session over each transport, without commands
+  !headers    send headers {...}: the headers of the handshake request
 
-In the query of the handshake, greet=N sends g0 to g(N-1) at connect, and
-reject=1 is refused. With numbered=1 each message but the commands is checked:
-it has to be the next of its session in order, kind and contents (see
-Numbered), and at the end of the session standard error gets
-"numbered SID N FAULTS", with how many came right, and in JSON what did not;
-once more when another comes behind the end.
+Parameters in the query of the handshake:
+  greet=N      send g0 to g(N-1) when the session opens
+  reject=1     refuse the session
+  numbered=1   check that the messages (without commands) are numbered in
+               order, with the right type and contents: see Numbered. At the
+               end of the session, log "numbered SID N FAULTS": the number of
+               correct messages, and the faults in JSON. The line is repeated
+               when another message arrives after the end.
 """
 
 import argparse
@@ -40,16 +42,16 @@ import engineio
 
 TRANSPORTS = ("polling", "websocket")
 
-# The transport of the request that the running task serves. The server's own
-# transport(sid) can already tell the new one while a POST that began before
-# the upgrade is still being read.
+# The transport of the request that the current task serves. The server's own
+# transport(sid) may already return the new transport while a POST that began
+# before the upgrade is still being read.
 carrier = contextvars.ContextVar("carrier")
 
 
 class Numbered:
-    """Messages that a client numbers from 0: "NUMBER LENGTH FILLING", the
-    filling LENGTH times the character of that number; each fourth of them is
-    the same in UTF-8 as binary.
+    """Checks messages that a client numbers from 0: "NUMBER LENGTH FILLING".
+    FILLING is LENGTH times a character that depends on the number. Every
+    fourth message is binary, with the same text in UTF-8.
     """
 
     def __init__(self):
@@ -84,7 +86,7 @@ class Session:
             for name, value in self.environ.items()
             if name.startswith("HTTP_")
         }
-        # These two go without the prefix, as in CGI.
+        # As in CGI, these two have no prefix.
         for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             if name in self.environ:
                 found[name.replace("_", "-").lower()] = self.environ[name]
@@ -92,7 +94,7 @@ class Session:
 
 
 def answers(command, session):
-    """The answers to a command, or None for a text that is no command."""
+    """The answers to a command, or None if the text is not a command."""
     match = re.fullmatch(r"!(\S*) ?(\d{0,8})", command, re.ASCII)
     if not match:
         return None
@@ -125,13 +127,13 @@ def announce(listener):
 def engine(args, mode):
     eio = engineio.AsyncServer(
         async_mode=mode,
-        async_handlers=False,  # one after the other, so that echoes keep order
+        async_handlers=False,  # sequential, so that echoes stay in order
         cors_allowed_origins="*",
         allow_upgrades=not args.no_upgrades,
         **args.engine,
     )
     sessions = {}
-    ended = {}  # of numbered sessions, what came from them
+    ended = {}  # the Numbered of sessions that have ended
 
     @eio.on("connect")
     async def connect(sid, environ):
@@ -149,8 +151,8 @@ def engine(args, mode):
         session = sessions.get(sid)
         command = isinstance(data, str) and data.startswith("!")
         if session is None:
-            # It came behind a !close, or the server found while it answered
-            # an earlier message of the same POST that the session is over.
+            # The message followed a !close, or the session ended while the
+            # server answered an earlier message of the same POST.
             if sid in ended and not command:
                 ended[sid].take(data)
                 ended[sid].log(sid)
@@ -161,8 +163,9 @@ def engine(args, mode):
                 session.numbered.take(data)
             await eio.send(sid, data)
         elif data == "!close":
-            # It ends only when the client has fetched everything, and on
-            # polling this handler holds the client's own POST.
+            # disconnect() waits until the client has fetched everything. Over
+            # polling, this handler runs within the client's POST, and
+            # awaiting disconnect() here would delay the POST's response.
             eio.start_background_task(eio.disconnect, sid)
         else:
             replies = answers(data, session)
@@ -206,9 +209,9 @@ async def serve_aiohttp(args, listener):
 
 
 async def whole(receive):
-    """What gives a request's body in one piece, or None when its end is
-    missing: python-engineio would take in what there is of it as if it were
-    all, and a part of a message for the message.
+    """Reads a request's whole body and returns a `receive` that yields it in
+    one piece, or None if the body is truncated. python-engineio would take a
+    truncated body for the whole one, and a part of a message for a message.
     """
     body = b""
     more = True
@@ -250,7 +253,7 @@ async def serve_uvicorn(args, listener):
             announce(listener)
 
         def handle_exit(self, sig, frame):
-            # The graceful way waits for open polls.
+            # A graceful exit would wait for open polls.
             os._exit(0)
 
     config = uvicorn.Config(
@@ -258,7 +261,7 @@ async def serve_uvicorn(args, listener):
         ws="websockets-sansio",
         ws_max_size=args.engine.get("max_http_buffer_size", 1_000_000),
         lifespan="off",
-        access_log=False,  # it would go to standard output
+        access_log=False,  # it would be printed on standard output
         log_level="warning",
     )
     await Server(config).serve(sockets=[listener])
@@ -315,7 +318,8 @@ def arguments():
     if args.upgrade_timeout is not None:
         parser.error("python-engineio has no --upgrade-timeout")
 
-    # Only what was asked for, so that the server's own defaults stand.
+    # Only the options that were given: the server's own defaults apply to the
+    # others.
     args.engine = {}
     if args.cookie:
         args.engine["cookie"] = args.cookie

@@ -1,5 +1,5 @@
-//! The defects of other clients: each test makes what befell another one happen to this one, and is
-//! named after it. `tests/defects.md` lists them all, with those that need a real server.
+//! The defects of other clients. Each test reproduces the conditions of one defect for this client, and
+//! is named after it. `tests/defects.md` lists all of them, with those that need a real server.
 
 mod python;
 mod reference;
@@ -14,7 +14,7 @@ use crate::raw::{Peer, Server, TEXT, frame, spawn};
 type Session = Client<Transports, MockRuntime>;
 type SessionBuilder = Builder<Transports, MockRuntime>;
 
-/// A client with the defaults, which would upgrade.
+/// A client with the default settings, which upgrades.
 fn builder(runtime: &MockRuntime) -> SessionBuilder {
     Builder::new("http://10.0.0.1", Transports::default(), runtime.clone())
 }
@@ -43,7 +43,7 @@ async fn on_polling(
     (client, server, peer)
 }
 
-/// A session on websocket, and its server's end.
+/// A session over WebSocket, and its server's end.
 async fn on_websocket(
     runtime: &MockRuntime,
     edit: impl FnOnce(SessionBuilder) -> SessionBuilder,
@@ -60,7 +60,7 @@ async fn on_websocket(
     (client, script.await)
 }
 
-/// A websocket that was asked for, and the question of its probe.
+/// Accepts the probe's WebSocket request, and reads its ping.
 async fn accept_probe(server: &mut Server) -> Peer {
     let mut probe = server.accept().await;
     let request = probe.accept_websocket().await;
@@ -69,7 +69,7 @@ async fn accept_probe(server: &mut Server) -> Peer {
     probe
 }
 
-/// The session must have ended by an error of this kind.
+/// Checks that an error of this kind has ended the session.
 #[track_caller]
 fn failed_with(reason: &Reason, kind: ErrorKind) {
     assert!(

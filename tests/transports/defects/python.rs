@@ -1,5 +1,5 @@
-//! The defects of python-engineio's client that its users meet, P1 to P21. Some need a real server:
-//! they are in `tests/servers/defects.rs`.
+//! The defects P1 to P21 of python-engineio's client, as far as its users meet them. Those that need a
+//! real server are in `tests/servers/defects.rs`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -19,12 +19,12 @@ use crate::raw::{
 const LONG: &str = r#"0{"sid":"s","pingInterval":3600000,"pingTimeout":3600000}"#;
 
 #[test]
-fn p01_what_can_not_be_encoded_is_refused_to_its_sender() {
-    // It encodes in the task that writes: what can't be encoded kills that, and the client stays
-    // "connected" for ever without sending anything.
+fn p01_a_message_that_can_not_be_encoded_is_an_error_for_its_sender() {
+    // It encodes messages in its writing task. One that can't be encoded ends that task, and the client
+    // stays "connected" without ever sending anything.
     under_some_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime, |b| b).await;
-        // A key of JSON is a text.
+        // JSON allows only texts as keys.
         let unfit = HashMap::from([((1, 2), "value")]);
         let refused = client.send_json(&unfit).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused}");
@@ -37,12 +37,12 @@ fn p01_what_can_not_be_encoded_is_refused_to_its_sender() {
 
 #[test]
 fn p03_messages_are_handled_in_order_however_long_one_takes() {
-    // It starts a task for each message, so that one which waits is overtaken.
+    // It starts a task for each message, so that a slow one is overtaken by the next.
     under_many_orders(async |runtime| {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&seen);
         let (client, _server, mut polls) = on_polling(&runtime, opening(), |builder| {
-            // The end is waited for until this has been called.
+            // `wait` returns after the disconnect handler has.
             let builder = builder.on_disconnect(|_, _| ());
             builder.on_message(move |handle, message| {
                 let note = Arc::clone(&note);
@@ -65,8 +65,8 @@ fn p03_messages_are_handled_in_order_however_long_one_takes() {
 
 #[test]
 fn p04_what_was_sent_before_a_disconnect_arrives() {
-    // On websocket it closes before the writer has run: of three messages none arrives. By polling
-    // the same happens right after connecting.
+    // Over WebSocket it closes the connection before its writer has run: of three messages none arrives.
+    // Over polling the same happens right after connecting.
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime, |b| b).await;
         for text in ["1", "2", "3"] {
@@ -86,7 +86,7 @@ fn p04_what_was_sent_before_a_disconnect_arrives() {
             client.send(text).await.unwrap();
         }
         let closing = spawn(&runtime, async move { client.disconnect().await });
-        // A poll was begun, or not, before the user closed.
+        // A poll may have begun before the user closed.
         let first = polls.request().await;
         let mut posts = polls;
         let mut _polls = None;
@@ -104,9 +104,10 @@ fn p04_what_was_sent_before_a_disconnect_arrives() {
     });
 }
 
+/// Rule E17.
 #[test]
-fn p05_greetings_that_come_with_the_open_packet_are_delivered_after_the_connection() {
-    // With more than 15 of them behind the open packet it can't connect.
+fn p05_greetings_in_the_open_payload_are_delivered_after_connected() {
+    // With more than 15 greetings after the open packet it can't connect.
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = builder(&runtime).transports(["polling"]).start().unwrap();
@@ -127,10 +128,11 @@ fn p05_greetings_that_come_with_the_open_packet_are_delivered_after_the_connecti
     });
 }
 
+/// Rule E23.
 #[test]
-fn p06_payloads_of_17_packets_are_taken_and_never_made() {
-    // It refuses such a payload whole and ends the session, though its server makes them; and it
-    // makes them, though its server discards them and answers 200.
+fn p06_payloads_of_17_packets_are_accepted_and_never_sent() {
+    // It refuses such a payload and ends the session, though its own server makes them. It also makes
+    // them, though its own server discards them and answers 200.
     under_some_orders(async |runtime| {
         let (mut client, mut server, mut polls) = on_polling(&runtime, opening(), |b| b).await;
         let many: Vec<String> = (0..17).map(|n| format!("4{n}")).collect();
@@ -156,9 +158,10 @@ fn p06_payloads_of_17_packets_are_taken_and_never_made() {
     });
 }
 
+/// Rule E14.
 #[test]
-fn p07_the_users_headers_go_with_every_request() {
-    // It sends them with the first poll and with the websocket, and with no other request.
+fn p07_the_users_headers_are_sent_with_every_request() {
+    // It sends them with the first poll and with the WebSocket request, and with no other request.
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = builder(&runtime)
@@ -200,10 +203,10 @@ fn p07_the_users_headers_go_with_every_request() {
 }
 
 #[test]
-fn p08_cookies_are_kept_for_their_server_and_path_as_they_are() {
-    // It forgets the cookies of a server that is known by its IP address, sends those of another
-    // path with the websocket, quotes values a second time, and takes the user's cookie out of the
-    // caller's headers, so that a second connection goes without it.
+fn p08_cookies_are_kept_unchanged_for_their_server_and_path() {
+    // It forgets the cookies of a server that is addressed by IP, sends cookies of another path with the
+    // WebSocket request, quotes values a second time, and removes the user's cookie from the caller's
+    // headers, so that a second connection lacks it.
     under_some_orders(async |runtime| {
         for _ in 0..2 {
             let mut server = Server::new(&runtime);
@@ -247,7 +250,7 @@ fn p09_a_disconnect_does_not_wait_for_the_poll() {
 
 #[test]
 fn p10_the_servers_close_on_polling_ends_the_wait_at_once() {
-    // Its wait returns 30 seconds after the disconnect handler was called.
+    // Its `wait` returns 30 seconds after the disconnect handler was called.
     under_many_orders(async |runtime| {
         let told = Arc::new(Mutex::new(0));
         let note = Arc::clone(&told);
@@ -266,10 +269,11 @@ fn p10_the_servers_close_on_polling_ends_the_wait_at_once() {
     });
 }
 
+/// Rule E30.
 #[test]
-fn p11_messages_keep_a_session_alive_though_nothing_is_sent() {
-    // Its writer ends the connection when it had nothing to write for some seconds: pings that are
-    // to be answered keep it alive, messages do not.
+fn p11_received_messages_keep_a_session_alive() {
+    // Its writer ends the connection when it had nothing to write for some seconds. Pings keep it alive,
+    // because it answers them; messages do not.
     under_some_orders(async |runtime| {
         let minute = 60;
         for polling in [true, false] {
@@ -306,8 +310,8 @@ fn p11_messages_keep_a_session_alive_though_nothing_is_sent() {
 }
 
 #[test]
-fn p12_deeply_nested_json_is_a_text_like_any_other() {
-    // It parses every text as JSON: 100,000 brackets are beyond its recursion, and by polling that
+fn p12_deeply_nested_json_is_an_ordinary_text() {
+    // It parses every text as JSON. 100,000 brackets exceed its recursion limit, and over polling that
     // leaves a client that is "connected" for ever.
     under_some_orders(async |runtime| {
         let nested = "[".repeat(100_000);
@@ -324,8 +328,8 @@ fn p12_deeply_nested_json_is_a_text_like_any_other() {
 }
 
 #[test]
-fn p13_a_text_that_looks_like_json_is_the_text_that_it_is() {
-    // It makes numbers, booleans, nothing and unquoted texts of them.
+fn p13_a_text_that_looks_like_json_is_delivered_unchanged() {
+    // It turns them into numbers, booleans, nothing and unquoted texts.
     under_some_orders(async |runtime| {
         let texts = [
             "123",
@@ -355,10 +359,10 @@ fn p13_a_text_that_looks_like_json_is_the_text_that_it_is() {
 }
 
 #[test]
-fn p14_whatever_answers_the_first_request_is_an_error_with_a_kind() {
-    // An empty body, one that is no text, JSON that is none, a long refusal, an open packet with
-    // upgrades that are none: each leaks another exception of its own insides, and the last leaves
-    // it half connected.
+fn p14_any_bad_first_response_is_an_error_with_a_kind() {
+    // An empty body, one that is not text, invalid JSON, a long refusal, an open packet with invalid
+    // upgrades: each leaks a different internal exception, and the last one leaves the client half
+    // connected.
     under_some_orders(async |runtime| {
         let refusal = |words: &str| {
             let length = words.len();
@@ -384,7 +388,7 @@ fn p14_whatever_answers_the_first_request_is_an_error_with_a_kind() {
             let mut server = Server::new(&runtime);
             let client = builder(&runtime)
                 .transports(["polling"])
-                .on_disconnect(|_, _| -> () { panic!("it was never connected") })
+                .on_disconnect(|_, _| -> () { panic!("the client was never connected") })
                 .start()
                 .unwrap();
             let mut peer = server.accept().await;
@@ -397,10 +401,11 @@ fn p14_whatever_answers_the_first_request_is_an_error_with_a_kind() {
     });
 }
 
+/// Rules E26, E38.
 #[test]
-fn p15_a_failed_probe_is_closed_and_its_noops_make_no_storm() {
-    // It leaves the websocket of a failed probe open, so that its server, which takes the upgrade
-    // to go on, answers each poll at once: 3,000 polls a second.
+fn p15_a_failed_probe_is_closed_and_causes_no_storm_of_polls() {
+    // It leaves the WebSocket of a failed probe open. Its server believes that the upgrade goes on, and
+    // answers each poll at once: 3,000 polls a second.
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = builder(&runtime).start().unwrap();
@@ -426,9 +431,8 @@ fn p15_a_failed_probe_is_closed_and_its_noops_make_no_storm() {
 }
 
 #[test]
-fn p16_what_came_before_the_end_is_handled_before_the_disconnect() {
-    // It calls the disconnect handler at once, and the handlers of the messages that came before in
-    // tasks that run later.
+fn p16_messages_before_the_end_are_handled_before_the_disconnect() {
+    // It calls the disconnect handler at once, and handles earlier messages in tasks that run later.
     under_many_orders(async |runtime| {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (message, disconnect) = (Arc::clone(&seen), Arc::clone(&seen));
@@ -457,10 +461,11 @@ fn p16_what_came_before_the_end_is_handled_before_the_disconnect() {
     });
 }
 
+/// Rule E47.
 #[test]
 fn p17_a_post_that_fails_is_noticed_while_the_poll_waits() {
-    // It notices a failed POST when its poll returns, up to half a minute later, and has lost what
-    // was in it.
+    // It notices a failed POST when its poll returns, up to half a minute later, and loses the messages
+    // of the POST.
     under_some_orders(async |runtime| {
         let (client, mut server, mut polls) = on_polling(&runtime, LONG, |b| b).await;
         polls.request().await;
@@ -473,13 +478,14 @@ fn p17_a_post_that_fails_is_noticed_while_the_poll_waits() {
         let closed = client.wait().await;
         failed_with(closed.reason(), ErrorKind::Status);
         assert_eq!(closed.uncertain(), ["x".into()]);
-        // The poll may bring the reason, and is awaited so long.
+        // The client waits this long for the poll, which may bring the reason.
         assert_eq!(runtime.now(), Duration::from_secs(1));
     });
 }
 
+/// Rule E47.
 #[test]
-fn a_post_that_is_refused_before_the_poll_brings_the_servers_close_is_the_servers_end() {
+fn a_refused_post_before_the_poll_brings_the_servers_close_is_a_close_by_the_server() {
     under_some_orders(async |runtime| {
         let (client, mut server, mut polls) = on_polling(&runtime, LONG, |b| b).await;
         polls.request().await;
@@ -502,7 +508,7 @@ fn a_post_that_is_refused_before_the_poll_brings_the_servers_close_is_the_server
 
 #[test]
 fn p18_a_disconnect_handler_may_connect_again() {
-    // To connect in the disconnect handler is an error, since the client is not yet "disconnected".
+    // Connecting in its disconnect handler is an error, because the client is not yet "disconnected".
     under_many_orders(async |runtime| {
         let (give, again) = oneshot::channel();
         let mut give = Some(give);
@@ -532,9 +538,10 @@ fn p18_a_disconnect_handler_may_connect_again() {
     });
 }
 
+/// Rule E9.
 #[test]
-fn p19_the_path_of_the_url_is_not_thrown_away() {
-    // It drops the URL's path without a word, and asks at /engine.io/.
+fn p19_the_path_of_the_url_is_used() {
+    // It ignores the URL's path silently, and requests /engine.io/.
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let url = "http://10.0.0.1/x/y?room=1";
@@ -551,9 +558,10 @@ fn p19_the_path_of_the_url_is_not_thrown_away() {
     });
 }
 
+/// Rule E30.
 #[test]
-fn p20_a_dead_server_is_noticed_by_polling_as_soon_as_by_websocket() {
-    // By polling it takes five seconds more than the longer of the server's times.
+fn p20_a_dead_server_is_noticed_over_polling_as_soon_as_over_websocket() {
+    // Over polling it notices five seconds after the longer of the server's times.
     under_some_orders(async |runtime| {
         let (client, _server, mut polls) =
             on_polling(&runtime, open_packet(1000, 1000), |b| b).await;
@@ -564,10 +572,11 @@ fn p20_a_dead_server_is_noticed_by_polling_as_soon_as_by_websocket() {
     });
 }
 
+/// Rule E14.
 #[test]
-fn p21_no_origin_is_sent_and_the_urls_user_goes_with_a_websocket_too() {
-    // Its threads client sends an Origin with a websocket, which its server refuses behind TLS, and
-    // leaves the URL's user out.
+fn p21_a_websocket_request_has_no_origin_and_the_urls_user() {
+    // Its threaded client sends an Origin with the WebSocket request, which its server refuses behind
+    // TLS, and does not send the URL's user.
     under_some_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let mut server = Server::new(&runtime);

@@ -16,16 +16,17 @@ use crate::raw::{
 
 const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
 
-/// A host that no other test and no other run of this one knows.
+/// A host that no other test and no other run of this test uses.
 fn new_host() -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("defect-{}.test", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Rule E38.
 #[test]
 fn b01_a_probe_lost_after_its_pong_brings_polling_back() {
-    // The reference never polls nor sends again when the probe dies between its pong and the end of
-    // the poll, and is dead until its ping times out.
+    // The reference neither polls nor sends any more when the probe fails between its pong and the end
+    // of the poll. It is dead until its ping timeout.
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let clock = runtime.clone();
@@ -37,7 +38,7 @@ fn b01_a_probe_lost_after_its_pong_brings_polling_back() {
             probe.write(frame(TEXT, "3probe")).await;
             settle(&clock).await;
             drop(probe);
-            // The poll of before the pong still waits.
+            // The poll from before the pong still waits.
             let mut posts = server.accept().await;
             assert_eq!(posts.answer("ok").await.body, b"4from here");
             polls.write(response("4from there")).await;
@@ -69,7 +70,7 @@ fn b01_a_probe_lost_after_its_pong_brings_polling_back() {
 
 #[test]
 fn b02_a_close_in_the_upgrade_handler_ends_the_session() {
-    // The reference hangs in "closing" when it is closed by the handler of its upgrade.
+    // The reference hangs in "closing" when its upgrade handler closes it.
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -98,10 +99,10 @@ fn b02_a_close_in_the_upgrade_handler_ends_the_session() {
     });
 }
 
+/// Rule E42.
 #[test]
-fn b03_a_close_during_the_handshake_of_polling_is_told_to_the_server() {
-    // The reference forgets the goodbye, and the server keeps a session that nobody wants until its
-    // ping times out.
+fn b03_a_close_during_the_handshake_of_polling_sends_a_goodbye() {
+    // The reference forgets the goodbye, and the server keeps an unused session until its ping timeout.
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = builder(&runtime).start().unwrap();
@@ -120,9 +121,9 @@ fn b03_a_close_during_the_handshake_of_polling_is_told_to_the_server() {
 }
 
 #[test]
-fn b04_what_fails_at_once_is_told() {
+fn b04_an_immediate_failure_is_reported() {
     // The reference is "opening" for ever, without an event, when a transport's constructor throws:
-    // for a port that is none, or a subprotocol that can't be.
+    // because of an invalid port or an invalid subprotocol.
     under_some_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let url = "http://10.0.0.1:99999";
@@ -130,11 +131,11 @@ fn b04_what_fails_at_once_is_told() {
                 .transports([transport])
                 .start();
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::Invalid);
-            // A connection that is refused before anybody could have begun to listen.
+            // Nothing listens at this address.
             let builder = builder(&runtime).transports([transport]);
             let mut client = builder.start().unwrap();
             let Some(Event::Closed(closed)) = client.next().await else {
-                panic!("the end is told");
+                panic!("the last event is Closed");
             };
             failed_with(closed.reason(), ErrorKind::Connect);
             assert!(client.opened().await.is_err());
@@ -145,9 +146,9 @@ fn b04_what_fails_at_once_is_told() {
 }
 
 #[test]
-fn b05_when_every_transport_fails_that_is_one_error_which_names_each() {
-    // The reference, told to try all transports, says nothing at all when the last one is one that
-    // can't be constructed.
+fn b05_when_every_transport_fails_one_error_names_each() {
+    // The reference, with the option to try all transports, reports nothing when the last one can't be
+    // constructed.
     under_some_orders(async |runtime| {
         let (last, nobody) = MockTransport::new("webtransport");
         drop(nobody);
@@ -156,7 +157,7 @@ fn b05_when_every_transport_fails_that_is_one_error_which_names_each() {
             .start()
             .unwrap();
         let Some(Event::Closed(closed)) = client.next().await else {
-            panic!("the end is told");
+            panic!("the last event is Closed");
         };
         let told = closed.to_string();
         for name in ["polling", "websocket", "webtransport"] {
@@ -168,8 +169,8 @@ fn b05_when_every_transport_fails_that_is_one_error_which_names_each() {
 
 #[test]
 fn b06_a_remembered_websocket_that_fails_is_followed_by_polling() {
-    // The reference, when it begins with the websocket that it remembers and that fails, takes
-    // polling off its list instead, tries the websocket again, and never polling.
+    // The reference, when it begins with a remembered WebSocket that fails, removes polling from its
+    // list, tries WebSocket again, and never polls.
     under_some_orders(async |runtime| {
         let host = new_host();
         runtime.network().name(&host, [crate::raw::HOST]);
@@ -208,10 +209,11 @@ fn b06_a_remembered_websocket_that_fails_is_followed_by_polling() {
     });
 }
 
+/// Rule E23.
 #[test]
 fn b07_max_payload_is_kept_to_the_byte() {
-    // The reference takes base64 for a third longer than its data, which is too little, and after
-    // an empty binary message it does not count at all: a POST is too large, and the session lost.
+    // The reference estimates base64 as a third longer than its data, which is too little, and stops
+    // counting after an empty binary message. A POST is then too large, and the session is lost.
     under_some_orders(async |runtime| {
         let text = |length| Message::from("x".repeat(length));
         for messages in [
@@ -221,7 +223,7 @@ fn b07_max_payload_is_kept_to_the_byte() {
         ] {
             let open = r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
             let (client, mut server, mut polls) = on_polling(&runtime, open, |b| b).await;
-            // At once, so that they would fit into one POST.
+            // Sent together, so that they would fit into one POST.
             for message in &messages {
                 client.try_send(message.clone()).unwrap();
             }
@@ -243,7 +245,7 @@ fn b07_max_payload_is_kept_to_the_byte() {
 
 #[test]
 fn b08_a_request_that_is_not_answered_is_given_up() {
-    // The reference's request timeout does nothing in Node.
+    // The reference's request timeout has no effect in Node.
     under_some_orders(async |runtime| {
         let limit = Duration::from_secs(10);
         let mut server = Server::new(&runtime);
@@ -269,8 +271,8 @@ fn b08_a_request_that_is_not_answered_is_given_up() {
 }
 
 #[test]
-fn b09_a_body_that_breaks_off_ends_the_session_with_an_error() {
-    // The reference loses the failure of a body whose head has come, and polls no more.
+fn b09_a_body_that_is_cut_short_ends_the_session_with_an_error() {
+    // The reference loses the error of a body that fails after its head, and does not poll any more.
     under_some_orders(async |runtime| {
         let (client, _server, mut polls) = on_polling(&runtime, opening(), |b| b).await;
         polls.request().await;
@@ -285,10 +287,11 @@ fn b09_a_body_that_breaks_off_ends_the_session_with_an_error() {
     });
 }
 
+/// Rule E16.
 #[test]
-fn b10_a_handshake_that_is_none_is_an_error_of_connecting() {
-    // The reference throws out of an event when the open packet is no JSON or lacks a field, and is
-    // "opening" for ever.
+fn b10_an_invalid_open_packet_is_an_error_of_connecting() {
+    // The reference throws an exception in an event handler when the open packet is not JSON or lacks a
+    // field, and is "opening" for ever.
     under_some_orders(async |runtime| {
         for open in [
             "0",
@@ -307,16 +310,17 @@ fn b10_a_handshake_that_is_none_is_an_error_of_connecting() {
             peer.answer(open).await;
             let error = client.opened().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Handshake, "{open}: {error}");
-            assert_eq!(peer.read_to_end().await, b"", "it asks for nothing more");
+            assert_eq!(peer.read_to_end().await, b"", "another request");
         }
     });
 }
 
 #[test]
-fn b11_a_server_that_says_nothing_is_not_waited_for_for_ever() {
-    // The reference has no limit for opening, nor for a probe.
+fn b11_a_silent_server_is_given_up() {
+    // The reference has no timeout for opening, nor for a probe.
     under_some_orders(async |runtime| {
-        // To be sent: nothing at all, the head of an answer, a websocket without an open packet.
+        // The server sends nothing, the head of a response, or a WebSocket handshake without an open
+        // packet.
         for (transport, said) in [
             ("polling", ""),
             ("polling", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"),
@@ -358,10 +362,11 @@ fn b11_a_server_that_says_nothing_is_not_waited_for_for_ever() {
     });
 }
 
+/// Rules E37, E38.
 #[test]
-fn b12_a_probe_with_a_wrong_pong_is_closed_and_that_is_told_once() {
-    // The reference leaves the websocket of a wrong pong open, and tells a second failure when it
-    // ends at last.
+fn b12_a_probe_with_a_wrong_pong_is_closed_and_reported_once() {
+    // The reference leaves the WebSocket of a wrong pong open, and reports a second failure when that
+    // ends.
     under_many_orders(async |runtime| {
         for answer in ["3wrong", "3", "4hello", "2probe"] {
             let mut server = Server::new(&runtime);
@@ -389,16 +394,17 @@ fn b12_a_probe_with_a_wrong_pong_is_closed_and_that_is_told_once() {
     });
 }
 
+/// Rule E17.
 #[test]
-fn b13_a_second_open_packet_opens_nothing_a_second_time() {
-    // The reference takes its sid and its times from a second open packet, tells that it has
-    // opened, and probes once more.
+fn b13_a_second_open_packet_is_ignored() {
+    // The reference takes the sid and the times of a second open packet, reports another open, and
+    // probes again.
     under_some_orders(async |runtime| {
         let opened = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&opened);
         let mut server = Server::new(&runtime);
         let mut client = builder(&runtime)
-            // The end is waited for until this has been called.
+            // `wait` returns after the disconnect handler has.
             .on_disconnect(|_, _| ())
             .on_connect(move |_| {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -426,12 +432,12 @@ fn b13_a_second_open_packet_opens_nothing_a_second_time() {
 
 #[test]
 fn b14_a_client_that_was_closed_before_it_was_open_does_not_open() {
-    // The reference goes from "closing" back to "open" when it was closed with something to send,
-    // and tells that it is open.
+    // The reference goes from "closing" back to "open" if it was closed while a message waited, and
+    // reports that it is open.
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = builder(&runtime)
-            .on_connect(|_| -> () { panic!("it was closed before") })
+            .on_connect(|_| -> () { panic!("the client was closed before") })
             .start()
             .unwrap();
         let handle = client.handle();
@@ -450,9 +456,9 @@ fn b14_a_client_that_was_closed_before_it_was_open_does_not_open() {
 }
 
 #[test]
-fn b15_the_users_cookie_and_the_servers_go_together_over_both_transports() {
-    // The reference puts its own cookies in the place of the user's when it opens a websocket, even
-    // when it has none.
+fn b15_the_users_cookie_and_the_servers_are_sent_together_over_both_transports() {
+    // The reference replaces the user's cookies by its own when it opens a WebSocket, even if it has
+    // none.
     under_some_orders(async |runtime| {
         for (set, expected) in [
             ("", "mine=1"),
@@ -481,9 +487,10 @@ fn b15_the_users_cookie_and_the_servers_go_together_over_both_transports() {
     });
 }
 
+/// Rule E6.
 #[test]
-fn b17_a_separator_in_a_text_is_never_put_into_a_payload() {
-    // The reference sends a text with the character U+001E by polling, and the server splits it.
+fn b17_a_separator_in_a_text_does_not_split_a_payload() {
+    // The reference sends a text with the character U+001E over polling, and the server splits it.
     under_some_orders(async |runtime| {
         let (client, mut server, mut polls) = on_polling(&runtime, opening(), |b| b).await;
         let refused = client.send("a\x1e4b").await.unwrap_err();
@@ -505,9 +512,8 @@ fn b17_a_separator_in_a_text_is_never_put_into_a_payload() {
 }
 
 #[test]
-fn b18_what_is_remembered_of_one_server_says_nothing_of_another() {
-    // The reference remembers for its whole process that a websocket has worked, whichever server
-    // that was.
+fn b18_a_remembered_upgrade_applies_to_its_own_server() {
+    // The reference remembers for its whole process that WebSocket has worked, for every server.
     under_some_orders(async |runtime| {
         let (known, other) = (new_host(), new_host());
         let connect = |host: &str| {

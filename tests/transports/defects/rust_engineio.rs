@@ -1,5 +1,4 @@
-//! The faults A to Q of rust_engineio. Those of its client for threads are in
-//! `tests/servers/defects.rs`.
+//! The defects A to Q of rust_engineio. Those of its blocking client are in `tests/servers/defects.rs`.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,9 +13,10 @@ use crate::raw::{
     under_many_orders, under_some_orders,
 };
 
+/// Rule E5.
 #[test]
 fn a_a_binary_frame_with_a_separator_is_one_message() {
-    // It takes a websocket's frame for a payload: any byte 0x1e splits the data in two.
+    // It decodes a WebSocket frame as a payload: a byte 0x1e splits the data in two.
     under_some_orders(async |runtime| {
         let (mut client, mut peer) = on_websocket(&runtime, |b| b).await;
         let data = [1, 2, 0x1e, 0x34, 5];
@@ -29,9 +29,10 @@ fn a_a_binary_frame_with_a_separator_is_one_message() {
     });
 }
 
+/// Rule E5.
 #[test]
 fn b_a_text_frame_with_a_separator_is_one_message() {
-    // The same with text.
+    // It also splits text frames.
     under_some_orders(async |runtime| {
         let (mut client, mut peer) = on_websocket(&runtime, |b| b).await;
         peer.write(frame(TEXT, "4a\x1e4b")).await;
@@ -42,9 +43,9 @@ fn b_a_text_frame_with_a_separator_is_one_message() {
 }
 
 #[test]
-fn c_a_long_answer_to_a_poll_is_whole() {
-    // It takes each piece of a body that it reads for a whole payload: of 60,000 bytes it delivers
-    // 8,069, and no error.
+fn c_a_long_response_to_a_poll_is_complete() {
+    // It decodes each piece of a body that it reads as a whole payload: of 60,000 bytes it delivers
+    // 8,069, without an error.
     under_both_orders(async |runtime| {
         for length in [60_000, 2_000_000] {
             let (mut client, _server, mut polls) = on_polling(&runtime, opening(), |b| b).await;
@@ -59,9 +60,10 @@ fn c_a_long_answer_to_a_poll_is_whole() {
     });
 }
 
+/// Rule E7.
 #[test]
 fn d_an_empty_message_is_a_message() {
-    // It refuses an empty text as an incomplete packet, and the session with it.
+    // It refuses an empty text as an incomplete packet, which ends the session.
     under_some_orders(async |runtime| {
         let empty = [Message::from(""), Message::from(Vec::new())];
         let (mut client, mut peer) = on_websocket(&runtime, |b| b).await;
@@ -91,10 +93,11 @@ fn d_an_empty_message_is_a_message() {
     });
 }
 
+/// Rule E24.
 #[test]
-fn e_what_is_above_max_payload_stays_here_and_a_refused_poll_is_a_status() {
-    // It sends what is larger than the server takes, which kills the session, and then parses the
-    // words of the next refusal as packets: "Invalid packet id: 123", which is a brace.
+fn e_a_message_above_max_payload_is_not_sent_and_a_refused_poll_is_a_status() {
+    // It sends messages that are larger than the server accepts, which ends the session, and then parses
+    // the text of the next refusal as packets: "Invalid packet id: 123", which is a brace.
     under_some_orders(async |runtime| {
         let open = r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
         let (client, mut server, mut polls) = on_polling(&runtime, open, |b| b).await;
@@ -120,8 +123,8 @@ fn e_what_is_above_max_payload_stays_here_and_a_refused_poll_is_a_status() {
 }
 
 #[test]
-fn f_a_websocket_that_the_server_closes_is_told_and_used_no_more() {
-    // Its stream ends, but it says that it is connected, and calls no handler.
+fn f_a_close_of_the_server_over_websocket_ends_the_session() {
+    // Its stream ends, but it reports that it is connected, and calls no handler.
     under_many_orders(async |runtime| {
         let told = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&told);
@@ -139,8 +142,8 @@ fn f_a_websocket_that_the_server_closes_is_told_and_used_no_more() {
 }
 
 #[test]
-fn g_messages_that_wait_share_a_post() {
-    // It makes a POST of each packet.
+fn g_waiting_messages_share_a_post() {
+    // It sends one POST for each packet.
     under_some_orders(async |runtime| {
         let (client, mut server, mut polls) = on_polling(&runtime, opening(), |b| b).await;
         for n in 0..160 {
@@ -159,20 +162,20 @@ fn g_messages_that_wait_share_a_post() {
 }
 
 #[test]
-fn h_messages_are_handled_in_the_order_in_which_they_came() {
-    // It spawns a task for each message: of 20,000 some hundreds are overtaken.
+fn h_messages_are_handled_in_order() {
+    // It spawns a task for each message: of 20,000 messages, several hundred are overtaken.
     under_many_orders(async |runtime| {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&seen);
         let (client, mut peer) = on_websocket(&runtime, |builder| {
-            // The end is waited for until this has been called.
+            // `wait` returns after the disconnect handler has.
             let builder = builder.on_disconnect(|_, _| ());
             builder.on_message(move |handle, message| {
                 let note = Arc::clone(&note);
                 async move {
                     let text = message.as_text().unwrap().to_owned();
                     let number: usize = text.parse().unwrap();
-                    // The first ones take the longest.
+                    // The first messages take the longest.
                     let pause = Duration::from_millis(100_u64.saturating_sub(number as u64));
                     handle.sleep(pause).await;
                     note.lock().unwrap().push(number);
@@ -190,9 +193,9 @@ fn h_messages_are_handled_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn i_the_heartbeat_is_answered_though_the_user_does_not_look() {
-    // It answers pings only while its user polls it: after three seconds of other work the server
-    // has dropped it, and it takes messages as if nothing had happened.
+fn i_pings_are_answered_while_the_user_does_something_else() {
+    // It answers pings only while its user polls it. After three seconds of other work the server has
+    // dropped it, and it accepts messages as if nothing had happened.
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let mut client = builder(&runtime).transports(["websocket"]).start().unwrap();
@@ -209,7 +212,7 @@ fn i_the_heartbeat_is_answered_though_the_user_does_not_look() {
             peer.write(frame(TEXT, "4there you are")).await;
             peer
         });
-        // The user is busy elsewhere.
+        // The user does something else.
         runtime.sleep(Duration::from_secs(3)).await;
         let mut peer = script.await;
         assert_eq!(client.recv().await, Some("there you are".into()));
@@ -221,7 +224,7 @@ fn i_the_heartbeat_is_answered_though_the_user_does_not_look() {
 }
 
 #[test]
-fn k_stray_packets_of_the_server_are_no_reason_to_panic() {
+fn k_stray_packets_of_the_server_are_ignored() {
     // A pong or a second open packet of the server makes it panic.
     under_some_orders(async |runtime| {
         let stray = ["3", "3probe", "5", "6", "0", "0{}", "0{\"sid\":\"other\"}"];
@@ -246,7 +249,7 @@ fn k_stray_packets_of_the_server_are_no_reason_to_panic() {
 
 #[test]
 fn m_after_a_lost_connection_the_stream_ends_with_its_error() {
-    // When the peer is gone, its iterator gives the same wrong error for ever.
+    // When the peer has gone, its iterator returns the same wrong error for ever.
     under_some_orders(async |runtime| {
         let (mut client, peer) = on_websocket(&runtime, |b| b).await;
         drop(peer);
@@ -260,7 +263,7 @@ fn m_after_a_lost_connection_the_stream_ends_with_its_error() {
 
 #[test]
 fn p_a_server_that_accepts_and_says_nothing_is_given_up() {
-    // It waits for ever: for the handshake of a websocket, for a probe, for an answer.
+    // It waits for ever: for the handshake of a WebSocket, for a probe, for a response.
     under_some_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let began = runtime.now();
@@ -276,7 +279,7 @@ fn p_a_server_that_accepts_and_says_nothing_is_given_up() {
 }
 
 #[test]
-fn q_a_proxys_html_is_told_as_the_status_that_it_is() {
+fn q_a_proxys_error_page_is_an_error_with_its_status() {
     // It parses the page of a 502 as packets: "Invalid packet id: 60", which is "<".
     under_some_orders(async |runtime| {
         let page = "<html>\r\n<body>502 Bad Gateway</body>\r\n</html>";

@@ -1,4 +1,4 @@
-//! What the script makes of a call of the client's sender.
+//! The script's answer to a call of the client's sender.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use engineio_client::Error;
 
 use super::watched::Watched;
 
-/// Lets a call of the client's sender return. Until then the call waits; if this is dropped, for
-/// ever.
+/// Lets a call of the client's sender return. Until then the call waits. If this value is dropped, the
+/// call waits for ever.
 ///
 /// ```
 /// use engineio_client::transports::mock::{Call, MockLink};
@@ -40,7 +40,7 @@ impl Answer {
         self.0.change(|answer| *answer = Some(Ok(())));
     }
 
-    /// Lets the call fail.
+    /// Lets the call fail with this error.
     ///
     /// ```
     /// use engineio_client::transports::mock::Answer;

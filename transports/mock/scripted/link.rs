@@ -1,4 +1,4 @@
-//! One link whose server's side is a script, and the client's calls on it.
+//! [`MockLink`]: a link whose server side is a script.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,9 +15,9 @@ use super::watched::Watched;
 
 /// The server's side of one link.
 ///
-/// Dropping it breaks the link: the client receives what was delivered before, and then its calls
-/// fail with an error of the kind [`Ended`](ErrorKind::Ended). What the script holds an [`Answer`]
-/// to still waits for that.
+/// Dropping it breaks the link: the client receives what was delivered before, and then its calls fail
+/// with an error of the kind [`Ended`](ErrorKind::Ended). A call for which the script holds an
+/// [`Answer`] keeps waiting for that answer.
 ///
 /// ```
 /// use engineio_client::transports::mock::MockLink;
@@ -37,21 +37,21 @@ pub struct MockLink {
 }
 
 struct LinkState {
-    /// Calls of the client's sender that the script has not seen.
+    /// Calls of the client's sender that the script has not taken.
     calls: VecDeque<Call>,
-    /// What the client's calls of `recv` will return.
+    /// Results for the client's next calls of `recv`.
     incoming: VecDeque<Result<Delivery, Error>>,
     receiving: bool,
     recv_calls: usize,
-    /// How many of the client's halves there are.
+    /// Number of halves that the client has not dropped.
     halves: usize,
-    /// The server's side is gone.
+    /// Whether the server's side was dropped.
     broken: bool,
-    /// What the server has said as it closed.
+    /// The close frame that the script sent.
     peer_close: Option<PeerClose>,
 }
 
-/// What one call of `recv` brings.
+/// The result of one call of `recv`.
 struct Delivery {
     packets: Vec<Packet>,
     answered: Option<Fence>,
@@ -77,7 +77,7 @@ impl Default for LinkState {
     }
 }
 
-/// What the client does with its sender.
+/// A call that the client makes on its sender.
 ///
 /// ```
 /// use engineio_client::transports::mock::{Call, MockLink};
@@ -105,12 +105,12 @@ pub enum Call {
     Send(Batch, Answer),
     /// [`PacketSender::close`] was called.
     Close(Answer),
-    /// Both halves of the link were dropped; nothing follows.
+    /// Both halves of the link were dropped. No call follows.
     Dropped,
 }
 
 impl MockLink {
-    /// A link: the client's side, and the script's.
+    /// Both sides of a new link.
     pub(super) fn pair(request: OpenRequest, framing: Framing, confirms: Confirms) -> (Link, Self) {
         let state = Arc::<Watched<LinkState>>::default();
         let sender = ScriptedSender {
@@ -125,7 +125,7 @@ impl MockLink {
         (link, Self { request, state })
     }
 
-    /// What the client asked for when it opened the link.
+    /// The request with which the client opened the link.
     ///
     /// ```
     /// fn is_probe(link: &engineio_client::transports::mock::MockLink) -> bool {
@@ -140,7 +140,7 @@ impl MockLink {
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped has taken nothing.
+    /// Dropping the future loses no call.
     ///
     /// ```
     /// use engineio_client::transports::mock::{Call, MockLink};
@@ -162,11 +162,11 @@ impl MockLink {
     ///
     /// # Panics
     ///
-    /// When it is something else.
+    /// If the call is not a batch.
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped has taken nothing.
+    /// Dropping the future loses no call.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockLink;
@@ -182,12 +182,12 @@ impl MockLink {
                 answer.ok();
                 batch
             }
-            other => panic!("expected a batch from the client, and it did: {other:?}"),
+            other => panic!("expected the client to send a batch, but its call was: {other:?}"),
         }
     }
 
-    /// Lets a call of the client's `recv` return these packets: the one that runs, or a later one,
-    /// after what was queued before. One call returns one delivery.
+    /// Queues packets for the client. Each delivery is returned by one call of the client's `recv`, in
+    /// order: by the running call, or by a later one.
     ///
     /// ```
     /// use engineio_client::Packet;
@@ -200,9 +200,9 @@ impl MockLink {
         self.state.change(|state| state.deliver(packets, None));
     }
 
-    /// Answers a fence: a call of the client's `recv` returns without a packet, after what was queued
-    /// before, and its [`answered_fence`](PacketReceiver::answered_fence) tells this one. The client sends
-    /// fences where the link [confirms by them](super::MockOpen::confirms).
+    /// Answers a fence. After earlier deliveries, a call of the client's `recv` returns without a
+    /// packet, and its [`answered_fence`](PacketReceiver::answered_fence) returns this fence. The
+    /// client sends fences only if the link [confirms by fences](super::MockOpen::confirms).
     ///
     /// ```
     /// use engineio_client::transports::mock::MockLink;
@@ -218,7 +218,7 @@ impl MockLink {
         self.answer_fence_with(fence, Vec::new());
     }
 
-    /// Answers a fence by a call of `recv` that brings packets, too.
+    /// Answers a fence together with packets, which the same call of `recv` returns.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockLink;
@@ -234,8 +234,8 @@ impl MockLink {
             .change(|state| state.deliver(packets, Some(fence)));
     }
 
-    /// Closes the connection with a code and words, as a websocket's close frame does, after what was
-    /// queued before.
+    /// Closes the connection with a code and a reason, like a WebSocket close frame, after earlier
+    /// deliveries.
     ///
     /// ```
     /// use engineio_client::PeerClose;
@@ -251,7 +251,7 @@ impl MockLink {
         });
     }
 
-    /// Lets a call of the client's `recv` fail, after what was queued before.
+    /// Lets a call of the client's `recv` fail, after earlier deliveries.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
@@ -265,13 +265,13 @@ impl MockLink {
             .change(|state| state.incoming.push_back(Err(error)));
     }
 
-    /// Waits until a call of the client's `recv` runs for which nothing is queued.
+    /// Waits until the client calls `recv` and nothing is queued for it.
     ///
-    /// It never comes once the link is dropped: see [`dropped`](MockLink::dropped).
+    /// Once the link is dropped, this waits for ever: see [`dropped`](MockLink::dropped).
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped and called again.
+    /// The future can be dropped, and the method called again.
     ///
     /// ```
     /// use engineio_client::Packet;
@@ -287,7 +287,7 @@ impl MockLink {
             .await;
     }
 
-    /// How many calls of `recv` the client has made so far.
+    /// Number of calls of `recv` that the client has made so far.
     ///
     /// ```
     /// fn was_polled(link: &engineio_client::transports::mock::MockLink) -> bool {
@@ -302,7 +302,7 @@ impl MockLink {
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped and called again.
+    /// The future can be dropped, and the method called again.
     ///
     /// ```
     /// async fn old_link(link: engineio_client::transports::mock::MockLink) {
@@ -354,8 +354,7 @@ fn broken() -> Error {
     Error::new(ErrorKind::Ended, "the mock server dropped the link")
 }
 
-/// The link, as the client's sender and its receiver each hold it. The link counts as dropped when
-/// both are.
+/// The link, as held by each of the client's halves. The link counts as dropped when both are dropped.
 struct SharedLink(Arc<Watched<LinkState>>);
 
 impl Drop for SharedLink {
@@ -403,7 +402,7 @@ impl PacketSender for ScriptedSender {
 
 struct ScriptedReceiver {
     link: SharedLink,
-    /// The fence that the last call has answered.
+    /// The fence that the last call answered.
     answered: Option<Fence>,
 }
 
@@ -417,7 +416,7 @@ impl PacketReceiver for ScriptedReceiver {
                 .incoming
                 .pop_front()
                 .or_else(|| state.broken.then(|| Err(broken())));
-            // Under the same lock: to a script in another thread, this call would seem to wait.
+            // Set under the same lock: otherwise a script in another thread could see this call wait.
             state.receiving = next.is_none();
             next
         });
@@ -435,7 +434,7 @@ impl PacketReceiver for ScriptedReceiver {
     }
 }
 
-/// While this lives, a call of `recv` runs.
+/// Marks that a call of `recv` is running, while it lives.
 struct Receiving<'a>(&'a Watched<LinkState>);
 
 impl<'a> Receiving<'a> {

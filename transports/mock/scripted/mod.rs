@@ -1,4 +1,4 @@
-//! The low level: a transport without a protocol, whose other end is a script.
+//! The low level: a transport without a protocol, whose server side is a script.
 
 mod answer;
 mod link;

@@ -1,4 +1,4 @@
-//! The transport that a script opens, or refuses to open.
+//! [`MockTransport`]: a transport whose server side is a script.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,11 +12,11 @@ use engineio_client::{
 use super::link::MockLink;
 use super::watched::Watched;
 
-/// A transport whose other end is a script: the test sees each call that the client makes, and
-/// decides when it returns, and with what.
+/// A transport whose server side is a script. The test sees each call that the client makes, and
+/// decides when the call returns and with what.
 ///
-/// [`MockEnd`] waits for the client to open links, [`MockLink`] is the server's side of one link. It
-/// works on any runtime, and may be opened any number of times, at once too.
+/// [`MockEnd`] waits for the client to open links, and [`MockLink`] is the server's side of one link.
+/// It works on any runtime, and may be opened any number of times, also at the same time.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -57,13 +57,13 @@ pub struct MockTransport {
 #[derive(Default)]
 struct Opens {
     waiting: VecDeque<MockOpen>,
-    /// The server is gone.
+    /// Whether the server's end was dropped.
     ended: bool,
 }
 
 impl MockTransport {
-    /// A transport of this name, and its other end. The name is what the server's handshake offers in
-    /// its `upgrades`, and what the client's requests carry.
+    /// Creates a transport of this name, and its server end. The name is what the server's handshake
+    /// lists in `upgrades`, and what the client's requests carry.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockTransport;
@@ -121,8 +121,8 @@ fn gone() -> Error {
     Error::new(ErrorKind::Connect, "the mock server was dropped")
 }
 
-/// The server's end of a [`MockTransport`]. Once it is dropped, what opens links is refused, with an
-/// error of the kind [`Connect`](ErrorKind::Connect); the links that are open go on.
+/// The server's end of a [`MockTransport`]. After it is dropped, opening links fails with an error of
+/// the kind [`Connect`](ErrorKind::Connect). Links that are open continue.
 ///
 /// ```
 /// use engineio_client::Framing;
@@ -144,7 +144,7 @@ impl MockEnd {
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped has taken nothing.
+    /// Dropping the future loses no call.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
@@ -178,8 +178,8 @@ impl fmt::Debug for MockEnd {
     }
 }
 
-/// A call of [`Transport::open`] that waits for an answer. If this is dropped without one, the call
-/// waits for ever.
+/// A call of [`Transport::open`] that waits for an answer. If this value is dropped without an answer,
+/// the call waits for ever.
 ///
 /// ```
 /// use engineio_client::transports::mock::MockEnd;
@@ -193,7 +193,7 @@ impl fmt::Debug for MockEnd {
 #[non_exhaustive]
 #[must_use = "the client waits for an answer"]
 pub struct MockOpen {
-    /// What the client asks for.
+    /// The client's request.
     pub request: OpenRequest,
     confirms: Confirms,
     opening: Opening,
@@ -209,14 +209,14 @@ struct OpeningState {
 }
 
 impl Opening {
-    /// If nobody waits for it any more, the answer is dropped with the last of these, and with it
-    /// the halves of a link.
+    /// If the caller has gone, the answer is dropped with the last clone, and with it the halves of a
+    /// link.
     fn answer(self, answer: Result<Link, Error>) {
         self.0.change(|state| state.answer = Some(answer));
     }
 }
 
-/// Marks that the call of `open` runs no more.
+/// Marks the call of `open` as dropped, when it is.
 struct Caller<'a>(&'a Opening);
 
 impl Drop for Caller<'_> {
@@ -226,7 +226,7 @@ impl Drop for Caller<'_> {
 }
 
 impl MockOpen {
-    /// Sets what the link will confirm: by default nothing, so that the client sends no fence.
+    /// Sets what the link confirms. Default: [`Confirms::Never`], so the client sends no fences.
     ///
     /// ```
     /// use engineio_client::transports::mock::{MockEnd, MockLink};
@@ -242,7 +242,7 @@ impl MockOpen {
         self
     }
 
-    /// Opens the link. If the client does not wait any more, the link counts as dropped.
+    /// Opens the link. If the client has stopped waiting, the link counts as dropped.
     ///
     /// ```
     /// use engineio_client::transports::mock::{MockLink, MockEnd};
@@ -260,7 +260,7 @@ impl MockOpen {
         script
     }
 
-    /// Lets the client's call fail.
+    /// Lets the client's call fail with this error.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
@@ -278,7 +278,7 @@ impl MockOpen {
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped and called again.
+    /// The future can be dropped, and the method called again.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockOpen;

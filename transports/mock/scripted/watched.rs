@@ -1,10 +1,10 @@
-//! Shared state that the client's calls and the test's wait for.
+//! State that both the client's calls and the test's calls wait for.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use event_listener::Event;
 
-/// A value that can be waited for: each change lets all who wait look again.
+/// A value that tasks can wait for. Each change lets all of them look at it again.
 #[derive(Default)]
 pub(super) struct Watched<T> {
     value: Mutex<T>,
@@ -26,14 +26,14 @@ impl<T> Watched<T> {
         result
     }
 
-    /// Waits until this gives something.
+    /// Waits until `look` returns a value.
     pub(super) async fn until<R>(&self, mut look: impl FnMut(&mut T) -> Option<R>) -> R {
         loop {
             if let Some(result) = look(&mut self.value()) {
                 return result;
             }
             let changed = self.changed.listen();
-            // It may have changed before there was a listener.
+            // The value may have changed before the listener existed.
             if let Some(result) = look(&mut self.value()) {
                 return result;
             }

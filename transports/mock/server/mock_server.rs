@@ -1,4 +1,4 @@
-//! The server that speaks Engine.IO, as a test holds it.
+//! [`MockServer`]: the test's side of the server.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +11,18 @@ use super::plan::{Act, Step};
 use super::server_core::{Core, Look};
 use super::settings::Settings;
 
-/// A server that speaks Engine.IO as real servers do, in memory, and on any runtime.
+/// A server that speaks Engine.IO as real servers do, in memory and on any runtime.
 ///
-/// A poll is answered when there is something to say, with all of it; a websocket brings what there
-/// is. Pings go out and pongs are awaited. Once a probe is answered, the waiting poll is released by
-/// a noop, and what is to be sent waits for the upgrade. A close is told by a close packet.
+/// - It answers a poll as soon as there is something to send, with everything there is. On WebSocket
+///   it sends each packet at once.
+/// - It sends pings and expects pongs.
+/// - After it has answered a probe, it answers the waiting poll with a noop, and holds further packets
+///   until the upgrade is complete.
+/// - It announces its close with a close packet.
 ///
-/// Dropping it refuses new sessions, with errors of the kind
-/// [`Connect`](engineio_client::ErrorKind::Connect). Those that there are go on, whether or not
-/// anybody holds their [`MockSession`].
+/// After the server is dropped, new sessions are refused with errors of the kind
+/// [`Connect`](engineio_client::ErrorKind::Connect). Existing sessions continue, whether or not their
+/// [`MockSession`]s exist.
 ///
 /// ```
 /// use engineio_client::transports::mock::MockServer;
@@ -41,7 +44,8 @@ pub struct MockServer {
 }
 
 impl MockServer {
-    /// A server, and the transports `polling` and `websocket` that lead to it, whatever the URL.
+    /// Creates a server, and the transports `polling` and `websocket` that lead to it, whatever the
+    /// URL is.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockServer;
@@ -55,7 +59,7 @@ impl MockServer {
         Self::with_settings(runtime, Settings::new())
     }
 
-    /// A server that tells its clients this.
+    /// Creates a server with these settings: ids, heartbeat, upgrades and limits.
     ///
     /// ```
     /// use engineio_client::MockRuntime;
@@ -70,12 +74,12 @@ impl MockServer {
         (MockTransports::new(Arc::clone(&core)), Self { core })
     }
 
-    /// From now on, this is done at this step, in all sessions. [`Act::Properly`] ends it.
+    /// Overrides a step in all sessions, from now on. [`Act::Properly`] restores the default.
     ///
     /// ```
     /// use engineio_client::transports::mock::{Act, MockServer, Step};
     ///
-    /// /// The server goes on to listen, and says nothing more.
+    /// /// The server still reads, but sends nothing more.
     /// fn fall_silent(server: &MockServer) {
     ///     server.at(Step::Poll, Act::Never);
     /// }
@@ -84,14 +88,16 @@ impl MockServer {
         self.core.change(|state| state.plans.set_always(step, act));
     }
 
-    /// This is done the next time that this step comes. Called again, the time after that.
+    /// Overrides the next occurrence of a step. A second call overrides the occurrence after that, and
+    /// so on.
     ///
-    /// One failed [`Step::Open`] fails no `connect` of a client that has another transport to try.
+    /// One failed [`Step::Open`] does not fail the `connect` of a client that has another transport to
+    /// try.
     ///
     /// ```
     /// use engineio_client::transports::mock::{Act, MockServer, Step};
     ///
-    /// /// The first attempt to open a session gets no answer; the second one does.
+    /// /// The first attempt to open a session gets no answer, and the second one does.
     /// fn lose_the_first(server: &MockServer) {
     ///     server.once(Step::Open, Act::Never);
     /// }
@@ -100,11 +106,12 @@ impl MockServer {
         self.core.change(|state| state.plans.push_once(step, act));
     }
 
-    /// Waits for the next session that a client opens, in the order in which they were opened.
+    /// Waits for the next session, in the order in which clients open them. If no client connects, it
+    /// waits for ever.
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped has taken nothing.
+    /// Dropping the future loses no session.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockServer;

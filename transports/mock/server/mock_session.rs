@@ -1,4 +1,4 @@
-//! One session of the mock server, as a test holds it.
+//! [`MockSession`]: the test's side of one session.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +22,28 @@ use super::session::Session;
 ///     }
 /// }
 /// ```
+///
+/// A test that runs it:
+///
+/// ```
+/// use engineio_client::transports::mock::{MockServer, SessionEnd};
+/// use engineio_client::{Builder, Message, MockRuntime};
+///
+/// let runtime = MockRuntime::new();
+/// runtime.block_on(async {
+///     let (transport, mut server) = MockServer::new(runtime.clone());
+///     let client = Builder::new("http://chat.test", transport, runtime.clone()).connect().await?;
+///     let mut session = server.session().await;
+///
+///     client.send("ping").await?;
+///     client.disconnect().await;
+///     assert_eq!(session.recv().await, Some(Message::from("ping")));
+///     assert_eq!(session.recv().await, None);
+///     assert_eq!(session.ended().await, SessionEnd::Goodbye);
+///     # Ok::<(), Box<dyn std::error::Error>>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct MockSession {
     core: Arc<Core>,
     index: usize,
@@ -43,7 +65,7 @@ impl MockSession {
         self.look(|session| session.sid.clone())
     }
 
-    /// What the client asked for when it opened the session: its URL, query and headers.
+    /// The request with which the client opened the session: URL, query and headers.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockSession;
@@ -56,7 +78,7 @@ impl MockSession {
         self.look(|session| session.request.clone())
     }
 
-    /// The transport on which the session is.
+    /// The session's current transport, `polling` or `websocket`.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockSession;
@@ -69,11 +91,11 @@ impl MockSession {
         self.look(Session::transport)
     }
 
-    /// The next message from the client, or `None` when the session has ended.
+    /// The next message from the client, or `None` after the session has ended.
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped has taken nothing.
+    /// Dropping the future loses no message.
     ///
     /// ```
     /// use engineio_client::Message;
@@ -91,8 +113,8 @@ impl MockSession {
         .await
     }
 
-    /// Sends a message, as soon as the client takes it: [`flush`](MockSession::flush) waits for
-    /// that. After the end of the session it goes nowhere.
+    /// Queues a message for the client. [`flush`](MockSession::flush) waits until the client has
+    /// received it. After the end of the session the message is discarded.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockSession;
@@ -106,8 +128,8 @@ impl MockSession {
         self.send_packets(vec![Packet::Message(message.into())]);
     }
 
-    /// Sends packets as they are, whatever the protocol says of them: to the client alone, while
-    /// the session goes on as if nothing had been sent.
+    /// Queues packets for the client as they are, even if they violate the protocol. The server's own
+    /// state does not change.
     ///
     /// ```
     /// use engineio_client::Packet;
@@ -121,11 +143,12 @@ impl MockSession {
         self.change(|session, now| session.send(packets, now));
     }
 
-    /// Waits until the client has received all that was sent. If it never does, this never returns.
+    /// Waits until the client has received everything that was sent. If it never does, this waits for
+    /// ever.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped and called again.
+    /// The future can be dropped, and the method called again.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockSession;
@@ -141,11 +164,11 @@ impl MockSession {
             .await;
     }
 
-    /// Waits until the session is on websocket, or has ended.
+    /// Waits until the session is on WebSocket, or has ended.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped and called again.
+    /// The future can be dropped, and the method called again.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockSession;
@@ -162,8 +185,8 @@ impl MockSession {
         .await;
     }
 
-    /// Closes the session, behind what was sent before: on polling by a close packet, on websocket
-    /// by a close frame. Nothing that comes later is taken.
+    /// Closes the session after everything sent before: on polling with a close packet, on WebSocket
+    /// with a close frame. The server ignores what the client sends later.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockSession;
@@ -177,8 +200,8 @@ impl MockSession {
         self.change(Session::close);
     }
 
-    /// Cuts the connection, behind what was sent before: the client's calls fail with errors of the
-    /// kind [`Ended`](engineio_client::ErrorKind::Ended).
+    /// Cuts the connection after everything sent before. The client's calls then fail with errors of
+    /// the kind [`Ended`](engineio_client::ErrorKind::Ended).
     ///
     /// ```
     /// use engineio_client::transports::mock::MockSession;
@@ -191,11 +214,11 @@ impl MockSession {
         self.change(Session::cut);
     }
 
-    /// Waits for the end of the session, and tells what it was.
+    /// Waits for the end of the session, and returns how it ended.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped and called again.
+    /// The future can be dropped, and the method called again.
     ///
     /// ```
     /// use engineio_client::transports::mock::{MockSession, SessionEnd};

@@ -1,4 +1,4 @@
-//! What the client does with the mock server: the transports that lead to it, and their links.
+//! The client's side of the mock server: its transports and their links.
 
 use std::fmt;
 use std::future::pending;
@@ -14,8 +14,8 @@ use super::plan::{Act, Plans, Step};
 use super::server_core::{Core, Look, Place, ServerState};
 use super::session::{Session, Taken};
 
-/// The client's side of a [`MockServer`](super::MockServer): the transports `polling` and
-/// `websocket`. Clones lead to the same server, so that a program which connects again can.
+/// The client's side of a [`MockServer`](super::MockServer): the transports `polling` and `websocket`.
+/// Clones lead to the same server, so a program can connect several times.
 ///
 /// ```
 /// use engineio_client::transports::mock::MockServer;
@@ -66,12 +66,14 @@ impl Transport for MockTransports {
         let (transport, framing) = match &*request.transport {
             "polling" => ("polling", Framing::Payloads),
             "websocket" => {
-                // It connects now; polling does with its first poll.
+                // WebSocket connects now, polling with its first poll.
                 let _ = place.set(self.core.enter("websocket", &request).await?);
                 ("websocket", Framing::Frames)
             }
             other => {
-                let message = format!("the mock server has no transport {other:?}");
+                let message = format!(
+                    "the mock server has no transport {other:?}, only polling and websocket"
+                );
                 return Err(Error::new(ErrorKind::Invalid, message));
             }
         };
@@ -86,8 +88,8 @@ impl Transport for MockTransports {
     }
 }
 
-/// A link, as the client's sender and its receiver share it. The server learns that the link is
-/// lost when both are dropped.
+/// A link, shared by the client's two halves. The server learns that the link is lost when both are
+/// dropped.
 struct ClientLink {
     core: Arc<Core>,
     transport: &'static str,
@@ -126,7 +128,7 @@ impl Drop for ClientLink {
 
 struct ClientReceiver(Arc<ClientLink>);
 
-/// Tells the server of a `recv` that is dropped before it returns.
+/// Tells the server if a running `recv` is dropped.
 struct RecvGuard<'a> {
     link: &'a ClientLink,
     done: bool,
@@ -207,11 +209,11 @@ impl ClientLink {
 
     async fn send(&self, batch: &[Packet], fence: Option<Fence>, step: Step) -> Result<(), Error> {
         let Some(place) = self.place.get().copied() else {
-            let message = "a client sent before its session was open";
+            let message = "the client sent a packet before its session was open";
             return Err(Error::new(ErrorKind::Status, message).with_status(400));
         };
         let act = self.change(place, |session, plans, _| {
-            // A probe has steps of its own, and so has a fence.
+            // Probes and fences have steps of their own.
             if session.is_current(place.link) && (fence.is_none() || !batch.is_empty()) {
                 plans.next(step)
             } else {

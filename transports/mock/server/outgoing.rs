@@ -1,4 +1,4 @@
-//! What waits to go to the client, and how much of it one call of its `recv` takes.
+//! The queue of packets for the client, and how much of it one call of `recv` takes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,11 +6,12 @@ use std::time::Duration;
 use engineio_client::codec::payload_len;
 use engineio_client::{Error, Fence, Framing, Packet};
 
-/// A call on a link of frames returns at most so many packets, and so many bytes beyond the first.
-const MOST_PACKETS: usize = 256;
-const MOST_BYTES: usize = 64 * 1024;
+/// The most packets that a call on a link of frames returns, and the most bytes beyond the first
+/// packet.
+const MAX_PACKETS: usize = 256;
+const MAX_BYTES: usize = 64 * 1024;
 
-/// A packet for the client, the answer to its fence, or an error for its call, and when it is due.
+/// An entry of the queue, and the time at which it becomes available.
 pub(super) struct Outgoing {
     pub(super) due: Duration,
     pub(super) what: What,
@@ -22,13 +23,13 @@ pub(super) enum What {
     Failure(Error),
 }
 
-/// What one call of `recv` takes.
+/// What one call of `recv` takes from the queues.
 pub(super) struct Taking {
     framing: Framing,
     now: Duration,
     pub(super) packets: Vec<Packet>,
     bytes: usize,
-    /// The newest fence that is answered.
+    /// The newest answered fence.
     pub(super) answered: Option<Fence>,
     pub(super) failure: Option<Error>,
     full: bool,
@@ -47,7 +48,7 @@ impl Taking {
         }
     }
 
-    /// Whether a call returns with nothing of this.
+    /// Whether there is nothing for the call to return.
     pub(super) fn is_empty(&self) -> bool {
         self.packets.is_empty() && self.answered.is_none()
     }
@@ -63,9 +64,9 @@ impl Taking {
                         self.bytes += payload_len(&packet);
                     }
                     self.packets.push(packet);
-                    // A payload is one batch, whatever it holds.
+                    // A polling payload is one batch, whatever its size.
                     self.full = self.framing == Framing::Frames
-                        && (self.packets.len() >= MOST_PACKETS || self.bytes >= MOST_BYTES);
+                        && (self.packets.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES);
                 }
                 Some(Outgoing {
                     what: What::Answer(fence),

@@ -1,13 +1,12 @@
-//! The steps of a session, and what a test wants the mock server to do at them.
+//! The steps of a session, and the test's overrides of them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use engineio_client::{Error, Packet};
 
-/// The steps of a session at which a [`MockServer`](super::MockServer) has something to do, and a
-/// test can have it do something else: see [`MockServer::at`](super::MockServer::at) and
-/// [`MockServer::once`](super::MockServer::once).
+/// A step of a session at which a [`MockServer`](super::MockServer) acts. A test can override it with
+/// [`MockServer::at`](super::MockServer::at) and [`MockServer::once`](super::MockServer::once).
 ///
 /// ```
 /// use engineio_client::transports::mock::{Act, MockServer, Step};
@@ -19,13 +18,13 @@ use engineio_client::{Error, Packet};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Step {
-    /// A client opens a session: on polling by its first poll, on websocket by connecting. The
-    /// server accepts.
+    /// A client opens a session: on polling with its first poll, on WebSocket by connecting. By
+    /// default, the server accepts.
     ///
-    /// Each transport that the client tries is an `Open` of its own. Where the first one fails, a
-    /// client with the default list goes on to the next, and `connect` succeeds. To fail `connect`,
-    /// refuse all attempts with [`MockServer::at`](super::MockServer::at), and accept again with
-    /// [`Act::Properly`]; or give the client a single transport with
+    /// Each transport that the client tries is an `Open` of its own. If the first one fails, a client
+    /// with the default list tries the next, and `connect` succeeds. To make `connect` fail, refuse
+    /// all attempts with [`MockServer::at`](super::MockServer::at), and restore the default with
+    /// [`Act::Properly`]. Or give the client a single transport with
     /// [`Builder::transports`](engineio_client::Builder::transports).
     ///
     /// ```
@@ -50,31 +49,33 @@ pub enum Step {
     /// });
     /// ```
     Open,
-    /// The session is made. The server sends the open packet.
+    /// The session is open. The server sends the open packet.
     Handshake,
-    /// A client opens a websocket for the upgrade of its session. The server accepts.
+    /// A client opens a WebSocket to upgrade its session. The server accepts.
     ProbeOpen,
-    /// The client's probe has come, `2probe`. The server sends `3probe`, and from then on answers
-    /// polls with a noop, and keeps everything else for after the upgrade.
+    /// The client's probe, `2probe`, has arrived. The server sends `3probe`. From then on it answers
+    /// polls with a noop, and holds everything else until the upgrade is complete.
     ProbePong,
-    /// A poll waits while an upgrade is under way. The server answers it with a noop.
+    /// A poll is waiting when an upgrade begins. The server answers it with a noop.
     Release,
-    /// The client confirms the upgrade, `5`. The server goes over to the websocket, and sends what
-    /// it has kept.
+    /// The client confirms the upgrade with `5`. The server switches to the WebSocket, and sends what
+    /// it has held.
     Upgrade,
-    /// The ping interval has passed. The server sends a ping, and ends the session if no pong comes
+    /// The ping interval has passed. The server sends a ping, and ends the session if no pong arrives
     /// within the ping timeout.
     Ping,
-    /// The client asks for packets, by a poll or by reading its websocket. The server gives what
-    /// there is, or waits until there is something.
+    /// The client asks for packets, by a poll or by reading its WebSocket. The server returns what is
+    /// queued, or waits until something is.
     Poll,
-    /// The client sends packets on the session's transport. The server takes them.
+    /// The client sends packets on the session's current transport. The server accepts them.
     Post,
-    /// A [fence](engineio_client::Batch::fence) comes on the session's websocket, behind all that was sent
-    /// before it. The server answers it, behind what it has sent itself; if the answer to an earlier fence
-    /// is late ([`Act::After`]), behind that one. Once the session has ended none is answered any more.
+    /// A [fence](engineio_client::Batch::fence) arrives on the session's WebSocket, after everything
+    /// sent before it. The server answers it after what it has sent itself, and after the answers to
+    /// earlier fences, even if those are delayed by [`Act::After`]. After the end of the session,
+    /// fences are not answered.
     ///
-    /// A fence alone is no [`Step::Post`], and does not count as [seen](super::MockSession::seen).
+    /// A fence without packets is not a [`Step::Post`], and
+    /// [`MockSession::seen`](super::MockSession::seen) does not list it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -88,7 +89,7 @@ pub enum Step {
     /// }
     /// ```
     Fence,
-    /// The client says goodbye. The server takes note, and answers.
+    /// The client closes the session. The server records it and answers.
     Goodbye,
 }
 
@@ -110,27 +111,26 @@ pub enum Step {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Act {
-    /// What real servers do.
+    /// The default: what real servers do.
     Properly,
-    /// The same, so much later.
+    /// The default, after this delay.
     After(Duration),
-    /// Nothing: a call of the client does not return, a packet is not sent.
+    /// Nothing. The client's call does not return, or the packet is not sent.
     Never,
-    /// The same, but that these packets are sent instead of the proper ones. A call that is a
-    /// question of yes or no, such as to open, succeeds.
+    /// The default, but with these packets instead of the usual ones. A call without packets, such as
+    /// opening a link, succeeds.
     Send(Vec<Packet>),
-    /// The client's call fails: the one that the step is about, or its `recv` where the server was
-    /// to send something.
+    /// The client's call fails with this error: the call that the step is about, or `recv` if the
+    /// server would have sent something.
     Fail(Error),
-    /// The server closes the session as [`MockSession::close`](super::MockSession::close) does, in
-    /// place of the step. Where there is no session yet, the call fails.
+    /// The server closes the session instead, as [`MockSession::close`](super::MockSession::close)
+    /// does. If there is no session yet, the client's call fails.
     Close,
-    /// The connection is cut as by [`MockSession::cut`](super::MockSession::cut), in place of the
-    /// step.
+    /// The server cuts the connection instead, as [`MockSession::cut`](super::MockSession::cut) does.
     Cut,
 }
 
-/// What a test has planned for each step.
+/// The test's overrides of each step.
 #[derive(Default)]
 pub(super) struct Plans(BTreeMap<Step, Plan>);
 
@@ -153,12 +153,12 @@ impl Plans {
         self.next_once(step).unwrap_or_else(|| self.always(step))
     }
 
-    /// What the test asked for the next time of this step, if it did.
+    /// The override of the next occurrence of this step, if there is one.
     pub(super) fn next_once(&mut self, step: Step) -> Option<Act> {
         self.0.get_mut(&step)?.once.pop_front()
     }
 
-    /// What the test asked for at this step from now on; by default, the proper thing.
+    /// The lasting override of this step, or the default.
     pub(super) fn always(&self, step: Step) -> Act {
         let plan = self.0.get(&step);
         plan.and_then(|plan| plan.always.clone())

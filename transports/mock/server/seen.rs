@@ -1,10 +1,10 @@
-//! What the server has seen of a client.
+//! What the mock server records about a client.
 
 use std::time::Duration;
 
 use engineio_client::Packet;
 
-/// A packet that the server was sent.
+/// A packet that the server has received.
 ///
 /// ```
 /// use engineio_client::Packet;
@@ -21,15 +21,15 @@ use engineio_client::Packet;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Seen {
-    /// When it came, on the runtime's clock.
+    /// When the packet arrived, by the runtime's clock.
     pub at: Duration,
-    /// The transport that carried it.
+    /// The transport that carried it: `polling` or `websocket`.
     pub transport: &'static str,
-    /// What came. A goodbye is [`Packet::Close`], in whichever way it was said.
+    /// The packet. A WebSocket close frame counts as [`Packet::Close`], too.
     pub packet: Packet,
 }
 
-/// How a session ended, as the server sees it.
+/// How a session ended, from the server's point of view.
 ///
 /// ```
 /// use engineio_client::transports::mock::{MockSession, SessionEnd};
@@ -41,13 +41,13 @@ pub struct Seen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SessionEnd {
-    /// The client said goodbye.
+    /// The client closed the session.
     Goodbye,
-    /// The client dropped its connection, or its running poll, without a goodbye.
+    /// The client dropped its connection or its running poll without closing the session.
     Dropped,
     /// The client did not answer a ping in time.
     PingTimeout,
-    /// The server closed it.
+    /// The server closed the session.
     Closed,
     /// The server cut the connection.
     Cut,

@@ -1,8 +1,8 @@
-//! What the test's side of the mock server and the client's share: the sessions, and how calls wait
-//! for them.
+//! The state that the test's side and the client's side of a mock server share, and how calls wait for
+//! it.
 //!
-//! There are no tasks here. The client's calls and the test's change one state, and everybody who
-//! waits looks at it again at each change, and when the next ping is due.
+//! There are no tasks. The client's calls and the test's calls change one state. Every waiting call
+//! looks at the state again after each change, and when the next ping is due.
 
 use std::future::pending;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use super::plan::{Act, Plans, Step};
 use super::session::Session;
 use super::settings::Settings;
 
-/// The server, as the test's side and the client's share it.
+/// The server, as shared by both sides.
 pub(super) struct Core {
     pub(super) runtime: Arc<dyn Runtime>,
     state: Mutex<ServerState>,
@@ -28,18 +28,18 @@ pub(super) struct ServerState {
     settings: Settings,
     pub(super) plans: Plans,
     pub(super) sessions: Vec<Session>,
-    /// How many sessions the test has got.
+    /// Number of sessions returned to the test.
     pub(super) handed_out: usize,
-    /// The test has dropped the server.
+    /// Whether the test has dropped the server.
     pub(super) gone: bool,
 }
 
-/// What a call that waits has found.
+/// What a waiting call has found.
 pub(super) enum Look<R> {
     Done(R),
-    /// The look itself has changed something, for others too.
+    /// Looking has changed the state, which may concern other calls, too.
     Again,
-    /// Wait for a change, or until then.
+    /// Wait for a change, or until this time.
     Wait(Option<Duration>),
 }
 
@@ -78,7 +78,7 @@ impl Core {
             let found = look(&mut self.state(), now);
             match found {
                 Look::Done(result) => {
-                    // It may have taken what others wait to see gone.
+                    // Other calls may wait for what this one has taken.
                     self.changed.notify(usize::MAX);
                     return result;
                 }
@@ -94,7 +94,7 @@ impl Core {
         }
     }
 
-    /// Opens a session, or a link to one.
+    /// Opens a session, or another link of one.
     pub(super) async fn enter(
         &self,
         transport: &'static str,
@@ -120,7 +120,7 @@ impl Core {
             Act::Never => pending().await,
             Act::Fail(error) => return Err(error),
             Act::Close | Act::Cut => {
-                let message = "the mock server ended the connection at once";
+                let message = "the mock server closed the connection at once";
                 return Err(Error::new(ErrorKind::Ended, message));
             }
         }
@@ -129,7 +129,7 @@ impl Core {
     }
 }
 
-/// Which link of which session.
+/// A link of a session, by index.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) session: usize,
@@ -168,10 +168,11 @@ impl ServerState {
                 session: index,
                 link: session.join(transport),
             }),
-            None => Err(
-                Error::new(ErrorKind::Status, "the mock server knows no such session")
-                    .with_status(400),
-            ),
+            None => Err(Error::new(
+                ErrorKind::Status,
+                "the mock server has no session of this id",
+            )
+            .with_status(400)),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! One session of the mock server, as a state machine: what the client does goes in, with the time,
-//! and what it is to receive comes out.
+//! One session of the mock server, as a state machine. The client's actions go in with the time, and
+//! what the client receives comes out.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,36 +24,36 @@ pub(super) struct Session {
     links: Vec<SessionLink>,
     current: usize,
     upgrading: Option<Upgrading>,
-    /// What goes to the client on the current link; while an upgrade is under way, it waits.
+    /// Packets for the client on the current link. They wait during an upgrade.
     outbox: VecDeque<Outgoing>,
-    /// Answers to fences, which go to the outbox when they are due.
+    /// Answers to fences, which move to the outbox when they are due.
     late: VecDeque<Outgoing>,
     next_ping: Option<Duration>,
     pong_due: Option<Duration>,
 }
 
-/// One of the links of a session: that which carries it, or a probe.
+/// A link of the session: its current one, or a probe.
 struct SessionLink {
     transport: &'static str,
     framing: Framing,
-    /// What goes to the client on this link alone: the answer to a probe, a noop.
+    /// Packets for this link only: the answer to a probe, a noop.
     own: VecDeque<Outgoing>,
-    /// The newest fence whose answer `recv` has brought, until `answered_fence` takes it.
+    /// The newest fence whose answer `recv` has returned, until `answered_fence` takes it.
     answered: Option<Fence>,
-    /// Why nothing can be sent or received on it any more.
+    /// The error of every further call on this link.
     failed: Option<Error>,
 }
 
-/// The probe was answered, or will be.
+/// An upgrade that has begun: the probe was answered, or will be at `since`.
 struct Upgrading {
     link: usize,
     since: Duration,
 }
 
-/// What a call of the client's `recv` is to do.
+/// What the client's call of `recv` does.
 pub(super) enum Taken {
     Return(Result<Vec<Packet>, Error>),
-    /// Wait for a change, or until then.
+    /// Wait for a change, or until this time.
     Wait(Option<Duration>),
 }
 
@@ -62,11 +62,15 @@ fn ended() -> Error {
 }
 
 fn unknown_session() -> Error {
-    Error::new(ErrorKind::Status, "the mock server knows no such session").with_status(400)
+    Error::new(
+        ErrorKind::Status,
+        "the mock server has no session of this id",
+    )
+    .with_status(400)
 }
 
 impl Session {
-    /// A session that is opened by a link of this transport; its handshake is on the way.
+    /// A session opened by a link of this transport. The handshake is queued.
     pub(super) fn new(
         sid: String,
         request: OpenRequest,
@@ -110,7 +114,7 @@ impl Session {
         session
     }
 
-    /// Another link, which is a probe until the client upgrades.
+    /// Adds a link, which is a probe until the client upgrades.
     pub(super) fn join(&mut self, transport: &'static str) -> usize {
         self.links.push(SessionLink {
             transport,
@@ -126,7 +130,7 @@ impl Session {
         self.links.len() - 1
     }
 
-    /// The transport that carries the session.
+    /// The session's current transport.
     pub(super) fn transport(&self) -> &'static str {
         self.links[self.current].transport
     }
@@ -135,7 +139,6 @@ impl Session {
         link == self.current
     }
 
-    /// Whether the client has received everything.
     pub(super) fn is_flushed(&self) -> bool {
         self.outbox.is_empty() && self.links[self.current].own.is_empty()
     }
@@ -185,20 +188,20 @@ impl Session {
         }
     }
 
-    /// The call of `recv` was dropped while it ran, or both halves of a link were.
+    /// A running call of `recv` was dropped, or both halves of a link.
     pub(super) fn lost(&mut self, link: usize, while_receiving: bool) {
         self.links[link].failed = Some(ended());
         if self.upgrading.as_ref().is_some_and(|up| up.link == link) {
             self.upgrading = None;
         }
-        // Between two polls there is no connection that could end.
+        // Between two polls there is no connection whose end the server could notice.
         let noticed = while_receiving || self.links[link].framing == Framing::Frames;
         if link == self.current && noticed && self.end.is_none() {
             self.finish(SessionEnd::Dropped);
         }
     }
 
-    /// What has become due. Gives whether anything has changed.
+    /// Does what has become due. Returns whether anything has changed.
     pub(super) fn advance(&mut self, now: Duration, plans: &mut Plans) -> bool {
         let mut changed = false;
         while let Some(due) = self.deadline().filter(|due| *due <= now) {
@@ -224,7 +227,7 @@ impl Session {
                 .then_some(now),
             _ => None,
         };
-        // The next one follows the pong; where no ping goes out, the clock ticks on.
+        // The next ping follows the pong. Without a ping, the interval starts again.
         self.pong_due = sent_at.and_then(|at| at.checked_add(self.ping_timeout));
         self.next_ping = match sent_at {
             Some(_) => None,
@@ -233,8 +236,8 @@ impl Session {
         self.answer(act, Packet::Ping("".into()), None, now);
     }
 
-    /// Sends the proper packet, or does what the test wants instead: on the session's link, or on
-    /// this one alone.
+    /// Sends the usual packet, or performs the test's override: on the session's current link, or on
+    /// the given link only.
     fn answer(&mut self, act: Act, proper: Packet, on: Option<usize>, now: Duration) {
         let queue = match on {
             Some(link) => &mut self.links[link].own,
@@ -256,11 +259,11 @@ impl Session {
         }
     }
 
-    /// Whether the client may send on this link.
+    /// Checks that the client may send on this link.
     ///
     /// # Errors
     ///
-    /// What its call fails with.
+    /// The error of the client's call.
     pub(super) fn check_send(&self, link: usize, batch: &[Packet]) -> Result<(), Error> {
         let SessionLink {
             framing, failed, ..
@@ -280,13 +283,13 @@ impl Session {
         let size: usize = batch.iter().map(|packet| payload_len(packet) + 1).sum();
         let size = u64::try_from(size.saturating_sub(1)).unwrap_or(u64::MAX);
         if self.max_payload.is_some_and(|most| size > most) {
-            let message = format!("the mock server takes no body of {size} bytes");
+            let message = format!("the mock server accepts no body of {size} bytes (maxPayload)");
             return Err(Error::new(ErrorKind::Status, message).with_status(413));
         }
         Ok(())
     }
 
-    /// A packet from the client.
+    /// Handles a packet from the client.
     pub(super) fn received(
         &mut self,
         link: usize,
@@ -320,13 +323,13 @@ impl Session {
             {
                 self.upgraded(link, plans.next(Step::Upgrade), now);
             }
-            // A websocket that closes before the upgrade is no loss to the session.
+            // A WebSocket that closes before the upgrade does not affect the session.
             Packet::Close => self.lost(link, false),
             _ => {}
         }
     }
 
-    /// A fence from the client, behind the packets that came with it.
+    /// Handles a fence, after the packets that came with it.
     pub(super) fn fenced(&mut self, link: usize, fence: Fence, plans: &mut Plans, now: Duration) {
         if self.links[link].framing != Framing::Frames || self.end.is_some() {
             return;
@@ -336,7 +339,7 @@ impl Session {
             what: What::Answer(fence),
         };
         if link != self.current {
-            // A probe has steps of its own.
+            // The steps of a session do not apply to a probe.
             return self.links[link].own.push_back(answer);
         }
         match plans.next(Step::Fence) {
@@ -348,7 +351,7 @@ impl Session {
         self.advance(now, plans);
     }
 
-    /// The newest fence whose answer has come on this link. It is given once.
+    /// The newest fence whose answer has arrived on this link. It is returned once.
     pub(super) fn take_answered(&mut self, link: usize) -> Option<Fence> {
         self.links[link].answered.take()
     }
@@ -380,12 +383,13 @@ impl Session {
                 }
             }
             Act::Properly => {}
-            // Packets go before those that waited.
+            // Packets of an override precede those that were held.
             act => self.answer(act, Packet::Noop, Some(link), now),
         }
     }
 
-    /// The poll that waits is answered with a noop, as Node's server does; a close frame with one.
+    /// Answers the waiting poll with a noop, as Node's server does, and a close frame with a close
+    /// frame.
     fn goodbye(&mut self, now: Duration) {
         if self.end.is_some() {
             return;
@@ -398,8 +402,8 @@ impl Session {
         self.finish(SessionEnd::Goodbye);
     }
 
-    /// What a call of `recv` returns. `released` is the call's own: whether it was a poll that an
-    /// upgrade released.
+    /// What a call of `recv` returns. `released` belongs to the call: whether an upgrade has released
+    /// this poll.
     pub(super) fn take(
         &mut self,
         link: usize,
@@ -456,7 +460,7 @@ impl Session {
         )
     }
 
-    /// When something is due by itself.
+    /// When something becomes due without a call.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let late = self.late.front().map(|late| late.due);
         [self.next_ping, self.pong_due, late]

@@ -1,8 +1,8 @@
-//! What the mock server tells its clients in the handshake, and its limits.
+//! Settings of the mock server, most of which its handshake contains.
 
 use std::time::Duration;
 
-/// What a [`MockServer`](super::MockServer) tells its clients.
+/// Settings of a [`MockServer`](super::MockServer).
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,22 +22,22 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The first session's id; the second one's is this with `-2` behind, and so on. `mock` by
-    /// default.
+    /// The first session's id. Later ones have a number appended: `mock-2`, and so on. Default:
+    /// `mock`.
     pub sid: String,
-    /// The time from the opening, or from a pong, to the next ping. 25 s by default.
+    /// The time from the opening, or from a pong, to the next ping. Default: 25 s.
     pub ping_interval: Duration,
-    /// How long the server waits for a pong. 20 s by default.
+    /// How long the server waits for a pong. Default: 20 s.
     pub ping_timeout: Duration,
-    /// Whether the server offers the upgrade from polling to websocket. It does by default.
+    /// Whether the server offers the upgrade from polling to WebSocket. Default: `true`.
     pub upgrades: bool,
-    /// The most bytes in a body that the server takes by polling; a larger one is refused with
-    /// status 413. One million by default, and `None` is no limit.
+    /// The most bytes in the body of a POST. A larger body is refused with status 413. `None` is no
+    /// limit. Default: 1,000,000 bytes.
     pub max_payload: Option<u64>,
 }
 
 impl Settings {
-    /// The defaults of each field.
+    /// The default settings.
     ///
     /// ```
     /// use engineio_client::transports::mock::Settings;
@@ -54,49 +54,87 @@ impl Settings {
         }
     }
 
-    /// Sets the id of the first session: `mock` by default. Later sessions have a number behind it:
-    /// `mock-2`, and so on.
+    /// Sets the id of the first session. Later ones have a number appended: `mock-2`, and so on.
+    /// Default: `mock`.
     ///
-    /// See [`Settings`] for an example.
+    /// ```
+    /// use engineio_client::transports::mock::Settings;
+    ///
+    /// assert_eq!(Settings::new().sid("chat").sid, "chat");
+    /// ```
     #[must_use]
     pub fn sid(mut self, sid: impl Into<String>) -> Self {
         self.sid = sid.into();
         self
     }
 
-    /// Sets the time from the opening, or from a pong, to the next ping: 25 s by default. The
-    /// handshake tells it in whole milliseconds.
+    /// Sets the time from the opening, or from a pong, to the next ping. The handshake contains it in
+    /// whole milliseconds. Default: 25 s.
     ///
-    /// See [`Settings`] for an example.
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::transports::mock::Settings;
+    ///
+    /// let settings = Settings::new().ping_interval(Duration::from_millis(300));
+    /// assert_eq!(settings.ping_interval.as_millis(), 300);
+    /// ```
     #[must_use]
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.ping_interval = interval;
         self
     }
 
-    /// Sets how long the server waits for a pong before it ends the session: 20 s by default. The
-    /// handshake tells it in whole milliseconds.
+    /// Sets how long the server waits for a pong before it ends the session. The handshake contains it
+    /// in whole milliseconds. Default: 20 s.
     ///
-    /// See [`Settings`] for an example.
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use engineio_client::transports::mock::Settings;
+    ///
+    /// let settings = Settings::new().ping_timeout(Duration::from_millis(200));
+    /// assert_eq!(settings.ping_timeout.as_millis(), 200);
+    /// ```
     #[must_use]
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
         self.ping_timeout = timeout;
         self
     }
 
-    /// Sets whether the server offers the upgrade from polling to websocket: `true` by default.
+    /// Sets whether the server offers the upgrade from polling to WebSocket. Default: `true`.
     ///
-    /// See [`Settings`] for an example.
+    /// ```
+    /// use engineio_client::transports::mock::MockServer;
+    /// use engineio_client::transports::mock::Settings;
+    /// use engineio_client::{Builder, MockRuntime};
+    ///
+    /// let runtime = MockRuntime::new();
+    /// runtime.block_on(async {
+    ///     let settings = Settings::new().upgrades(false);
+    ///     let (transport, mut server) = MockServer::with_settings(runtime.clone(), settings);
+    ///     let client = Builder::new("http://chat.test", transport, runtime.clone()).connect().await?;
+    ///     assert_eq!(client.transport(), Some("polling"));
+    ///     # drop(server.session().await);
+    ///     # Ok::<(), Box<dyn std::error::Error>>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn upgrades(mut self, upgrades: bool) -> Self {
         self.upgrades = upgrades;
         self
     }
 
-    /// Sets the most bytes in the body of a POST: one million by default, and `None` is no limit. A
-    /// larger body is refused with status 413.
+    /// Sets the most bytes in the body of a POST. A larger body is refused with status 413. `None` is
+    /// no limit. Default: 1,000,000 bytes.
     ///
-    /// See [`Settings`] for an example.
+    /// ```
+    /// use engineio_client::transports::mock::Settings;
+    ///
+    /// assert_eq!(Settings::new().max_payload, Some(1_000_000));
+    /// assert_eq!(Settings::new().max_payload(None).max_payload, None);
+    /// ```
     #[must_use]
     pub fn max_payload(mut self, bytes: Option<u64>) -> Self {
         self.max_payload = bytes;

@@ -1,4 +1,4 @@
-//! One connection: a request and its response at a time, within limits.
+//! One HTTP connection, which carries one request and response at a time, within limits.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -15,73 +15,81 @@ use engineio_client::{Error, ErrorKind, Limit};
 use http::header::{CONNECTION, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
+use url::Url;
 
 use super::super::super::shared::buffer_pool::SizedBuffer;
 use super::super::super::shared::dial::{Dialed, Proxy};
 use super::super::super::shared::own_error::own_error;
-use super::super::super::shared::response_head::{self, MOST_HEADERS};
+use super::super::super::shared::response_head::{self, MAX_HEADERS};
+use super::super::super::shared::status_error::address;
 use super::stream::{HyperIo, Meter};
 
-/// What hyper's read buffer grows to with long bodies, and then keeps: 400 KiB if it is left to
-/// itself. A body that fits in it, as one of 100 kB in base64 does, is not copied.
+/// Limit of hyper's read buffer, which grows with long bodies and never shrinks (to 400 KiB by
+/// default). A body that fits into it is not copied, for example one of 100 kB in base64.
 const LARGEST_BUFFER: usize = 160 * 1024;
 
-/// Why there is no response.
+/// Why a request has no response.
 pub(super) enum ExchangeError {
-    /// The request may be made again: see [`Meter::not_received`].
+    /// The request may be repeated: see [`Meter::not_received`].
     NotReceived(Error),
     Failed(Error),
 }
 
 pub(super) struct Connection {
+    /// The URL of its requests, as error messages show it.
+    url: String,
     requests: SendRequest<Full<Bytes>>,
     driver: http1::Connection<HyperIo, Full<Bytes>>,
-    /// The driver has ended.
-    over: bool,
+    /// The connection has ended.
+    ended: bool,
     meter: Arc<Meter>,
-    /// The other end is this proxy, and not the server.
+    /// The proxy at the other end, if requests are forwarded.
     forwarded_by: Option<Proxy>,
-    /// Further requests may follow.
-    keeps: bool,
+    /// Whether the connection may carry further requests.
+    keep_alive: bool,
 }
 
 impl Connection {
     pub(super) async fn new(
         dialed: Dialed,
+        url: &Url,
         exchange: &Exchange,
-        keeps: bool,
+        keep_alive: bool,
     ) -> Result<Self, Error> {
         let meter = Arc::new(Meter::default());
         let io = HyperIo::new(dialed.stream, Arc::clone(&meter), exchange.limits.head);
+        let url = address(url);
         let (requests, driver) = http1::Builder::new()
-            .max_headers(MOST_HEADERS)
+            .max_headers(MAX_HEADERS)
             .max_header_size(exchange.limits.head)
             .max_buf_size(exchange.limits.head.max(LARGEST_BUFFER))
-            // There are servers that know a header in this form alone.
+            // Some servers recognise header names only in this form.
             .title_case_headers(true)
             .handshake(io)
             .await
-            .map_err(|error| http_error(error, exchange))?;
+            .map_err(|error| http_error(error, &url, exchange))?;
         Ok(Self {
+            url,
             requests,
             driver,
-            over: false,
+            ended: false,
             meter,
             forwarded_by: dialed.forwarded_by,
-            keeps,
+            keep_alive,
         })
     }
 
-    /// Lets the connection do what it can.
+    /// Lets hyper read and write.
     fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.over && Pin::new(&mut self.driver).poll(cx).is_ready() {
-            self.over = true;
+        if !self.ended && Pin::new(&mut self.driver).poll(cx).is_ready() {
+            self.ended = true;
         }
     }
 
-    /// The request as the other end takes it: a server without the origin, which is its own.
+    /// Gives the request the form that the peer expects. A server expects a path without the origin,
+    /// and a forwarding proxy expects the whole URL.
     fn address(&self, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
-        if !self.keeps {
+        if !self.keep_alive {
             let close = HeaderValue::from_static("close");
             request.headers_mut().insert(CONNECTION, close);
         } else if self.forwarded_by.is_some() {
@@ -111,14 +119,14 @@ impl Connection {
             let bytes = u64::try_from(size(interim.headers())).unwrap_or(u64::MAX);
             meter.interim.fetch_add(bytes, Ordering::Relaxed);
         });
-        // What comes in answer to a post says nothing of the session's life.
+        // The answer to a POST does not count as activity of the session.
         let polling = request.method() == Method::GET;
         let mut progress = Progress::new(&self.meter, exchange, polling);
         let mut response = pin!(self.requests.try_send_request(request));
-        let (driver, over) = (&mut self.driver, &mut self.over);
+        let (driver, ended) = (&mut self.driver, &mut self.ended);
         let response = poll_fn(|cx| {
-            if !*over && Pin::new(&mut *driver).poll(cx).is_ready() {
-                *over = true;
+            if !*ended && Pin::new(&mut *driver).poll(cx).is_ready() {
+                *ended = true;
             }
             progress.mark();
             response.as_mut().poll(cx)
@@ -128,7 +136,7 @@ impl Connection {
             Ok(response) => response,
             Err(mut error) => {
                 let not_sent = error.take_message().is_some();
-                let error = http_error(error.into_error(), exchange);
+                let error = http_error(error.into_error(), &self.url, exchange);
                 return Err(if not_sent || self.meter.not_received() {
                     ExchangeError::NotReceived(error)
                 } else {
@@ -152,7 +160,7 @@ impl Connection {
         Ok(Response::from_parts(head, body))
     }
 
-    /// Reads a body into one buffer, of the right size where the server tells it.
+    /// Reads a body into one buffer, of the right size if the length is known.
     async fn collect(
         &mut self,
         body: Incoming,
@@ -161,12 +169,12 @@ impl Connection {
     ) -> Result<Bytes, Error> {
         let limit = exchange.limits.body;
         let too_large = || {
-            let message = format!("a body of more than {limit} bytes");
+            let message = format!("the server sent a body of more than {limit} bytes");
             Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize)
         };
-        // Not by the header, which a chunked body may have besides, and untrue.
-        let told = body.size_hint().exact();
-        let length = told.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        // Not from `Content-Length`, which a chunked body may have as well, with a wrong value.
+        let exact = body.size_hint().exact();
+        let length = exact.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         if length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
@@ -180,12 +188,12 @@ impl Connection {
             })
             .await;
             let Some(frame) = frame else { break };
-            let frame = frame.map_err(|error| http_error(error, exchange))?;
+            let frame = frame.map_err(|error| http_error(error, &self.url, exchange))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
             if Some(data.len()) == length {
-                // It came in one piece.
+                // The whole body arrived in one piece.
                 return Ok(data);
             }
             match buffer.get_or_insert_with(|| BodyBuffer::new(length)) {
@@ -205,9 +213,9 @@ impl Connection {
         })
     }
 
-    /// Whether the other end may be trusted to keep the connection after this response. tinyproxy
-    /// closes each, and does not say so: the next poll would cross its end. So proxies are asked to
-    /// keep it, and believed when they say that they do.
+    /// Whether the peer is expected to keep the connection after this response. tinyproxy closes each
+    /// connection without announcing it, so the next poll would fail. Proxies are therefore asked to
+    /// keep the connection, and must confirm it.
     pub(super) fn may_be_kept(&self, response: &Response<Bytes>) -> bool {
         let headers = response.headers();
         let named = headers.get_all(CONNECTION).iter();
@@ -215,20 +223,20 @@ impl Connection {
             .chain(headers.get_all("proxy-connection"))
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','));
-        self.keeps
+        self.keep_alive
             && (self.forwarded_by.is_none()
                 || words.any(|word| word.trim().eq_ignore_ascii_case("keep-alive")))
     }
 
-    /// Whether another request may follow the one that has ended.
+    /// Whether another request can be sent on this connection.
     pub(super) fn is_reusable(&mut self) -> bool {
         let cx = &mut Context::from_waker(Waker::noop());
         self.drive(cx);
-        !self.over && matches!(self.requests.poll_ready(cx), Poll::Ready(Ok(())))
+        !self.ended && matches!(self.requests.poll_ready(cx), Poll::Ready(Ok(())))
     }
 }
 
-/// A body as far as it has come, whose length the server has announced, or has not.
+/// A body that is being received, with or without a known length.
 enum BodyBuffer {
     Sized(SizedBuffer),
     Unsized(BytesMut),
@@ -243,8 +251,8 @@ impl BodyBuffer {
     }
 }
 
-/// The bytes of a head, as they are written commonly: a status line of 17 at least, the end, and for
-/// each header a colon, a space and a line break.
+/// The approximate size of a head: a status line of at least 17 bytes and an empty line, and for each
+/// header a colon, a space and a line break.
 fn size(headers: &HeaderMap) -> usize {
     headers.iter().fold(19, |bytes, (name, value)| {
         let line = name.as_str().len().saturating_add(value.len());
@@ -252,7 +260,7 @@ fn size(headers: &HeaderMap) -> usize {
     })
 }
 
-/// Reports what came and went since the last look.
+/// Reports the bytes read and written since the last call to [`mark`](Self::mark).
 struct Progress<'a> {
     meter: Arc<Meter>,
     exchange: &'a Exchange,
@@ -285,7 +293,7 @@ impl<'a> Progress<'a> {
                 self.exchange.activity.mark();
             }
         } else if read != self.read || written != self.written {
-            // A post makes progress while its answer comes, too.
+            // The arriving answer counts as progress of a POST, too.
             self.exchange.activity.mark_sent();
         }
         self.read = read;
@@ -293,22 +301,24 @@ impl<'a> Progress<'a> {
     }
 }
 
-fn http_error(error: ::hyper::Error, exchange: &Exchange) -> Error {
-    // To a client hyper tells this one by its words alone.
+fn http_error(error: ::hyper::Error, url: &str, exchange: &Exchange) -> Error {
+    // hyper has no method that identifies this error to a client.
     if error.is_parse() && error.to_string().contains("too large") {
         return response_head::too_large(exchange.limits.head);
     }
     if error.is_parse() || is_malformed_body(&error) {
-        return Error::new(ErrorKind::Http, "the server's answer is not HTTP").with_source(error);
+        let message = format!("{url}: the server's response is not HTTP");
+        return Error::new(ErrorKind::Http, message).with_source(error);
     }
     own_error(&error).unwrap_or_else(|| {
-        Error::new(ErrorKind::Ended, "the connection failed during a request").with_source(error)
+        let message = format!("{url}: the connection failed during a request");
+        Error::new(ErrorKind::Ended, message).with_source(error)
     })
 }
 
-/// What is wrong with the framing of a body (the size of a chunk, say) hyper tells as an error of a
-/// read: of the input, which a stream that fails does not say, or of the data, which one of TLS may
-/// say too, but not of chunks.
+/// Whether the framing of the body is malformed, such as the size of a chunk. hyper reports this as a
+/// read error of the kind `InvalidInput`, which no stream returns, or `InvalidData`, which TLS may
+/// return too, but not with a text about chunks.
 fn is_malformed_body(error: &::hyper::Error) -> bool {
     std::error::Error::source(error)
         .and_then(|cause| cause.downcast_ref::<std::io::Error>())

@@ -1,5 +1,5 @@
-//! The default HTTP client: hyper's HTTP/1.1, driven within the future of each request, so that it
-//! spawns nothing and runs on any runtime.
+//! The built-in HTTP client: hyper's HTTP/1.1. Each request drives its connection within its own
+//! future, so the client spawns no task and runs on any runtime.
 
 mod connection;
 mod stream;
@@ -21,25 +21,27 @@ use super::super::shared::dial::{Dialer, Purpose};
 use super::invalid_url::{invalid_url, invalid_url_because};
 use super::not_received::not_received;
 
-/// Keeps the connections that are idle: one that served polls, and one that served posts.
+/// Sends requests, and keeps up to two idle connections: one that was used for polls, and one for
+/// POSTs.
 pub(super) struct Hyper {
     dialer: Dialer,
-    /// Where to connect to instead of the host in the URL.
+    /// The address to connect to in place of the URL's host.
     address: Option<Address>,
     idle: Mutex<Vec<Idle>>,
 }
 
 struct Idle {
     connection: Box<Connection>,
-    /// When the server may close it.
+    /// When the server is expected to close the connection.
     until: Duration,
 }
 
-/// More than a poll and a post at a time there are not.
-const MOST_IDLE: usize = 2;
+/// A session has at most one poll and one POST at a time.
+const MAX_IDLE: usize = 2;
 
-/// Where the server does not tell how long it keeps an idle connection. gunicorn's 2 s are the shortest
-/// of the common ones that are not told; a second less, so as not to meet its close half-way.
+/// How long an idle connection is reused if the server sends no `Keep-Alive` header. The shortest
+/// common limit of such servers is gunicorn's, 2 s. One second less avoids sending a request while the
+/// server closes the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 #[async_trait]
@@ -65,8 +67,9 @@ impl HttpClient for Hyper {
                 }
                 Ok(response)
             }
-            // The server has closed a connection that was kept: nothing is done twice. What may have arrived
-            // is never repeated: a poll may have taken messages with it.
+            // The server had closed a kept connection without receiving the request, so the request
+            // may be repeated. One that may have arrived is never repeated, since a poll may have
+            // taken messages from the server.
             Err(ExchangeError::NotReceived(_)) if was_kept => Err(not_received()),
             Err(ExchangeError::NotReceived(error) | ExchangeError::Failed(error)) => Err(error),
         }
@@ -95,7 +98,9 @@ impl Hyper {
             )
             .await?;
         let keeps = self.dialer.reuses_connections();
-        Ok(Box::new(Connection::new(dialed, exchange, keeps).await?))
+        Ok(Box::new(
+            Connection::new(dialed, &origin, exchange, keeps).await?,
+        ))
     }
 
     fn take(&self, now: Duration) -> Option<Box<Connection>> {
@@ -105,7 +110,7 @@ impl Hyper {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop()?;
-            // One look for the server's end of it.
+            // Also checks whether the server has closed the connection meanwhile.
             if now < idle.until && idle.connection.is_reusable() {
                 return Some(idle.connection);
             }
@@ -114,13 +119,13 @@ impl Hyper {
 
     fn keep(&self, connection: Idle) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MOST_IDLE {
+        if idle.len() < MAX_IDLE {
             idle.push(connection);
         }
     }
 }
 
-/// How long the server keeps the connection, less a second.
+/// How long the connection may be reused: the server's time-out, less a second.
 fn keep_alive(response: &Response<Bytes>) -> Duration {
     let header = response
         .headers()
@@ -140,7 +145,7 @@ fn keep_alive(response: &Response<Bytes>) -> Duration {
     })
 }
 
-/// The request with its `Host`.
+/// Adds the `Host` header.
 fn with_host(mut request: Request<Bytes>) -> Result<Request<Full<Bytes>>, Error> {
     let authority = request.uri().authority().ok_or_else(invalid_url)?;
     let host = HeaderValue::from_str(authority.as_str()).map_err(invalid_url_because)?;

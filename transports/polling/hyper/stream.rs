@@ -1,4 +1,4 @@
-//! The stream under hyper, which counts the bytes that pass, and looks how it ends.
+//! The stream under hyper. It counts bytes, and records how the stream ends.
 
 use std::io;
 use std::pin::Pin;
@@ -13,76 +13,78 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::super::super::shared::read_buffer;
 use super::super::super::shared::response_head;
 
-/// What passes by the stream.
+/// Counters and flags of a stream, shared with its [`Connection`](super::connection::Connection).
 #[derive(Default)]
 pub(super) struct Meter {
-    /// Bytes that came and went.
+    /// Bytes read and written so far.
     pub(super) read: AtomicU64,
     pub(super) written: AtomicU64,
-    /// Bytes of the interim responses (1xx) to the request that runs.
+    /// Bytes of the interim responses (1xx) to the current request.
     pub(super) interim: AtomicU64,
-    /// A request is about to be written.
+    /// A request was started, and no byte of it has been written.
     begins: AtomicBool,
-    /// All that was written of the request that runs has left, and this was not asked for yet.
+    /// All written bytes of the current request have been flushed since [`has_left`](Self::has_left)
+    /// was last called.
     left: AtomicBool,
-    /// The stream has ended, and nothing of the request has arrived at the other end.
+    /// The stream has ended, and the peer has received nothing of the current request.
     not_received: AtomicBool,
 }
 
 impl Meter {
-    /// To be called before each request.
+    /// Prepares for a new request.
     pub(super) fn begin(&self) {
         self.interim.store(0, Ordering::Relaxed);
         self.begins.store(true, Ordering::Relaxed);
         self.left.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the request that runs has left since the last call: the whole of it, where it has no body.
-    /// hyper flushes when it has nothing more to write.
+    /// Whether the current request was flushed since the last call. For a request without a body, that
+    /// is the whole request, since hyper flushes when it has nothing more to write.
     pub(super) fn has_left(&self) -> bool {
         self.left.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether the request that has failed may be made again, since the other end has not got a byte of it,
-    /// or gets it only to throw it away.
+    /// Whether the failed request may be repeated, since the peer has received no byte of it, or
+    /// discards what it receives.
     ///
-    /// It is where not a byte could be written, and in one more case. A FIN carries the acknowledgement
-    /// of all that had come in order by then. So if the stream has ended by a FIN (or by TLS's word for
-    /// it), without a byte of an answer, and the system tells that none of the bytes of the request were
-    /// acknowledged, then the other end had ended its side before the first of them came. After `close` it
-    /// can't read them; after `shutdown` it can't answer, and reads on to throw away, as apache does. (So an
-    /// acknowledgement that comes behind the FIN says nothing.) A server that reads a request and then closes
-    /// acknowledges it by that. A reset proves nothing, since the acknowledgement of what was read may
-    /// have been on its way.
+    /// This is the case if no byte could be written, and in one more case. A FIN carries the
+    /// acknowledgement of everything received in order before it. Suppose the stream has ended by a
+    /// FIN (or by TLS's `close_notify`) without a byte of a response, and the system reports that no
+    /// byte of the request was acknowledged. Then the peer had closed its side before the first byte
+    /// arrived. After `close` it can't read the request. After `shutdown` it can't answer, and
+    /// discards what it reads, as apache does. (An acknowledgement that follows the FIN therefore
+    /// proves nothing.) A server that reads a request before it closes acknowledges it by that. A
+    /// reset proves nothing, since the acknowledgement of what the server read may have been on its
+    /// way.
     pub(super) fn not_received(&self) -> bool {
         self.not_received.load(Ordering::Relaxed)
     }
 }
 
-/// An adapter that zeroes hyper's buffer at each read costs three times the time: so the bytes go
-/// through a buffer that is never zeroed again, at most so many at a time.
+/// Most bytes of one read. hyper's buffer has to be initialised: zeroing it at each read takes three
+/// times as long as copying through this buffer, which is never zeroed again.
 const BUFFER: usize = 64 * 1024;
 
-/// A stream of ours with the traits of hyper.
+/// Adapts a [`BoxedStream`] to hyper's traits.
 pub(super) struct HyperIo {
     stream: BoxedStream,
     meter: Arc<Meter>,
-    /// The most bytes of interim responses.
+    /// Most bytes of all interim responses to one request.
     head: usize,
-    /// How much had been written to the connection below before the request that runs.
+    /// Bytes written to the underlying connection before the current request.
     start: Option<u64>,
-    /// Something was written that was not flushed yet.
+    /// Something was written and not flushed yet.
     unflushed: bool,
-    /// Something of an answer has come.
+    /// A byte of the response has arrived.
     answered: bool,
-    /// The stream has ended, in one way or another: only the first look at its end counts.
+    /// The stream has ended. Only the first observation of its end counts.
     ended: bool,
 }
 
-/// How a stream ends.
+/// How the stream ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The other end has said that nothing more comes.
+    /// The peer has closed its side.
     Regular,
     Failure,
 }
@@ -100,7 +102,7 @@ impl HyperIo {
         }
     }
 
-    /// Notes where the request that runs begins, at its first write.
+    /// Records where the current request begins, at its first write.
     fn begin(&mut self) {
         if self.meter.begins.swap(false, Ordering::Relaxed) {
             self.start = self.stream.written();
@@ -108,19 +110,19 @@ impl HyperIo {
         }
     }
 
-    /// To be called within the read that tells the end: later hyper's own FIN would be counted.
+    /// Must be called inside the read that observes the end: later, hyper's own FIN would be counted.
     fn end(&mut self, end: End) {
         if self.ended {
             return;
         }
         self.ended = true;
-        let not_received = self.meter.begins.load(Ordering::Relaxed) || self.is_lost(end);
+        let not_received = self.meter.begins.load(Ordering::Relaxed) || self.is_unreceived(end);
         self.meter
             .not_received
             .store(not_received, Ordering::Relaxed);
     }
 
-    fn is_lost(&self, end: End) -> bool {
+    fn is_unreceived(&self, end: End) -> bool {
         let (Some(start), Some(written)) = (self.start, self.stream.written()) else {
             return false;
         };
@@ -153,8 +155,8 @@ impl ::hyper::rt::Read for HyperIo {
         cx: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        // hyper limits each interim response, and not how many there are: without an end of them it
-        // would read for ever, and not even pause where the server is fast.
+        // hyper limits the size of each interim response, but not their number. A fast server could
+        // keep it reading for ever within one poll.
         let interim = self.meter.interim.load(Ordering::Relaxed);
         if usize::try_from(interim).unwrap_or(usize::MAX) > self.head {
             let error = response_head::too_large(self.head);
@@ -165,7 +167,7 @@ impl ::hyper::rt::Read for HyperIo {
             let read = ready!(Pin::new(&mut self.stream).poll_read(cx, part));
             match &read {
                 Ok(0) if !empty => self.end(End::Regular),
-                // TLS without a word of its end: a FIN below.
+                // A FIN without TLS's `close_notify`.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     self.end(End::Regular)
                 }
@@ -193,7 +195,7 @@ impl ::hyper::rt::Write for HyperIo {
         self.written(result)
     }
 
-    /// Or else hyper copies each body into a buffer that keeps the size of the largest.
+    /// Otherwise hyper copies each body into a buffer that keeps the size of the largest one.
     fn is_write_vectored(&self) -> bool {
         true
     }
@@ -212,7 +214,7 @@ impl ::hyper::rt::Write for HyperIo {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = ready!(Pin::new(&mut self.stream).poll_flush(cx));
         if flushed.is_err() {
-            // The next read will tell an end that is none: the error has been taken here.
+            // The flush has consumed the error, so the next read would report a regular end.
             self.end(End::Failure);
         } else if std::mem::take(&mut self.unflushed) && !self.meter.begins.load(Ordering::Relaxed)
         {

@@ -1,4 +1,5 @@
-//! What the user of a dialer says of addresses: where connections come from, and where a host is.
+//! The dialer's settings about addresses: the local address to connect from, and fixed addresses of
+//! hosts.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
@@ -8,18 +9,18 @@ use url::Host;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Addresses {
     pub(super) local: Option<IpAddr>,
-    /// In place of what a resolver would say, and of an address in a URL.
+    /// Addresses given for a host, used instead of its own address or of what the resolver returns.
     given: Vec<(Host, Vec<SocketAddr>)>,
 }
 
 impl Addresses {
     pub(super) fn give(&mut self, host: &str, addresses: Vec<SocketAddr>) -> Result<(), Error> {
         let key = key(host).map_err(|error| {
-            let message = format!("addresses for {host:?}: that is not a host");
+            let message = format!("resolve_to: {host:?} is neither a host name nor an IP address");
             Error::new(ErrorKind::Invalid, message).with_source(error)
         })?;
         if addresses.is_empty() {
-            let message = format!("addresses for {host:?}: there are none");
+            let message = format!("resolve_to: no addresses were given for {host:?}");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         self.given.retain(|(earlier, _)| *earlier != key);
@@ -27,8 +28,8 @@ impl Addresses {
         Ok(())
     }
 
-    /// The addresses that were given for the host of a URL, with this port where they have none.
-    pub(super) fn given_for(&self, host: &Host<&str>, port: u16) -> Option<Vec<SocketAddr>> {
+    /// The addresses given for the host of a URL. `port` replaces a port of 0.
+    pub(super) fn addresses_for(&self, host: &Host<&str>, port: u16) -> Option<Vec<SocketAddr>> {
         let host = without_dot(host.to_owned());
         let (_, addresses) = self.given.iter().find(|(key, _)| *key == host)?;
         let with_port = addresses.iter().map(|&(mut address)| {
@@ -40,7 +41,7 @@ impl Addresses {
         Some(with_port.collect())
     }
 
-    /// What to bind to before connecting to this address.
+    /// The local address to bind to before connecting to `address`.
     pub(super) fn local_for(&self, address: SocketAddr) -> Option<SocketAddr> {
         Some(match (self.local?, address) {
             // Both ends of a link-local connection are on the same interface.
@@ -60,7 +61,7 @@ fn key(host: &str) -> Result<Host, url::ParseError> {
     }
 }
 
-/// `chat.example.` is `chat.example`.
+/// `chat.example.` and `chat.example` are the same host.
 fn without_dot(host: Host) -> Host {
     match host {
         Host::Domain(name) => Host::Domain(name.trim_end_matches('.').to_owned()),

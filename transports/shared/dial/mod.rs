@@ -1,4 +1,4 @@
-//! From a URL to a stream: address, proxy, TCP or Unix socket, TLS.
+//! Connects to the host of a URL: name resolution, proxy, TCP or Unix socket, TLS.
 
 mod addresses;
 mod proxy;
@@ -24,11 +24,16 @@ pub use self::proxy::Proxy;
 use self::tcp::Sockets;
 use self::tls::Tls;
 
-/// How connections are made: one for all transports of a session.
+/// How the transports of a session make connections: local address, name resolution, proxies, TLS, and
+/// reuse of connections.
 ///
-/// By default they go to the server itself. To a name with several addresses, those of IPv4 and IPv6
-/// take turns, a new one every 250 ms or as soon as one has failed, and the first that answers is
-/// taken (RFC 8305). Unix sockets know neither proxies nor TLS, whatever is set here.
+/// By default a connection goes directly to the server. If its name has several addresses, IPv4 and
+/// IPv6 alternate, a further address is tried every 250 ms or as soon as an attempt has failed, and
+/// the first connection wins (RFC 8305). Connections to Unix sockets ignore proxies and TLS settings.
+///
+/// Pass it to the `dialer` method of the client's builder.
+/// [`Polling::dialer`](super::super::Polling::dialer) and
+/// [`WebSocket::dialer`](super::super::WebSocket::dialer) set it for a single transport.
 ///
 /// ```
 /// use engineio_client::transports::{Dialer, Proxy};
@@ -49,8 +54,18 @@ pub struct Dialer {
 
 #[cfg(feature = "rustls")]
 impl Dialer {
-    /// How `https` and `wss` are spoken. By default as the operating system does: see
-    /// [`Tls`](super::Tls).
+    /// Sets how servers are verified and how this client identifies itself over `https` and `wss`.
+    /// Default: [`Tls::default()`](super::Tls), which verifies servers as the operating system does.
+    ///
+    /// ```
+    /// use engineio_client::transports::{Dialer, Tls};
+    ///
+    /// // For a server that is reached through a tunnel from localhost.
+    /// let tls = Tls::default().server_name("chat.example")?;
+    /// let dialer = Dialer::default().tls(tls);
+    /// # let _ = dialer;
+    /// # Ok::<(), engineio_client::Error>(())
+    /// ```
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = tls;
@@ -58,42 +73,45 @@ impl Dialer {
     }
 }
 
-/// What a connection is for.
+/// What a connection is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// HTTP requests, which a proxy may forward one by one.
+    /// HTTP requests, which a proxy can forward one by one.
     #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     Requests,
-    /// Something that takes the connection over, for which a proxy has to make a tunnel.
+    /// A WebSocket, which needs a tunnel through a proxy.
     #[cfg_attr(not(feature = "websocket"), allow(dead_code))]
     Tunnel,
 }
 
-/// A connection that was made.
+/// A new connection.
 pub(crate) struct Dialed {
     pub(crate) stream: BoxedStream,
-    /// The proxy at the other end, when there is no tunnel through it: it takes requests in
-    /// absolute form, with its authorization, and passes them on.
+    /// The proxy at the other end, if there is no tunnel through it. It takes requests in absolute
+    /// form, with its `Proxy-Authorization`.
     #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     pub(crate) forwarded_by: Option<Proxy>,
 }
 
 impl Dialer {
-    /// Connects from this address of the machine: each socket is bound to it, with a free port, before
-    /// it connects, be it to the server or to a proxy. Unix sockets have no local address, and are not
-    /// affected.
+    /// Connects from this address of the local machine, to the server or to a proxy. Each socket is
+    /// bound to the address and a free port before it connects. Default: the operating system chooses.
+    /// Unix sockets are not affected.
     ///
-    /// Only addresses of its family are tried. [`Ipv4Addr::UNSPECIFIED`](std::net::Ipv4Addr::UNSPECIFIED)
-    /// is IPv4 from any address, and [`Ipv6Addr::UNSPECIFIED`](std::net::Ipv6Addr::UNSPECIFIED) is IPv6.
+    /// Only server addresses of the same family are tried.
+    /// [`Ipv4Addr::UNSPECIFIED`](std::net::Ipv4Addr::UNSPECIFIED) means IPv4 from any address, and
+    /// [`Ipv6Addr::UNSPECIFIED`](std::net::Ipv6Addr::UNSPECIFIED) IPv6 from any address.
     ///
-    /// A bound socket occupies a port of its address, whichever server it connects to. That limits the
-    /// connections from one address, on Linux to about 28,000 by default.
+    /// A bound socket occupies a port of its local address, whichever server it connects to. This
+    /// limits the number of connections from one address: on Linux to about 28,000 by default.
     ///
     /// # Errors
     ///
-    /// Connecting fails with [`ErrorKind::Connect`] where the host has no address of that family, where
-    /// the machine does not have the address, and where the runtime does not implement
-    /// [`Runtime::connect_from`], which those built in do.
+    /// This method does not fail. Connecting fails with [`ErrorKind::Connect`]
+    ///
+    /// - if the host has no address of that family,
+    /// - if the machine does not have the local address,
+    /// - if the runtime does not implement [`Runtime::connect_from`]. The built-in runtimes do.
     ///
     /// ```
     /// use std::net::{IpAddr, Ipv4Addr};
@@ -112,22 +130,22 @@ impl Dialer {
         self
     }
 
-    /// Connects to these addresses where a URL has this host, and asks no resolver for it, as curl does
-    /// with `--resolve`. The host is a name or an IP address. Requests, TLS and cookies still go by the
-    /// host of the URL. A port of 0 is the URL's own; any other is connected to in place of it. A second
-    /// call for the same host replaces the first.
+    /// Connects to these addresses when a URL has this host, without asking a resolver, like curl's
+    /// `--resolve`. The host is a name or an IP address. Requests, TLS and cookies still use the host
+    /// of the URL. An address with port 0 uses the port of the URL, and any other port replaces it. A
+    /// second call for the same host replaces the first.
     ///
-    /// - Several addresses are tried as those of a name are.
+    /// - Several addresses are tried in the same way as those of a name.
     /// - The host of a proxy can be given addresses, too.
-    /// - Through a `socks5` proxy the server's host has these addresses. Proxies of `http`, `https` and
-    ///   `socks5h` resolve it themselves, and are told its name.
-    /// - For a Unix socket there is nothing to resolve.
+    /// - A `socks5` proxy is asked to connect to these addresses. Proxies of `http`, `https` and
+    ///   `socks5h` receive the name of the server and resolve it themselves.
+    /// - Unix sockets are not affected.
     ///
     /// # IPv6 zones
     ///
     /// A URL can't name the interface of a link-local address (`http://[fe80::1%25eth0]/` is refused).
-    /// It is part of an address here, as the scope id of a [`SocketAddrV6`](std::net::SocketAddrV6). The
-    /// system's resolver understands the name of an interface:
+    /// Give it as the scope id of a [`SocketAddrV6`](std::net::SocketAddrV6) instead. The system's
+    /// resolver accepts the name of an interface:
     ///
     /// ```no_run
     /// use std::net::ToSocketAddrs;
@@ -143,7 +161,8 @@ impl Dialer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`], when the host is neither a name nor an address, or there are no addresses.
+    /// [`ErrorKind::Invalid`] if the host is neither a name nor an IP address, or if there are no
+    /// addresses.
     ///
     /// ```
     /// use engineio_client::transports::Dialer;
@@ -162,33 +181,51 @@ impl Dialer {
         Ok(self)
     }
 
-    /// Connects through this proxy, whatever the server and the environment are.
+    /// Connects through this proxy to every server, whatever the environment says. Default: no proxy.
+    ///
+    /// ```
+    /// use engineio_client::transports::{Dialer, Proxy};
+    ///
+    /// let dialer = Dialer::default().proxy(Proxy::new("socks5h://127.0.0.1:9050")?);
+    /// # let _ = dialer;
+    /// # Ok::<(), engineio_client::Error>(())
+    /// ```
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxies.set(proxy);
         self
     }
 
-    /// Connects through the proxies that the environment of this process names, as it is when this
-    /// is called. A [`proxy`](Dialer::proxy) that was set wins, in whichever order they are called.
+    /// Connects through the proxies that the environment variables of this process name. They are read
+    /// once, when this method is called. A proxy set by [`proxy`](Dialer::proxy) takes precedence, in
+    /// whichever order the two are called.
     ///
-    /// - `http_proxy`, in small letters only, is for `http` and `ws`: what a CGI program finds in
-    ///   large letters comes from its client. There is no `ws_proxy`.
-    /// - `https_proxy` or `HTTPS_PROXY` is for `https` and `wss`.
-    /// - `all_proxy` or `ALL_PROXY` is for those that have none of their own.
-    /// - `no_proxy` or `NO_PROXY` lists, between commas or spaces, the hosts to which connections
-    ///   are made without: `example.com` (or `.example.com`, or `*.example.com`) for this domain and
-    ///   all below it, an IP address, a network as `10.0.0.0/8`, each with a `:port` where only that
-    ///   is meant, or `*` for all. Names are not resolved for it, and `localhost` is like any other.
+    /// - `http_proxy`, in lower case only, applies to `http` and `ws`. The upper-case form is ignored,
+    ///   since in a CGI program it is set by the client's header `Proxy`. There is no `ws_proxy`.
+    /// - `https_proxy` or `HTTPS_PROXY` applies to `https` and `wss`.
+    /// - `all_proxy` or `ALL_PROXY` applies to schemes without a variable of their own.
+    /// - `no_proxy` or `NO_PROXY` lists the hosts to connect to directly, separated by commas or
+    ///   spaces. An entry is `example.com` (or `.example.com`, or `*.example.com`) for this domain and
+    ///   all domains below it, an IP address, a network such as `10.0.0.0/8`, or `*` for all hosts. A
+    ///   `:port` after it limits it to that port. Names are not resolved for this, and `localhost` has
+    ///   no special meaning.
     ///
-    /// A value is what [`Proxy::new`] takes. One that it does not take is an error of each connection
-    /// that would go through it, and never a connection without a proxy.
+    /// A value has the form that [`Proxy::new`] takes. With an invalid value, each connection that
+    /// would use that proxy fails. It is never made directly instead.
+    ///
+    /// ```
+    /// use engineio_client::transports::Dialer;
+    ///
+    /// let dialer = Dialer::default().proxies_from_env();
+    /// # let _ = dialer;
+    /// ```
     #[must_use]
     pub fn proxies_from_env(self) -> Self {
         self.proxies_from(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
-    /// The same with an environment of yours: a function from the name of a variable to its value.
+    /// Like [`proxies_from_env`](Dialer::proxies_from_env), with an environment of yours: a function
+    /// from the name of a variable to its value.
     ///
     /// ```
     /// use engineio_client::transports::Dialer;
@@ -208,25 +245,35 @@ impl Dialer {
         self
     }
 
-    /// Connects without a proxy, whatever was set before.
+    /// Connects without a proxy. This removes every proxy set before, the environment's included.
+    ///
+    /// ```
+    /// use engineio_client::transports::{Dialer, Proxy};
+    ///
+    /// let proxy = Proxy::new("http://proxy.example:3128")?;
+    /// let dialer = Dialer::default().proxy(proxy).no_proxy();
+    /// assert!(dialer.proxy_for(&"https://chat.example".parse()?)?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn no_proxy(mut self) -> Self {
         self.proxies = Proxies::default();
         self
     }
 
-    /// Whether polling uses a connection for several requests, one after the other, as it does by default.
+    /// Whether polling sends several requests over one connection, one after the other. Default:
+    /// `true`.
     ///
-    /// A server may close a connection that it keeps while a request is on the way to it: when it
-    /// restarts, or when the connection has been idle for longer than it likes. Such a request is sent
-    /// again, on a new connection, if it is certain that the server has not got it: on Linux, with the
-    /// built-in runtimes, where the server's system has acknowledged none of it (see
-    /// [`Acknowledges`](engineio_client::runtime::Acknowledges)). Where it is not certain, as after a
-    /// reset, the session ends, since a message might arrive twice.
+    /// A server may close an idle connection while a request is on its way: because it restarts, or
+    /// because its idle time-out has passed. The client repeats such a request on a new connection if
+    /// the server is certain not to have received it. On Linux with the built-in runtimes, that is the
+    /// case if the server's system has acknowledged no byte of it (see
+    /// [`Acknowledges`](engineio_client::runtime::Acknowledges)). Otherwise, for example after a
+    /// reset, the session ends with an error, since a repeated request might deliver messages twice.
     ///
-    /// With `false` each poll and each POST has a connection of its own, says `Connection: close`, and
-    /// meets no such end, as in Node's client. It costs a round trip more for each request, two or three
-    /// with TLS, and a socket each on both sides.
+    /// With `false`, each poll and each POST makes a connection of its own and sends `Connection:
+    /// close`, as Node's client does, so this error can't occur. Each request then takes one more
+    /// round trip, two or three more with TLS, and uses one more socket on both sides.
     ///
     /// ```
     /// use engineio_client::transports::Dialer;
@@ -246,17 +293,27 @@ impl Dialer {
         !self.one_request_each
     }
 
-    /// The proxy that a connection to this URL takes, if it takes one.
+    /// The proxy for connections to this URL, or `None` if they are made directly.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`], when the environment names one that can't be.
+    /// [`ErrorKind::Invalid`] if the environment variable for this URL holds an invalid proxy.
+    ///
+    /// ```
+    /// use engineio_client::transports::Dialer;
+    ///
+    /// let dialer = Dialer::default().proxies_from(|name| {
+    ///     (name == "all_proxy").then(|| "ftp://proxy.example".to_owned())
+    /// });
+    /// assert!(dialer.proxy_for(&"https://chat.example".parse()?).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn proxy_for(&self, url: &Url) -> Result<Option<&Proxy>, Error> {
         self.proxies.choose(url)
     }
 
-    /// Connects to the host of a URL, or to the address that is given in its place, within a time
-    /// limit where the caller has none of its own.
+    /// Connects to the host of a URL, or to `address` if there is one. `limit` bounds the time if the
+    /// caller has no limit of its own.
     pub(crate) async fn dial(
         &self,
         runtime: &Arc<dyn Runtime>,
@@ -273,7 +330,8 @@ impl Dialer {
             Either::Left((dialed, _)) => dialed,
             Either::Right(((), _)) => {
                 let message = format!(
-                    "connecting took longer than the open timeout of {} s",
+                    "connecting to {} took longer than the open timeout of {} s",
+                    target(url, address),
                     limit.as_secs_f64()
                 );
                 Err(Error::new(ErrorKind::Timeout, message).with_limit(Limit::OpenTimeout))
@@ -291,9 +349,10 @@ impl Dialer {
         let tls = match url.scheme() {
             "https" => Some(self.tls.connector(url)?),
             "http" => None,
-            // Another transport of the list takes it.
+            // A custom transport in the same list may take this scheme.
             other => {
-                let message = format!("a URL of the scheme {other:?} can't be connected to by TCP");
+                let message =
+                    format!("this transport takes http and https URLs, not the scheme {other:?}");
                 return Err(Error::new(ErrorKind::Connect, message));
             }
         };
@@ -325,8 +384,16 @@ impl Dialer {
         if let Some(tls) = tls {
             dialed.stream = tls.connect(dialed.stream).await?;
         }
-        tracing::debug!(host, port, "connection made");
+        tracing::debug!(host, port, "connected");
         Ok(dialed)
+    }
+}
+
+/// The server that a connection goes to, for an error message.
+fn target(url: &Url, address: Option<&Address>) -> String {
+    match address {
+        Some(address) => address.to_string(),
+        None => proxy::host_and_port(url),
     }
 }
 

@@ -1,23 +1,23 @@
-//! What stands in for TLS where the feature `rustls` is off: a refusal.
+//! Takes the place of TLS without the feature `rustls`: every TLS connection is refused.
 
 use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind};
 use url::Url;
 
-/// Nothing to set.
+/// Has no settings.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tls;
 
-/// There is none.
+/// Never constructed.
 #[derive(Debug)]
 pub(super) enum Connector {}
 
 impl Tls {
-    /// Refuses, before anything is connected.
+    /// Returns an error before anything is connected.
     pub(super) fn connector(&self, _url: &Url) -> Result<Connector, Error> {
         Err(Error::new(
             ErrorKind::Tls,
-            "this build of the client speaks no TLS, which an https URL needs: \
+            "an https or wss URL needs TLS, which this build does not include: \
              enable the feature rustls",
         ))
     }
@@ -25,7 +25,7 @@ impl Tls {
     pub(super) fn connector_to_proxy(&self, _proxy: &Url) -> Result<Connector, Error> {
         Err(Error::new(
             ErrorKind::Tls,
-            "this build of the client speaks no TLS, which an https proxy needs: \
+            "an https proxy needs TLS, which this build does not include: \
              enable the feature rustls",
         ))
     }

@@ -1,5 +1,5 @@
-//! Names, addresses and sockets: of the addresses of a name, whichever answers first (RFC 8305,
-//! "happy eyeballs").
+//! Name resolution and sockets. If a name has several addresses, the first one that accepts a
+//! connection is used (RFC 8305, "happy eyeballs").
 
 use std::fmt::Write as _;
 use std::io;
@@ -16,15 +16,16 @@ use url::{Host, Url};
 
 use super::addresses::Addresses;
 
-/// How long an address may think before the next one is asked beside it: what RFC 8305 recommends.
+/// Time before the next address is tried while earlier attempts are still running, as recommended by
+/// RFC 8305.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// So many addresses of a name are tried at most.
-const MOST_ADDRESSES: usize = 32;
-/// So many failures are told in an error, and so many characters of each.
-const MOST_TOLD: usize = 8;
-const MOST_CAUSE: usize = 100;
+/// Most addresses of one name that are tried.
+const MAX_ADDRESSES: usize = 32;
+/// Most failed addresses that an error lists, and most characters of each cause.
+const MAX_LISTED: usize = 8;
+const MAX_CAUSE_LENGTH: usize = 100;
 
-/// Makes connections as the dialer's settings say.
+/// Opens sockets according to the dialer's settings.
 pub(super) struct Sockets<'a> {
     pub(super) runtime: &'a Arc<dyn Runtime>,
     pub(super) addresses: &'a Addresses,
@@ -46,7 +47,6 @@ impl Sockets<'_> {
         self.runtime.connect(address).await
     }
 
-    /// Connects to the host of a URL.
     pub(super) async fn connect_to_host(&self, url: &Url) -> Result<BoxedStream, Error> {
         let (host, addresses) = self.locate(url).await?;
         match *self.reachable(&host, addresses)? {
@@ -55,7 +55,7 @@ impl Sockets<'_> {
         }
     }
 
-    /// The host of a URL, and its addresses, of which there is one at least.
+    /// The host of a URL and its addresses, of which there is at least one.
     pub(super) async fn locate<'u>(
         &self,
         url: &'u Url,
@@ -64,7 +64,7 @@ impl Sockets<'_> {
         let Some(host) = url.host() else {
             return Err(Error::new(ErrorKind::Invalid, "the URL has no host"));
         };
-        let addresses = match (self.addresses.given_for(&host, port), &host) {
+        let addresses = match (self.addresses.addresses_for(&host, port), &host) {
             (Some(given), _) => in_order(given),
             (None, Host::Ipv4(ip)) => vec![(*ip, port).into()],
             (None, Host::Ipv6(ip)) => vec![(*ip, port).into()],
@@ -75,17 +75,18 @@ impl Sockets<'_> {
 
     async fn resolve(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
         let addresses = self.runtime.resolve(name, port).await.map_err(|error| {
-            let message = format!("the name {name} could not be resolved");
+            let message = format!("could not resolve the host name {name}");
             Error::new(ErrorKind::Resolve, message).with_source(error)
         })?;
         if addresses.is_empty() {
-            let message = format!("the name {name} has no address");
+            let message = format!("the host name {name} has no address");
             return Err(Error::new(ErrorKind::Resolve, message));
         }
         Ok(addresses)
     }
 
-    /// Those of the local address's family: a socket that is bound to one can't connect to another.
+    /// The addresses of the local address's family. A socket bound to one family can't connect to the
+    /// other.
     fn reachable(
         &self,
         host: &Host<&str>,
@@ -106,8 +107,8 @@ impl Sockets<'_> {
         Ok(addresses)
     }
 
-    /// Begins with the first address, and goes on to the next when one has failed, or takes its time.
-    /// The first connection wins, and the other attempts are dropped.
+    /// Tries the first address, and the next one when an attempt has failed or [`ATTEMPT_DELAY`] has
+    /// passed. The first connection wins, and the other attempts are dropped.
     async fn race(
         &self,
         host: &Host<&str>,
@@ -131,7 +132,7 @@ impl Sockets<'_> {
             match future::select(attempts.next(), delay).await {
                 Either::Left((Some(Ok(stream)), _)) => return Ok(stream),
                 Either::Left((Some(Err(failure)), _)) => failures.push(failure),
-                // None is left, and none waits: all were tried.
+                // All addresses were tried, and all attempts have failed.
                 Either::Left((None, _)) => return Err(self.all_failed(host, &failures)),
                 Either::Right(((), _)) => {}
             }
@@ -148,7 +149,7 @@ impl Sockets<'_> {
             } else if lacks_interface(address) {
                 message.push_str(
                     ", a link-local address without an interface: \
-                     give Dialer::resolve_to this address with a scope id",
+                     give Dialer::resolve_to the address with a scope id",
                 );
             }
         }
@@ -159,12 +160,12 @@ impl Sockets<'_> {
         let mut message = format!("could not connect to {host}");
         self.add_local(&mut message);
         let mut separator = " (";
-        for (address, error) in failures.iter().take(MOST_TOLD) {
-            let cause: String = error.to_string().chars().take(MOST_CAUSE).collect();
+        for (address, error) in failures.iter().take(MAX_LISTED) {
+            let cause: String = error.to_string().chars().take(MAX_CAUSE_LENGTH).collect();
             let _ = write!(message, "{separator}{address}: {cause}");
             separator = "; ";
         }
-        let more = failures.len().saturating_sub(MOST_TOLD);
+        let more = failures.len().saturating_sub(MAX_LISTED);
         if more > 0 {
             let _ = write!(message, "{separator}and {more} more");
         }
@@ -184,8 +185,8 @@ fn lacks_interface(address: &SocketAddr) -> bool {
         if address.ip().is_unicast_link_local() && address.scope_id() == 0)
 }
 
-/// The families take turns, beginning with the first address's: where one of them leads nowhere,
-/// the other is not kept waiting behind all of it.
+/// Alternates between IPv4 and IPv6, beginning with the family of the first address. If one family is
+/// unreachable, the other one does not wait behind all of its addresses.
 fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let v4_first = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) = addresses
@@ -193,7 +194,7 @@ fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         .partition(|address| address.is_ipv4() == v4_first);
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     let mut ordered = Vec::new();
-    while ordered.len() < MOST_ADDRESSES {
+    while ordered.len() < MAX_ADDRESSES {
         let turn = [first.next(), second.next()];
         if turn == [None, None] {
             break;
@@ -205,6 +206,6 @@ fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
             }
         }
     }
-    ordered.truncate(MOST_ADDRESSES);
+    ordered.truncate(MAX_ADDRESSES);
     ordered
 }

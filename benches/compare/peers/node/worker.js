@@ -1,5 +1,5 @@
-// The reference client, engine.io-client, as a worker: does one job and prints what that took.
-// The arguments are those of the workers in Rust.
+// The worker for the reference client, engine.io-client: does one job and prints the time that it took.
+// Its arguments are those of the Rust workers.
 "use strict";
 
 const { Socket } = require("engine.io-client");
@@ -10,11 +10,11 @@ function parseArguments() {
   const words = process.argv.slice(2);
   for (let index = 0; index < words.length; index += 2) {
     const name = words[index].replace(/^--/, "");
-    if (!known.includes(name)) fail(`there is no option ${words[index]}`);
+    if (!known.includes(name)) fail(`unknown option ${words[index]}`);
     task[name] = words[index + 1];
   }
   for (const name of known) {
-    if (task[name] === undefined) fail(`a worker needs --${name}`);
+    if (task[name] === undefined) fail(`the option --${name} is missing`);
   }
   return { ...task, length: Number(task.length), count: Number(task.count) };
 }
@@ -38,7 +38,7 @@ const socket = new Socket(
 socket.binaryType = "nodebuffer";
 
 let wall, cpu;
-let came = 0;
+let received = 0;
 let wrong = 0;
 
 function begin() {
@@ -49,7 +49,7 @@ function begin() {
   if (job === "send") sendAll();
 }
 
-// By so many at a time that the transport is kept busy, and the queue does not hold all of them.
+// Sends in batches: large enough to keep the transport busy, and small enough to bound the queue.
 async function sendAll() {
   const most = length > 10_000 ? 16 : 1000;
   for (let sent = 0; sent < count; ) {
@@ -62,7 +62,7 @@ async function sendAll() {
 function end() {
   const { user, system } = process.cpuUsage(cpu);
   const taken = process.hrtime.bigint() - wall;
-  if (wrong > 0) fail(`loses data: ${wrong} of ${came} messages are not as sent`);
+  if (wrong > 0) fail(`loses data: ${wrong} of ${received} messages have the wrong form or length`);
   process.stdout.write(
     `{"cpu_ns":${(user + system) * 1000},"wall_ns":${taken}}\n`,
     () => process.exit(0)
@@ -75,10 +75,10 @@ socket.on("message", (data) => {
     if (data !== "done") fail(`loses data: the server says ${data}`);
     return end();
   }
-  came += 1;
+  received += 1;
   if ((typeof data === "string") !== isText || data.length !== length) wrong += 1;
-  if (came === count) end();
+  if (received === count) end();
   else if (job === "echo") socket.send(contents);
 });
 socket.on("error", (error) => fail(error.description?.message ?? error));
-socket.on("close", (reason) => fail(`loses data: ${came} of ${count} messages came, then: ${reason}`));
+socket.on("close", (reason) => fail(`loses data: ${received} of ${count} messages arrived, then: ${reason}`));

@@ -1,7 +1,7 @@
-"""python-engineio's asyncio client as a worker: does one job and prints what that took.
+"""The worker for python-engineio's asyncio client: does one job and prints the time that it took.
 
-The arguments are those of the workers in Rust. The asyncio client is measured since the other one
-starts a thread for each message that comes.
+Its arguments are those of the Rust workers. The asyncio client is measured because the other one starts
+a thread for each received message.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 import engineio
 from engineio import payload
 
-# By default it refuses a payload of more than 16 packets, which servers send.
+# By default the client refuses a payload with more than 16 packets, which servers do send.
 payload.Payload.max_decode_packets = 1_000_000
 
 
@@ -40,7 +40,7 @@ async def work(task):
     is_text = task.form == "text"
     contents = "x" * task.length if is_text else bytes(n % 256 for n in range(task.length))
     kind = str if is_text else bytes
-    came = wrong = 0
+    received = wrong = 0
 
     def end(problem=None):
         if not ended.done():
@@ -48,21 +48,21 @@ async def work(task):
 
     @client.on("message")
     async def message(data):
-        nonlocal came, wrong
+        nonlocal received, wrong
         if task.job == "send":
             end(None if data == "done" else f"loses data: the server says {data!r}")
             return
-        came += 1
+        received += 1
         if not isinstance(data, kind) or len(data) != task.length:
             wrong += 1
-        if came == task.count:
-            end(f"loses data: {wrong} of {came} messages are not as sent" if wrong else None)
+        if received == task.count:
+            end(f"loses data: {wrong} of {received} messages have the wrong form or length" if wrong else None)
         elif task.job == "echo":
             await client.send(contents)
 
     @client.on("disconnect")
     def disconnect(reason):
-        end(f"loses data: {came} of {task.count} messages came, then: {reason}")
+        end(f"loses data: {received} of {task.count} messages arrived, then: {reason}")
 
     url = f"{task.url}/engine.io/?job={task.job}&form={task.form}"
     url += f"&length={task.length}&count={task.count}"
@@ -73,8 +73,8 @@ async def work(task):
     if task.job == "echo":
         await client.send(contents)
     if task.job == "send":
-        # Its queue has no limit, and a payload takes all that is in it: by so many at a time that
-        # the payload is not larger than the server allows.
+        # The queue has no limit, and a payload takes the whole queue. Sending in batches keeps the payload
+        # within the server's maxPayload.
         most = 1 if task.length > 10_000 else 1000
         for sent in range(1, task.count + 1):
             await client.send(contents)
@@ -83,7 +83,7 @@ async def work(task):
     problem, cpu, wall = await ended
     if problem is not None:
         print(problem, file=sys.stderr, flush=True)
-        # Without the complaints about what it has left open.
+        # Exits without warnings about tasks that are still open.
         os._exit(1)
     print(f'{{"cpu_ns":{cpu},"wall_ns":{wall}}}', flush=True)
     await client.disconnect()

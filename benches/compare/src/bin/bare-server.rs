@@ -1,4 +1,4 @@
-//! The bare server, as a program: prints its port, and ends when its standard input does.
+//! The server as a program. Prints its port, and exits when its standard input ends.
 
 #[path = "../../../server/mod.rs"]
 mod server;

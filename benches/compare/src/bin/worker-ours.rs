@@ -1,5 +1,5 @@
-//! This library, by each of its interfaces and on each of its runtimes, as its documentation shows:
-//! the defaults, with all limits and back-pressure.
+//! The worker for this library, with each of its interfaces and runtimes, used as documented: default
+//! settings, all limits and back-pressure.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn work(task: &Task) -> Result<Times, Failure> {
         }
         ("smol", _) => smol::block_on(run(task, Smol::new())),
         ("async-std", _) => async_std::task::block_on(run(task, AsyncStd::new())),
-        (other, _) => Err(format!("there is no runtime {other}").into()),
+        (other, _) => Err(format!("unknown runtime {other}").into()),
     }
 }
 
@@ -46,7 +46,7 @@ where
     }
 }
 
-/// What is sent: each message is made anew from these, as the bare client's is.
+/// The contents from which each message is created, as in the bare client.
 struct Contents {
     is_text: bool,
     text: String,
@@ -146,7 +146,7 @@ async fn read<R: Runtime>(
     Ok(times)
 }
 
-/// The end of the job, from the handler: what came, and for `send` the server's answer.
+/// Result of the job from the handler: the tally, and for `send` the server's answer.
 type End = (Tally, Option<Message>);
 
 async fn handle<R: Runtime>(
@@ -166,7 +166,7 @@ async fn handle<R: Runtime>(
             } else {
                 add(&mut tally, &message);
                 if job == Job::Echo && tally.count() < count {
-                    // There is room: one is under way at a time.
+                    // The outbox has room, since one message is in flight at a time.
                     handle.try_send(contents.message())?;
                 }
             }

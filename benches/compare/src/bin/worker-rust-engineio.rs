@@ -1,5 +1,5 @@
-//! rust_engineio: its async client, as a `Stream`, which is its fastest interface. Its `emit` sends
-//! one message at a time; no other way is offered.
+//! The worker for rust_engineio: its async client as a `Stream`, its fastest interface. Its `emit` sends
+//! one message at a time. There is no other way to send.
 
 use std::process::ExitCode;
 
@@ -27,7 +27,7 @@ async fn run(task: &Task) -> Result<Times, Failure> {
     client.connect().await?;
     let (text, bytes) = task.contents();
     let message = || {
-        // A new one for each, as a user has it.
+        // Created for each message, as in a user's program.
         if task.text {
             Packet::new(PacketId::Message, Bytes::from(text.clone()))
         } else {
@@ -78,7 +78,8 @@ async fn next(client: &mut Client) -> Result<Packet, Failure> {
     }
 }
 
-/// On websocket it does not tell binary messages from texts: only the length can be checked.
+/// On WebSocket the client does not distinguish binary messages from texts, so only the length is
+/// checked.
 fn add(tally: &mut Tally, task: &Task, packet: Packet) {
     tally.add(task.text, packet.data.len());
 }

@@ -1,9 +1,9 @@
-//! What is confirmed and what may be lost, where messages between others are given up.
+//! Confirmed and lost messages, with messages between them that are given up.
 
 use super::*;
 
-/// Whether all before this place is confirmed, for a call that begins now: `None` where it would wait, or
-/// how many messages it says are lost.
+/// The result of a `confirm` call that begins now and waits for the messages before this place: `None`
+/// if it would wait.
 fn ask(confirmations: &mut Confirmations<&'static str>, place: u64) -> Option<Result<(), String>> {
     let mut ticket = None;
     let (outcome, _) = confirmations.is_confirmed(&mut ticket, place, false, "call");
@@ -12,7 +12,7 @@ fn ask(confirmations: &mut Confirmations<&'static str>, place: u64) -> Option<Re
 }
 
 fn lost(count: &str) -> Option<Result<(), String>> {
-    let rest = "may not have arrived: the session ended before that was confirmed";
+    let rest = "may not have arrived: the session ended before the confirmation";
     Some(Err(format!("{count} {rest}")))
 }
 
@@ -23,9 +23,9 @@ fn begun() -> Confirmations<&'static str> {
 }
 
 #[test]
-fn what_is_confirmed_at_once_may_lie_on_both_sides_of_what_was_given_up() {
+fn one_confirmation_can_span_a_message_that_was_given_up() {
     let (mut confirmations, mut woken) = (begun(), Vec::new());
-    // Of ten messages 0, 1, 3 and 4 have left, and 2 can't.
+    // Messages 0, 1, 3 and 4 were sent, and 2 cannot be.
     confirmations.give_up(2..3, &mut woken);
     confirmations.confirm(4, &mut woken);
     assert_eq!(confirmations.settled(), 5);
@@ -34,7 +34,7 @@ fn what_is_confirmed_at_once_may_lie_on_both_sides_of_what_was_given_up() {
 }
 
 #[test]
-fn what_is_lost_together_with_what_was_given_up_is_lost_once() {
+fn a_message_that_was_given_up_and_lost_counts_once() {
     let (mut confirmations, mut woken) = (begun(), Vec::new());
     confirmations.give_up(2..3, &mut woken);
     confirmations.lose(5, &mut woken);
@@ -44,10 +44,10 @@ fn what_is_lost_together_with_what_was_given_up_is_lost_once() {
 }
 
 #[test]
-fn a_place_counts_what_was_given_up_before_it() {
+fn a_place_counts_the_messages_given_up_before_it() {
     let (mut confirmations, mut woken) = (begun(), Vec::new());
     confirmations.give_up(7..8, &mut woken);
-    // Ten were accepted: 8 and 9 wait, or 6 as well, which is to be sent again.
+    // Ten messages were accepted: 8 and 9 are in the queue, or 6 as well, which will be sent again.
     assert_eq!(confirmations.place_of_last(2, 10), 8);
     assert_eq!(confirmations.place_of_last(3, 10), 6);
     confirmations.give_up(6..7, &mut woken);

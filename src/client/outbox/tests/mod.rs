@@ -29,7 +29,7 @@ fn amount(length: usize) -> Amount {
     message(length).amount()
 }
 
-/// Why it is not accepted, if it is not.
+/// The reason why a message is not accepted, or `None` if it is.
 fn offer(outbox: &mut Names, length: usize) -> Option<ErrorKind> {
     refused(outbox.offer(message(length)))
 }
@@ -50,7 +50,7 @@ fn woken(outbox: &mut Names) -> Vec<&'static str> {
     outbox.take_woken().unwrap_or_default()
 }
 
-/// As many messages of this length leave.
+/// Sends this many messages of this length.
 fn leave(outbox: &mut Names, messages: usize, length: usize) {
     outbox.take_queue(true, &mut Vec::new());
     outbox.batch_left(&vec![Packet::Message(message(length)); messages]);

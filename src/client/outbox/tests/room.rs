@@ -1,9 +1,9 @@
-//! Who enters, who waits, and who is given room.
+//! Which senders enter at once, which wait, and which are given room.
 
 use super::*;
 
 #[test]
-fn a_newcomer_enters_while_there_is_room_and_nobody_waits() {
+fn a_sender_enters_at_once_while_there_is_room_and_no_queue() {
     let mut outbox = open(CAPACITY);
     assert_eq!(offer(&mut outbox, 10), None);
     assert_eq!(offer(&mut outbox, 21), Some(ErrorKind::Full), "31 bytes");
@@ -28,7 +28,7 @@ fn a_newcomer_enters_while_there_is_room_and_nobody_waits() {
 }
 
 #[test]
-fn what_is_larger_than_the_outbox_is_let_in_alone() {
+fn a_message_larger_than_the_outbox_enters_alone() {
     let mut outbox = open(CAPACITY);
     assert_eq!(offer(&mut outbox, 50), None);
     assert_eq!(offer(&mut outbox, 0), Some(ErrorKind::Full));
@@ -54,7 +54,7 @@ fn what_is_larger_than_the_outbox_is_let_in_alone() {
 }
 
 #[test]
-fn those_who_wait_are_given_room_in_order_and_only_they_are_woken() {
+fn waiting_senders_are_given_room_in_order_and_only_they_are_woken() {
     let mut outbox = open(CAPACITY);
     for _ in 0..3 {
         assert_eq!(offer(&mut outbox, 10), None);
@@ -76,7 +76,7 @@ fn those_who_wait_are_given_room_in_order_and_only_they_are_woken() {
             bytes: 30
         }
     );
-    // In whichever order they use it.
+    // They may use their room in any order.
     assert_eq!(claim(&mut outbox, third, 5), None);
     assert_eq!(claim(&mut outbox, first, 20), None);
     assert_eq!(claim(&mut outbox, second, 5), None);
@@ -91,7 +91,7 @@ fn those_who_wait_are_given_room_in_order_and_only_they_are_woken() {
 }
 
 #[test]
-fn room_that_is_given_up_goes_to_the_next() {
+fn room_that_is_given_up_goes_to_the_next_sender() {
     let mut outbox = open(CAPACITY);
     assert_eq!(offer(&mut outbox, 30), None);
     let first = outbox.queue_up(amount(30), "first");
@@ -101,7 +101,7 @@ fn room_that_is_given_up_goes_to_the_next() {
     assert_eq!(woken(&mut outbox), ["first"]);
     outbox.cancel(first);
     assert_eq!(woken(&mut outbox), ["second"]);
-    // One whose message can't be sent after all gives its room back as well.
+    // A sender whose message cannot be sent any more returns its room, too.
     outbox.accept(Acceptance::new(Framing::Payloads, Some(10)));
     let refusal = claim(&mut outbox, second, 30);
     assert_eq!(refusal, Some(ErrorKind::TooLarge));
@@ -109,7 +109,7 @@ fn room_that_is_given_up_goes_to_the_next() {
 }
 
 #[test]
-fn a_place_in_the_queue_that_is_given_up_holds_up_nobody_behind_it() {
+fn a_place_in_the_queue_that_is_given_up_blocks_no_sender_behind_it() {
     let mut outbox = open(CAPACITY);
     assert_eq!(offer(&mut outbox, 10), None);
     let large = outbox.queue_up(amount(25), "large");
@@ -120,7 +120,7 @@ fn a_place_in_the_queue_that_is_given_up_holds_up_nobody_behind_it() {
 }
 
 #[test]
-fn nobody_is_given_room_before_the_session_is_open_or_after_it_closes() {
+fn no_sender_is_given_room_before_the_session_opens_or_after_it_closes() {
     let mut outbox = Names::new(CAPACITY);
     assert_eq!(offer(&mut outbox, 1), Some(ErrorKind::NotOpen));
     let ticket = outbox.queue_up(amount(1), "early");
@@ -141,9 +141,9 @@ fn nobody_is_given_room_before_the_session_is_open_or_after_it_closes() {
     assert_eq!(outbox.audit().reserved, Amount::default());
 }
 
-/// Batches of polling are short, and to wake somebody for each message costs more than the message.
+/// Batches of polling are short, and waking a sender for each message costs more than the message.
 #[test]
-fn room_is_given_when_a_32nd_of_the_outbox_is_free_or_all_of_it() {
+fn room_is_given_once_a_32nd_of_the_outbox_is_free() {
     let wide = Amount {
         messages: 64,
         bytes: 640,
@@ -159,7 +159,7 @@ fn room_is_given_when_a_32nd_of_the_outbox_is_free_or_all_of_it() {
     assert_eq!(woken(&mut outbox), ["first"]);
     outbox.cancel(first);
 
-    // And so for bytes.
+    // The same for bytes.
     let mut outbox = open(wide);
     assert_eq!(offer(&mut outbox, 621), None);
     assert_eq!(offer(&mut outbox, 1), None);
@@ -171,7 +171,7 @@ fn room_is_given_when_a_32nd_of_the_outbox_is_free_or_all_of_it() {
     leave(&mut outbox, 1, 621);
     assert_eq!(woken(&mut outbox), ["first"]);
 
-    // A message that fills it alone leaves nothing that could free more.
+    // When a message fills the outbox alone, all of it becomes free at once.
     let mut outbox = open(wide);
     assert_eq!(offer(&mut outbox, 1), None);
     let granted = outbox.queue_up(amount(640), "granted");
@@ -184,7 +184,7 @@ fn room_is_given_when_a_32nd_of_the_outbox_is_free_or_all_of_it() {
 }
 
 #[test]
-fn a_batch_of_nothing_but_pongs_makes_no_room() {
+fn a_batch_of_pongs_frees_no_room() {
     let mut outbox = open(CAPACITY);
     outbox.batch_left(&[Packet::Pong("".into())]);
     assert_eq!(outbox.audit().left, 0);

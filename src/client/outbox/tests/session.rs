@@ -4,25 +4,25 @@ use super::*;
 use crate::event::Reason;
 
 #[test]
-fn the_driver_is_called_for_the_first_message_of_a_queue_and_for_a_close() {
+fn the_driver_is_woken_for_the_first_message_of_a_queue_and_for_a_close() {
     let mut outbox = open(CAPACITY);
-    assert!(!outbox.takes_driver());
+    assert!(!outbox.take_wants_driver());
     assert_eq!(offer(&mut outbox, 1), None);
-    assert!(outbox.takes_driver());
-    assert!(!outbox.takes_driver());
+    assert!(outbox.take_wants_driver());
+    assert!(!outbox.take_wants_driver());
     assert_eq!(offer(&mut outbox, 1), None);
-    assert!(!outbox.takes_driver(), "it knows");
+    assert!(!outbox.take_wants_driver(), "it knows");
     outbox.take_queue(true, &mut Vec::new());
     assert_eq!(offer(&mut outbox, 1), None);
-    assert!(outbox.takes_driver());
+    assert!(outbox.take_wants_driver());
     outbox.close();
-    assert!(outbox.takes_driver());
+    assert!(outbox.take_wants_driver());
     outbox.close();
-    assert!(!outbox.takes_driver());
+    assert!(!outbox.take_wants_driver());
 }
 
 #[test]
-fn the_queue_is_handed_over_when_it_is_wanted_or_is_the_last() {
+fn the_queue_is_handed_over_when_the_engine_wants_it_or_the_session_closes() {
     let mut outbox = open(CAPACITY);
     assert_eq!(offer(&mut outbox, 1), None);
     assert!(outbox.take_queue(false, &mut Vec::new()).is_empty());
@@ -33,14 +33,14 @@ fn the_queue_is_handed_over_when_it_is_wanted_or_is_the_last() {
     let mut spare = Vec::with_capacity(100);
     assert!(!outbox.take_queue(false, &mut spare).is_empty());
     assert_eq!(spare.capacity(), 0, "it serves as the next queue");
-    // An empty one leaves the buffer where it is.
+    // An empty queue does not take the buffer.
     let mut spare = Vec::with_capacity(100);
     assert!(outbox.take_queue(true, &mut spare).is_empty());
     assert_eq!(spare.capacity(), 100);
 }
 
 #[test]
-fn a_flush_waits_for_what_was_accepted_before() {
+fn a_flush_waits_for_the_messages_accepted_before_it() {
     let mut outbox = open(CAPACITY);
     let mut none = None;
     assert!(matches!(
@@ -84,7 +84,7 @@ fn a_flush_of_a_sink_is_extended_once() {
     leave(&mut outbox, 1, 1);
     let flushed = outbox.is_sink_flushed(&mut flush, &"sink");
     assert!(matches!(flushed, Some(Ok(()))), "others can't hold it up");
-    // And the next begins anew.
+    // The next flush begins anew.
     assert!(outbox.is_sink_flushed(&mut flush, &"sink").is_none());
     assert_eq!(offer(&mut outbox, 1), None);
     leave(&mut outbox, 1, 1);

@@ -1,4 +1,4 @@
-//! What a sink is promised, and when that lapses.
+//! The promises of `poll_ready`, and when they lapse.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn a_sink_is_promised_room_for_one_message_of_any_size() {
     );
     assert_eq!(outbox.audit().reserved, Amount::default());
 
-    // Without a promise it is like any newcomer.
+    // Without a promise, a sink is treated like any sender.
     assert_eq!(
         refused(outbox.start_send(&mut seat, message(1))),
         Some(ErrorKind::Full)
@@ -47,7 +47,7 @@ fn a_sink_waits_in_the_queue_like_others() {
     assert_eq!(woken(&mut outbox), ["sink again", "sender"]);
     assert!(outbox.is_ready(&mut seat, &"sink"));
 
-    // One that asks only now does not pass those who wait.
+    // A sink that polls later does not overtake waiting senders.
     outbox.queue_up(amount(2), "another");
     let mut late = Seat::None;
     assert!(!outbox.is_ready(&mut late, &"late"));
@@ -56,7 +56,7 @@ fn a_sink_waits_in_the_queue_like_others() {
 }
 
 #[test]
-fn a_promise_whose_message_can_not_be_sent_gives_the_room_to_the_next() {
+fn a_promise_whose_message_cannot_be_sent_gives_its_room_to_the_next_sender() {
     let mut outbox = open(Amount {
         messages: 1,
         bytes: 10,
@@ -70,7 +70,7 @@ fn a_promise_whose_message_can_not_be_sent_gives_the_room_to_the_next() {
 }
 
 #[test]
-fn a_promise_lapses_when_the_driver_has_seen_it_unused_twice_while_others_wait() {
+fn a_promise_lapses_when_the_driver_has_found_it_unused_twice_while_senders_wait() {
     let mut outbox = open(Amount {
         messages: 1,
         bytes: 10,
@@ -79,13 +79,13 @@ fn a_promise_lapses_when_the_driver_has_seen_it_unused_twice_while_others_wait()
     assert!(outbox.is_ready(&mut seat, &"sink"));
     outbox.let_promises_lapse();
     outbox.let_promises_lapse();
-    assert!(!outbox.takes_driver(), "nobody waits");
+    assert!(!outbox.take_wants_driver(), "nobody waits");
     let other = outbox.queue_up(amount(1), "other");
-    assert!(outbox.takes_driver());
+    assert!(outbox.take_wants_driver());
     outbox.let_promises_lapse();
-    assert!(outbox.takes_driver(), "and once more");
+    assert!(outbox.take_wants_driver(), "and once more");
     assert_eq!(woken(&mut outbox), [""; 0]);
-    // The one who waited gives up, so it starts anew.
+    // The waiting sender gives up, so the count of driver polls starts anew.
     outbox.cancel(other);
     outbox.let_promises_lapse();
     outbox.queue_up(amount(1), "waits");
@@ -93,14 +93,14 @@ fn a_promise_lapses_when_the_driver_has_seen_it_unused_twice_while_others_wait()
     assert_eq!(woken(&mut outbox), [""; 0]);
     outbox.let_promises_lapse();
     assert_eq!(woken(&mut outbox), ["waits"]);
-    assert!(!outbox.takes_driver() || outbox.audit().promised == 0);
-    // It was told, and may still send its one message; then it waits like others.
+    assert!(!outbox.take_wants_driver() || outbox.audit().promised == 0);
+    // The sink may still send its one message. After that it waits like others.
     assert!(outbox.start_send(&mut seat, message(10)).is_ok());
     assert!(!outbox.is_ready(&mut seat, &"sink"));
 }
 
 #[test]
-fn what_has_lapsed_is_not_promised_any_more() {
+fn a_sink_whose_promise_has_lapsed_waits_again() {
     let mut outbox = open(Amount {
         messages: 1,
         bytes: 10,
@@ -109,15 +109,15 @@ fn what_has_lapsed_is_not_promised_any_more() {
     assert!(outbox.is_ready(&mut seat, &"sink"));
     let mut other = Seat::None;
     assert!(!outbox.is_ready(&mut other, &"other"));
-    assert!(outbox.takes_driver());
+    assert!(outbox.take_wants_driver());
     outbox.let_promises_lapse();
     outbox.let_promises_lapse();
     assert_eq!(woken(&mut outbox), ["other"]);
     assert!(!outbox.is_ready(&mut seat, &"sink"));
-    assert!(outbox.takes_driver(), "the other's may lapse, too");
+    assert!(outbox.take_wants_driver(), "the other's may lapse, too");
     assert!(outbox.is_ready(&mut other, &"other"));
     assert!(outbox.start_send(&mut other, message(1)).is_ok());
-    // What is given up by one that was told goes to the next.
+    // The room of a promise that is given up goes to the next sender.
     leave(&mut outbox, 1, 1);
     assert_eq!(woken(&mut outbox), ["sink"]);
     outbox.queue_up(amount(1), "waits");
@@ -127,7 +127,7 @@ fn what_has_lapsed_is_not_promised_any_more() {
 }
 
 #[test]
-fn after_a_close_a_sink_may_send_and_is_told_then() {
+fn after_a_close_a_sink_is_ready_and_its_send_fails() {
     let mut outbox = open(CAPACITY);
     let mut told = Seat::None;
     assert!(outbox.is_ready(&mut told, &"told"));

@@ -1,4 +1,5 @@
-//! A driver that does what it is told, checks that it may be told so, and sometimes speaks out of turn.
+//! A model driver that carries out the outputs, checks that each is allowed, and sometimes sends late
+//! inputs.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ struct Session {
     opened: Option<Duration>,
     greets: bool,
     released: Option<Duration>,
-    /// What it is ended for.
+    /// The error with which the supervisor ends the session.
     ending: Option<Error>,
 }
 
@@ -22,17 +23,17 @@ pub(super) struct Driver {
     settings: Settings,
     supervisor: Supervisor,
     now: Duration,
-    /// The call of the hook that runs, and until when it may.
+    /// The running call of the hook, and its deadline.
     hook: Option<(u64, Duration)>,
     calls: u64,
-    /// The hook has said yes, and nothing was opened since.
+    /// The hook has succeeded, and no session was opened since.
     prepared: bool,
     session: Option<Session>,
     pub(super) sessions: u64,
     greeting_until: Option<Duration>,
     pub(super) attempt: u32,
     hopeless: u32,
-    /// How the last session or attempt ended, until an attempt is told of.
+    /// How the last session or attempt ended, until the next attempt is reported.
     lost: Option<Reason>,
     waits_until: Option<Duration>,
     closed: bool,
@@ -63,7 +64,7 @@ impl Driver {
         driver
     }
 
-    fn tell(&mut self, input: Input) {
+    fn input(&mut self, input: Input) {
         self.supervisor.handle(self.now, input);
         self.drain();
     }
@@ -91,7 +92,7 @@ impl Driver {
                 session,
             } => {
                 assert!(self.settings.hook && self.hook.is_none() && self.session.is_none());
-                assert!(call >= self.calls, "a name that another call had");
+                assert!(call >= self.calls, "a call number is used twice");
                 assert_eq!((attempt, session), (self.attempt, self.sessions + 1));
                 self.calls = call + 1;
                 self.hook = Some((call, self.now + HOOK_TIMEOUT));
@@ -131,7 +132,7 @@ impl Driver {
                 current.ending = Some(error);
                 self.greeting_until = None;
             }
-            Output::Tell(told) => self.is_told(&told),
+            Output::Report(next) => self.attempt_reported(&next),
             Output::Wait(_) => unreachable!(),
         }
     }
@@ -153,7 +154,7 @@ impl Driver {
         self.lost = Some(reason);
     }
 
-    fn is_told(&mut self, told: &Reconnecting) {
+    fn attempt_reported(&mut self, told: &Reconnecting) {
         assert!(self.session.is_none() && self.hook.is_none());
         let reason = self.take_lost();
         assert!(!self.must_be_over(&reason), "an attempt after {reason:?}");
@@ -223,7 +224,7 @@ impl Driver {
         assert!(self.over || self.hook.is_some() || self.session.is_some() || until.is_some());
     }
 
-    // What may happen.
+    // Inputs.
 
     fn prepared(&mut self, result: Result<(), Error>) {
         let Some((call, _)) = self.hook.take() else {
@@ -233,7 +234,7 @@ impl Driver {
             Ok(()) => self.prepared = true,
             Err(error) => self.lose(Reason::Transport(error.clone()), false),
         }
-        self.tell(Input::Prepared { call, result });
+        self.input(Input::Prepared { call, result });
     }
 
     fn opened(&mut self) {
@@ -241,7 +242,7 @@ impl Driver {
             Some(session) if session.opened.is_none() && !self.closed => {
                 session.opened = Some(self.now);
                 self.sessions += 1;
-                self.tell(Input::Opened);
+                self.input(Input::Opened);
             }
             _ => {}
         }
@@ -250,7 +251,7 @@ impl Driver {
     fn greeted(&mut self, result: Result<(), Error>) {
         if self.greeting_until.take().is_some() {
             let session = self.sessions;
-            self.tell(Input::Greeted { session, result });
+            self.input(Input::Greeted { session, result });
         }
     }
 
@@ -270,7 +271,7 @@ impl Driver {
             None => reason.clone(),
         };
         self.lose(lost, session.opened.is_some());
-        self.tell(Input::Ended { reason });
+        self.input(Input::Ended { reason });
     }
 
     pub(super) fn close(&mut self) {
@@ -278,10 +279,10 @@ impl Driver {
         self.greeting_until = None;
         self.hook = None;
         self.waits_until = None;
-        self.tell(Input::Close);
+        self.input(Input::Close);
     }
 
-    /// Time passes, and not beyond what is due.
+    /// Lets time pass, but not beyond the next deadline.
     fn pass(&mut self, time: u64) {
         let later = self.now + ms(time);
         let due = self.supervisor.state.deadline();
@@ -292,7 +293,7 @@ impl Driver {
         match choice % 16 {
             0..=2 => {
                 self.now = self.supervisor.state.deadline().unwrap_or(self.now);
-                self.tell(Input::Timeout);
+                self.input(Input::Timeout);
             }
             3..=4 => self.pass(u64::from(argument) * 50),
             5..=6 => self.prepared(Ok(())),
@@ -301,25 +302,25 @@ impl Driver {
             10 if argument < 128 => self.greeted(Ok(())),
             10 => self.greeted(Err(fault(argument))),
             11..=13 => self.ended(reason(argument)),
-            14 if argument < 128 => self.tell(Input::ReconnectNow),
+            14 if argument < 128 => self.input(Input::ReconnectNow),
             14 if argument < 140 => self.close(),
-            _ => self.speak_out_of_turn(argument),
+            _ => self.late_input(argument),
         }
     }
 
-    /// What was under way when the state changed, and must be ignored.
-    fn speak_out_of_turn(&mut self, argument: u8) {
+    /// Sends an input that was caused before the state changed, and must be ignored.
+    fn late_input(&mut self, argument: u8) {
         let result = Ok(());
         match argument % 5 {
-            0 if self.session.is_none() => self.tell(Input::Opened),
-            1 if self.session.is_none() => self.tell(Input::Ended {
+            0 if self.session.is_none() => self.input(Input::Opened),
+            1 if self.session.is_none() => self.input(Input::Ended {
                 reason: reason(argument),
             }),
-            2 if self.calls > 1 => self.tell(Input::Prepared {
+            2 if self.calls > 1 => self.input(Input::Prepared {
                 call: self.calls - 2,
                 result,
             }),
-            3 if self.sessions > 0 => self.tell(Input::Greeted {
+            3 if self.sessions > 0 => self.input(Input::Greeted {
                 session: self.sessions - 1,
                 result,
             }),
@@ -327,7 +328,7 @@ impl Driver {
             _ => {
                 let due = self.supervisor.state.deadline();
                 if due.is_none_or(|due| self.now < due) {
-                    self.tell(Input::Timeout);
+                    self.input(Input::Timeout);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What holds whatever happens, in random runs.
+//! Invariants of the supervisor, checked in random runs.
 
 mod driver;
 
@@ -15,7 +15,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// What of the settings may differ.
+/// The settings that vary between runs.
 #[derive(Clone, Debug)]
 struct Settings {
     hook: bool,
@@ -24,7 +24,7 @@ struct Settings {
     max_delay: u64,
     randomization: f64,
     attempts: Option<u32>,
-    /// What the user decides, by the number of the attempt that failed.
+    /// The results of `decide`, by the number of the failed attempt.
     decisions: Vec<Retry>,
 }
 
@@ -110,7 +110,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens(
+    fn the_invariants_hold_in_random_runs(
         settings in Settings::any(),
         seed: u64,
         steps in vec(any::<[u8; 2]>(), 1..200),
@@ -124,9 +124,9 @@ proptest! {
         assert!(driver.over);
     }
 
-    /// Also what no driver says.
+    /// Sends inputs in orders that no driver produces.
     #[test]
-    fn nonsense_does_no_harm(seed: u64, steps in vec(any::<[u8; 2]>(), 1..200)) {
+    fn arbitrary_inputs_cause_no_output_after_the_end(seed: u64, steps in vec(any::<[u8; 2]>(), 1..200)) {
         let reconnect = Reconnect::new()
             .before_connect(async |to| Ok(to))
             .greeting(async |_| Vec::new());
@@ -135,7 +135,7 @@ proptest! {
         for [choice, argument] in steps {
             let result = if argument < 128 { Ok(()) } else { Err(fault(argument)) };
             let number = u64::from(argument % 4);
-            // The clock goes backwards, too.
+            // The clock may go backwards.
             let now = ms(u64::from(argument) * 100);
             supervisor.handle(now, match choice % 8 {
                 0 => Input::Prepared { call: number, result },
@@ -159,9 +159,9 @@ proptest! {
     }
 }
 
-/// The runs get everywhere: without this, a model that stops early would prove nothing.
+/// Without this check, a model that stops early would prove nothing.
 #[test]
-fn runs_come_to_sessions_delays_and_ends() {
+fn random_runs_reach_sessions_delays_and_ends() {
     let mut sessions = 0;
     let mut attempts = 0;
     let mut ends = 0;

@@ -1,4 +1,4 @@
-//! The delays alone.
+//! The delays, apart from the rest of the supervisor.
 
 use super::super::backoff::{Backoff, Random};
 use super::*;
@@ -16,7 +16,7 @@ fn by_default() -> Backoff {
 }
 
 #[test]
-fn delays_are_drawn_between_these_times() {
+fn delays_are_drawn_from_the_documented_ranges() {
     let ranges = [1, 2, 3, 4, 5, u32::MAX].map(|attempt| by_default().range(attempt));
     assert_eq!(
         ranges,
@@ -32,7 +32,7 @@ fn delays_are_drawn_between_these_times() {
     let whole = backoff(ms(1000), ms(5000), 1.0);
     assert_eq!(whole.range(1), (ms(0), ms(2000)));
     assert_eq!(whole.range(9), (ms(0), ms(5000)));
-    // The maximum counts from the beginning.
+    // The maximum also limits the first delay.
     let short = backoff(ms(1000), ms(300), 0.5);
     assert_eq!(short.range(1), (ms(150), ms(300)));
 }
@@ -56,7 +56,7 @@ fn delays_reach_both_ends_of_their_range() {
 }
 
 #[test]
-fn the_longest_and_the_shortest_times_are_no_trouble() {
+fn extreme_delays_do_not_overflow() {
     let mut random = Random::new(1);
     for attempt in [1, 2, 100, u32::MAX] {
         let endless = backoff(Duration::MAX, Duration::MAX, 1.0);
@@ -70,7 +70,7 @@ fn the_longest_and_the_shortest_times_are_no_trouble() {
     assert_eq!(growing.delay(u32::MAX, ms(0), &mut random), Duration::MAX);
 }
 
-/// The most of these times that are within 50 ms of each other.
+/// The largest number of these times that are within 50 ms of each other.
 fn most_within_50_ms(mut times: Vec<Duration>) -> usize {
     times.sort();
     let counts = times.iter().enumerate().map(|(index, time)| {
@@ -82,7 +82,7 @@ fn most_within_50_ms(mut times: Vec<Duration>) -> usize {
 
 const CLIENTS: u64 = 1000;
 
-/// For each of 100 seeds, the clients' own seeds.
+/// For each of 100 runs, the random generators of all clients.
 fn all_clients() -> impl Iterator<Item = Vec<Random>> {
     (0..100).map(|seed| {
         let clients = seed * CLIENTS..(seed + 1) * CLIENTS;
@@ -91,10 +91,11 @@ fn all_clients() -> impl Iterator<Item = Vec<Random>> {
 }
 
 #[test]
-fn the_clients_of_a_server_that_restarts_come_back_spread() {
+fn clients_of_a_restarting_server_reconnect_spread_out() {
     let backoff = by_default();
     for mut clients in all_clients() {
-        // The delays since the end, and since all clients were refused at the same moment.
+        // The clients are spread out both from one attempt to the next and since the end of the
+        // sessions.
         let mut since_the_end = vec![Duration::ZERO; clients.len()];
         for attempt in 1..10 {
             let delays: Vec<Duration> = clients
@@ -111,10 +112,10 @@ fn the_clients_of_a_server_that_restarts_come_back_spread() {
 }
 
 #[test]
-fn the_clients_that_find_the_server_up_again_are_spread() {
+fn clients_that_find_the_server_up_again_are_spread_out() {
     let backoff = by_default();
     for (index, clients) in all_clients().enumerate() {
-        // It is down for up to 20 s.
+        // The server is down for up to 20 s.
         let up = ms(index as u64 * 200);
         let back = clients.into_iter().map(|mut random| {
             let mut time = Duration::ZERO;
@@ -131,7 +132,7 @@ fn the_clients_that_find_the_server_up_again_are_spread() {
 }
 
 #[test]
-fn the_clients_of_a_server_that_is_overloaded_come_back_spread_and_not_too_early() {
+fn clients_of_an_overloaded_server_reconnect_spread_out_and_not_too_early() {
     let backoff = by_default();
     for mut clients in all_clients() {
         for attempt in 1..6 {

@@ -1,10 +1,10 @@
-//! The end of it all.
+//! Closing the client.
 
 use super::*;
 
 const OVER: [&str; 2] = ["over: client", "wait"];
 
-/// Nothing comes out any more, whatever is said.
+/// Checks that no input has an output any more.
 #[track_caller]
 fn is_over(mut script: Script) {
     for input in [
@@ -28,7 +28,7 @@ fn is_over(mut script: Script) {
 }
 
 #[test]
-fn closing_while_the_hook_runs_is_the_end() {
+fn closing_during_the_hook_ends_the_client_at_once() {
     let reconnect = exact().before_connect(async |to| Ok(to));
     let mut script = Script::new(
         &reconnect,
@@ -39,7 +39,7 @@ fn closing_while_the_hook_runs_is_the_end() {
 }
 
 #[test]
-fn closing_while_waiting_is_the_end() {
+fn closing_during_the_delay_ends_the_client_at_once() {
     let mut script = Script::open(&exact());
     script.at(
         10,
@@ -61,13 +61,13 @@ fn closing_while_a_session_opens_waits_for_its_end() {
 }
 
 #[test]
-fn closing_an_open_session_waits_for_its_end_whatever_that_is() {
+fn closing_an_open_session_waits_for_its_end_and_keeps_its_reason() {
     for (reason, expected) in [
         (Reason::Client, "over: client"),
         (Reason::Server { close: None }, "over: server"),
         (Reason::PingTimeout, "over: silence"),
     ] {
-        // Not even by the user's own decision another attempt follows.
+        // `decide` is not called either.
         let reconnect = exact().decide(|_| panic!("it was asked"));
         let mut script = Script::open(&reconnect);
         script.at(10, Input::Close, &["wait"]);
@@ -78,7 +78,7 @@ fn closing_an_open_session_waits_for_its_end_whatever_that_is() {
 }
 
 #[test]
-fn closing_in_the_greeting_lets_no_message_leave() {
+fn no_message_is_released_after_closing_during_the_greeting() {
     let reconnect = exact().greeting(async |_| Vec::new());
     let mut script = Script::new(&reconnect, &["open 1", "wait"]);
     script.at(0, Input::Opened, &["greet 1", "wait 10000"]);
@@ -90,7 +90,7 @@ fn closing_in_the_greeting_lets_no_message_leave() {
 }
 
 #[test]
-fn closing_while_a_session_is_ended_waits_for_its_end() {
+fn closing_while_a_session_is_being_ended_waits_for_its_end() {
     let reconnect = exact()
         .greeting(async |_| Vec::new())
         .hook_timeout(ms(1000));
@@ -104,7 +104,7 @@ fn closing_while_a_session_is_ended_waits_for_its_end() {
 }
 
 #[test]
-fn a_session_that_this_side_ended_is_the_last() {
+fn no_session_follows_one_that_this_client_ended() {
     for (reason, expected) in [
         (Reason::Client, "over: client"),
         (Reason::Aborted, "over: aborted"),

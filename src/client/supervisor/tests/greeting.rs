@@ -1,4 +1,4 @@
-//! What every session must hear first.
+//! The greeting of each session.
 
 use super::*;
 
@@ -20,14 +20,14 @@ fn greets() -> Script {
 const LATE: &str = "the greeting took longer than 10 s (limit hook_timeout)";
 
 #[test]
-fn messages_leave_when_the_greeting_is_done() {
+fn messages_are_released_when_the_greeting_is_done() {
     let mut script = greets();
     script.at(9000, greeted(1), &["release", "wait"]);
     script.at(10_100, Input::Timeout, &["wait"]);
 }
 
 #[test]
-fn each_session_has_its_greeting() {
+fn each_session_has_its_own_greeting() {
     let mut script = greets();
     script.at(100, greeted(1), &["release", "wait"]);
     script.at(
@@ -37,19 +37,19 @@ fn each_session_has_its_greeting() {
     );
     script.at(7000, Input::Timeout, &["open 2", "wait"]);
     script.at(7000, Input::Opened, &["greet 2", "wait 17000"]);
-    // That of another session is not waited for.
+    // The greeting of another session is ignored.
     script.at(7001, greeted(1), &["wait 17000"]);
     script.at(7002, greeted(2), &["release", "wait"]);
 }
 
 #[test]
-fn a_greeting_that_takes_too_long_ends_the_session_which_counts_as_a_failed_attempt() {
+fn a_greeting_that_times_out_ends_the_session_and_counts_as_a_failed_attempt() {
     let mut script = greets();
     script.at(10_099, Input::Timeout, &["wait 10100"]);
     let end = format!("end session: {LATE}");
     script.at(10_100, Input::Timeout, &[&end, "wait"]);
     script.at(10_101, greeted(1), &["wait"]);
-    // Why the driver says that it ended does not matter: nobody has closed the client.
+    // The reason from the driver is ignored: the user has not closed the client.
     let told = format!("attempt 1 in 1000 ms: {LATE}");
     script.at(10_200, ended(Reason::Client), &[&told, "wait 11200"]);
     script.at(11_200, Input::Timeout, &["open 2", "wait"]);
@@ -73,7 +73,7 @@ fn a_greeting_that_fails_ends_the_session() {
 }
 
 #[test]
-fn a_session_that_ends_in_its_greeting_has_not_lasted() {
+fn a_session_that_ends_during_its_greeting_has_not_lasted() {
     let mut script = greets();
     script.at(
         100,
@@ -91,7 +91,7 @@ fn a_session_that_ends_in_its_greeting_has_not_lasted() {
 }
 
 #[test]
-fn the_greeting_is_part_of_the_time_that_a_session_was_open() {
+fn the_time_of_the_greeting_counts_as_time_open() {
     for (end, expected) in [
         (5099, "attempt 2 in 2000 ms"),
         (5100, "attempt 1 in 1000 ms"),

@@ -46,7 +46,7 @@ fn the_hook_runs_when_a_delay_is_skipped() {
     );
     let second = ["prepare call 1 attempt 1 session 1", "wait 10500"];
     script.at(500, Input::ReconnectNow, &second);
-    // Nothing skips the hook.
+    // The hook itself cannot be skipped.
     script.at(600, Input::ReconnectNow, &["wait 10500"]);
 }
 
@@ -75,7 +75,7 @@ fn a_hook_that_fails_is_a_failed_attempt() {
 }
 
 #[test]
-fn what_a_hook_returns_that_can_not_be_used_rarely_mends_itself() {
+fn an_unusable_result_of_the_hook_is_a_hopeless_failure() {
     let mut script = Script::new(&with_hook().delay(ms(0)), &FIRST);
     for call in 0..3 {
         let result = Err(error(ErrorKind::Invalid, "no URL"));
@@ -95,7 +95,7 @@ fn what_a_hook_returns_that_can_not_be_used_rarely_mends_itself() {
 }
 
 #[test]
-fn a_hook_that_takes_too_long_is_a_failed_attempt_and_its_answer_comes_too_late() {
+fn a_hook_that_times_out_is_a_failed_attempt_and_its_late_result_is_ignored() {
     let late = "the hook before connecting took longer than 10 s (limit hook_timeout)";
     let mut script = Script::new(&with_hook(), &FIRST);
     script.at(9999, Input::Timeout, &["wait 10000"]);
@@ -104,19 +104,19 @@ fn a_hook_that_takes_too_long_is_a_failed_attempt_and_its_answer_comes_too_late(
     script.at(10_500, prepared(0), &["wait 11000"]);
     let second = ["prepare call 1 attempt 1 session 1", "wait 21000"];
     script.at(11_000, Input::Timeout, &second);
-    // Nor is it taken for the answer of the next call.
+    // The late result is not taken for that of the next call.
     script.at(11_001, prepared(0), &["wait 21000"]);
     script.at(11_002, prepared(1), &["open 1", "wait"]);
 }
 
 #[test]
-fn the_error_of_a_hook_that_takes_too_long_is_a_timeout_that_names_its_limit() {
+fn a_hook_that_times_out_has_a_timeout_error_with_its_limit() {
     let reconnect = with_hook().hook_timeout(ms(1500));
     let mut supervisor = Supervisor::new(Policy::from(&reconnect), 0, ms(0));
     while !matches!(supervisor.poll(), Output::Wait(_)) {}
     supervisor.handle(ms(1500), Input::Timeout);
     assert!(matches!(supervisor.poll(), Output::DropHook));
-    let Output::Tell(told) = supervisor.poll() else {
+    let Output::Report(told) = supervisor.poll() else {
         panic!("no attempt");
     };
     let Reason::Transport(error) = told.reason else {

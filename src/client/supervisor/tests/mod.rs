@@ -1,5 +1,5 @@
-//! The rules of reconnecting, each as a script: an input on the left, and on the right the outputs that the
-//! supervisor must give, as text. Time is a number, in milliseconds, and nothing waits.
+//! The rules of reconnecting as scripts. Each step is a time in milliseconds, an input, and the expected
+//! outputs as text.
 
 mod backoff;
 mod close;
@@ -30,7 +30,7 @@ fn failed(error: Error) -> Input {
     ended(Reason::Transport(error))
 }
 
-/// The server is not there.
+/// A connection that is refused.
 fn refused() -> Input {
     failed(error(ErrorKind::Connect, "refused"))
 }
@@ -39,7 +39,7 @@ fn closed_by_server() -> Input {
     ended(Reason::Server { close: None })
 }
 
-/// Delays without chance.
+/// Delays without randomisation.
 fn exact() -> Reconnect {
     Reconnect::new().randomization(0.0)
 }
@@ -70,7 +70,7 @@ fn show(output: &Output) -> String {
         Output::Greet { session } => format!("greet {session}"),
         Output::Release => "release".into(),
         Output::EndSession(error) => format!("end session: {}", error.report()),
-        Output::Tell(Reconnecting {
+        Output::Report(Reconnecting {
             attempt,
             delay,
             reason,
@@ -91,7 +91,7 @@ struct Script {
 }
 
 impl Script {
-    /// Begins at 0, and expects the outputs of the start.
+    /// Starts at time 0, and checks the first outputs.
     #[track_caller]
     fn new(reconnect: &Reconnect, expected: &[&str]) -> Self {
         let supervisor = Supervisor::new(Policy::from(reconnect), 7, ms(0));
@@ -103,7 +103,7 @@ impl Script {
         script
     }
 
-    /// Without hook and greeting, with the first session open since 0.
+    /// Has no hook and no greeting. The first session has been open since time 0.
     #[track_caller]
     fn open(reconnect: &Reconnect) -> Self {
         let mut script = Self::new(reconnect, &["open 1", "wait"]);
@@ -129,8 +129,8 @@ impl Script {
         assert_eq!(self.outputs(), expected, "at {at}: {input:?}");
     }
 
-    /// Lets the attempt begin and fail like this, and gives what the supervisor says to it, without the
-    /// wait.
+    /// Begins the next attempt and makes it fail with `end`. Returns the output of the supervisor,
+    /// without the wait.
     #[track_caller]
     fn attempt(&mut self, end: Input) -> String {
         if let Some(until) = self.supervisor.state.deadline() {
@@ -147,13 +147,13 @@ impl Script {
 }
 
 #[test]
-fn a_client_connects_at_once_and_its_messages_leave_when_the_session_is_open() {
+fn a_client_connects_at_once_and_releases_messages_when_the_session_is_open() {
     let mut script = Script::new(&exact(), &["open 1", "wait"]);
     script.at(300, Input::Opened, &["release", "wait"]);
 }
 
 #[test]
-fn delays_double_up_to_the_longest() {
+fn delays_double_up_to_the_maximum() {
     let mut script = Script::new(&exact(), &["open 1", "wait"]);
     script.at(
         10,
@@ -177,21 +177,21 @@ fn delays_double_up_to_the_longest() {
 fn delays_are_randomised_by_the_seed() {
     let mut script = Script::open(&Reconnect::new());
     script.supervisor.handle(ms(0), closed_by_server());
-    let Output::Tell(first) = script.supervisor.poll() else {
+    let Output::Report(first) = script.supervisor.poll() else {
         panic!("no attempt");
     };
     assert!(first.delay >= ms(500) && first.delay < ms(1500));
     let mut other = Supervisor::new(Policy::from(&Reconnect::new()), 8, ms(0));
     other.handle(ms(0), closed_by_server());
     other.poll();
-    let Output::Tell(second) = other.poll() else {
+    let Output::Report(second) = other.poll() else {
         panic!("no attempt");
     };
     assert_ne!(first.delay, second.delay);
 }
 
 #[test]
-fn a_wait_ends_at_its_time_and_not_before() {
+fn a_delay_ends_at_its_deadline_and_not_before() {
     let mut script = Script::open(&exact());
     script.at(
         100,
@@ -204,7 +204,7 @@ fn a_wait_ends_at_its_time_and_not_before() {
 }
 
 #[test]
-fn a_wait_without_delay_is_due_at_once() {
+fn a_zero_delay_is_due_at_once() {
     let mut script = Script::open(&exact().delay(ms(0)));
     script.at(
         100,
@@ -215,7 +215,7 @@ fn a_wait_without_delay_is_due_at_once() {
 }
 
 #[test]
-fn sessions_are_numbered_by_those_that_opened() {
+fn only_sessions_that_opened_are_numbered() {
     let mut script = Script::open(&exact());
     script.at(
         9000,
@@ -235,7 +235,7 @@ fn sessions_are_numbered_by_those_that_opened() {
 }
 
 #[test]
-fn only_a_session_that_lasted_starts_the_count_anew() {
+fn only_a_session_that_lasted_resets_the_count_of_attempts() {
     for (open, expected) in [
         (4999, "attempt 3 in 4000 ms: server"),
         (5000, "attempt 1 in 1000 ms: server"),
@@ -245,7 +245,7 @@ fn only_a_session_that_lasted_starts_the_count_anew() {
         script.attempt(refused());
         let begin = 3000;
         script.at(begin, Input::Timeout, &["open 1", "wait"]);
-        // The time to open it does not count.
+        // The time for opening the session does not count.
         script.at(begin + 700, Input::Opened, &["release", "wait"]);
         let end = begin + 700 + open;
         script.supervisor.handle(ms(end), closed_by_server());
@@ -254,7 +254,7 @@ fn only_a_session_that_lasted_starts_the_count_anew() {
 }
 
 #[test]
-fn a_server_that_ends_each_session_at_once_is_asked_less_and_less_often() {
+fn delays_grow_for_a_server_that_ends_each_session_at_once() {
     let mut script = Script::open(&exact());
     script.at(
         5,
@@ -278,12 +278,12 @@ fn a_server_that_ends_each_session_at_once_is_asked_less_and_less_often() {
 }
 
 #[test]
-fn the_user_may_skip_a_delay_and_only_that() {
+fn reconnect_now_skips_a_delay_and_does_nothing_in_other_states() {
     let mut script = Script::new(&exact(), &["open 1", "wait"]);
     script.at(1, Input::ReconnectNow, &["wait"]);
     script.at(2, Input::Opened, &["release", "wait"]);
     script.at(3, Input::ReconnectNow, &["wait"]);
-    // It is not remembered.
+    // The earlier calls have no effect now.
     script.at(
         10,
         closed_by_server(),
@@ -300,7 +300,7 @@ fn the_user_may_skip_a_delay_and_only_that() {
 }
 
 #[test]
-fn what_comes_in_the_wrong_state_is_ignored() {
+fn an_input_in_the_wrong_state_is_ignored() {
     let mut script = Script::open(&exact());
     script.at(1, Input::Opened, &["wait"]);
     let result = Ok(());

@@ -1,4 +1,4 @@
-//! Whether and when another attempt follows.
+//! Whether another attempt follows, and when.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::event::PeerClose;
 use crate::reconnect::Retry;
 
-/// How often an end like this is tried again, where the attempts before it failed likewise.
+/// The number of attempts (at most 20) that follow if each attempt fails with this end.
 fn attempts_after(end: &Input) -> usize {
     let mut script = Script::new(&exact(), &["open 1", "wait"]);
     (0..20)
@@ -19,7 +19,7 @@ fn of_kind(kind: ErrorKind) -> Input {
 }
 
 #[test]
-fn what_rarely_mends_itself_is_over_at_the_third_time_in_a_row() {
+fn the_client_gives_up_after_three_hopeless_failures_in_a_row() {
     let ends = [
         of_kind(ErrorKind::Invalid),
         of_kind(ErrorKind::Runtime),
@@ -36,7 +36,7 @@ fn what_rarely_mends_itself_is_over_at_the_third_time_in_a_row() {
 }
 
 #[test]
-fn everything_else_is_tried_again_without_end() {
+fn every_other_end_is_retried_without_limit() {
     let unknown = "the server answered a poll with 400 Bad Request: Session ID unknown (code 1)";
     let ends = [
         closed_by_server(),
@@ -54,7 +54,7 @@ fn everything_else_is_tried_again_without_end() {
         of_kind(ErrorKind::Proxy),
         of_kind(ErrorKind::Ended),
         of_kind(ErrorKind::Timeout),
-        // A page of a load balancer; a server that closes instead of opening.
+        // An error page of a load balancer; a server that closes instead of opening.
         of_kind(ErrorKind::NotEngineIo),
         of_kind(ErrorKind::Handshake),
         of_kind(ErrorKind::Other),
@@ -65,7 +65,7 @@ fn everything_else_is_tried_again_without_end() {
 }
 
 #[test]
-fn another_failure_or_a_session_starts_that_count_anew() {
+fn another_failure_or_a_session_resets_the_count_of_hopeless_failures() {
     let mut script = Script::new(&exact(), &["open 1", "wait"]);
     let forbidden = || failed(status(403));
     script.attempt(forbidden());
@@ -74,7 +74,7 @@ fn another_failure_or_a_session_starts_that_count_anew() {
     script.attempt(forbidden());
     let told = script.attempt(forbidden());
     assert_eq!(told, "attempt 5 in 5000 ms: refused");
-    // An open session that ends like this is no failure to open one.
+    // The end of an open session is not a hopeless failure.
     script.supervisor.handle(ms(99_000), Input::Timeout);
     script.supervisor.handle(ms(99_000), Input::Opened);
     script.outputs();
@@ -99,7 +99,7 @@ fn a_limit_of_attempts_does_not_count_the_first_connection() {
 }
 
 #[test]
-fn a_limit_of_attempts_counts_those_after_a_session_that_lasted() {
+fn the_limit_of_attempts_counts_from_the_last_session_that_lasted() {
     let mut script = Script::open(&exact().attempts(2));
     script.now = ms(5000);
     assert_eq!(
@@ -130,7 +130,7 @@ fn retry_after_is_obeyed_up_to_an_hour() {
 }
 
 #[test]
-fn a_delay_that_is_longer_than_retry_after_stays() {
+fn a_delay_longer_than_retry_after_is_kept() {
     let mut script = Script::new(&exact(), &["open 1", "wait"]);
     let busy = || failed(status(503).with_retry_after(ms(3000)));
     for expected in [3000, 3000, 4000, 5000] {
@@ -143,26 +143,26 @@ fn a_delay_that_is_longer_than_retry_after_stays() {
 }
 
 #[test]
-fn an_open_session_that_ends_with_retry_after_obeys_it_too() {
+fn retry_after_is_obeyed_after_an_open_session_too() {
     let mut script = Script::open(&exact());
     let told = script.attempt(failed(status(503).with_retry_after(ms(30_000))));
     assert_eq!(told, "attempt 1 in 30000 ms: refused");
 }
 
 #[test]
-fn the_users_delay_is_exact() {
+fn a_delay_from_decide_is_used_exactly() {
     let after = Duration::from_micros(7_654_321);
     let reconnect = Reconnect::new().decide(move |_| Retry::After(after));
     let mut script = Script::new(&reconnect, &["open 1", "wait"]);
     for attempt in 1..10 {
-        // Also where the default would end it, or wait for longer.
+        // Even where the default would give up, or wait for longer.
         let told = script.attempt(failed(status(403).with_retry_after(ms(60_000))));
         assert_eq!(told, format!("attempt {attempt} in 7654.321 ms: refused"));
     }
 }
 
 #[test]
-fn the_user_may_end_it() {
+fn decide_can_end_the_client() {
     let reconnect = exact().decide(|lost| match lost.attempt {
         0..2 => Retry::Usual,
         _ => Retry::Never,
@@ -174,7 +174,7 @@ fn the_user_may_end_it() {
 }
 
 #[test]
-fn the_limit_of_attempts_holds_whatever_the_user_decides() {
+fn the_limit_of_attempts_overrides_decide() {
     let reconnect = exact().attempts(1).decide(|_| Retry::After(ms(1)));
     let mut script = Script::new(&reconnect, &["open 1", "wait"]);
     assert_eq!(script.attempt(refused()), "attempt 1 in 1 ms: refused");
@@ -182,7 +182,7 @@ fn the_limit_of_attempts_holds_whatever_the_user_decides() {
 }
 
 #[test]
-fn a_decision_that_panics_is_the_usual_one() {
+fn a_panic_in_decide_counts_as_usual() {
     let reconnect = exact().decide(|_| panic!("no decision"));
     let mut script = Script::new(&reconnect, &["open 1", "wait"]);
     assert_eq!(script.attempt(refused()), "attempt 1 in 1000 ms: refused");
@@ -190,7 +190,7 @@ fn a_decision_that_panics_is_the_usual_one() {
 }
 
 #[test]
-fn the_user_is_told_what_was_lost() {
+fn decide_is_called_with_what_was_lost() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
     let reconnect = exact().attempts(2).decide(move |lost| {
@@ -223,7 +223,7 @@ fn the_user_is_told_what_was_lost() {
             (1, false, Some(503), Some(86_400), Some(ErrorKind::Status)),
             (0, true, None, None, None),
             (1, false, None, None, None),
-            // Also where the limit of attempts ends it.
+            // `decide` is called even if the limit of attempts ends the client.
             (2, false, None, None, connect),
         ]
     );

@@ -1,4 +1,4 @@
-//! The proxies that the environment names, and the hosts to which it wants none.
+//! The proxies in environment variables, and `no_proxy`.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use super::proxy_url::Proxy;
 
-/// What the variables say, read once.
+/// The contents of the variables, read once.
 #[derive(Debug)]
 pub(super) struct Environment {
     http: Option<Variable>,
@@ -16,12 +16,12 @@ pub(super) struct Environment {
     exceptions: Exceptions,
 }
 
-/// A proxy by name of its variable, or what is wrong with it. That is told only to a connection
-/// which would take it: one past the proxy might show what the proxy is to hide.
+/// A proxy, or why the value of its variable is invalid. The error is returned by each connection that
+/// would use this proxy. A direct connection instead could reveal what the proxy is meant to hide.
 type Variable = Result<Proxy, Error>;
 
 impl Environment {
-    /// Small letters win, as with curl.
+    /// Reads the variables. The lower-case form of a name takes precedence, as in curl.
     pub(super) fn read(variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&'static str]| {
             names.iter().find_map(|name| {
@@ -32,14 +32,16 @@ impl Environment {
         let proxy = |names| {
             let (name, value) = first(names)?;
             Some(Proxy::new(value).map_err(|error| {
-                let message = format!("the proxy in the environment variable {name} can't be used");
+                let message =
+                    format!("the environment variable {name} does not hold a valid proxy URL");
                 Error::new(ErrorKind::Invalid, message).with_source(error)
             }))
         };
         let all = proxy(&["all_proxy", "ALL_PROXY"]);
         let no = first(&["no_proxy", "NO_PROXY"]);
         Self {
-            // In large letters it is what a CGI program is told of the request's header `Proxy`.
+            // A CGI program gets the request's header `Proxy` as `HTTP_PROXY`, so upper case is not
+            // read.
             http: proxy(&["http_proxy"]).or_else(|| all.clone()),
             https: proxy(&["https_proxy", "HTTPS_PROXY"]).or(all),
             exceptions: no.map_or_else(Exceptions::default, |(_, list)| Exceptions::parse(&list)),
@@ -67,20 +69,20 @@ struct Exceptions(Vec<Exception>);
 #[derive(Debug)]
 struct Exception {
     hosts: Hosts,
-    /// Of that port alone.
+    /// If set, the exception holds for this port only.
     port: Option<u16>,
 }
 
 #[derive(Debug)]
 enum Hosts {
     All,
-    /// A domain and all below it.
+    /// A domain and all domains below it.
     Domain(String),
     Network(IpNet),
 }
 
 impl Exceptions {
-    /// What can't be understood is no exception.
+    /// Ignores invalid entries.
     fn parse(list: &str) -> Self {
         let entries = list.split(|c: char| c == ',' || c.is_whitespace());
         Self(entries.filter_map(Exception::parse).collect())
@@ -97,7 +99,7 @@ impl Exceptions {
 
 impl Exception {
     fn parse(entry: &str) -> Option<Self> {
-        // First as a whole: an IPv6 address has colons itself.
+        // Tries the whole entry first, since an IPv6 address contains colons.
         if let Some(hosts) = Hosts::parse(entry) {
             return Some(Self { hosts, port: None });
         }
@@ -124,7 +126,7 @@ impl Hosts {
         if let Ok(address) = bare.parse::<IpAddr>() {
             return Some(Self::Network(address.to_canonical().into()));
         }
-        // `.example.com`, `*.example.com` and `example.com.` are what `example.com` is.
+        // `.example.com`, `*.example.com` and `example.com.` mean the same as `example.com`.
         let name = text.strip_prefix('*').unwrap_or(text);
         let name = name.strip_prefix('.').unwrap_or(name);
         match Host::parse(name).ok()? {

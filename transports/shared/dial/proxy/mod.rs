@@ -1,4 +1,4 @@
-//! Proxies: which one a connection takes, and how it goes through it.
+//! Proxies: choosing one for a connection, and connecting through it.
 
 mod environment;
 mod proxy_url;
@@ -14,10 +14,11 @@ use url::Url;
 use self::environment::Environment;
 use self::proxy_url::Protocol;
 pub use self::proxy_url::Proxy;
+pub(super) use self::proxy_url::host_and_port;
 use super::tcp::Sockets;
 use super::tls::Tls;
 
-/// What a dialer was told of proxies.
+/// The proxies that a dialer was given.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proxies {
     given: Option<Proxy>,
@@ -33,7 +34,7 @@ impl Proxies {
         self.environment = Some(Arc::new(Environment::read(variable)));
     }
 
-    /// The proxy for a connection to this URL.
+    /// The proxy for connections to this URL.
     pub(super) fn choose(&self, url: &Url) -> Result<Option<&Proxy>, Error> {
         match (&self.given, &self.environment) {
             (Some(proxy), _) => Ok(Some(proxy)),
@@ -44,12 +45,12 @@ impl Proxies {
 }
 
 impl Proxy {
-    /// Whether this proxy forwards HTTP requests to this URL one by one, without a tunnel.
+    /// Whether this proxy forwards single HTTP requests to this URL, without a tunnel.
     pub(super) fn forwards(&self, url: &Url) -> bool {
         matches!(self.protocol, Protocol::Http { .. }) && url.scheme() == "http"
     }
 
-    /// Connects to the proxy itself, by TLS where its URL says so.
+    /// Connects to the proxy itself, with TLS if its URL says so.
     pub(super) async fn reach(
         &self,
         sockets: &Sockets<'_>,

@@ -1,4 +1,4 @@
-//! One proxy, as its URL describes it.
+//! [`Proxy`]: the URL of a proxy, parsed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,24 +13,24 @@ use url::{ParseError, Position, Url};
 
 use super::super::tcp::Sockets;
 
-/// A proxy that connections go through, for [`Dialer::proxy`](super::super::Dialer::proxy).
+/// A proxy for connections, for [`Dialer::proxy`](super::super::Dialer::proxy). The scheme of its URL
+/// selects the protocol:
 ///
-/// - `http://` is an HTTP proxy. Polls and posts over `http` are sent to it for forwarding, on
-///   connections that are kept where it says that it keeps them; websockets, and everything over
-///   `https`, go through a tunnel that it is asked for (`CONNECT`). Many proxies make tunnels to
-///   port 443 alone: through these, a session over `http` stays on polling.
-/// - `https://` is the same inside of TLS, with the [`Tls`](super::super::super::Tls) of the dialer:
-///   its CAs, its client certificate, and its
-///   [`danger_accept_any_certificate`](super::super::super::Tls::danger_accept_any_certificate) hold
-///   for the proxy, too. Its certificate is verified for the proxy's own host. To an `https` server
-///   there is TLS within TLS. Without the feature `rustls`, each connection is an error.
-/// - `socks5://` is a SOCKS5 proxy that is given addresses: names are resolved here.
-/// - `socks5h://` is one that is given names, and resolves them itself.
+/// - `http://` is an HTTP proxy. It forwards polls and POSTs to `http` servers. Their connections are
+///   kept if the proxy says that it keeps them. WebSockets and all connections to `https` servers use
+///   a tunnel (`CONNECT`). Many proxies allow tunnels to port 443 only: through these, a session over
+///   `http` stays on polling.
+/// - `https://` is an HTTP proxy that is reached over TLS, with the [`Tls`](super::super::super::Tls)
+///   of the dialer. Its CAs, its client certificate and
+///   [`danger_accept_any_certificate`](super::super::super::Tls::danger_accept_any_certificate) apply
+///   to the proxy, too. The proxy's certificate is verified for the proxy's own host. A connection to
+///   an `https` server is TLS within TLS. Without the feature `rustls`, each connection fails.
+/// - `socks5://` is a SOCKS5 proxy that is given IP addresses: this client resolves the names.
+/// - `socks5h://` is a SOCKS5 proxy that is given host names and resolves them.
 ///
-/// A user and a password stand before the host, percent-encoded, as in
-/// `http://user:pass@proxy:3128`; an HTTP proxy gets them as Basic authentication. Neither `Debug`
-/// nor `Display` shows them. Without a port it is 80, 443 for `https`, or
-/// 1080 for SOCKS5.
+/// The default port is 80 for `http`, 443 for `https` and 1080 for SOCKS5. A user and a password are
+/// written before the host, percent-encoded: `http://user:pass@proxy:3128`. An HTTP proxy receives
+/// them as Basic authentication. `Debug` and `Display` show neither of them.
 ///
 /// ```
 /// use engineio_client::transports::Proxy;
@@ -41,8 +41,8 @@ use super::super::tcp::Sockets;
 /// ```
 #[derive(Clone)]
 pub struct Proxy {
-    /// Where it is: `https://host:port/` where it is reached by TLS, else `http://host:port/`,
-    /// whatever it speaks.
+    /// Where the proxy is: `https://host:port/` if it is reached over TLS, otherwise
+    /// `http://host:port/`, for SOCKS5 too.
     place: Url,
     pub(super) protocol: Protocol,
 }
@@ -54,7 +54,7 @@ pub(super) enum Protocol {
     },
     Socks5 {
         credentials: Option<Credentials>,
-        /// Whether the proxy resolves names.
+        /// Whether the proxy resolves host names.
         resolves: bool,
     },
 }
@@ -66,13 +66,23 @@ pub(super) struct Credentials {
 }
 
 impl Proxy {
-    /// The proxy of this URL. Without a scheme, as `host:port`, it is an HTTP proxy.
+    /// Parses the URL of a proxy. A text without a scheme, such as `host:port`, is an HTTP proxy.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`], when there can be no such proxy: another scheme, no host, a path, or
-    /// for SOCKS5 a user or password that is empty or has more than 255 bytes. The error does not
-    /// repeat the URL.
+    /// [`ErrorKind::Invalid`] if the scheme is not one of the four, if there is no host, if there is a
+    /// path, or if for SOCKS5 the user or the password is empty or longer than 255 bytes. The error
+    /// does not repeat the URL, which may contain a password.
+    ///
+    /// ```
+    /// use engineio_client::ErrorKind;
+    /// use engineio_client::transports::Proxy;
+    ///
+    /// assert_eq!(Proxy::new("proxy.example:3128")?.to_string(), "http://proxy.example:3128");
+    /// let error = Proxy::new("ftp://proxy.example").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Invalid);
+    /// # Ok::<(), engineio_client::Error>(())
+    /// ```
     pub fn new(url: impl AsRef<str>) -> Result<Self, Error> {
         let text = url.as_ref().trim();
         let url = if text.contains("://") {
@@ -85,7 +95,7 @@ impl Proxy {
                 ParseError::InvalidIpv6Address => {
                     "its IPv6 address is not valid (Dialer::resolve_to takes one with a zone)"
                 }
-                _ => "it is no URL",
+                _ => "it is not a URL",
             };
             invalid(why).with_source(error)
         })?;
@@ -95,16 +105,20 @@ impl Proxy {
             "socks5h" => (1080, Protocol::socks5(&url, true)?),
             "https" => (443, Protocol::http(&url)?),
             other => {
-                let message = format!("its scheme is http, https, socks5 or socks5h, not {other}");
+                let message =
+                    format!("its scheme must be http, https, socks5 or socks5h, not {other}");
                 return Err(invalid(&message));
             }
         };
-        // Where a password holds a slash that is not encoded, the rest of it would be the path.
+        // If a password contains a slash that is not encoded, the parser takes the rest of it for the
+        // path.
         if !["", "/"].contains(&&url[Position::BeforePath..]) {
-            return Err(invalid("there is something behind its host and port"));
+            return Err(invalid(
+                "it has a path or a query (a / or ? in a password must be percent-encoded)",
+            ));
         }
         let port = url.port().unwrap_or(default_port);
-        // Of a scheme that it does not know, the library leaves the host as it is.
+        // The URL library leaves the host of an unknown scheme as it is.
         let host = url.host_str().unwrap_or_default();
         let scheme = match url.scheme() {
             "https" => "https",
@@ -115,7 +129,7 @@ impl Proxy {
         Ok(Self { place, protocol })
     }
 
-    /// What an HTTP proxy wants to know of its user.
+    /// The value of `Proxy-Authorization` for an HTTP proxy with a user.
     #[cfg(feature = "polling")]
     pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
         match &self.protocol {
@@ -124,12 +138,12 @@ impl Proxy {
         }
     }
 
-    /// Where it is, as `http` or `https`.
+    /// The proxy's address, as an `http` or `https` URL.
     pub(super) fn place(&self) -> &Url {
         &self.place
     }
 
-    /// Whether HTTP is spoken to it inside of TLS.
+    /// Whether HTTP is spoken to the proxy over TLS.
     pub(super) fn is_reached_by_tls(&self) -> bool {
         self.place.scheme() == "https"
     }
@@ -150,14 +164,17 @@ impl Protocol {
     fn http(url: &Url) -> Result<Self, Error> {
         let authorization = match Credentials::of(url)? {
             None => None,
-            // The other end would take the rest for the password.
+            // The proxy would take what follows the first colon for the password.
             Some(Credentials { user, .. }) if user.contains(':') => {
-                return Err(invalid("its user has a colon"));
+                return Err(invalid("its user name contains a colon"));
             }
             Some(Credentials { user, password }) => {
                 let encoded = STANDARD.encode(format!("{user}:{password}"));
-                let mut value = HeaderValue::try_from(format!("Basic {encoded}"))
-                    .map_err(|error| invalid("its user can't be one").with_source(error))?;
+                let mut value =
+                    HeaderValue::try_from(format!("Basic {encoded}")).map_err(|error| {
+                        invalid("its user name or password can't be sent in a header")
+                            .with_source(error)
+                    })?;
                 value.set_sensitive(true);
                 Some(value)
             }
@@ -173,7 +190,7 @@ impl Protocol {
                 .all(|text| (1..=255).contains(&text.len()))
         {
             return Err(invalid(
-                "for SOCKS5, a user and a password have 1 to 255 bytes each",
+                "for SOCKS5, the user name and the password must have 1 to 255 bytes each",
             ));
         }
         Ok(Self::Socks5 {
@@ -191,7 +208,9 @@ impl Credentials {
         }
         let decode = |text| {
             let decoded = percent_decode_str(text).decode_utf8();
-            decoded.map_err(|error| invalid("its user is not UTF-8").with_source(error))
+            decoded.map_err(|error| {
+                invalid("its user name or password is not valid UTF-8").with_source(error)
+            })
         };
         Ok(Some(Self {
             user: decode(user)?.into_owned(),
@@ -203,7 +222,7 @@ impl Credentials {
 fn invalid(why: &str) -> Error {
     Error::new(
         ErrorKind::Invalid,
-        format!("the URL of the proxy can't be used: {why}"),
+        format!("the URL of the proxy is not valid: {why}"),
     )
 }
 
@@ -215,7 +234,7 @@ impl FromStr for Proxy {
     }
 }
 
-/// Its URL, without user and password.
+/// The URL without user and password.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match &self.protocol {
@@ -227,7 +246,7 @@ impl fmt::Display for Proxy {
     }
 }
 
-/// Its URL, without user and password.
+/// The URL without user and password.
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Proxy").field(&self.to_string()).finish()
@@ -235,7 +254,7 @@ impl fmt::Debug for Proxy {
 }
 
 /// `host:port`, with brackets around an IPv6 address.
-pub(super) fn host_and_port(url: &Url) -> String {
+pub(crate) fn host_and_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     format!("{host}:{}", url.port_or_known_default().unwrap_or(80))
 }

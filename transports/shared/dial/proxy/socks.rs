@@ -1,4 +1,4 @@
-//! SOCKS5, by the library tokio-socks, which in spite of its name runs on any stream.
+//! SOCKS5, by tokio-socks, which runs on any stream in spite of its name.
 
 use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind};
@@ -10,7 +10,7 @@ use url::{Host, Url};
 use super::super::tcp::Sockets;
 use super::proxy_url::{Credentials, Proxy};
 
-/// What the proxy may be asked to connect to: a name, or all addresses of one, best first.
+/// What to ask the proxy to connect to: the host name, or its addresses in order of preference.
 pub(super) async fn targets(
     sockets: &Sockets<'_>,
     url: &Url,
@@ -22,7 +22,8 @@ pub(super) async fn targets(
         let port = url.port_or_known_default().unwrap_or(80);
         let name = (name.to_owned(), port).into_target_addr();
         let name = name.map_err(|error| {
-            Error::new(ErrorKind::Invalid, "the host is too long for SOCKS5").with_source(error)
+            Error::new(ErrorKind::Invalid, "the host name is too long for SOCKS5")
+                .with_source(error)
         })?;
         return Ok(vec![name]);
     }
@@ -30,7 +31,7 @@ pub(super) async fn targets(
     Ok(addresses.into_iter().map(TargetAddr::Ip).collect())
 }
 
-/// Has the proxy connect to the first target that it can.
+/// Asks the proxy to connect to each target in turn, until one succeeds.
 pub(super) async fn connect(
     sockets: &Sockets<'_>,
     proxy: &Proxy,
@@ -39,7 +40,8 @@ pub(super) async fn connect(
 ) -> Result<BoxedStream, Error> {
     let mut failure = None;
     for target in targets {
-        // It ends the connection on which it has refused something.
+        // A SOCKS5 proxy closes the connection after a failed request, so each attempt needs a new
+        // one.
         let stream = Compat::new(proxy.reach_by_tcp(sockets).await?);
         let connected = match credentials {
             Some(Credentials { user, password }) => {
@@ -56,7 +58,7 @@ pub(super) async fn connect(
         match connected {
             Ok(stream) => return Ok(stream.into_inner().into_inner()),
             Err(socks_error) => {
-                let another = is_about_the_target(&socks_error);
+                let another = may_succeed_elsewhere(&socks_error);
                 failure = Some(error(socks_error, proxy, target, credentials.is_some()));
                 if !another {
                     break;
@@ -64,11 +66,11 @@ pub(super) async fn connect(
             }
         }
     }
-    Err(failure.unwrap_or_else(|| Error::new(ErrorKind::Resolve, "the name has no address")))
+    Err(failure.unwrap_or_else(|| Error::new(ErrorKind::Resolve, "the host name has no address")))
 }
 
-/// Whether it may be otherwise with another address.
-fn is_about_the_target(failure: &SocksError) -> bool {
+/// Whether the proxy may succeed with another address.
+fn may_succeed_elsewhere(failure: &SocksError) -> bool {
     matches!(
         failure,
         SocksError::GeneralSocksServerFailure
@@ -91,27 +93,30 @@ fn error(
         SocksError::NoAcceptableAuthMethods | SocksError::AuthorizationRequired
             if !had_credentials =>
         {
-            format!("the proxy {proxy} wants a user and a password")
+            format!("the proxy {proxy} requires a user name and a password")
         }
         SocksError::NoAcceptableAuthMethods => {
-            format!("the proxy {proxy} takes no user and password, nor does without")
+            format!("the proxy {proxy} requires another authentication than user name and password")
         }
         SocksError::PasswordAuthFailure(_) => {
-            format!("the proxy {proxy} refused the user and password")
+            format!("the proxy {proxy} refused the user name and password")
         }
         SocksError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            format!("the proxy {proxy} ended the connection instead of answering")
+            format!("the proxy {proxy} closed the connection without an answer")
         }
         SocksError::Io(_) => format!("the connection to the proxy {proxy} failed"),
-        failure if is_about_the_target(failure) => {
+        failure if may_succeed_elsewhere(failure) => {
             format!("the proxy {proxy} could not connect to {target}")
         }
-        SocksError::CommandNotSupported => format!("the proxy {proxy} makes no connections"),
-        _ => format!("what the proxy {proxy} answers is not SOCKS5"),
+        SocksError::CommandNotSupported => {
+            format!("the proxy {proxy} does not support connecting (the SOCKS5 command CONNECT)")
+        }
+        _ => format!("the answer of the proxy {proxy} is not SOCKS5: is it another kind of proxy?"),
     };
     let error = Error::new(ErrorKind::Proxy, message);
     match failure {
-        // The library has one name for two things, of which it is mostly the other.
+        // tokio-socks returns this error for an unknown method and for a malformed answer, mostly the
+        // latter, so its text would mislead.
         SocksError::UnknownAuthMethod => error,
         failure => error.with_source(failure),
     }

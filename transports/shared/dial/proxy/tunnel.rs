@@ -9,12 +9,12 @@ use url::Url;
 use super::super::super::user_agent::USER_AGENT;
 use super::proxy_url::{Proxy, host_and_port};
 
-/// The most that a proxy may say before the tunnel, in bytes.
+/// Most bytes of all response heads that the proxy sends before the tunnel.
 const HEAD: usize = 64 * 1024;
 
 /// Asks the proxy at the other end of a stream for a tunnel to the host of a URL.
 ///
-/// Nothing of the user's is said to the proxy but what it wants to know itself.
+/// The request carries none of the user's headers or cookies, which are for the server.
 pub(super) async fn open(
     mut stream: BoxedStream,
     url: &Url,
@@ -42,14 +42,16 @@ pub(super) async fn open(
     loop {
         let head = read_head(&mut stream, &mut left, proxy).await?;
         let Some(status) = status(&head) else {
-            let message = format!("what the proxy {proxy} answers is not HTTP");
+            let message = format!(
+                "the answer of the proxy {proxy} is not HTTP: is it another kind of proxy?"
+            );
             return Err(Error::new(ErrorKind::Proxy, message));
         };
         if status.is_informational() {
             continue;
         }
         if status.is_success() {
-            // Whatever its headers say of a body: there is none, and the tunnel begins here.
+            // A successful CONNECT has no body, whatever its headers say. The tunnel begins here.
             return Ok(stream);
         }
         let message = format!("the proxy {proxy} refused a tunnel to {target} with {status}");
@@ -57,15 +59,15 @@ pub(super) async fn open(
     }
 }
 
-/// Reads to the end of a head and no further, since the next byte belongs to the tunnel: so byte by
-/// byte, as curl does. It is short, and there is one for each connection.
+/// Reads to the end of a head and no further, since the next byte belongs to the tunnel. It therefore
+/// reads byte by byte, as curl does. The head is short, and there is one for each connection.
 async fn read_head(
     stream: &mut BoxedStream,
     left: &mut usize,
     proxy: &Proxy,
 ) -> Result<Vec<u8>, Error> {
     let mut head = Vec::new();
-    // Old proxies leave out the `\r`.
+    // Old proxies omit the `\r`.
     while !head.ends_with(b"\n\r\n") && !head.ends_with(b"\n\n") {
         *left = left.checked_sub(1).ok_or_else(|| {
             let message = format!("the proxy {proxy} sent a head of more than {HEAD} bytes");
@@ -73,7 +75,7 @@ async fn read_head(
         })?;
         let mut byte = [0];
         stream.read_exact(&mut byte).await.map_err(|error| {
-            let message = format!("the proxy {proxy} ended the connection instead of answering");
+            let message = format!("the proxy {proxy} closed the connection without an answer");
             Error::new(ErrorKind::Proxy, message).with_source(error)
         })?;
         head.extend_from_slice(&byte);
@@ -81,7 +83,7 @@ async fn read_head(
     Ok(head)
 }
 
-/// The status of a head that begins as `HTTP/1.1 200 `, or without a reason.
+/// The status of a head that begins with `HTTP/1.1 200 ` or has no reason phrase.
 fn status(head: &[u8]) -> Option<StatusCode> {
     let (minor, rest) = head.strip_prefix(b"HTTP/1.")?.split_first()?;
     let (digits, behind) = rest.strip_prefix(b" ")?.split_at_checked(3)?;

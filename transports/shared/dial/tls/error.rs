@@ -1,4 +1,4 @@
-//! Errors of TLS: what they mean for the user, with rustls' own error as the source.
+//! Explains TLS errors in plain words. rustls' own error becomes the source.
 
 use std::io;
 
@@ -8,23 +8,23 @@ use futures_rustls::rustls::{self, AlertDescription, CertificateError};
 use super::public_key::{SUPPORTED, UnusableKey};
 use super::verify::is_of_a_ca;
 
-/// The error for a handshake that failed.
+/// The error for a failed handshake.
 pub(super) fn handshake_error(host: &str, error: io::Error) -> Error {
     let message = match cause(&error) {
         Some(rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. }) => {
-            format!("{host} does not speak TLS there")
+            format!("{host} does not speak TLS on this port: should the URL be http or ws?")
         }
         Some(cause) => explain(host, cause),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            format!("{host} ended the connection during the TLS handshake")
+            format!("{host} closed the connection during the TLS handshake")
         }
         None => format!("the connection to {host} failed during the TLS handshake"),
     };
     tls_error(message, error)
 }
 
-/// The error for a session that failed after its handshake, which the transports pass on. The text
-/// of rustls for an end without `close_notify` points to its manual, so it is replaced.
+/// The error for a session that fails after its handshake. rustls' text for an end without
+/// `close_notify` refers to its manual, so it is replaced.
 pub(super) fn session_error(host: &str, error: io::Error) -> io::Error {
     let kind = error.kind();
     match cause(&error) {
@@ -34,7 +34,7 @@ pub(super) fn session_error(host: &str, error: io::Error) -> io::Error {
         }
         None if kind == io::ErrorKind::UnexpectedEof => io::Error::new(
             kind,
-            format!("{host} ended the TLS connection without saying so (close_notify)"),
+            format!("{host} closed the connection without ending TLS first (close_notify)"),
         ),
         None => error,
     }
@@ -52,7 +52,7 @@ fn tls_error(message: String, error: io::Error) -> Error {
     }
 }
 
-/// The error without our own explanation in it, of which rustls shows the `Debug`.
+/// rustls' original error, if ours replaced it. rustls would print ours as `Debug` output.
 fn as_rustls_said(cause: &rustls::Error) -> &rustls::Error {
     match cause {
         rustls::Error::InvalidCertificate(problem) => {
@@ -68,10 +68,10 @@ fn explain(host: &str, error: &rustls::Error) -> String {
         E::InvalidCertificate(problem) => {
             format!("the certificate of {host} {}", explain_certificate(problem))
         }
-        E::NoCertificatesPresented => format!("{host} has shown no certificate"),
+        E::NoCertificatesPresented => format!("{host} sent no certificate"),
         E::AlertReceived(alert) => explain_alert(host, *alert),
         E::PeerIncompatible(_) => {
-            format!("{host} and this client have no version or cipher of TLS in common")
+            format!("{host} and this client have no TLS version or cipher in common")
         }
         _ => format!("TLS with {host} failed"),
     }
@@ -98,19 +98,23 @@ fn explain_by_kind(problem: &CertificateError) -> &'static str {
         C::Expired | C::ExpiredContext { .. } => "has expired",
         C::NotValidYet | C::NotValidYetContext { .. } => "is not valid yet",
         C::Revoked => "was revoked",
-        C::UnknownIssuer => "comes from an issuer that is not trusted here",
+        C::UnknownIssuer => {
+            "was issued by a CA that is not trusted here (a private CA can be added)"
+        }
         C::BadEncoding => "can't be read",
         C::BadSignature => "has a wrong signature",
         C::UnsupportedSignatureAlgorithmContext { .. }
         | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "is signed in a way that the TLS library does not support"
+            "has a signature algorithm that the TLS library does not support"
         }
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => "is not meant for servers",
         C::UnknownRevocationStatus
         | C::ExpiredRevocationList
-        | C::ExpiredRevocationListContext { .. } => "may have been revoked, which can't be told",
+        | C::ExpiredRevocationListContext { .. } => {
+            "may have been revoked: its revocation status is unknown"
+        }
         C::ApplicationVerificationFailure => "was refused by the verifier of the TLS configuration",
-        problem if is_of_a_ca(problem) => "is that of a CA, and not trusted itself",
+        problem if is_of_a_ca(problem) => "is a CA certificate that is not trusted here",
         _ => "was not accepted",
     }
 }
@@ -118,7 +122,7 @@ fn explain_by_kind(problem: &CertificateError) -> &'static str {
 fn explain_alert(host: &str, alert: AlertDescription) -> String {
     use AlertDescription as A;
     match alert {
-        A::CertificateRequired => format!("{host} wants a client certificate"),
+        A::CertificateRequired => format!("{host} requires a client certificate"),
         A::NoCertificate
         | A::BadCertificate
         | A::UnsupportedCertificate
@@ -128,15 +132,15 @@ fn explain_alert(host: &str, alert: AlertDescription) -> String {
         | A::UnknownCA
         | A::AccessDenied => format!("{host} did not accept the client certificate"),
         A::ProtocolVersion | A::InsufficientSecurity => {
-            format!("{host} and this client have no version or cipher of TLS in common")
+            format!("{host} and this client have no TLS version or cipher in common")
         }
-        A::UnrecognisedName => format!("the server at {host} does not know that name"),
+        A::UnrecognisedName => format!("the server at {host} does not serve this host name"),
         A::HandshakeFailure => format!(
-            "{host} refused the TLS handshake: it may want a client certificate, have no cipher in \
-             common with this client, or have a certificate whose key this client does not support \
-             (it supports {SUPPORTED})"
+            "{host} refused the TLS handshake: it may require a client certificate, have no cipher \
+             in common with this client, or have a certificate whose key this client does not \
+             support (it supports {SUPPORTED})"
         ),
         A::NoApplicationProtocol => format!("{host} does not speak HTTP/1.1"),
-        other => format!("{host} ended TLS with the alert {other:?}"),
+        other => format!("{host} ended the TLS connection with the alert {other:?}"),
     }
 }

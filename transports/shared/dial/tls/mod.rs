@@ -1,4 +1,4 @@
-//! TLS around any stream, by rustls: one path for `https` and `wss`, and for all runtimes.
+//! TLS over any stream, by rustls, for `https` and `wss` on all runtimes.
 
 mod error;
 mod public_key;
@@ -22,10 +22,10 @@ use url::{Host, Url};
 
 use self::stream::{Raw, TlsStream};
 
-/// How servers are verified, and how this client shows who it is.
+/// TLS settings: how servers are verified, and how this client identifies itself.
 ///
-/// By default a server is verified as the operating system does it, with its CAs, which are loaded
-/// once for the process, with the first connection by TLS. Versions 1.2 and 1.3 of TLS are spoken.
+/// By default, servers are verified as the operating system does it, with its CAs. They are loaded
+/// once for the process, by the first TLS connection. TLS 1.2 and 1.3 are supported.
 ///
 /// ```no_run
 /// # #[cfg(all(feature = "tokio", feature = "polling"))]
@@ -41,21 +41,21 @@ use self::stream::{Raw, TlsStream};
 /// # }
 /// ```
 ///
-/// Clones share what was loaded, and the sessions of TLS that servers let a client resume.
+/// Clones share the loaded CAs, and the TLS sessions that servers let a client resume.
 #[derive(Clone, Default)]
 pub struct Tls {
     source: Source,
-    /// In place of the host of the URL.
+    /// Replaces the host of the URL.
     name: Option<ServerName<'static>>,
 }
 
 #[derive(Clone, Default)]
 enum Source {
-    /// The configuration without any settings, of which the process has one.
+    /// The configuration without any settings, shared by the whole process.
     #[default]
     System,
     Settings(Arc<Settings>),
-    /// A configuration of the user's own.
+    /// A configuration provided by the user.
     Given(Arc<ClientConfig>),
 }
 
@@ -64,23 +64,23 @@ struct Settings {
     authorities: Vec<CertificateDer<'static>>,
     identity: Option<Arc<CertifiedKey>>,
     accepts_any: bool,
-    /// What follows from these, once it was needed.
+    /// The configuration built from these settings, by the first connection.
     config: OnceLock<Arc<ClientConfig>>,
 }
 
-/// That of [`Source::System`].
+/// The configuration of [`Source::System`].
 static SYSTEM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
 
 impl Tls {
-    /// Trusts these CAs besides those of the operating system: one or more certificates in PEM. The
-    /// certificate of a server that has signed it itself may be among them.
+    /// Trusts these CAs in addition to those of the operating system. `pem` holds one or more
+    /// certificates in PEM. A server's self-signed certificate may be among them.
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid), when there is no certificate in it, or one that can't be
-    /// read; or when this was made by [`from_config`](Tls::from_config) or
-    /// [`danger_accept_any_certificate`](Tls::danger_accept_any_certificate), which leave no place
-    /// for it.
+    /// [`Invalid`](ErrorKind::Invalid) if `pem` holds no certificate, or one that can't be parsed.
+    /// Also if this value was made by [`from_config`](Tls::from_config) or
+    /// [`danger_accept_any_certificate`](Tls::danger_accept_any_certificate), which do not use
+    /// additional CAs.
     ///
     /// ```
     /// use engineio_client::ErrorKind;
@@ -92,11 +92,11 @@ impl Tls {
     pub fn ca_pem(self, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         let added = certificates(pem.as_ref(), "the PEM of the CAs")?;
         for certificate in &added {
-            // What the verifier would refuse later.
+            // Refuses now what the verifier would refuse later.
             RootCertStore::empty()
                 .add(certificate.clone())
                 .map_err(|error| {
-                    let message = "a certificate in the PEM of the CAs can't be read";
+                    let message = "a certificate in the PEM of the CAs can't be parsed";
                     Error::new(ErrorKind::Invalid, message).with_source(error)
                 })?;
         }
@@ -105,21 +105,22 @@ impl Tls {
         if settings.accepts_any {
             return Err(Error::new(
                 ErrorKind::Invalid,
-                "CAs are of no use where any certificate is accepted",
+                "additional CAs have no effect if any certificate is accepted",
             ));
         }
         settings.authorities.extend(added);
         Ok(settings.with_name(name))
     }
 
-    /// Shows this certificate to servers that ask for one: in PEM, followed by those of the CAs
-    /// between it and the root, and its private key in PEM (PKCS #8, PKCS #1 or SEC 1).
+    /// Presents this certificate to servers that request one. `certificate` holds the certificate in
+    /// PEM, followed by those of the CAs between it and the root. `key` holds its private key in PEM
+    /// (PKCS #8, PKCS #1 or SEC 1).
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid), when one of them can't be read, or they don't belong
-    /// together; or when this was made by [`from_config`](Tls::from_config), which leaves no place
-    /// for it.
+    /// [`Invalid`](ErrorKind::Invalid) if the certificate or the key can't be parsed, if the key is
+    /// encrypted, or if the two don't belong together. Also if this value was made by
+    /// [`from_config`](Tls::from_config), which has to contain the client certificate itself.
     ///
     /// ```no_run
     /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -137,10 +138,10 @@ impl Tls {
         key: impl AsRef<[u8]>,
     ) -> Result<Self, Error> {
         let chain = certificates(certificate.as_ref(), "the PEM of the client certificate")?;
-        // Without the cause, which might repeat a line of it.
+        // The source is left out, since it could quote a line of the key.
         let key = PrivateKeyDer::from_pem_slice(key.as_ref()).map_err(|_| {
             let message = if is_encrypted(key.as_ref()) {
-                "the client certificate's key is encrypted, and has to be decrypted first \
+                "the client certificate's key is encrypted: decrypt it first \
                  (openssl pkey -in key.pem -out plain.pem)"
             } else {
                 "there is no private key in the PEM of the client certificate's key"
@@ -158,12 +159,12 @@ impl Tls {
         Ok(settings.with_name(name))
     }
 
-    /// **Verifies nothing**: any certificate of any server is accepted, whoever has made it, and
-    /// whoever may read and change what is said. For tests alone.
+    /// **Verifies nothing.** Any certificate of any server is accepted, so anyone on the network path
+    /// can read and change the traffic. For tests only.
     ///
-    /// That the server has the key of the certificate that it shows is still checked, where the TLS library
-    /// can read the certificate and knows the key's kind: it can't those of X.509 version 1, which home-made
-    /// ones are at times.
+    /// The server must still prove that it has the key of the certificate it presents. This check is
+    /// skipped if the TLS library can't parse the certificate or does not know the kind of its key. It
+    /// can't parse X.509 version 1 certificates, which self-made ones sometimes are.
     ///
     /// ```
     /// use engineio_client::transports::{Dialer, Tls};
@@ -179,12 +180,12 @@ impl Tls {
         settings.with_name(None)
     }
 
-    /// A configuration of your own, of the rustls that is
-    /// [`transports::rustls`](super::super::super::rustls). Nothing is added to it. The only protocol that
-    /// may be negotiated by its ALPN is `http/1.1`.
+    /// Uses a rustls configuration of your own, unchanged. Its types are those of
+    /// [`transports::rustls`](super::super::super::rustls). If it offers protocols by ALPN, the only
+    /// one that may be negotiated is `http/1.1`.
     ///
-    /// With a verifier of your own it trusts a CA without the check of the name, or one certificate that
-    /// is pinned: see `examples/tls_verifier.rs` in the repository.
+    /// With a verifier of your own, it can trust a CA without checking the host name, or accept a
+    /// single pinned certificate: see `examples/tls_verifier.rs` in the repository.
     ///
     /// ```no_run
     /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -208,17 +209,18 @@ impl Tls {
         }
     }
 
-    /// Asks the server for this name, by SNI, and verifies its certificate for it, in place of the host
-    /// of the URL: a name, or an IP address, which has no SNI. Requests still have the URL's host in
-    /// their header `Host`. It does not apply to a proxy that is reached by TLS.
+    /// Sends this name to the server by SNI and verifies its certificate for this name, instead of the
+    /// host of the URL. `name` is a host name, or an IP address, for which no SNI is sent. The `Host`
+    /// header of requests keeps the host of the URL. The setting does not apply to a proxy that is
+    /// reached over TLS.
     ///
-    /// It is for a server that is reached under a name that its certificate does not have, by a tunnel
-    /// of SSH for instance. To connect to another address under the URL's own name, see
+    /// Use it for a server that is reached under a name that its certificate does not contain, for
+    /// example through an SSH tunnel. To connect to another address under the URL's own name, see
     /// [`Dialer::resolve_to`](super::super::super::Dialer::resolve_to).
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid), when it can't be the name of a server.
+    /// [`Invalid`](ErrorKind::Invalid) if `name` is not a valid host name or IP address.
     ///
     /// ```
     /// use engineio_client::transports::{Dialer, Tls};
@@ -234,7 +236,7 @@ impl Tls {
             Ok(IpAddr::V4(ip)) => Host::Ipv4(ip),
             Ok(IpAddr::V6(ip)) => Host::Ipv6(ip),
             Err(_) => Host::parse(name).map_err(|error| {
-                let message = format!("{name:?} can't be the name of a server in TLS");
+                let message = format!("{name:?} is not a valid server name for TLS");
                 Error::new(ErrorKind::Invalid, message).with_source(error)
             })?,
         };
@@ -251,7 +253,7 @@ impl Tls {
                 Ok(settings)
             }
             Source::Given(_) => {
-                let message = format!("a TLS configuration of your own has to have {what} itself");
+                let message = format!("{what} can't be added to a TLS configuration of your own");
                 Err(Error::new(ErrorKind::Invalid, message))
             }
         }
@@ -262,7 +264,7 @@ impl Tls {
         self.connector_as(url, self.name.clone())
     }
 
-    /// The same for a proxy, which goes by its own name.
+    /// The same for a proxy, to which [`server_name`](Self::server_name) does not apply.
     pub(super) fn connector_to_proxy(&self, proxy: &Url) -> Result<Connector, Error> {
         self.connector_as(proxy, None)
     }
@@ -321,25 +323,26 @@ impl Settings {
         }
     }
 
-    /// What was built before, or is now. What fails is tried again with the next connection.
+    /// Returns the configuration, and builds it on the first call. If building fails, the next
+    /// connection tries again.
     fn config_in(&self, place: &OnceLock<Arc<ClientConfig>>) -> Result<Arc<ClientConfig>, Error> {
         if let Some(config) = place.get() {
             return Ok(Arc::clone(config));
         }
         let config = self.build().map_err(|error| {
-            let message = "the certificates of this system's CAs can't be used";
+            let message = "the CA certificates of this system can't be loaded";
             Error::new(ErrorKind::Tls, message).with_source(error)
         })?;
         Ok(Arc::clone(place.get_or_init(|| Arc::new(config))))
     }
 
     fn build(&self) -> Result<ClientConfig, rustls::Error> {
-        // A library leaves the provider of the whole process to the application.
+        // The process-wide provider is left to the application.
         let provider = Arc::new(ring::default_provider());
         let verifier = if self.accepts_any {
-            verify::nothing(&provider)
+            verify::accept_any(&provider)
         } else {
-            verify::as_the_system_does(&self.authorities, &provider)?
+            verify::system_verifier(&self.authorities, &provider)?
         };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -353,8 +356,8 @@ impl Settings {
             }
             None => builder.with_no_client_auth(),
         };
-        // As browsers do it, for a websocket too: it begins as a request of HTTP/1.1, and some
-        // proxies ask for the name.
+        // Browsers offer http/1.1 for WebSockets, too, whose handshake is an HTTP/1.1 request. Some
+        // proxies require ALPN.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }
@@ -365,7 +368,7 @@ fn server_name(host: Host) -> Result<ServerName<'static>, Error> {
         Host::Ipv4(ip) => Ok(ServerName::IpAddress(ip.into())),
         Host::Ipv6(ip) => Ok(ServerName::IpAddress(ip.into())),
         Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|error| {
-            let message = format!("{name:?} can't be the name of a server in TLS");
+            let message = format!("{name:?} is not a valid server name for TLS");
             Error::new(ErrorKind::Invalid, message).with_source(error)
         }),
     }
@@ -374,7 +377,7 @@ fn server_name(host: Host) -> Result<ServerName<'static>, Error> {
 fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|error| {
-        Error::new(ErrorKind::Invalid, format!("{what} is broken")).with_source(error)
+        Error::new(ErrorKind::Invalid, format!("{what} is malformed")).with_source(error)
     })?;
     if found.is_empty() {
         let message = format!("there is no certificate in {what}");
@@ -383,11 +386,12 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, 
     Ok(found)
 }
 
-/// What is written and waits in rustls, which counts as sent: one record. With rustls' own limit,
-/// four, the end of a message to a slow server would look like no progress for too long.
+/// Most bytes that rustls buffers for writing: one TLS record. The bytes in this buffer count as sent.
+/// With rustls' default of four records, the end of a message to a slow server would count as no
+/// progress for too long.
 const BUFFER: usize = 16 * 1024;
 
-/// Speaks TLS with one server.
+/// Performs the TLS handshake with one server.
 pub(super) struct Connector {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
@@ -395,7 +399,7 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// TLS around this stream, after its handshake.
+    /// Performs the handshake, and returns the encrypted stream.
     pub(super) async fn connect(self, stream: BoxedStream) -> Result<BoxedStream, Error> {
         let Self { config, name, host } = self;
         let connecting = TlsConnector::from(config).connect_with(name, Raw(stream), |session| {
@@ -408,7 +412,8 @@ impl Connector {
             && !protocol.starts_with(b"http/1.")
         {
             let message = format!(
-                "{host} was offered the protocol {:?} by the TLS configuration, and took it: this client speaks http/1.1 alone",
+                "{host} selected the protocol {:?}, which the TLS configuration offers by ALPN: \
+                 this client speaks http/1.1 only",
                 String::from_utf8_lossy(protocol)
             );
             return Err(Error::new(ErrorKind::Invalid, message));
@@ -417,7 +422,7 @@ impl Connector {
     }
 }
 
-/// Whether a PEM has a key under a password: by PKCS #8, or in OpenSSL's older form.
+/// Whether a PEM holds an encrypted key, in the form of PKCS #8 or in OpenSSL's older form.
 fn is_encrypted(pem: &[u8]) -> bool {
     let has = |words: &[u8]| pem.windows(words.len()).any(|window| window == words);
     has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")

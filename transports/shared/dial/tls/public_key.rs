@@ -1,5 +1,5 @@
-//! Which key a certificate has, and whether ring can verify signatures by it: it calls a signature wrong
-//! whenever it cannot.
+//! Finds the kind of key in a certificate, and whether ring supports it. ring reports an unsupported
+//! key as a wrong signature, which would mislead the user.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,25 +7,25 @@ use std::sync::Arc;
 use futures_rustls::rustls::pki_types::CertificateDer;
 use futures_rustls::rustls::{self, CertificateError, OtherError};
 
-/// What ring verifies signatures by.
+/// The keys whose signatures ring can verify.
 pub(super) const SUPPORTED: &str =
     "RSA of 2048 to 8192 bits, ECDSA on P-256 and P-384, and Ed25519";
 
-/// Why a signature could not be verified. It is the cause of a [`CertificateError::Other`].
+/// A key that ring does not support. It is the cause of a [`CertificateError::Other`].
 #[derive(Debug)]
 pub(super) struct UnusableKey {
     key: Key,
-    /// Whether it is that of a CA which has signed a certificate of the chain.
+    /// Whether the key is that of a CA that signed a certificate of the chain.
     is_of_an_issuer: bool,
-    /// What rustls said of the signature.
+    /// rustls' error about the signature.
     pub(super) error: rustls::Error,
 }
 
-/// What is to be said of the certificate.
+/// The end of a sentence that begins with "the certificate of {host}".
 impl fmt::Display for UnusableKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has = if self.is_of_an_issuer {
-            "was signed by a CA that has"
+            "was signed by a CA with"
         } else {
             "has"
         };
@@ -41,7 +41,7 @@ impl fmt::Display for UnusableKey {
 
 impl std::error::Error for UnusableKey {}
 
-/// The error for a signature by the key of this certificate that was not accepted.
+/// Replaces the error for a signature if the key of this certificate is not supported.
 pub(super) fn explain_signature(
     error: rustls::Error,
     certificate: &CertificateDer<'_>,
@@ -55,8 +55,8 @@ pub(super) fn explain_signature(
     }
 }
 
-/// The error for a chain of certificates that was not accepted. `authorities` are the CAs that are
-/// known here; those of the system can't be looked at.
+/// Replaces the error for a certificate chain if the key of an issuer is not supported. `authorities`
+/// are the CAs given by the user. Those of the system can't be inspected.
 pub(super) fn explain_chain(
     error: rustls::Error,
     chain: &[&CertificateDer<'_>],
@@ -146,15 +146,15 @@ impl fmt::Display for Key {
             Self::Ecdsa(Curve::Other) => f.write_str("an ECDSA key on another curve"),
             Self::Ed25519 => f.write_str("an Ed25519 key"),
             Self::Ed448 => f.write_str("an Ed448 key"),
-            Self::RsaPss => f.write_str("an RSA key that is for PSS alone"),
+            Self::RsaPss => f.write_str("an RSA key for PSS only"),
             Self::Dsa => f.write_str("a DSA key"),
             Self::Other => f.write_str("a key of another kind"),
         }
     }
 }
 
-/// What is looked at of an X.509 certificate (RFC 5280, 4.1). It has been accepted before by what
-/// verifies certificates, or is only described here: nothing is believed for what this finds.
+/// The parts of an X.509 certificate (RFC 5280, 4.1) that error messages need. They describe a
+/// certificate, and no decision about trust depends on them.
 struct Certificate<'a> {
     issuer: &'a [u8],
     subject: &'a [u8],
@@ -183,7 +183,7 @@ impl<'a> Certificate<'a> {
 }
 
 impl Key {
-    /// From the inside of a SubjectPublicKeyInfo.
+    /// Parses the contents of a SubjectPublicKeyInfo.
     fn parse(der: &[u8]) -> Option<Self> {
         let mut info = Der(der);
         let mut algorithm = Der(info.expect(SEQUENCE)?);
@@ -214,7 +214,7 @@ impl Key {
 }
 
 impl Curve {
-    /// From the parameters of an algorithm, which may be no name.
+    /// Parses the parameters of an algorithm, which need not be a named curve.
     fn parse(mut parameters: Der<'_>) -> Self {
         match parameters.expect(OBJECT_IDENTIFIER) {
             // 1.2.840.10045.3.1.7, 1.3.132.0.34, 1.3.132.0.35
@@ -226,7 +226,7 @@ impl Curve {
     }
 }
 
-/// That of a positive integer.
+/// The bit length of a positive integer.
 fn bit_length(integer: &[u8]) -> Option<usize> {
     let leading = integer.iter().take_while(|byte| **byte == 0).count();
     let digits = integer.get(leading..)?;
@@ -239,14 +239,14 @@ const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
-/// The optional `[0]` at the beginning of a certificate.
+/// The optional tag `[0]` at the beginning of a certificate.
 const VERSION: u8 = 0xa0;
 
-/// Elements of DER, one behind the other.
+/// A sequence of DER elements.
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
-    /// The inside of the next element, if it has this tag.
+    /// The contents of the next element, if it has this tag.
     fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (&[found, length], mut rest) = self.0.split_first_chunk()?;
         if found != tag {
@@ -255,7 +255,7 @@ impl<'a> Der<'a> {
         let mut length = usize::from(length);
         if length >= 0x80 {
             let (digits, behind) = rest.split_at_checked(length & 0x7f)?;
-            // A certificate of 16 MiB comes through no handshake.
+            // Three length bytes suffice: a certificate of 16 MiB exceeds the limit of a handshake.
             if digits.is_empty() || digits.len() > 3 {
                 return None;
             }

@@ -1,4 +1,4 @@
-//! The stream inside of TLS, and the one outside, with the corners of futures-rustls rounded off.
+//! The streams inside and outside of TLS, with workarounds for futures-rustls.
 
 use std::io;
 use std::pin::Pin;
@@ -11,7 +11,8 @@ use futures_rustls::client;
 
 use super::error::session_error;
 
-/// What TLS writes to. futures-rustls would wait for ever, or spin, for a stream that takes nothing.
+/// The stream that TLS writes to. If it accepts zero bytes, futures-rustls would wait or spin for
+/// ever, so that becomes an error.
 pub(super) struct Raw(pub(super) BoxedStream);
 
 impl AsyncRead for Raw {
@@ -60,7 +61,7 @@ fn not_nothing(count: usize, nothing_to_do: bool) -> io::Result<usize> {
     Ok(count)
 }
 
-/// What the transports read from and write to. Its errors say in plain words what TLS is about.
+/// The stream that transports read from and write to. It explains TLS errors in plain words.
 pub(super) struct TlsStream {
     stream: client::TlsStream<Raw>,
     host: String,
@@ -72,7 +73,7 @@ impl TlsStream {
     }
 }
 
-/// Of the bytes below, which are more than those that were written.
+/// Counts the bytes of the underlying stream, of which there are more than were written here.
 impl Acknowledges for TlsStream {
     fn written(&self) -> Option<u64> {
         self.stream.get_ref().0.0.written()
@@ -83,7 +84,7 @@ impl Acknowledges for TlsStream {
     }
 }
 
-/// TLS ends by a word of its own, without which servers log an error. It leaves if it can at once.
+/// Sends `close_notify`, without which servers log an error, if it can be written at once.
 impl Drop for TlsStream {
     fn drop(&mut self) {
         if !thread::panicking() {
@@ -100,7 +101,7 @@ impl AsyncRead for TlsStream {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         if buffer.is_empty() {
-            // It would be taken for the end of the stream.
+            // The read would return zero bytes, which means the end of the stream.
             return Poll::Ready(Ok(0));
         }
         let Self { stream, host } = &mut *self;

@@ -1,4 +1,4 @@
-//! Who is believed to be the server.
+//! Verification of server certificates.
 
 use std::iter;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use rustls_platform_verifier::Verifier;
 
 use super::public_key::{explain_chain, explain_signature};
 
-/// The verifier of the operating system, with these CAs besides its own.
-pub(super) fn as_the_system_does(
+/// The verifier of the operating system, with additional CAs.
+pub(super) fn system_verifier(
     authorities: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
-    Ok(Arc::new(Trusting {
+    Ok(Arc::new(SystemVerifier {
         verifier: verifier(authorities, Arc::clone(provider))?,
         authorities: authorities.to_vec(),
     }))
 }
 
-/// The verifier that doesn't.
-pub(super) fn nothing(provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
+/// A verifier that accepts any certificate.
+pub(super) fn accept_any(provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
     Arc::new(AcceptAny(Arc::clone(provider)))
 }
 
@@ -41,7 +41,7 @@ fn verifier(
     Verifier::new_with_extra_roots(authorities.iter().cloned(), provider)
 }
 
-/// Android's verifier takes no CAs from an application.
+/// Android's verifier accepts no additional CAs from an application.
 #[cfg(target_os = "android")]
 fn verifier(
     authorities: &[CertificateDer<'static>],
@@ -50,26 +50,27 @@ fn verifier(
     if authorities.is_empty() {
         Verifier::new(provider)
     } else {
-        let message = "Android takes no other CAs than its own";
+        let message = "Android accepts no additional CAs from an application";
         Err(rustls::Error::General(message.into()))
     }
 }
 
-/// Takes a certificate that the user trusts as a CA for a server's own, too: so are those that
-/// people sign themselves (`openssl req -x509`), and rustls alone refuses them.
+/// The system's verifier, which also accepts a trusted CA certificate as the server's own. Self-signed
+/// certificates (`openssl req -x509`) are of this kind, and rustls refuses them.
 #[derive(Debug)]
-struct Trusting {
+struct SystemVerifier {
     verifier: Verifier,
     authorities: Vec<CertificateDer<'static>>,
 }
 
-/// Whether this is all that is wrong. It is found behind the dates and before the name.
+/// Whether the only problem is that the certificate is that of a CA. The verifier checks this after
+/// the dates and before the name.
 pub(super) fn is_of_a_ca(problem: &CertificateError) -> bool {
-    // Of a type of webpki, which is none of our dependencies.
+    // The error's type belongs to webpki, which is not a dependency of this crate.
     matches!(problem, CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity"))
 }
 
-impl ServerCertVerifier for Trusting {
+impl ServerCertVerifier for SystemVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -129,7 +130,7 @@ impl ServerCertVerifier for Trusting {
     }
 }
 
-/// Looks at no certificate.
+/// Accepts any certificate.
 #[derive(Debug)]
 struct AcceptAny(Arc<CryptoProvider>);
 
@@ -172,8 +173,8 @@ impl ServerCertVerifier for AcceptAny {
     }
 }
 
-/// A certificate that rustls can't read at all (of X.509 version 1, as home-made ones are) has no
-/// key to check a signature with.
+/// Skips the check of a signature if rustls can't parse the certificate and so has no key for it. That
+/// is the case for X.509 version 1, which self-made certificates sometimes are.
 fn where_possible(
     checked: Result<HandshakeSignatureValid, rustls::Error>,
 ) -> Result<HandshakeSignatureValid, rustls::Error> {

@@ -1,4 +1,4 @@
-//! Where and with what it was measured.
+//! Describes the machine and the versions that were measured.
 
 use std::fs;
 use std::process::Command;
@@ -10,14 +10,14 @@ const LOCK: &str = include_str!("../../../Cargo.lock");
 const NODE: &str = include_str!("../../../peers/node/package-lock.json");
 const PYTHON: &str = include_str!("../../../peers/python/requirements.txt");
 
-/// A line for the date, the machine, and the versions of what takes part.
+/// Lines with the date, the machine, and the versions of the clients.
 pub(crate) fn describe(subjects: &[Subject], pinned: Cores) -> String {
     let has = |client| subjects.iter().any(|subject| subject.client == client);
     let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
     let pinned = match pinned {
         Cores::One => "all on core 0",
         Cores::Two => "each client on core 0, the server on core 1",
-        Cores::Any => "NOT pinned to cores: there is no taskset, or one core",
+        Cores::Any => "NOT pinned to cores: taskset is missing, or there is only one core",
     };
     let mut lines = vec![
         format!("date: {}", output("date", &["+%F"])),
@@ -55,7 +55,7 @@ pub(crate) fn describe(subjects: &[Subject], pinned: Cores) -> String {
 fn output(program: &str, arguments: &[&str]) -> String {
     match Command::new(program).args(arguments).output() {
         Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        Err(_) => format!("({program} is not there)"),
+        Err(_) => format!("({program} not found)"),
     }
 }
 
@@ -63,9 +63,7 @@ fn cpu() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = info.lines().find(|line| line.starts_with("model name"));
     let model = line.and_then(|line| line.split_once(':'));
-    model.map_or("a CPU that does not tell its name".into(), |(_, model)| {
-        model.trim().to_owned()
-    })
+    model.map_or("unknown CPU".into(), |(_, model)| model.trim().to_owned())
 }
 
 fn system() -> String {
@@ -77,7 +75,7 @@ fn system() -> String {
     format!("{name}, {}", output("uname", &["-sr"]))
 }
 
-/// Every version of a crate that is built.
+/// All versions of a crate in the lock file.
 fn locked(name: &str) -> String {
     let head = format!("name = \"{name}\"\nversion = \"");
     let versions: Vec<&str> = LOCK

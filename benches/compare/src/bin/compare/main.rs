@@ -1,4 +1,4 @@
-//! Clients side by side: the CPU time of a message, as a table. See `benches/README.md`.
+//! Compares the CPU time per message of Engine.IO clients. See `benches/README.md`.
 
 mod machine;
 mod options;
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every worker of this library and of the bare client came to a good end.
+/// Returns whether every worker of this library and of the bare client succeeded.
 fn run(options: &Options) -> Result<bool, Failure> {
     for subject in &options.subjects {
         let folder = match subject.client {
@@ -39,7 +39,7 @@ fn run(options: &Options) -> Result<bool, Failure> {
         };
         if !installed().join(folder).join("stamp").exists() {
             return Err(format!(
-                "{} is not installed: benches/compare/run does that, or --without-peers leaves it out",
+                "{} is not installed: run benches/compare/run, which installs it, or give --without-peers",
                 subject.title
             )
             .into());
@@ -72,7 +72,8 @@ fn run(options: &Options) -> Result<bool, Failure> {
     Ok(good)
 }
 
-/// A row: each round has every subject once, so that what changes in the machine meets all of them.
+/// Measures a row. Each round measures every subject once, so that changes in the machine affect all of
+/// them.
 fn measure(
     options: &Options,
     launcher: &Launcher,
@@ -101,7 +102,7 @@ fn measure(
                     let wall = times.wall_ns / count as f64;
                     let all = times.wall_ns / 1e9;
                     eprintln!(
-                        "{place}: cpu {}, wall {} a message, {all:.2} s in all",
+                        "{place}: cpu {}, wall {} per message, {all:.2} s in total",
                         with_unit(cpu),
                         with_unit(wall)
                     );
@@ -118,7 +119,7 @@ fn measure(
     Ok(good)
 }
 
-/// Each target with its figure; of several runs, in how many it was met.
+/// Prints each target with its figures and, for several runs, in how many it was met.
 fn print_targets(runs: &[Results], markdown: bool) {
     let mut lines = Vec::new();
     for target in targets() {

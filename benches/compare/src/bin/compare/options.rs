@@ -1,4 +1,4 @@
-//! The arguments.
+//! Command line options.
 
 use engineio_client_compare::Failure;
 use lexopt::{Arg, Parser, ValueExt as _};
@@ -17,24 +17,24 @@ pub(crate) struct Options {
 }
 
 const HELP: &str = "\
-Measures Engine.IO clients side by side: the CPU time of a message.
+Compares the CPU time per message of Engine.IO clients.
 
-    --rounds N         of how many rounds the medians are (5)
-    --runs N           repeats all of it, and tells in how many runs each target was met (1)
-    --only WORDS       only rows whose names have these words; may be given more than once
+    --rounds N         number of rounds of which a figure is the median (5)
+    --runs N           repeat everything N times and report in how many runs each target was met (1)
+    --only WORDS       only rows whose names contain WORDS; may be repeated
     --subjects A,B     only these clients
     --without-peers    without Node and Python
-    --one-core         the server on the core of the clients, not on its own
-    --markdown         a table for a README
-    --quick            a fiftieth of the messages, one round: does it work at all?
-    --list             the names of rows and clients";
+    --one-core         run the server on the same core as the clients
+    --markdown         print the table as Markdown
+    --quick            a fiftieth of the messages, one round: check that everything works
+    --list             list the names of rows and clients";
 
 impl Options {
-    /// `None` when what was asked for has been printed.
+    /// Parses the options. Returns `None` after `--help` or `--list`.
     ///
     /// # Errors
     ///
-    /// When an argument is none of those, or leaves nothing to measure.
+    /// If an argument is unknown, or nothing is left to measure.
     pub(crate) fn parse() -> Result<Option<Self>, Failure> {
         let mut only: Vec<String> = Vec::new();
         let mut subjects = SUBJECTS.to_vec();
@@ -66,13 +66,13 @@ impl Options {
                 other => return Err(other.unexpected().into()),
             }
         }
-        let is_asked_for = |row: &Row| {
+        let is_selected = |row: &Row| {
             let name = row.name().to_lowercase();
             only.is_empty() || only.iter().any(|words| name.contains(words))
         };
-        let rows: Vec<Row> = ROWS.into_iter().filter(is_asked_for).collect();
+        let rows: Vec<Row> = ROWS.into_iter().filter(is_selected).collect();
         if rows.is_empty() {
-            return Err(format!("no row has the words {}: see --list", only.join(" or ")).into());
+            return Err(format!("no row contains {}: see --list", only.join(" or ")).into());
         }
         if without_peers {
             subjects.retain(|subject| !subject.is_peer());
@@ -95,13 +95,13 @@ impl Options {
 fn at_least_one(name: &str, arguments: &mut Parser) -> Result<usize, Failure> {
     match arguments.value()?.parse::<usize>() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("--{name} takes a number, 1 at least").into()),
+        _ => Err(format!("--{name}: expected a number of at least 1").into()),
     }
 }
 
 fn find(key: &str) -> Result<Subject, Failure> {
     let found = SUBJECTS.into_iter().find(|subject| subject.key == key);
-    found.ok_or_else(|| format!("there is no client {key:?}: see --list").into())
+    found.ok_or_else(|| format!("unknown client {key:?}: see --list").into())
 }
 
 fn list() {

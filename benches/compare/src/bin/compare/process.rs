@@ -1,5 +1,4 @@
-//! The processes: the server and the workers, each pinned to a core of its own, and each ended by
-//! its id.
+//! The server and worker processes, each pinned to a core.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use engineio_client_compare::Failure;
 use crate::rows::Row;
 use crate::subjects::{Subject, installed};
 
-/// A worker takes a second at most on a machine of today.
+/// Time after which a worker is considered to hang. It normally takes at most a second.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 const WORKERS_CORE: &str = "0";
@@ -24,25 +23,25 @@ const SERVERS_CORE: &str = "1";
 pub(crate) enum Cores {
     One,
     Two,
-    /// Where the system likes: it can't be told.
+    /// Not pinned, because `taskset` is missing or there is only one core.
     Any,
 }
 
-/// How processes are started.
+/// Starts processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Launcher {
     binaries: PathBuf,
     pub(crate) cores: Cores,
 }
 
-/// What a worker told, of all its messages.
+/// A worker's measurement, for all its messages together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) cpu_ns: f64,
     pub(crate) wall_ns: f64,
 }
 
-/// Why there are no times: a word for the table, and the details.
+/// Why a worker has no times: a word for the table, and details.
 #[derive(Debug)]
 pub(crate) struct Trouble {
     pub(crate) word: &'static str,
@@ -52,7 +51,7 @@ pub(crate) struct Trouble {
 impl Launcher {
     /// # Errors
     ///
-    /// When this program can't tell where it is.
+    /// If the path of this program is unknown.
     pub(crate) fn new(one_core: bool) -> Result<Self, Failure> {
         let program = std::env::current_exe()?;
         let binaries = program.parent().unwrap_or(Path::new(".")).to_owned();
@@ -81,7 +80,7 @@ impl Launcher {
 
     /// # Errors
     ///
-    /// When it can't be started, or does not say where it listens.
+    /// If the server can't be started or does not print its port.
     pub(crate) fn server(&self) -> Result<Server, Failure> {
         let program = self.binaries.join("bare-server");
         let child = self
@@ -101,7 +100,7 @@ impl Launcher {
         let port: u16 = line
             .trim()
             .parse()
-            .map_err(|_| "the server does not say where it listens")?;
+            .map_err(|_| "the server did not print its port")?;
         server.url = format!("http://127.0.0.1:{port}");
         Ok(server)
     }
@@ -135,10 +134,9 @@ impl Launcher {
         let (sender, ended) = mpsc::channel();
         let stdout = read_all(child.stdout.take(), sender.clone());
         let stderr = read_all(child.stderr.take(), sender);
-        // Both are at their end when the worker is at its own.
+        // Both pipes end when the worker does.
         let in_time = ended.recv_timeout(DEADLINE).is_ok() && ended.recv_timeout(DEADLINE).is_ok();
         if !in_time {
-            // By its id, and only while it is there.
             let _ = child.kill();
         }
         let status = child.wait().map_err(|error| fails(error.to_string()))?;
@@ -147,7 +145,7 @@ impl Launcher {
         if !in_time {
             return Err(Trouble {
                 word: "hangs",
-                details: format!("no end after {} s; {stderr}", DEADLINE.as_secs()),
+                details: format!("did not end within {} s; {stderr}", DEADLINE.as_secs()),
             });
         }
         if !status.success() {
@@ -159,7 +157,7 @@ impl Launcher {
                 details: stderr,
             });
         }
-        parse(&stdout).ok_or_else(|| fails(format!("its line is no times: {stdout:?}")))
+        parse(&stdout).ok_or_else(|| fails(format!("unexpected output: {stdout:?}")))
     }
 }
 
@@ -192,7 +190,7 @@ fn read_all(
     })
 }
 
-/// The server's process, which ends with this.
+/// The server process, which is killed on drop.
 pub(crate) struct Server {
     child: Child,
     url: String,

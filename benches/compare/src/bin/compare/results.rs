@@ -1,4 +1,4 @@
-//! What a run gave, and the tables of it.
+//! The results of a run, and their tables.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use crate::subjects::Subject;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Cell {
-    /// CPU time of a message, in each round.
+    /// CPU time per message, for each round.
     Figures(Vec<f64>),
-    /// Why there are none.
+    /// Why there are no figures.
     Word(&'static str),
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// A figure of one round, unless there was trouble in another.
+    /// Adds the figure of a round, unless another round has failed.
     pub(crate) fn add(&mut self, row: &Row, subject: &Subject, figure: f64) {
         let cell = self.cells.entry((row.name(), subject.key));
         if let Cell::Figures(figures) = cell.or_insert_with(|| Cell::Figures(Vec::new())) {
@@ -38,7 +38,7 @@ impl Results {
         matches!(cell, Some(Cell::Word(_)))
     }
 
-    /// The median of the rounds, in nanoseconds of CPU time a message.
+    /// Median of the rounds, in nanoseconds of CPU time per message.
     pub(crate) fn median(&self, row: &str, subject: &'static str) -> Option<f64> {
         match self.cells.get(&(row.to_owned(), subject)) {
             Some(Cell::Figures(figures)) => Some(median(figures)),
@@ -83,7 +83,7 @@ impl Results {
         text
     }
 
-    /// As wide as a terminal: a block for as many columns as fit, and the next below it.
+    /// A text table, split into blocks of columns that fit the width of a terminal.
     pub(crate) fn plain(&self, rows: &[Row], subjects: &[Subject]) -> String {
         let mut blocks: Vec<Vec<String>> = Vec::new();
         let mut last = 0;
@@ -111,7 +111,7 @@ impl Results {
 
 const WIDTH: usize = 132;
 
-/// A column, all of it as wide as its widest cell.
+/// A column, padded to the width of its widest cell.
 fn column(lines: &[Vec<String>], index: usize, left: bool) -> Vec<String> {
     let cells: Vec<&str> = lines.iter().map(|line| line[index].as_str()).collect();
     let width = cells.iter().map(|cell| cell.chars().count()).max();
@@ -133,7 +133,7 @@ fn median(figures: &[f64]) -> f64 {
     }
 }
 
-/// Nanoseconds, in the unit that people read.
+/// Formats nanoseconds with a readable unit.
 pub(crate) fn with_unit(figure: f64) -> String {
     match figure {
         ..1_000.0 => format!("{figure:.0} ns"),

@@ -1,9 +1,9 @@
-//! The rows of the table: what is measured, and by how many messages.
+//! The rows of the table: the jobs, and their numbers of messages.
 
-/// How many messages a worker gets: so many that it runs for some tenths of a second.
+/// Number of messages per worker, chosen so that it runs for some tenths of a second.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counts {
-    /// For the bare client and this one.
+    /// For the bare client and this library.
     pub(crate) ours: usize,
     pub(crate) rust_engineio: usize,
     pub(crate) node: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Row {
     pub(crate) job: &'static str,
     pub(crate) length: usize,
     pub(crate) form: &'static str,
-    /// Where it is not the default, which only this client can be told.
+    /// Set only if it is not the default. Only this client has such a setting.
     pub(crate) packets_per_post: Option<usize>,
     pub(crate) counts: Counts,
 }
@@ -28,7 +28,7 @@ impl Row {
     }
 }
 
-/// More than the outbox holds, or the server's `maxPayload` lets through.
+/// More packets than the outbox holds or the server's `maxPayload` allows.
 const LIFTED: Option<usize> = Some(1_000_000);
 
 const SMALL: Counts = counts(2_000_000, 200_000, 100_000, 20_000);

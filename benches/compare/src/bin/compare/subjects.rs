@@ -1,4 +1,4 @@
-//! The columns of the table: the clients, and how their workers are started.
+//! The columns of the table: the clients, and the commands that start their workers.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(crate) enum Client {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject {
-    /// As in `--subjects`.
+    /// Name in `--subjects`.
     pub(crate) key: &'static str,
     pub(crate) title: &'static str,
     pub(crate) client: Client,
@@ -114,14 +114,14 @@ impl Subject {
         self.client == Client::Ours
     }
 
-    /// How many messages it gets in this row; `None` when it can't take part.
+    /// Number of messages in this row; `None` if the client can't do this job.
     pub(crate) fn count(&self, row: &Row) -> Option<usize> {
         let counts = row.counts;
         if row.packets_per_post.is_some() && !self.is_ours() {
             return None;
         }
         match self.client {
-            // On polling what is bare is the system's part, of which one is enough.
+            // On polling, the bare client measures the operating system. One runtime is enough.
             Client::Bare => {
                 (row.transport == "websocket" || self.runtime == "tokio").then_some(counts.ours)
             }
@@ -132,7 +132,7 @@ impl Subject {
         }
     }
 
-    /// The program, and what stands before the arguments that all workers have.
+    /// The program and its first arguments, before those that all workers have.
     pub(crate) fn command(&self, binaries: &Path) -> (PathBuf, Vec<OsString>) {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let words = |list: &[&str]| list.iter().map(OsString::from).collect();
@@ -158,7 +158,7 @@ impl Subject {
     }
 }
 
-/// Where `benches/compare/run` installs the peers.
+/// The folder in which `benches/compare/run` installs the peers.
 pub(crate) fn installed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(".installed")
 }

@@ -1,28 +1,28 @@
-//! What this client is to reach, and whether it does.
+//! The performance targets of this client.
 
 use crate::results::{Results, with_unit};
 use crate::rows::ROWS;
 
 pub(crate) struct Target {
-    /// A row's name.
+    /// Name of the row.
     row: String,
     subject: &'static str,
     limit: Limit,
 }
 
 enum Limit {
-    /// So many times what another takes.
+    /// Multiple of another subject's figure.
     Times(f64, &'static str),
     Nanoseconds(f64),
 }
 
 pub(crate) struct Outcome {
     pub(crate) met: bool,
-    /// The figure, beside the limit.
+    /// The figure to compare with the limit.
     pub(crate) figure: f64,
 }
 
-/// The limits on tokio: times the bare client, of the websocket's rows.
+/// Limits on tokio for the WebSocket rows, as multiples of the bare client.
 const WEBSOCKET: [(&str, f64); 7] = [
     ("receive 64 B text", 1.3),
     ("send 64 B text", 1.5),
@@ -33,7 +33,7 @@ const WEBSOCKET: [(&str, f64); 7] = [
     ("send 1 MB text", 1.05),
 ];
 
-/// Nanoseconds, of polling's rows.
+/// Limits on tokio for the polling rows, in nanoseconds.
 const POLLING: [(&str, f64); 6] = [
     ("receive 64 B text", 250.0),
     ("send 64 B text (16 packets a POST)", 700.0),
@@ -43,12 +43,13 @@ const POLLING: [(&str, f64); 6] = [
     ("send 100 kB binary", 90_000.0),
 ];
 
-/// What smol may take more than tokio, each against the bare client on the same runtime; async-std
-/// more than smol; and handlers more than `recv`.
+/// Factor by which smol's limits exceed tokio's, each relative to the bare client on the same runtime.
 const SMOL: f64 = 1.2;
+/// Limit of async-std relative to smol.
 const ASYNC_STD: f64 = 1.5;
-/// What receipts may take more than none.
+/// Limit with receipts relative to without.
 const RECEIPTS: f64 = 1.10;
+/// Limit of handlers relative to `recv`.
 const HANDLERS: f64 = 1.4;
 
 pub(crate) fn targets() -> Vec<Target> {
@@ -73,7 +74,7 @@ pub(crate) fn targets() -> Vec<Target> {
     for row in ROWS {
         add(row.name(), "async-std", Limit::Times(ASYNC_STD, "smol"));
     }
-    // What is sent is what receipts are about. A POST costs so much that by polling they don't show.
+    // Receipts only affect sending.
     let sends = ROWS
         .iter()
         .filter(|row| row.job == "send" && row.packets_per_post.is_none());
@@ -95,7 +96,7 @@ impl Target {
         format!("{}, {}: at most {limit}", self.subject, self.row)
     }
 
-    /// `None` when it was not measured.
+    /// `None` if the row was not measured.
     pub(crate) fn outcome(&self, results: &Results) -> Option<Outcome> {
         let ours = results.median(&self.row, self.subject)?;
         let (figure, limit) = match self.limit {
@@ -111,7 +112,7 @@ impl Target {
     pub(crate) fn write(&self, figure: f64) -> String {
         match self.limit {
             Limit::Times(..) => format!("{figure:.3} x"),
-            // To a digit more than in the table, so that it can be told from its limit.
+            // One digit more than in the table, to distinguish the figure from its limit.
             Limit::Nanoseconds(_) if figure < 10_000.0 => format!("{figure:.0} ns"),
             Limit::Nanoseconds(_) => format!("{:.2} µs", figure / 1e3),
         }

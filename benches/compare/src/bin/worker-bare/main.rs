@@ -1,5 +1,5 @@
-//! What a message costs at least: on websocket by the library that the client stands on, used as its
-//! documentation shows and by itself; on polling by requests that are nothing but bytes.
+//! The least that a message costs: on WebSocket, the underlying library alone, used as documented; on
+//! polling, prebuilt requests.
 
 mod polling;
 
@@ -37,12 +37,12 @@ fn work(task: &Task) -> Result<Times, Failure> {
         "async-std" => async_std::task::block_on(async {
             #[expect(
                 deprecated,
-                reason = "as async-std itself: for those who still run on it"
+                reason = "deprecated like async-std itself, but still measured"
             )]
             let connecting = library::async_std::connect_async(address);
             run(task, connecting.await?.0).await
         }),
-        other => Err(format!("there is no runtime {other}").into()),
+        other => Err(format!("unknown runtime {other}").into()),
     }
 }
 
@@ -54,7 +54,7 @@ where
     next(&mut socket).await?;
     let (text, bytes) = task.contents();
     let message = || {
-        // A new one for each, as a user has it.
+        // Created for each message, as in a user's program.
         if task.text {
             let mut packet = String::with_capacity(text.len() + 1);
             packet.push('4');
@@ -101,13 +101,13 @@ where
 {
     match socket.next().await {
         Some(frame) => Ok(frame?),
-        None => Err("the server has gone".into()),
+        None => Err("the server has closed the connection".into()),
     }
 }
 
 fn add(tally: &mut Tally, frame: Frame) {
     match frame {
-        // Without the byte that tells a message from other packets.
+        // Without the packet type.
         Frame::Text(text) => tally.add(text.starts_with('4'), text.len() - 1),
         frame => tally.add(false, frame.len()),
     }

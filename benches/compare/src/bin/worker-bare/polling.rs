@@ -1,12 +1,12 @@
-//! What polling costs at least: requests that were built before, on one connection and one after the
-//! other, and of the answers the length alone is read. No client can be this careless; what it shows
-//! is what the system takes for an exchange.
+//! The least that polling costs: prebuilt requests, one after the other on one connection. Of the
+//! responses only the length is read. No client can do with so little; this measures the operating
+//! system's cost of an exchange.
 
 use engineio_client_compare::{Clock, Failure, Job, Task, Times, check_done};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// As this library puts in a POST by default.
+/// Number of packets in a POST, like this library's default.
 const PACKETS: usize = 16;
 
 pub(crate) async fn run(task: &Task) -> Result<Times, Failure> {
@@ -14,7 +14,7 @@ pub(crate) async fn run(task: &Task) -> Result<Times, Failure> {
     let (host, path) = address
         .strip_prefix("http://")
         .and_then(|rest| rest.split_at_checked(rest.find('/')?))
-        .ok_or("the address is not one of http")?;
+        .ok_or("the URL does not start with http://")?;
     let mut connection = Connection {
         stream: TcpStream::connect(host).await?,
         buffer: vec![0; 256 * 1024],
@@ -22,7 +22,7 @@ pub(crate) async fn run(task: &Task) -> Result<Times, Failure> {
     connection.stream.set_nodelay(true)?;
     let open = connection.exchange(&get(host, path)).await?;
     let open: serde_json::Value = serde_json::from_slice(open.get(1..).unwrap_or_default())?;
-    let sid = open["sid"].as_str().ok_or("there is no sid")?;
+    let sid = open["sid"].as_str().ok_or("the open packet has no sid")?;
     let path = format!("{path}&sid={sid}");
     let poll = get(host, &path);
     let (text, bytes) = task.contents();
@@ -47,7 +47,7 @@ pub(crate) async fn run(task: &Task) -> Result<Times, Failure> {
             }
         }
         Job::Send => {
-            // As many of a large one as the server's `maxPayload` lets through.
+            // Fewer large messages, within the server's `maxPayload`.
             let packets = PACKETS.min(1_000_000 / (packet.len() + 1));
             let full = post(host, &path, &vec![&*packet; packets].join("\x1e"));
             for _ in 0..task.count / packets {
@@ -89,15 +89,15 @@ struct Connection {
 }
 
 impl Connection {
-    /// Gives the body of the answer.
+    /// Sends a request and returns the body of its response.
     async fn exchange(&mut self, request: &str) -> Result<&[u8], Failure> {
         self.stream.write_all(request.as_bytes()).await?;
         let mut filled = 0;
         let (head, end) = loop {
             filled += self.read(filled).await?;
-            let come = &self.buffer[..filled];
-            if let Some(head) = memchr::memmem::find(come, b"\r\n\r\n") {
-                let length = length(&come[..head])?;
+            let received = &self.buffer[..filled];
+            if let Some(head) = memchr::memmem::find(received, b"\r\n\r\n") {
+                let length = length(&received[..head])?;
                 break (head + 4, head + 4 + length);
             }
         };
@@ -112,7 +112,7 @@ impl Connection {
 
     async fn read(&mut self, filled: usize) -> Result<usize, Failure> {
         match self.stream.read(&mut self.buffer[filled..]).await? {
-            0 => Err("the server has gone".into()),
+            0 => Err("the server has closed the connection".into()),
             count => Ok(count),
         }
     }
@@ -121,12 +121,12 @@ impl Connection {
 fn length(head: &[u8]) -> Result<usize, Failure> {
     let head = std::str::from_utf8(head)?;
     if !head.starts_with("HTTP/1.1 200") {
-        return Err(format!("the server says {head:?}").into());
+        return Err(format!("unexpected response: {head:?}").into());
     }
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length")
             .then(|| value.trim().parse().ok())?
     });
-    length.ok_or_else(|| "an answer without a length".into())
+    length.ok_or_else(|| "the response has no Content-Length".into())
 }

@@ -1,10 +1,10 @@
-//! Finds the circles of a graph of modules: its strongly connected parts of more than one module.
+//! Finds the cycles in the graph of modules: its strongly connected components of more than one module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{Graph, Module};
 
-/// Each circle, with who names whom in it.
+/// A report of each cycle, with the names that close it.
 pub(crate) fn find(graph: &Graph) -> Vec<String> {
     let named: BTreeMap<&Module, BTreeSet<Module>> = graph
         .modules()
@@ -15,28 +15,28 @@ pub(crate) fn find(graph: &Graph) -> Vec<String> {
         .map(|module| (*module, reach(&named, module)))
         .collect();
     let mut told = BTreeSet::new();
-    let mut circles = Vec::new();
+    let mut cycles = Vec::new();
     for (module, from_here) in &reached {
         let is_back = |other: &&Module| reached[*other].contains(*module);
-        let circle: BTreeSet<&Module> = from_here.iter().copied().filter(is_back).collect();
-        if circle.is_empty() || !told.insert(circle.clone()) {
+        let cycle: BTreeSet<&Module> = from_here.iter().copied().filter(is_back).collect();
+        if cycle.is_empty() || !told.insert(cycle.clone()) {
             continue;
         }
-        let lines = circle.iter().flat_map(|module| {
-            let within = named[*module].iter().filter(|other| circle.contains(other));
+        let lines = cycle.iter().flat_map(|module| {
+            let within = named[*module].iter().filter(|other| cycle.contains(other));
             within.map(|other| format!("  {} names {}", graph.file(module), other.join("::")))
         });
         let lines: Vec<String> = lines.collect();
-        circles.push(format!(
-            "a circle of {}:\n{}",
-            circle.len(),
+        cycles.push(format!(
+            "a cycle of {} modules:\n{}",
+            cycle.len(),
             lines.join("\n")
         ));
     }
-    circles
+    cycles
 }
 
-/// What can be reached from a module in one step or more.
+/// The modules that can be reached from a module in one step or more.
 fn reach<'a>(
     named: &BTreeMap<&'a Module, BTreeSet<Module>>,
     module: &Module,

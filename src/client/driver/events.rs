@@ -1,4 +1,4 @@
-//! What the engine tells the user, on its way to the log, the state and the inboxes.
+//! Passes the engine's events to the log, the shared state and the inboxes.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::event::Event;
 
 impl Driver {
-    pub(super) fn tell(&mut self, now: Duration, events: Vec<Event>) {
-        // The engine tells such news apart from messages, one at a time.
+    pub(super) fn pass_on(&mut self, now: Duration, events: Vec<Event>) {
+        // The engine emits these events one at a time, and apart from messages.
         match events.first() {
             Some(Event::Connected(connected)) => {
                 self.is_open = true;
@@ -30,14 +30,14 @@ impl Driver {
                 self.log.upgrade_failed(transport, error);
                 self.remember(None);
             }
-            // The others are not the engine's.
+            // The engine emits no other events.
             Some(_) | None => {}
         }
         self.shared.inboxes.put(events);
-        // This input comes before the outputs are at their end, since it follows from one of them, and
-        // the next might be to receive more: see the test
-        // `a_full_inbox_stops_the_receiving_and_reading_resumes_it`.
-        if let Some(input) = self.news_of_room() {
+        // The engine must know of a full inbox before its next output, which could be to receive more.
+        // So this input comes while outputs are still being carried out: see the test
+        // `a_full_inbox_stops_receiving_and_reading_resumes_it`.
+        if let Some(input) = self.room_changed() {
             self.engine.handle(now, input);
         }
     }

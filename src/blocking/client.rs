@@ -1,0 +1,69 @@
+//! The blocking client.
+
+// In the order in which the documentation of `Client` shows them. The blank lines keep rustfmt from
+// sorting them.
+
+mod opening;
+
+mod receiving;
+
+mod sending;
+
+mod ending;
+
+mod tasks;
+
+use std::fmt;
+
+use super::background::Background;
+use super::handle::Handle;
+use crate::runtime::Runtime;
+use crate::transport::Transport;
+use crate::transports::Transports;
+
+/// A connection to an Engine.IO server, for threads: what [`Client`](crate::Client) is for tasks.
+///
+/// ```no_run
+/// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = engineio_client::blocking::connect("http://localhost:3000")?;
+/// client.send("hello")?;
+/// while let Some(message) = client.recv() {
+///     println!("received {message:?}");
+/// }
+/// // The session has ended.
+/// println!("{}", client.wait());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// One thread reads, with [`recv`](Client::recv) or by iterating over the messages. Other threads send
+/// and close with [handles](Client::handle).
+///
+/// [`close`](Client::close) begins to close the session and returns at once, and so does dropping the
+/// client: the background thread sends what was accepted. [`disconnect`](Client::disconnect) waits until
+/// the session has ended. A program that exits calls `disconnect`, so that its last messages are sent.
+///
+/// The method docs of the async [`Client`](crate::Client) hold here, too, without the sections about
+/// cancelling.
+pub struct Client<T: Transport = Transports, R: Runtime = Background> {
+    inner: crate::Client<T, R>,
+    handle: Handle,
+}
+
+impl<T: Transport, R: Runtime> Client<T, R> {
+    pub(super) fn new(inner: crate::Client<T, R>) -> Self {
+        let handle = Handle::new(inner.handle());
+        Self { inner, handle }
+    }
+
+    /// The async client behind this one.
+    pub(super) fn as_async(&self) -> &crate::Client<T, R> {
+        &self.inner
+    }
+}
+
+impl<T: Transport, R: Runtime> fmt::Debug for Client<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}

@@ -1,0 +1,88 @@
+//! Receiving messages.
+
+use std::future::poll_fn;
+use std::task::{Poll, ready};
+
+use super::Client;
+use crate::error::Error;
+use crate::event::Event;
+use crate::packet::Message;
+use crate::runtime::Runtime;
+use crate::transport::Transport;
+
+/// # Receiving
+impl<T: Transport, R: Runtime> Client<T, R> {
+    /// Waits for the next message. Returns `None` when the session has ended and all messages have been
+    /// read; then [`wait`](Client::wait) returns the reason at once.
+    ///
+    /// Other events are skipped: the client as a `Stream` yields them. With a
+    /// [message handler](crate::Builder::on_message), `recv` returns no messages, and `None` at the end.
+    ///
+    /// ```no_run
+    /// # async fn run(mut client: engineio_client::tokio::Client) {
+    /// while let Some(message) = client.recv().await {
+    ///     println!("{message:?}");
+    /// }
+    /// println!("{}", client.wait().await);
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no message is lost, so `recv` can be a branch of `select!`.
+    pub async fn recv(&mut self) -> Option<Message> {
+        self.handle.used_otherwise();
+        poll_fn(|cx| {
+            loop {
+                match ready!(self.reader.poll_next(cx)) {
+                    Some(Event::Message(message)) => return Poll::Ready(Some(message)),
+                    Some(_) => {}
+                    None => return Poll::Ready(None),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Returns the next message if it has already been received, or `None`.
+    ///
+    /// ```no_run
+    /// # fn run(mut client: engineio_client::tokio::Client) -> Result<(), engineio_client::Error> {
+    /// while let Some(message) = client.try_recv()? {
+    ///     println!("{message:?}");
+    /// }
+    /// println!("nothing more for now");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) when the session has ended and all messages have been read.
+    pub fn try_recv(&mut self) -> Result<Option<Message>, Error> {
+        self.handle.used_otherwise();
+        loop {
+            match self.reader.try_next() {
+                Poll::Ready(Some(Event::Message(message))) => return Ok(Some(message)),
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) => return Err(self.handle.closed_error()),
+                Poll::Pending => return Ok(None),
+            }
+        }
+    }
+
+    /// Drops all messages from now on, including those that were received and not read. Other events are
+    /// kept. For a program that only sends: a full inbox would otherwise stop the session.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = engineio_client::tokio::connect("http://localhost:3000").await?;
+    /// client.discard_messages();
+    /// client.send("a measurement").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn discard_messages(&self) {
+        self.handle.shared().discard();
+    }
+}
