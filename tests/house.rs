@@ -1,5 +1,6 @@
-//! The house rules for `src` and `transports`, outside of tests: no module depends on itself through
-//! others, and no file or function is too long to be read in one go.
+//! The house rules. In `src` and `transports`, outside of tests, no module depends on itself through others,
+//! and no file or function is too long to be read in one go. The tests prove every rule of the guide's page
+//! on the protocol.
 
 #[path = "house/cycles.rs"]
 mod cycles;
@@ -7,6 +8,8 @@ mod cycles;
 mod graph;
 #[path = "house/planted.rs"]
 mod planted;
+#[path = "house/rules.rs"]
+mod rules;
 #[path = "house/sizes.rs"]
 mod sizes;
 
@@ -81,4 +84,31 @@ fn no_file_is_longer_than_500_lines_unless_its_first_comment_says_why() {
 fn no_function_is_longer_than_60_lines() {
     let long = sizes::long_functions(root());
     assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn every_rule_of_the_guide_has_a_test_and_every_test_names_rules_that_exist() {
+    let guide = rules::of_the_guide(root());
+    let tests = rules::of_the_tests(root());
+    let unknown = tests.iter().filter(|(rule, _)| !guide.contains(rule));
+    let unknown: Vec<String> = unknown
+        .map(|(rule, places)| format!("the guide has no rule E{rule}: {}", places.join(", ")))
+        .collect();
+    let untested = guide.iter().filter(|rule| !tests.contains_key(rule));
+    let untested: Vec<String> = untested
+        .map(|rule| format!("rule E{rule} has no test"))
+        .collect();
+    let faults = [unknown, untested].concat();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_comment_about_rules_has_one_form() {
+    assert_eq!(rules::numbers("/// Rule E7."), Some(Ok(vec![7])));
+    assert_eq!(rules::numbers("    // Rules E7, E9."), Some(Ok(vec![7, 9])));
+    assert_eq!(rules::numbers("/// Rules of the house."), None);
+    for malformed in ["Rule E7", "Rules E7.", "Rule E7, E9.", "Rules E7 and E9."] {
+        let line = format!("/// {malformed}");
+        assert_eq!(rules::numbers(&line), Some(Err(malformed)), "{line}");
+    }
 }

@@ -92,13 +92,13 @@ fn protocol_errors() -> Vec<Fault> {
         ("HTTP after the handshake", http.into(), &[]),
     ];
     let rows = rows.into_iter().map(|(name, bytes, words)| {
-        let words = [&["broke the WebSocket protocol"], words].concat();
+        let words = [&["violated the WebSocket protocol"], words].concat();
         let outcome = error(ErrorKind::WebSocket, &words).close_code(1002);
         at_both(fault(name, bytes), outcome)
     });
     let mut faults: Vec<Fault> = rows.collect();
     for opcode in (3..8).chain(11..16) {
-        let outcome = error(ErrorKind::WebSocket, &["broke the WebSocket protocol"]);
+        let outcome = error(ErrorKind::WebSocket, &["violated the WebSocket protocol"]);
         let fault = fault("an empty frame with a reserved opcode", frame(opcode, ""));
         faults.push(at_both(fault, outcome.close_code(1002)));
     }

@@ -5,7 +5,7 @@ use engineio_client::ErrorKind;
 use super::{Fault, Place, accepts, error};
 
 pub(crate) fn websocket() -> Vec<Fault> {
-    let not_for_this = "the Sec-WebSocket-Accept of the answer is not for this request";
+    let not_for_this = "the Sec-WebSocket-Accept of the response does not match this request";
     let broken = |fault: Fault, words: &[&'static str]| {
         fault.at(Place::WebSocketRequest, error(ErrorKind::WebSocket, words))
     };
@@ -19,7 +19,7 @@ pub(crate) fn websocket() -> Vec<Fault> {
         .also_on_sockets(),
         broken(
             accepts("no key", "Sec-WebSocket-Accept", "X-Accept"),
-            &[not_for_this, "there is none"],
+            &["no Sec-WebSocket-Accept"],
         ),
         broken(
             accepts(
@@ -27,7 +27,7 @@ pub(crate) fn websocket() -> Vec<Fault> {
                 "Upgrade:",
                 format!("{wrong_key}Upgrade:"),
             ),
-            &[not_for_this, "there is more than one"],
+            &["more than one Sec-WebSocket-Accept"],
         ),
         broken(
             accepts(
@@ -35,7 +35,7 @@ pub(crate) fn websocket() -> Vec<Fault> {
                 "\r\n\r\n",
                 format!("\r\n{wrong_key}\r\n"),
             ),
-            &[not_for_this, "there is more than one"],
+            &["more than one Sec-WebSocket-Accept"],
         ),
         broken(
             accepts("no Upgrade", "Upgrade: websocket\r\n", ""),
@@ -43,11 +43,11 @@ pub(crate) fn websocket() -> Vec<Fault> {
         ),
         broken(
             accepts("an empty Upgrade", "Upgrade: websocket", "Upgrade: "),
-            &["\"Upgrade: websocket\" but \"\""],
+            &["\"Upgrade: \" instead"],
         ),
         broken(
             accepts("an Upgrade to something else", "websocket\r\n", "h2c\r\n"),
-            &["the answer does not have \"Upgrade: websocket\" but \"h2c\""],
+            &["the response has \"Upgrade: h2c\" instead of \"Upgrade: websocket\""],
         ),
         broken(
             accepts(
@@ -55,7 +55,7 @@ pub(crate) fn websocket() -> Vec<Fault> {
                 "websocket\r\n",
                 "websocket, h2c\r\n",
             ),
-            &["but \"websocket, h2c\""],
+            &["\"Upgrade: websocket, h2c\" instead"],
         ),
         broken(
             accepts(
@@ -63,7 +63,7 @@ pub(crate) fn websocket() -> Vec<Fault> {
                 "websocket\r\n",
                 "h2c, websocket\r\n",
             ),
-            &["but \"h2c, websocket\""],
+            &["\"Upgrade: h2c, websocket\" instead"],
         ),
         broken(
             accepts(
@@ -71,7 +71,7 @@ pub(crate) fn websocket() -> Vec<Fault> {
                 "websocket\r\n",
                 "websocket\r\nUpgrade: h2c\r\n",
             ),
-            &["\"websocket, h2c\""],
+            &["\"Upgrade: websocket, h2c\" instead"],
         ),
         broken(
             accepts(
@@ -79,11 +79,11 @@ pub(crate) fn websocket() -> Vec<Fault> {
                 "websocket\r\n",
                 "websocket\r\nUpgrade: websocket\r\n",
             ),
-            &["\"websocket, websocket\""],
+            &["\"Upgrade: websocket, websocket\" instead"],
         ),
         broken(
             accepts("an Upgrade of 5 kB", "websocket\r\n", long),
-            &["but \"h2c, "],
+            &["\"Upgrade: h2c, "],
         ),
         broken(
             accepts("no Connection", "Connection: Upgrade\r\n", ""),
@@ -112,7 +112,7 @@ pub(crate) fn websocket() -> Vec<Fault> {
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
             ),
-            &["an extension"],
+            &["selects an extension"],
         ),
         broken(
             accepts(
@@ -120,7 +120,7 @@ pub(crate) fn websocket() -> Vec<Fault> {
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Protocol: chat\r\n\r\n",
             ),
-            &["a protocol that was not asked for"],
+            &["a Sec-WebSocket-Protocol that was not offered"],
         ),
     ]
 }

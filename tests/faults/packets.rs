@@ -31,7 +31,7 @@ pub(crate) fn first() -> Vec<Fault> {
         handshake(
             "a first packet that is a message",
             "4hello",
-            &["the first packet is a message, not the open packet"],
+            &["the server's first packet is a message, not the open packet"],
         ),
         handshake(
             "a first packet that is a noop",
@@ -46,7 +46,7 @@ pub(crate) fn first() -> Vec<Fault> {
         handshake(
             "an open packet that is cut short",
             r#"0{"sid":"s","pingInt"#,
-            &["the open packet is not JSON"],
+            &["the server's handshake is malformed: not JSON"],
         ),
     ]
     .into_iter()
@@ -54,8 +54,8 @@ pub(crate) fn first() -> Vec<Fault> {
     .collect();
     let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 22\r\n\r\n<!DOCTYPE html>\n<html>";
     let words = &[
-        "/engine.io/: the answer to the first poll (text/html) is not Engine.IO",
-        "a packet of the unknown type \"<\"",
+        "/engine.io/: the response to the first poll (text/html) is not Engine.IO",
+        "a packet of unknown type \"<\"",
     ];
     faults.extend([
         fault("a page in answer to the first poll", page)

@@ -73,7 +73,7 @@ enum Upgrade {
 }
 
 /// What the events of the session reported.
-struct Told {
+struct Reported {
     connected: bool,
     delivered: Vec<Message>,
     upgraded: bool,
@@ -257,12 +257,12 @@ impl Case {
         let client = builder.start().expect("the settings are valid");
         let runtime = client.runtime().clone();
         let started = runtime.now();
-        let told = within(&*runtime, converse(client, cues)).await;
+        let reported = within(&*runtime, converse(client, cues)).await;
         let took = runtime.now().saturating_sub(started);
-        let Told { closed, .. } = &told;
+        let Reported { closed, .. } = &reported;
 
         let end = match closed.reason() {
-            Reason::Transport(error) if told.connected => End::Broken(error.kind()),
+            Reason::Transport(error) if reported.connected => End::Broken(error.kind()),
             Reason::Transport(error) => End::FailedToOpen(error.kind()),
             Reason::PingTimeout => End::PingTimeout,
             Reason::Server { .. } => End::ByServer,
@@ -279,13 +279,13 @@ impl Case {
             assert!(report.len() < 1000, "an error of {} bytes", report.len());
         }
         assert!(
-            told.delivered == self.delivered,
+            reported.delivered == self.delivered,
             "delivered: {:.300?}",
-            told.delivered
+            reported.delivered
         );
         assert_eq!(texts(closed.uncertain()), self.uncertain, "uncertain");
         assert_eq!(texts(closed.unsent()), self.unsent, "unsent");
-        match (self.upgrade, told.upgraded, told.upgrade_error) {
+        match (self.upgrade, reported.upgraded, reported.upgrade_error) {
             (None, false, None) | (Some(Upgrade::Done), true, None) => {}
             (Some(Upgrade::Failed(words)), false, Some(report)) => {
                 assert!(report.contains(words), "{words:?} is not in {report:?}");
@@ -319,7 +319,7 @@ fn set<R: Runs>(mut builder: Builder<Transports, R>, limits: Limits) -> Builder<
 }
 
 /// Reads the events of the session until it has ended, and meanwhile does what the script asks for.
-async fn converse<R: Runtime>(client: Client<Transports, R>, cues: Cues) -> Told {
+async fn converse<R: Runtime>(client: Client<Transports, R>, cues: Cues) -> Reported {
     let handle = client.handle();
     let Cues { cues, done } = cues;
     let mut happens = select(client.map(Either::Left), cues.map(Either::Right));
@@ -355,7 +355,7 @@ async fn converse<R: Runtime>(client: Client<Transports, R>, cues: Cues) -> Told
             let _ = done.try_send(());
         }
     };
-    Told {
+    Reported {
         connected,
         delivered,
         upgraded,

@@ -209,7 +209,7 @@ fn a_probe_that_accepts_another_key() -> Case {
         probe.write(switching(&request).replace("Accept: ", "Accept: x"))?;
         goes_on(server, poll, probe)
     })
-    .fails_to_upgrade("is not for this request")
+    .fails_to_upgrade("does not match this request")
     .delivers(["still here"])
     .ends_by_server()
 }

@@ -127,7 +127,7 @@ fn a_get_is_sent_as_it_is() {
 }
 
 #[test]
-fn a_post_has_its_body_to_the_byte_and_its_length() {
+fn a_post_has_its_exact_body_and_length() {
     on_each_backend(|client| {
         // The last size is above 1 MiB, where libcurl waits for `100 Continue`.
         for size in [1, 1000, 100_000, 2_000_000] {
@@ -155,7 +155,7 @@ fn a_post_has_its_body_to_the_byte_and_its_length() {
 }
 
 #[test]
-fn a_response_has_its_status_headers_and_body_whatever_they_are() {
+fn a_response_with_any_status_headers_and_body_is_returned() {
     on_each_backend(|client| {
         let answer = "HTTP/1.1 400 Bad Request\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\
             X-One: 1\r\nContent-Length: 3\r\n\r\n\u{1}\0\u{ff}";
@@ -185,7 +185,7 @@ fn a_redirect_is_a_response() {
 }
 
 #[test]
-fn a_large_body_comes_whole_in_chunks_or_with_a_length() {
+fn a_large_body_is_complete_in_chunks_or_with_a_length() {
     on_each_backend(|client| {
         let body: String = (0..200_000_u32).map(|n| format!("{n} ")).collect();
         let chunked = format!(
@@ -228,7 +228,7 @@ fn an_endless_body_is_read_to_the_limit() {
 }
 
 #[test]
-fn a_body_of_the_limit_is_taken_and_of_a_byte_more_is_not() {
+fn a_body_of_the_limit_is_accepted_and_one_a_byte_longer_is_not() {
     on_each_backend(|client| {
         let exchange = limited(|limits| limits.body = 40_000);
         for (size, taken) in [(40_000, true), (40_001, false)] {
@@ -277,7 +277,7 @@ fn a_body_that_is_cut_off_is_an_error() {
 const GZIPPED: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\x33\xa9\0\0\x06\x18\x2d\xa4\x02\0\0\0";
 
 #[test]
-fn a_compressed_answer_is_refused_and_a_compressed_refusal_told_by_its_status() {
+fn a_compressed_response_is_refused_and_a_compressed_refusal_keeps_its_status() {
     on_each_backend(|client| {
         let answer = |status: &str| {
             let head = format!(
@@ -296,7 +296,7 @@ fn a_compressed_answer_is_refused_and_a_compressed_refusal_told_by_its_status() 
 }
 
 #[test]
-fn what_curl_panics_over_is_an_error_and_the_next_request_is_served() {
+fn a_panic_of_curl_is_an_error_and_the_next_request_works() {
     let client = curl();
     for head in [
         "200 OK\r\nX-Name: grün",
@@ -312,7 +312,7 @@ fn what_curl_panics_over_is_an_error_and_the_next_request_is_served() {
 }
 
 #[test]
-fn a_header_that_is_not_ascii_is_not_sent_and_not_told() {
+fn a_header_that_is_not_ascii_is_refused_and_not_repeated_in_the_error() {
     on_each_backend(|client| {
         let server = Server::new();
         for value in ["geheim-ü".as_bytes(), b"geheim-\xff"] {
@@ -330,7 +330,7 @@ fn a_header_that_is_not_ascii_is_not_sent_and_not_told() {
 }
 
 #[test]
-fn a_poll_that_left_is_not_repeated() {
+fn a_poll_that_was_sent_is_not_repeated() {
     on_each_backend(|client| {
         // The second poll is sent on a connection that a client might have kept.
         let server = Server::new();
@@ -352,7 +352,7 @@ fn a_poll_that_left_is_not_repeated() {
 }
 
 #[test]
-fn after_a_poll_that_was_dropped_the_next_request_gets_its_own_answer() {
+fn the_next_request_after_a_dropped_poll_gets_its_own_response() {
     on_each_backend(|client| {
         let server = Server::new();
         let (asked, poll_is_there) = oneshot::channel();
@@ -378,7 +378,7 @@ fn after_a_poll_that_was_dropped_the_next_request_gets_its_own_answer() {
 }
 
 #[test]
-fn bytes_of_a_slow_answer_are_activity_and_those_of_an_upload_too() {
+fn bytes_of_a_slow_response_and_of_an_upload_are_activity() {
     on_each_backend(|client| {
         let server = Server::new();
         let (go_on, may_go_on) = oneshot::channel();
@@ -490,7 +490,7 @@ fn a_client_that_would_end_or_repeat_polls_is_refused() {
 }
 
 #[test]
-fn errors_tell_what_failed() {
+fn errors_have_the_kind_of_the_step_that_failed() {
     let get = |uri: &str| Request::get(uri).body(Bytes::new()).expect("a request");
     on_each_backend(|client| {
         let url = Server::new().url();
@@ -534,7 +534,7 @@ fn request(server: &Server, path: &str) -> surf::Request {
 }
 
 #[test]
-fn h1_with_connections_kept_gives_the_answer_of_a_poll_that_was_dropped() {
+fn h1_with_kept_connections_returns_the_response_of_a_dropped_poll() {
     let config = surf::Config::new().set_http_client(backend_h1(true));
     let client = surf::Client::try_from(config).expect("h1 starts");
     let server = Server::new();
@@ -557,7 +557,7 @@ fn h1_with_connections_kept_gives_the_answer_of_a_poll_that_was_dropped() {
 }
 
 #[test]
-fn curl_with_connections_kept_repeats_a_poll_that_left() {
+fn curl_with_kept_connections_repeats_a_poll_that_was_sent() {
     let config = config().set_http_keep_alive(true);
     let client = surf::Client::try_from(config).expect("curl starts");
     let server = Server::new();

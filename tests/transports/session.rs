@@ -753,8 +753,8 @@ fn the_handshake_is_reported_once() {
                 open_by(&mut peer, transport, open).await;
                 (server, peer)
             });
-            let told = Told::default();
-            let connect = told.clone();
+            let calls = Calls::default();
+            let connect = calls.clone();
             let mut client = builder(&runtime, transport)
                 .on_connect(move |handle| connect.note(format!("{:?}", handle.sid())))
                 .connect()
@@ -774,7 +774,7 @@ fn the_handshake_is_reported_once() {
             assert!(matches!(client.next().await, Some(Event::Connected(_))));
             assert!(client.next().now_or_never().is_none());
             settle(&runtime).await;
-            assert_eq!(told.all(), [r#"Some("123")"#]);
+            assert_eq!(calls.all(), [r#"Some("123")"#]);
         }
     });
 }
@@ -828,9 +828,9 @@ fn the_urls_user_goes_with_every_request_of_both_transports_as_basic_authenticat
 
 /// The calls of a test's handlers.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<String>>>);
+struct Calls(Arc<Mutex<Vec<String>>>);
 
-impl Told {
+impl Calls {
     fn note(&self, line: String) {
         self.0.lock().unwrap().push(line);
     }
@@ -842,7 +842,7 @@ impl Told {
 
 /// Checks that the session has ended for this reason, and that events and handlers have reported it
 /// once.
-async fn ended_once(client: Session, told: &Told, kind: ErrorKind) {
+async fn ended_once(client: Session, calls: &Calls, kind: ErrorKind) {
     let closed = client.wait().await;
     assert!(failed_with(closed.reason(), kind), "{closed}");
     let refused = client.send("late").await.unwrap_err();
@@ -852,7 +852,7 @@ async fn ended_once(client: Session, told: &Told, kind: ErrorKind) {
         matches!(&events[..], [Event::Connected(_), Event::Closed(_)]),
         "{events:?}"
     );
-    assert_eq!(told.all().len(), 1, "{:?}", told.all());
+    assert_eq!(calls.all().len(), 1, "{:?}", calls.all());
 }
 
 #[test]
@@ -866,8 +866,8 @@ fn a_poll_that_fails_ends_the_session_and_is_reported_once() {
             (FORBIDDEN.into(), ErrorKind::Status),
             (response("foo"), ErrorKind::Protocol),
         ] {
-            let told = Told::default();
-            let disconnect = told.clone();
+            let calls = Calls::default();
+            let disconnect = calls.clone();
             let (client, mut server, mut polls) = on_polling(&runtime, INTERVAL, |builder| {
                 builder.on_disconnect(move |_, closed| disconnect.note(closed.to_string()))
             })
@@ -882,7 +882,7 @@ fn a_poll_that_fails_ends_the_session_and_is_reported_once() {
                 drop(peer);
                 (server, polls)
             });
-            ended_once(client, &told, kind).await;
+            ended_once(client, &calls, kind).await;
             let (mut server, _polls) = script.await;
             assert!(!server.has_another(), "another poll");
         }
@@ -901,8 +901,8 @@ fn a_websocket_that_fails_ends_the_session_and_is_reported_once() {
             (frame(TEXT, "foo"), ErrorKind::Protocol),
             (fragment(FIN | 0x40 | TEXT, "4x"), ErrorKind::WebSocket),
         ] {
-            let told = Told::default();
-            let disconnect = told.clone();
+            let calls = Calls::default();
+            let disconnect = calls.clone();
             let (client, mut peer) = on_websocket_with(&runtime, |builder| {
                 builder.on_disconnect(move |_, closed| disconnect.note(closed.to_string()))
             })
@@ -911,7 +911,7 @@ fn a_websocket_that_fails_ends_the_session_and_is_reported_once() {
             assert_eq!(peer.frame().await.payload, b"3");
             peer.write(bytes).await;
             drop(peer);
-            ended_once(client, &told, kind).await;
+            ended_once(client, &calls, kind).await;
         }
     });
 }

@@ -73,7 +73,7 @@ fn a_suspension_is_noticed_though_nothing_is_sent() {
 }
 
 #[test]
-fn a_session_survives_a_suspension_shorter_than_the_servers_ping_timeout() {
+fn a_session_survives_a_suspension_shorter_than_ping_interval_and_timeout() {
     under_many_orders(async |runtime| {
         for transport in ["websocket", "polling"] {
             let (mut client, mut server, mut peer) = connect(&runtime, transport).await;

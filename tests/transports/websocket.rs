@@ -309,13 +309,13 @@ fn r23_a_response_that_selects_what_was_not_offered_is_an_error_that_names_the_h
     under_some_orders(async |runtime| {
         for (added, words) in [
             ("Sec-WebSocket-Extensions: ", "extension"),
-            ("Sec-WebSocket-Protocol: v9", "not asked for"),
-            ("Sec-WebSocket-Protocol: V1", "not asked for"),
-            ("Sec-WebSocket-Protocol: ", "not asked for"),
-            ("Sec-WebSocket-Protocol: v1, v2", "not one protocol"),
+            ("Sec-WebSocket-Protocol: v9", "was not offered"),
+            ("Sec-WebSocket-Protocol: V1", "was not offered"),
+            ("Sec-WebSocket-Protocol: ", "was not offered"),
+            ("Sec-WebSocket-Protocol: v1, v2", "is not a single protocol"),
             (
                 "Sec-WebSocket-Protocol: v1\r\nSec-WebSocket-Protocol: v1",
-                "not one protocol",
+                "is not a single protocol",
             ),
             // The server selects one of the offered protocols.
             ("Sec-WebSocket-Protocol: v2", ""),
