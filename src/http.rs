@@ -56,6 +56,9 @@ use crate::transport::{Activity, Limits};
 ///
 /// A panic ends the session with [`ErrorKind::Aborted`](crate::ErrorKind::Aborted).
 ///
+/// To test an implementation, pass polling with it to
+/// [`transports::conformance`](crate::transports::conformance), which needs the feature `mock`.
+///
 /// ```
 /// use bytes::{Bytes, BytesMut};
 /// use engineio_client::http::{Exchange, HttpClient};

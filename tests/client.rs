@@ -3,6 +3,8 @@
 
 #[path = "client/calls.rs"]
 mod calls;
+#[path = "support/counting.rs"]
+mod counting;
 #[path = "client/handlers.rs"]
 mod handlers;
 #[path = "client/log.rs"]

@@ -6,10 +6,13 @@
 //! `ENGINEIO_SIMULATIONS` sets the number of clients, 1,000 by default. `ENGINEIO_SEED` runs a single
 //! client and prints its log (with `--nocapture`).
 
+#[path = "support/counting.rs"]
+mod counting;
+#[path = "support/memory_http.rs"]
+mod memory_http;
 mod lasting_simulation {
     pub(crate) mod chaos;
     pub(crate) mod checks;
-    pub(crate) mod counting;
     pub(crate) mod ledger;
     pub(crate) mod plan;
     pub(crate) mod records;
@@ -17,6 +20,8 @@ mod lasting_simulation {
     pub(crate) mod user;
 
     pub(crate) use super::ms;
+
+    pub(crate) type Counting = crate::counting::Counting<engineio_client::MockRuntime>;
 }
 
 use std::net::SocketAddr;
@@ -28,8 +33,8 @@ use std::time::Duration;
 use engineio_client::MockRuntime;
 use futures::future::{Either, select};
 
+use lasting_simulation::Counting;
 use lasting_simulation::checks;
-use lasting_simulation::counting::Counting;
 use lasting_simulation::plan::Plan;
 use lasting_simulation::records::Records;
 use lasting_simulation::server::Server;
@@ -120,7 +125,7 @@ fn simulate(seed: u64, verbose: bool) -> Vec<String> {
     network.set(plan.conditions.clone());
     let address: SocketAddr = "10.0.0.1:80".parse().expect("a valid address");
     let server = Server::new(&runtime, plan.behaviour.clone(), random.fork());
-    let counting = Counting::new(&runtime);
+    let counting = Counting::new(runtime.clone());
     let records = Records::new(&runtime, &counting);
     let run = || {
         runtime.block_on(async {

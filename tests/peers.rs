@@ -10,16 +10,17 @@ mod support {
     #[cfg(feature = "compression")]
     pub(crate) mod compression;
     pub(crate) mod cookies;
+    pub(crate) mod counting;
     pub(crate) mod foreign;
     pub(crate) mod log;
     #[macro_use]
     pub(crate) mod matrix;
     pub(crate) mod peers;
-    #[allow(dead_code, reason = "each test program uses a part of it")]
+    #[allow(dead_code, reason = "each test binary uses only a part of it")]
     pub(crate) mod redirects;
     pub(crate) mod server;
     pub(crate) mod session;
-    #[allow(dead_code, reason = "each test program uses a part of it")]
+    #[allow(dead_code, reason = "each test binary uses only a part of it")]
     pub(crate) mod tls;
 }
 

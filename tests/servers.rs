@@ -12,7 +12,7 @@ mod support {
     pub(crate) mod redirects;
     pub(crate) mod server;
     pub(crate) mod session;
-    #[allow(dead_code, reason = "each test program uses a part of it")]
+    #[allow(dead_code, reason = "each test binary uses only a part of it")]
     pub(crate) mod tls;
 }
 

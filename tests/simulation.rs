@@ -5,24 +5,27 @@
 //! `ENGINEIO_SIMULATIONS` sets the number of sessions, 1,000 by default. `ENGINEIO_SEED` runs a single
 //! session and prints the log of its network (with `--nocapture`).
 
+#[path = "support/counting.rs"]
+mod counting;
+#[path = "support/memory_http.rs"]
+mod memory_http;
 mod simulation {
     pub(crate) mod server;
 }
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
+use counting::Counting;
 use engineio_client::runtime::mock::Conditions;
-use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::Transports;
 use engineio_client::{
-    Builder, Capacity, Closed, ErrorKind, Event, Handle, Message, MockRuntime, Runtime, async_trait,
+    Builder, Capacity, Closed, ErrorKind, Event, Handle, Message, MockRuntime, Runtime,
 };
 use futures::StreamExt as _;
-use futures::future::{BoxFuture, join};
+use futures::future::join;
 use simulation::server::{Server, Setup, until};
 
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -89,53 +92,6 @@ fn the_same_seed_gives_the_same_log() {
         different += usize::from(log != simulate(seed + 1));
     }
     assert!(different > 40 && lines > 1000, "{different} {lines}");
-}
-
-/// A runtime that counts the client's running tasks.
-#[derive(Clone)]
-struct Counting {
-    runtime: MockRuntime,
-    tasks: Arc<AtomicUsize>,
-}
-
-struct Counted(Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[async_trait]
-impl Runtime for Counting {
-    fn now(&self) -> Duration {
-        Runtime::now(&self.runtime)
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.runtime.sleep(duration)
-    }
-
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.tasks.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted(Arc::clone(&self.tasks));
-        self.runtime.spawn(Box::pin(async move {
-            let _counted = counted;
-            task.await;
-        }));
-    }
-
-    fn random(&self) -> u64 {
-        self.runtime.random()
-    }
-
-    async fn resolve(&self, host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
-        self.runtime.resolve(host, port).await
-    }
-
-    async fn connect(&self, address: &Address) -> std::io::Result<BoxedStream> {
-        self.runtime.connect(address).await
-    }
 }
 
 /// The actions of user and server, and the faults, all drawn from the seed.
@@ -261,26 +217,18 @@ fn simulate(seed: u64) -> Vec<String> {
     let address: SocketAddr = "10.0.0.1:80".parse().expect("a valid address");
     let server = Server::new(&runtime, plan.setup.clone());
     let listener = runtime.listen(address);
-    let tasks = Arc::new(AtomicUsize::new(0));
-    let client_runtime = Counting {
-        runtime: runtime.clone(),
-        tasks: Arc::clone(&tasks),
-    };
+    let counting = Counting::new(runtime.clone());
     runtime.block_on(until(
-        session(&runtime, client_runtime, &plan, &server, address, random),
+        session(&runtime, counting.clone(), &plan, &server, address, random),
         server.clone().serve(listener),
     ));
-    assert_eq!(
-        tasks.load(Ordering::Relaxed),
-        0,
-        "a task of the client is left behind"
-    );
+    assert_eq!(counting.tasks(), 0, "a task of the client is left behind");
     network.log()
 }
 
 async fn session(
     runtime: &MockRuntime,
-    client_runtime: Counting,
+    client_runtime: Counting<MockRuntime>,
     plan: &Plan,
     server: &Server,
     address: SocketAddr,

@@ -3,7 +3,7 @@
 //! the time.
 
 #[path = "support"]
-#[allow(dead_code, reason = "each test program uses a part of it")]
+#[allow(dead_code, reason = "each test binary uses only a part of it")]
 mod support {
     pub(crate) mod log;
     pub(crate) mod oxide;

@@ -41,7 +41,7 @@ pub(crate) struct Driver {
     /// The deadline that the engine waits for.
     deadline: Option<Duration>,
     timer: Option<Timer>,
-    last_look: LastLook,
+    last_poll: LastPoll,
     /// A link whose `recv` is polled once more when the runtime has polled its sockets.
     draining: Option<(LinkId, BoxFuture<'static, ()>)>,
     /// Whether the inbox has room, as far as the engine knows.
@@ -60,13 +60,13 @@ pub(crate) struct Driver {
 }
 
 /// Whether all links were polled once more after a deadline has passed.
-enum LastLook {
+enum LastPoll {
     /// No deadline has passed.
     NotDue,
     /// The runtime polls its sockets first.
     WaitsFor(BoxFuture<'static, ()>),
     /// The links were polled. The deadline counts, unless that has moved it.
-    Taken,
+    Done,
 }
 
 struct Timer {
@@ -95,7 +95,7 @@ impl Driver {
             links: Vec::with_capacity(2),
             deadline: None,
             timer: None,
-            last_look: LastLook::NotDue,
+            last_poll: LastPoll::NotDue,
             draining: None,
             room: true,
             closing: false,
@@ -208,7 +208,7 @@ impl Driver {
         Flow::Continue(busy)
     }
 
-    /// Looks at the probe before the session's link: if its pong has arrived, polling stops at once
+    /// Polls the probe before the session's link: if its pong has arrived, polling stops at once
     /// (test: `upgrade::a_poll_that_brings_messages_after_the_pong`).
     fn poll_receivers(&mut self, now: Duration) -> Flow {
         let mut busy = false;
@@ -343,7 +343,7 @@ impl Driver {
         if let Some(known) = self.link(link)
             && known.is_receiving()
         {
-            known.look_for_packets();
+            known.poll_recv_again();
             self.draining = Some((link, self.runtime.catch_up()));
         }
     }
@@ -362,7 +362,7 @@ impl Driver {
             return Flow::Continue(false);
         }
         self.draining = None;
-        known.look_for_packets();
+        known.poll_recv_again();
         if self.poll_receivers(now)? {
             return Flow::Continue(true);
         }
@@ -376,7 +376,7 @@ impl Driver {
         if now >= deadline {
             return self.deadline_passed(cx, now);
         }
-        self.last_look = LastLook::NotDue;
+        self.last_poll = LastPoll::NotDue;
         // If the deadline has moved to a later time, the old timer is kept: it fires early, and a new
         // one is set then.
         if self.timer.as_ref().is_none_or(|timer| timer.at > deadline) {
@@ -398,22 +398,22 @@ impl Driver {
     /// Reports a deadline that has passed to the engine, but only after the runtime has polled its
     /// sockets and all links were polled once more: see [`Runtime::catch_up`].
     fn deadline_passed(&mut self, cx: &mut Context<'_>, now: Duration) -> Flow {
-        if let LastLook::NotDue = self.last_look {
+        if let LastPoll::NotDue = self.last_poll {
             self.timer = None;
-            self.last_look = LastLook::WaitsFor(self.runtime.catch_up());
+            self.last_poll = LastPoll::WaitsFor(self.runtime.catch_up());
         }
-        if let LastLook::WaitsFor(caught_up) = &mut self.last_look {
+        if let LastPoll::WaitsFor(caught_up) = &mut self.last_poll {
             if caught_up.as_mut().poll(cx).is_pending() {
                 return Flow::Continue(false);
             }
-            self.last_look = LastLook::Taken;
+            self.last_poll = LastPoll::Done;
             for link in &self.links {
-                link.look_again();
+                link.poll_again();
             }
             // The next turn polls the links.
             return Flow::Continue(true);
         }
-        self.last_look = LastLook::NotDue;
+        self.last_poll = LastPoll::NotDue;
         let active: Vec<Input> = self
             .links
             .iter()

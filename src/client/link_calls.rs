@@ -85,14 +85,14 @@ impl LinkCalls {
     }
 
     /// Makes the next turn poll the running `recv`, whether it was woken or not.
-    pub(super) fn look_for_packets(&self) {
-        self.receiver.look_again();
+    pub(super) fn poll_recv_again(&self) {
+        self.receiver.poll_again();
     }
 
     /// Makes the next turn poll all running calls, whether they were woken or not.
-    pub(super) fn look_again(&self) {
-        self.receiver.look_again();
-        self.sender.look_again();
+    pub(super) fn poll_again(&self) {
+        self.receiver.poll_again();
+        self.sender.poll_again();
     }
 
     /// When bytes of an unfinished batch were last received and sent. `start` is the time at which the
@@ -268,7 +268,7 @@ impl<I, O> Slot<I, O> {
     }
 
     /// Makes the next `poll` poll the call in any case.
-    fn look_again(&self) {
+    fn poll_again(&self) {
         self.signal.fired.store(true, Ordering::Release);
     }
 }

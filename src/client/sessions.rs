@@ -458,7 +458,7 @@ impl Future for Sessions {
     }
 }
 
-/// A runtime that shuts down drops this task.
+/// A runtime that shuts down drops this task. Everything that waits for the client is woken all the same.
 impl Drop for Sessions {
     fn drop(&mut self) {
         if self.shared.state().closed().is_some() {

@@ -238,7 +238,7 @@ impl Shared {
         self.report_given_up();
     }
 
-    /// Reports the messages that will never be sent to the user.
+    /// Reports to the user which messages will never be sent.
     pub(super) fn report_given_up(&self) {
         let given_up = self.outbox(Outbox::take_given_up);
         if !given_up.is_empty() {

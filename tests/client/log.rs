@@ -183,7 +183,7 @@ fn handlers_that_panic_or_fail_are_reported_as_errors_within_the_span() {
     assert!(
         has_line(
             &log,
-            &["ERROR", span, "a handler failed", "message", "not the JSON"]
+            &["ERROR", span, "a handler failed", "message", "not JSON of"]
         ),
         "{log}"
     );

@@ -16,6 +16,7 @@ use futures::future::{BoxFuture, join_all, poll_fn};
 use futures::{Sink, StreamExt as _};
 
 use super::*;
+use crate::counting::Counting;
 
 /// Returns the output of the future, or `None` after this time.
 async fn timeout<F: Future>(runtime: &MockRuntime, seconds: u64, future: F) -> Option<F::Output> {
@@ -446,53 +447,11 @@ fn s6_each_pending_sink_method_wakes_its_own_task() {
     });
 }
 
-/// A runtime that counts the polls of its tasks, as a measure of wake-ups.
-#[derive(Clone)]
-struct Counting {
-    runtime: MockRuntime,
-    polls: Arc<AtomicU64>,
-}
-
-#[async_trait]
-impl Runtime for Counting {
-    fn now(&self) -> Duration {
-        self.runtime.now()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.runtime.sleep(duration)
-    }
-
-    fn spawn(&self, mut task: BoxFuture<'static, ()>) {
-        let polls = Arc::clone(&self.polls);
-        self.runtime.spawn(Box::pin(poll_fn(move |cx| {
-            polls.fetch_add(1, Ordering::Relaxed);
-            task.as_mut().poll(cx)
-        })));
-    }
-
-    fn random(&self) -> u64 {
-        Runtime::random(&self.runtime)
-    }
-
-    async fn resolve(&self, host: &str, port: u16) -> std::io::Result<Vec<std::net::SocketAddr>> {
-        self.runtime.resolve(host, port).await
-    }
-
-    async fn connect(&self, address: &Address) -> std::io::Result<BoxedStream> {
-        self.runtime.connect(address).await
-    }
-}
-
 /// Returns how often tasks (the driver included) are polled until this number of senders have each sent
 /// one message through an outbox of 16.
 fn wake_ups(senders: u64) -> u64 {
     let runtime = MockRuntime::new().with_poll_limit(100_000_000);
-    let counting = Counting {
-        runtime: runtime.clone(),
-        polls: Arc::default(),
-    };
-    let polls = Arc::clone(&counting.polls);
+    let counting = Counting::new(runtime.clone());
     runtime.block_on(async {
         let (websocket, mut server) = MockTransport::new("websocket");
         let transports = Transports::new().with(websocket);
@@ -506,7 +465,7 @@ fn wake_ups(senders: u64) -> u64 {
         let mut link = server.opened().await.accept(Framing::Frames);
         link.deliver(vec![Packet::Open(OPEN.into())]);
         client.opened().await.unwrap();
-        let before = polls.load(Ordering::Relaxed);
+        let before = counting.polls();
         let tasks: Vec<_> = (0..senders)
             .map(|_| {
                 let handle = client.handle();
@@ -518,7 +477,7 @@ fn wake_ups(senders: u64) -> u64 {
             sent += link.sent().await.len() as u64;
         }
         join_all(tasks).await;
-        polls.load(Ordering::Relaxed) - before
+        counting.polls() - before
     })
 }
 

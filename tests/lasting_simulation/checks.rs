@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engineio_client::{ErrorKind, Event, Reason};
 
-use super::counting::Counting;
+use super::Counting;
 use super::ledger::{Ledger, number};
 use super::plan::{Plan, ReconnectPlan};
 use super::records::{Kept, Observed, Records};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engineio_client::{Closed, Error, ErrorKind, Event, MockRuntime};
 
-use super::counting::Counting;
+use super::Counting;
 
 #[derive(Clone)]
 pub(crate) struct Records {

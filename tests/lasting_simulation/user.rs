@@ -11,8 +11,8 @@ use engineio_client::{
 use futures::future::{Either, join, select};
 use futures::{FutureExt as _, StreamExt as _};
 
+use super::Counting;
 use super::chaos::{calm, chaos, gone};
-use super::counting::Counting;
 use super::ms;
 use super::plan::{Ending, Plan};
 use super::records::{Idle, Item, Records};

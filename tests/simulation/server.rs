@@ -21,6 +21,8 @@ use event_listener::Event as Bell;
 use futures::future::{Either, select};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _, Stream, StreamExt as _};
 
+use crate::memory_http::{Request, response};
+
 /// The server's settings and its deviations.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
@@ -444,78 +446,6 @@ fn to_frame(packet: &Packet) -> Frame {
         Encoded::Text(kind, text) => Frame::text(format!("{}{text}", char::from(kind))),
         Encoded::Binary(data) => Frame::binary(data.to_vec()),
     }
-}
-
-fn response(status: u16, body: &[u8]) -> Vec<u8> {
-    let mut answer = format!(
-        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    answer.extend(body);
-    answer
-}
-
-/// An HTTP request.
-struct Request {
-    method: String,
-    sid: Option<String>,
-    websocket_key: Option<String>,
-    body: Vec<u8>,
-}
-
-impl Request {
-    /// Reads the next request, or returns `None` if the connection ends first. `buffer` keeps surplus
-    /// bytes.
-    async fn read(stream: &mut MemoryStream, buffer: &mut Vec<u8>) -> Option<Self> {
-        let head = loop {
-            if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-                break buffer.drain(..end + 4).collect::<Vec<u8>>();
-            }
-            more(stream, buffer).await?;
-        };
-        let head = String::from_utf8(head).expect("the client's head is text");
-        let mut lines = head.lines();
-        let mut words = lines.next()?.split(' ');
-        let (method, target) = (words.next()?.to_owned(), words.next()?);
-        let (_, query) = target.split_once('?').expect("there is a query");
-        let pair = |wanted: &str| {
-            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs
-                .find(|(name, _)| *name == wanted)
-                .map(|(_, value)| value.to_owned())
-        };
-        assert_eq!(pair("EIO").as_deref(), Some("4"));
-        let (mut length, mut websocket_key) = (0, None);
-        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.parse().expect("a length is a number"),
-                "sec-websocket-key" => websocket_key = Some(value.to_owned()),
-                _ => {}
-            }
-        }
-        while buffer.len() < length {
-            more(stream, buffer).await?;
-        }
-        let body = buffer.drain(..length).collect();
-        Some(Self {
-            method,
-            sid: pair("sid"),
-            websocket_key,
-            body,
-        })
-    }
-}
-
-async fn more(stream: &mut MemoryStream, buffer: &mut Vec<u8>) -> Option<()> {
-    let mut piece = [0; 4096];
-    let count = stream
-        .read(&mut piece)
-        .await
-        .ok()
-        .filter(|count| *count > 0)?;
-    buffer.extend(&piece[..count]);
-    Some(())
 }
 
 /// Runs a future together with a background future, which may end earlier.

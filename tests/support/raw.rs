@@ -40,7 +40,7 @@ pub(crate) fn under_some_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..8).run(test);
 }
 
-/// Runs the test with 200 random task orders: for whole sessions.
+/// The same with 200 random task orders: for whole sessions.
 pub(crate) fn under_many_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..200).run(test);
 }

@@ -198,9 +198,9 @@ impl<W: Clone> Outbox<W> {
             *seat = Seat::None;
             return true;
         }
-        if let Seat::Told(ticket) | Seat::Waiting(ticket) = *seat {
+        if let Seat::Promised(ticket) | Seat::Waiting(ticket) = *seat {
             if self.room.is_promised(ticket) {
-                *seat = Seat::Told(ticket);
+                *seat = Seat::Promised(ticket);
                 return true;
             }
             if self.still_waits(ticket, waker) {
@@ -211,7 +211,7 @@ impl<W: Clone> Outbox<W> {
         if self.acceptance.is_some()
             && let Some(ticket) = self.room.try_promise()
         {
-            *seat = Seat::Told(ticket);
+            *seat = Seat::Promised(ticket);
             return true;
         }
         *seat = Seat::Waiting(self.join_queue(PROMISED, true, waker.clone()));
@@ -231,7 +231,7 @@ impl<W: Clone> Outbox<W> {
                 self.cancel(ticket);
                 return self.offer(message);
             }
-            Seat::Told(ticket) => self.room.give_back(ticket),
+            Seat::Promised(ticket) => self.room.give_back(ticket),
         }
         let Some(acceptance) = self.acceptance() else {
             return Err(self.not_open(message));
@@ -247,7 +247,7 @@ impl<W: Clone> Outbox<W> {
 
     /// A sink gives up its promise, or its place in the queue.
     pub(crate) fn leave(&mut self, seat: &mut Seat) {
-        if let Seat::Waiting(ticket) | Seat::Told(ticket) = std::mem::take(seat) {
+        if let Seat::Waiting(ticket) | Seat::Promised(ticket) = std::mem::take(seat) {
             self.cancel(ticket);
         }
     }

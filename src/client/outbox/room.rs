@@ -41,7 +41,7 @@ pub(crate) enum Seat {
     /// The sink waits for room.
     Waiting(Ticket),
     /// The sink was told that it may send one message.
-    Told(Ticket),
+    Promised(Ticket),
 }
 
 /// The room reserved for a sink, whose message is not known in advance.

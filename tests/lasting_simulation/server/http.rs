@@ -9,6 +9,7 @@ use futures::future::{Either, select};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Phase, Refusal, Server};
+use crate::memory_http::{Request, response};
 use crate::ms;
 
 /// A connection with a WebSocket request that was read.
@@ -163,68 +164,4 @@ fn refused(refusal: Refusal) -> Vec<u8> {
     });
     let status = refusal.status;
     format!("HTTP/1.1 {status} X\r\n{after}Content-Length: 0\r\n\r\n").into_bytes()
-}
-
-fn response(status: u16, body: &[u8]) -> Vec<u8> {
-    let length = body.len();
-    let mut answer =
-        format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n").into_bytes();
-    answer.extend(body);
-    answer
-}
-
-/// An HTTP request.
-pub(super) struct Request {
-    method: String,
-    pub(super) sid: Option<String>,
-    pub(super) websocket_key: Option<String>,
-    body: Vec<u8>,
-}
-
-impl Request {
-    /// Reads the next request, or returns `None` if the connection ends first. `buffer` keeps surplus
-    /// bytes.
-    async fn read(stream: &mut MemoryStream, buffer: &mut Vec<u8>) -> Option<Self> {
-        let head = loop {
-            if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-                break buffer.drain(..end + 4).collect::<Vec<u8>>();
-            }
-            more(stream, buffer).await?;
-        };
-        let head = String::from_utf8(head).expect("the client's head is text");
-        let mut lines = head.lines();
-        let mut words = lines.next()?.split(' ');
-        let (method, target) = (words.next()?.to_owned(), words.next()?);
-        let (_, query) = target.split_once('?').expect("there is a query");
-        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        let sid = pairs.find(|(name, _)| *name == "sid");
-        let (mut length, mut websocket_key) = (0, None);
-        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.parse().expect("a length is a number"),
-                "sec-websocket-key" => websocket_key = Some(value.to_owned()),
-                _ => {}
-            }
-        }
-        while buffer.len() < length {
-            more(stream, buffer).await?;
-        }
-        Some(Self {
-            method,
-            sid: sid.map(|(_, value)| value.to_owned()),
-            websocket_key,
-            body: buffer.drain(..length).collect(),
-        })
-    }
-}
-
-/// Reads some bytes into the buffer. Returns `None` at the end of the connection.
-pub(super) async fn more(
-    stream: &mut (impl futures::AsyncRead + Unpin),
-    buffer: &mut Vec<u8>,
-) -> Option<()> {
-    let mut piece = [0; 4096];
-    let count = stream.read(&mut piece).await.ok()?;
-    buffer.extend(&piece[..count]);
-    (count > 0).then_some(())
 }

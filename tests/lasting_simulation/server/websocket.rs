@@ -11,8 +11,9 @@ use futures::future::{Either, select};
 use futures::io::{ReadHalf, WriteHalf};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::http::{Upgraded, more, unknown};
+use super::http::{Upgraded, unknown};
 use super::{Phase, Pongs, Server};
+use crate::memory_http::more;
 use crate::ms;
 
 /// The server drops a probe after this time. Node's server waits for 10 s.

@@ -3,17 +3,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use engineio_client::runtime::{Address, BoxedStream};
 use engineio_client::transports::Transports;
 use engineio_client::{
-    Builder, Capacity, Closed, ErrorKind, Event, Handle, Message, Runtime, SendError, async_trait,
+    Builder, Capacity, Closed, ErrorKind, Event, Handle, Message, Runtime, SendError,
 };
 use futures::StreamExt as _;
-use futures::future::{BoxFuture, Either, join, select};
+use futures::future::{Either, join, select};
 
+use crate::support::counting::Counting;
 use crate::support::session::Mode;
 
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
@@ -98,11 +97,7 @@ pub(super) async fn run<R: Runtime + Default>(
     mode: Mode,
     mut random: fastrand::Rng,
 ) -> Report {
-    let tasks = Arc::new(AtomicUsize::new(0));
-    let runtime = Counted {
-        inner: R::default(),
-        tasks: Arc::clone(&tasks),
-    };
+    let counting = Counting::new(R::default());
     let leave = match random.u32(0..12) {
         0..3 => Leave::Client,
         3 => Leave::Drop,
@@ -113,7 +108,7 @@ pub(super) async fn run<R: Runtime + Default>(
         Leave::Stay => random.u64(3000..9000),
         _ => random.u64(0..2500),
     });
-    let builder = Builder::new(url, Transports::default(), runtime)
+    let builder = Builder::new(url, Transports::default(), counting.clone())
         .transports(mode.transports().iter().copied())
         .query("numbered", "1")
         .open_timeout(OPEN_TIMEOUT)
@@ -152,9 +147,9 @@ pub(super) async fn run<R: Runtime + Default>(
     drop(handle);
     // The client's tasks must end by themselves.
     let begin = Instant::now();
-    while tasks.load(Ordering::SeqCst) > 0 {
+    while counting.tasks() > 0 {
         if begin.elapsed() > SLACK {
-            let tasks = tasks.load(Ordering::SeqCst);
+            let tasks = counting.tasks();
             notes.fault(&format!("{tasks} tasks are left behind"));
             break;
         }
@@ -372,8 +367,8 @@ async fn write_one(
 
 /// Reads until the session ends, and ends it when its time is up.
 async fn read<R: Runtime>(
-    client: engineio_client::Client<Transports, Counted<R>>,
-    runtime: &Counted<R>,
+    client: engineio_client::Client<Transports, Counting<R>>,
+    runtime: &Counting<R>,
     leave: Leave,
     life: Duration,
     notes: &Notes,
@@ -475,54 +470,4 @@ fn head(message: &Message) -> String {
         String::from_utf8_lossy(head),
         bytes.len()
     )
-}
-
-/// A runtime that counts the session's running tasks.
-pub(super) struct Counted<R> {
-    inner: R,
-    tasks: Arc<AtomicUsize>,
-}
-
-struct Task(Arc<AtomicUsize>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl<R: Runtime> Runtime for Counted<R> {
-    fn check(&self) -> std::io::Result<()> {
-        self.inner.check()
-    }
-
-    fn now(&self) -> Duration {
-        self.inner.now()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.inner.sleep(duration)
-    }
-
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.tasks.fetch_add(1, Ordering::SeqCst);
-        let guard = Task(Arc::clone(&self.tasks));
-        self.inner.spawn(Box::pin(async move {
-            let _guard = guard;
-            task.await;
-        }));
-    }
-
-    fn random(&self) -> u64 {
-        self.inner.random()
-    }
-
-    async fn resolve(&self, host: &str, port: u16) -> std::io::Result<Vec<std::net::SocketAddr>> {
-        self.inner.resolve(host, port).await
-    }
-
-    async fn connect(&self, address: &Address) -> std::io::Result<BoxedStream> {
-        self.inner.connect(address).await
-    }
 }

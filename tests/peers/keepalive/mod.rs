@@ -104,7 +104,7 @@ impl Case {
             Client::New => "new connections",
             Client::Node => "Node's client",
         };
-        format!("{:?} by {scheme}, {client}", self.front)
+        format!("{:?} over {scheme}, {client}", self.front)
     }
 
     fn round(&self, tally: &mut Tally) {
