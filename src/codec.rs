@@ -35,6 +35,13 @@ pub enum Frame<'a> {
 
 impl Frame<'_> {
     /// Exact number of bytes that the packet takes in a payload, without separators.
+    ///
+    /// ```
+    /// use engineio_client::codec::Frame;
+    ///
+    /// assert_eq!(Frame::Text(b'4', "hi").payload_len(), "4hi".len());
+    /// assert_eq!(Frame::Binary(&[1]).payload_len(), "bAQ==".len());
+    /// ```
     pub fn payload_len(&self) -> usize {
         match self {
             Self::Text(_, text) => text.len().saturating_add(1),
@@ -43,7 +50,14 @@ impl Frame<'_> {
     }
 }
 
-/// Encodes a packet as a frame of its own.
+/// Encodes a packet as a frame of its own. Nothing is copied.
+///
+/// ```
+/// use engineio_client::codec::{Frame, frame};
+/// use engineio_client::Packet;
+///
+/// assert_eq!(frame(&Packet::Noop), Frame::Text(b'6', ""));
+/// ```
 pub fn frame(packet: &Packet) -> Frame<'_> {
     match packet {
         Packet::Open(text) => Frame::Text(b'0', text),
@@ -59,6 +73,14 @@ pub fn frame(packet: &Packet) -> Frame<'_> {
 
 /// A sequence of packets that [`encode_payload`] accepts: a slice, array or `Vec`, or a
 /// [`Batch`](crate::Batch).
+///
+/// ```
+/// use engineio_client::codec::{Frame, Packets};
+/// use engineio_client::{Message, Packet};
+///
+/// let packets = [Packet::Message(Message::from("hi")), Packet::Noop];
+/// assert!(packets.frames().eq([Frame::Text(b'4', "hi"), Frame::Text(b'6', "")]));
+/// ```
 pub trait Packets {
     /// The packets as frames, in order.
     fn frames(&self) -> impl Iterator<Item = Frame<'_>> + Clone;
@@ -136,6 +158,15 @@ pub fn encode_payload(packets: &(impl Packets + ?Sized)) -> Bytes {
 }
 
 /// The result of [`decode_payload`]: the packets before the first error, and that error.
+///
+/// ```
+/// use engineio_client::codec::decode_payload;
+/// use engineio_client::{ErrorKind, Limits};
+///
+/// let decoded = decode_payload("4first\x1e?".into(), &Limits::default());
+/// assert_eq!(decoded.packets.len(), 1);
+/// assert_eq!(decoded.error.unwrap().kind(), ErrorKind::Protocol);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Decoded {
@@ -357,6 +388,15 @@ fn unknown_type(packet: &str) -> Error {
 /// # Errors
 ///
 /// [`ErrorKind::Limit`] if the message is longer than the limit.
+///
+/// ```
+/// use engineio_client::codec::decode_binary;
+/// use engineio_client::{Limits, Message, Packet};
+///
+/// let packet = decode_binary(vec![1, 2].into(), &Limits::default())?;
+/// assert_eq!(packet, Packet::Message(Message::from(vec![1, 2])));
+/// # Ok::<(), engineio_client::Error>(())
+/// ```
 pub fn decode_binary(data: Bytes, limits: &Limits) -> Result<Packet, Error> {
     check_length(data.len(), limits)?;
     Ok(Packet::Message(Message::Binary(data)))

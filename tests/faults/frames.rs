@@ -7,7 +7,8 @@ use crate::wire::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, fragment, frame, frame_head,
 };
 
-/// Frames that break the protocol. The client says so in a close frame, whose code depends on the fault.
+/// Frames that break the protocol. The client answers with a close frame, whose code depends on the
+/// fault.
 pub(crate) fn broken() -> Vec<Fault> {
     let mut faults = protocol_errors();
     faults.extend(not_utf_8());
@@ -180,7 +181,7 @@ pub(crate) fn cut_short() -> Vec<Fault> {
     sampled(rows.into(), 2)
 }
 
-/// Close frames that end the session as they should, though what they hold or what follows them is odd.
+/// Close frames that end the session as they should, in spite of an odd payload or of frames after them.
 pub(crate) fn close_frames() -> Vec<Fault> {
     let good = || goodbye().delivers(["good"]);
     let late = [frame(CLOSE, ""), frame(TEXT, "4never")].concat();

@@ -98,7 +98,7 @@ pub(crate) fn status(status: u16, words: &[&'static str]) -> Outcome {
     }
 }
 
-/// No error: the session ends because the server says so.
+/// No error: the server closes the session.
 pub(crate) fn goodbye() -> Outcome {
     Outcome {
         error: None,

@@ -1,4 +1,4 @@
-//! Compressed responses to polls, whole and broken, decoded behind a user's HTTP client.
+//! Compressed responses to polls, whole and broken, which a user's own HTTP client returns.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};

@@ -39,7 +39,7 @@ fn check<R: Runs>() {
     assert!(count >= 30, "{count} cases");
 }
 
-/// Reads what the client says before the fault, and its last request.
+/// Reads what the client sends before the fault, and returns its last request.
 fn reach(place: Place, server: &mut Server) -> std::io::Result<(Peer, Request)> {
     let mut peer = server.accept()?;
     let request = match place {

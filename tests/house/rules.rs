@@ -51,7 +51,9 @@ pub(crate) fn of_the_tests(root: &Path) -> BTreeMap<u32, Vec<String>> {
 /// The numbers in a comment about rules; the comment itself if it is malformed.
 pub(crate) fn numbers(line: &str) -> Option<Result<Vec<u32>, &str>> {
     let line = line.trim_start();
-    let comment = line.strip_prefix("/// ").or(line.strip_prefix("// "))?;
+    let comment = line
+        .strip_prefix("/// ")
+        .or_else(|| line.strip_prefix("// "))?;
     let rest = comment.strip_prefix("Rule")?;
     let (list, is_plural) = match (rest.strip_prefix(" E"), rest.strip_prefix("s E")) {
         (Some(list), _) => (list, false),

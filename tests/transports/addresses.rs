@@ -80,7 +80,7 @@ fn r18_both_transports_connect_from_the_local_address() {
 }
 
 #[test]
-fn r18_only_addresses_of_the_local_addresss_family_are_tried() {
+fn r18_only_addresses_of_the_local_address_family_are_tried() {
     under_some_orders(async |runtime| {
         let addresses = ["10.0.0.1", "fd00::1", "10.0.0.2", "fd00::2"].map(ip);
         runtime.network().name("chat.test", addresses);
@@ -118,7 +118,7 @@ fn r18_only_addresses_of_the_local_addresss_family_are_tried() {
 }
 
 #[test]
-fn r18_a_host_without_an_address_of_the_local_addresss_family_is_an_error() {
+fn r18_a_host_without_an_address_of_the_local_address_family_is_an_error() {
     under_some_orders(async |runtime| {
         runtime.network().record();
         runtime.network().name("chat.test", [ip("10.0.0.1")]);

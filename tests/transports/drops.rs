@@ -1,5 +1,5 @@
 //! Dropping a client, a future or a runtime, at any step of a session and on any thread, leaves no task
-//! and no socket. The server is told where there is time for it.
+//! and no socket. The server gets a goodbye if there is time for it.
 
 use std::future::Future;
 use std::io;

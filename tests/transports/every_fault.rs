@@ -34,7 +34,7 @@ fn check(faults: Vec<Fault>) {
     }
 }
 
-/// Reads what the client says before the fault. The last request, where there is one.
+/// Reads what the client sends before the fault, and returns its last request, if there is one.
 async fn reach(place: Place, peer: &mut Peer) -> Option<Request> {
     match place {
         Place::FirstPoll | Place::WebSocketRequest => Some(peer.request().await),

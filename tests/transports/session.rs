@@ -372,7 +372,7 @@ fn pings_are_answered_on_both_transports() {
         let (client, mut server, mut polls) =
             on_polling(&runtime, INTERVAL, |builder| builder).await;
         polls.answer("2hey").await;
-        // The pong goes first, by the connection that is there.
+        // The pong is sent first, on the connection that is open.
         assert_eq!(polls.answer("ok").await.body, b"3hey");
         server.accept().await.answer("1").await;
         let closed = client.wait().await;

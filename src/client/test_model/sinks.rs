@@ -20,7 +20,7 @@ pub(super) struct SinkUser {
     pub(super) told: bool,
     pub(super) flush: Pending,
     /// The number of messages accepted at each poll that may have begun the current flush.
-    pub(super) befores: Vec<u64>,
+    pub(super) previous: Vec<u64>,
     pub(super) close: Pending,
 }
 
@@ -56,7 +56,7 @@ impl SinkUser {
             ready: Pending::new(),
             told: false,
             flush: Pending::new(),
-            befores: Vec::new(),
+            previous: Vec::new(),
             close: Pending::new(),
         }
     }
@@ -104,7 +104,7 @@ impl Model {
             let mut state = self.state.borrow_mut();
             let sink = &mut state.sinks[at];
             sink.handle = Some(handle);
-            sink.befores.clear();
+            sink.previous.clear();
         }
         if sent.is_ok() {
             assert!(!queues, "a sender has overtaken a waiting one");
@@ -145,7 +145,7 @@ impl Model {
             let mut state = self.state.borrow_mut();
             let sink = &mut state.sinks[at];
             sink.ready.begun = None;
-            sink.befores.clear();
+            sink.previous.clear();
             sink.flush.begun = None;
             std::mem::take(&mut sink.told)
         };
@@ -175,7 +175,7 @@ impl Model {
             let mut state = self.state.borrow_mut();
             let before = state.accepted_count();
             let sink = &mut state.sinks[at];
-            sink.befores.push(before);
+            sink.previous.push(before);
             sink.flush.new_waker()
         };
         let polled = Pin::new(&mut handle).poll_flush(&mut Context::from_waker(&waker));
@@ -189,10 +189,10 @@ impl Model {
             }
             Poll::Ready(flushed) => {
                 sink.flush.begun = None;
-                let befores = std::mem::take(&mut sink.befores);
+                let previous = std::mem::take(&mut sink.previous);
                 if flushed.is_ok() {
                     // Either of the first two polls may have begun the completed flush.
-                    let covered = befores.iter().take(2).max();
+                    let covered = previous.iter().take(2).max();
                     assert!(
                         left >= *covered.expect("this poll"),
                         "not all messages were sent"
