@@ -114,7 +114,7 @@
 //! | `mock` | | the test kit: [`transports::mock`], [`runtime::mock`], [`transports::conformance`] |
 //! | `cli` | | the dependencies of the command line client [`eio`](guide::eio) |
 //!
-//! Features only add: every combination builds, also none.
+//! Features are additive: every combination builds, including none.
 
 // The page names items that are behind features. docs.rs has all of them.
 #![cfg_attr(
@@ -202,14 +202,20 @@ pub use packet::{Handshake, Message, Packet, Text};
 pub use receipts::Receipts;
 pub use reconnect::{ConnectTo, Lost, Reconnect, Resend, Retry};
 #[cfg(feature = "async-std")]
+#[doc(inline)]
 pub use runtime::AsyncStd;
+#[doc(inline)]
 pub use runtime::Runtime;
 #[cfg(feature = "smol")]
+#[doc(inline)]
 pub use runtime::Smol;
 #[cfg(feature = "tokio")]
+#[doc(inline)]
 pub use runtime::Tokio;
 #[cfg(feature = "mock")]
+#[doc(inline)]
 pub use runtime::mock::MockRuntime;
+#[doc(inline)]
 pub use transport::{
     Activity, Confirms, Framing, Link, OpenRequest, PacketReceiver, PacketSender, Transport,
 };

@@ -10,7 +10,7 @@ use bytestring::ByteString;
 
 /// Immutable UTF-8 text in a shared buffer. Clones share the buffer.
 ///
-/// `Text` dereferences to `str`. It converts to a `String`, and to [`Bytes`] without copying.
+/// `Text` dereferences to `str`. It converts to a `String`, and to [`Bytes`](https://docs.rs/bytes/latest/bytes/struct.Bytes.html) without copying.
 ///
 /// ```
 /// use engineio_client::Text;

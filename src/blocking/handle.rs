@@ -54,7 +54,7 @@ impl Handle {
     /// ```no_run
     /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
     /// let connected = handle.opened()?;
-    /// println!("session {} by {}", connected.handshake.sid, connected.transport);
+    /// println!("session {} over {}", connected.handshake.sid, connected.transport);
     /// # Ok(())
     /// # }
     /// ```

@@ -107,7 +107,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// # async fn run() {
     /// let builder = engineio_client::tokio::Client::builder("http://localhost:3000");
     /// match builder.connect().await {
-    ///     Ok(client) => println!("connected by {:?}", client.transport()),
+    ///     Ok(client) => println!("connected over {:?}", client.transport()),
     ///     Err(error) if error.is_retryable() => eprintln!("try again later: {}", error.report()),
     ///     Err(error) => eprintln!("{}", error.report()),
     /// }

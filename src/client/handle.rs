@@ -45,9 +45,11 @@ use crate::packet::Message;
 /// # }
 /// ```
 ///
-/// A handle is also a [`Sink`] of [`Message`]s. If `SinkExt` is in scope and `handle` is a `&mut
+/// A handle is also a [`Sink`][sink] of [`Message`]s. If `SinkExt` is in scope and `handle` is a `&mut
 /// Handle`, `handle.send(..)` is the method of `SinkExt`, which waits until the message has been sent:
 /// `Handle::send(handle, ..)` calls that of the handle.
+///
+/// [sink]: https://docs.rs/futures/latest/futures/sink/trait.Sink.html
 pub struct Handle {
     shared: Arc<Shared>,
     /// Boxed, because each handler call gets a handle and few handles are used as a `Sink`.

@@ -58,7 +58,7 @@ use crate::transport::Transport;
 /// client that reconnects: when the last session has), and then [`wait`](Client::wait) returns the
 /// reason at once.
 ///
-/// The client is also a [`Stream`] of [`Event`]s, which include messages, upgrades and reconnecting.
+/// The client is also a [`Stream`][stream] of [`Event`]s, which include messages, upgrades and reconnecting.
 /// With a [message handler](crate::Builder::on_message), the messages go to the handler only.
 ///
 /// # Sending
@@ -67,7 +67,7 @@ use crate::transport::Transport;
 /// until everything in it has been sent, and [`confirm`](Client::confirm) until the server has received
 /// it.
 ///
-/// The client is also a [`Sink`] of [`Message`]s. `SinkExt` has a method `send`, too, which waits until
+/// The client is also a [`Sink`][sink] of [`Message`]s. `SinkExt` has a method `send`, too, which waits until
 /// everything has been sent, as `flush` does. If `SinkExt` is in scope and `client` is a `&mut Client`,
 /// `client.send(..)` is the method of `SinkExt`:
 ///
@@ -106,6 +106,9 @@ use crate::transport::Transport;
 /// After `close` or a drop the background task does the rest, as long as the runtime runs. A program
 /// that exits calls `disconnect`, so that its last messages are sent. Handlers are still called for what
 /// was received before the end, also after the client has been dropped.
+///
+/// [stream]: https://docs.rs/futures/latest/futures/stream/trait.Stream.html
+/// [sink]: https://docs.rs/futures/latest/futures/sink/trait.Sink.html
 pub struct Client<T: Transport, R: Runtime> {
     handle: Handle,
     reader: Reader,

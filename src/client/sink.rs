@@ -92,7 +92,7 @@ impl Drop for SinkState {
     }
 }
 
-/// The error of [`Client`](crate::Client) and [`Handle`](crate::Handle) as a [`Sink`](futures::Sink).
+/// The error of [`Client`](crate::Client) and [`Handle`](crate::Handle) as a `Sink`.
 ///
 /// ```no_run
 /// use engineio_client::SinkError;

@@ -16,6 +16,8 @@
 //! [`Builder`](crate::Builder). The
 //! [examples](https://docs.rs/crate/engineio-client/latest/source/examples/) are complete programs.
 
+// Feature badges would only say where the examples of a page compile.
+#![cfg_attr(docsrs, doc(auto_cfg = false))]
 // The pages link to items behind features. The documentation is published with all of them.
 #![cfg_attr(
     not(all(

@@ -60,7 +60,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {
     /// let connected = client.opened()?;
-    /// println!("session {} by {}", connected.handshake.sid, connected.transport);
+    /// println!("session {} over {}", connected.handshake.sid, connected.transport);
     /// # Ok(())
     /// # }
     /// ```

@@ -16,7 +16,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// # async fn run() -> Result<(), engineio_client::Error> {
     /// let client = engineio_client::tokio::Client::builder("http://localhost:3000").start()?;
     /// let connected = client.opened().await?;
-    /// println!("session {} by {}", connected.handshake.sid, connected.transport);
+    /// println!("session {} over {}", connected.handshake.sid, connected.transport);
     /// # Ok(())
     /// # }
     /// ```
