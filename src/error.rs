@@ -53,6 +53,14 @@ struct Inner {
 }
 
 /// The error of a handler or a hook. Any error converts to it by the `?` operator.
+///
+/// ```
+/// use engineio_client::handlers::HandlerError;
+///
+/// fn parse(text: &str) -> Result<u32, HandlerError> {
+///     Ok(text.parse()?)
+/// }
+/// ```
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Error {

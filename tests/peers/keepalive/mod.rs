@@ -43,7 +43,7 @@ enum Client {
     Kept,
     /// This client with a new connection for each request.
     New,
-    /// Node's client, which only has new connections. It shows how the servers behave.
+    /// Node's client, which always opens new connections. It shows how the servers behave.
     Node,
 }
 

@@ -45,7 +45,7 @@ impl Promise {
 pub(super) enum Ending {
     /// After `confirm`, or after `flush` if the client has no receipts.
     Settled,
-    /// At once.
+    /// At once, without waiting for confirmations.
     AtOnce,
 }
 
