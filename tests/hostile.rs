@@ -1,5 +1,6 @@
-//! Hostile servers on real sockets: what broken servers, proxies and networks do to a client, written byte by
-//! byte. A case is a script of the server and the outcome; no case may end later than the limit that governs it.
+//! Hostile servers on real sockets: what broken servers, proxies and networks do to a client, written
+//! byte by byte. A case is a script of the server and the outcome; no case may end later than the limit
+//! that governs it.
 //!
 //! # Where to look for the test of a fault
 //!
@@ -17,8 +18,8 @@
 //! | a connection that is kept and then dies, cookies, proxies, TLS, redirects | the file of that name in `tests/transports` |
 //! | a defect of another client, a public report | `tests/defects.md`, `tests/reports.md` |
 //!
-//! The runtimes differ in how they wait for sockets and timers alone. Therefore some cases of each kind run on
-//! each runtime, and the others on tokio.
+//! The runtimes differ only in how they wait for sockets and timers. Therefore some cases of each kind
+//! run on each runtime, and the others on tokio.
 
 #[path = "support"]
 mod support {

@@ -1,6 +1,6 @@
-//! The house rules. In `src` and `transports`, outside of tests, no module depends on itself through others,
-//! and no file or function is too long to be read in one go. The tests prove every rule of the guide's page
-//! on the protocol.
+//! The house rules. In `src` and `transports`, outside of tests, no module depends on itself through
+//! others, and no file or function is too long to be read in one go. The tests prove every rule of the
+//! guide's page on the protocol.
 
 #[path = "house/cycles.rs"]
 mod cycles;

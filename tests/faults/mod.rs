@@ -1,14 +1,14 @@
 //! The table of faults: what broken servers and proxies send, and how a client has to react.
 //!
-//! A row has a name, the bytes that the server sends, and the places of a session where it sends them, each
-//! with the outcome. `tests/transports/every_fault.rs` runs every row on the mock network, where the outcome
-//! has to come without any time passing. `tests/hostile/sample.rs` runs the rows that are marked with
-//! [`Fault::also_on_sockets`] over real sockets on each runtime.
+//! A row has a name, the bytes that the server sends, and the places of a session where it sends them,
+//! each with the outcome. `tests/transports/every_fault.rs` runs every row on the mock network, where
+//! the outcome has to come without any time passing. `tests/hostile/sample.rs` runs the rows that are
+//! marked with [`Fault::also_on_sockets`] over real sockets on each runtime.
 //!
 //! A fault that consists in more than one answer, or in time (a connection that stays silent, a reset, a
-//! POST that fails, an upgrade that fails halfway), is a script of its own in `tests/hostile`. The JSON of the
-//! open packet has its table in `tests/transports/handshakes.rs`, and every limit that can be set has its test
-//! in `tests/transports/limits.rs`.
+//! POST that fails, an upgrade that fails halfway), is a script of its own in `tests/hostile`. The JSON
+//! of the open packet has its table in `tests/transports/handshakes.rs`, and every limit that can be set
+//! has its test in `tests/transports/limits.rs`.
 
 pub(crate) mod frames;
 pub(crate) mod handshakes;

@@ -183,7 +183,8 @@ pub(crate) fn payloads() -> Vec<Fault> {
     sampled(faults, 4)
 }
 
-/// Messages of an open session over WebSocket that are not packets, or packets that no server should send.
+/// Messages of an open session over WebSocket that are not packets, or packets that no server should
+/// send.
 pub(crate) fn messages() -> Vec<Fault> {
     // The engine refuses it; to the transport the frame is good.
     let too_much = error(Protocol, &["more than 125 bytes"]).delivers(["good"]);

@@ -1,4 +1,5 @@
-//! HTTP responses: ones that are not HTTP, ones that are cut short, refusals, and good ones in unusual forms.
+//! HTTP responses: ones that are not HTTP, ones that are cut short, refusals, and good ones in unusual
+//! forms.
 
 use engineio_client::ErrorKind;
 

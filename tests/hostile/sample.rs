@@ -1,4 +1,5 @@
-//! A sample of the table of faults, over real sockets on each runtime. `transports::every_fault` runs all rows.
+//! A sample of the table of faults, over real sockets on each runtime. `transports::every_fault` runs
+//! all rows.
 
 use engineio_client::{AsyncStd, Smol, Tokio};
 

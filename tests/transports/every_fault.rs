@@ -1,5 +1,5 @@
-//! Runs every row of the table of faults (`tests/faults`) on the mock network, under several orders of the
-//! tasks: with the server's bytes in one piece, and one byte at a time.
+//! Runs every row of the table of faults (`tests/faults`) on the mock network, under several orders of
+//! the tasks: with the server's bytes in one piece, and one byte at a time.
 
 use engineio_client::transports::Transports;
 use engineio_client::{Builder, Event, MockRuntime, Reason};
