@@ -1,5 +1,6 @@
 //! The error type of the crate.
 
+mod context;
 mod kind;
 
 use std::borrow::Cow;
@@ -209,32 +210,6 @@ impl Error {
         let mut inner = Arc::unwrap_or_clone(self.0);
         inner.redirect = Some(location.as_ref().into());
         Self(Arc::new(inner))
-    }
-
-    /// Appends to the message why the redirect was not followed.
-    pub(crate) fn redirect_not_followed(self, why: impl fmt::Display) -> Self {
-        let mut inner = Arc::unwrap_or_clone(self.0);
-        inner.message = format!("{}, which is not followed: {why}", inner.message).into();
-        Self(Arc::new(inner))
-    }
-
-    /// Copies everything but the message and the cause from another error, whose text this error's
-    /// message already contains.
-    pub(crate) fn with_facts_of(self, other: &Self) -> Self {
-        let mut inner = Arc::unwrap_or_clone(self.0);
-        inner.kind = other.0.kind;
-        inner.status = other.0.status;
-        inner.limit = other.0.limit;
-        inner.url.clone_from(&other.0.url);
-        inner.retry_after = other.0.retry_after;
-        inner.redirect.clone_from(&other.0.redirect);
-        Self(Arc::new(inner))
-    }
-
-    pub(crate) fn timeout(limit: Limit, value: Duration) -> Self {
-        let name = limit.setter().replace('_', " ");
-        let message = format!("the {name} of {} s passed", value.as_secs_f64());
-        Self::new(ErrorKind::Timeout, message).with_limit(limit)
     }
 
     /// The kind of the error. [`ErrorKind`] says for each kind what to do.

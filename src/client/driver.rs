@@ -428,10 +428,7 @@ impl Driver {
     fn close(&mut self, mut ended: Ended) {
         self.drop_links(|_| true);
         ended.reason = match ended.reason {
-            // The transport named no URL, for example because it could not connect.
-            Reason::Transport(error) if error.url().is_none() => {
-                Reason::Transport(error.with_url(&self.request.url))
-            }
+            Reason::Transport(error) => Reason::Transport(error.at(&self.request.url)),
             reason => reason,
         };
         self.timer = None;
