@@ -122,8 +122,12 @@ pub enum Resend {
     Unsent,
     /// At least once: also messages that may not have arrived. Every message arrives, or the client
     /// reports that it [gave it up](crate::Event::GivenUp). Some messages arrive twice, so the server
-    /// must recognise duplicates, for example by a number in each message. Needs
-    /// [receipts](crate::Receipts).
+    /// must recognise duplicates, for example by a number in each message.
+    ///
+    /// This turns [receipts](crate::Receipts) on, and requires them, also without a call of
+    /// [`Builder::receipts`](crate::Builder::receipts). With a server that cannot confirm messages, the
+    /// session ends with [`Unsupported`](crate::ErrorKind::Unsupported), and by default no further attempt
+    /// follows.
     Unconfirmed,
 }
 
@@ -255,6 +259,9 @@ impl Reconnect {
     }
 
     /// Sets which messages of an ended session the next session sends. [`Resend::Unsent`] by default.
+    ///
+    /// [`Resend::Unconfirmed`] turns [receipts](crate::Receipts) on, and requires them:
+    /// [`Builder::receipts`](crate::Builder::receipts) is only needed to change their settings.
     ///
     /// ```
     /// use engineio_client::{Reconnect, Resend};

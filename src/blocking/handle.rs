@@ -178,8 +178,10 @@ impl Handle {
         block_on(self.inner.flush())
     }
 
-    /// Waits until every message accepted before is confirmed to have arrived. Needs
-    /// [`Receipts`](crate::Receipts).
+    /// Waits until every message accepted before is confirmed to have arrived.
+    ///
+    /// Needs [receipts](crate::Receipts): [`Builder::receipts`](crate::Builder::receipts) turns them on,
+    /// and so does [`Resend::Unconfirmed`](crate::Resend::Unconfirmed), which also requires them.
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {

@@ -123,8 +123,10 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.flush()
     }
 
-    /// Waits until every message accepted before is confirmed to have arrived. Needs
-    /// [`Receipts`](crate::Receipts).
+    /// Waits until every message accepted before is confirmed to have arrived.
+    ///
+    /// Needs [receipts](crate::Receipts): [`Builder::receipts`](crate::Builder::receipts) turns them on,
+    /// and so does [`Resend::Unconfirmed`](crate::Resend::Unconfirmed), which also requires them.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {

@@ -65,7 +65,8 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         self
     }
 
-    /// Finds out which messages have arrived: see [`Receipts`]. Off by default.
+    /// Finds out which messages have arrived: see [`Receipts`]. Off by default, but turned on and
+    /// required by [`Resend::Unconfirmed`](crate::Resend::Unconfirmed).
     ///
     /// With receipts a POST has at most 16 packets, whatever
     /// [`packets_per_post`](Builder::packets_per_post) is: python-engineio discards a larger one, and

@@ -178,8 +178,10 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.flush().await
     }
 
-    /// Waits until every message accepted before is confirmed to have arrived. Needs
-    /// [`Receipts`](crate::Receipts).
+    /// Waits until every message accepted before is confirmed to have arrived.
+    ///
+    /// Needs [receipts](crate::Receipts): [`Builder::receipts`](crate::Builder::receipts) turns them on,
+    /// and so does [`Resend::Unconfirmed`](crate::Resend::Unconfirmed), which also requires them.
     ///
     /// ```no_run
     /// use engineio_client::{ErrorKind, Receipts};
