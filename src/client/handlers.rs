@@ -37,9 +37,15 @@
 //! | [`on_connection_lost`](crate::Builder::on_connection_lost) | when a session has ended and another may follow | [`Disconnected`](crate::Disconnected) |
 //! | [`on_reconnecting`](crate::Builder::on_reconnecting) | before the delay of an attempt to reconnect | [`Reconnecting`](crate::Reconnecting) |
 //! | [`on_given_up`](crate::Builder::on_given_up) | for a message or group that will never be sent | [`GivenUp`](crate::GivenUp) |
-//! | [`on_disconnect`](crate::Builder::on_disconnect) | when the client has ended | [`Closed`](crate::Closed) |
+//! | [`on_disconnect`](crate::Builder::on_disconnect) | when a client that had connected has ended | [`Closed`](crate::Closed) |
 //!
 //! The first argument of each is a [`Handle`](crate::Handle), to send, spawn, sleep and close with.
+//!
+//! If no session was ever opened, `on_disconnect` is not called. The error of
+//! [`Builder::connect`](crate::Builder::connect) then says why. After
+//! [`Builder::start`](crate::Builder::start), [`Client::opened`](crate::Client::opened) returns that
+//! error, and [`Client::wait`](crate::Client::wait) returns a [`Closed`](crate::Closed) with the same
+//! reason.
 //!
 //! # Plain and async handlers
 //!

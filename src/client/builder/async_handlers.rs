@@ -249,6 +249,9 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// Sets a handler that is called with the reason when a client that had connected has ended, after
     /// all messages have been handled.
     ///
+    /// It is not called if no session was ever open: the error of [`connect`](Builder::connect), or of
+    /// [`Client::opened`](crate::Client::opened) after [`start`](Builder::start), then has the reason.
+    ///
     /// ```
     /// # use engineio_client::tokio::Client;
     /// let builder = Client::builder("http://localhost:3000")
