@@ -79,6 +79,24 @@ use crate::packet::Message;
 /// ([`Status`](crate::ErrorKind::Status)), or its first data is not Engine.IO 4
 /// ([`Protocol`](crate::ErrorKind::Protocol)), for example because it only supports protocol 3 (EIO=3).
 ///
+/// Every other failure is retried, also one for which
+/// [`Error::is_retryable`](crate::Error::is_retryable) is false: a web page instead of an Engine.IO
+/// response ([`NotEngineIo`](crate::ErrorKind::NotEngineIo)), for example. `is_retryable` judges a first
+/// attempt, which often fails because of a wrong URL. A client that reconnects may instead have met the
+/// error page of a load balancer whose server restarts, or a server that is shutting down. So a client that
+/// [starts](crate::Builder::start) with a wrong path retries without end, unless
+/// [`attempts`](Reconnect::attempts) limits it. To stop at every error that is not retryable:
+///
+/// ```
+/// use engineio_client::{Reconnect, Retry};
+///
+/// let reconnect = Reconnect::new().decide(|lost| match lost.error() {
+///     Some(error) if !lost.was_open && !error.is_retryable() => Retry::Never,
+///     _ => Retry::Usual,
+/// });
+/// # let _ = reconnect;
+/// ```
+///
 /// After a `Retry-After` the client adds a random time, up to the randomised part of the usual delay:
 /// the server may have sent the same time to many clients.
 ///
