@@ -7,26 +7,36 @@
 ///
 /// # What to do
 ///
-/// | kind | another attempt? | what to do |
-/// |---|---|---|
-/// | [`Resolve`](Self::Resolve), [`Connect`](Self::Connect), [`Timeout`](Self::Timeout), [`Ended`](Self::Ended) | yes | retry after a delay |
-/// | [`Status`](Self::Status), [`Proxy`](Self::Proxy) | depends on the status | retry after 408, 425, 429 and most 5xx; otherwise fix the URL or the credentials |
-/// | [`Aborted`](Self::Aborted) | yes | look for a panic in the log, or for a runtime that was shut down |
-/// | [`Other`](Self::Other) | yes | read the message: a custom transport, a runtime or a hook failed |
-/// | [`Invalid`](Self::Invalid), [`Runtime`](Self::Runtime) | no | fix the program or its configuration |
-/// | [`Tls`](Self::Tls) | no | fix the certificate, or configure the CA that signed it |
-/// | [`Limit`](Self::Limit) | no | raise the limit that [`Error::limit`](crate::Error::limit) names, or let the server send less |
-/// | [`Unsupported`](Self::Unsupported) | no | use another transport, or do without [receipts](crate::Receipts) |
-/// | [`NotEngineIo`](Self::NotEngineIo) | no | fix the URL: most often its path is wrong |
-/// | [`Handshake`](Self::Handshake), [`Protocol`](Self::Protocol), [`Http`](Self::Http), [`WebSocket`](Self::WebSocket) | no | fix the server, or the proxy in front of it |
-/// | [`Upgrade`](Self::Upgrade) | not needed | nothing: the session continues on its transport |
-/// | [`NotOpen`](Self::NotOpen), [`Full`](Self::Full) | yes, of the send | wait, or call `send`, which waits |
-/// | [`TooLarge`](Self::TooLarge), [`NeedsFrames`](Self::NeedsFrames) | no | change the message, or send it over WebSocket |
-/// | [`Unconfirmed`](Self::Unconfirmed) | no | send again what may be lost, if the server recognises duplicates |
-/// | [`Closed`](Self::Closed) | no | connect anew; the source of the error says why the session ended |
+/// | kind | cause | another attempt? | what to do |
+/// |---|---|---|---|
+/// | [`Invalid`](Self::Invalid) | a setting or a value of this program | no | change it: the message names the URL, header or option |
+/// | [`Runtime`](Self::Runtime) | this program | no | call it inside of a tokio runtime, with IO and time enabled |
+/// | [`Resolve`](Self::Resolve) | DNS | yes | check the host name; retry after a delay |
+/// | [`Connect`](Self::Connect) | the network, or the server is down | yes | check host and port; retry after a delay |
+/// | [`Proxy`](Self::Proxy) | the proxy | by status; yes without one | after 407, set credentials in the proxy's URL |
+/// | [`Tls`](Self::Tls) | a certificate or a key | no | fix the certificate, or configure the CA that signed it |
+/// | [`Status`](Self::Status) | the server refused | by status | after 401 and 403, check the credentials; after 404, the path; after 400, see the [codes](crate::guide::protocol#closing) |
+/// | [`NotEngineIo`](Self::NotEngineIo) | a web page answered | no | fix the URL: most often its path is wrong, or a proxy asks for a log-in |
+/// | [`Http`](Self::Http), [`WebSocket`](Self::WebSocket), [`Handshake`](Self::Handshake), [`Protocol`](Self::Protocol) | the server, or a proxy in front of it | no | check the server's version: this client speaks Engine.IO 4, which is Socket.IO 3 and later |
+/// | [`Limit`](Self::Limit) | the server sent too much | no | raise the limit that [`Error::limit`](crate::Error::limit) names, or let the server send less |
+/// | [`Timeout`](Self::Timeout) | the network, the server, or a wrong path | yes | retry after a delay; the message names the limit |
+/// | [`Ended`](Self::Ended) | the connection broke | yes | retry after a delay; if it happens often, look for [time-outs on the way](crate::guide::deployment#idle-time-outs) |
+/// | [`Upgrade`](Self::Upgrade) | WebSocket could not be used | yes, in a new session | nothing: the session continues on its transport |
+/// | [`NotOpen`](Self::NotOpen), [`Full`](Self::Full) | `try_send` was called too early or too often | yes, of the send | wait, or call `send`, which waits |
+/// | [`TooLarge`](Self::TooLarge) | the message exceeds the server's `maxPayload` | no | split it, or send it over WebSocket |
+/// | [`NeedsFrames`](Self::NeedsFrames) | a text with U+001E over polling | no | send it as binary, or over WebSocket |
+/// | [`Unconfirmed`](Self::Unconfirmed) | a session ended before the messages were confirmed | no | take the messages from [`Closed`](crate::Closed), [`Disconnected`](crate::Disconnected) or [`GivenUp`](crate::GivenUp); send them again if the server recognises duplicates |
+/// | [`Unsupported`](Self::Unsupported) | no [receipts](crate::Receipts) with this server or transport | no | do without receipts, or use another transport |
+/// | [`Closed`](Self::Closed) | the session has ended | no, it needs a new client | connect anew; the source of the error says why the session ended |
+/// | [`Aborted`](Self::Aborted) | the runtime was dropped, or a task panicked | yes | look for a panic in the log |
+/// | [`Other`](Self::Other) | a custom transport or runtime, or a hook | yes | read the message and its source |
 ///
-/// [`Error::is_retryable`](crate::Error::is_retryable) answers the second column in code.
-/// [`Reconnect`](crate::Reconnect) lets the client make the attempts itself.
+/// By status means: yes after 408, 425, 429 and every 5xx except 501, 505 and 511; no after any other
+/// status.
+///
+/// [`Error::is_retryable`](crate::Error::is_retryable) answers the third column in code.
+/// [`Reconnect`](crate::Reconnect) lets the client make the attempts itself; it [retries
+/// more](crate::Reconnect#when-it-is-over).
 ///
 /// ```
 /// use engineio_client::{Error, ErrorKind};
@@ -59,7 +69,8 @@ pub enum ErrorKind {
     /// socket. Retry: the server may be restarting.
     Connect,
     /// The proxy refused the request (see [`Error::status`](crate::Error::status) for an HTTP proxy),
-    /// could not reach the host, or did not answer as a proxy. Retry, unless the status is a 4xx.
+    /// could not reach the host, or did not answer as a proxy. Retry if there is no status, and after
+    /// 408, 425, 429 and most 5xx.
     Proxy,
     /// TLS failed: the handshake, the certificate of the server or of this client, or the protection of
     /// the data afterwards. Retrying does not help; the message says what is wrong with the certificate.
