@@ -78,7 +78,7 @@
 //!
 //! | you want to | see |
 //! |---|---|
-//! | send, receive and close | [`Client`], [`Handle`], [`Message`], [`Event`] |
+//! | send, receive and close | [`Client`] (in code: the alias of your runtime, `engineio_client::tokio::Client`), [`Handle`], [`Message`], [`Event`] |
 //! | change URL, headers, transports, limits, time-outs, TLS | [`Builder`] |
 //! | register functions for events | [`handlers`] |
 //! | reconnect, or know what has arrived | [`Reconnect`], [`Receipts`], [guide: staying connected](guide::staying_connected) |

@@ -34,6 +34,10 @@ use crate::transport::Transport;
 /// A connection to an Engine.IO server: one session, or, if it [reconnects](crate::Builder::reconnect),
 /// one session after the other.
 ///
+/// Programs name the alias of their runtime, such as `engineio_client::tokio::Client`: it fixes both type
+/// parameters. `engineio_client::Client::connect(..)` leaves them open, and the compiler reports "type
+/// annotations needed" (E0283).
+///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut client = engineio_client::tokio::connect("http://localhost:3000").await?;
