@@ -76,8 +76,45 @@
 //!
 //! Any error becomes a [`HandlerError`] by `?`, so the last expression is `Ok(())`.
 //! (`handle.send(message).await` as the last expression does not compile: it is a `Result` with another
-//! error type.) An error is logged with `tracing` at the level `ERROR`, and so is a panic. The session
-//! goes on, and the handler is called again for the next event.
+//! error type.) The error type is fixed because the compiler could not infer, in a closure that may return
+//! any error, which type `?` converts to.
+//!
+//! An error is logged with `tracing` at the level `ERROR`, and so is a panic. The session goes on, and the
+//! handler is called again for the next event. **Nothing else reports the error**: a program without a
+//! `tracing` subscriber does not see it. `tracing_subscriber::fmt::init()` at the start of `main`, from the
+//! crate `tracing-subscriber`, prints it.
+//!
+//! A larger program has methods as handlers, with its state in an `Arc`:
+//!
+//! ```
+//! # use engineio_client::tokio::Client;
+//! use std::sync::Arc;
+//!
+//! use engineio_client::handlers::HandlerError;
+//! use engineio_client::{Handle, Message};
+//!
+//! struct Bot {
+//!     name: String,
+//! }
+//!
+//! impl Bot {
+//!     async fn on_connect(self: Arc<Self>, handle: Handle) -> Result<(), HandlerError> {
+//!         handle.send(format!("{} is here", self.name)).await?;
+//!         Ok(())
+//!     }
+//!
+//!     async fn on_message(self: Arc<Self>, handle: Handle, message: Message) -> Result<(), HandlerError> {
+//!         let numbers: Vec<u32> = message.json()?;
+//!         handle.send_json(&numbers.iter().sum::<u32>()).await?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let bot = Arc::new(Bot { name: "Adder".to_owned() });
+//! let builder = Client::builder("http://localhost:3000")
+//!     .on_connect_with(Arc::clone(&bot), Bot::on_connect)
+//!     .on_message_with(bot, Bot::on_message);
+//! ```
 //!
 //! # Shared state
 //!
@@ -117,6 +154,34 @@
 //!     async |log, handle, message| {
 //!         log.lock().expect("not poisoned").push(message.clone());
 //!         handle.send(message).await?;
+//!         Ok(())
+//!     },
+//! );
+//! ```
+//!
+//! The guard of a `std::sync::Mutex` must not be in scope at an `.await`, even after `drop(guard)`: the
+//! future would not be `Send`, and the compiler says so. Lock in a block that ends before the
+//! `.await`, and let the block return what is needed afterwards:
+//!
+//! ```
+//! # use std::sync::{Arc, Mutex};
+//! # use engineio_client::tokio::Client;
+//! #[derive(Default)]
+//! struct Statistics {
+//!     messages: u64,
+//!     longest: usize,
+//! }
+//!
+//! let builder = Client::builder("http://localhost:3000").on_message_with(
+//!     Arc::new(Mutex::new(Statistics::default())),
+//!     async |statistics, handle, message| {
+//!         let reply = {
+//!             let mut statistics = statistics.lock().expect("not poisoned");
+//!             statistics.messages += 1;
+//!             statistics.longest = statistics.longest.max(message.len());
+//!             format!("{} messages, the longest of {} bytes", statistics.messages, statistics.longest)
+//!         };
+//!         handle.send(reply).await?;
 //!         Ok(())
 //!     },
 //! );
