@@ -319,7 +319,7 @@ impl Handle {
 
     /// Runs a function on a new thread, and returns its [`JoinHandle`]. The thread does not end with the
     /// session by itself: it can [wait](Handle::wait) for the end, or stop when [`send`](Handle::send)
-    /// fails.
+    /// fails. The same for async clients is [`spawn`](crate::Handle::spawn).
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {

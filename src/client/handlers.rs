@@ -76,13 +76,13 @@
 //!
 //! Any error becomes a [`HandlerError`] by `?`, so the last expression is `Ok(())`.
 //! (`handle.send(message).await` as the last expression does not compile: it is a `Result` with another
-//! error type.) The error type is fixed because the compiler could not infer, in a closure that may return
-//! any error, which type `?` converts to.
+//! error type.) The error type is fixed because the compiler could not infer, in a closure that may
+//! return any error, which type `?` converts to.
 //!
-//! An error is logged with `tracing` at the level `ERROR`, and so is a panic. The session goes on, and the
-//! handler is called again for the next event. **Nothing else reports the error**: a program without a
-//! `tracing` subscriber does not see it. `tracing_subscriber::fmt::init()` at the start of `main`, from the
-//! crate `tracing-subscriber`, prints it.
+//! An error is logged with `tracing` at the level `ERROR`, and so is a panic. The session goes on, and
+//! the handler is called again for the next event. **Nothing else reports the error**: a program without
+//! a `tracing` subscriber does not see it. `tracing_subscriber::fmt::init()` at the start of `main`, from
+//! the crate `tracing-subscriber`, prints it.
 //!
 //! A larger program has methods as handlers, with its state in an `Arc`:
 //!
@@ -103,7 +103,11 @@
 //!         Ok(())
 //!     }
 //!
-//!     async fn on_message(self: Arc<Self>, handle: Handle, message: Message) -> Result<(), HandlerError> {
+//!     async fn on_message(
+//!         self: Arc<Self>,
+//!         handle: Handle,
+//!         message: Message,
+//!     ) -> Result<(), HandlerError> {
 //!         let numbers: Vec<u32> = message.json()?;
 //!         handle.send_json(&numbers.iter().sum::<u32>()).await?;
 //!         Ok(())
@@ -159,9 +163,9 @@
 //! );
 //! ```
 //!
-//! The guard of a `std::sync::Mutex` must not be in scope at an `.await`, even after `drop(guard)`: the
-//! future would not be `Send`, and the compiler says so. Lock in a block that ends before the
-//! `.await`, and let the block return what is needed afterwards:
+//! The guard of a `std::sync::Mutex` must not be in scope at an `.await`, even after `drop(guard)`:
+//! otherwise the future is not `Send`, and the program does not compile. Lock in a block that ends before
+//! the `.await`, and let the block return what is needed afterwards:
 //!
 //! ```
 //! # use std::sync::{Arc, Mutex};

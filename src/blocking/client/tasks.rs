@@ -24,7 +24,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.clone()
     }
 
-    /// Runs a function on a new thread: see [`Handle::start_background_task`].
+    /// Runs a function on a new thread: see [`Handle::start_background_task`]. The same for async
+    /// clients is [`spawn`](crate::Client::spawn).
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {

@@ -10,6 +10,8 @@ impl Handle {
     /// Spawns a task on the runtime of the session. The task does not end with the session by itself: it
     /// can [wait](Handle::wait) for the end, or stop when [`send`](Handle::send) fails.
     ///
+    /// The blocking handle has `start_background_task` instead, which runs a function on a new thread.
+    ///
     /// ```no_run
     /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
     /// use std::time::Duration;

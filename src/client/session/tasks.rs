@@ -25,7 +25,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.clone()
     }
 
-    /// Spawns a task on the runtime of the session: see [`Handle::spawn`].
+    /// Spawns a task on the runtime of the session: see [`Handle::spawn`]. The blocking client
+    /// has `start_background_task` instead, which runs a function on a new thread.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::tokio::Client) {
