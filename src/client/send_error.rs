@@ -66,13 +66,14 @@ impl fmt::Debug for Summary<'_> {
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the message was not sent")
+        write!(f, "the message was not sent: {}", self.error)
     }
 }
 
 impl std::error::Error for SendError {
+    // `Display` has printed `error`.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        std::error::Error::source(&self.error)
     }
 }
 
@@ -140,13 +141,14 @@ impl fmt::Debug for SendJsonError {
 
 impl fmt::Display for SendJsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the value was not sent")
+        write!(f, "the value was not sent: {}", self.error)
     }
 }
 
 impl std::error::Error for SendJsonError {
+    // `Display` has printed `error`.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        std::error::Error::source(&self.error)
     }
 }
 
@@ -199,13 +201,14 @@ impl fmt::Debug for SendAllError {
 
 impl fmt::Display for SendAllError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the messages were not sent")
+        write!(f, "the messages were not sent: {}", self.error)
     }
 }
 
 impl std::error::Error for SendAllError {
+    // `Display` has printed `error`.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        std::error::Error::source(&self.error)
     }
 }
 

@@ -25,9 +25,15 @@ impl ServerUrl {
         let mut address = None;
         if !schemes.contains(&url.scheme()) {
             let message = format!(
-                "the URL scheme {:?} is not supported by the transport, use one of: {}",
+                "the URL scheme {:?} is not supported by the transport, use one of: {}{}",
                 url.scheme(),
-                schemes.join(", ")
+                schemes.join(", "),
+                // As in "localhost:3000".
+                if url.cannot_be_a_base() {
+                    "; is http:// missing?"
+                } else {
+                    ""
+                }
             );
             return Err(Error::new(ErrorKind::Invalid, message));
         }
@@ -124,6 +130,8 @@ fn unparsed(text: &str, error: ParseError) -> Error {
     let message = if error == ParseError::InvalidIpv6Address && text.contains('%') {
         "a URL cannot contain an IPv6 zone: use a name or the address without the zone as the host, and pass \
          the address with its scope id to transports::Dialer::resolve_to"
+    } else if error == ParseError::RelativeUrlWithoutBase {
+        "the URL has no scheme: is http:// missing?"
     } else {
         "the URL cannot be parsed"
     };

@@ -79,7 +79,6 @@ use upgrade::Probe;
 use crate::batch::Batch;
 use crate::error::Error;
 use crate::event::{PeerClose, Reason};
-use crate::limits::Limit;
 use crate::packet::{Handshake, Message, Packet};
 use crate::transport::{Confirms, Framing};
 
@@ -334,7 +333,7 @@ impl Engine {
                 return self.end_with(Reason::Client, false);
             }
             Phase::Opening { deadline, .. } if now >= *deadline => {
-                let error = Error::timeout(Limit::OpenTimeout, self.config.open_timeout);
+                let error = Error::open_timeout(self.config.open_timeout);
                 return self.attempt_failed(now, error);
             }
             Phase::Closing(closing) if now >= self.close_deadline(closing) => {

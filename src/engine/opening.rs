@@ -209,9 +209,12 @@ fn attempts_error(mut attempts: Vec<(&'static str, Error)>) -> Error {
     }
     let message = format!("no transport could be opened ({list})");
     let error = Error::new(ErrorKind::Other, message);
-    // The status and kind of the combined error are those of the last attempt.
-    match attempts.pop() {
-        Some((_, last)) => error.with_facts_of(&last),
+    // A response that is not Engine.IO says the most: the other transports fail for the same reason, with a kind
+    // that says less. Otherwise kind and status are those of the last attempt.
+    let is_telling = |error: &Error| error.kind() == ErrorKind::NotEngineIo;
+    let telling = attempts.iter().rposition(|(_, error)| is_telling(error));
+    match telling.map_or_else(|| attempts.last(), |at| attempts.get(at)) {
+        Some((_, attempt)) => error.with_facts_of(attempt),
         None => error,
     }
 }

@@ -76,7 +76,7 @@ fn r6_after_a_first_response_that_is_not_engine_io_the_next_transport_is_tried()
             .unwrap_err();
         let report = error.report();
         let polling = "polling: http://10.0.0.1/chat/: the response to the first poll \
-                       (text/html; charset=utf-8) is not Engine.IO; is the path right?";
+                       (text/html; charset=utf-8) is not Engine.IO (is the path right?): ";
         assert!(report.contains(polling), "{report}");
         assert!(
             report.contains("; websocket: http://10.0.0.1/chat/: "),

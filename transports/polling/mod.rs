@@ -300,7 +300,7 @@ impl Requests {
             None => "without a content type".to_owned(),
         };
         let message = format!(
-            "{}: the response to the first poll ({content}) is not Engine.IO; is the path right?",
+            "{}: the response to the first poll ({content}) is not Engine.IO (is the path right?)",
             address(url)
         );
         Error::new(ErrorKind::NotEngineIo, message)

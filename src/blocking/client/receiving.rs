@@ -1,15 +1,13 @@
 //! Receiving messages.
 
-use std::pin::pin;
 use std::time::Duration;
-
-use futures::future::{self, Either};
-use futures::stream::StreamExt as _;
 
 use super::Client;
 use crate::blocking::block_on::block_on;
 use crate::blocking::messages::Messages;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::event::Event;
 use crate::packet::Message;
 use crate::runtime::Runtime;
@@ -72,21 +70,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// - [`Timeout`](ErrorKind::Timeout): no message was received in this time. No message is lost.
     /// - [`Closed`](ErrorKind::Closed): the session has ended and all messages have been read.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Message, Error> {
-        let sleep = self.inner.runtime().sleep(timeout);
-        let received = block_on(async {
-            match future::select(pin!(self.inner.recv()), sleep).await {
-                Either::Left((message, _)) => Some(message),
-                Either::Right(_) => None,
-            }
-        });
-        match received {
-            Some(Some(message)) => Ok(message),
-            Some(None) => Err(self.handle.as_async().closed_error()),
-            None => {
-                let message = format!("no message was received within {} s", timeout.as_secs_f64());
-                Err(Error::new(ErrorKind::Timeout, message))
-            }
-        }
+        block_on(self.inner.recv_timeout(timeout))
     }
 
     /// Waits for the next event. Messages are events, too. Returns `None` after [`Event::Closed`].
@@ -105,7 +89,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// # }
     /// ```
     pub fn next_event(&mut self) -> Option<Event> {
-        block_on(self.inner.next())
+        block_on(self.inner.next_event())
     }
 
     /// Returns an iterator over the messages, which blocks for each and ends with the session.

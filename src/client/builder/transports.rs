@@ -73,7 +73,8 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     }
 
     /// Sets whether the next transport is tried if one cannot open the session. On by default. If all
-    /// fail, the error lists the reason of each, and has the kind of the last one.
+    /// fail, the error lists the reason of each. It has the kind of the last one, or
+    /// [`NotEngineIo`](crate::ErrorKind::NotEngineIo) if any transport failed with that.
     ///
     /// After a [`Handshake`](crate::ErrorKind::Handshake), [`Protocol`](crate::ErrorKind::Protocol),
     /// [`Limit`](crate::ErrorKind::Limit) or [`Invalid`](crate::ErrorKind::Invalid) error no other

@@ -1,10 +1,15 @@
 //! Receiving messages.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::{Poll, ready};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::{self, Either};
 
 use super::Client;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::packet::Message;
 use crate::runtime::Runtime;
@@ -69,6 +74,69 @@ impl<T: Transport, R: Runtime> Client<T, R> {
                 Poll::Pending => return Ok(None),
             }
         }
+    }
+
+    /// Waits for the next message for at most `timeout`, by the client's runtime: with the mock runtime, in
+    /// virtual time.
+    ///
+    /// ```no_run
+    /// # async fn run(mut client: engineio_client::tokio::Client) -> Result<(), engineio_client::Error> {
+    /// use std::time::Duration;
+    ///
+    /// match client.recv_timeout(Duration::from_millis(500)).await {
+    ///     Ok(message) => println!("{message:?}"),
+    ///     Err(error) if error.is_timeout() => println!("nothing yet"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Timeout`](ErrorKind::Timeout): no message was received in this time. No message is lost.
+    /// - [`Closed`](ErrorKind::Closed): the session has ended and all messages have been read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no message is lost.
+    pub async fn recv_timeout(&mut self, timeout: Duration) -> Result<Message, Error> {
+        let sleep = self.runtime().sleep(timeout);
+        // The message is taken before the timer is looked at, so one that has been received is returned even
+        // if the time has passed.
+        let received = match future::select(pin!(self.recv()), sleep).await {
+            Either::Left((message, _)) => message,
+            Either::Right(_) => {
+                let message = format!("no message was received within {} s", timeout.as_secs_f64());
+                return Err(Error::new(ErrorKind::Timeout, message));
+            }
+        };
+        received.ok_or_else(|| self.handle.closed_error())
+    }
+
+    /// Waits for the next event. Messages are events, too. Returns `None` after [`Event::Closed`].
+    ///
+    /// It is the same as `next` of the client as a `Stream`, without the trait `StreamExt`.
+    ///
+    /// ```no_run
+    /// use engineio_client::Event;
+    ///
+    /// # async fn run(mut client: engineio_client::tokio::Client) {
+    /// while let Some(event) = client.next_event().await {
+    ///     match event {
+    ///         Event::Message(message) => println!("{message:?}"),
+    ///         Event::Upgraded { transport, .. } => println!("now on {transport}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no event is lost.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        self.next().await
     }
 
     /// Drops all messages from now on, including those that were received and not read. Other events are

@@ -17,7 +17,7 @@ fn a_transport_that_can_not_be_opened_is_followed_by_the_next_with_a_deadline_of
     let actions = engine.at(19 * SECOND);
     assert_eq!(
         actions[1],
-        "closed Transport(Timeout: no transport could be opened (polling: gone; websocket: the open timeout of 10 s passed (limit open_timeout))) uncertain [] unsent []"
+        "closed Transport(Timeout: no transport could be opened (polling: gone; websocket: the open timeout of 10 s passed without an answer; is the path right? (limit open_timeout))) uncertain [] unsent []"
     );
 }
 

@@ -97,7 +97,7 @@ fn the_handshake_has_a_deadline() {
         actions,
         [
             "drop 0",
-            "closed Transport(Timeout: the open timeout of 10 s passed (limit open_timeout)) uncertain [] unsent []"
+            "closed Transport(Timeout: the open timeout of 10 s passed without an answer; is the path right? (limit open_timeout)) uncertain [] unsent []"
         ]
     );
 }
