@@ -1,6 +1,6 @@
-//! Writes what happens in a session to `tracing`, as events in one span. It never logs headers, cookies,
-//! passwords or query values. Of packets it logs types and lengths, and the contents of messages only if
-//! the user has turned that on.
+//! Writes what happens in a session to `tracing`, as events in one span. The log never contains header
+//! values, cookies, passwords or query values. It contains the types and lengths of packets, and the
+//! contents of messages only if the user has turned that on.
 
 use http::HeaderName;
 use tracing::field::{Empty, display};
@@ -16,7 +16,7 @@ use crate::transport::{Confirms, OpenRequest};
 /// The `tracing` target of all events of the client.
 pub(crate) const TARGET: &str = "engineio_client";
 
-/// The most characters or bytes of a message that are logged.
+/// Maximum number of characters or bytes of a message that are logged.
 const MAX_CONTENTS: usize = 1000;
 
 /// The span of a session, a child of the span in which the client was started. Its level is `ERROR`, so

@@ -62,8 +62,7 @@ impl Handle {
         Turning::new(&self.shared, handled).await
     }
 
-    /// Returns whether the session has ended. If so, every call that waited for the end has been woken,
-    /// and [`wait`](Handle::wait) returns the reason at once.
+    /// Returns whether the session has ended. If so, [`wait`](Handle::wait) returns the reason at once.
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::Handle) {

@@ -41,7 +41,7 @@ impl Backoff {
     }
 }
 
-/// Enough to turn the shortest delay into the longest: 2^128 ns are more than `Duration::MAX`.
+/// Enough doublings to turn the shortest delay into the longest: 2^128 ns are more than `Duration::MAX`.
 const MOST_DOUBLINGS: u32 = 128;
 
 /// Like `Duration::mul_f64`, which would panic if the product is too large.
