@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn transports_are_chosen_by_name_in_the_users_order() {
-        // Ported from python-engineio: `test_some_invalid_transports`
+        // Ported from python-engineio: test_some_invalid_transports
         let known = ["polling", "websocket"];
         let names = |list: &[&str]| {
             list.iter()
