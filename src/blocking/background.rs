@@ -16,7 +16,8 @@ use crate::runtime::{Address, BoxedStream, Runtime};
 
 /// The runtime of blocking clients: a background thread, shared by all clients of the process, that runs
 /// one of the async runtimes enabled by features. By default, that is the first of tokio, smol and
-/// async-std that is enabled.
+/// async-std that is enabled. (async-std has threads of its own, and uses them instead of the background
+/// thread.)
 ///
 /// An async client can run on it, too.
 ///

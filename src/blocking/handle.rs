@@ -293,7 +293,8 @@ impl Handle {
         self.inner.backlog()
     }
 
-    /// Returns the id of the session, or `None` if no session is open yet.
+    /// Returns the id of the session. It is `None` until a session has opened, and while a client is
+    /// [reconnecting](crate::Builder::reconnect).
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::blocking::Handle) {
@@ -304,7 +305,7 @@ impl Handle {
         self.inner.sid()
     }
 
-    /// Returns the name of the transport in use, or `None` if no session is open yet.
+    /// Returns the name of the transport in use. It is `None` whenever [`sid`](Self::sid) is.
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::blocking::Handle) {
@@ -315,9 +316,8 @@ impl Handle {
         self.inner.transport()
     }
 
-    /// Runs a function on a new thread, and returns its [`JoinHandle`]. The thread does not end with the
-    /// session by itself: it can [wait](Handle::wait) for the end, or stop when [`send`](Handle::send)
-    /// fails.
+    /// Runs a function on a new thread, and returns its [`JoinHandle`]. The thread does not end when the
+    /// session ends: it can [wait](Handle::wait) for the end, or stop when [`send`](Handle::send) fails.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {

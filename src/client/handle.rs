@@ -128,7 +128,7 @@ impl Clone for Handle {
 ///
 /// `poll_close` closes the session and waits until it has ended.
 ///
-/// All three may be pending at the same time. Each wakes the task that polled it last.
+/// All three polls may be pending at the same time. Each wakes the task that made it last.
 impl Sink<Message> for Handle {
     type Error = SinkError;
 

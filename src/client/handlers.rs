@@ -37,7 +37,7 @@
 //! | [`on_connection_lost`](crate::Builder::on_connection_lost) | when a session has ended and another may follow | [`Disconnected`](crate::Disconnected) |
 //! | [`on_reconnecting`](crate::Builder::on_reconnecting) | before the delay of an attempt to reconnect | [`Reconnecting`](crate::Reconnecting) |
 //! | [`on_given_up`](crate::Builder::on_given_up) | for a message or group that will never be sent | [`GivenUp`](crate::GivenUp) |
-//! | [`on_disconnect`](crate::Builder::on_disconnect) | when the client has ended | [`Closed`](crate::Closed) |
+//! | [`on_disconnect`](crate::Builder::on_disconnect) | when the client has ended, if it had connected | [`Closed`](crate::Closed) |
 //!
 //! The first argument of each is a [`Handle`](crate::Handle), to send, spawn, sleep and close with.
 //!

@@ -64,8 +64,8 @@ use crate::transport::Transport;
 /// # Sending
 ///
 /// [`send`](Client::send) returns when the message is in the outbox. [`flush`](Client::flush) waits
-/// until everything in it has been sent, and [`confirm`](Client::confirm) until the server has received
-/// it.
+/// until everything in the outbox has been sent, and [`confirm`](Client::confirm) until the server has
+/// received all of it.
 ///
 /// The client is also a [`Sink`][sink] of [`Message`]s. `SinkExt` has a method `send`, too, which waits until
 /// everything has been sent, as `flush` does. If `SinkExt` is in scope and `client` is a `&mut Client`,

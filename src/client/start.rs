@@ -128,8 +128,8 @@ fn task(
     ))
 }
 
-/// Returns the names of the transports to use, in order. Fails if a wanted name is not one of the known
-/// names.
+/// Returns the names of the transports to use, in order. Fails if a name is unknown or listed twice, or
+/// if there is no name.
 fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'static str>, Error> {
     let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
     let Some(wanted) = wanted else {

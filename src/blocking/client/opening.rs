@@ -89,7 +89,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.upgraded()
     }
 
-    /// Returns the id of the session, or `None` if no session is open yet.
+    /// Returns the id of the session. It is `None` until a session has opened, and while a client is
+    /// [reconnecting](crate::Builder::reconnect).
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) {
@@ -100,7 +101,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.inner.sid()
     }
 
-    /// Returns the name of the transport in use, or `None` if no session is open yet.
+    /// Returns the name of the transport in use. It is `None` whenever [`sid`](Self::sid) is.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) {

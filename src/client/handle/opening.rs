@@ -55,7 +55,8 @@ impl Handle {
         Turning::new(&self.shared, is_upgraded).await
     }
 
-    /// Returns the id of the session, or `None` if no session is open yet.
+    /// Returns the id of the session. It is `None` until a session has opened, and while a client is
+    /// [reconnecting](crate::Builder::reconnect).
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::Handle) {
@@ -70,8 +71,8 @@ impl Handle {
             .map(|connected| connected.handshake.sid.clone())
     }
 
-    /// Returns the name of the transport in use, such as `"polling"` or `"websocket"`, or `None` if no
-    /// session is open yet.
+    /// Returns the name of the transport in use, such as `"polling"` or `"websocket"`. It is `None`
+    /// whenever [`sid`](Self::sid) is.
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::Handle) {

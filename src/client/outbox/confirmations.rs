@@ -70,7 +70,8 @@ impl<W> Confirmations<W> {
         self.settled
     }
 
-    /// The place of the first of the last `count` messages that were accepted and not given up.
+    /// Counts back `count` messages from the last accepted one, skipping messages that were given up,
+    /// and returns the place reached.
     pub(super) fn place_of_last(&self, count: u64, accepted: u64) -> u64 {
         let mut place = accepted.saturating_sub(count);
         for places in self.given_up.iter().rev() {

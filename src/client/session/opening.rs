@@ -86,7 +86,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.upgraded().await
     }
 
-    /// Returns the id of the session, or `None` if no session is open yet.
+    /// Returns the id of the session. It is `None` until a session has opened, and while a client is
+    /// [reconnecting](crate::Builder::reconnect).
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::tokio::Client) {
@@ -97,8 +98,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.sid()
     }
 
-    /// Returns the name of the transport in use, such as `"polling"` or `"websocket"`, or `None` if no
-    /// session is open yet.
+    /// Returns the name of the transport in use, such as `"polling"` or `"websocket"`. It is `None`
+    /// whenever [`sid`](Self::sid) is.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::tokio::Client) {

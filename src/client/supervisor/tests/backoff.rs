@@ -1,4 +1,4 @@
-//! The delays, apart from the rest of the supervisor.
+//! The delays alone, without a supervisor.
 
 use super::super::backoff::{Backoff, Random};
 use super::*;
