@@ -237,7 +237,7 @@ mod on_async_std {
         }
     }
 
-    /// Whether this thread runs tasks of the executor.
+    /// Whether this thread is running a task of async-std's executor.
     pub(super) fn is_needed() -> bool {
         ::async_std::task::try_current().is_some()
     }

@@ -41,8 +41,9 @@ use crate::transports::Transports;
 /// and close with [handles](Client::handle).
 ///
 /// [`close`](Client::close) begins to close the session and returns at once, and so does dropping the
-/// client: the background thread sends what was accepted. [`disconnect`](Client::disconnect) waits until
-/// the session has ended. A program that exits calls `disconnect`, so that its last messages are sent.
+/// client: the background thread sends the accepted messages. [`disconnect`](Client::disconnect) waits
+/// until the session has ended. A program that exits calls `disconnect`, so that its last messages are
+/// sent.
 ///
 /// The documentation of the methods of the async [`Client`](crate::Client) also applies here, except for
 /// the sections about cancel safety.

@@ -173,7 +173,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before they were sent.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before the messages were sent.
     pub fn flush(&self) -> Result<(), Error> {
         block_on(self.inner.flush())
     }

@@ -100,7 +100,7 @@ impl Log {
     }
 
     pub(super) fn open_failed(&self, transport: &str, error: &Error) {
-        tracing::debug!(target: TARGET, transport, error = %error.report(), "could not be opened");
+        tracing::debug!(target: TARGET, transport, error = %error.report(), "the transport could not be opened");
     }
 
     /// `left_out` are the headers that are not sent to the new origin.
@@ -110,7 +110,7 @@ impl Log {
     }
 
     pub(super) fn goodbye_failed(&self, error: &Error) {
-        tracing::debug!(target: TARGET, error = %error.report(), "the goodbye failed");
+        tracing::debug!(target: TARGET, error = %error.report(), "could not tell the server that the session is over");
     }
 
     pub(super) fn drop_panicked(&self, transport: &'static str, panic: &str) {

@@ -49,7 +49,7 @@ impl SinkState {
     }
 
     pub(super) fn start_send(&mut self, message: Message) -> Result<(), Refusal<Message>> {
-        // A flush that was pending before does not cover this message.
+        // A pending flush does not cover this message, so the next `poll_flush` must start a new one.
         self.forget_flush();
         let Self { shared, seat, .. } = self;
         shared.outbox(|outbox| outbox.start_send(seat, message))

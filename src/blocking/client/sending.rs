@@ -118,7 +118,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before they were sent.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before the messages were sent.
     pub fn flush(&self) -> Result<(), Error> {
         self.handle.flush()
     }

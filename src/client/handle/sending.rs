@@ -172,7 +172,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before they were sent.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before the messages were sent.
     ///
     /// # Cancel safety
     ///

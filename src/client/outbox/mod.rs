@@ -342,8 +342,8 @@ impl<W: Clone> Outbox<W> {
     }
 
     /// Hands the queue to the engine, if the engine wants more or the session is closing. If the session
-    /// is closing, the engine is told to close next, and must already have every accepted message by
-    /// then.
+    /// is closing, the driver tells the engine to close next, and the engine must already have every
+    /// accepted message by then.
     pub(crate) fn take_queue(&mut self, wanted: bool, spare: &mut Vec<Packet>) -> Outgoing {
         if !(wanted || self.is_closing()) {
             return Outgoing::default();

@@ -40,7 +40,7 @@ pub(crate) enum Seat {
     None,
     /// The sink waits for room.
     Waiting(Ticket),
-    /// The sink was told that it may send one message.
+    /// The sink has been promised room for one message.
     Promised(Ticket),
 }
 

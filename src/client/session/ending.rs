@@ -74,7 +74,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.wait_for_handlers().await
     }
 
-    /// Returns whether the session has ended. Then [`wait`](Client::wait) returns the reason.
+    /// Returns whether the session has ended. If so, [`wait`](Client::wait) returns the reason.
     ///
     /// ```no_run
     /// # async fn run(client: engineio_client::tokio::Client) {

@@ -171,7 +171,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before they were sent.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before the messages were sent.
     /// [`Closed`](crate::Closed), the result of [`wait`](Client::wait), has the messages that were not
     /// sent.
     ///

@@ -68,8 +68,8 @@ impl Policy {
         match retry {
             Retry::Never => None,
             Retry::After(delay) => Some(delay),
-            // Receipts are required, and the server does not answer pings. Another attempt would not
-            // change that.
+            // Receipts are required, but this server or transport cannot confirm messages. Another
+            // attempt would not change that.
             Retry::Usual if lost.error().is_some_and(is_unsupported) => None,
             Retry::Usual if hopeless >= HOPELESS => None,
             Retry::Usual => {
