@@ -1,11 +1,11 @@
-//! Errors that give messages back that were not accepted.
+//! Errors that give back messages that were not accepted.
 
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
 use crate::packet::Message;
 
-/// A message that was not accepted, with the reason. From [`send`](crate::Client::send) and
+/// A message that was not accepted, with the reason. Returned by [`send`](crate::Client::send) and
 /// [`try_send`](crate::Client::try_send).
 ///
 /// `Debug` prints whether the message is text or binary and its length, but not its contents.
@@ -84,7 +84,7 @@ impl From<SendError> for Error {
 }
 
 /// A value that was not sent as JSON, with the reason, and with the JSON if the value could be written
-/// as such. From [`send_json`](crate::Client::send_json).
+/// as JSON. Returned by [`send_json`](crate::Client::send_json).
 ///
 /// `Debug` prints the length of the JSON, but not its contents.
 ///
@@ -158,7 +158,7 @@ impl From<SendJsonError> for Error {
     }
 }
 
-/// A group of messages that was not accepted, with the reason. From
+/// A group of messages that was not accepted, with the reason. Returned by
 /// [`send_all`](crate::Client::send_all) and [`try_send_all`](crate::Client::try_send_all).
 ///
 /// `Debug` prints the number of messages, but not their contents.
@@ -175,7 +175,8 @@ impl From<SendJsonError> for Error {
 pub struct SendAllError {
     /// All messages of the group, in order.
     pub messages: Vec<Message>,
-    /// Why the group was not accepted. If one message cannot be sent, this is the reason for that one.
+    /// Why the group was not accepted. If one message of the group cannot be sent, this is the reason
+    /// for that message.
     pub error: Error,
 }
 

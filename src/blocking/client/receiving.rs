@@ -16,8 +16,8 @@ use crate::transport::Transport;
 /// # Receiving
 impl<T: Transport, R: Runtime> Client<T, R> {
     /// Waits for the next message. Returns `None` when the session has ended and all messages have been
-    /// read; then [`wait`](Client::wait) returns the reason at once. With a
-    /// [message handler](crate::handlers), `recv` returns no messages, and `None` at the end.
+    /// read. Then [`wait`](Client::wait) returns the reason. With a [message handler](crate::handlers),
+    /// `recv` returns no messages: it waits until the session has ended, and returns `None`.
     ///
     /// ```no_run
     /// # fn run(mut client: engineio_client::blocking::Client) {
@@ -92,8 +92,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         block_on(self.inner.next_event())
     }
 
-    /// Returns an iterator over the messages, which blocks for each and ends with the session.
-    /// `for message in &mut client` does the same.
+    /// Returns an iterator over the messages. It blocks until the next message has been received, and
+    /// ends when the session has ended. `for message in &mut client` does the same.
     ///
     /// ```no_run
     /// # fn run(mut client: engineio_client::blocking::Client) {
@@ -106,8 +106,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         Messages { client: self }
     }
 
-    /// Drops all messages from now on, including those that were received and not read. For a program
-    /// that only sends: see [`Client::discard_messages`](crate::Client::discard_messages).
+    /// Drops all messages from now on, including those that were received and not read. A program that
+    /// only sends should call this: [`Client::discard_messages`](crate::Client::discard_messages) says
+    /// why.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {

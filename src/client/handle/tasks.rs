@@ -7,8 +7,8 @@ use super::Handle;
 use crate::client::task::Task;
 
 impl Handle {
-    /// Spawns a task on the runtime of the session. The task does not end with the session by itself: it
-    /// can [wait](Handle::wait) for the end, or stop when [`send`](Handle::send) fails.
+    /// Spawns a task on the runtime of the session. The task does not end when the session ends: it can
+    /// [wait](Handle::wait) for the end, or stop when [`send`](Handle::send) fails.
     ///
     /// ```no_run
     /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {

@@ -18,10 +18,11 @@ use crate::transport::Transport;
 /// # Receiving
 impl<T: Transport, R: Runtime> Client<T, R> {
     /// Waits for the next message. Returns `None` when the session has ended and all messages have been
-    /// read; then [`wait`](Client::wait) returns the reason at once.
+    /// read. Then [`wait`](Client::wait) returns the reason.
     ///
-    /// Other events are skipped: the client as a `Stream` yields them. With a
-    /// [message handler](crate::Builder::on_message), `recv` returns no messages, and `None` at the end.
+    /// `recv` skips all other events; the client as a `Stream` yields them. With a [message
+    /// handler](crate::Builder::on_message), `recv` returns no messages: it waits until the session has
+    /// ended, and returns `None`.
     ///
     /// ```no_run
     /// # async fn run(mut client: engineio_client::tokio::Client) {
@@ -140,7 +141,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// Drops all messages from now on, including those that were received and not read. Other events are
-    /// kept. For a program that only sends: a full inbox would otherwise stop the session.
+    /// kept. A program that only sends should call this. Otherwise the inbox fills up and the client
+    /// receives nothing more, not even the server's pings, so that the session ends after the server's
+    /// ping timeout.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
