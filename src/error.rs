@@ -265,8 +265,8 @@ impl Error {
         self.0.status
     }
 
-    /// The limit of this client that was reached: always set for [`ErrorKind::Full`], and for
-    /// [`ErrorKind::Limit`] and [`ErrorKind::Timeout`] where the limit has a setter.
+    /// The limit of this client that was reached. It is always set for [`ErrorKind::Full`]. For
+    /// [`ErrorKind::Limit`] and [`ErrorKind::Timeout`] it is set if the limit has a setter.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind, Limit};
@@ -294,8 +294,8 @@ impl Error {
         self.0.url.as_ref()
     }
 
-    /// How long the server asked clients to wait before the next attempt, by `Retry-After`: one day at
-    /// most.
+    /// How long the server asked clients to wait before the next attempt, from its `Retry-After`
+    /// header. At most one day.
     ///
     /// ```
     /// use std::time::Duration;

@@ -200,7 +200,7 @@ fn attempts_error(mut attempts: Vec<(&'static str, Error)>) -> Error {
     for (name, error) in &attempts {
         let report = error.report();
         if last.as_ref() == Some(&report) {
-            list.push_str(&format!("; {name}: the same"));
+            list.push_str(&format!("; {name}: the same error"));
         } else {
             let separator = if list.is_empty() { "" } else { "; " };
             list.push_str(&format!("{separator}{name}: {report}"));

@@ -110,7 +110,7 @@ impl fmt::Display for PeerClose {
     }
 }
 
-/// Number of characters of the server's text that are shown.
+/// Maximum number of characters of the server's text that are shown.
 const SHOWN_CHARS: usize = 123;
 
 impl fmt::Display for Reason {
