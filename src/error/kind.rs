@@ -110,8 +110,8 @@ pub enum ErrorKind {
     /// Messages may not have arrived. From [`confirm`](crate::Handle::confirm), and in
     /// [`GivenUp`](crate::GivenUp).
     Unconfirmed,
-    /// The server or the transport cannot confirm messages, although [receipts](crate::Receipts) were
-    /// asked for. Retrying does not help.
+    /// Messages cannot be confirmed: [receipts](crate::Receipts) are off, or the server or the
+    /// transport does not support them. Retrying does not help.
     Unsupported,
     /// The task that drives the connection was dropped (with its runtime), or panicked. Awaiting a task
     /// of [`Handle::spawn`](crate::Handle::spawn) also returns this error, if that task was dropped or
