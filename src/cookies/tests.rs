@@ -58,7 +58,7 @@ fn kept(at_url: &str, lines: &[&str]) -> String {
 
 #[test]
 fn a_name_and_a_value_come_back_byte_by_byte() {
-    // engine.io-client: node.js:109, :129; python-engineio:
+    // Ported from engine.io-client: node.js:109, :129; python-engineio:
     // test_websocket_connection_with_cookie_header
     for (line, expected) in [
         ("a=b", "a=b"),
@@ -139,7 +139,7 @@ fn max_age_counts_from_the_arrival_of_the_response() {
 
 #[test]
 fn max_age_wins_over_expires_and_the_last_valid_one_of_each_counts() {
-    // engine.io-client: node.js:118
+    // Ported from engine.io-client: node.js:118
     let past = "Expires=Thu, 01 Jan 1970 00:00:00 GMT";
     let future = "Expires=Fri, 01 Jan 2100 00:00:00 GMT";
     for (attributes, is_kept) in [
@@ -342,7 +342,7 @@ fn the_secure_and_host_prefixes_are_enforced() {
 
 #[test]
 fn the_users_cookies_come_first_and_the_servers_replace_those_of_the_same_name() {
-    // python-engineio: test_websocket_connection_with_cookie_header,
+    // Ported from python-engineio: test_websocket_connection_with_cookie_header,
     // test_websocket_connection_with_cookies_and_headers
     let jar = Jar::default();
     // A single header of the user stays as it is.

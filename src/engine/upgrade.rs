@@ -120,8 +120,8 @@ impl Engine {
         }
     }
 
-    /// Expects the pong, once. Noops are ignored, because python-engineio's server may send one. Any
-    /// other packet fails the probe.
+    /// Expects one pong. Noops are ignored, because python-engineio's server may send one. Any other
+    /// packet makes the probe fail.
     pub(super) fn probe_received(&mut self, now: Duration, packets: Vec<Packet>) {
         let Some(probe) = &mut self.probe else { return };
         probe.link.receiving = false;

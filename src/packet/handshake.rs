@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_handshake_of_a_real_server_is_parsed() {
-        // Same cases as in the protocol's test-suite.js:60, engine.io's server.js:523 and
+        // Ported from the protocol's test-suite.js:60, engine.io's server.js:523 and
         // python-engineio's test_polling_connection_successful.
         let handshake = parse(
             r#"{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
