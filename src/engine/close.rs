@@ -181,7 +181,7 @@ impl Engine {
 
     /// The connection has ended after the goodbye was handed to the transport.
     pub(super) fn ended_after_goodbye(&mut self, error: &Error) {
-        // On polling it was the GET that failed, because the session is gone. The goodbye's POST still
+        // On polling the failed call is the GET, because the session is gone. The goodbye's POST still
         // runs.
         if self.current.framing == Some(Framing::Frames) {
             self.end_with(Reason::Client, is_end_of_stream(error));
