@@ -86,7 +86,7 @@
 //! | test your program | [`transports::mock`], [`runtime::mock`], [guide: testing](guide::testing) |
 //! | add a transport, a runtime or an HTTP client | [`transport`], [`runtime`], [`http`], [guide: extending](guide::extending) |
 //! | translate names from another client | [guide: coming from another client](guide::coming_from) |
-//! | know what is sent on the wire | [guide: the protocol](guide::protocol) |
+//! | know what is sent over the wire | [guide: the protocol](guide::protocol) |
 //!
 //! # How it runs
 //!
