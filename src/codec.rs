@@ -178,7 +178,8 @@ pub struct Decoded {
 
 /// Decodes a payload. Decoding stops at the first malformed packet.
 ///
-/// Texts are slices of the body's buffer, unless they make up at most half of it; then they are copied.
+/// Texts are slices of the body's buffer, unless all texts together make up at most half of the body.
+/// Then they are copied.
 ///
 /// ```
 /// use engineio_client::codec::decode_payload;

@@ -15,7 +15,7 @@ use crate::limits::Limit;
 
 /// The error of every fallible operation in this crate.
 ///
-/// Decide on the [`kind`](Error::kind) or on [`is_retryable`](Error::is_retryable); the page of
+/// Base decisions on the [`kind`](Error::kind) or on [`is_retryable`](Error::is_retryable); the page of
 /// [`ErrorKind`] says for each kind what to do. [`status`](Error::status), [`limit`](Error::limit),
 /// [`url`](Error::url) and [`retry_after`](Error::retry_after) have the details where they apply.
 ///

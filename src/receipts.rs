@@ -41,10 +41,10 @@ use crate::limits::{self, Capacity};
 ///
 /// # Cost
 ///
-/// A quiet session sends one ping per round trip; under load up to eight pings are in flight.
-/// Unconfirmed messages are kept in memory, up to the [window](Receipts::window). When the window is
-/// full, the client sends no further messages, the outbox fills, and [`send`](crate::Client::send)
-/// waits.
+/// A session that sends few messages has at most one ping in flight, and an idle session sends none.
+/// Under load up to eight pings are in flight. Unconfirmed messages are kept in memory, up to the
+/// [window](Receipts::window). When the window is full, the client sends no further messages, the
+/// outbox fills, and [`send`](crate::Client::send) waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipts {
     pub(crate) window: Capacity,

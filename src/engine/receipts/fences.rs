@@ -16,7 +16,7 @@
 //! the messages that were known to be read when it was sent.
 //!
 //! In a stream of messages, a fence is sent after each eighth of the window, with at most 8 fences in
-//! flight. A quiet session has one fence in flight.
+//! flight. A session that sends few messages has at most one fence in flight.
 
 use std::collections::VecDeque;
 use std::time::Duration;
