@@ -315,7 +315,7 @@ pub fn decode_text(frame: Text, limits: &Limits) -> Result<Packet, Error> {
 ///
 /// # Errors
 ///
-/// Those of [`decode_text`], and [`ErrorKind::Protocol`] if the frame is not valid UTF-8.
+/// The errors of [`decode_text`], and [`ErrorKind::Protocol`] if the frame is not valid UTF-8.
 ///
 /// ```
 /// use bytes::Bytes;

@@ -312,8 +312,9 @@ impl Error {
 
     /// The target of a redirect that was not followed: the value of the `Location` header as received.
     ///
-    /// It may be relative to the requested URL, and may contain secrets (a query, a password), so
-    /// `Display` and `Debug` omit it. Check that the program may connect there before it does.
+    /// The target may be relative to the requested URL, and may contain secrets (a query, a password),
+    /// so `Display` and `Debug` omit it. Before the program connects to the target, check that it may
+    /// do so.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};

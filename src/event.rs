@@ -44,8 +44,8 @@ pub enum Event {
     Connected(Connected),
     /// A message arrived.
     Message(Message),
-    /// The session switched to a better transport. Messages before this event came over the previous
-    /// transport, messages after it come over the new one.
+    /// The session switched to a better transport. Messages before this event arrived over the previous
+    /// transport, messages after it arrive over the new one.
     #[non_exhaustive]
     Upgraded {
         /// The name of the new transport.

@@ -28,7 +28,7 @@ use crate::transport::{Activity, Limits};
 ///    [`follow_redirects`](crate::Builder::follow_redirects) is on. Do not send a request again if a
 ///    byte of it may have been sent. Many libraries do so without notice when a pooled connection turns
 ///    out to be closed; look for their setting.
-/// 2. **No timeout covers a poll.** The server answers it when it has something to send. Only connecting
+/// 2. **No timeout covers a poll.** The server answers when it has something to send. Only connecting
 ///    (name resolution, TCP and TLS together) is limited, to [`dial_timeout`](Exchange::dial_timeout).
 ///    If no pooled connection is free, open a new one instead of waiting.
 /// 3. **The future may be dropped at any point.** A session that closes or upgrades drops its poll. The

@@ -37,7 +37,8 @@ use crate::limits::{self, Capacity};
 /// On polling, a POST is confirmed after its response, when either a poll stays unanswered for one
 /// second (or four round trips of the POST, if that is longer) or two further polls have been answered.
 /// A server that is closing answers polls at once, so an unanswered poll shows that it is not closing.
-/// This assumes that a response is not delayed for longer than that time on one of the two connections.
+/// The client assumes that no response on one of the two connections is delayed by more than this time
+/// relative to the other connection.
 ///
 /// # Cost
 ///

@@ -196,8 +196,9 @@ impl SendQueue {
     }
 
     /// Reduces the number of messages in the next batch to those that the window has room for. A group
-    /// starts only if all of it has room or nothing else is unconfirmed. Once started it goes on
-    /// regardless of the window, because none of its messages is confirmed before all of them have left.
+    /// is started only if the window has room for all of it or nothing else is unconfirmed. Once a part
+    /// of a group was sent, the other messages of the group are sent regardless of the window, because
+    /// none of them is confirmed before all of them have left.
     fn count_in_window(&self, room: WindowRoom, messages: usize, pongs: usize) -> (usize, Amount) {
         let mut used = Amount::default();
         let mut taken = 0_usize;

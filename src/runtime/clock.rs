@@ -43,7 +43,7 @@ mod system {
 
     #[cfg(feature = "tokio")]
     /// The time, in milliseconds, during which the machine was suspended since this value was created.
-    /// It is to be added to a clock that does not count suspensions.
+    /// A clock that does not count suspensions adds it.
     ///
     /// The time is computed as the difference of two clocks, which cannot be read at the same instant,
     /// so it is slightly wrong. To keep this error from making time go backwards, the reported value

@@ -223,8 +223,8 @@ pub trait Runtime: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Those of [`connect`](Self::connect), and of binding the socket. The default implementation always
-    /// fails with [`Unsupported`](io::ErrorKind::Unsupported).
+    /// The errors of [`connect`](Self::connect), and of binding the socket. The default implementation
+    /// always fails with [`Unsupported`](io::ErrorKind::Unsupported).
     ///
     /// # Cancel safety
     ///
