@@ -101,7 +101,7 @@ fn control_characters_are_refused() {
 #[test]
 fn a_cookie_of_the_same_name_domain_and_path_is_replaced_in_its_place() {
     assert_eq!(kept(HTTP, &["a=1", "b=2", "a=3"]), "a=3; b=2");
-    // A cookie with a name in another case, another path or another domain is another cookie.
+    // Cookies whose names differ in case, or whose paths or domains differ, are different cookies.
     assert_eq!(kept(HTTP, &["a=1", "A=2"]), "a=1; A=2");
     assert_eq!(kept(HTTP, &["a=1", "a=2; Path=/"]), "a=1; a=2");
     assert_eq!(kept(HTTP, &["a=1", "a=2; Domain=example.com"]), "a=1; a=2");
@@ -182,7 +182,7 @@ fn an_expired_cookie_deletes_the_previous_one() {
         let lines = ["b=2", "a=1; Path=/", &format!("{deletion}; Path=/")];
         assert_eq!(kept(HTTP, &lines), expected, "{deletion}");
     }
-    // With another path it is another cookie.
+    // A cookie with another path is a different cookie, so it is not deleted.
     assert_eq!(kept(HTTP, &["a=1; Path=/", "a=; Max-Age=0"]), "a=1");
 }
 

@@ -18,9 +18,9 @@ use crate::packet::Message;
 /// | 3. [`uncertain`](Closed::uncertain) | they were being sent when the connection ended; they may have arrived | the messages |
 /// | 4. [`unsent`](Closed::unsent) | they were never sent | the messages |
 ///
-/// Parts 2 and 3 may be lost, unless the end is [clean](Closed::is_clean). Without receipts few messages
-/// are confirmed, and only over WebSocket: those before the second-to-last
-/// [fence](crate::Builder::fences).
+/// Parts 2 and 3 may be lost, unless the end is [clean](Closed::is_clean). Without receipts few
+/// messages are confirmed, and only over WebSocket: those before the second-to-last
+/// [fence](crate::Builder::fences) that the server answered.
 ///
 /// `Closed` does not count messages from the server to this client that the server had not sent yet.
 ///

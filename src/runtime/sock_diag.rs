@@ -121,8 +121,8 @@ mod tests {
         Some((client, listener.accept().unwrap().0))
     }
 
-    /// Attaches a filter that drops all incoming segments, so that they are not acknowledged. On some
-    /// systems this needs root; then it returns false.
+    /// Attaches a filter that drops all incoming segments, so that they are not acknowledged. Returns
+    /// false on systems where that needs root.
     fn deafen(socket: &TcpStream) -> bool {
         let nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
         match socket2::SockRef::from(socket).attach_filter(&[nothing]) {
