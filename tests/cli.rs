@@ -551,7 +551,7 @@ fn a_failed_connection_is_reported_with_its_causes() {
         let (lines, status, errors) = run(&["--json", "--runtime", runtime, &url], b"hello\n");
         assert_eq!((status, lines.len()), (1, 1), "{errors}");
         assert!(errors.contains("polling: could not connect"), "{errors}");
-        assert!(errors.contains("; websocket: the same)"), "{errors}");
+        assert!(errors.contains("; websocket: the same error)"), "{errors}");
         assert!(
             errors.to_lowercase().contains("connection refused"),
             "{errors}"

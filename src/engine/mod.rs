@@ -133,9 +133,10 @@ enum Phase {
 enum Upgrades {
     /// The session is not open yet.
     NotStarted,
-    /// Under way, or over and not reported. Holds the error of the last upgrade if it failed.
+    /// An upgrade is under way, or all upgrades are over and that was not reported yet. Holds the error
+    /// of the last upgrade if it failed.
     Unreported(Option<Error>),
-    /// Over, and [`Output::UpgradeIsOver`] was returned.
+    /// All upgrades are over, and [`Output::UpgradeIsOver`] was returned.
     Reported,
 }
 

@@ -1,9 +1,9 @@
 //! Opening a session: the transports are tried in order until one receives the open packet.
 //!
-//! The server's first packet must be the open packet. On polling it is in the response to the first GET,
-//! which also tells the session id. An attempt that fails without any Engine.IO packet is followed by
-//! the next transport; one that receives a malformed or different packet ends the session, because
-//! another transport would reach the same server.
+//! The server's first packet must be the open packet, which contains the session id. On polling it is
+//! in the response to the first GET. An attempt that fails without any Engine.IO packet is followed by
+//! the next transport. An attempt that receives a malformed or different packet ends the session,
+//! because another transport would reach the same server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -200,7 +200,7 @@ fn attempts_error(mut attempts: Vec<(&'static str, Error)>) -> Error {
     for (name, error) in &attempts {
         let report = error.report();
         if last.as_ref() == Some(&report) {
-            list.push_str(&format!("; {name}: the same"));
+            list.push_str(&format!("; {name}: the same error"));
         } else {
             let separator = if list.is_empty() { "" } else { "; " };
             list.push_str(&format!("{separator}{name}: {report}"));

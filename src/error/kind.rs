@@ -20,7 +20,7 @@
 /// | [`NotEngineIo`](Self::NotEngineIo) | no | fix the URL: most often its path is wrong |
 /// | [`Handshake`](Self::Handshake), [`Protocol`](Self::Protocol), [`Http`](Self::Http), [`WebSocket`](Self::WebSocket) | no | fix the server, or the proxy in front of it |
 /// | [`Upgrade`](Self::Upgrade) | not needed | nothing: the session continues on its transport |
-/// | [`NotOpen`](Self::NotOpen), [`Full`](Self::Full) | yes, of the send | wait, or call `send`, which waits |
+/// | [`NotOpen`](Self::NotOpen), [`Full`](Self::Full) | yes, send again | wait, or call `send`, which waits |
 /// | [`TooLarge`](Self::TooLarge), [`NeedsFrames`](Self::NeedsFrames) | no | change the message, or send it over WebSocket |
 /// | [`Unconfirmed`](Self::Unconfirmed) | no | send again what may be lost, if the server recognises duplicates |
 /// | [`Closed`](Self::Closed) | no | connect anew; the source of the error says why the session ended |
@@ -110,11 +110,12 @@ pub enum ErrorKind {
     /// Messages may not have arrived. From [`confirm`](crate::Handle::confirm), and in
     /// [`GivenUp`](crate::GivenUp).
     Unconfirmed,
-    /// The server or the transport cannot do what was asked for: [receipts](crate::Receipts), which it
-    /// cannot confirm. Retrying does not help.
+    /// Messages cannot be confirmed: [receipts](crate::Receipts) are off, or the server or the
+    /// transport does not support them. Retrying does not help.
     Unsupported,
-    /// The task that drives the connection was dropped (with its runtime), or panicked. So did a task
-    /// of [`Handle::spawn`](crate::Handle::spawn), where it is awaited.
+    /// The task that drives the connection was dropped (with its runtime), or panicked. Awaiting a task
+    /// of [`Handle::spawn`](crate::Handle::spawn) also returns this error, if that task was dropped or
+    /// panicked.
     Aborted,
     /// Any other failure: of a custom transport or runtime, or of a function that the program has set,
     /// such as [`before_connect`](crate::Reconnect::before_connect).

@@ -28,7 +28,7 @@ fn r9_lines_that_a_silent_server_may_not_have_read_are_reported_and_exit_with_1(
         let options = ["--runtime", runtime, "--transport", "websocket", &url];
         let (_, status, errors) = run(&options, b"one\ntwo\n");
         assert_eq!(status, 1, "{errors}");
-        assert!(errors.contains("did not answer the goodbye"), "{errors}");
+        assert!(errors.contains("did not answer the close"), "{errors}");
         assert!(
             errors.contains("2 lines may not have been delivered"),
             "{errors}"

@@ -80,7 +80,7 @@ fn refused(identity: &Identity, host: &str, options: &[&str], words: &str) {
     for (status, errors) in ends(&url, &system, options) {
         assert_eq!(status, 1, "{errors}");
         assert!(errors.contains(&format!("polling: {words}")), "{errors}");
-        assert!(errors.contains("; websocket: the same)"), "{errors}");
+        assert!(errors.contains("; websocket: the same error)"), "{errors}");
     }
     let mut insecure = options.to_vec();
     insecure.push("--insecure");

@@ -115,7 +115,7 @@ fn r13_a_cause_that_both_transports_share_is_reported_once() {
         let builder = Builder::new(URL, Transports::default(), runtime.clone());
         let error = builder.connect().await.unwrap_err();
         let report = error.report();
-        assert!(report.ends_with("; websocket: the same)"), "{report}");
+        assert!(report.ends_with("; websocket: the same error)"), "{report}");
         assert_eq!(report.matches("could not connect").count(), 1, "{report}");
         assert!(error.is_retryable());
         assert_eq!(error.url().unwrap().as_str(), "http://10.0.0.1/chat/");

@@ -23,7 +23,7 @@ fn a_transport_that_can_not_be_opened_is_followed_by_the_next_with_a_deadline_of
 
 #[test]
 fn falling_back_can_be_turned_off() {
-    // engine.io-client: socket.js:92
+    // Ported from engine.io-client: socket.js:92
     let mut engine = TestEngine::new(Config {
         fall_back: false,
         ..config(&["polling", "websocket"])
