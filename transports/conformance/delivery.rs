@@ -11,8 +11,8 @@ use super::link::{receive, recv, send, take};
 use super::packets::{Outcome, compare, length, text};
 use super::peer::Peer;
 
-/// The most packets that a call of `recv` returns on a link of frames, and the most bytes beyond the
-/// first packet.
+/// On a link of frames, the maximum number of packets that a call of `recv` returns, and the maximum
+/// number of bytes beyond the first packet.
 const MAX_PACKETS: usize = 256;
 const MAX_BYTES: usize = 64 * 1024;
 

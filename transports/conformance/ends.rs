@@ -123,7 +123,8 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 Ok(())
             },
             async move |peer, _| {
-                // A transport must not rely on a fast peer.
+                // Delays the peer, so that the check fails if `close` returns without waiting for the
+                // answer.
                 runtime.sleep(QUIET_PERIOD).await;
                 listens.set(true);
                 let mut packets = Vec::new();

@@ -8,7 +8,7 @@ use super::link::{recv, send, take};
 use super::packets::{Outcome, compare, text};
 use super::peer::Peer;
 
-/// Most transports write a message of this length in several pieces.
+/// Length of a message that most transports write in several pieces.
 const LENGTH: usize = 400 * 1024;
 
 fn fence(number: u8) -> Result<Fence, String> {

@@ -26,7 +26,7 @@ pub(super) async fn recv(link: &mut Link) -> Result<Vec<Packet>, String> {
     received.map_err(|error| format!("recv failed: {}", error.report()))
 }
 
-/// Receives as many packets as are expected, and compares them.
+/// Receives as many packets on the client's side as are expected, and compares them.
 pub(super) async fn receive(link: &mut Link, expected: &[Packet]) -> Outcome {
     let mut packets = Vec::new();
     while packets.len() < expected.len() {
@@ -39,7 +39,7 @@ pub(super) async fn receive(link: &mut Link, expected: &[Packet]) -> Outcome {
     compare(&packets, expected, "recv brought")
 }
 
-/// The same on the peer's side.
+/// Takes as many packets from the peer as are expected, and compares them.
 pub(super) async fn take(peer: &mut impl Peer, expected: &[Packet]) -> Outcome {
     let mut packets = Vec::new();
     while packets.len() < expected.len() {

@@ -84,7 +84,8 @@ impl Polling {
         self
     }
 
-    /// Polling that sends its requests with an HTTP client of yours. All sessions share the client.
+    /// Creates a polling transport that sends its requests with your own HTTP client. All sessions
+    /// share the client.
     ///
     /// Confirmations of delivery depend on that client: see [`HttpClient`] for what it should report.
     /// A session over a Unix socket fails with [`ErrorKind::Invalid`].
@@ -171,7 +172,7 @@ impl Transport for Polling {
 struct Requests {
     client: Arc<dyn HttpClient>,
     request: OpenRequest,
-    /// The URL up to the path. Path and query differ for each request.
+    /// Scheme, host and port of the URL. Path and query differ for each request.
     origin: Uri,
     /// The headers of a poll, and those of a POST.
     poll: HeaderMap,
@@ -240,7 +241,8 @@ impl Requests {
         };
         let status = response.status().as_u16();
         tracing::debug!(%method, status, bytes = response.body().len(), "response");
-        // Also from an error response: a load balancer may assign another server in it.
+        // Cookies are stored from error responses, too: a load balancer may assign another server in
+        // one.
         if let Some(cookies) = &self.request.cookies {
             let now = self.exchange.runtime.now();
             cookies.store(response.headers(), &self.request.url, now);
@@ -311,7 +313,7 @@ impl Requests {
 
 struct Receiver {
     requests: Arc<Requests>,
-    /// The error after the packets returned last.
+    /// An error in the last payload, after its valid packets. The next call returns it.
     error: Option<Error>,
 }
 

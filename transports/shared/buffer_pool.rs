@@ -11,7 +11,7 @@ use bytes::Bytes;
 /// The most that is allocated up front for a length that the peer announced.
 const MAX_UP_FRONT: usize = 1024 * 1024;
 
-/// Most bytes that the pool keeps, in total and in one buffer.
+/// Maximum number of bytes that the pool keeps, in total and in one buffer.
 const MAX_POOLED: usize = 4 * 1024 * 1024;
 const MAX_POOLED_BUFFER: usize = 2 * 1024 * 1024;
 
@@ -53,7 +53,7 @@ impl SizedBuffer {
         let count = count.min(self.room().len());
         self.filled = self.filled.saturating_add(count);
         if self.filled == self.buffer.len() && self.filled < self.length {
-            // Doubles what has arrived, up to the announced length.
+            // Grows to twice the length of the received data, up to the announced length.
             let room = self.filled.saturating_mul(2).min(self.length);
             self.buffer.reserve_exact(room.saturating_sub(self.filled));
             self.buffer.resize(room, 0);

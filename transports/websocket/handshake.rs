@@ -1,7 +1,7 @@
 //! The HTTP handshake of a WebSocket.
 //!
-//! It does not use tungstenite's, which logs the whole request with its secrets, does not understand a
-//! `Connection` header with several options, and limits a head to 64 KiB and 124 headers.
+//! It does not use tungstenite's handshake, which logs the whole request with its secrets, does not
+//! understand a `Connection` header with several options, and limits a head to 64 KiB and 124 headers.
 
 use std::sync::Arc;
 

@@ -45,9 +45,9 @@ pub(super) struct FrameReader {
     message: Option<Fragments>,
     /// Whether the server has sent a close frame.
     closed: bool,
-    /// What frames without packets have reported.
+    /// Events of frames that carry no packet.
     pub(super) asides: Asides,
-    /// Most bytes of a message.
+    /// Maximum number of bytes of a message.
     most: usize,
     /// The limit for later messages, while the first message has not arrived and has a limit of its
     /// own.
@@ -63,7 +63,7 @@ struct Fragments {
 
 impl Fragments {
     /// Fails as soon as a text can't become valid UTF-8, so that the reader does not wait for the
-    /// rest.
+    /// remaining fragments.
     fn validate(&mut self) -> Result<(), Error> {
         if self.kind == Data::Text {
             let rest = self.whole.get(self.valid..).unwrap_or_default();
@@ -154,7 +154,8 @@ impl FrameReader {
     ///
     /// # Errors
     ///
-    /// tungstenite's. The reader must not be used after an error.
+    /// The error of tungstenite for bytes that violate the protocol or exceed a limit. The reader must
+    /// not be used after an error.
     pub(super) fn next(&mut self) -> Result<Option<Incoming>, Error> {
         let Some((head, payload)) = self.next_frame()? else {
             return Ok(None);
@@ -178,7 +179,7 @@ impl FrameReader {
         }
         let mut cursor = Cursor::new(&self.input);
         let Some((head, length)) = FrameHeader::parse(&mut cursor)? else {
-            // A copy, so that the rest does not keep the whole buffer alive.
+            // Copied, so that the remaining bytes do not keep the whole buffer alive.
             self.input = Bytes::copy_from_slice(&self.input);
             return Ok(None);
         };
@@ -279,7 +280,8 @@ impl FrameReader {
             (kind, None) => {
                 let mut message = Fragments {
                     kind,
-                    // A copy, since converting the slice could take over its whole buffer.
+                    // Copied, since a conversion from `Bytes` to `Vec` could keep the whole buffer
+                    // that the slice belongs to.
                     whole: payload.to_vec(),
                     valid: 0,
                 };
@@ -302,7 +304,8 @@ impl FrameReader {
 /// Whether at least half of these bytes are frames of unfragmented messages.
 ///
 /// The inbox counts the bytes of messages only. A message that is a slice keeps its whole buffer
-/// alive, so this check bounds the memory to about twice the counted bytes.
+/// alive, so messages are slices only if this check succeeds. That bounds the memory to about twice
+/// the counted bytes.
 #[inline]
 fn is_half_messages(input: &[u8]) -> bool {
     let half = input.len() / 2;

@@ -13,7 +13,7 @@ use super::response::options;
 
 /// Time limit for reading the body.
 const BODY_WAIT: Duration = Duration::from_secs(1);
-/// Most bytes of the body that are read.
+/// Maximum number of bytes of the body that are read.
 const BODY_SIZE: usize = 16 * 1024;
 
 /// Reads the body until it is complete. `bytes` are the part that has arrived already. A body that

@@ -82,11 +82,9 @@ pub enum Step {
     ///
     /// use engineio_client::transports::mock::{Act, MockServer, Step};
     ///
-    /// /// The first fence is never answered, and the later ones after a second.
-    /// fn confirms_late(server: &MockServer) {
-    ///     server.once(Step::Fence, Act::Never);
-    ///     server.at(Step::Fence, Act::After(Duration::from_secs(1)));
-    /// }
+    /// /// The first fence is never answered, and the later ones are answered after a second. fn
+    /// confirms_late(server: &MockServer) { server.once(Step::Fence, Act::Never);
+    /// server.at(Step::Fence, Act::After(Duration::from_secs(1))); }
     /// ```
     Fence,
     /// The client closes the session. The server records it and answers.
