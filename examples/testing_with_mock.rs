@@ -84,8 +84,8 @@ fn main() -> Result<(), Error> {
         print("the server stops answering");
         server.at(Step::Poll, Act::Never);
         session.ended().await;
-        // The ping timeout is over for the bot at the same instant. Let the bot notice it before the
-        // server answers again.
+        // The ping timeout of the bot expires at the instant at which the server ends the session. The
+        // bot has to notice that before the server answers again.
         runtime.sleep(Duration::from_millis(1)).await;
         server.at(Step::Poll, Act::Properly);
 

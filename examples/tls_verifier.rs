@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let tls = verified_by(Policy::Pinned(other_server.certificate))?;
     expect_refusal(&url, tls, "a certificate other than the pinned one").await?;
 
-    // The usual rules, with another name than the one in the URL.
+    // Verifies the certificate by the usual rules, but for another name than the one in the URL.
     let tls = Tls::default()
         .ca_pem(&server.ca)?
         .server_name("localhost")?;
@@ -141,8 +141,8 @@ impl ServerCertVerifier for Verifier {
         Ok(ServerCertVerified::assertion())
     }
 
-    // These two check that the server holds the private key of its certificate. Certificates are
-    // public, so without this check anybody could present a copy.
+    // The next two methods check that the server holds the private key of its certificate.
+    // Certificates are public, so without this check anybody could present a copy.
     fn verify_tls12_signature(
         &self,
         message: &[u8],

@@ -54,7 +54,8 @@ use support::oxide::Oxide;
 use support::peers::Peer;
 use support::server::{Counts, LARGE, Server as _, Setup};
 
-/// Time limit of everything that must happen. Generous, so that no test fails on a busy machine.
+/// Time limit for every event that a test waits for. It is generous, so that no test fails on a busy
+/// machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running `eio`, which is killed when it is dropped.
@@ -144,7 +145,7 @@ impl Eio {
             Err(RecvTimeoutError::Timeout) => {
                 let _ = self.child.kill();
                 let errors = self.errors.take().and_then(|errors| errors.join().ok());
-                panic!("eio says nothing more; on standard error it said {errors:?}");
+                panic!("eio printed nothing within the time limit; standard error: {errors:?}");
             }
         }
     }

@@ -89,7 +89,7 @@ pub(crate) struct ScriptedServer {
     left: usize,
     /// Number of messages in one body.
     batch: usize,
-    /// `batch` frames, or one for an echo.
+    /// The frames that the server sends at once: `batch` frames, or one frame for an echo.
     frames: Arc<[u8]>,
     /// The response to a poll.
     payload: Arc<[u8]>,

@@ -28,7 +28,7 @@ impl Target {
     }
 }
 
-/// Texts are echoed through this proxy, on each runtime and in each mode.
+/// Checks that texts are echoed through this proxy, on each runtime and in each mode.
 fn talks_through(proxy: &str, target: &Target) {
     for url in [target.server.url(), target.front.url()] {
         for (runtime, mode) in RUNTIMES

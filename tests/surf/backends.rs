@@ -212,7 +212,7 @@ fn an_endless_body_is_read_to_the_limit() {
             peer.request().await;
             peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
                 .await;
-            // Until the client closes the connection.
+            // Writes chunks until the client closes the connection.
             let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
             while peer.write(&chunk).await {}
         };
