@@ -127,7 +127,7 @@ impl Transports {
     /// Sets the HTTP client with which polling in the default list sends its requests, instead of the
     /// built-in client.
     ///
-    /// The client makes its own connections, so settings made by
+    /// The HTTP client makes its own connections, so settings made by
     /// [`map_dialer`](Transports::map_dialer) do not apply to it. This method does not change
     /// transports that were added by [`with`](Transports::with): for these, pass the client to
     /// [`Polling::with_client`].

@@ -179,7 +179,6 @@ impl Session {
         Ok(None)
     }
 
-    /// Handles a POST.
     pub(super) async fn post(
         &self,
         connection: &mut Connection,

@@ -175,7 +175,7 @@ fn a_refusal_by_a_proxy_is_reported() {
         }
     }
     let socks = Proxy::socks(CREDENTIALS);
-    for (user, words) in [("", "wants a user"), ("me:wrong@", "refused the user")] {
+    for (user, words) in [("", "requires a user"), ("me:wrong@", "refused the user")] {
         let proxy = format!("socks5h://{user}{}", socks.address());
         let shown = format!("the proxy socks5h://{} {words}", socks.address());
         for mode in [Mode::Polling, Mode::WebSocket] {

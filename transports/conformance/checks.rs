@@ -28,7 +28,7 @@ pub enum Check {
     /// On a link of frames, a call of `recv` returns at least one packet, and at most 256 packets or
     /// 64 KiB beyond the first one.
     Bounds,
-    /// A call of `recv` returns everything that has arrived.
+    /// A call of `recv` returns everything that has arrived, within [`Bounds`](Self::Bounds).
     Ready,
     /// Empty text and binary messages arrive in both directions.
     EmptyMessages,

@@ -32,11 +32,11 @@ pub(super) async fn receive(link: &mut Link, expected: &[Packet]) -> Outcome {
     while packets.len() < expected.len() {
         let more = recv(link).await?;
         if more.is_empty() {
-            return Err("a call of recv brought no packet".into());
+            return Err("a call of recv returned no packet".into());
         }
         packets.extend(more);
     }
-    compare(&packets, expected, "recv brought")
+    compare(&packets, expected, "recv returned")
 }
 
 /// Takes as many packets from the peer as are expected, and compares them.
@@ -49,5 +49,5 @@ pub(super) async fn take(peer: &mut impl Peer, expected: &[Packet]) -> Outcome {
         }
         packets.extend(more);
     }
-    compare(&packets, expected, "the peer was sent")
+    compare(&packets, expected, "the peer received")
 }

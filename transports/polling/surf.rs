@@ -35,9 +35,10 @@ use super::super::shared::response_head;
 /// let config = surf::Config::new()
 ///     .set_timeout(None)
 ///     .set_http_keep_alive(false);
-/// # let config = config.set_http_client(backend); let client = SurfClient::new(config.try_into()?)?;
-/// // Alternatively, pass the client to `http_client` of the builder. let transports =
-/// Transports::default().http_client(Arc::new(client));
+/// # let config = config.set_http_client(backend);
+/// let client = SurfClient::new(config.try_into()?)?;
+/// // Alternatively, pass the client to `http_client` of the builder.
+/// let transports = Transports::default().http_client(Arc::new(client));
 /// # Ok(())
 /// # }
 /// ```

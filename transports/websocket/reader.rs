@@ -17,7 +17,8 @@ use super::asides::Asides;
 /// RFC 6455, 5.5.
 const LONGEST_CONTROL: usize = 125;
 
-/// If at least this many bytes of a frame are missing, they are read directly into its buffer.
+/// If at least this number of bytes of a frame are missing, they are read directly into the frame's
+/// buffer.
 const LONG: usize = 16 * 1024;
 
 /// A frame, or a message joined from several frames.

@@ -107,7 +107,6 @@ impl State {
         }
     }
 
-    /// Handles the server's close frame.
     pub(super) fn answer_close(&mut self, close: Option<CloseFrame>) {
         self.peer_close = Some(peer_close(close.as_ref()));
         self.queue_close(close_in_answer(close));

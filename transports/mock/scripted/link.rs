@@ -224,9 +224,10 @@ impl MockLink {
     /// use engineio_client::transports::mock::MockLink;
     /// use engineio_client::{Fence, Packet};
     ///
-    /// /// The client may ignore an answer that arrives while the server is closing. fn
-    /// confirms_and_closes(link: &MockLink, fence: Fence) { link.answer_fence_with(fence,
-    /// vec![Packet::Close]); }
+    /// /// The client may ignore an answer that arrives while the server is closing.
+    /// fn confirms_and_closes(link: &MockLink, fence: Fence) {
+    ///     link.answer_fence_with(fence, vec![Packet::Close]);
+    /// }
     /// ```
     pub fn answer_fence_with(&self, fence: Fence, packets: Vec<Packet>) {
         self.state

@@ -28,15 +28,25 @@ use super::watched::Watched;
 /// let runtime: Arc<dyn Runtime> = Arc::new(mock.clone());
 /// let (transport, mut end) = MockTransport::new("mock");
 ///
-/// // The script sends a ping, and expects a pong. mock.spawn(Box::pin(async move { let mut link =
-/// end.opened().await.accept(Framing::Frames); link.deliver(vec![Packet::Ping("".into())]);
-/// assert_eq!(link.sent().await, [Packet::Pong("".into())]); }));
+/// // The script sends a ping, and expects a pong.
+/// mock.spawn(Box::pin(async move {
+///     let mut link = end.opened().await.accept(Framing::Frames);
+///     link.deliver(vec![Packet::Ping("".into())]);
+///     assert_eq!(link.sent().await, [Packet::Pong("".into())]);
+/// }));
 ///
-/// // The client's side of the link. mock.block_on(async { let request = OpenRequest::new( "mock",
-/// "http://localhost/engine.io/".parse()?, Activity::new(Arc::clone(&runtime)), ); let mut link =
-/// transport.open(&runtime, request).await?; assert_eq!(link.receiver.recv().await?,
-/// [Packet::Ping("".into())]); link.sender.send(vec![Packet::Pong("".into())].into()).await?; #
-/// Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// // The client's side of the link.
+/// mock.block_on(async {
+///     let request = OpenRequest::new(
+///         "mock",
+///         "http://localhost/engine.io/".parse()?,
+///         Activity::new(Arc::clone(&runtime)),
+///     );
+///     let mut link = transport.open(&runtime, request).await?;
+///     assert_eq!(link.receiver.recv().await?, [Packet::Ping("".into())]);
+///     link.sender.send(vec![Packet::Pong("".into())].into()).await?;
+///     # Ok::<(), Box<dyn std::error::Error>>(())
+/// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MockTransport {

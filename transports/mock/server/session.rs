@@ -130,7 +130,6 @@ impl Session {
         self.links.len() - 1
     }
 
-    /// The session's current transport.
     pub(super) fn transport(&self) -> &'static str {
         self.links[self.current].transport
     }

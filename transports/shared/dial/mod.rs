@@ -224,8 +224,8 @@ impl Dialer {
         self.proxies_from(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
-    /// Like [`proxies_from_env`](Dialer::proxies_from_env), but reads each variable by calling
-    /// `variable` with its name instead of from the environment of this process.
+    /// Like [`proxies_from_env`](Dialer::proxies_from_env), but calls `variable` with the name of each
+    /// environment variable instead of reading the environment of this process.
     ///
     /// ```
     /// use engineio_client::transports::Dialer;
