@@ -97,7 +97,8 @@ impl Transport for InProcess {
             close: Arc::clone(&close),
         };
         match self.listener.send(connection).await {
-            // As on WebSocket, each packet is a frame. Polling would join packets to payloads.
+            // As on WebSocket, each packet is sent as a frame of its own. (Polling joins several
+            // packets into a payload.)
             Ok(()) => Ok(Link::new(
                 Sender(to_server),
                 Receiver(from_server, close),

@@ -13,7 +13,7 @@ use futures::future::join;
 /// Why the bot has stopped.
 #[derive(Debug, PartialEq)]
 enum Stopped {
-    /// It received `!quit`.
+    /// The bot received `!quit`.
     Asked,
     /// The server closed the session. The bot should not connect again.
     Dismissed,
@@ -23,7 +23,7 @@ enum Stopped {
 
 /// The bot. It says hello, answers `!ping` with `pong`, and stops at `!quit`.
 ///
-/// It is generic over the transport and the runtime, so that tests can run it on the mock ones.
+/// It is generic over the transport and the runtime, so that tests can run it with mocks of both.
 async fn run<T: Transport, R: Runtime>(builder: Builder<T, R>) -> Result<Stopped, Error> {
     let mut client = builder.connect().await?;
     let mut answer = Some("hello, I am a bot");

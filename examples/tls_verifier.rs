@@ -1,6 +1,7 @@
-//! Certificates that are verified in a way of your own, through `Tls::from_config`. One client trusts a
-//! CA whatever name the certificate has, as for devices with changing addresses. Another one accepts a
-//! single pinned certificate, whoever has signed it. The server runs in the same process.
+//! Certificates that are verified in a way of your own, through `Tls::from_config`. One client trusts
+//! a CA but ignores the name in the certificate, for example because its devices have changing
+//! addresses. Another client accepts a single pinned certificate, no matter which CA has signed it.
+//! The server runs in the same process.
 //!
 //!     cargo run --example tls_verifier
 //!
@@ -83,7 +84,7 @@ async fn expect_refusal(url: &str, tls: Tls, what: &str) -> Result<(), Box<dyn E
 /// Which certificates are accepted.
 #[derive(Debug)]
 enum Policy {
-    /// Every certificate that one of these CAs has signed and that is valid today, for whatever name.
+    /// Every certificate that one of these CAs has signed and that is valid today, with any name.
     AnyNameFrom(RootCertStore),
     /// Only this certificate, with its key. The CA, the name and the dates do not matter.
     Pinned(CertificateDer<'static>),

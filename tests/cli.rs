@@ -221,7 +221,7 @@ impl Drop for File {
 /// Runs `eio` with this input until it ends.
 fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, i32, String) {
     let mut eio = Eio::start(arguments);
-    // It may end before it has read all input.
+    // `eio` may end before it has read all input.
     let _ = eio
         .input
         .as_mut()

@@ -30,7 +30,8 @@ pub(crate) enum Job {
 }
 
 thread_local! {
-    /// Not a field of the runtime, because a runtime has to be `Send` and this spawner is not.
+    /// The spawner is not a field of the runtime, because a runtime has to be `Send` and the spawner
+    /// is not.
     static SPAWNER: RefCell<Option<LocalSpawner>> = const { RefCell::new(None) };
 }
 

@@ -12,7 +12,7 @@ use super::support::server::{Counts, Server as _, Setup};
 use super::websocket_server::{Fences, Said, WebSocketServer};
 use super::{Eio, MODES, RUNTIMES, run};
 
-/// A delay so long that no test sees the next attempt.
+/// A delay so long that the next attempt never happens during a test.
 const NEVER: [&str; 3] = ["--reconnect", "--reconnect-delay", "100000"];
 
 const QUICK: [&str; 3] = ["--reconnect", "--reconnect-delay", "0.05"];
@@ -218,7 +218,7 @@ fn ctrl_c_ends_it_during_a_delay() {
             let mut eio = Eio::start(&options);
             assert_eq!(eio.event()["event"], "reconnect");
             if lines {
-                // More than the pipe holds, so that `eio` must have read a part.
+                // These lines exceed what the pipe holds, so `eio` must have read a part of them.
                 for _ in 0..100 {
                     eio.say("x".repeat(1023).as_bytes());
                 }

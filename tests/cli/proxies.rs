@@ -124,7 +124,7 @@ fn r18_talks_through_an_http_proxy_that_is_reached_by_tls() {
     has_done(&behind, &format!("POST {url}/engine.io/?"));
     has_done(&behind, &format!("CONNECT {host} HTTP/1.1"));
     has_done(&behind, &format!("CONNECT 127.0.0.1:{secure} HTTP/1.1"));
-    // Without its CA, the proxy itself is refused.
+    // If the CA of the proxy is not trusted, the client refuses the proxy itself.
     let shown = format!("could not connect to the proxy https://{}", proxy.address());
     for mode in MODES {
         let words = "the certificate of 127.0.0.1 was issued by a CA that is not trusted here";

@@ -84,8 +84,8 @@ fn r10_lines_read_before_the_handshake_was_abandoned_are_counted() {
     let server = RawServer::start();
     for runtime in RUNTIMES {
         let mut eio = opening(&server, runtime);
-        // More than the pipe holds, so that `eio` must have read a part, but not so much that this
-        // write blocks.
+        // These lines exceed what the pipe holds, so that `eio` must have read a part of them, but not
+        // by so much that this write blocks.
         let line = "x".repeat(1023);
         for _ in 0..100 {
             eio.say(line.as_bytes());

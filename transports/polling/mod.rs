@@ -196,7 +196,8 @@ impl Requests {
         poll.insert(ACCEPT, HeaderValue::from_static("*/*"));
         poll.insert(USER_AGENT, HeaderValue::from_static(user_agent::USER_AGENT));
         let mut post = poll.clone();
-        // Not `application/octet-stream`: Node's server ends the session for it.
+        // The type is not `application/octet-stream`, because Node's server ends the session if a POST
+        // has it.
         let text = HeaderValue::from_static("text/plain;charset=UTF-8");
         post.insert(CONTENT_TYPE, text);
         if let Some(codings) = ACCEPTED {
@@ -328,7 +329,8 @@ impl PacketReceiver for Receiver {
         let (head, body) = response.into_parts();
         let body = decode(&head.headers, body, limits.body);
         if head.status != StatusCode::OK {
-            // For a refusal, the status matters more than a body that can't be decoded.
+            // If the server refuses the request, the error reports the status, even if the body can't
+            // be decoded.
             let body = body.unwrap_or_default();
             return Err(self
                 .requests

@@ -129,8 +129,8 @@ impl SurfClient {
         })?;
         let mut headers = headers(&response, exchange.limits.head)?;
         let length = length(&headers);
-        // A backend may have decoded the body, so the header would mislead later code. For a refusal,
-        // only the status matters.
+        // A backend may have decoded the body, so the header would mislead later code. If the server
+        // refuses the request, the status matters more than the body.
         if let Some(encoding) = headers.remove(CONTENT_ENCODING)
             && status.is_success()
             && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")

@@ -24,7 +24,7 @@ const LONG: usize = 16 * 1024;
 /// A frame, or a message joined from several frames.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    /// Not yet checked for valid UTF-8.
+    /// The bytes of a text message, which were not checked for valid UTF-8 yet.
     Text(Bytes),
     Binary(Bytes),
     Ping(Bytes),
@@ -50,8 +50,8 @@ pub(super) struct FrameReader {
     pub(super) asides: Asides,
     /// Maximum number of bytes of a message.
     most: usize,
-    /// The limit for later messages, while the first message has not arrived and has a limit of its
-    /// own.
+    /// The limit for all messages after the first one. Set only while the first message has not
+    /// arrived and has a limit of its own.
     most_later: Option<usize>,
 }
 
@@ -108,8 +108,8 @@ impl FrameReader {
         self.most_later.is_some()
     }
 
-    /// Whether a frame other than a pong has arrived in part. Also true if a call stopped at its limit
-    /// before a frame that has arrived whole.
+    /// Whether a frame other than a pong has arrived in part. Also true if a call reached its limits
+    /// before it parsed a frame that has arrived completely.
     pub(super) fn is_within_a_frame(&self) -> bool {
         const PONG: u8 = 10;
         let begun = self.begun.as_ref();
@@ -117,7 +117,7 @@ impl FrameReader {
             || self.input.first().is_some_and(|first| first & 0xf != PONG)
     }
 
-    /// The buffer for the rest of a long frame, which can be read into directly.
+    /// The buffer for the missing part of a long frame, which can be read into directly.
     pub(super) fn room(&mut self) -> Option<&mut [u8]> {
         let (_, begun) = self.begun.as_mut()?;
         let room = begun.room();

@@ -43,11 +43,11 @@ pub(super) async fn read_body(
 /// How the end of a body is recognised (RFC 9112, 6.3).
 #[derive(Clone, Copy, PartialEq)]
 enum Framing {
-    /// After this number of bytes.
+    /// The body ends after this number of bytes.
     Length(usize),
-    /// After the last chunk.
+    /// The body ends after the last chunk.
     Chunked,
-    /// At the end of the connection.
+    /// The body ends with the connection.
     UntilClosed,
 }
 
@@ -101,7 +101,7 @@ impl Body {
         while self.framing == Framing::Chunked && !self.ended {
             let rest = self.bytes.get(self.next..).unwrap_or_default();
             match Chunk::parse(rest) {
-                // Trailers may follow. They don't explain the refusal.
+                // Trailers may follow. Trailers don't explain the refusal, so they are not read.
                 Ok(Some(Chunk { size: 0, .. })) | Err(_) => self.ended = true,
                 Ok(Some(Chunk {
                     data,

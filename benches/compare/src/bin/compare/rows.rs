@@ -29,7 +29,8 @@ impl Row {
     }
 }
 
-/// More packets than the outbox holds or the server's `maxPayload` allows.
+/// More packets than the outbox holds or the server's `maxPayload` allows, so that this limit has no
+/// effect.
 const LIFTED: Option<usize> = Some(1_000_000);
 
 const SMALL: Counts = counts(2_000_000, 200_000, 100_000, 20_000);
