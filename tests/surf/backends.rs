@@ -90,7 +90,7 @@ fn answered_within(
         peer.write(answer).await;
     };
     let answered = run(script, client.send(get(&server, "/"), exchange));
-    assert!(!server.has_another(), "asked again");
+    assert!(!server.has_another(), "the request was repeated");
     answered
 }
 
@@ -347,7 +347,7 @@ fn a_poll_that_was_sent_is_not_repeated() {
             client.send(get(&server, "/"), &exchange()).await
         });
         assert_eq!(error.expect_err("no answer").kind(), ErrorKind::Ended);
-        assert!(!server.has_another(), "asked again");
+        assert!(!server.has_another(), "the request was repeated");
     });
 }
 

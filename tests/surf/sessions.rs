@@ -147,7 +147,7 @@ fn a_handshake_that_is_refused_or_redirected_fails() {
             assert_eq!(error.kind(), ErrorKind::Status);
             assert_eq!(error.status(), Some(status));
             assert!(error.report().contains(words), "{}", error.report());
-            assert!(!server.has_another(), "asked again");
+            assert!(!server.has_another(), "the request was repeated");
         }
     });
 }
