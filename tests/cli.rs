@@ -54,7 +54,8 @@ use support::oxide::Oxide;
 use support::peers::Peer;
 use support::server::{Counts, LARGE, Server as _, Setup};
 
-/// Time limit of everything that must happen. Generous, so that no test fails on a busy machine.
+/// Time limit for every event that a test waits for. It is generous, so that no test fails on a busy
+/// machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running `eio`, which is killed when it is dropped.
@@ -144,7 +145,7 @@ impl Eio {
             Err(RecvTimeoutError::Timeout) => {
                 let _ = self.child.kill();
                 let errors = self.errors.take().and_then(|errors| errors.join().ok());
-                panic!("eio says nothing more; on standard error it said {errors:?}");
+                panic!("eio printed nothing within the time limit; standard error: {errors:?}");
             }
         }
     }
@@ -220,7 +221,7 @@ impl Drop for File {
 /// Runs `eio` with this input until it ends.
 fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, i32, String) {
     let mut eio = Eio::start(arguments);
-    // It may end before it has read all input.
+    // `eio` may end before it has read all input.
     let _ = eio
         .input
         .as_mut()

@@ -693,7 +693,7 @@ fn a_refusal_of_a_socks_proxy_is_an_error_in_words() {
             (
                 SOCKS_WITH_PASSWORD,
                 &[b"\x05\xff"],
-                "requires another authentication",
+                "requires an authentication method other than",
             ),
             (
                 SOCKS_WITH_PASSWORD,
