@@ -176,7 +176,7 @@ fn a_session_is_opened_used_and_closed() {
         assert_eq!(all, [Packet::Close]);
         assert_eq!(client.recv().await, None);
         assert!(matches!(client.wait().await.reason(), Reason::Client));
-        assert_eq!(client.sid().as_deref(), Some("S"), "kept after the end");
+        assert_eq!(client.sid().as_deref(), Some("S"), "the sid is kept after the end of the session");
     });
 }
 
@@ -501,7 +501,7 @@ fn a_dropped_flush_of_the_sink_does_not_count_for_the_next_flush() {
         settle(&runtime).await;
         assert!(
             is_pending(&runtime, &mut SinkExt::flush(&mut client)).await,
-            "b has not left"
+            "b has not been sent"
         );
         assert_eq!(link.sent().await, [text("b")]);
         SinkExt::flush(&mut client).await.unwrap();
@@ -549,7 +549,7 @@ fn a_full_inbox_stops_receiving_and_reading_resumes_it() {
             link.deliver(vec![text("a"), text("b")]);
         }
         settle(&runtime).await;
-        // The open packet, then two batches of two: the inbox is full.
+        // The link has delivered the open packet and two batches of two messages, so the inbox is full.
         assert_eq!(link.recv_calls(), 3);
         client.recv().await.unwrap();
         settle(&runtime).await;
@@ -890,7 +890,7 @@ fn every_waiter_is_notified_of_the_end() {
         assert!(first.is_clean() && second.is_clean());
         assert_eq!(all, [Packet::Close], "the session is closed once");
         assert!(client.wait().await.is_clean());
-        assert!(client.disconnect().await.is_clean(), "after the end");
+        assert!(client.disconnect().await.is_clean(), "a second disconnect");
     });
 }
 
@@ -1015,7 +1015,7 @@ fn an_upgrade_from_polling_to_websocket_loses_nothing() {
         post.ok();
         assert_eq!(websocket.sent().await, [Packet::Upgrade]);
         assert_eq!(websocket.sent().await, [text("over websocket")]);
-        assert!(polling.is_dropped(), "closing it would end the session");
+        assert!(polling.is_dropped(), "closing the polling link would end the session");
         assert_eq!(client.transport(), Some("websocket"));
         client.send("a\x1eb").await.unwrap();
         assert_eq!(websocket.sent().await, [text("a\x1eb")]);
@@ -1132,7 +1132,8 @@ fn a_close_at_any_step_of_an_upgrade_is_clean() {
 fn a_close_between_the_pong_and_the_upgrade_flushes_accepted_messages_and_refuses_new_ones() {
     // engine.io-client: connection.js:142, :160, :179, :197
     under_all_orders(async |runtime| {
-        // With and without a probe that fails during the close.
+        // The test runs once with a probe that fails during the close, and once with a probe that does
+        // not.
         for dies in [false, true] {
             let (builder, mut servers) = setup(&runtime);
             let client = builder.start().unwrap();

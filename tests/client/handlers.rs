@@ -500,8 +500,8 @@ fn waiters_are_notified_when_the_runtime_drops_the_handlers_before_they_ran() {
 
 #[test]
 fn handlers_that_never_await_let_other_tasks_run_between_calls() {
-    // Only first-in-first-out: in last-in-first-out order, a task that yields runs again before all
-    // others.
+    // This test runs only in first-in-first-out order: in last-in-first-out order, a task that yields
+    // would run again before all others.
     let runtime = MockRuntime::new();
     runtime.block_on(async {
         let (done, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -521,7 +521,7 @@ fn handlers_that_never_await_let_other_tasks_run_between_calls() {
         settle(&runtime).await;
         assert_eq!(done.load(Ordering::Relaxed), 1000);
         let seen = seen.load(Ordering::Relaxed);
-        assert!((1..1000).contains(&seen), "another task ran after {seen}");
+        assert!((1..1000).contains(&seen), "another task ran after {seen} messages");
     });
 }
 
@@ -576,8 +576,8 @@ fn json_is_sent_as_text_and_parsed_on_request() {
     });
 }
 
-/// A runtime on which handlers take virtual time, and which counts sleeps of zero length, with which the
-/// client lets a runtime poll its sockets.
+/// A runtime on which handlers take virtual time. It counts sleeps of zero length: the client uses such
+/// a sleep to yield to the runtime, so that the runtime can poll its sockets.
 #[derive(Clone)]
 struct Busy {
     runtime: MockRuntime,
@@ -619,8 +619,8 @@ impl Runtime for Busy {
     }
 }
 
-/// Returns how often the client yields to the runtime while handlers run that take these times, one
-/// message each.
+/// Returns how many times the client yields to the runtime while it handles one message for each of
+/// these durations. A duration is the time that the handler takes for its message.
 fn yields(milliseconds: &'static [usize], is_async: bool) -> usize {
     let runtime = MockRuntime::new();
     runtime.block_on(async {
@@ -661,8 +661,9 @@ fn yields(milliseconds: &'static [usize], is_async: bool) -> usize {
 #[test]
 fn handlers_yield_to_the_runtime_after_ten_milliseconds() {
     for is_async in [false, true] {
-        assert_eq!(yields(&[0; 1000], is_async), 0, "handlers took no time");
-        // The client yields after each slow handler, except before it has noticed that they are slow.
+        assert_eq!(yields(&[0; 1000], is_async), 0, "yields between handlers that take no time");
+        // The client yields after each slow handler, except for the first ones: it has not noticed yet
+        // that the handlers are slow.
         let slow = yields(&[50; 20], is_async);
         assert!((18..=20).contains(&slow), "{slow}");
         let third = yields(&[4; 30], is_async);

@@ -276,7 +276,8 @@ fn the_parity_table_has_every_case_exactly_once() {
     }
     assert_eq!(found, expected);
 
-    // Each row says in which of the two clients' tests its case is.
+    // Each row says whether its case is among the tests of the sync client, of the async client, or of
+    // both.
     for (name, (_, names)) in [("sync", PYTHON_SYNC), ("async", PYTHON_ASYNC)] {
         let names: BTreeSet<&str> = names.split_whitespace().collect();
         for row in rows().iter().filter(|row| row.section == PYTHON_CLIENT) {
@@ -469,7 +470,8 @@ struct Test {
 fn find(name: &str) -> Result<Test, String> {
     let path: Vec<&str> = name.split("::").collect();
     match path[..] {
-        // A case of the macros has no file of its own in `tests/servers`.
+        // If `tests/servers` has no file of this name, the name is that of a test case from which a
+        // macro generates tests.
         ["servers", case, variant]
             if read(Path::new(&format!("tests/servers/{case}.rs"))).is_err() =>
         {
