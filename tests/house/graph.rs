@@ -125,7 +125,10 @@ impl Graph {
             return Err(format!("there is no {}", child.join("::")));
         };
         if !self.named_by(&child).contains(&parent) {
-            return Err(format!("{} need not be excused: it does not use its parent", source.file));
+            return Err(format!(
+                "{} need not be excused: it does not use its parent",
+                source.file
+            ));
         }
         if source.impls.is_disjoint(&of_parent.types) {
             return Err(format!(

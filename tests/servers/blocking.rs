@@ -173,7 +173,7 @@ fn handlers_run_in_order_on_one_thread_and_the_disconnect_handler_runs_last() {
 
 #[test]
 fn handles_send_from_many_threads_and_background_tasks_return_values() {
-    // python-engineio: test_background_tasks
+    // Covers a test case of python-engineio: test_background_tasks.
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     within("many threads", move || {

@@ -20,8 +20,8 @@ use super::session::{HTTP_CLIENT, Mode, Runs, Session, builder, dialer, within};
 // Texts start with "m:" because python-engineio parses texts that look like JSON.
 
 pub(crate) async fn every_kind_of_message_is_echoed<S: Server, R: Runs>(mode: Mode) {
-    // engine.io-client: connection.js:9, arraybuffer/ws.js:7, connection.js:20, :33, :46,
-    // arraybuffer/polling.js:8; engine.io: server.js:2315
+    // Covers test cases of engine.io-client: connection.js:9, arraybuffer/ws.js:7, connection.js:20,
+    // :33, :46, arraybuffer/polling.js:8; of engine.io: server.js:2315.
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     session.echo("m:grüße, 世界 🌍").await;
@@ -85,7 +85,7 @@ pub(crate) async fn five_megabytes_are_echoed<S: Server, R: Runs>(mode: Mode) {
 pub(crate) async fn a_message_above_max_payload_is_refused_over_polling<S: Server, R: Runs>(
     mode: Mode,
 ) {
-    // engine.io: server.js:1826
+    // Covers a test case of engine.io: server.js:1826.
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     let text = |length: usize| format!("m:{}", "x".repeat(length - 2));
@@ -213,7 +213,7 @@ async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Count
 }
 
 pub(crate) async fn an_upgrade_under_load_loses_nothing<S: Server, R: Runs>() {
-    // engine.io-client: arraybuffer/ws.js:30
+    // Covers a test case of engine.io-client: arraybuffer/ws.js:30.
     let server = S::start(Setup::Default);
     // An upgrade that begins at once, and one that begins in the middle of the traffic.
     for gate in [0, 300] {
@@ -228,7 +228,8 @@ pub(crate) async fn an_upgrade_under_load_loses_nothing<S: Server, R: Runs>() {
 
 /// Sends more messages than the 16 packets that python-engineio accepts in one POST.
 pub(crate) async fn a_burst_over_polling_arrives_in_order<S: Server, R: Runs>() {
-    // engine.io-client: arraybuffer/polling.js:28; engine.io: server.js:1789, :1910, :1944
+    // Covers test cases of engine.io-client: arraybuffer/polling.js:28; of engine.io: server.js:1789,
+    // :1910, :1944.
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), Mode::Polling).await;
     for number in 0..100 {
@@ -295,7 +296,7 @@ pub(crate) async fn an_idle_session_disconnects_at_once<S: Server, R: Runs>(mode
 
 /// Tests all modes concurrently, because the test only waits.
 pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
-    // engine.io: server.js:1651
+    // Covers a test case of engine.io: server.js:1651.
     let server = S::start(Setup::QuickHeartbeat);
     let url = server.url();
     join_all(Mode::ALL.map(|mode| {
@@ -311,7 +312,8 @@ pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
 }
 
 pub(crate) async fn a_connection_to_a_closed_port_fails<S: Server, R: Runs>() {
-    // python-engineio: test_polling_connection_failed, test_websocket_connection_failed
+    // Covers test cases of python-engineio: test_polling_connection_failed,
+    // test_websocket_connection_failed.
     let server = S::start(Setup::Default);
     let url = server.url();
     drop(server);
@@ -324,7 +326,7 @@ pub(crate) async fn a_connection_to_a_closed_port_fails<S: Server, R: Runs>() {
 }
 
 pub(crate) async fn a_transport_that_the_server_lacks_is_refused<S: Server, R: Runs>() {
-    // engine.io-client: socket.js:72
+    // Covers a test case of engine.io-client: socket.js:72.
     let server = S::start(Setup::WithoutPolling);
     let connecting = builder::<R>(&server.url(), Mode::Polling).connect();
     let refused = within(&R::default(), "the refusal", connecting).await;
