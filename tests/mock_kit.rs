@@ -398,7 +398,7 @@ fn the_script_sees_that_an_open_was_dropped() {
             }
             open.dropped().await;
             assert!(open.is_dropped());
-            // Accepting it anyway gives a link that the client has dropped.
+            // Accepting the dropped call returns a link that the client has already dropped.
             let mut script = open.accept(Framing::Frames);
             assert!(script.is_dropped());
             assert!(matches!(script.call().await, Call::Dropped));
@@ -496,7 +496,8 @@ fn an_answer_wakes_the_call_that_waits_in_another_task() {
     under_both_orders(async |runtime| {
         let (mut link, mut script) = linked(&runtime).await;
         let client = spawn(&runtime, async move {
-            // The closure borrows the whole link, and not its sender alone.
+            // The task must own the whole link. Without this line, the closure would capture only its
+            // sender.
             let link = &mut link;
             link.sender.send(message("1").into()).await.unwrap();
             let failed = link.sender.send(message("2").into()).await;
@@ -601,7 +602,7 @@ fn receiving_is_true_while_a_recv_waits_for_a_delivery() {
         assert_eq!(script.recv_calls(), 1);
         script.receiving().await;
         script.receiving().await;
-        // The call can return, and so it is not waiting.
+        // With this delivery the call of `recv` can return, so it is no longer waiting.
         script.deliver(message("1"));
         assert!(script.receiving().now_or_never().is_none());
         recv.await.unwrap();
@@ -613,7 +614,7 @@ fn receiving_is_true_while_a_recv_waits_for_a_delivery() {
         assert!(script.receiving().now_or_never().is_none());
         assert_eq!(script.recv_calls(), 2);
 
-        // A call that begins wakes the script.
+        // `receiving` is woken when a call of `recv` begins.
         let client = spawn(&runtime, {
             let sleep = runtime.sleep(Duration::from_secs(1));
             async move {
@@ -683,7 +684,7 @@ fn the_script_chooses_what_a_link_confirms_and_answers_its_fences() {
                 "the fence is reported twice"
             );
         }
-        // Of two answers that were not asked for, the newest.
+        // If the script answers two fences before the client asks, only the newest answer is reported.
         script.answer_fence(first);
         script.answer_fence(second);
         script.deliver(message("d"));

@@ -221,7 +221,7 @@ fn a_blocking_client_works_in_spawn_blocking_and_in_tokio_tasks() {
             })
             .await
             .expect("it does not panic");
-            // This blocks a thread of the runtime but neither panics nor deadlocks. The same goes for
+            // This blocks a thread of the runtime but neither panics nor deadlocks. The same holds for
             // the drop below.
             talk(&url, &Background::tokio(), Mode::Upgraded);
             tokio::spawn(async move {

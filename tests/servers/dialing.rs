@@ -1,5 +1,6 @@
-//! Local addresses and IPv6 zones, on real sockets of each runtime. Only on Linux, where all of
-//! 127.0.0.0/8 is on the loopback interface and `/proc/net/if_inet6` lists the indices of interfaces.
+//! Local addresses and IPv6 zones, on real sockets of each runtime. The tests run only on Linux, where
+//! all of 127.0.0.0/8 is on the loopback interface and `/proc/net/if_inet6` lists the indices of
+//! interfaces.
 
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream, ToSocketAddrs as _};
@@ -139,8 +140,8 @@ async fn passes_a_hole<R: Runs>() {
     assert_eq!(server.clients(), [local]);
 }
 
-/// An address that does not answer connection requests while the listener and the connections are held:
-/// the listener's queue is full.
+/// Returns an address that does not answer connection requests, because the queue of its listener is
+/// full. The address stays silent while the caller keeps the returned listener and connections.
 fn hole() -> (SocketAddr, (std::net::TcpListener, Vec<TcpStream>)) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&loopback().into()).expect("a port is free");
@@ -204,8 +205,8 @@ fn link_local() -> Option<(Ipv6Addr, u32, String)> {
         let &[address, index, _, "20", flags, name] = &fields[..] else {
             return None;
         };
-        // Skip addresses that are not verified to be unique (IFA_F_TENTATIVE) or are not
-        // (IFA_F_DADFAILED).
+        // Skips addresses whose uniqueness is not verified yet (IFA_F_TENTATIVE), and addresses that are
+        // not unique (IFA_F_DADFAILED).
         if u32::from_str_radix(flags, 16).ok()? & 0x48 != 0 {
             return None;
         }

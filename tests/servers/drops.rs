@@ -1,5 +1,5 @@
-//! The same as `tests/transports/drops.rs` on real runtimes and sockets: a client that is dropped at any
-//! time leaves no task and no socket behind, and the server's session ends.
+//! Clients that are dropped at any time, on real runtimes and sockets: they leave no task and no socket
+//! behind, and the server's sessions end. `tests/transports/drops.rs` tests the same in virtual time.
 
 use std::collections::HashSet;
 use std::fs;
@@ -43,12 +43,13 @@ fn sockets(server: &Oxide) -> usize {
     lines.count()
 }
 
-/// Waits until no socket is left and the server's sessions have ended. The server's ping timeout is
-/// longer than the deadline, so the sessions end because the client closed them.
+/// Waits until no socket is connected to the server and the server's sessions have ended. The server's
+/// ping timeout is longer than the deadline, so the sessions end because the client closed them.
 ///
 /// engineioxide 0.17 never ends a session whose WebSocket breaks before its open packet has left
-/// (`on_init` returns at the failure and closes nothing). Over WebSocket, only the sessions that the
-/// client knew must therefore have ended; over polling, all sessions.
+/// (`on_init` returns at the failure and closes nothing). Over WebSocket, this function therefore only
+/// waits for the sessions in `known`, whose handshake the client has received. Over polling, it waits
+/// for all sessions.
 fn nothing_is_left(server: &Oxide, mode: Mode, known: &[String]) {
     eventually(&format!("{mode:?}: no socket"), || sockets(server) == 0);
     eventually(&format!("{mode:?}: no session"), || {

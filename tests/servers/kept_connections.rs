@@ -44,7 +44,7 @@ fn deafen(socket: &TcpStream) -> io::Result<()> {
     SockRef::from(socket).attach_filter(&[nothing])
 }
 
-/// Some systems only allow root to attach filters.
+/// Whether this process can attach filters: some systems only allow root to do so.
 fn can_deafen() -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
@@ -89,8 +89,9 @@ impl Server {
         (socket, Box::new(stream))
     }
 
-    /// Answers the first request, ends the connection at the second, and answers the second on a new
-    /// connection if the client repeats it. Returns how often the second request was read.
+    /// Answers the first request and ends the connection when the client has sent the second. For
+    /// `Unheard`, the client must repeat the second request on a new connection, which answers it.
+    /// Otherwise the client must not repeat it. Returns how many times the second request was read.
     fn run(&self, leave: Leave, has_asked: &Receiver<()>) -> usize {
         let (socket, mut stream) = self.accept();
         read_request(&mut stream);

@@ -36,8 +36,8 @@ fn s13_a_tokio_runtime_without_sockets_or_timers_is_an_error() {
     }
 }
 
-/// While tokio's time is paused, it jumps to the next deadline as soon as all tasks wait for sockets,
-/// unless a blocking task is running. The documentation of `Tokio` describes this.
+/// While tokio's time is paused, the time jumps to the next deadline as soon as all tasks wait for
+/// sockets, unless a blocking task is running. The documentation of `Tokio` describes this.
 #[test]
 fn t7_a_blocking_task_stops_paused_time_from_advancing_while_a_server_answers() {
     let server = Oxide::start(Setup::Default);
