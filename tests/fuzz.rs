@@ -140,7 +140,7 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
     vec(frame, 0..12).prop_map(|frames| frames.concat())
 }
 
-/// Valid and nearly valid lines of cookies, as a server or a user sets them.
+/// Steps for `cookies::check`, with valid and nearly valid lines.
 fn cookie_lines() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         3 => "[a-c]=[a-c0-9]{0,3}",

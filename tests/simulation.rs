@@ -474,7 +474,7 @@ fn numbers(messages: &[Message]) -> Vec<u32> {
         .collect()
 }
 
-/// Checks the properties that hold whatever happened.
+/// Checks the properties that hold in every run, whatever the faults were.
 fn check(
     plan: &Plan,
     handle: &Handle,

@@ -120,7 +120,7 @@ struct Model {
     most: usize,
     most_bytes: usize,
     count: usize,
-    /// Whether the model predicts every cookie. It does until a cookie has an expiry date.
+    /// Whether the model predicts every cookie. It does until a cookie has `Expires` without `Max-Age`.
     exact: bool,
 }
 

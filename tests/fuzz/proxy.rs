@@ -53,7 +53,7 @@ fn a_tunnel(pieces: &Pieces, answer: &[u8]) {
     }
 }
 
-/// Whether this response opens a tunnel. `None` if the response ends before its status is complete.
+/// Whether this response opens a tunnel. `None` if the response ends before its final head is complete.
 fn made(answer: &[u8]) -> Option<bool> {
     let mut rest = answer;
     loop {

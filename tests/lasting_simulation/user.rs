@@ -43,7 +43,8 @@ fn builder(plan: &Plan, counting: &Counting, address: SocketAddr) -> SimulatedBu
     if let Some(receipts) = &plan.receipts {
         let window = Capacity::new(receipts.messages, receipts.bytes);
         let receipts = Receipts::new().window(window).required(receipts.required);
-        // May exceed the 16 packets that servers accept: with receipts on, the client caps it.
+        // `packets_per_post` may exceed the 16 packets that servers accept: with receipts on, the client
+        // reduces it to 16.
         builder = builder
             .receipts(receipts)
             .packets_per_post(plan.packets_per_post);

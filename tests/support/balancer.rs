@@ -21,8 +21,9 @@ pub(crate) struct Balancer {
     config: PathBuf,
 }
 
-/// Starts a background process that ends haproxy, by its process id, when standard input ends, and then
-/// becomes haproxy. So haproxy also ends when the test process is killed.
+/// A shell script. It starts a background process that ends haproxy when standard input ends, and then
+/// replaces itself with haproxy, which keeps the shell's process id (`$$`). So haproxy also ends when
+/// the test process is killed.
 const PROGRAM: &str = r#"
 exec 3<&0
 (read -r _ <&3; kill $$) >/dev/null 2>&1 &

@@ -14,7 +14,7 @@ use super::log::Log;
 
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Number of attempts to connect to a new proxy within that time.
+/// Number of attempts to connect to a new proxy until `START_DEADLINE`.
 const LOOKS: u32 = 6000;
 
 /// Number of ports to try: another process may take a port before the proxy binds it.

@@ -191,7 +191,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// A TLS proxy in front of a plain server, in a thread. Dropping it ends it.
+/// A TLS proxy in front of a server without TLS, in a thread. Dropping the value ends the proxy.
 pub(crate) struct Front {
     port: u16,
     stop: Arc<Bell>,

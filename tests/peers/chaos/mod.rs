@@ -38,8 +38,8 @@ const RUNTIMES: [&str; 3] = ["tokio", "smol", "async-std"];
 const CLIENTS: usize = 8;
 const SLOTS: usize = CLIENTS * RUNTIMES.len();
 
-/// The most by which memory may grow between the first sample of the run (after a minute, or a fifth of
-/// a shorter run) and the end. Allocators keep some freed memory.
+/// Maximum growth of memory between the first sample of the run (after a minute, or a fifth of a shorter
+/// run) and the end. Allocators keep some freed memory.
 const MOST_GROWTH_KIB: u64 = 10 * 1024;
 
 /// The time in which the process must close its last files.

@@ -16,7 +16,7 @@ use smol::net::{TcpListener, TcpStream};
 use smol::{LocalExecutor, Timer};
 use socket2::SockRef;
 
-/// A delay from this length on may make a heartbeat late, so it counts as a fault.
+/// A delay of this length or more may make a heartbeat late, so it counts as a fault.
 const HARMFUL: Duration = Duration::from_millis(100);
 
 /// Time for which one direction goes on after the other has ended.
@@ -143,7 +143,8 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    /// Counts a fault, before it is injected: so a session without counted faults had none.
+    /// Counts a fault. The proxy calls this before it injects the fault, so a session without counted
+    /// faults had none.
     fn count(&self, slot: usize, fault: Fault) {
         if !matches!(fault, Fault::Split) {
             self.slots[slot].harm.fetch_add(1, Ordering::SeqCst);
@@ -318,8 +319,7 @@ impl Connection {
                     (server, down)
                 };
                 let _ = end.shutdown(Shutdown::Write);
-                // This is the same future as before: it first forwards the data that it has already
-                // read.
+                // `other` is not a new future: it first forwards the data that it has already read.
                 let _ = select(&mut other, Box::pin(sleep(HALF_CLOSED))).await;
             }
             End::BlackHole(time) => {

@@ -140,7 +140,7 @@ pub(super) async fn run<R: Runtime + Default>(
         notes.fault("the session has not ended at its deadline");
     }
     let sid = handle.sid();
-    // A dropped client may not have read the event.
+    // The client may have been dropped before it read the event of its upgrade.
     if mode == Mode::Upgraded && handle.transport() == Some("websocket") {
         notes.upgraded.set(true);
     }
@@ -231,7 +231,8 @@ impl Notes {
         if closed.is_none() {
             self.fault("the end was not reported");
         }
-        // The sid shows whether the session opened: a dropped client may not have read the event.
+        // The sid shows whether the session opened: the client may have been dropped before it read the
+        // event.
         if sid.is_none() && self.next() > 0 {
             self.fault("messages were accepted before the session was open");
         }

@@ -2,9 +2,9 @@
 //! seconds; nginx, haproxy and apache when they reload. No message may be lost or arrive twice, and few
 //! sessions may end.
 //!
-//! By default each server is behind a relay in this process that delays the server's data: a short form,
-//! with few sessions. `tests/keepalive` runs the long form, with a delay in both directions of a real
-//! network between two network namespaces.
+//! By default each server is behind a relay in this process that delays the server's data. This is a
+//! short form, with few sessions. `tests/keepalive` runs the long form, with a delay in both directions
+//! of a real network between two network namespaces.
 
 #![expect(
     clippy::disallowed_methods,

@@ -34,8 +34,8 @@ impl Front {
         Duration::from_millis(if self == Self::Gunicorn { 40 } else { 100 })
     }
 
-    /// Interval between a session's messages. gunicorn's is its keep-alive timeout, so that messages
-    /// cross its close.
+    /// Interval between a session's messages. For gunicorn, it is the server's keep-alive timeout, so
+    /// that messages cross the server's close of the connection.
     pub(super) fn interval(self) -> Duration {
         Duration::from_millis(if self == Self::Gunicorn { 2000 } else { 100 })
     }
@@ -163,7 +163,8 @@ impl Program {
             .stderr(writer)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        // The command still holds ends of the pipe.
+        // The command holds write ends of the pipe. If it kept them, the log would not end with the
+        // program.
         drop(command);
         let log = Arc::new(Log::default());
         let to = Arc::clone(&log);

@@ -141,7 +141,7 @@ async fn send(handle: &Handle, signals: &Signals, account: &mut Account) {
             }
             Either::Right(_) => return,
         }
-        // Delays are not made up for.
+        // If a message is late, the next ones are not sent faster to make up for it.
         due = (due + PACE).max(start.elapsed());
         handle.sleep(due - start.elapsed().min(due)).await;
     }
