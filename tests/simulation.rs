@@ -318,7 +318,11 @@ async fn session(
         );
     }
     assert_eq!(
-        handle.send("late").await.expect_err("it is closed").kind(),
+        handle
+            .send("late")
+            .await
+            .expect_err("the session is closed")
+            .kind(),
         ErrorKind::Closed
     );
     // Data in flight may still arrive.

@@ -22,9 +22,7 @@ pub fn check(bytes: &[u8]) {
     };
     match (Handshake::parse(text), fields) {
         (Ok(handshake), Some(fields)) => is_what_it_says(&handshake, &fields),
-        (Ok(handshake), None) => {
-            panic!("{handshake:?} was parsed from text that is not a JSON object")
-        }
+        (Ok(handshake), None) => panic!("accepted text that is not an object: {handshake:?}"),
         (Err(error), fields) => {
             assert_eq!(error.kind(), ErrorKind::Handshake);
             let words = error.report().to_string();

@@ -19,7 +19,7 @@ fn files(root: &Path) -> Vec<(String, String)> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).expect("a text");
-                let name = path.strip_prefix(root).expect("it is below");
+                let name = path.strip_prefix(root).expect("the path is below the root");
                 files.push((name.display().to_string(), text));
             }
         }
@@ -44,7 +44,7 @@ pub(crate) fn long_files(root: &Path) -> Vec<String> {
 pub(crate) fn long_functions(root: &Path) -> Vec<String> {
     let mut long = Vec::new();
     for (file, text) in files(root) {
-        let tokens: TokenStream = text.parse().expect("it compiles");
+        let tokens: TokenStream = text.parse().expect("the file can be parsed");
         functions(tokens, &mut |name, lines| {
             if lines > FUNCTION {
                 long.push(format!("{file}: {name} has {lines} lines"));

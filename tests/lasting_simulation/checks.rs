@@ -45,7 +45,7 @@ pub(crate) fn check(plan: &Plan, server: &Server, records: &Records, counting: &
     idleness_costs_nothing(&kept);
     fences_are_few(server);
     receipts_stay_on(plan, &kept);
-    let (_, end) = kept.closed.as_ref().expect("it has ended");
+    let (_, end) = kept.closed.as_ref().expect("the client has ended");
     // The end need not be clean, because an earlier session may have lost messages.
     let is_fine = end.is_answered() && end.uncertain().is_empty() && end.unsent().is_empty();
     assert!(
@@ -53,7 +53,7 @@ pub(crate) fn check(plan: &Plan, server: &Server, records: &Records, counting: &
         "{end:?}, though all faults had ended"
     );
     assert_eq!(counting.tasks(), 0, "a task of the client is left behind");
-    let (closed, _) = kept.closed.as_ref().expect("it has ended");
+    let (closed, _) = kept.closed.as_ref().expect("the client has ended");
     let late = counting.connects().into_iter().find(|at| at > closed);
     assert_eq!(late, None, "a connection after the end");
 }
@@ -337,7 +337,7 @@ fn receipts_stay_on(plan: &Plan, kept: &Kept) {
     if !answers || behaviour.stillborn > 0 || !plan.events.is_empty() {
         return;
     }
-    let (_, closed) = kept.closed.as_ref().expect("it has ended");
+    let (_, closed) = kept.closed.as_ref().expect("the client has ended");
     if let Reason::Transport(error) = closed.reason() {
         assert_ne!(error.kind(), ErrorKind::Unsupported, "{error}");
     }

@@ -56,7 +56,10 @@ fn builder(plan: &Plan, counting: &Counting, address: SocketAddr) -> SimulatedBu
 }
 
 fn reconnect(plan: &Plan, counting: &Counting) -> Reconnect {
-    let plan = plan.reconnect.as_ref().expect("it reconnects");
+    let plan = plan
+        .reconnect
+        .as_ref()
+        .expect("the plan has settings for reconnecting");
     let mut reconnect = Reconnect::new()
         .delay(plan.delay)
         .max_delay(plan.max_delay)
@@ -254,7 +257,7 @@ async fn settle(
     if handle.sid() != Some(sid.clone()) {
         return;
     }
-    let after = count(server).expect("it was there");
+    let after = count(server).expect("the server still knows the session");
     if handle.is_closed() {
         return;
     }

@@ -29,8 +29,9 @@ struct Noting {
 impl Noting {
     fn at(address: SocketAddr) -> Self {
         let server = Oxide::start(Setup::Default);
-        let listener = smol::block_on(TcpListener::bind(address)).expect("it can listen");
-        let address = listener.local_addr().expect("it is bound");
+        let listener =
+            smol::block_on(TcpListener::bind(address)).expect("the address can be bound");
+        let address = listener.local_addr().expect("the socket is bound");
         let clients = Arc::<Mutex<Vec<IpAddr>>>::default();
         let noted = Arc::clone(&clients);
         let accept = async move || {
@@ -100,7 +101,7 @@ fn r18_refusals_and_foreign_local_addresses_are_reported() {
 
 async fn tells_why_it_could_not_connect<R: Runs>() {
     let free = std::net::TcpListener::bind(loopback()).expect("a port is free");
-    let address = free.local_addr().expect("it is bound");
+    let address = free.local_addr().expect("the socket is bound");
     drop(free);
     let url = format!("http://{address}");
     for (local, words) in [
@@ -135,7 +136,7 @@ async fn passes_a_hole<R: Runs>() {
     let dialer = Dialer::default()
         .local_address(local)
         .resolve_to("chat.test", [hole, server.address])
-        .expect("it is a host");
+        .expect("the host is valid");
     talks::<R>("http://chat.test", dialer).await;
     assert_eq!(server.clients(), [local]);
 }
@@ -145,9 +146,9 @@ async fn passes_a_hole<R: Runs>() {
 fn hole() -> (SocketAddr, (std::net::TcpListener, Vec<TcpStream>)) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&loopback().into()).expect("a port is free");
-    socket.listen(0).expect("it listens");
+    socket.listen(0).expect("the socket listens");
     let listener = std::net::TcpListener::from(socket);
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("the socket is bound");
     let mut queue = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         queue.push(stream);
@@ -183,7 +184,7 @@ async fn reaches_a_link_local_address<R: Runs>() {
         ("http://device.test".to_owned(), "device.test", &resolved),
     ] {
         let dialer = Dialer::default().resolve_to(host, addresses.iter().copied());
-        let dialer = dialer.expect("it is a host");
+        let dialer = dialer.expect("the host is valid");
         talks::<R>(&url, dialer.clone()).await;
         // The local address takes the scope id of the remote one.
         talks::<R>(&url, dialer.local_address(ip)).await;
@@ -225,7 +226,7 @@ fn r18_a_blocking_client_connects_from_the_local_address() {
         let client = engineio_client::blocking::Client::builder(url)
             .dialer(Dialer::default().local_address(local))
             .connect()
-            .expect("it connects");
+            .expect("the client connects");
         client.disconnect();
     });
     assert_eq!(server.clients(), [local]);

@@ -33,7 +33,10 @@ fn eventually(what: &str, holds: impl Fn() -> bool) {
 fn sockets(server: &Oxide) -> usize {
     let url = server.url();
     let (_, port) = url.rsplit_once(':').expect("there is a port");
-    let port = format!(":{:04X}", port.parse::<u16>().expect("it is a number"));
+    let port = format!(
+        ":{:04X}",
+        port.parse::<u16>().expect("the text is a number")
+    );
     let table = fs::read_to_string("/proc/net/tcp").expect("this is Linux");
     let lines = table.lines().skip(1).filter(|line| {
         let cells: Vec<&str> = line.split_whitespace().collect();
@@ -89,7 +92,7 @@ async fn drop_everywhere<R: Runs>(server: &Oxide, mode: Mode) -> Vec<String> {
         if step < 75 {
             select(opened, client.runtime().sleep(moment)).await;
         } else {
-            opened.await.expect("it opens");
+            opened.await.expect("the session opens");
         }
         let _ = client.try_send("last words");
         known.extend(client.sid());

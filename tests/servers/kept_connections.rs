@@ -47,8 +47,8 @@ fn deafen(socket: &TcpStream) -> io::Result<()> {
 /// Whether this process can attach filters: some systems only allow root to do so.
 fn can_deafen() -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
-    let tried = deafen(&TcpStream::connect(address).expect("it listens"));
+    let address = listener.local_addr().expect("the socket is bound");
+    let tried = deafen(&TcpStream::connect(address).expect("the server listens"));
     if let Err(error) = &tried {
         println!("left out, since no filter can be attached: {error}");
     }
@@ -111,7 +111,9 @@ impl Server {
                 .expect("a reset");
         } else {
             stream.close_notify();
-            socket.shutdown(Shutdown::Write).expect("it is connected");
+            socket
+                .shutdown(Shutdown::Write)
+                .expect("the socket is connected");
         }
         drop((socket, stream));
         if leave == Leave::Unheard {
@@ -120,7 +122,9 @@ impl Server {
             answer(&mut stream, "4second");
             times += 1;
         } else {
-            has_asked.recv_timeout(DEADLINE).expect("it has failed");
+            has_asked
+                .recv_timeout(DEADLINE)
+                .expect("the client's request fails");
         }
         self.listener.set_nonblocking(true).expect("a listener");
         assert!(self.listener.accept().is_err(), "the request was repeated");
@@ -162,7 +166,7 @@ async fn ask(link: &mut Link, post: bool) -> Result<Vec<Packet>, Error> {
 async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let scheme = if tls { "https" } else { "http" };
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("the socket is bound");
     let url = format!("{scheme}://{address}/engine.io/");
     let (signal, signals): (Sender<()>, _) = channel();
     let server = thread::spawn(move || Server { listener, tls }.run(leave, &signals));
@@ -171,7 +175,10 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     let activity = Activity::new(Arc::clone(&runtime));
     let request = OpenRequest::new("polling", url.parse().expect("a URL"), activity);
     let polling = Polling::default().dialer(dialer());
-    let mut link = polling.open(&runtime, request).await.expect("it opens");
+    let mut link = polling
+        .open(&runtime, request)
+        .await
+        .expect("the session opens");
     let first = within(&R::default(), "the first poll", ask(&mut link, false)).await;
     assert_eq!(first.expect("an answer").len(), 1);
     let asked = {

@@ -45,7 +45,7 @@ impl Balancer {
 
     fn start(servers: &[u16]) -> Self {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        let port = free.local_addr().expect("it is bound").port();
+        let port = free.local_addr().expect("the socket is bound").port();
         drop(free);
         let name = format!("haproxy-{}-{port}.cfg", std::process::id());
         let config = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

@@ -41,7 +41,11 @@ pub(crate) async fn a_record_separator_in_a_message_is_preserved<S: Server, R: R
     session.echo(b"\x1e4b\x1e").await;
     let text = "m:a\x1e4b\x1e";
     if mode == Mode::Polling {
-        let refused = session.client.send(text).await.expect_err("it would split");
+        let refused = session
+            .client
+            .send(text)
+            .await
+            .expect_err("the message would be split");
         assert_eq!(refused.kind(), ErrorKind::NeedsFrames);
         assert_eq!(refused.message, Message::from(text));
         session.echo("m:next").await;
@@ -93,13 +97,13 @@ pub(crate) async fn a_message_above_max_payload_is_refused_over_polling<S: Serve
     let too_large = text(session.max_payload());
     if mode == Mode::Polling {
         let refused = session.client.send(too_large.clone()).await;
-        let refused = refused.expect_err("it is too large");
+        let refused = refused.expect_err("the message is too large");
         assert_eq!(refused.kind(), ErrorKind::TooLarge);
         assert!(refused.message == Message::from(too_large));
         // Base64 makes binary data larger by a third.
         let data = vec![7; session.max_payload() / 4 * 3];
         let refused = session.client.send(data.clone()).await;
-        let refused = refused.expect_err("it is too large in base64");
+        let refused = refused.expect_err("the message is too large in base64");
         assert_eq!(refused.kind(), ErrorKind::TooLarge);
         assert!(refused.message == Message::from(data));
         if S::CUTS_LARGE_POSTS {
@@ -177,7 +181,10 @@ async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Count
     let handle = session.client.handle();
     let sender = spawn(&*runtime, async move {
         for number in 0..MANY {
-            handle.send(numbered(number)).await.expect("it is open");
+            handle
+                .send(numbered(number))
+                .await
+                .expect("the session is open");
         }
     });
     let mut opener = Some(opener);
@@ -261,7 +268,10 @@ pub(crate) async fn a_close_by_the_server_is_reported<S: Server, R: Runs>(mode: 
     };
     assert!(is_expected, "{closed:?}");
     let refused = session.client.send("m:late").await;
-    assert_eq!(refused.expect_err("it is closed").kind(), ErrorKind::Closed);
+    assert_eq!(
+        refused.expect_err("the session is closed").kind(),
+        ErrorKind::Closed
+    );
 }
 
 /// Disconnects, and checks that the end is clean and quick.
@@ -330,7 +340,7 @@ pub(crate) async fn a_transport_that_the_server_lacks_is_refused<S: Server, R: R
     let server = S::start(Setup::WithoutPolling);
     let connecting = builder::<R>(&server.url(), Mode::Polling).connect();
     let refused = within(&R::default(), "the refusal", connecting).await;
-    let error = refused.expect_err("it is refused");
+    let error = refused.expect_err("the session is refused");
     assert_eq!(error.kind(), ErrorKind::Status);
     assert_eq!(error.status(), Some(400));
     let report = error.report();

@@ -45,15 +45,17 @@ impl Oxide {
         let config = EngineIoConfig::builder().max_buffer_size(10_000);
         let config = match setup {
             Setup::Default => config,
-            Setup::LargeMessages => config.max_payload(LARGE.parse().expect("it is a number")),
+            Setup::LargeMessages => config.max_payload(LARGE.parse().expect("a valid number")),
             Setup::WithoutPolling => config.transports([TransportType::Websocket]),
             Setup::QuickHeartbeat => config
                 .ping_interval(Duration::from_millis(300))
                 .ping_timeout(Duration::from_millis(1200)),
         };
         let config = config.build();
-        listener.set_nonblocking(true).expect("sockets can do it");
-        let port = listener.local_addr().expect("it is bound").port();
+        listener
+            .set_nonblocking(true)
+            .expect("the socket becomes non-blocking");
+        let port = listener.local_addr().expect("the socket is bound").port();
         let shared = Arc::new(Shared::default());
         let stop = shared.stop.listen();
         let thread = thread::spawn({
@@ -108,7 +110,7 @@ impl Drop for Oxide {
 }
 
 async fn serve(listener: StdListener, config: EngineIoConfig, shared: Arc<Shared>) {
-    let listener = TcpListener::from_std(listener).expect("it does not block");
+    let listener = TcpListener::from_std(listener).expect("the listener is non-blocking");
     let handler = Handler(Arc::clone(&shared));
     let service = EngineIoService::with_config(Arc::new(handler), config);
     while let Ok((stream, _)) = listener.accept().await {

@@ -141,7 +141,7 @@ impl<R: Runs> Session<R> {
 
     pub(crate) fn max_payload(&self) -> usize {
         let most = self.handshake.max_payload.expect("the server announces it");
-        usize::try_from(most).expect("it fits")
+        usize::try_from(most).expect("the number fits")
     }
 
     /// Ping interval plus ping timeout: the longest silence of a live server.

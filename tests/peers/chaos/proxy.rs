@@ -79,8 +79,7 @@ impl Proxy {
         let listeners: Vec<_> = (0..slots)
             .map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free"))
             .collect();
-        let port =
-            |listener: &std::net::TcpListener| listener.local_addr().expect("it is bound").port();
+        let port = |listener: &std::net::TcpListener| listener.local_addr().expect("an address").port();
         let ports = listeners.iter().map(port).collect();
         let (stop, stopped) = smol::channel::bounded::<()>(1);
         let theirs = Arc::clone(&shared);
@@ -162,7 +161,7 @@ async fn listen(
 ) {
     let mut random = fastrand::Rng::with_seed(seed);
     listener.set_nonblocking(true).expect("a setting");
-    let listener = TcpListener::try_from(listener).expect("it is registered");
+    let listener = TcpListener::try_from(listener).expect("the runtime registers the listener");
     loop {
         let Ok((client, _)) = listener.accept().await else {
             continue;
@@ -241,7 +240,7 @@ impl Plan {
         };
         let delay = *random
             .choice(&[0, 0, 1, 5, 30])
-            .expect("there are some of them");
+            .expect("the list is not empty");
         Self {
             end,
             after,

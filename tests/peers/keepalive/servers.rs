@@ -192,7 +192,7 @@ impl Program {
 
     fn signal(&self, signal: Signal) {
         let child = self.child.lock().expect("no thread panicked");
-        kill_process(Pid::from_child(&child), signal).expect("it runs");
+        kill_process(Pid::from_child(&child), signal).expect("the program runs");
     }
 
     fn stop(&self) {
@@ -215,7 +215,7 @@ impl Drop for Program {
 
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
+    listener.local_addr().expect("the socket is bound").port()
 }
 
 /// Node's engine.io, which logs the messages that it receives.
