@@ -1,4 +1,5 @@
-//! The public mock kit: its network and its scripted transport. Each test runs under both fixed orders.
+//! The public mock kit: its network and its scripted transport. Each test runs under both fixed task
+//! orders: first-in-first-out and last-in-first-out.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind::*};
@@ -184,7 +185,7 @@ fn a_writer_waits_for_the_reader_while_the_buffer_is_full() {
         let (written, _) = join(more, right.read_exact(&mut text)).await;
         assert_eq!((written.unwrap(), &text), (1, b"hell"));
 
-        // Much more than the buffer holds, written by another task.
+        // Another task writes much more data than the buffer holds.
         let data: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         let sent = data.clone();
         let writer = spawn(&runtime, async move {

@@ -1,5 +1,5 @@
-//! The public mock server: it speaks Engine.IO as real servers do, and a test can override each step. In
-//! virtual time, under both fixed orders.
+//! The public mock server: it speaks Engine.IO as real servers do, and a test can override each step.
+//! The tests run in virtual time, under both fixed task orders.
 
 #[path = "mock_server/fences.rs"]
 mod fences;

@@ -179,7 +179,8 @@ struct Reader<'a> {
     /// Names of the child modules. They are collected before the tokens are read, because code may use a
     /// child before the line that declares it.
     declared: BTreeSet<String>,
-    /// The children that are not tests, with the attribute `path`.
+    /// The child modules that are not compiled for tests alone, each with the value of its attribute
+    /// `path`, if it has one.
     children: Vec<(String, Option<String>)>,
 }
 
@@ -415,7 +416,7 @@ fn is_punct(token: &TokenTree, punct: char) -> bool {
     matches!(token, TokenTree::Punct(found) if found.as_char() == punct)
 }
 
-/// Whether an attribute compiles its item for tests or fuzz targets alone.
+/// Whether an attribute makes its item exist only in tests or fuzz targets.
 fn is_of_tests(attribute: TokenStream, within_cfg: bool) -> bool {
     let mut tokens = attribute.into_iter().peekable();
     let mut within = within_cfg;

@@ -54,7 +54,7 @@ pub(crate) fn long_functions(root: &Path) -> Vec<String> {
     long
 }
 
-/// Calls `tell` with each function and its number of lines, from its name to its end.
+/// Calls `tell` with the name of each function and the number of lines from its name to its end.
 fn functions(tokens: TokenStream, tell: &mut dyn FnMut(String, usize)) {
     let mut begun: Option<(String, usize)> = None;
     let mut tokens = tokens.into_iter().peekable();

@@ -103,8 +103,8 @@ fn confirmed_messages_were_taken_in(ledger: &Ledger, kept: &Kept, arrived: &Arri
     }
 }
 
-/// Every accepted message has arrived or was reported. No message arrives that was not accepted or was
-/// reported as unsent and, unless messages are resent, none arrives twice.
+/// Every accepted message has arrived or was reported. No message arrives if it was not accepted, or if
+/// it was reported as unsent. Unless messages are resent, no message arrives twice.
 fn missing_messages_were_reported(
     plan: &Plan,
     ledger: &Ledger,

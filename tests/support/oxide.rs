@@ -21,7 +21,8 @@ use tokio::net::TcpListener;
 use super::log::Log;
 use super::server::{LARGE, Server, Setup};
 
-/// A running engineioxide. It understands some of the commands of the peers, and logs the same lines.
+/// A running engineioxide. It understands some of the commands of the peers, and logs the same lines as
+/// they do.
 pub(crate) struct Oxide {
     port: u16,
     shared: Arc<Shared>,

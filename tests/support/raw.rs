@@ -209,7 +209,6 @@ impl Peer {
         bytes
     }
 
-    /// Reads exactly `count` bytes.
     pub(crate) async fn read_exact(&mut self, count: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> = self.unread.drain(..count.min(self.unread.len())).collect();
         let start = bytes.len();

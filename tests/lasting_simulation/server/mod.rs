@@ -280,7 +280,6 @@ impl Server {
         self.change(|state| state.refusal = refusal);
     }
 
-    /// Forgets all sessions.
     pub(crate) fn forget(&self) {
         self.trace(|| "forgets".to_owned());
         let now = self.runtime.now();

@@ -79,7 +79,8 @@ impl Proxy {
         let listeners: Vec<_> = (0..slots)
             .map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free"))
             .collect();
-        let port = |listener: &std::net::TcpListener| listener.local_addr().expect("an address").port();
+        let port =
+            |listener: &std::net::TcpListener| listener.local_addr().expect("an address").port();
         let ports = listeners.iter().map(port).collect();
         let (stop, stopped) = smol::channel::bounded::<()>(1);
         let theirs = Arc::clone(&shared);

@@ -1,4 +1,4 @@
-//! Reconnecting clients with real servers that are killed every one to three seconds, while the client
+//! Reconnecting clients with real servers that are killed every one to three seconds, while each client
 //! sends a message every 2 ms. The client connects directly or through a relay whose connections fall
 //! silent, are reset, or end in one direction. The server logs each message before it does anything
 //! else. The test compares that log with the client's reports.
