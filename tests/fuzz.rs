@@ -1,6 +1,6 @@
 //! Properties that hold for any bytes that come from outside. The tests use random bytes, nearly valid
-//! bytes, and the corpus of inputs that a fuzzer has found. `fuzz/README.md` describes the fuzzing. The
-//! engine's properties are in `src/engine/properties.rs`.
+//! bytes, and the inputs in `fuzz/corpus`. `fuzz/README.md` describes the fuzzing. The engine's
+//! properties are in `src/engine/properties.rs`.
 
 #[path = "fuzz/checks.rs"]
 #[allow(unreachable_pub, reason = "the fuzz targets are a crate of their own")]

@@ -206,8 +206,8 @@ impl Reader<'_> {
                 }
                 TokenTree::Ident(ident) if ident == "pub" => {
                     is_public = true;
-                    // The path of a visibility does not use a module: `pub(super)`, `pub(in
-                    // crate::client)`.
+                    // A visibility such as `pub(super)` or `pub(in crate::client)` does not use the
+                    // module that it names.
                     let _ = tokens.next_if(
                         |next| matches!(next, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis),
                     );

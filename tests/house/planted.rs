@@ -37,7 +37,7 @@ fn every_way_to_use_a_module_closes_a_cycle() {
         "use crate::{other::Other};",
         "use super::{other::*};",
         "use engineio_client::other::Other;",
-        // These two use the module through the root, which re-exports `Other`.
+        // The next three use the module through the root, which re-exports `Other`.
         "use crate::Other;",
         "use engineio_client::Other;",
         "fn f(_: super::Other) {}",

@@ -48,8 +48,8 @@ pub(crate) fn of_the_tests(root: &Path) -> BTreeMap<u32, Vec<String>> {
     rules
 }
 
-/// The numbers in a comment that names rules, or `None` for any other line. The error is the line
-/// itself, if it is malformed.
+/// The numbers in a comment that names rules, or `None` for any other line. If the comment is malformed,
+/// it is returned as the error.
 pub(crate) fn numbers(line: &str) -> Option<Result<Vec<u32>, &str>> {
     let line = line.trim_start();
     let comment = line

@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// Answers the first request and ends the connection when the client has sent the second. For
-    /// `Unheard`, the client must repeat the second request on a new connection, which answers it.
+    /// `Unheard`, the client must repeat the second request on a new connection, where it is answered.
     /// Otherwise the client must not repeat it. Returns how many times the second request was read.
     fn run(&self, leave: Leave, has_asked: &Receiver<()>) -> usize {
         let (socket, mut stream) = self.accept();

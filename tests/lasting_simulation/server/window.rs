@@ -1,5 +1,6 @@
-//! The server's view of the receipts window: which of the received messages the client can have counted
-//! as confirmed at most. All others are unconfirmed for the client, and must not exceed the window.
+//! The server's view of the receipts window: the largest set of received messages that the client can
+//! have counted as confirmed. All other received messages are unconfirmed for the client, and must not
+//! exceed the window.
 
 use std::time::Duration;
 
