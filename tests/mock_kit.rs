@@ -807,7 +807,7 @@ fn a_link_fails_when_its_script_drops_it() {
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(sender.close().await.unwrap_err().kind(), ErrorKind::Ended);
 
-        // A call that the script has not seen yet fails, too.
+        // When the script is dropped, a call that the script has not seen yet fails, too.
         let (mut link, script) = linked(&runtime).await;
         let mut unseen = link.sender.close();
         assert!(waits(&runtime, &mut unseen).await);

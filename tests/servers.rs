@@ -66,7 +66,7 @@ on_each_runtime! {
     cases::a_transport_that_the_server_lacks_is_refused
 }
 
-/// The same server over `https` and `wss`.
+/// engineioxide over `https` and `wss`.
 mod over_tls {
     use super::*;
 

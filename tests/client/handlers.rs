@@ -680,7 +680,7 @@ fn handlers_yield_to_the_runtime_after_ten_milliseconds() {
             "{third} yields, though three handlers take 12 ms"
         );
     }
-    // After quick handlers, up to sixteen are called before the client looks at the clock again.
+    // After quick handlers, the client calls up to sixteen handlers before it looks at the clock again.
     let mut slow_later = [0; 80];
     slow_later[40..].fill(50);
     let yields = yields(Vec::from(slow_later).leak(), false);

@@ -534,7 +534,7 @@ fn s9_the_messages_of_a_group_stay_together_among_concurrent_senders() {
                     Either::Left((batch, _)) => {
                         let labels = sent_texts(&batch);
                         if framing == Framing::Frames {
-                            assert_eq!(labels.len() % 3, 0, "in one batch: {labels:?}");
+                            assert_eq!(labels.len() % 3, 0, "a batch splits a group: {labels:?}");
                         }
                         sent.extend(labels);
                     }

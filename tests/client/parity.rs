@@ -267,7 +267,7 @@ fn the_parity_table_has_every_case_exactly_once() {
         assert_eq!(names.len(), count);
         python.extend(names.into_iter().map(str::to_owned));
     }
-    // Most names are in both lists.
+    // Most names are in the lists of both clients.
     python.sort();
     python.dedup();
     expected.insert(PYTHON_CLIENT.to_owned(), python);
@@ -461,7 +461,7 @@ fn named_in(comment: &str) -> BTreeSet<String> {
 struct Test {
     file: PathBuf,
     function: String,
-    /// The comment at the beginning of its body.
+    /// The comment at the beginning of the test's body.
     comment: String,
 }
 

@@ -1,7 +1,7 @@
 //! The numbered rules of `src/guide/protocol.md`, and the comments of the tests that prove them.
 //!
-//! A test that proves rules has a line of exactly the form `/// Rule E7.` or `/// Rules E7, E9.` above its
-//! attribute. A row of a table of tests has the same with `//`.
+//! A test that proves rules has a line of exactly the form `/// Rule E7.` or `/// Rules E7, E9.` above
+//! its attribute. In a table of tests, a row has such a line as a plain comment, with `//`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

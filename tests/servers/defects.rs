@@ -100,7 +100,7 @@ fn rust_engineio_o_the_blocking_client_works_inside_a_runtime() {
 #[test]
 fn python_p02_a_disconnect_in_any_handler_ends_the_session() {
     // With python-engineio, `disconnect` in the connect handler leaves a client that is "disconnecting"
-    // forever; in the disconnect handler it calls the handler once more and deadlocks.
+    // forever; in the disconnect handler, `disconnect` calls the handler once more and deadlocks.
     Tokio::run(async {
         for mode in Mode::ALL {
             for place in ["connect", "message", "upgrade", "disconnect"] {

@@ -86,8 +86,8 @@ async fn drop_everywhere<R: Runs>(server: &Oxide, mode: Mode) -> Vec<String> {
             continue;
         }
         let client = builder.start().expect("the settings are right");
-        // Most of these clients may or may not be open when they are dropped. The last ones wait until
-        // they are open, so that even a slow machine tests both.
+        // Whether most of these clients are open when they are dropped depends on the machine. The last
+        // clients wait until they are open, so that open clients are dropped even on a slow machine.
         let opened = Box::pin(client.opened());
         if step < 75 {
             select(opened, client.runtime().sleep(moment)).await;

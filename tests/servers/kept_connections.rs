@@ -25,13 +25,14 @@ use crate::support::tls::AUTHORITY;
 /// How the server ends the connection on which the second request arrives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Leave {
-    /// With a FIN; a filter drops the second request before the server's system acknowledges it.
+    /// With a FIN. A filter drops the second request, so that the server's system does not acknowledge
+    /// it.
     Unheard,
     /// With a FIN, after the server has read the second request.
     Read,
     /// With a reset, after the server has read the second request.
     ReadReset,
-    /// With a reset; a filter drops the second request.
+    /// With a reset. A filter drops the second request.
     UnheardReset,
 }
 
@@ -207,7 +208,7 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     assert_eq!(times, usize::from(leave != Leave::UnheardReset), "{about}");
 }
 
-/// All combinations of runtime, scheme and method concurrently, each with its own server.
+/// Runs all combinations of runtime, scheme and method concurrently, each with its own server.
 fn all_cases(leave: Leave) {
     thread::scope(|scope| {
         for (tls, post) in [(false, false), (false, true), (true, false), (true, true)] {

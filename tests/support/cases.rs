@@ -115,8 +115,8 @@ pub(crate) async fn a_message_above_max_payload_is_refused_over_polling<S: Serve
         session.send(too_large).await;
         let closed = session.end().await;
         // The server sends a close frame and ends the connection. The client may notice the broken
-        // connection first, while it is sending. It must still find the close frame that had arrived
-        // before.
+        // connection first, while it is sending. The client must still read the close frame, which
+        // arrived before the connection broke.
         assert!(
             matches!(closed.reason(), Reason::Server { .. }),
             "{closed:?}"
@@ -222,7 +222,7 @@ async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Count
 pub(crate) async fn an_upgrade_under_load_loses_nothing<S: Server, R: Runs>() {
     // Covers a test case of engine.io-client: arraybuffer/ws.js:30.
     let server = S::start(Setup::Default);
-    // An upgrade that begins at once, and one that begins in the middle of the traffic.
+    // The upgrade begins at once, or in the middle of the traffic.
     for gate in [0, 300] {
         let (there, back) = talk_through_upgrade::<R>(&server.url(), gate).await;
         assert_eq!(there.total(), MANY as u64, "{there:?}");

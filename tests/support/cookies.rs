@@ -111,7 +111,8 @@ pub(crate) async fn a_thousand_messages_each_way_pass_a_balancer_over_polling<
     R: Runs,
 >() {
     let farm = Farm::<S>::start();
-    // As many sessions as servers, side by side: each has one for itself.
+    // Opens as many sessions as there are servers, and keeps them open: each session has a server of its
+    // own.
     let mut sessions = Vec::new();
     let mut servers = BTreeSet::new();
     for _ in 0..SERVERS {

@@ -32,8 +32,8 @@ pub(crate) struct Oxide {
 #[derive(Debug, Default)]
 struct Shared {
     log: Log,
-    /// Number of running polls, and an event for each new one. Only valid for a server with a single
-    /// polling session.
+    /// Number of running polls. `polled` is notified of each new poll. Only valid for a server with a
+    /// single polling session.
     polls: AtomicUsize,
     polled: Bell,
     stop: Bell,

@@ -48,7 +48,7 @@ enum Fault {
 pub(super) struct Proxy {
     ports: Vec<u16>,
     shared: Arc<Shared>,
-    /// Dropped first, which ends the thread.
+    /// Dropping this sender ends the thread.
     stop: Option<smol::channel::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -213,7 +213,7 @@ enum End {
     Refusal,
     Reset,
     Close,
-    /// One direction ends, and the other one some time later.
+    /// One direction ends at once, and the other direction some time later.
     HalfClose,
     /// Nothing is forwarded for this time; then the connection is reset.
     BlackHole(Duration),
@@ -266,7 +266,7 @@ struct Connection {
 
 /// Why a direction of a connection stopped.
 enum Stop {
-    /// Its source has ended, or a socket failed.
+    /// The source of the direction has ended, or a socket failed.
     Ended,
     /// The connection's planned end has come.
     Due,

@@ -115,7 +115,7 @@ impl Server {
         self.port
     }
 
-    /// File with the CA of its certificate.
+    /// File with the CA of the server's certificate.
     pub(super) fn authority(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }

@@ -34,7 +34,7 @@ pub(super) struct Outcome {
     pub(super) received: Vec<String>,
     /// Why the session ended early, if it did.
     pub(super) ended: Option<String>,
-    /// The messages reported as unsent or uncertain at its end.
+    /// The messages that were reported as unsent or uncertain at the end of the session.
     pub(super) listed: Vec<String>,
 }
 

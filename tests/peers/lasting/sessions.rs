@@ -156,7 +156,7 @@ async fn settle(handle: &Handle, promise: Promise, account: &mut Account) {
     };
     match settled {
         Some(Ok(())) => {}
-        // Messages were given up. An event reports them, too.
+        // Messages were given up. This is not a fault: events report these messages, too.
         Some(Err(error)) if error.kind() == ErrorKind::Unconfirmed => {}
         Some(Err(error)) => account
             .faults
