@@ -346,7 +346,10 @@ fn the_script_sees_what_is_asked_for_and_accepts() {
         assert_eq!(client.transport.names(), ["mock"]);
         let mut opened = Box::pin(server.opened());
         let call = client.open(Some("abc"));
-        assert!(waits(&runtime, &mut opened).await, "lazy");
+        assert!(
+            waits(&runtime, &mut opened).await,
+            "`open` was not polled yet"
+        );
         let call = spawn(&runtime, call);
         let open = opened.await;
         assert_eq!(open.request.sid.as_deref(), Some("abc"));
@@ -473,7 +476,10 @@ fn a_send_waits_until_the_script_answers() {
         let (mut link, mut script) = linked(&runtime).await;
         for succeeds in [true, false] {
             let mut send = link.sender.send(message("hello").into());
-            assert!(script.call().now_or_never().is_none(), "lazy");
+            assert!(
+                script.call().now_or_never().is_none(),
+                "`send` was not polled yet"
+            );
             assert!(waits(&runtime, &mut send).await);
             let Call::Send(batch, answer) = script.call().await else {
                 panic!("no batch");
@@ -523,7 +529,7 @@ fn an_answer_wakes_the_call_that_waits_in_another_task() {
         answer.ok();
         client.await;
         assert!(matches!(script.call().await, Call::Dropped));
-        assert!(matches!(script.call().await, Call::Dropped), "and again");
+        assert!(matches!(script.call().await, Call::Dropped), "each call");
     });
 }
 
@@ -598,7 +604,7 @@ fn receiving_is_true_while_a_recv_waits_for_a_delivery() {
         assert!(waits(&runtime, &mut Box::pin(script.receiving())).await);
 
         let mut recv = link.receiver.recv();
-        assert_eq!(script.recv_calls(), 0, "lazy");
+        assert_eq!(script.recv_calls(), 0, "`recv` was not polled yet");
         assert!(waits(&runtime, &mut recv).await);
         assert_eq!(script.recv_calls(), 1);
         script.receiving().await;
@@ -654,7 +660,7 @@ fn the_script_chooses_what_a_link_confirms_and_answers_its_fences() {
             assert_eq!(link.unwrap().sender.confirms(), confirms);
         }
         let (link, _script) = linked(&runtime).await;
-        assert_eq!(link.sender.confirms(), Confirms::Never, "by default");
+        assert_eq!(link.sender.confirms(), Confirms::Never, "the default");
         let script = async {
             let open = server.opened().await.confirms(Confirms::ByFence);
             open.accept(Framing::Frames)

@@ -27,7 +27,7 @@ pub(super) fn within<O: Send + 'static>(
     let thread = thread::spawn(move || sender.send(function()));
     match receiver.recv_timeout(DEADLINE) {
         Ok(output) => output,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: not within {DEADLINE:?}"),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: timed out after {DEADLINE:?}"),
         Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
             Err(panic) => std::panic::resume_unwind(panic),
             Ok(_) => panic!("{what}: no result"),

@@ -26,7 +26,7 @@ fn eventually(what: &str, holds: impl Fn() -> bool) {
         }
         thread::sleep(step);
     }
-    panic!("{what}: not within {DEADLINE:?}");
+    panic!("{what}: timed out after {DEADLINE:?}");
 }
 
 /// The number of this process's sockets that are connected to the server.

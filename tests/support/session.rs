@@ -80,7 +80,7 @@ pub(crate) async fn within<T>(
 ) -> T {
     match select(pin!(future), runtime.sleep(DEADLINE)).await {
         Either::Left((output, _)) => output,
-        Either::Right(_) => panic!("{what}: not within {DEADLINE:?}"),
+        Either::Right(_) => panic!("{what}: timed out after {DEADLINE:?}"),
     }
 }
 

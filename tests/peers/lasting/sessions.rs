@@ -113,7 +113,7 @@ pub(super) async fn run<R: Runs>(
         if account.closed.is_none() {
             account
                 .faults
-                .push(format!("disconnect: not within {DEADLINE:?}"));
+                .push(format!("disconnect: timed out after {DEADLINE:?}"));
         }
         account
     };
@@ -162,7 +162,7 @@ async fn settle(handle: &Handle, promise: Promise, account: &mut Account) {
             .faults
             .push(format!("confirm or flush failed: {error}")),
         None => account.faults.push(format!(
-            "confirm or flush: not within {DEADLINE:?}: {:?}",
+            "confirm or flush: timed out after {DEADLINE:?}: {:?}",
             handle.backlog()
         )),
     }
