@@ -346,8 +346,8 @@ impl Reader {
         }
     }
 
-    /// Reports what was read, if it is enough to be worth waking the driver. A smaller amount cannot
-    /// keep the driver waiting for long, because it is reported when the whole batch has been read.
+    /// Reports the amount that was read, if it is large enough to be worth waking the driver, which waits for
+    /// room. A smaller amount is reported when the whole batch has been read, so the driver does not wait long.
     fn report_often_enough(&mut self) {
         let unreported = self.read.since(self.reported);
         if self.inboxes.is_worth_waking(unreported) {

@@ -26,11 +26,11 @@ pub(super) struct Confirmations<W> {
 /// A call of `confirm`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConfirmTicket {
-    /// The call waits for the messages before this place.
+    /// The call returns when the messages before this position are confirmed.
     place: u64,
-    /// Tells apart calls that wait for the same place.
+    /// Distinguishes calls that wait for the same position.
     number: u64,
-    /// The losses before this place were reported before the call began.
+    /// Losses before this position had been reported when the call began.
     reported: u64,
 }
 

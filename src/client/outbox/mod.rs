@@ -330,7 +330,7 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// The amount that was accepted and is not sent yet.
+    /// The amount that has been accepted but not yet sent.
     pub(crate) fn pending(&self) -> Amount {
         self.room.pending()
     }
