@@ -45,7 +45,7 @@ enum Probe {
     None,
     /// A probe has just been opened: the waiting poll is answered at once.
     Started,
-    /// Polls after the first one are answered only after 100 ms. If they were answered at once, the client would
+    /// Polls after the first one are answered only after 100 ms. If they were answered at once, the client
     /// poll without a pause.
     Running,
 }

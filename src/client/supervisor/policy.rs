@@ -103,10 +103,10 @@ fn is_unsupported(error: &Error) -> bool {
 
 /// Whether a session could not be opened for a reason that another attempt is unlikely to change.
 ///
-/// `Protocol` means a server that does not speak Engine.IO 4: polling reports a server of protocol 3
-/// with this kind. Before a session is open, the only other cause is a first WebSocket frame that is not
-/// a packet. If the session was open, the failure is never hopeless: a poll that is answered 404, for
-/// example, comes from a load balancer whose server has gone.
+/// `ErrorKind::Protocol` means a server that does not speak Engine.IO 4: polling reports a server of
+/// protocol 3 with this kind, and WebSocket a first frame that is not a packet. If the session was open,
+/// another attempt is always worthwhile. A 404 in response to a poll, for example, may come from a load
+/// balancer whose server has gone.
 pub(super) fn hopeless(lost: &Lost) -> bool {
     let Some(error) = lost.error() else {
         return false;
