@@ -45,8 +45,8 @@ enum Probe {
     None,
     /// A probe has just been opened: the waiting poll is answered at once.
     Started,
-    /// Polls after the first one are answered only after 100 ms. If they were answered at once, the client
-    /// poll without a pause.
+    /// Polls after the first one are answered only after 100 ms. Otherwise the client would poll without a
+    /// pause.
     Running,
 }
 
