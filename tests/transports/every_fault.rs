@@ -10,7 +10,7 @@ use crate::raw::{
     CLOSE, FIN, Peer, Request, Server, TEXT, frame, spawn, under_both_orders, under_some_orders,
 };
 
-/// Longer bytes than these are not sent one at a time.
+/// Maximum number of bytes that are sent one at a time.
 const SHORT: usize = 2000;
 
 /// Checks each fault at each of its places.
@@ -34,7 +34,8 @@ fn check(faults: Vec<Fault>) {
     }
 }
 
-/// Reads what the client sends before the fault, and returns its last request, if there is one.
+/// Plays the server up to this place. Returns the client's last request, if the fault is the response to
+/// a request.
 async fn reach(place: Place, peer: &mut Peer) -> Option<Request> {
     match place {
         Place::FirstPoll | Place::WebSocketRequest => Some(peer.request().await),
@@ -137,7 +138,7 @@ fn check_reason(reason: &Reason, outcome: &Outcome, what: &str) {
     }
 }
 
-/// The client has sent one close frame with this code, and nothing else.
+/// Checks that the client has sent one close frame with this code, and nothing else.
 fn check_close_frame(bytes: &[u8], code: u16, what: &str) {
     let [first, length, mask @ .., high, low] = bytes else {
         panic!("{what}: {bytes:?} is not a close frame");

@@ -1,5 +1,5 @@
-//! Polling through a user's own HTTP client: the requests that the client gets, and how its responses
-//! are handled.
+//! Polling through a user's own HTTP client: the requests that this HTTP client receives, and how its
+//! responses are handled.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -21,12 +21,12 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use crate::raw::under_some_orders;
 use crate::{message, open, open_packet};
 
-/// An HTTP client that answers with the queued responses, and then never.
+/// An HTTP client that returns the queued responses in turn. When none is left, a call never ends.
 #[derive(Default)]
 struct Fake {
     answers: Mutex<VecDeque<Result<Response<Bytes>, Error>>>,
     seen: Mutex<Vec<(Request<Bytes>, Exchange)>>,
-    /// One for each call that never ends. It is cancelled when the call is dropped.
+    /// One sender for each call that never ends. The sender is cancelled when the call is dropped.
     hanging: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
@@ -279,7 +279,8 @@ fn a_unix_socket_is_refused_because_the_http_client_gets_only_a_url() {
     });
 }
 
-/// With the builder's default transports, until the session has ended. The poll that runs is dropped.
+/// A whole session with the builder's default transports. The poll that is running when the user closes
+/// the session is dropped.
 #[test]
 fn a_session_with_a_users_http_client_drops_its_poll_when_it_closes() {
     under_some_orders(async |runtime| {

@@ -1,4 +1,4 @@
-//! The defects B1 to B18 of engine.io-client.
+//! The defects B1 to B18 of engine.io-client, which these comments call the reference.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,8 +25,8 @@ fn new_host() -> String {
 /// Rule E38.
 #[test]
 fn b01_a_probe_lost_after_its_pong_brings_polling_back() {
-    // The reference neither polls nor sends any more when the probe fails between its pong and the end
-    // of the poll. It is dead until its ping timeout.
+    // When the probe fails between its pong and the end of the poll, the reference neither polls nor
+    // sends any more until its ping timeout.
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let clock = runtime.clone();
@@ -223,7 +223,7 @@ fn b07_max_payload_is_kept_to_the_byte() {
         ] {
             let open = r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
             let (client, mut server, mut polls) = on_polling(&runtime, open, |b| b).await;
-            // Sent together, so that they would fit into one POST.
+            // All messages wait together, so the client puts as many as possible into one POST.
             for message in &messages {
                 client.try_send(message.clone()).unwrap();
             }
@@ -365,8 +365,8 @@ fn b11_a_silent_server_is_given_up() {
 /// Rules E37, E38.
 #[test]
 fn b12_a_probe_with_a_wrong_pong_is_closed_and_reported_once() {
-    // The reference leaves the WebSocket of a wrong pong open, and reports a second failure when that
-    // ends.
+    // After a wrong pong, the reference leaves the WebSocket open, and reports a second failure when
+    // that connection ends.
     under_many_orders(async |runtime| {
         for answer in ["3wrong", "3", "4hello", "2probe"] {
             let mut server = Server::new(&runtime);
@@ -404,7 +404,8 @@ fn b13_a_second_open_packet_is_ignored() {
         let count = Arc::clone(&opened);
         let mut server = Server::new(&runtime);
         let mut client = builder(&runtime)
-            // `wait` returns after the disconnect handler has.
+            // With a disconnect handler, `wait` returns only after that handler, which runs last, has
+            // returned.
             .on_disconnect(|_, _| ())
             .on_connect(move |_| {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -457,8 +458,8 @@ fn b14_a_client_that_was_closed_before_it_was_open_does_not_open() {
 
 #[test]
 fn b15_the_users_cookie_and_the_servers_are_sent_together_over_both_transports() {
-    // The reference replaces the user's cookies by its own when it opens a WebSocket, even if it has
-    // none.
+    // When the reference opens a WebSocket, it replaces the user's cookies with the cookies that it has
+    // stored, even if it has stored none.
     under_some_orders(async |runtime| {
         for (set, expected) in [
             ("", "mine=1"),
