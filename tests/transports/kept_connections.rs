@@ -1,5 +1,6 @@
-//! Connections that are kept between requests, and requests that cross their end: none is lost, and none
-//! is sent twice.
+//! Connections that are kept between requests. The server may close such a connection while a request is
+//! on its way. The client sends that request again if the server can't have received any of it.
+//! Otherwise the request fails, so that it never arrives twice.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +25,8 @@ use crate::{message, open};
 
 /// The latency of the network in one direction.
 const LATENCY: Duration = Duration::from_millis(50);
-/// Less than the latency. What one side does this long after the other crosses it on the way.
+/// A pause that is shorter than the latency. If one side sends this long after the other side, both are
+/// on their way at the same time.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
 fn slow(runtime: &MockRuntime) -> Server {
@@ -244,8 +246,8 @@ fn r3_a_request_that_was_answered_in_part_is_not_sent_again() {
             let waits = runtime.clone();
             let script = spawn(&runtime, async move {
                 let mut peer = used(&mut server).await;
-                // The server answers before the request has arrived, as servers do that report their
-                // timeout.
+                // The server writes before the request has arrived, as some servers do to report that
+                // the kept connection has timed out.
                 waits.sleep(A_MOMENT).await;
                 peer.write("HTTP/1.1 200 OK\r\nContent-Le").await;
                 drop(peer);
@@ -321,33 +323,32 @@ fn r3_with_a_new_connection_for_each_request_no_request_crosses_an_end() {
     });
 }
 
-/// A runtime whose connections differ from those of the mock network.
+/// A mock runtime whose connections all have the same [`Fault`].
 #[derive(Clone)]
 struct Odd {
     inner: MockRuntime,
-    /// How all connections differ.
     fault: Fault,
-    /// How far the failure has got.
+    /// State of the failure: 0, or one of the constants below.
     state: Arc<AtomicU8>,
 }
 
-/// The next write or flush fails.
+/// The failure begins with the next write.
 const ARMED: u8 = 1;
-/// The write has succeeded.
+/// That write was made. With [`Fault::Flush`], the next flush fails.
 const WRITTEN: u8 = 2;
-/// The flush has failed, and has taken the socket's error with it.
+/// The flush has failed, and has consumed the socket's error.
 const TAKEN: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
-    /// They do not report how much was acknowledged.
+    /// The connections do not report how much was acknowledged.
     Silent,
-    /// They do not report how much was written.
+    /// The connections do not report how much was written.
     Uncounted,
-    /// The next write fails before its first byte.
+    /// The next write fails before it has written a byte.
     Write,
-    /// The next write succeeds, the flush after it fails, and the next read returns the end of the
-    /// stream, as that of a socket does whose error another call has taken.
+    /// The next write succeeds, and the flush after it fails. The next read then returns the end of the
+    /// stream, as it does on a socket whose error another call has already returned.
     Flush,
 }
 
@@ -358,7 +359,8 @@ struct OddStream {
 }
 
 impl OddStream {
-    /// Moves the failure of this kind from one state to the next. Returns whether it was in that state.
+    /// If the connections have this fault and its state is `from`, changes the state to `to`. Returns
+    /// whether that was so.
     fn steps(&self, fault: Fault, from: u8, to: u8) -> bool {
         let (done, seen) = (Ordering::Relaxed, Ordering::Relaxed);
         self.fault == fault && self.state.compare_exchange(from, to, done, seen).is_ok()

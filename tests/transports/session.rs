@@ -22,7 +22,8 @@ fn builder(runtime: &MockRuntime, transport: &str) -> Builder<Transports, MockRu
     Builder::new("http://10.0.0.1", Transports::default(), runtime.clone()).transports([transport])
 }
 
-/// The ping interval in tests whose server falls silent. Together with the timeout it is half a second.
+/// Ping interval, in milliseconds, of tests whose server falls silent. With the ping timeout it adds up
+/// to half a second.
 const INTERVAL: u32 = 300;
 const TIMEOUT: u32 = 200;
 const SPAN: Duration = Duration::from_millis(500);
@@ -48,7 +49,7 @@ async fn on_websocket_with(
     (client, script.await)
 }
 
-/// A session on polling, its server, and the connection on which the next poll comes.
+/// A session on polling, its server, and the connection on which the next poll arrives.
 async fn on_polling(
     runtime: &MockRuntime,
     ping_interval: u32,
@@ -104,7 +105,7 @@ fn bytes_of_an_unfinished_message_keep_a_session_alive_and_then_silence_ends_it(
     under_both_orders(async |runtime| {
         let whole = text(1_000_000);
         for polling in [false, true] {
-            // The whole message, and half of it.
+            // The server sends all 40 pieces of the message, or only 17.
             for pieces in [40, 17] {
                 let (mut client, server, mut peer) = if polling {
                     let (client, server, mut peer) =
@@ -242,7 +243,8 @@ fn a_slow_post_goes_on_until_it_stalls() {
             let script = spawn(&runtime, async move {
                 polls.request().await;
                 let mut peer = server.accept().await;
-                // The bytes in the pipe when the client has written everything take two of these pauses.
+                // When the client has written the whole request, the server needs two of these pauses to
+                // read the bytes that are still in the pipe.
                 let step = Duration::from_millis(600);
                 peer.request_head().await;
                 let mut body = Vec::new();
@@ -372,7 +374,7 @@ fn pings_are_answered_on_both_transports() {
         let (client, mut server, mut polls) =
             on_polling(&runtime, INTERVAL, |builder| builder).await;
         polls.answer("2hey").await;
-        // The pong is sent first, on the connection that is open.
+        // The client sends the pong before the next poll, on the connection that it has kept.
         assert_eq!(polls.answer("ok").await.body, b"3hey");
         server.accept().await.answer("1").await;
         let closed = client.wait().await;
@@ -401,14 +403,14 @@ fn a_lost_connection_ends_the_session_and_reports_uncertain_messages() {
     });
 }
 
-/// The state of both ends of a session that upgrades, message by message.
+/// Progress of a session that upgrades, as the server's tasks share it. The messages are numbers.
 #[derive(Default)]
 struct Both {
     to_send: VecDeque<usize>,
     received: Vec<usize>,
     probed: bool,
     upgraded: bool,
-    /// The number of messages each way over polling.
+    /// Number of messages that the server has sent over polling.
     sent_by_polling: usize,
     received_by_polling: usize,
 }
@@ -421,7 +423,7 @@ impl Shared {
         self.0.lock().unwrap()
     }
 
-    /// The payload to answer a poll with, if it is to be answered now.
+    /// The payload for the poll that waits; `None` if the server is not to answer that poll yet.
     fn payload(&self) -> Option<String> {
         let mut both = self.lock();
         assert!(!both.upgraded, "a poll after the upgrade");
@@ -515,8 +517,8 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
             spawn(&runtime, async move {
                 let first = serve_polling(server.accept().await, tasks.clone(), shared.clone());
                 let first = spawn(&tasks, first);
-                // The connections of the second poll, of the first POST and of the probe come in any
-                // order.
+                // The client opens two more connections, in either order: for the probe, and for a poll
+                // or POST while another request uses the first connection.
                 let mut rest = Vec::new();
                 for _ in 0..2 {
                     let peer = server.accept().await;
@@ -578,7 +580,7 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
         script.await;
         let both = shared.lock();
         assert!(both.received.iter().copied().eq(0..COUNT));
-        // Many messages went over each transport, each way.
+        // In each direction, many messages were sent over each transport.
         assert_eq!(upgraded_at, Some(both.sent_by_polling));
         for by_polling in [both.sent_by_polling, both.received_by_polling] {
             assert!((100..COUNT - 100).contains(&by_polling), "{by_polling}");
@@ -638,7 +640,7 @@ fn a_refused_upgrade_leaves_the_session_on_polling() {
 
 const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
 
-/// Opens a session over this transport with these bytes.
+/// Opens a session over this transport with these bytes as the open packet.
 async fn open_by(peer: &mut Peer, transport: &str, bytes: &str) {
     if transport == "websocket" {
         peer.accept_websocket().await;
@@ -808,7 +810,7 @@ fn the_urls_user_goes_with_every_request_of_both_transports_as_basic_authenticat
                 if let Some(own) = own {
                     builder = builder.header("Authorization", own);
                 }
-                // A random timestamp could contain any word.
+                // A random timestamp could contain "foo" by chance.
                 builder = builder.timestamps(false);
                 let client = builder.transports([transport]).connect().await.unwrap();
                 client.send("x").await.unwrap();
@@ -921,8 +923,8 @@ fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
     // engine.io-client: socket.js:187; python-engineio: test_write_loop_polling_bad_connection,
     // test_write_loop_polling_bad_status
     under_many_orders(async |runtime| {
-        // A server that has just closed the session refuses POSTs, and tells the reason in the response
-        // to the poll.
+        // A server that has just closed the session refuses POSTs, and gives the reason in the response
+        // to the poll. So after a refused POST, the client waits a moment for that response.
         let a_moment = Duration::from_secs(1);
         for (answer, kind, waits) in [
             ("", ErrorKind::Ended, Duration::ZERO),
