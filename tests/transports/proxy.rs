@@ -79,7 +79,7 @@ fn keeps_secrets(error: &Error) {
 
 #[test]
 fn a_websocket_goes_through_a_tunnel_and_the_proxy_sees_none_of_the_users_headers() {
-    // python-engineio: test_websocket_connection_with_proxies
+    // Covers the same case as python-engineio: test_websocket_connection_with_proxies
     under_some_orders(async |runtime| {
         for (proxy, authorization) in [(HTTP, ""), (HTTP_WITH_PASSWORD, AUTHORIZATION)] {
             let mut server = Server::on(&runtime, PORT);
@@ -926,7 +926,7 @@ fn chosen(dialer: &Dialer, url: &str) -> String {
 
 #[test]
 fn the_environment_names_a_proxy_by_scheme() {
-    // python-engineio: test_websocket_connection_with_proxies
+    // Covers the same case as python-engineio: test_websocket_connection_with_proxies
     let lower = [
         ("http_proxy", "a"),
         ("https_proxy", "b"),

@@ -192,9 +192,9 @@ fn interim_responses_to_the_handshake_are_skipped() {
 /// Rules E10, E11, E14.
 #[test]
 fn the_websocket_request_has_the_headers_of_the_protocol_and_the_user() {
-    // engine.io-client: transport.js:179, :272, :301, :324; protocol: test-suite.js:158, :180;
-    // engine.io: server.js:3500; python-engineio: test_websocket_connection_failed,
-    // test_websocket_connection_extra, test_websocket_upgrade_failed
+    // Covers the same cases as engine.io-client: transport.js:179, :272, :301, :324; protocol:
+    // test-suite.js:158, :180; engine.io: server.js:3500; python-engineio:
+    // test_websocket_connection_failed, test_websocket_connection_extra, test_websocket_upgrade_failed
     under_some_orders(async |runtime| {
         let mut keys = Vec::new();
         for _ in 0..2 {
@@ -526,7 +526,7 @@ fn fragments_are_joined_and_a_ping_between_them_is_answered() {
 /// Rules E1, E2, E4, E5, E7.
 #[test]
 fn packets_of_every_kind_are_decoded() {
-    // engine.io-client: arraybuffer/ws.js:60
+    // Covers the same case as engine.io-client: arraybuffer/ws.js:60
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let bytes = [
@@ -1236,7 +1236,7 @@ fn a_close_frame_is_sent_though_the_buffer_of_pongs_is_full() {
             ..
         } = link;
         let received = spawn(&runtime, async move { receiver.recv().await });
-        // The pongs to these pings fill the client's buffer for pongs exactly.
+        // The pongs to these pings fill the client's queue of control frames exactly.
         let pings = frame(PING, "x".repeat(122)).repeat(7);
         for _ in 0..200 {
             peer.write(&pings).await;
@@ -1260,8 +1260,9 @@ fn a_close_frame_is_sent_though_the_buffer_of_pongs_is_full() {
 /// Rules E1, E2.
 #[test]
 fn each_frame_has_its_own_mask_and_the_shortest_encoding_of_its_length() {
-    // protocol: test-suite.js:357, :375; python-engineio: test_write_loop_websocket_one_packet,
-    // test_write_loop_websocket_three_packets, test_write_loop_websocket_one_packet_binary
+    // Covers the same cases as protocol: test-suite.js:357, :375; python-engineio:
+    // test_write_loop_websocket_one_packet, test_write_loop_websocket_three_packets,
+    // test_write_loop_websocket_one_packet_binary
     under_both_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let mut sender = link.sender;
@@ -1354,7 +1355,7 @@ fn r21_masks_and_keys_are_the_runtimes_own_random_numbers() {
 
 #[test]
 fn a_send_returns_when_the_batch_is_written_and_fails_when_the_server_is_gone() {
-    // python-engineio: test_write_loop_websocket_bad_connection
+    // Covers the same case as python-engineio: test_write_loop_websocket_bad_connection
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let batch = vec![message(vec![7; 2 * PIPE])];
