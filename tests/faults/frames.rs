@@ -1,5 +1,5 @@
 //! WebSocket frames that break RFC 6455, connections that end between or within frames, and close frames
-//! that are valid but unusual.
+//! that end the session although they are unusual.
 
 use engineio_client::ErrorKind;
 
@@ -184,7 +184,7 @@ pub(crate) fn cut_short() -> Vec<Fault> {
     sampled(rows.into(), 2)
 }
 
-/// Close frames that end the session as they should, in spite of an odd payload or of frames after them.
+/// Close frames that end the session without an error, whatever their payload and the frames after them.
 pub(crate) fn close_frames() -> Vec<Fault> {
     let good = || goodbye().delivers(["good"]);
     let late = [frame(CLOSE, ""), frame(TEXT, "4never")].concat();

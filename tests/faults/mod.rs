@@ -19,7 +19,7 @@ use engineio_client::{ErrorKind, Message};
 
 use crate::wire::accepting;
 
-/// An open packet whose times are too long for any test to reach.
+/// An open packet whose ping times are too long for any test to reach.
 pub(crate) const OPEN: &str = r#"0{"sid":"s","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 
 pub(crate) struct Fault {

@@ -169,8 +169,8 @@ pub(crate) fn payloads() -> Vec<Fault> {
         .into_iter()
         .map(|(name, body, outcome)| fault(name, response(body)).at(Place::LaterPoll, outcome))
         .collect();
-    // The empty payload above has a Content-Length. These two are in chunks, and delimited by the end of
-    // the connection.
+    // The empty payload above has a Content-Length. Of these two, one is in chunks, and the other ends
+    // with the connection.
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     faults.extend([
         fault("an empty payload in chunks", chunked)

@@ -244,7 +244,7 @@ impl Case {
         self
     }
 
-    // The run.
+    // Running the case.
 
     pub(crate) fn run<R: Runs>(self) {
         R::run(self.check::<R>());

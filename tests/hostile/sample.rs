@@ -31,7 +31,7 @@ fn check<R: Runs>() {
     let mut count = 0;
     for fault in sample {
         for (place, outcome) in &fault.outcomes {
-            // The output of a failed test ends with the name of the row that failed.
+            // If the test fails, the last of these lines names the row that failed, and its place.
             println!("{}, {place:?}", fault.name);
             case(&fault, *place, outcome.clone()).run::<R>();
             count += 1;

@@ -337,8 +337,8 @@ impl Peer {
 
     /// Writes `alive` again and again without reading, until the client has closed the connection.
     ///
-    /// The client's bytes stay in the buffers. A read would return those bytes before the end of the
-    /// connection; a write notices the end at once.
+    /// The client's bytes stay in the buffers. A read would return those bytes before it shows the end
+    /// of the connection. Writes fail soon after the end.
     pub(crate) fn until_gone_unread(&mut self, alive: impl AsRef<[u8]>) -> io::Result<()> {
         loop {
             self.write(alive.as_ref())?;

@@ -73,7 +73,7 @@ fn payload() -> (String, Vec<Packet>) {
 
 #[test]
 fn gzip_and_deflate_are_decoded_in_every_form() {
-    // Covers the same case as engine.io: server.js:3254-3436
+    // Ported from engine.io: server.js:3254-3436
     under_both_orders(async |runtime| {
         let (body, packets) = payload();
         let best = Compression::best();
@@ -313,7 +313,7 @@ fn a_users_http_client_may_decode_bodies_or_not() {
 
 #[test]
 fn a_compressed_body_may_come_in_chunks_and_an_uncompressed_one_follow() {
-    // Covers the same case as engine.io: server.js:3254-3436
+    // Ported from engine.io: server.js:3254-3436
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let (body, packets) = payload();

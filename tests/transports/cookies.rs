@@ -43,8 +43,8 @@ fn builder(runtime: &MockRuntime) -> Builder<Transports, MockRuntime> {
 /// Rule E49.
 #[test]
 fn the_cookie_of_the_handshake_goes_with_every_poll_post_and_the_websocket() {
-    // Covers the same cases as engine.io-client: node.js:61; python-engineio:
-    // test_websocket_connection_with_cookies, test_websocket_connection_with_cookies_and_headers
+    // Ported from engine.io-client: node.js:61; python-engineio: test_websocket_connection_with_cookies,
+    // test_websocket_connection_with_cookies_and_headers
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -171,7 +171,7 @@ async fn polls(runtime: &MockRuntime, answers: &'static [&[&str]], pause: u64) -
 
 #[test]
 fn a_cookie_is_replaced_deleted_and_expires() {
-    // Covers the same case as engine.io-client: node.js:61
+    // Ported from engine.io-client: node.js:61
     under_some_orders(async |runtime| {
         let answers: &[&[&str]] = &[
             &["Set-Cookie: a=1", "Set-Cookie: b=1"],
@@ -219,7 +219,7 @@ fn paths_secure_and_foreign_domains_are_respected() {
 
 #[test]
 fn a_client_that_keeps_no_cookies_sends_only_the_users() {
-    // Covers the same case as engine.io-client: node.js:85
+    // Ported from engine.io-client: node.js:85
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -286,7 +286,7 @@ fn two_sessions_of_one_program_do_not_share_cookies() {
 
 #[test]
 fn a_websocket_that_opens_a_session_carries_the_users_cookie() {
-    // Covers the same case as python-engineio: test_websocket_connection_with_cookie_header
+    // Ported from python-engineio: test_websocket_connection_with_cookie_header
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {

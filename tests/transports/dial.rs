@@ -90,7 +90,11 @@ fn the_families_take_turns_beginning_with_the_first_address() {
             assert_eq!(connects(&runtime), expected.collect::<Vec<_>>());
             runtime.network().log();
         }
-        assert_eq!(runtime.now(), Duration::ZERO, "each at once");
+        assert_eq!(
+            runtime.now(),
+            Duration::ZERO,
+            "each address is tried at once"
+        );
     });
 }
 
@@ -206,7 +210,10 @@ fn of_many_addresses_32_are_tried_and_8_are_listed() {
         let error = connect(&runtime).await.unwrap_err();
         let tried = connects(&runtime);
         assert_eq!(tried.len(), 32);
-        assert!(tried[31].contains("fd00::f"), "of both families: {tried:?}");
+        assert!(
+            tried[31].contains("fd00::f"),
+            "both families are tried: {tried:?}"
+        );
         let report = error.report();
         assert_eq!(report.matches("no listener").count(), 8, "{report}");
         assert!(report.ends_with("; and 24 more)"), "{report}");

@@ -499,7 +499,7 @@ fn dropped_futures_change_nothing_except_that_a_disconnect_goes_on() {
             give_up(handle.wait()).await;
             give_up(client.recv()).await;
         }
-        assert_eq!(runtime.tasks(), 1, "the task of the session");
+        assert_eq!(runtime.tasks(), 1, "only the task of the session is left");
         let reading = spawn(&runtime, async move {
             assert_eq!(peer.frame().await.payload.len(), 1_000_000);
             assert_eq!(peer.frame().await.payload, b"4next");

@@ -170,8 +170,8 @@ fn a_response_that_is_cut_short_is_an_error_and_delivers_nothing() {
 /// Rules E22, E48.
 #[test]
 fn a_refusal_is_an_error_with_the_status_and_the_servers_words() {
-    // Covers the same cases as engine.io-client: socket.js:236, :265; python-engineio:
-    // test_polling_connection_404, test_polling_connection_404_no_json
+    // Ported from engine.io-client: socket.js:236, :265; python-engineio: test_polling_connection_404,
+    // test_polling_connection_404_no_json
     check(responses::refusals());
 }
 
@@ -182,14 +182,14 @@ fn a_response_in_an_unusual_form_is_understood() {
 
 #[test]
 fn a_websocket_handshake_that_breaks_the_protocol_is_an_error_that_names_the_header() {
-    // Covers the same case as python-engineio: test_websocket_connection_failed_with_websocket_error
+    // Ported from python-engineio: test_websocket_connection_failed_with_websocket_error
     check(handshakes::websocket());
 }
 
 /// Rule E15.
 #[test]
 fn a_first_packet_that_opens_no_session_is_an_error_of_connecting() {
-    // Covers the same cases as python-engineio: test_polling_connection_invalid_packet,
+    // Ported from python-engineio: test_polling_connection_invalid_packet,
     // test_polling_connection_no_open_packet, test_websocket_connection_no_open_packet
     check(packets::first());
 }
@@ -197,14 +197,14 @@ fn a_first_packet_that_opens_no_session_is_an_error_of_connecting() {
 /// Rule E8.
 #[test]
 fn a_bad_payload_is_an_error_after_its_good_packets() {
-    // Covers the same cases as engine.io: server.js:1592; python-engineio: test_payload.py:13
+    // Ported from engine.io: server.js:1592; python-engineio: test_payload.py:13
     check(packets::payloads());
 }
 
 /// Rule E8.
 #[test]
 fn a_message_that_is_not_a_packet_is_an_error_after_the_good_ones() {
-    // Covers the same cases as engine.io: server.js:174, :191, :1607
+    // Ported from engine.io: server.js:174, :191, :1607
     check(packets::messages());
 }
 
@@ -217,7 +217,7 @@ fn a_frame_that_breaks_the_protocol_is_an_error_and_is_answered_with_a_close_fra
 /// Rule E45.
 #[test]
 fn a_websocket_that_ends_without_a_close_frame_is_an_error() {
-    // Covers the same case as python-engineio: test_read_loop_websocket_no_response
+    // Ported from python-engineio: test_read_loop_websocket_no_response
     check(frames::cut_short());
 }
 

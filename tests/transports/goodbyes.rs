@@ -1,4 +1,4 @@
-//! The end of a session is clean only if the server has answered the goodbye. Without an answer,
+//! The end of an open session is clean only if the server has answered the goodbye. Without an answer,
 //! messages that were already sent may be lost, and the client can't say which.
 
 use std::time::Duration;

@@ -189,7 +189,7 @@ fn each_request_has_an_absolute_uri_with_the_sid_encoded_and_the_users_query_and
         assert_eq!(stamps.len(), 3);
         stamps.sort_unstable();
         stamps.dedup();
-        assert_eq!(stamps.len(), 3, "each is different");
+        assert_eq!(stamps.len(), 3, "each timestamp is different");
     });
 }
 
@@ -310,7 +310,7 @@ fn a_session_with_a_users_http_client_drops_its_poll_when_it_closes() {
         assert_eq!(client.take_one().body(), "1");
         assert!(
             hanging.cancellation().now_or_never().is_some(),
-            "it still runs"
+            "the poll still runs"
         );
     });
 }

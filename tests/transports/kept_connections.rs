@@ -105,7 +105,10 @@ fn r3_a_request_that_crosses_the_end_of_a_kept_connection_is_sent_again() {
             if ask == Ask::Poll {
                 assert_eq!(received, [message("second")]);
             }
-            assert!(!script.await.has_another(), "once");
+            assert!(
+                !script.await.has_another(),
+                "the request was sent three times"
+            );
         }
     });
 }
@@ -182,7 +185,7 @@ fn r3_a_request_that_has_arrived_is_not_sent_again_even_if_it_was_not_read() {
                 let mut link = polling(&runtime).await;
                 Ask::Poll.of(&mut link).await.unwrap();
                 ended(ask.of(&mut link).await);
-                assert!(!script.await.has_another(), "asked again");
+                assert!(!script.await.has_another(), "the request was sent again");
             }
         }
     });
@@ -210,7 +213,7 @@ fn r3_a_request_that_has_arrived_in_part_is_not_sent_again() {
         Ask::Poll.of(&mut link).await.unwrap();
         let large = vec![message("m".repeat(10_000))].into();
         ended(link.sender.send(large).await.map(|()| Vec::new()));
-        assert!(!script.await.has_another(), "asked again");
+        assert!(!script.await.has_another(), "the request was sent again");
     });
 }
 
@@ -233,7 +236,7 @@ fn r3_a_request_that_meets_a_reset_may_have_arrived_and_is_not_sent_again() {
             let mut link = polling(&runtime).await;
             Ask::Poll.of(&mut link).await.unwrap();
             ended(ask.of(&mut link).await);
-            assert!(!script.await.has_another(), "asked again");
+            assert!(!script.await.has_another(), "the request was sent again");
         }
     });
 }
@@ -256,7 +259,7 @@ fn r3_a_request_that_was_answered_in_part_is_not_sent_again() {
             let mut link = polling(&runtime).await;
             Ask::Poll.of(&mut link).await.unwrap();
             ended(ask.of(&mut link).await);
-            assert!(!script.await.has_another(), "asked again");
+            assert!(!script.await.has_another(), "the request was sent again");
         }
     });
 }
@@ -282,7 +285,7 @@ fn r3_a_request_is_sent_again_once_for_each_kept_connection_and_never_on_a_new_o
                 Ask::Poll.of(&mut link).await.unwrap();
             }
             ended(Ask::Post.of(&mut link).await);
-            assert!(!script.await.has_another(), "asked again");
+            assert!(!script.await.has_another(), "the request was sent again");
         }
     });
 }
@@ -334,7 +337,7 @@ struct Odd {
 
 /// The failure begins with the next write.
 const ARMED: u8 = 1;
-/// That write was made. With [`Fault::Flush`], the next flush fails.
+/// The write that begins the failure was made. With [`Fault::Flush`], the next flush fails.
 const WRITTEN: u8 = 2;
 /// The flush has failed, and has consumed the socket's error.
 const TAKEN: u8 = 3;
@@ -360,7 +363,7 @@ struct OddStream {
 
 impl OddStream {
     /// If the connections have this fault and its state is `from`, changes the state to `to`. Returns
-    /// whether that was so.
+    /// whether both were the case.
     fn steps(&self, fault: Fault, from: u8, to: u8) -> bool {
         let (done, seen) = (Ordering::Relaxed, Ordering::Relaxed);
         self.fault == fault && self.state.compare_exchange(from, to, done, seen).is_ok()
@@ -481,7 +484,10 @@ fn r3_a_request_that_may_have_left_on_a_connection_without_reports_is_not_sent_a
             Ask::Poll.of(&mut link).await.unwrap();
             odd.state.store(ARMED, Ordering::Relaxed);
             ended(Ask::Post.of(&mut link).await);
-            assert!(!script.await.0.has_another(), "asked again: {fault:?}");
+            assert!(
+                !script.await.0.has_another(),
+                "the request was sent again: {fault:?}"
+            );
         }
     });
 }
@@ -506,6 +512,9 @@ fn r3_a_request_whose_first_write_fails_is_sent_again() {
         Ask::Poll.of(&mut link).await.unwrap();
         odd.state.store(ARMED, Ordering::Relaxed);
         Ask::Post.of(&mut link).await.unwrap();
-        assert!(!script.await.0.has_another(), "once");
+        assert!(
+            !script.await.0.has_another(),
+            "the request was sent three times"
+        );
     });
 }

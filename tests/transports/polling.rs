@@ -74,7 +74,7 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
 /// Rule E3.
 #[test]
 fn a_response_is_assembled_from_segments_of_any_size() {
-    // Covers the same cases as engine.io: server.js:2150, :2174
+    // Ported from engine.io: server.js:2150, :2174
     under_some_orders(async |runtime| {
         let packets = vec![message("hello"), message("wörld!!!")];
         let whole = response("4hello\x1e4wörld!!!");
@@ -169,7 +169,7 @@ fn polls_follow_each_other_on_one_connection() {
 
 #[test]
 fn a_poll_and_a_post_at_once_have_a_connection_each_and_keep_both() {
-    // Covers the same case as protocol: test-suite.js:204
+    // Ported from protocol: test-suite.js:204
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -266,7 +266,7 @@ fn a_connection_is_reused_until_a_second_before_the_server_closes_it() {
 
 #[test]
 fn a_connection_that_the_server_does_not_keep_is_not_used_again() {
-    // Covers the same case as engine.io: server.js:1226
+    // Ported from engine.io: server.js:1226
     under_some_orders(async |runtime| {
         for header in ["Keep-Alive: timeout=1", "Connection: close"] {
             let mut server = Server::new(&runtime);
@@ -329,7 +329,7 @@ fn a_request_that_left_is_not_repeated_when_its_connection_dies() {
                         link.receiver.recv().await.unwrap_err()
                     };
                     assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
-                    assert!(!script.await.has_another(), "asked again");
+                    assert!(!script.await.has_another(), "the request was sent again");
                 }
             }
         }
@@ -451,7 +451,7 @@ fn a_server_of_protocol_3_is_recognised_and_a_message_that_looks_like_it_is_deli
         let first = polled(&runtime, response("96:0{\"sid\":\"x\"}")).await;
         let error = first.unwrap_err();
         assert!(error.to_string().contains("EIO=3"), "{error}");
-        // Reconnecting recognises a server of protocol 3 by this kind.
+        // Code that reconnects recognises a server of protocol 3 by this kind of error.
         assert_eq!(error.kind(), ErrorKind::Protocol);
     });
     under_some_orders(async |runtime| {
@@ -476,9 +476,9 @@ fn a_server_of_protocol_3_is_recognised_and_a_message_that_looks_like_it_is_deli
 /// Rules E10, E11, E12, E14.
 #[test]
 fn requests_have_the_query_and_headers_of_the_protocol_and_the_user() {
-    // Covers the same cases as engine.io-client: engine.io-client.js:23, :104, transport.js:93, :145,
-    // :285; protocol: test-suite.js:87, :99, :109; engine.io: server.js:661, :672, :3496;
-    // python-engineio: test_timestamp_requests, test_connect_query_string, test_connect_custom_headers,
+    // Ported from engine.io-client: engine.io-client.js:23, :104, transport.js:93, :145, :285; protocol:
+    // test-suite.js:87, :99, :109; engine.io: server.js:661, :672, :3496; python-engineio:
+    // test_timestamp_requests, test_connect_query_string, test_connect_custom_headers,
     // test_polling_connection_failed, test_write_loop_polling_one_packet
     under_some_orders(async |runtime| {
         let mut server = Server::on(&runtime, 8080);
@@ -563,8 +563,7 @@ fn requests_have_the_query_and_headers_of_the_protocol_and_the_user() {
 /// Rule E12.
 #[test]
 fn the_users_headers_replace_those_of_the_client() {
-    // Covers the same cases as engine.io-client: transport.js:145; python-engineio:
-    // test_timestamp_requests
+    // Ported from engine.io-client: transport.js:145; python-engineio: test_timestamp_requests
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {

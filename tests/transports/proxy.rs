@@ -79,7 +79,7 @@ fn keeps_secrets(error: &Error) {
 
 #[test]
 fn a_websocket_goes_through_a_tunnel_and_the_proxy_sees_none_of_the_users_headers() {
-    // Covers the same case as python-engineio: test_websocket_connection_with_proxies
+    // Ported from python-engineio: test_websocket_connection_with_proxies
     under_some_orders(async |runtime| {
         for (proxy, authorization) in [(HTTP, ""), (HTTP_WITH_PASSWORD, AUTHORIZATION)] {
             let mut server = Server::on(&runtime, PORT);
@@ -169,7 +169,7 @@ fn a_tunnel_begins_after_the_head_of_any_2xx_response() {
     });
 }
 
-/// Bytes that the server sends before the request: the beginning of its response.
+/// Bytes that the server sends before it receives the request: the beginning of its response.
 const EARLY: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 ";
 
 async fn finish_early_answer(peer: &mut Peer) {
@@ -211,7 +211,7 @@ async fn tunnel_refused(runtime: &MockRuntime, answer: impl Into<Vec<u8>>) -> Er
         peer.request().await;
         peer.write(answer).await;
         drop(peer);
-        assert!(!server.has_another(), "nothing is tried twice");
+        assert!(!server.has_another(), "the client tries nothing twice");
     });
     let link = open(runtime, websocket(HTTP_WITH_PASSWORD), behind_proxy).await;
     script.await;
@@ -635,7 +635,7 @@ async fn socks_refused(
             peer.write(answer).await;
         }
         drop(peer);
-        assert!(!server.has_another(), "nothing is tried twice");
+        assert!(!server.has_another(), "the client tries nothing twice");
     });
     let error = open(runtime, websocket(proxy), behind_proxy)
         .await
@@ -926,7 +926,7 @@ fn chosen(dialer: &Dialer, url: &str) -> String {
 
 #[test]
 fn the_environment_names_a_proxy_by_scheme() {
-    // Covers the same case as python-engineio: test_websocket_connection_with_proxies
+    // Ported from python-engineio: test_websocket_connection_with_proxies
     let lower = [
         ("http_proxy", "a"),
         ("https_proxy", "b"),

@@ -78,7 +78,7 @@ fn text(length: usize) -> String {
 /// Rule E30.
 #[test]
 fn silence_ends_a_session_at_exactly_the_interval_and_the_timeout() {
-    // Covers the same cases as engine.io: server.js:948, :1402, :1554; python-engineio:
+    // Ported from engine.io: server.js:948, :1402, :1554; python-engineio:
     // test_read_loop_websocket_timeout
     under_many_orders(async |runtime| {
         let (client, peer) = on_websocket(&runtime).await;
@@ -292,7 +292,7 @@ fn a_slow_post_goes_on_until_it_stalls() {
 /// Rule E40.
 #[test]
 fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
-    // Covers the same cases as protocol: test-suite.js:508; engine.io: server.js:1075; python-engineio:
+    // Ported from protocol: test-suite.js:508; engine.io: server.js:1075; python-engineio:
     // test_disconnect_websocket, test_read_loop_websocket_disconnected
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
@@ -321,7 +321,7 @@ fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
 /// Rule E40.
 #[test]
 fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
-    // Covers the same cases as protocol: test-suite.js:482; engine.io: server.js:1050; python-engineio:
+    // Ported from protocol: test-suite.js:482; engine.io: server.js:1050; python-engineio:
     // test_disconnect_polling, test_write_loop_polling_two_packets_done
     under_many_orders(async |runtime| {
         let (client, mut server, mut polls) =
@@ -361,7 +361,7 @@ fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
 /// Rule E28.
 #[test]
 fn pings_are_answered_on_both_transports() {
-    // Covers the same cases as engine.io: server.js:973, :997; python-engineio: test_receive_ping_packet
+    // Ported from engine.io: server.js:973, :997; python-engineio: test_receive_ping_packet
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         peer.write(frame(TEXT, "2hey")).await;
@@ -386,8 +386,7 @@ fn pings_are_answered_on_both_transports() {
 /// Rule E45.
 #[test]
 fn a_lost_connection_ends_the_session_and_reports_uncertain_messages() {
-    // Covers the same cases as engine.io: server.js:2605; python-engineio:
-    // test_write_loop_websocket_bad_connection
+    // Ported from engine.io: server.js:2605; python-engineio: test_write_loop_websocket_bad_connection
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         client.send(vec![7; 1_000_000]).await.unwrap();
@@ -508,8 +507,7 @@ async fn serve_websocket(mut peer: Peer, clock: MockRuntime, shared: Shared, cou
 /// Rules E34, E36.
 #[test]
 fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
-    // Covers the same cases as protocol: test-suite.js:559, :584; engine.io: server.js:214, :1789,
-    // :1910, :3147
+    // Ported from protocol: test-suite.js:559, :584; engine.io: server.js:214, :1789, :1910, :3147
     const COUNT: usize = 2000;
     under_both_orders(async |runtime| {
         let shared = Shared::default();
@@ -593,8 +591,7 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
 
 #[test]
 fn a_refused_upgrade_leaves_the_session_on_polling() {
-    // Covers the same cases as python-engineio: test_polling_connection_not_upgraded,
-    // test_websocket_upgrade_failed
+    // Ported from python-engineio: test_polling_connection_not_upgraded, test_websocket_upgrade_failed
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -657,7 +654,7 @@ async fn open_by(peer: &mut Peer, transport: &str, bytes: &str) {
 /// Rule E18.
 #[test]
 fn the_next_transport_is_tried_when_the_server_refuses_the_first() {
-    // Covers the same cases as engine.io-client: socket.js:52, :72, :92
+    // Ported from engine.io-client: socket.js:52, :72, :92
     under_many_orders(async |runtime| {
         for names in [["polling", "websocket"], ["websocket", "polling"]] {
             for fall_back in [true, false] {
@@ -748,8 +745,8 @@ fn a_poll_is_not_aborted_while_its_session_lives() {
 
 #[test]
 fn the_handshake_is_reported_once() {
-    // Covers the same cases as protocol: test-suite.js:131; python-engineio:
-    // test_polling_connection_successful, test_websocket_connection_successful
+    // Ported from protocol: test-suite.js:131; python-engineio: test_polling_connection_successful,
+    // test_websocket_connection_successful
     under_many_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let mut server = Server::new(&runtime);
@@ -787,7 +784,7 @@ fn the_handshake_is_reported_once() {
 
 #[test]
 fn the_urls_user_goes_with_every_request_of_both_transports_as_basic_authentication() {
-    // Covers the same case as python-engineio: test_websocket_connection_with_auth
+    // Ported from python-engineio: test_websocket_connection_with_auth
     under_many_orders(async |runtime| {
         for (own, expected) in [(None, "Basic Zm9vOmJhcg=="), (Some("mine"), "mine")] {
             for transport in ["polling", "websocket"] {
@@ -863,8 +860,8 @@ async fn ended_once(client: Session, calls: &Calls, kind: ErrorKind) {
 
 #[test]
 fn a_poll_that_fails_ends_the_session_and_is_reported_once() {
-    // Covers the same cases as protocol: test-suite.js:288; engine.io: server.js:1592, :1683;
-    // python-engineio: test_receive_unknown_packet, test_read_loop_polling_no_response,
+    // Ported from protocol: test-suite.js:288; engine.io: server.js:1592, :1683; python-engineio:
+    // test_receive_unknown_packet, test_read_loop_polling_no_response,
     // test_read_loop_polling_bad_status, test_read_loop_polling_bad_packet, test_read_loop_polling
     under_many_orders(async |runtime| {
         for (answer, kind) in [
@@ -897,8 +894,8 @@ fn a_poll_that_fails_ends_the_session_and_is_reported_once() {
 
 #[test]
 fn a_websocket_that_fails_ends_the_session_and_is_reported_once() {
-    // Covers the same cases as protocol: test-suite.js:392; engine.io: server.js:1607, :1705;
-    // python-engineio: test_receive_unknown_packet, test_read_loop_websocket_no_response,
+    // Ported from protocol: test-suite.js:392; engine.io: server.js:1607, :1705; python-engineio:
+    // test_receive_unknown_packet, test_read_loop_websocket_no_response,
     // test_read_loop_websocket_unexpected_error, test_read_loop_websocket
     under_many_orders(async |runtime| {
         for (bytes, kind) in [
@@ -924,7 +921,7 @@ fn a_websocket_that_fails_ends_the_session_and_is_reported_once() {
 
 #[test]
 fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
-    // Covers the same cases as engine.io-client: socket.js:187; python-engineio:
+    // Ported from engine.io-client: socket.js:187; python-engineio:
     // test_write_loop_polling_bad_connection, test_write_loop_polling_bad_status
     under_many_orders(async |runtime| {
         // A server that has just closed the session refuses POSTs, and gives the reason in the response
@@ -968,7 +965,7 @@ fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
 /// Rule E44.
 #[test]
 fn a_close_frame_of_any_code_is_a_close_by_the_server() {
-    // Covers the same cases as engine.io-client: socket.js:214; engine.io: server.js:997, :1705, :1850
+    // Ported from engine.io-client: socket.js:214; engine.io: server.js:997, :1705, :1850
     under_many_orders(async |runtime| {
         for (code, reason, shown) in [
             (None, "", ""),

@@ -121,7 +121,7 @@ fn a_message_that_was_being_sent_during_the_suspension_is_uncertain_and_the_rest
     under_both_orders(async |runtime| {
         let (client, _server, _peer) = connect(&runtime, "websocket").await;
         let large = Message::from(vec![7; 1_000_000]);
-        // The server does not read, so that the message can't leave completely.
+        // The server does not read, so the client can't send the whole message.
         client.send(large.clone()).await.unwrap();
         settle(&runtime).await;
         client.send("behind").await.unwrap();

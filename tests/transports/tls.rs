@@ -146,7 +146,7 @@ pub(crate) fn refused_for(
 
 #[test]
 fn a_private_ca_is_trusted_with_each_version_of_tls() {
-    // Covers the same cases as engine.io: server.js:2444, :2491; python-engineio:
+    // Ported from engine.io: server.js:2444, :2491; python-engineio:
     // test_websocket_connection_with_verify
     for (version, number) in [
         (&TLS12, ProtocolVersion::TLSv1_2),
@@ -362,7 +362,7 @@ fn a_revoked_certificate_is_refused_by_a_configuration_with_its_revocation_list(
 
 #[test]
 fn a_client_certificate_is_presented_to_a_server_that_asks_for_one() {
-    // Covers the same cases as engine.io: server.js:2352, :2399, :2537; python-engineio:
+    // Ported from engine.io: server.js:2352, :2399, :2537; python-engineio:
     // test_websocket_connection_with_cert, test_websocket_connection_with_cert_and_key,
     // test_websocket_connection_verify_with_cert_and_key
     let client = AUTHORITY.issue(&["client.test"]);
@@ -397,7 +397,7 @@ fn a_client_certificate_is_presented_to_a_server_that_asks_for_one() {
 
 #[test]
 fn without_verification_any_certificate_is_accepted() {
-    // Covers the same cases as python-engineio: test_polling_https_noverify_connection_successful,
+    // Ported from python-engineio: test_polling_https_noverify_connection_successful,
     // test_websocket_https_noverify_connection_successful, test_websocket_connection_without_verify
     let stranger = Authority::new("a stranger");
     for version in [&TLS12, &TLS13] {

@@ -70,7 +70,7 @@ async fn opened_in_pieces(
             peer.write_pieces(answer, size).await;
         }
         drop(peer);
-        assert!(!server.has_another(), "nothing is tried twice");
+        assert!(!server.has_another(), "the client tries nothing twice");
     });
     let link = open(runtime, WebSocket::default(), |_| {}).await;
     script.await;
@@ -192,9 +192,9 @@ fn interim_responses_to_the_handshake_are_skipped() {
 /// Rules E10, E11, E14.
 #[test]
 fn the_websocket_request_has_the_headers_of_the_protocol_and_the_user() {
-    // Covers the same cases as engine.io-client: transport.js:179, :272, :301, :324; protocol:
-    // test-suite.js:158, :180; engine.io: server.js:3500; python-engineio:
-    // test_websocket_connection_failed, test_websocket_connection_extra, test_websocket_upgrade_failed
+    // Ported from engine.io-client: transport.js:179, :272, :301, :324; protocol: test-suite.js:158,
+    // :180; engine.io: server.js:3500; python-engineio: test_websocket_connection_failed,
+    // test_websocket_connection_extra, test_websocket_upgrade_failed
     under_some_orders(async |runtime| {
         let mut keys = Vec::new();
         for _ in 0..2 {
@@ -259,7 +259,7 @@ fn a_handshake_may_have_many_headers_and_be_written_in_many_ways() {
             move |request: &Request| {
                 let head = switching(request);
                 let mut head = head.trim_end().to_owned();
-                // The head has three headers.
+                // The head already has three headers.
                 for i in 3..count {
                     head.push_str(&format!("\r\nX{i}: y"));
                 }
@@ -526,7 +526,7 @@ fn fragments_are_joined_and_a_ping_between_them_is_answered() {
 /// Rules E1, E2, E4, E5, E7.
 #[test]
 fn packets_of_every_kind_are_decoded() {
-    // Covers the same case as engine.io-client: arraybuffer/ws.js:60
+    // Ported from engine.io-client: arraybuffer/ws.js:60
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let bytes = [
@@ -869,8 +869,8 @@ fn r20_messages_among_other_frames_do_not_keep_the_buffer_they_came_in() {
             (frame(TEXT, "4".repeat(126)), true),
             (frame(PONG, [7; 125]), false),
             (frame(PING, [7; 125]), false),
-            // The data of Engine.IO pings and of base64 messages is copied, so it does not keep the
-            // buffer.
+            // Packets decoded from Engine.IO pings and from base64 are not slices of the buffer, so they
+            // don't keep it alive.
             (frame(TEXT, "2".repeat(126)), false),
             (frame(TEXT, "b".repeat(125)), false),
             (
@@ -1260,7 +1260,7 @@ fn a_close_frame_is_sent_though_the_buffer_of_pongs_is_full() {
 /// Rules E1, E2.
 #[test]
 fn each_frame_has_its_own_mask_and_the_shortest_encoding_of_its_length() {
-    // Covers the same cases as protocol: test-suite.js:357, :375; python-engineio:
+    // Ported from protocol: test-suite.js:357, :375; python-engineio:
     // test_write_loop_websocket_one_packet, test_write_loop_websocket_three_packets,
     // test_write_loop_websocket_one_packet_binary
     under_both_orders(async |runtime| {
@@ -1355,7 +1355,7 @@ fn r21_masks_and_keys_are_the_runtimes_own_random_numbers() {
 
 #[test]
 fn a_send_returns_when_the_batch_is_written_and_fails_when_the_server_is_gone() {
-    // Covers the same case as python-engineio: test_write_loop_websocket_bad_connection
+    // Ported from python-engineio: test_write_loop_websocket_bad_connection
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let batch = vec![message(vec![7; 2 * PIPE])];

@@ -37,8 +37,8 @@ fn p01_a_message_that_can_not_be_encoded_is_an_error_for_its_sender() {
 
 #[test]
 fn p03_messages_are_handled_in_order_however_long_one_takes() {
-    // python-engineio starts a task for each message, so the next message overtakes one whose handler is
-    // slow.
+    // python-engineio starts a task for each message, so a message whose handler is slow is overtaken by
+    // the next message.
     under_many_orders(async |runtime| {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&seen);

@@ -38,7 +38,7 @@ fn b01_a_probe_lost_after_its_pong_brings_polling_back() {
             probe.write(frame(TEXT, "3probe")).await;
             settle(&clock).await;
             drop(probe);
-            // The poll from before the pong still waits.
+            // The poll that began before the pong still waits.
             let mut posts = server.accept().await;
             assert_eq!(posts.answer("ok").await.body, b"4from here");
             polls.write(response("4from there")).await;
@@ -397,8 +397,8 @@ fn b12_a_probe_with_a_wrong_pong_is_closed_and_reported_once() {
 /// Rule E17.
 #[test]
 fn b13_a_second_open_packet_is_ignored() {
-    // The reference takes the sid and the times of a second open packet, reports another open, and
-    // probes again.
+    // The reference takes the sid and the times of a second open packet, reports a second `open` event,
+    // and probes again.
     under_some_orders(async |runtime| {
         let opened = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&opened);
