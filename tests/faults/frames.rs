@@ -123,7 +123,7 @@ fn not_utf_8() -> Vec<Fault> {
             [fragment(TEXT, b"4\xc3"), frame(CONTINUATION, b"\x28")].concat(),
         ),
         (
-            "a text that is not UTF-8 across fragments that go on",
+            "a text that is not UTF-8 across fragments and not finished",
             [fragment(TEXT, b"4\xc3"), fragment(CONTINUATION, "x")].concat(),
         ),
         (

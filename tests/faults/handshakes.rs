@@ -59,7 +59,7 @@ pub(crate) fn websocket() -> Vec<Fault> {
         ),
         broken(
             accepts(
-                "an Upgrade of two words, the other first",
+                "an Upgrade of two words, with websocket last",
                 "websocket\r\n",
                 "h2c, websocket\r\n",
             ),

@@ -124,7 +124,7 @@ pub(crate) fn payloads() -> Vec<Fault> {
             after_good(&["not base64"]),
         ),
         (
-            "base64 without a letter",
+            "base64 without any valid character",
             b"4good\x1eb****\x1e4never",
             after_good(&["not base64"]),
         ),

@@ -80,7 +80,7 @@ pub(crate) fn too_large() -> Vec<Fault> {
     let long = "x".repeat(70_000);
     let rows = [
         ("a header of 70 kB", format!("X: {long}\r\n\r\n")),
-        ("a header of 70 kB that goes on", format!("X: {long}")),
+        ("a header of 70 kB that does not end", format!("X: {long}")),
     ];
     let limit = error(
         ErrorKind::Limit,
@@ -120,7 +120,7 @@ pub(crate) fn cut_short() -> Vec<Fault> {
             "a body that is shorter than its Content-Length",
             with("Content-Length: 20", "4whole\x1e4cu"),
         ),
-        ("chunks without a last one", chunked("2\r\n4x\r\n")),
+        ("chunks without the last chunk", chunked("2\r\n4x\r\n")),
         ("an end within a chunk", chunked("5\r\n4a\x1e4b\r\n")),
         (
             "a last chunk without its empty line",
@@ -265,7 +265,7 @@ pub(crate) fn refusals() -> Vec<Fault> {
             status(503, &["503 Service Unavailable: come ba"]),
         ),
         fault(
-            "503 in chunks that are none",
+            "503 that announces chunks and sends none",
             "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
         )
         .at(
@@ -290,7 +290,7 @@ pub(crate) fn refusals() -> Vec<Fault> {
     ]
 }
 
-/// Good responses in forms that are rare.
+/// Valid responses in rare forms.
 pub(crate) fn unusual() -> Vec<Fault> {
     let hello = || goodbye().delivers(["hello"]);
     let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
