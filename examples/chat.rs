@@ -1,5 +1,5 @@
-//! A chat of three clients. Each one has a message handler and, as the handler's state, what its screen
-//! shows. The messages are JSON. The chat is over when Ada says goodbye.
+//! A chat of three clients. Each client has a message handler, whose state is the list of lines that
+//! the client's screen shows. The messages are JSON. The chat is over when Ada says goodbye.
 //!
 //!     cargo run --example chat
 
@@ -36,7 +36,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         client.send_json(&Chat::Join { name }).await?;
         clients.push(client);
     }
-    // The handlers do the rest, until each of them has closed its session.
+    // From here on, only the handlers send messages. Each of them closes its session at the end of the
+    // chat.
     for closed in join_all(clients.iter().map(Client::wait)).await {
         println!("A session has ended: {closed}.");
     }

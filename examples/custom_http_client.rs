@@ -48,18 +48,18 @@ async fn main() -> Result<(), Box<dyn StdError>> {
 
 /// reqwest, for sessions on tokio. `https` needs one of reqwest's TLS features.
 ///
-/// reqwest does not report how much of a request's body it has written. On a slow line the whole POST
-/// must therefore be over within the builder's `send_timeout`.
+/// reqwest does not report how much of a request's body it has written. On a slow connection, the
+/// whole POST must therefore end within the builder's `send_timeout`.
 struct Reqwest(reqwest::Client);
 
 impl Reqwest {
     /// `dial_timeout` limits the time to connect. reqwest has no such limit for a single request.
     fn new(dial_timeout: Duration) -> reqwest::Result<Self> {
         let client = reqwest::Client::builder()
-            // The session must see a redirect.
+            // The session must receive redirect responses, so reqwest must not follow them.
             .redirect(reqwest::redirect::Policy::none())
-            // A repeated poll could lose messages. A request that has not left at all is still sent on
-            // another connection.
+            // A repeated poll could lose messages. A request of which nothing was sent is still sent
+            // on another connection.
             .retry(reqwest::retry::never())
             .connect_timeout(dial_timeout)
             // Node's server closes idle connections after 5 s. A request on such a connection fails.
@@ -83,7 +83,8 @@ impl HttpClient for Reqwest {
         let mut response = self.0.execute(request).await.map_err(to_error)?;
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(to_error)? {
-            // Part of an answer to a poll is a sign of life, of an answer to a POST it is progress.
+            // A part of the response to a poll shows that the server is alive. A part of the response
+            // to a POST counts as progress.
             exchange.mark(&method);
             if chunk.len() > limit - body.len() {
                 let message = format!("a body of more than {limit} bytes (limit max_body_size)");

@@ -1,5 +1,5 @@
 //! A runtime of your own, from the standard library alone: an executor for one thread, with timers and
-//! sockets. It is the simplest one possible and tries each waiting socket every millisecond. A real
+//! sockets. It is as simple as possible: it tries each waiting socket every millisecond. A real
 //! runtime would wait for the operating system to report that a socket is ready.
 //!
 //!     cargo run --example custom_runtime
@@ -205,7 +205,7 @@ impl SingleThread {
                 (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
             }
             let sockets = std::mem::take(&mut state.sockets);
-            // Waking a task takes the lock.
+            // The lock is released first, because waking a task takes it.
             drop(state);
             for waker in expired.into_iter().map(|(_, waker)| waker).chain(sockets) {
                 waker.wake();
@@ -220,7 +220,7 @@ impl SingleThread {
 }
 
 struct Task {
-    /// `None` once it has finished.
+    /// `None` once the task has finished.
     future: Mutex<Option<BoxFuture<'static, ()>>>,
     /// Whether the task is in the list of ready tasks, which has each task at most once.
     queued: AtomicBool,
@@ -229,7 +229,7 @@ struct Task {
 
 impl Task {
     fn run(self: &Arc<Self>) {
-        // Before the poll, so that a wake-up during the poll queues the task again.
+        // Cleared before the poll, so that a wake-up during the poll queues the task again.
         self.queued.store(false, Ordering::Release);
         let mut slot = self.future.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(future) = &mut *slot {

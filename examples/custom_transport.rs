@@ -97,7 +97,8 @@ impl Transport for InProcess {
             close: Arc::clone(&close),
         };
         match self.listener.send(connection).await {
-            // As on WebSocket, each packet is a frame. Polling would join packets to payloads.
+            // As on WebSocket, each packet is sent as a frame of its own. (Polling joins several
+            // packets into a payload.)
             Ok(()) => Ok(Link::new(
                 Sender(to_server),
                 Receiver(from_server, close),
@@ -120,14 +121,15 @@ impl PacketSender for Sender {
         Ok(())
     }
 
-    /// That a channel has taken a packet does not mean that the server has read it.
+    /// A sent packet may still be in the channel, so this transport cannot confirm that the server has
+    /// read it.
     fn confirms(&self) -> Confirms {
         Confirms::Never
     }
 
     async fn close(&mut self) -> Result<(), Error> {
         self.send(vec![Packet::Close].into()).await?;
-        // The server answers by dropping its end.
+        // The server answers the close packet by dropping its end of the channel.
         self.0.closed().await;
         Ok(())
     }
@@ -198,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// What the conformance checks need: a server whose every step the checks decide.
+    /// The server's side for the conformance checks. It does only what a check asks for.
     struct Server {
         connections: mpsc::Receiver<Connection>,
         connection: Option<Connection>,

@@ -1,6 +1,6 @@
-//! Measures round trips: sends a message every so often and prints how long the echo took. Without an
-//! argument it makes five round trips to a server in the same process. With the URL of a server that
-//! echoes it goes on until Ctrl-C, which closes the session properly.
+//! Measures round trips: sends a message, prints how long the echo took, pauses, and repeats this.
+//! Without an argument it makes five round trips to a server in the same process. With the URL of a
+//! server that echoes messages, it continues until Ctrl-C, which closes the session properly.
 //!
 //!     cargo run --example latency
 //!     cargo run --example latency -- http://localhost:5000
@@ -22,7 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         None => (server::start()?, 5, Duration::from_millis(50)),
     };
     let mut client = engineio_client::tokio::connect(&url).await?;
-    // The library installs no signal handlers. `disconnect` sends what is queued, then closes.
+    // The library installs no signal handlers. `disconnect` sends the queued messages, then closes the
+    // session.
     let handle = client.handle();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {

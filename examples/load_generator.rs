@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         None => 1000,
     };
     let url = args.next();
-    // A server in this process needs a file for its end of each connection, too.
+    // If the server runs in this process, its end of each connection needs an open file, too.
     let files = if url.is_some() { clients } else { 2 * clients };
     open_files::allow(files as u64 + 100)?;
     let url = url.map_or_else(server::start, Ok)?;
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| error.report())?;
     bar.finish_and_clear();
-    println!("All of them are open after {:.1?}.", start.elapsed());
+    println!("All sessions are open after {:.1?}.", start.elapsed());
 
     println!("Sending {ROUNDS} messages in each session, one every {PERIOD:?}.");
     let bar = report::progress_bar(clients * ROUNDS);
@@ -86,7 +86,8 @@ async fn open(url: &str, bar: &ProgressBar) -> Result<(Client, Duration), engine
     Ok((client, start.elapsed()))
 }
 
-/// Returns how long each echo took. If the session ends early, there are fewer of them.
+/// Returns the time that each echo took. If the session ends early, the list contains fewer than
+/// `ROUNDS` times.
 async fn send_messages(mut client: Client, delay: Duration, bar: ProgressBar) -> Vec<Duration> {
     let mut round_trips = Vec::new();
     tokio::time::sleep(delay).await;

@@ -1,4 +1,4 @@
-//! What the client logs through `tracing`. Every session has a span, and in it
+//! What the client logs through `tracing`. Every session has a span, which contains these events:
 //!
 //! - `error`: a handler returned an error or panicked,
 //! - `warn`: the session ended other than by a close, or the upgrade failed,
@@ -6,7 +6,8 @@
 //! - `debug`: each step in between,
 //! - `trace`: each packet with its type and length; its contents only with `log_contents(true)`.
 //!
-//! The argument chooses the level, which is `debug` without one. The log goes to standard error.
+//! The argument chooses the level. Without an argument, the level is `debug`. The log goes to standard
+//! error.
 //!
 //!     cargo run --example logging
 //!     cargo run --example logging -- trace
@@ -26,7 +27,8 @@ mod server;
 async fn main() -> Result<(), Box<dyn Error>> {
     let level = std::env::args().nth(1).unwrap_or_else(|| "debug".into());
     let level: LevelFilter = level.parse()?;
-    // The HTTP library below the client also logs, and may log message contents. Leave it out.
+    // The HTTP library below the client also logs, and may log message contents, so its events are
+    // left out.
     let this_library = Targets::new().with_target("engineio_client", level);
     let layer = fmt::layer()
         .with_writer(std::io::stderr)

@@ -1,5 +1,6 @@
-//! A client that reconnects. The server dies every second with all its sessions, and still every
-//! message arrives, because the client sends again what is not confirmed (at least once).
+//! A client that reconnects. The server dies every second, together with all its sessions. Every
+//! message still arrives, because the client sends each message again until the server has confirmed
+//! it (at-least-once delivery).
 //!
 //!     cargo run --example reconnect
 
@@ -35,7 +36,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let handle = client.handle();
     let sender = client.spawn(async move {
         for number in 0..MESSAGES {
-            // Without a session, `send` puts the message into the outbox. It waits only if that is full.
+            // Without a session, `send` puts the message into the outbox. It waits only if the outbox
+            // is full.
             handle.send(number.to_string()).await?;
             handle.sleep(Duration::from_millis(10)).await;
         }
@@ -55,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let distinct = numbers.collect::<BTreeSet<usize>>().len();
     let repeated = received.len() - log_ins - distinct;
     println!("The server received {distinct} of {MESSAGES} messages, and {log_ins} log-ins.");
-    println!("It received {repeated} messages a second time.");
+    println!("{repeated} of the messages that it received were repetitions.");
     match distinct == MESSAGES {
         true => Ok(()),
         false => Err("messages were lost".into()),

@@ -1,6 +1,6 @@
 //! More of what a session offers: settings that are used twice, waiting for the upgrade, a group of
-//! messages that stays together, the number of messages that have not left, receiving without waiting,
-//! and a task that is stopped early.
+//! messages that stays together, the number of messages in the outbox, receiving without waiting, and
+//! a task that is stopped early.
 //!
 //!     cargo run --example session
 
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Err(error) => println!("The session stays on polling: {}.", error.report()),
     }
 
-    // A group is accepted as a whole. No message of another task gets in between.
+    // A group is accepted as a whole. No message of another task is sent between its messages.
     let group = ["head", "body"].map(Message::from);
     client
         .send_all(group)

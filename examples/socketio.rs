@@ -29,19 +29,20 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let mut socket = Socket::connect(builder(), "/", json!({"token": "secret"})).await?;
     println!("Connected to the namespace \"/\".");
 
-    // The server emits an event and wants an acknowledgement, which it then sends back.
+    // The server emits an event and requests an acknowledgement. It then emits another event with the
+    // value that the acknowledgement contained.
     let question = socket.recv().await?;
     print_event(&question);
     socket.ack(&question, Args::default().with("fine")).await?;
     print_event(&socket.recv().await?);
 
-    // An event that the server acknowledges.
+    // Emits an event that the server acknowledges.
     let numbers = Args::default().with(40).with(2);
     let answer = socket.emit_with_ack("add", numbers).await?;
     let sum: i64 = answer.get(0).ok_or("the sum is missing")?;
     println!("The server acknowledges \"add\" with {sum}.");
 
-    // An attachment travels as a binary message right behind the event's text.
+    // An attachment is sent as a binary message directly after the event's text.
     let mut args = Args::default();
     let placeholder = args.attach(vec![1, 2, 3]);
     socket.emit("reverse", args.with(placeholder)).await?;

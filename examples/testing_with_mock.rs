@@ -13,7 +13,7 @@ use futures::future::join;
 /// Why the bot has stopped.
 #[derive(Debug, PartialEq)]
 enum Stopped {
-    /// It received `!quit`.
+    /// The bot received `!quit`.
     Asked,
     /// The server closed the session. The bot should not connect again.
     Dismissed,
@@ -23,7 +23,7 @@ enum Stopped {
 
 /// The bot. It says hello, answers `!ping` with `pong`, and stops at `!quit`.
 ///
-/// It is generic over the transport and the runtime, so that tests can run it on the mock ones.
+/// It is generic over the transport and the runtime, so that tests can run it with mocks of both.
 async fn run<T: Transport, R: Runtime>(builder: Builder<T, R>) -> Result<Stopped, Error> {
     let mut client = builder.connect().await?;
     let mut answer = Some("hello, I am a bot");
@@ -84,8 +84,8 @@ fn main() -> Result<(), Error> {
         print("the server stops answering");
         server.at(Step::Poll, Act::Never);
         session.ended().await;
-        // The ping timeout is over for the bot at the same instant. Let the bot notice it before the
-        // server answers again.
+        // The ping timeout of the bot expires at the instant at which the server ends the session. The
+        // bot has to notice that before the server answers again.
         runtime.sleep(Duration::from_millis(1)).await;
         server.at(Step::Poll, Act::Properly);
 

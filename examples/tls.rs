@@ -1,5 +1,6 @@
-//! An encrypted session with a server whose certificate comes from a private CA. The server runs in the
-//! same process. A second client, which does not know the CA, is refused, and its error says why.
+//! An encrypted session with a server whose certificate comes from a private CA. The server runs in
+//! the same process. A second client does not know the CA. It fails to connect, and its error says
+//! why.
 //!
 //!     cargo run --example tls
 

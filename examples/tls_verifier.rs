@@ -1,6 +1,7 @@
-//! Certificates that are verified in a way of your own, through `Tls::from_config`. One client trusts a
-//! CA whatever name the certificate has, as for devices with changing addresses. Another one accepts a
-//! single pinned certificate, whoever has signed it. The server runs in the same process.
+//! Certificates that are verified in a way of your own, through `Tls::from_config`. One client trusts
+//! a CA but ignores the name in the certificate, for example because its devices have changing
+//! addresses. Another client accepts a single pinned certificate, no matter which CA has signed it.
+//! The server runs in the same process.
 //!
 //!     cargo run --example tls_verifier
 //!
@@ -49,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let tls = verified_by(Policy::Pinned(other_server.certificate))?;
     expect_refusal(&url, tls, "a certificate other than the pinned one").await?;
 
-    // The usual rules, with another name than the one in the URL.
+    // Verifies the certificate by the usual rules, but for another name than the one in the URL.
     let tls = Tls::default()
         .ca_pem(&server.ca)?
         .server_name("localhost")?;
@@ -83,7 +84,7 @@ async fn expect_refusal(url: &str, tls: Tls, what: &str) -> Result<(), Box<dyn E
 /// Which certificates are accepted.
 #[derive(Debug)]
 enum Policy {
-    /// Every certificate that one of these CAs has signed and that is valid today, for whatever name.
+    /// Every certificate that one of these CAs has signed and that is valid today, with any name.
     AnyNameFrom(RootCertStore),
     /// Only this certificate, with its key. The CA, the name and the dates do not matter.
     Pinned(CertificateDer<'static>),
@@ -141,8 +142,8 @@ impl ServerCertVerifier for Verifier {
         Ok(ServerCertVerified::assertion())
     }
 
-    // These two check that the server holds the private key of its certificate. Certificates are
-    // public, so without this check anybody could present a copy.
+    // The next two methods check that the server holds the private key of its certificate.
+    // Certificates are public, so without this check anybody could present a copy.
     fn verify_tls12_signature(
         &self,
         message: &[u8],

@@ -14,7 +14,7 @@ use crate::packet::Packet;
 ///
 /// - A transport that sends a frame per packet writes the [`frames`](Batch::frames), which borrow from
 ///   the batch.
-/// - A transport of payloads writes the result of
+/// - A transport that joins packets into payloads writes the result of
 ///   [`encode_payload`](crate::codec::encode_payload).
 /// - Iterating gives [`Packet`]s by value. Their contents are shared, not copied.
 ///

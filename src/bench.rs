@@ -49,12 +49,12 @@ impl Engine {
         self.handle(Input::Received { link, packets }).reported
     }
 
-    /// Sends these packets. Returns the number of packets that have left.
+    /// Sends these packets. Returns the number of packets that were passed to the link.
     pub fn send(&mut self, packets: Vec<Packet>) -> usize {
         self.handle(Input::Send(packets.into_iter().collect())).left
     }
 
-    /// Passes an input to the engine. Every batch that the engine sends has left at once.
+    /// Passes an input to the engine. Every batch that the engine sends counts as sent at once.
     fn handle(&mut self, input: Input) -> Done {
         let mut done = Done::default();
         self.engine.handle(NOW, input);

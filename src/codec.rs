@@ -178,7 +178,8 @@ pub struct Decoded {
 
 /// Decodes a payload. Decoding stops at the first malformed packet.
 ///
-/// Texts are slices of the body's buffer, unless they make up at most half of it; then they are copied.
+/// Texts are slices of the body's buffer, unless all texts together make up at most half of the body.
+/// Then they are copied.
 ///
 /// ```
 /// use engineio_client::codec::decode_payload;
@@ -232,11 +233,11 @@ pub fn decode_payload(body: Bytes, limits: &Limits) -> Decoded {
     Decoded { packets, error }
 }
 
-/// Copies the texts out of the body's buffer if they are at most half of it.
+/// Copies the texts out of the body's buffer if they make up at most half of the body.
 ///
 /// A text that is a slice of the body keeps the whole body alive, but the inbox limit counts only the
-/// bytes of the text. A server could fill its bodies with packets that are dropped, such as noops, and
-/// so make the client keep far more memory than the limit allows.
+/// bytes of the text. Without the copy, a server could fill its bodies with packets that are dropped,
+/// such as noops, and so make the client keep far more memory than the limit allows.
 fn detach_small_share(packets: &mut [Packet], body: usize) {
     let texts = |packet: &Packet| match packet {
         Packet::Message(Message::Text(text)) => text.len(),
@@ -267,8 +268,8 @@ fn decode_part(payload: &Text, part: Range<usize>, limits: &Limits) -> Result<Pa
 
 /// Whether the first response body of a session comes from a server that speaks Engine.IO protocol 3.
 ///
-/// Protocol 3 (EIO=3) puts the number of characters before each packet: `96:0{"sid":...`. Only check the
-/// first body: in a later one, the same bytes may be a message.
+/// Protocol 3 (EIO=3) puts the number of characters before each packet: `96:0{"sid":...`. Check only
+/// the first body: in a later body, the same bytes may be a message.
 ///
 /// ```
 /// use engineio_client::codec::is_protocol_3;
@@ -309,12 +310,12 @@ pub fn decode_text(frame: Text, limits: &Limits) -> Result<Packet, Error> {
     }
 }
 
-/// Decodes a text frame whose bytes were not validated as UTF-8 yet. The transport then need not
+/// Decodes a text frame whose bytes were not validated as UTF-8 yet, so that the transport need not
 /// validate them itself.
 ///
 /// # Errors
 ///
-/// Those of [`decode_text`], and [`ErrorKind::Protocol`] if the frame is not valid UTF-8.
+/// The errors of [`decode_text`], and [`ErrorKind::Protocol`] if the frame is not valid UTF-8.
 ///
 /// ```
 /// use bytes::Bytes;

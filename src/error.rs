@@ -16,7 +16,7 @@ use crate::limits::Limit;
 
 /// The error of every fallible operation in this crate.
 ///
-/// Decide on the [`kind`](Error::kind) or on [`is_retryable`](Error::is_retryable); the page of
+/// Base decisions on the [`kind`](Error::kind) or on [`is_retryable`](Error::is_retryable); the page of
 /// [`ErrorKind`] says for each kind what to do. [`status`](Error::status), [`limit`](Error::limit),
 /// [`url`](Error::url) and [`retry_after`](Error::retry_after) have the details where they apply.
 ///
@@ -240,8 +240,8 @@ impl Error {
         self.0.status
     }
 
-    /// The limit of this client that was reached: always set for [`ErrorKind::Full`], and for
-    /// [`ErrorKind::Limit`] and [`ErrorKind::Timeout`] where the limit has a setter.
+    /// The limit of this client that was reached. It is always set for [`ErrorKind::Full`]. For
+    /// [`ErrorKind::Limit`] and [`ErrorKind::Timeout`] it is set if the limit has a setter.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind, Limit};
@@ -269,8 +269,8 @@ impl Error {
         self.0.url.as_ref()
     }
 
-    /// How long the server asked clients to wait before the next attempt, by `Retry-After`: one day at
-    /// most.
+    /// How long the server asked clients to wait before the next attempt, from its `Retry-After`
+    /// header. At most one day.
     ///
     /// ```
     /// use std::time::Duration;
@@ -287,8 +287,9 @@ impl Error {
 
     /// The target of a redirect that was not followed: the value of the `Location` header as received.
     ///
-    /// It may be relative to the requested URL, and may contain secrets (a query, a password), so
-    /// `Display` and `Debug` omit it. Check that the program may connect there before it does.
+    /// The target may be relative to the requested URL, and may contain secrets (a query, a password),
+    /// so `Display` and `Debug` omit it. Before the program connects to the target, check that it may
+    /// do so.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};

@@ -1,4 +1,4 @@
-//! Events of a session, and how it ends.
+//! Events of a session, and the ways in which a session ends.
 
 mod closed;
 mod reason;
@@ -44,8 +44,8 @@ pub enum Event {
     Connected(Connected),
     /// A message arrived.
     Message(Message),
-    /// The session switched to a better transport. Messages before this event came over the previous
-    /// transport, messages after it come over the new one.
+    /// The session switched to a better transport. Messages before this event arrived over the previous
+    /// transport, messages after it arrive over the new one.
     #[non_exhaustive]
     Upgraded {
         /// The name of the new transport.
@@ -59,7 +59,7 @@ pub enum Event {
         /// Why the upgrade failed.
         error: Error,
     },
-    /// An open session has ended, and another one may follow. Only from a client that
+    /// An open session has ended, and another one may follow. Emitted only by a client that
     /// [reconnects](crate::Builder::reconnect).
     Disconnected(Box<Disconnected>),
     /// The client will try to open another session after a delay.
@@ -105,10 +105,11 @@ pub struct Disconnected {
     pub uncertain: u64,
     /// Number of messages that this session did not send. The next session sends them.
     pub unsent: u64,
-    /// The messages that may be lost and that no later session sends again, as far as they were kept.
-    /// With [`Resend::Unsent`](crate::Resend::Unsent) these are the messages that were being sent, and
-    /// with [receipts](crate::Receipts) also those that were sent and not confirmed. They include every
-    /// message of a group that was sent in part.
+    /// The messages that may be lost, if the client still has them. No later session sends them again.
+    /// With [`Resend::Unsent`](crate::Resend::Unsent) these are the messages that were being sent when
+    /// the session ended. With [receipts](crate::Receipts) they also include the messages that were
+    /// sent and not confirmed; without receipts the client does not keep those. If only a part of a
+    /// group of messages was sent, all messages of the group are included.
     pub lost: Vec<Message>,
     may_be_lost: u64,
 }
@@ -128,7 +129,7 @@ impl Disconnected {
         }
     }
 
-    /// Sets the messages that no session sends again, and their number.
+    /// Sets the messages that may be lost, and their number.
     pub(crate) fn with_lost(self, count: u64, lost: Vec<Message>) -> Self {
         Self {
             lost,
@@ -137,8 +138,8 @@ impl Disconnected {
         }
     }
 
-    /// Number of messages that may be lost: they may not have arrived, and no later session sends
-    /// them again. [`lost`](Self::lost) has those that were kept.
+    /// Number of messages that may be lost: they may not have arrived, and no later session sends them
+    /// again. [`lost`](Self::lost) contains those that the client still has.
     ///
     /// ```
     /// use engineio_client::Disconnected;
@@ -190,10 +191,10 @@ pub struct Reconnecting {
 pub struct GivenUp {
     /// One message, or the messages of one group.
     pub messages: Vec<Message>,
-    /// Why: the session cannot carry the message ([`TooLarge`](crate::ErrorKind::TooLarge),
-    /// [`NeedsFrames`](crate::ErrorKind::NeedsFrames)), or several sessions in a row ended while it was
-    /// unconfirmed, so that it probably makes them end
-    /// ([`Unconfirmed`](crate::ErrorKind::Unconfirmed)).
+    /// Why the client gave up. Either the session cannot carry the message
+    /// ([`TooLarge`](crate::ErrorKind::TooLarge), [`NeedsFrames`](crate::ErrorKind::NeedsFrames)), or
+    /// several sessions in a row ended while the message was unconfirmed, so that the message itself
+    /// probably makes sessions end ([`Unconfirmed`](crate::ErrorKind::Unconfirmed)).
     pub error: Error,
 }
 

@@ -5,8 +5,9 @@ use std::fmt;
 /// A mark that the peer answers when it has read everything before it, on a link that [confirms by
 /// fences](crate::Confirms::ByFence). Over WebSocket a fence is a ping, and the pong is its answer.
 ///
-/// A [`Batch`](crate::Batch) may have a fence after its last packet. A fence is 16 bytes: 8 random bytes
-/// of the link, so that a peer cannot answer a fence that it has not read, and a number.
+/// A [`Batch`](crate::Batch) may have a fence after its last packet. A fence consists of 16 bytes: 8
+/// random bytes, the same for all fences of a link, and a number. The random bytes prevent a peer from
+/// answering a fence that it has not read.
 ///
 /// ```
 /// use engineio_client::Fence;

@@ -20,8 +20,8 @@ mod shortcuts {
     /// They do not apply to transports that were added with
     /// [`Transports::with`](crate::transports::Transports::with), which keep their own settings.
     impl<R: Runtime, M> Builder<Transports, R, M> {
-        /// Sets the HTTP client for polling, in place of the built-in one. It makes its own connections,
-        /// so `proxy`, `tls` and `dialer` then apply to WebSocket only.
+        /// Sets the HTTP client for polling, in place of the built-in one. Such a client makes its own
+        /// connections, so `proxy`, `tls` and `dialer` then apply to WebSocket only.
         ///
         /// ```
         /// # #[cfg(feature = "tokio")] {

@@ -28,7 +28,7 @@ use crate::transport::{Activity, Limits};
 ///    [`follow_redirects`](crate::Builder::follow_redirects) is on. Do not send a request again if a
 ///    byte of it may have been sent. Many libraries do so without notice when a pooled connection turns
 ///    out to be closed; look for their setting.
-/// 2. **No timeout covers a poll.** The server answers it when it has something to send. Only connecting
+/// 2. **No timeout covers a poll.** The server answers when it has something to send. Only connecting
 ///    (name resolution, TCP and TLS together) is limited, to [`dial_timeout`](Exchange::dial_timeout).
 ///    If no pooled connection is free, open a new one instead of waiting.
 /// 3. **The future may be dropped at any point.** A session that closes or upgrades drops its poll. The
@@ -38,16 +38,17 @@ use crate::transport::{Activity, Limits};
 /// 5. **The request is sent as given**: every header, plus a `Host` and, with a body, a
 ///    `Content-Length`. Some servers do not accept chunked bodies, and no server accepts a
 ///    `Content-Type` that the library adds. Return an error for a header that the library cannot send.
-/// 6. **Responses stay within [`limits`](Exchange::limits)**, as far as the library allows: stop reading
-///    when a body exceeds `body`, and reject a head of more than `head` bytes. A body that ends early,
-///    by its length or its chunks, is an error.
-/// 7. **Progress is reported when it happens**: call [`Exchange::mark`] when bytes of a response arrive,
-///    and [`Activity::mark_sent`] when bytes of a body were sent. Otherwise the client takes a large
-///    message on a slow line for silence.
+/// 6. **Responses stay within [`limits`](Exchange::limits)**, as far as the library allows: stop
+///    reading when a body exceeds `body`, and reject a head of more than `head` bytes. A body that ends
+///    before its `Content-Length` or its last chunk is an error.
+/// 7. **Progress is reported when it happens**: call [`Exchange::mark`] when bytes of a response
+///    arrive, and [`Activity::mark_sent`] when bytes of a request body were sent. Otherwise the client
+///    mistakes the slow transfer of a large message for silence.
 /// 8. **The sending of a poll is reported if the library can tell.** Call [`Activity::mark_asked`] when
 ///    a whole GET has been written to its connection, and [`Activity::mark_not_asked`] if that
 ///    connection turns out to be dead and the request is made again. If the library cannot tell (surf
-///    cannot), call neither; [receipts](crate::Receipts) then measure from the call of `send`.
+///    cannot), call neither; [receipts](crate::Receipts) then measure how long a poll stays unanswered
+///    from the call of `send`.
 /// 9. **Cookies and compression are left to the client.** Keep no cookies, and return every `Set-Cookie`
 ///    header. Request no compression beyond what the request says. Return the body as received with its
 ///    `Content-Encoding`, or decoded without that header.
@@ -140,8 +141,9 @@ pub trait HttpClient: Send + Sync + 'static {
     ) -> Result<Response<Bytes>, Error>;
 }
 
-/// Reads the `Retry-After` header of a response: seconds, or a date, which is relative to the response's
-/// own `Date` header. One day at most. `None` if the header is absent or malformed.
+/// Reads the `Retry-After` header of a response: seconds, or a date, which is relative to the
+/// response's own `Date` header. The result is at most one day. `None` if the header is absent or
+/// malformed.
 ///
 /// ```
 /// use std::time::Duration;

@@ -86,14 +86,15 @@
 //! | test your program | [`transports::mock`], [`runtime::mock`], [guide: testing](guide::testing) |
 //! | add a transport, a runtime or an HTTP client | [`transport`], [`runtime`], [`http`], [guide: extending](guide::extending) |
 //! | translate names from another client | [guide: coming from another client](guide::coming_from) |
-//! | know what travels on the wire | [guide: the protocol](guide::protocol) |
+//! | know what is sent over the wire | [guide: the protocol](guide::protocol) |
 //!
 //! # How it runs
 //!
-//! [`Builder::connect`] spawns one task on the runtime, which owns the transport: it answers pings, upgrades from
-//! polling to WebSocket, sends what waits, and ends within the time limits of the builder. With [`Reconnect`] the
-//! same task runs one session after the other. The client and its handles talk to the task through two bounded
-//! queues, and may be used from any thread. Handlers run in a task of their own, one call at a time.
+//! [`Builder::connect`] spawns one task on the runtime, which owns the transport: it answers pings,
+//! upgrades from polling to WebSocket, sends queued messages, and ends within the time limits of the
+//! builder. With [`Reconnect`] the same task runs one session after the other. The client and its
+//! handles talk to the task through two bounded queues, and may be used from any thread. Handlers run
+//! in a task of their own, one call at a time.
 //!
 //! Without [`Reconnect`] a client is one session: when that ends, [`Client::recv`] returns `None`, and
 //! [`Client::wait`] returns a [`Closed`] that says why and what became of each message.
@@ -116,7 +117,7 @@
 //!
 //! Features are additive: every combination builds, including none.
 
-// The page names items that are behind features. docs.rs has all of them.
+// The crate's page links to items that need features. docs.rs enables all of them.
 #![cfg_attr(
     not(all(
         feature = "tokio",
@@ -220,7 +221,7 @@ pub use transport::{
     Activity, Confirms, Framing, Link, OpenRequest, PacketReceiver, PacketSender, Transport,
 };
 
-/// Private parts for the fuzz targets. It exists only in builds by cargo-fuzz.
+/// Private parts for the fuzz targets, only in builds by cargo-fuzz.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing {
@@ -235,7 +236,7 @@ pub mod fuzzing {
     }
 }
 
-/// Private parts for the benchmarks. It may change in any version.
+/// Private parts for the benchmarks, which may change in any version.
 #[cfg(feature = "__bench")]
 #[doc(hidden)]
 pub mod bench;

@@ -34,7 +34,7 @@ pub enum Limit {
     SendTimeout,
     /// Time for an upgrade: [`upgrade_timeout`](crate::Builder::upgrade_timeout).
     UpgradeTimeout,
-    /// Time for the hook before a connection, and for the greeting of a session:
+    /// Time for one call of the hook before a connection, and for one call of the greeting function:
     /// [`hook_timeout`](crate::Reconnect::hook_timeout).
     HookTimeout,
 }
@@ -90,7 +90,8 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// A capacity of this number of messages or of bytes, whichever is reached first.
+    /// Creates a capacity of this number of messages or this number of bytes, whichever is reached
+    /// first.
     ///
     /// ```
     /// use engineio_client::Capacity;
@@ -119,7 +120,7 @@ pub struct Limits {
     pub message: usize,
     /// Largest polling body, in bytes. 4/3 of 64 MiB plus 64 KiB by default.
     pub body: usize,
-    /// Most packets in one polling body. 131,072 by default.
+    /// Largest number of packets in one polling body. 131,072 by default.
     pub payload_packets: usize,
     /// Largest HTTP head and largest open packet, in bytes. 64 KiB by default.
     pub head: usize,
@@ -132,8 +133,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Derives all limits from the largest message, in bytes. A body may contain such a message in
-    /// base64 and other packets beside it, and is never limited to less than 16 MiB.
+    /// Derives all limits from the size of the largest message, in bytes. The body limit has room for
+    /// such a message in base64 and for other packets beside it, and is never less than 16 MiB.
     ///
     /// ```
     /// use engineio_client::Limits;
@@ -208,42 +209,46 @@ impl Limits {
 /// Largest received message. Servers send messages of any size; tungstenite's default is 64 MiB, too.
 const MESSAGE_SIZE: usize = 64 * 1024 * 1024;
 
-/// Room in a body for other packets beside the largest message in base64.
+/// Number of bytes that a body may have in addition to the largest message in base64.
 const BODY_BESIDE: usize = 64 * 1024;
 
 /// Lower bound of the body limit, so that a small message limit does not reject a body of many small
 /// messages.
 const LEAST_BODY: usize = 16 * 1024 * 1024;
 
-/// Most packets in one received body. The smallest packet takes two bytes of the body and 48 bytes of
-/// memory, so without this limit a body of 64 MiB could grow to 1.5 GiB. A server that has queued
-/// messages sends some thousands at most.
+/// Maximum number of packets in one received body. The smallest packet takes two bytes of the body and
+/// 48 bytes of memory, so without this limit a body of 64 MiB could grow to 1.5 GiB. A server that has
+/// queued messages sends some thousands at most.
 const PAYLOAD_PACKETS: usize = 131_072;
 
 /// Largest HTTP head. Servers and proxies limit the heads that they accept to 8 to 64 KiB.
 const HEAD_SIZE: usize = 64 * 1024;
 
-/// Most redirects of one attempt. Browsers follow 20, other clients 5 to 30. A server that has moved
-/// needs one or two: to https, and to its new name.
+/// Maximum number of redirects of one attempt. Browsers follow 20, other clients 5 to 30. A server that
+/// has moved needs one or two: to https, and to its new name.
 pub(crate) const REDIRECTS: u32 = 5;
 
-/// Longest `Location` of a redirect, in bytes: servers accept request lines of about this length.
+/// Maximum length of the `Location` of a redirect, in bytes: servers accept request lines of about this
+/// length.
 pub(crate) const LOCATION: usize = 8 * 1024;
 
-/// From name resolution to the open packet, over one transport. Two lost SYNs take 3 s, three take 7 s.
+/// Time limit from name resolution to the open packet, over one transport. Two lost SYNs delay a
+/// connection by 3 s, three lost SYNs by 7 s.
 pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A POST without progress. Servers answer a POST at once, so only the network takes time.
+/// Time limit of a POST without progress. Servers answer a POST at once, so only the network takes
+/// time.
 pub(crate) const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// From opening the probe to the switch. Node's server abandons a probe after 10 s, and a client that
-/// completes an abandoned upgrade loses the session.
+/// Time limit from opening the probe to the switch to the new transport. Node's server abandons a probe
+/// after 10 s, and a client that completes an abandoned upgrade loses the session.
 pub(crate) const UPGRADE_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// A close without progress. An unreachable server should not delay the end of a program for longer.
+/// Time limit of a close without progress. An unreachable server should not delay the end of a program
+/// for longer.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A close in total, while it makes progress: enough to send a full outbox over a slow line.
+/// Time limit of a whole close that makes progress: enough to send a full outbox over a slow line.
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 
 /// The first delay and the longest delay of reconnecting: Socket.IO's defaults.
@@ -254,43 +259,45 @@ pub(crate) const RECONNECT_MAX_DELAY: Duration = Duration::from_secs(5);
 /// client that waits for a day appears to hang.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// A user's hook: long enough to fetch a token from a slow server.
+/// Time limit of a user's hook: long enough to fetch a token from a slow server.
 pub(crate) const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Most packets in one POST. python-engineio discards a POST of more than 16, and answers 200.
+/// Maximum number of packets in one POST. python-engineio discards a POST of more than 16, and answers
+/// 200.
 pub(crate) const PACKETS_PER_POST: usize = 16;
 
-/// Bytes up to which messages are joined in one POST if the server does not announce `maxPayload`. It is
-/// the default of engine.io and python-engineio, whose older versions do not announce it. A larger
-/// message is sent alone.
+/// Maximum size of a POST that joins several messages, in bytes, if the server does not announce
+/// `maxPayload`. The value is the default of engine.io and python-engineio, whose older versions do not
+/// announce it. A larger message is sent alone.
 pub(crate) const UNTOLD_MAX_PAYLOAD: u64 = 1_000_000;
 
 /// Largest open packet, in bytes: as large as an HTTP head.
 pub(crate) const HANDSHAKE_SIZE: usize = HEAD_SIZE;
 
-/// Messages accepted and not yet sent. Measured with 128, 2,048 and 16,384 messages, 2,048 is the
-/// fastest: fewer cause more wake-ups, and more do not fit the processor's caches.
+/// Capacity of the outbox: messages accepted and not yet sent. Measured with 128, 2,048 and 16,384
+/// messages, 2,048 is the fastest: fewer cause more wake-ups, and more do not fit the processor's
+/// caches.
 pub(crate) const OUTBOX: Capacity = Capacity {
     messages: 2048,
     bytes: 2 * 1024 * 1024,
 };
 
-/// Messages sent and not yet confirmed, with receipts.
+/// Capacity of the receipts' window: messages sent and not yet confirmed.
 pub(crate) const RECEIPT_WINDOW: Capacity = Capacity {
     messages: 16_384,
     bytes: 8 * 1024 * 1024,
 };
 
-/// Messages received and not yet read. The buffers of waiting messages cannot be reused: with 64 MiB
-/// here, large messages took 1.8 times as long.
+/// Capacity of the inbox: messages received and not yet read. The buffers of waiting messages cannot be
+/// reused: with an inbox of 64 MiB, large messages took 1.8 times as long.
 pub(crate) const INBOX: Capacity = Capacity {
     messages: 1024,
     bytes: 128 * 1024,
 };
 
-/// Most cookies of a session, which are sent with every request. Browsers keep 50 to 180 for a host, and
-/// many servers reject a head of more than 16 KiB.
+/// Maximum number of cookies of a session, which are sent with every request. Browsers keep 50 to 180
+/// for a host, and many servers reject a head of more than 16 KiB.
 pub(crate) const COOKIES: usize = 64;
 
-/// Most bytes of the cookies of a session.
+/// Maximum number of bytes of the cookies of a session.
 pub(crate) const COOKIE_BYTES: usize = 16 * 1024;

@@ -37,14 +37,15 @@ use crate::limits::{self, Capacity};
 /// On polling, a POST is confirmed after its response, when either a poll stays unanswered for one
 /// second (or four round trips of the POST, if that is longer) or two further polls have been answered.
 /// A server that is closing answers polls at once, so an unanswered poll shows that it is not closing.
-/// This assumes that a response is not delayed for longer than that time on one of the two connections.
+/// The client assumes that no response on one of the two connections is delayed by more than this time
+/// relative to the other connection.
 ///
 /// # Cost
 ///
-/// A quiet session sends one ping per round trip; under load up to eight pings are in flight.
-/// Unconfirmed messages are kept in memory, up to the [window](Receipts::window). When the window is
-/// full, the client sends no further messages, the outbox fills, and [`send`](crate::Client::send)
-/// waits.
+/// A session that sends few messages has at most one ping in flight, and an idle session sends none.
+/// Under load up to eight pings are in flight. Unconfirmed messages are kept in memory, up to the
+/// [window](Receipts::window). When the window is full, the client sends no further messages, the
+/// outbox fills, and [`send`](crate::Client::send) waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipts {
     pub(crate) window: Capacity,

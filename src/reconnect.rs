@@ -57,7 +57,8 @@ use crate::packet::Message;
 /// that ended earlier counts as a failed attempt, so that a server that accepts each session and ends it
 /// at once also sees fewer and fewer attempts.
 ///
-/// The first connection of a client has the number 0. If it fails it is retried like the others.
+/// The first connection of a client has the number 0. If it fails, it is retried like any other
+/// attempt.
 ///
 /// # When it is over
 ///
@@ -71,7 +72,7 @@ use crate::packet::Message;
 /// | the server does not know the session (400, "Session ID unknown"), for example after a restart | an attempt after the usual delay |
 /// | a response with `Retry-After`, such as 429 and 503 | an attempt after that time (one hour at most) or after the usual delay, whichever is longer |
 /// | [receipts](crate::Receipts) are required, and the server cannot confirm | no further attempt |
-/// | no session could be opened, for a reason that needs a change | the third time in a row, no further attempt; before that, an attempt after the usual delay |
+/// | no session could be opened, for a reason that needs a change | an attempt after the usual delay; after the third such failure in a row, no further attempt |
 ///
 /// These reasons need a change: the settings or the runtime cannot be used
 /// ([`Invalid`](crate::ErrorKind::Invalid), [`Runtime`](crate::ErrorKind::Runtime)), TLS fails
@@ -82,9 +83,9 @@ use crate::packet::Message;
 /// Every other failure is retried, also one for which
 /// [`Error::is_retryable`](crate::Error::is_retryable) is false: a web page instead of an Engine.IO
 /// response ([`NotEngineIo`](crate::ErrorKind::NotEngineIo)), for example. `is_retryable` judges a first
-/// attempt, which often fails because of a wrong URL. A client that reconnects may instead have met the
-/// error page of a load balancer whose server restarts, or a server that is shutting down. So a client that
-/// [starts](crate::Builder::start) with a wrong path retries without end, unless
+/// attempt, which often fails because of a wrong URL. A client that reconnects may instead have met
+/// the error page of a load balancer whose server restarts, or a server that is shutting down. So a
+/// client that [starts](crate::Builder::start) with a wrong path may retry without end, unless
 /// [`attempts`](Reconnect::attempts) limits it. To stop at every error that is not retryable:
 ///
 /// ```
@@ -172,9 +173,10 @@ impl Reconnect {
         }
     }
 
-    /// Sets the delay before the first attempt. It doubles with each attempt that fails. 1 s by default.
+    /// Sets the delay before the first attempt. The delay doubles with each attempt that fails. 1 s by
+    /// default.
     ///
-    /// Socket.IO's `reconnectionDelay`. Zero means no delay before any attempt.
+    /// Socket.IO's `reconnectionDelay`. Zero means that no attempt is delayed.
     ///
     /// ```
     /// use std::time::Duration;
@@ -213,7 +215,7 @@ impl Reconnect {
     /// default. Numbers outside of this range are clamped, and NaN is the default.
     ///
     /// Socket.IO's `randomizationFactor`. A delay that has reached [`max_delay`](Reconnect::max_delay)
-    /// varies downwards only.
+    /// is only ever shortened.
     ///
     /// ```
     /// use engineio_client::Reconnect;
@@ -250,9 +252,9 @@ impl Reconnect {
         self
     }
 
-    /// Sets a function that decides whether and when there is another attempt. The client calls it when
-    /// a session, or the attempt to open one, has ended, unless the client itself closed it or its task
-    /// was dropped.
+    /// Sets a function that decides whether and when there is another attempt. The client calls the
+    /// function when a session has ended, or when an attempt to open one has failed. It does not call
+    /// it if the client itself closed the session or if the client's task was dropped.
     ///
     /// The function runs in the task that drives the connection, so it must not block. A panic is logged
     /// with `tracing`, and counts as [`Retry::Usual`].
@@ -372,9 +374,9 @@ impl Reconnect {
     /// Sets an async function that returns the first messages of every session, such as a login and
     /// subscriptions.
     ///
-    /// The messages are sent together, before all others, including those left over from the previous
-    /// session. The client sends nothing else until the function has returned. A greeting is never sent
-    /// again: the next session has its own.
+    /// The messages are sent together, before all other messages, including those that the previous
+    /// session left unsent. The client sends nothing else until the function has returned. A greeting
+    /// is never sent again: the next session has its own.
     ///
     /// # Errors
     ///
@@ -457,7 +459,7 @@ impl Reconnect {
     }
 }
 
-/// Socket.IO's default as well.
+/// The same default as Socket.IO's.
 const RANDOMIZATION: f64 = 0.5;
 
 impl Default for Reconnect {
@@ -466,7 +468,7 @@ impl Default for Reconnect {
     }
 }
 
-/// Functions are shown as whether they are set.
+/// For functions, shows only whether they are set.
 impl fmt::Debug for Reconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reconnect")

@@ -42,7 +42,7 @@ use crate::runtime::Runtime;
 ///    link.
 /// 4. **Dropping a link ends its connection without a close packet or a close frame.** After an
 ///    upgrade the client drops the old link, and a close on it would end the session.
-/// 5. **The framing is fixed.** [`Framing::Payloads`] means that packets are joined to bodies, as on
+/// 5. **The framing is fixed.** [`Framing::Payloads`] means that packets are joined into bodies, as on
 ///    polling; the client then splits batches by the server's `maxPayload`. [`Framing::Frames`] means
 ///    that each packet is sent on its own. Only a session on a link of payloads is upgraded.
 /// 6. **Order is kept**, and each packet is delivered at most once. No layer repeats a batch of which a
@@ -194,7 +194,7 @@ pub trait Transport: Send + Sync + 'static {
     /// An error of any kind. The client then opens the next of its transports, except after
     /// [`Handshake`](crate::ErrorKind::Handshake), [`Protocol`](crate::ErrorKind::Protocol),
     /// [`Limit`](crate::ErrorKind::Limit) and [`Invalid`](crate::ErrorKind::Invalid), which another
-    /// transport would not avoid. The same holds for the first `recv`.
+    /// transport would not avoid. An error of the first `recv` has the same effect.
     ///
     /// Report a redirect with [`Error::with_redirect`], here or from the first `recv`. The client then
     /// calls `open` again with the target, if [`follow_redirects`](crate::Builder::follow_redirects) is
@@ -202,8 +202,8 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// The client drops the future when the open timeout passes or the session is closed. A half-open
-    /// connection must end with it.
+    /// The client drops the future when the open timeout passes or the session is closed. A connection
+    /// that is still being opened must be closed with the future.
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error>;
 }
 
@@ -282,8 +282,7 @@ pub trait PacketSender: Send + 'static {
 
 /// How a link can confirm that the peer has read what was sent on it.
 ///
-/// That `send` has returned is no confirmation: the batch may still be in a buffer of the operating
-/// system.
+/// The return of `send` is no confirmation: the batch may still be in a buffer of the operating system.
 ///
 /// ```
 /// use engineio_client::{Batch, Confirms, Error, PacketSender, async_trait};
@@ -311,7 +310,8 @@ pub enum Confirms {
     #[default]
     Never,
     /// By polls: a POST is confirmed when it has been answered and a later poll stays unanswered. A
-    /// server that is closing may discard a POST, but answers polls at once.
+    /// server that is closing may discard a POST, but it answers polls at once, so the unanswered poll
+    /// shows that the server is not closing.
     ByPoll,
     /// By [fences](Fence): the sender writes the fence of a batch, and the receiver reports the peer's
     /// [answer](PacketReceiver::answered_fence), as a WebSocket ping is answered by a pong. The
@@ -481,7 +481,8 @@ impl fmt::Debug for Link {
     reason = "the protocol has exactly these two"
 )]
 pub enum Framing {
-    /// Packets are joined by `\x1e` to bodies of limited size, one exchange at a time in each direction.
+    /// Packets are joined by `\x1e` into bodies of limited size, one exchange at a time in each
+    /// direction.
     Payloads,
     /// Each packet has a frame of its own.
     Frames,

@@ -11,7 +11,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 #[test]
 fn s14_a_background_thread_that_failed_to_start_is_started_again_later() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let url = format!(
+        "http://{}",
+        listener.local_addr().expect("the socket is bound")
+    );
     drop(listener);
 
     let before = getrlimit(Resource::Nofile);

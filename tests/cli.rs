@@ -54,7 +54,8 @@ use support::oxide::Oxide;
 use support::peers::Peer;
 use support::server::{Counts, LARGE, Server as _, Setup};
 
-/// Time limit of everything that must happen. Generous, so that no test fails on a busy machine.
+/// Time limit for every event that a test waits for. It is generous, so that no test fails on a busy
+/// machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running `eio`, which is killed when it is dropped.
@@ -144,7 +145,7 @@ impl Eio {
             Err(RecvTimeoutError::Timeout) => {
                 let _ = self.child.kill();
                 let errors = self.errors.take().and_then(|errors| errors.join().ok());
-                panic!("eio says nothing more; on standard error it said {errors:?}");
+                panic!("eio printed nothing within the time limit; standard error: {errors:?}");
             }
         }
     }
@@ -220,7 +221,7 @@ impl Drop for File {
 /// Runs `eio` with this input until it ends.
 fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, i32, String) {
     let mut eio = Eio::start(arguments);
-    // It may end before it has read all input.
+    // `eio` may end before it has read all input.
     let _ = eio
         .input
         .as_mut()
@@ -551,7 +552,7 @@ fn a_failed_connection_is_reported_with_its_causes() {
         let (lines, status, errors) = run(&["--json", "--runtime", runtime, &url], b"hello\n");
         assert_eq!((status, lines.len()), (1, 1), "{errors}");
         assert!(errors.contains("polling: could not connect"), "{errors}");
-        assert!(errors.contains("; websocket: the same)"), "{errors}");
+        assert!(errors.contains("; websocket: the same error)"), "{errors}");
         assert!(
             errors.to_lowercase().contains("connection refused"),
             "{errors}"

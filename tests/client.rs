@@ -156,8 +156,8 @@ async fn answer_all(mut link: MockLink) -> Vec<Packet> {
 /// Rule E40.
 #[test]
 fn a_session_is_opened_used_and_closed() {
-    // engine.io-client: socket.js:124, connection.js:20; python-engineio: test_send,
-    // test_current_transport
+    // Covers test cases of engine.io-client: socket.js:124, connection.js:20; of python-engineio:
+    // test_send, test_current_transport.
     under_all_orders(async |runtime| {
         let (mut client, mut link) = websocket(&runtime).await;
         assert_eq!(client.sid().as_deref(), Some("S"));
@@ -176,14 +176,18 @@ fn a_session_is_opened_used_and_closed() {
         assert_eq!(all, [Packet::Close]);
         assert_eq!(client.recv().await, None);
         assert!(matches!(client.wait().await.reason(), Reason::Client));
-        assert_eq!(client.sid().as_deref(), Some("S"), "kept after the end");
+        assert_eq!(
+            client.sid().as_deref(),
+            Some("S"),
+            "the sid is kept after the end of the session"
+        );
     });
 }
 
 /// Rule E44.
 #[test]
 fn events_arrive_in_order_and_closed_is_the_last() {
-    // engine.io: server.js:1728; python-engineio: test_receive_close_packet
+    // Covers test cases of engine.io: server.js:1728; of python-engineio: test_receive_close_packet.
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         link.deliver(vec![text("a"), text("b"), Packet::Close, text("late")]);
@@ -201,7 +205,8 @@ fn events_arrive_in_order_and_closed_is_the_last() {
 
 #[test]
 fn a_session_that_cannot_be_opened_reports_why() {
-    // engine.io: server.js:1489, :1506; python-engineio: test_send_packet_disconnected
+    // Covers test cases of engine.io: server.js:1489, :1506; of python-engineio:
+    // test_send_packet_disconnected.
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.transports(["websocket"]).start().unwrap();
@@ -239,7 +244,8 @@ fn a_session_that_cannot_be_opened_reports_why() {
 
 #[test]
 fn a_client_that_is_not_open_has_no_sid_and_no_transport_and_can_be_closed() {
-    // engine.io: server.js:1522; python-engineio: test_create, test_disconnect_not_connected
+    // Covers test cases of engine.io: server.js:1522; of python-engineio: test_create,
+    // test_disconnect_not_connected.
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.start().unwrap();
@@ -257,8 +263,8 @@ fn a_client_that_is_not_open_has_no_sid_and_no_transport_and_can_be_closed() {
 /// Rule E18.
 #[test]
 fn the_first_transport_of_the_list_opens_the_session() {
-    // engine.io: server.js:556, :566; python-engineio: test_connect_polling,
-    // test_connect_websocket, test_connect_custom_headers
+    // Covers test cases of engine.io: server.js:556, :566; of python-engineio: test_connect_polling,
+    // test_connect_websocket, test_connect_custom_headers.
     under_all_orders(async |runtime| {
         for (names, first) in [
             (None, "polling"),
@@ -294,7 +300,7 @@ fn the_first_transport_of_the_list_opens_the_session() {
 /// Rule E18.
 #[test]
 fn opening_times_out_after_ten_seconds_or_the_configured_time() {
-    // python-engineio: test_custom_timeout
+    // Covers a test case of python-engineio: test_custom_timeout.
     under_all_orders(async |runtime| {
         for set in [None, Some(Duration::from_secs(27))] {
             let (mut builder, mut servers) = setup(&runtime);
@@ -316,7 +322,7 @@ fn opening_times_out_after_ten_seconds_or_the_configured_time() {
 /// Rule E18.
 #[test]
 fn the_next_transport_is_tried_and_the_error_names_all_that_failed() {
-    // engine.io: server.js:1489, :1506
+    // Covers test cases of engine.io: server.js:1489, :1506.
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let client = builder.start().unwrap();
@@ -356,7 +362,7 @@ fn a_send_waits_until_the_session_is_open() {
 
 #[test]
 fn the_outbox_is_bounded_in_messages_and_send_waits_for_room() {
-    // engine.io: server.js:2586, :2605; python-engineio: test_send_packet
+    // Covers test cases of engine.io: server.js:2586, :2605; of python-engineio: test_send_packet.
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.outbox(Capacity {
@@ -501,7 +507,7 @@ fn a_dropped_flush_of_the_sink_does_not_count_for_the_next_flush() {
         settle(&runtime).await;
         assert!(
             is_pending(&runtime, &mut SinkExt::flush(&mut client)).await,
-            "b has not left"
+            "b has not been sent"
         );
         assert_eq!(link.sent().await, [text("b")]);
         SinkExt::flush(&mut client).await.unwrap();
@@ -549,7 +555,7 @@ fn a_full_inbox_stops_receiving_and_reading_resumes_it() {
             link.deliver(vec![text("a"), text("b")]);
         }
         settle(&runtime).await;
-        // The open packet, then two batches of two: the inbox is full.
+        // The link has delivered the open packet and two batches of two messages, so the inbox is full.
         assert_eq!(link.recv_calls(), 3);
         client.recv().await.unwrap();
         settle(&runtime).await;
@@ -635,7 +641,7 @@ fn discarding_drops_the_rest_of_a_batch_that_was_partly_read() {
 /// Rule E28.
 #[test]
 fn pings_are_answered_while_the_program_does_not_read() {
-    // protocol: test-suite.js:452
+    // Covers a test case of engine.io-protocol: test-suite.js:452.
     under_all_orders(async |runtime| {
         let (client, link) = websocket_with(&runtime, |builder| {
             builder.inbox(Capacity {
@@ -672,7 +678,7 @@ fn pings_are_answered_while_the_program_does_not_read() {
 /// Rule E28.
 #[test]
 fn a_session_survives_an_hour_of_heartbeats() {
-    // protocol: test-suite.js:412
+    // Covers a test case of engine.io-protocol: test-suite.js:412.
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         for _ in 0..144 {
@@ -687,7 +693,7 @@ fn a_session_survives_an_hour_of_heartbeats() {
 /// Rule E30.
 #[test]
 fn a_silent_server_ends_the_session_exactly_after_interval_and_timeout() {
-    // engine.io: server.js:932, :1573
+    // Covers test cases of engine.io: server.js:932, :1573.
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         let opened = runtime.now();
@@ -736,7 +742,7 @@ fn bytes_of_an_unfinished_message_postpone_the_heartbeat_deadline() {
 
 #[test]
 fn a_flush_waits_only_for_messages_accepted_before_it() {
-    // engine.io: server.js:2626-2749
+    // Covers test cases of engine.io: server.js:2626-2749.
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.flush().await.unwrap();
@@ -756,7 +762,7 @@ fn a_flush_waits_only_for_messages_accepted_before_it() {
 /// Rule E45.
 #[test]
 fn messages_that_did_not_leave_are_handed_back_in_order() {
-    // engine.io: server.js:877, :2586
+    // Covers test cases of engine.io: server.js:877, :2586.
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         client.send("left").await.unwrap();
@@ -790,7 +796,8 @@ fn messages_that_did_not_leave_are_handed_back_in_order() {
 /// Rule E40.
 #[test]
 fn a_close_flushes_accepted_messages_and_refuses_new_ones() {
-    // engine.io-client: connection.js:63; python-engineio: test_send_packet_disconnected
+    // Covers test cases of engine.io-client: connection.js:63; of python-engineio:
+    // test_send_packet_disconnected.
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         for message in ["a", "b", "c"] {
@@ -829,7 +836,8 @@ fn a_close_flushes_accepted_messages_and_refuses_new_ones() {
 /// Rule E40.
 #[test]
 fn a_close_that_nobody_awaits_still_flushes_and_closes_the_session() {
-    // python-engineio: test_disconnect_polling_abort, test_disconnect_websocket_abort
+    // Covers test cases of python-engineio: test_disconnect_polling_abort,
+    // test_disconnect_websocket_abort.
     under_all_orders(async |runtime| {
         for over_polling in [true, false] {
             let (client, link) = if over_polling {
@@ -882,7 +890,7 @@ fn messages_received_during_a_close_are_delivered_without_gaps_while_the_inbox_h
 
 #[test]
 fn every_waiter_is_notified_of_the_end() {
-    // python-engineio: test_wait, test_disconnect_not_connected
+    // Covers test cases of python-engineio: test_wait, test_disconnect_not_connected.
     under_all_orders(async |runtime| {
         let (client, link) = polling(&runtime).await;
         let (a, b) = (client.handle(), client.handle());
@@ -890,7 +898,7 @@ fn every_waiter_is_notified_of_the_end() {
         assert!(first.is_clean() && second.is_clean());
         assert_eq!(all, [Packet::Close], "the session is closed once");
         assert!(client.wait().await.is_clean());
-        assert!(client.disconnect().await.is_clean(), "after the end");
+        assert!(client.disconnect().await.is_clean(), "a second disconnect");
     });
 }
 
@@ -981,8 +989,8 @@ fn waiters_are_notified_when_the_runtime_drops_the_driver() {
 /// Rules E6, E34, E35, E36.
 #[test]
 fn an_upgrade_from_polling_to_websocket_loses_nothing() {
-    // protocol: test-suite.js:336; python-engineio: test_current_transport,
-    // test_polling_connection_upgraded
+    // Covers test cases of engine.io-protocol: test-suite.js:336; of python-engineio:
+    // test_current_transport, test_polling_connection_upgraded.
     under_all_orders(async |runtime| {
         let (builder, mut servers) = setup(&runtime);
         let mut client = builder.start().unwrap();
@@ -1015,7 +1023,10 @@ fn an_upgrade_from_polling_to_websocket_loses_nothing() {
         post.ok();
         assert_eq!(websocket.sent().await, [Packet::Upgrade]);
         assert_eq!(websocket.sent().await, [text("over websocket")]);
-        assert!(polling.is_dropped(), "closing it would end the session");
+        assert!(
+            polling.is_dropped(),
+            "closing the polling link would end the session"
+        );
         assert_eq!(client.transport(), Some("websocket"));
         client.send("a\x1eb").await.unwrap();
         assert_eq!(websocket.sent().await, [text("a\x1eb")]);
@@ -1078,7 +1089,7 @@ fn polling_resumes_when_the_probe_fails_after_its_pong() {
 /// Rule E43.
 #[test]
 fn a_close_at_any_step_of_an_upgrade_is_clean() {
-    // engine.io-client: connection.js:142; engine.io: server.js:1131
+    // Covers test cases of engine.io-client: connection.js:142; of engine.io: server.js:1131.
     // The user closes the session before the probe is open (0), before the pong (1), after the pong (2),
     // or after the pong with another message queued (3).
     for step in 0..4 {
@@ -1130,9 +1141,10 @@ fn a_close_at_any_step_of_an_upgrade_is_clean() {
 /// Rule E43.
 #[test]
 fn a_close_between_the_pong_and_the_upgrade_flushes_accepted_messages_and_refuses_new_ones() {
-    // engine.io-client: connection.js:142, :160, :179, :197
+    // Covers test cases of engine.io-client: connection.js:142, :160, :179, :197.
     under_all_orders(async |runtime| {
-        // With and without a probe that fails during the close.
+        // The test runs once with a probe that fails during the close, and once with a probe that does
+        // not.
         for dies in [false, true] {
             let (builder, mut servers) = setup(&runtime);
             let client = builder.start().unwrap();
@@ -1200,7 +1212,7 @@ fn a_client_is_a_stream_and_a_sink() {
 /// Rules E6, E24.
 #[test]
 fn a_message_that_polling_cannot_carry_is_handed_back_and_the_session_goes_on() {
-    // engine.io-client: socket.js:187, connection.js:100
+    // Covers test cases of engine.io-client: socket.js:187, connection.js:100.
     under_all_orders(async |runtime| {
         let (client, mut link) = polling(&runtime).await;
         let large = "x".repeat(1000);
@@ -1221,7 +1233,7 @@ fn a_message_that_polling_cannot_carry_is_handed_back_and_the_session_goes_on() 
 
 #[test]
 fn a_successful_upgrade_is_remembered_if_the_builder_says_so() {
-    // engine.io-client: transport.js:10, :33
+    // Covers test cases of engine.io-client: transport.js:10, :33.
     under_all_orders(async |runtime| {
         static RUN: AtomicUsize = AtomicUsize::new(0);
         let url = format!(
@@ -1275,7 +1287,7 @@ fn a_successful_upgrade_is_remembered_if_the_builder_says_so() {
 
 #[test]
 fn start_reports_invalid_settings() {
-    // engine.io-client: socket.js:39; python-engineio: test_invalid_transports
+    // Covers test cases of engine.io-client: socket.js:39; of python-engineio: test_invalid_transports.
     let runtime = MockRuntime::new();
     let start =
         |url: &str,

@@ -230,7 +230,7 @@ struct MockPeer {
     end: MockEnd,
     framing: Framing,
     link: Option<MockLink>,
-    /// The fence after the packets that were received last.
+    /// The fence of the batch that was received last, if the check has not asked for it yet.
     fence: Option<Fence>,
     delivered: usize,
 }
@@ -294,7 +294,8 @@ impl Peer for MockPeer {
         Some(fence)
     }
 
-    /// A link of frames queues eight deliveries, each within the bounds of one call.
+    /// With frames, up to eight deliveries wait in the link. Each is small enough to be returned by one
+    /// call of `recv`.
     async fn send(&mut self, packets: Vec<Packet>) {
         if self.framing == Framing::Payloads {
             self.link().receiving().await;
@@ -349,7 +350,7 @@ struct Broken {
     fault: Check,
     inner: Arc<MockTransport>,
     runtime: MockRuntime,
-    /// A link that was opened before it was asked for.
+    /// A link that this transport opened before its `open` was called.
     early: Mutex<Option<oneshot::Receiver<Result<Link, Error>>>>,
 }
 
@@ -487,7 +488,8 @@ impl PacketSender for BrokenSender {
                 let _turn = self.turn.lock().await;
                 return inner.send(batch).await;
             }
-            // The last packet would be sent with the next batch.
+            // Holds back the last packet, as a sender does that waits for the next batch. No further
+            // batch follows.
             Check::CloseFlushes if packets.len() == 100 => {
                 packets.pop();
             }

@@ -1,6 +1,6 @@
-//! Properties of any bytes that come from outside: for random bytes, for nearly right ones, and for
-//! those that a fuzzer has found and that were kept. `fuzz/README.md` describes the fuzzing. The
-//! engine's properties are in `src/engine/properties.rs`.
+//! Properties that hold for any bytes that come from outside. The tests use random bytes, nearly valid
+//! bytes, and the inputs in `fuzz/corpus`. `fuzz/README.md` describes the fuzzing. The engine's
+//! properties are in `src/engine/properties.rs`.
 
 #[path = "fuzz/checks.rs"]
 #[allow(unreachable_pub, reason = "the fuzz targets are a crate of their own")]
@@ -23,18 +23,20 @@ fn pieces(known: &'static [&[u8]], most: usize) -> impl Strategy<Value = Vec<u8>
     vec(piece, 0..most).prop_map(|pieces| pieces.concat())
 }
 
-/// A choice of a limit, most often of none.
+/// The byte from which `Input::limit` makes a limit. In half of the cases it is 255, which stands for a
+/// limit that is never reached.
 fn limit() -> impl Strategy<Value = u8> {
     prop_oneof![2 => Just(255), 1 => any::<u8>(), 1 => 0_u8..12]
 }
 
-/// How the server's bytes are cut: most often not at all, else into pieces of some of these sizes.
+/// The bytes from which `Pieces::take` makes the order of tasks and the sizes of the pieces into which
+/// the server's bytes are cut. The size zero stands for all bytes that remain.
 fn cuts() -> impl Strategy<Value = Vec<u8>> {
     let size = || prop_oneof![Just(0), 1_u8..20, any::<u8>()];
     (any::<u8>(), size(), size(), size()).prop_map(|(order, a, b, c)| vec![order, a, b, c])
 }
 
-/// The bytes that choose, and then the rest.
+/// The input of a check: the bytes that choose its options, followed by its data.
 fn input(choices: impl Into<Vec<u8>>, rest: Vec<u8>) -> Vec<u8> {
     let mut bytes = choices.into();
     bytes.extend(rest);
@@ -116,7 +118,7 @@ const SWITCHES: &[&[u8]] = &[
     b"Content-Length: 2\r\n\r\nno", b"\x81\x024a", b"\x88\x00",
 ];
 
-/// Frames, each with its first byte and its payload.
+/// Frames, each as its first byte, the length of its payload, and the payload.
 fn frames() -> impl Strategy<Value = Vec<u8>> {
     let first = prop_oneof![
         6 => Just(0x81_u8), 3 => Just(0x82), 2 => Just(0x89), 1 => Just(0x8a), 2 => Just(1),
@@ -138,7 +140,7 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
     vec(frame, 0..12).prop_map(|frames| frames.concat())
 }
 
-/// Lines that a server or a user may set, and lines that are nearly such.
+/// Steps for `cookies::check`, with valid and nearly valid lines.
 fn cookie_lines() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         3 => "[a-c]=[a-c0-9]{0,3}",
@@ -312,7 +314,8 @@ proptest! {
     }
 }
 
-/// Runs the kept inputs of one target. The published package does not contain their folder.
+/// Runs a check with each input in the corpus of one fuzz target. Does nothing in the published package,
+/// which does not contain the folder `fuzz`.
 fn again(target: &str, check: impl Fn(&[u8])) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     if !root.exists() {

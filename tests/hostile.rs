@@ -1,12 +1,12 @@
-//! Hostile servers on real sockets: what broken servers, proxies and networks do to a client, written
-//! byte by byte. A case is a script of the server and the outcome; no case may end later than the limit
-//! that governs it.
+//! Hostile servers on real sockets: scripts that do to a client, byte by byte, what broken servers,
+//! proxies and networks do. A case is a script of the server and the outcome that the client has to
+//! report. A case fails if its session ends later than the case's time limit.
 //!
 //! # Where to look for the test of a fault
 //!
 //! | fault | where |
 //! |---|---|
-//! | one answer that is wrong: HTTP, status, handshake, first packet, payload, frame | a row in `tests/faults`, run by `transports::every_fault`, some of them here by `sample` |
+//! | one answer that is wrong: HTTP, status, handshake, first packet, payload, frame | a row in `tests/faults`; `transports::every_fault` runs all rows, and `sample` runs some of them here |
 //! | the JSON of the open packet | a row in `tests/transports/handshakes.rs` |
 //! | a limit of the builder that is reached exactly, or exceeded by one | `tests/transports/limits.rs` |
 //! | connecting: refused, reset, silent, endless | `connecting` |
@@ -31,7 +31,7 @@ mod support {
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod wire;
 
-/// `CASE::RUNTIME`, for functions that give a case.
+/// Defines the tests `CASE::RUNTIME` for functions that return a case.
 macro_rules! on_each_runtime {
     ($($case:ident)+) => {
         $( mod $case {
@@ -51,7 +51,7 @@ macro_rules! on_each_runtime {
     };
 }
 
-/// `CASE::tokio`, for functions that give a case.
+/// Defines the test `CASE::tokio` for functions that return a case.
 macro_rules! on_tokio {
     ($($case:ident)+) => {
         $( mod $case {
@@ -63,7 +63,7 @@ macro_rules! on_tokio {
     };
 }
 
-/// `CASE::TRANSPORT`, on tokio, for functions of the transport that give a case.
+/// Defines the tests `CASE::TRANSPORT`, on tokio, for functions that take a transport and return a case.
 macro_rules! by_each_transport {
     ($($case:ident)+) => {
         $( mod $case {
@@ -80,7 +80,7 @@ macro_rules! by_each_transport {
     };
 }
 
-/// `CASE::TRANSPORT_RUNTIME`, for functions of the transport that give a case.
+/// Defines the tests `CASE::TRANSPORT_RUNTIME` for functions that take a transport and return a case.
 macro_rules! by_each_transport_on_each_runtime {
     ($($case:ident)+) => {
         $( mod $case {

@@ -17,8 +17,8 @@ use std::path::Path;
 
 use graph::Graph;
 
-/// Child modules that may use their parent. Each of them holds `impl` blocks of one of the parent's
-/// types, which are too long for one file.
+/// Child modules that may use their parent. Each holds `impl` blocks of one of the parent's types,
+/// because all `impl` blocks of that type together would be too long for one file.
 const CHILDREN: [(&str, &str); 4] = [
     (
         "engine::close",
@@ -38,7 +38,7 @@ const CHILDREN: [(&str, &str); 4] = [
     ),
 ];
 
-/// The greatest length of [`CHILDREN`].
+/// Maximum length of [`CHILDREN`].
 const MOST_CHILDREN: usize = 6;
 
 fn root() -> &'static Path {

@@ -1,4 +1,5 @@
-//! The public mock kit: its network and its scripted transport. Each test runs under both fixed orders.
+//! The public mock kit: its network and its scripted transport. Each test runs under both fixed task
+//! orders: first-in-first-out and last-in-first-out.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind::*};
@@ -184,7 +185,7 @@ fn a_writer_waits_for_the_reader_while_the_buffer_is_full() {
         let (written, _) = join(more, right.read_exact(&mut text)).await;
         assert_eq!((written.unwrap(), &text), (1, b"hell"));
 
-        // Much more than the buffer holds, written by another task.
+        // Another task writes much more data than the buffer holds.
         let data: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         let sent = data.clone();
         let writer = spawn(&runtime, async move {
@@ -345,7 +346,10 @@ fn the_script_sees_what_is_asked_for_and_accepts() {
         assert_eq!(client.transport.names(), ["mock"]);
         let mut opened = Box::pin(server.opened());
         let call = client.open(Some("abc"));
-        assert!(waits(&runtime, &mut opened).await, "lazy");
+        assert!(
+            waits(&runtime, &mut opened).await,
+            "`open` was not polled yet"
+        );
         let call = spawn(&runtime, call);
         let open = opened.await;
         assert_eq!(open.request.sid.as_deref(), Some("abc"));
@@ -398,7 +402,7 @@ fn the_script_sees_that_an_open_was_dropped() {
             }
             open.dropped().await;
             assert!(open.is_dropped());
-            // Accepting it anyway gives a link that the client has dropped.
+            // Accepting the dropped call returns a link that the client has already dropped.
             let mut script = open.accept(Framing::Frames);
             assert!(script.is_dropped());
             assert!(matches!(script.call().await, Call::Dropped));
@@ -472,7 +476,10 @@ fn a_send_waits_until_the_script_answers() {
         let (mut link, mut script) = linked(&runtime).await;
         for succeeds in [true, false] {
             let mut send = link.sender.send(message("hello").into());
-            assert!(script.call().now_or_never().is_none(), "lazy");
+            assert!(
+                script.call().now_or_never().is_none(),
+                "`send` was not polled yet"
+            );
             assert!(waits(&runtime, &mut send).await);
             let Call::Send(batch, answer) = script.call().await else {
                 panic!("no batch");
@@ -496,7 +503,8 @@ fn an_answer_wakes_the_call_that_waits_in_another_task() {
     under_both_orders(async |runtime| {
         let (mut link, mut script) = linked(&runtime).await;
         let client = spawn(&runtime, async move {
-            // The closure borrows the whole link, and not its sender alone.
+            // The task must own the whole link. Without this line, the closure would capture only its
+            // sender.
             let link = &mut link;
             link.sender.send(message("1").into()).await.unwrap();
             let failed = link.sender.send(message("2").into()).await;
@@ -521,7 +529,7 @@ fn an_answer_wakes_the_call_that_waits_in_another_task() {
         answer.ok();
         client.await;
         assert!(matches!(script.call().await, Call::Dropped));
-        assert!(matches!(script.call().await, Call::Dropped), "and again");
+        assert!(matches!(script.call().await, Call::Dropped), "each call");
     });
 }
 
@@ -596,12 +604,12 @@ fn receiving_is_true_while_a_recv_waits_for_a_delivery() {
         assert!(waits(&runtime, &mut Box::pin(script.receiving())).await);
 
         let mut recv = link.receiver.recv();
-        assert_eq!(script.recv_calls(), 0, "lazy");
+        assert_eq!(script.recv_calls(), 0, "`recv` was not polled yet");
         assert!(waits(&runtime, &mut recv).await);
         assert_eq!(script.recv_calls(), 1);
         script.receiving().await;
         script.receiving().await;
-        // The call can return, and so it is not waiting.
+        // With this delivery the call of `recv` can return, so it is no longer waiting.
         script.deliver(message("1"));
         assert!(script.receiving().now_or_never().is_none());
         recv.await.unwrap();
@@ -613,7 +621,7 @@ fn receiving_is_true_while_a_recv_waits_for_a_delivery() {
         assert!(script.receiving().now_or_never().is_none());
         assert_eq!(script.recv_calls(), 2);
 
-        // A call that begins wakes the script.
+        // `receiving` is woken when a call of `recv` begins.
         let client = spawn(&runtime, {
             let sleep = runtime.sleep(Duration::from_secs(1));
             async move {
@@ -652,7 +660,7 @@ fn the_script_chooses_what_a_link_confirms_and_answers_its_fences() {
             assert_eq!(link.unwrap().sender.confirms(), confirms);
         }
         let (link, _script) = linked(&runtime).await;
-        assert_eq!(link.sender.confirms(), Confirms::Never, "by default");
+        assert_eq!(link.sender.confirms(), Confirms::Never, "the default");
         let script = async {
             let open = server.opened().await.confirms(Confirms::ByFence);
             open.accept(Framing::Frames)
@@ -683,7 +691,7 @@ fn the_script_chooses_what_a_link_confirms_and_answers_its_fences() {
                 "the fence is reported twice"
             );
         }
-        // Of two answers that were not asked for, the newest.
+        // If the script answers two fences before the client asks, only the newest answer is reported.
         script.answer_fence(first);
         script.answer_fence(second);
         script.deliver(message("d"));
@@ -805,7 +813,7 @@ fn a_link_fails_when_its_script_drops_it() {
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(sender.close().await.unwrap_err().kind(), ErrorKind::Ended);
 
-        // A call that the script has not seen yet fails, too.
+        // When the script is dropped, a call that the script has not seen yet fails, too.
         let (mut link, script) = linked(&runtime).await;
         let mut unseen = link.sender.close();
         assert!(waits(&runtime, &mut unseen).await);

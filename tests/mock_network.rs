@@ -1,5 +1,5 @@
-//! The public mock network: its conditions, its failures, and who learns of them. Each test runs under
-//! both fixed orders and some seeds.
+//! The public mock network: its conditions, its failures, and which ends notice a failure. Each test
+//! runs under both fixed task orders and some seeds.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -155,7 +155,8 @@ fn each_direction_has_its_own_bandwidth() {
         let (client_reads, mut writer) = client.split();
         let client_sends = async {
             runtime.sleep(ms(1000)).await;
-            // The line is free again. Idle time does not add up to a burst.
+            // All earlier bytes have been sent. The bandwidth that was not used since then does not make
+            // this write faster.
             writer.write_all(b"late").await.unwrap();
             writer.close().await.unwrap();
         };
@@ -193,7 +194,7 @@ fn segments_are_of_any_size_up_to_the_limit_and_arrive_one_at_a_time() {
     assert_eq!(all, [1, 2, 3, 4]);
     sizes.sort();
     sizes.dedup();
-    assert!(sizes.len() > 10, "each seed cuts in its own way");
+    assert!(sizes.len() > 10, "each seed splits the data differently");
 }
 
 #[test]
@@ -473,7 +474,8 @@ fn a_connection_in_a_black_hole_accepts_bytes_and_stays_silent() {
         runtime.sleep(ms(60)).await;
         server.write_all(b"on its way").await.unwrap();
         connection.black_hole();
-        // The bytes that had arrived are read, and then nothing, not even the end.
+        // The client can read the bytes that had arrived. Afterwards it reads nothing more, not even the
+        // end of the stream.
         let mut buffer = [0; 64];
         assert_eq!(client.read(&mut buffer).await.unwrap(), 5);
         client.write_all(&[b'x'; 100]).await.unwrap();
@@ -560,13 +562,14 @@ fn a_partition_delays_an_end_in_flight() {
 #[test]
 fn bytes_held_by_a_partition_are_sent_again_when_it_ends() {
     for (before, after, arrives) in [
-        // The line is free again.
+        // The bytes that the partition held no longer occupy the bandwidth when they are sent again.
         (
             conditions().bandwidth(1000),
             conditions().bandwidth(1000),
             1100,
         ),
-        // The reader already waits for a later arrival.
+        // The reader already waits until the time at which the bytes would have arrived with the old
+        // latency.
         (
             conditions().latency(ms(1000)),
             conditions().latency(ms(10)),
@@ -579,7 +582,8 @@ fn bytes_held_by_a_partition_are_sent_again_when_it_ends() {
             client.write_all(text.as_bytes()).await.unwrap();
             drop(client);
             let (clock, after) = (runtime.clone(), after.clone());
-            // In a task of its own, so that the reader runs only when it is woken.
+            // The changes are made in a separate task, so that the reader runs only when the network
+            // wakes it.
             runtime.spawn_named("cut", async move {
                 clock.sleep(ms(1)).await;
                 connection.partition();
@@ -741,7 +745,7 @@ fn open_connections_are_listed() {
         runtime.network().connections()[1].reset();
         let (client, server) = ends.remove(2);
         drop(client);
-        assert_eq!(numbers(), [1, 3, 4], "one end is still there");
+        assert_eq!(numbers(), [1, 3, 4], "the other end is still open");
         drop(server);
         assert_eq!(numbers(), [1, 4]);
         runtime.network().reset_all();

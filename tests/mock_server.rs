@@ -1,5 +1,5 @@
-//! The public mock server: it speaks Engine.IO as real servers do, and a test can override each step. In
-//! virtual time, under both fixed orders.
+//! The public mock server: it speaks Engine.IO as real servers do, and a test can override each step.
+//! The tests run in virtual time, under both fixed task orders.
 
 #[path = "mock_server/fences.rs"]
 mod fences;
@@ -208,7 +208,7 @@ fn a_poll_is_answered_with_all_packets_once_there_are_any() {
         assert_eq!(link.framing, Framing::Payloads);
         assert!(
             server.session().now_or_never().is_none(),
-            "no poll has come yet"
+            "no poll has arrived yet"
         );
         link.receiver.recv().await.unwrap();
         let session = server.session().await;
@@ -405,7 +405,7 @@ fn during_an_upgrade_polls_are_released_and_packets_wait_for_the_websocket() {
         assert_eq!(
             polling.receiver.recv().await.unwrap(),
             [Packet::Noop],
-            "the next poll, too"
+            "the next poll is answered with a noop, too"
         );
         assert!(waits(&runtime, &mut probe.receiver.recv()).await);
     });
@@ -423,7 +423,11 @@ fn packets_that_waited_for_the_upgrade_are_delivered_over_websocket() {
             .await
             .unwrap();
         probe.sender.send(batch(Packet::Upgrade)).await.unwrap();
-        assert_eq!(session.transport(), "polling", "no pong, no upgrade");
+        assert_eq!(
+            session.transport(),
+            "polling",
+            "the upgrade packet has no effect before the pong"
+        );
         probe
             .sender
             .send(batch(Packet::Ping("probe".into())))
@@ -637,7 +641,11 @@ fn m3_each_attempt_of_a_client_is_an_open_and_at_refuses_all_of_them() {
         let again = builder.try_clone().unwrap();
         server.once(Step::Open, Act::Fail(refusal()));
         let client = builder.connect().await.unwrap();
-        assert_eq!(client.transport(), Some("websocket"), "the next transport");
+        assert_eq!(
+            client.transport(),
+            Some("websocket"),
+            "the second transport"
+        );
         client.disconnect().await;
 
         server.at(Step::Open, Act::Fail(refusal()));
@@ -648,7 +656,7 @@ fn m3_each_attempt_of_a_client_is_an_open_and_at_refuses_all_of_them() {
     });
 }
 
-/// The panic of a test that never ends.
+/// The panic message of a test that never ends.
 fn hangs(test: impl AsyncFn(MockRuntime)) -> String {
     let panic = catch_unwind(AssertUnwindSafe(|| MockRuntime::check(test)));
     *panic.unwrap_err().downcast::<String>().unwrap()

@@ -79,7 +79,7 @@ tests!(node_with_tls NodeWithTls);
 tests!(aiohttp Aiohttp);
 tests!(uvicorn Uvicorn);
 
-/// Compression is checked on the bytes on the wire, so without TLS.
+/// Compression. These tests run without TLS, because they check the bytes on the wire.
 #[cfg(feature = "compression")]
 mod compressed {
     use super::*;
@@ -115,7 +115,7 @@ mod balancer {
     }
 }
 
-/// Behind a TLS proxy, as in most deployments.
+/// uvicorn behind a TLS proxy, as in most deployments.
 mod uvicorn_over_tls {
     use super::*;
 

@@ -66,7 +66,7 @@ on_each_runtime! {
     cases::a_transport_that_the_server_lacks_is_refused
 }
 
-/// The same server over `https` and `wss`.
+/// engineioxide over `https` and `wss`.
 mod over_tls {
     use super::*;
 
@@ -103,7 +103,10 @@ fn a_blocked_thread_is_not_mistaken_for_a_silent_server() {
     use async_tungstenite::tungstenite::handshake::derive_accept_key;
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let url = format!(
+        "http://{}",
+        listener.local_addr().expect("the socket is bound")
+    );
     let (written, all_written) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
@@ -113,7 +116,7 @@ fn a_blocked_thread_is_not_mistaken_for_a_silent_server() {
             stream.read_exact(&mut byte).expect("a request");
             head.extend(byte);
         }
-        let head = String::from_utf8(head).expect("it is text");
+        let head = String::from_utf8(head).expect("the request is text");
         let mut lines = head.lines().filter_map(|line| line.split_once(": "));
         let (_, key) = lines
             .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"))
@@ -126,7 +129,7 @@ fn a_blocked_thread_is_not_mistaken_for_a_silent_server() {
         );
         let mut bytes = answer.into_bytes();
         // A text frame.
-        *bytes.last_mut().expect("it is not empty") = 0x81;
+        *bytes.last_mut().expect("the bytes are not empty") = 0x81;
         bytes.push(open.len() as u8);
         bytes.extend(open.as_bytes());
         stream.write_all(&bytes).expect("the client listens");
@@ -144,12 +147,12 @@ fn a_blocked_thread_is_not_mistaken_for_a_silent_server() {
         .expect("tokio starts");
     runtime.block_on(async {
         let builder = builder::<Tokio>(&url, Mode::WebSocket);
-        let mut client = builder.connect().await.expect("it connects");
-        client.send("first").await.expect("it is open");
-        client.flush().await.expect("it is open");
+        let mut client = builder.connect().await.expect("the client connects");
+        client.send("first").await.expect("the session is open");
+        client.flush().await.expect("the session is open");
         all_written.recv().expect("the server answers");
         // Wakes the driver, so that it runs as soon as the thread is free again.
-        client.try_send("second").expect("it is open");
+        client.try_send("second").expect("the session is open");
         std::thread::sleep(Duration::from_millis(600));
         let message = client.recv().await.expect("the session has not ended");
         assert_eq!(message.as_text(), Some("12345"));

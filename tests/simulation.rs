@@ -318,7 +318,11 @@ async fn session(
         );
     }
     assert_eq!(
-        handle.send("late").await.expect_err("it is closed").kind(),
+        handle
+            .send("late")
+            .await
+            .expect_err("the session is closed")
+            .kind(),
         ErrorKind::Closed
     );
     // Data in flight may still arrive.
@@ -474,7 +478,7 @@ fn numbers(messages: &[Message]) -> Vec<u32> {
         .collect()
 }
 
-/// Checks the properties that hold whatever happened.
+/// Checks the properties that hold in every run, whatever the faults were.
 fn check(
     plan: &Plan,
     handle: &Handle,

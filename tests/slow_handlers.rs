@@ -51,11 +51,11 @@ fn s8_the_session_survives_slow_handlers_with_a_long_queue() {
             })
             .connect()
             .await
-            .expect("it connects");
+            .expect("the client connects");
         client
             .send(format!("!burst {MESSAGES}"))
             .await
-            .expect("it is open");
+            .expect("the session is open");
         let ended = client.handle();
         futures::future::select(Box::pin(ended.wait()), all_handled).await;
         client.disconnect().await

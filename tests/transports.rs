@@ -1,5 +1,5 @@
-//! The built-in transports, and the whole client on them, against servers that write raw bytes: on the
-//! mock network, in virtual time, under several orders of the tasks.
+//! Runs the built-in transports, and whole clients that use them, against servers that write raw bytes.
+//! The tests run on the mock network, in virtual time and under several orders of the tasks.
 
 #[path = "transports/addresses.rs"]
 mod addresses;
@@ -70,7 +70,7 @@ use engineio_client::{
     Activity, Error, Link, Message, MockRuntime, OpenRequest, Packet, Runtime, Transport,
 };
 
-/// Opens a link to the server, with the request that `edit` has changed.
+/// Opens a link to the server. `edit` changes the request first.
 async fn open(
     runtime: &MockRuntime,
     transport: impl Transport,
@@ -90,7 +90,7 @@ fn message(of: impl Into<Message>) -> Packet {
     Packet::Message(of.into())
 }
 
-/// An open packet with these times in milliseconds.
+/// An open packet with this ping interval and this ping timeout, in milliseconds.
 fn open_packet(ping_interval: u32, ping_timeout: u32) -> String {
     format!(
         r#"0{{"sid":"s","upgrades":["websocket"],"pingInterval":{ping_interval},"pingTimeout":{ping_timeout},"maxPayload":10000000}}"#

@@ -19,7 +19,7 @@ mod transports;
 
 #[test]
 fn a_session_runs_on_transports_of_a_foreign_crate() {
-    // engine.io-client: socket.js:112
+    // Ported from engine.io-client: socket.js:112
     assert_eq!(
         transports::Transports::default().names(),
         ["polling", "websocket"]

@@ -124,12 +124,13 @@ impl Transports {
         self
     }
 
-    /// Sets the HTTP client that polling in the default list sends its requests with, in place of the
-    /// built-in one.
+    /// Sets the HTTP client with which polling in the default list sends its requests, instead of the
+    /// built-in client.
     ///
-    /// Such a client makes its own connections: settings made by
-    /// [`map_dialer`](Transports::map_dialer) do not apply to it. A list made by [`Transports::new`]
-    /// is not changed: give the client to [`Polling::with_client`] instead.
+    /// The HTTP client makes its own connections, so settings made by
+    /// [`map_dialer`](Transports::map_dialer) do not apply to it. This method does not change
+    /// transports that were added by [`with`](Transports::with): for these, pass the client to
+    /// [`Polling::with_client`].
     ///
     /// ```
     /// use std::sync::Arc;

@@ -30,7 +30,8 @@ pub(crate) enum Job {
 }
 
 thread_local! {
-    /// Not a field of the runtime, because a runtime has to be `Send` and this spawner is not.
+    /// The spawner is not a field of the runtime, because a runtime has to be `Send` and the spawner
+    /// is not.
     static SPAWNER: RefCell<Option<LocalSpawner>> = const { RefCell::new(None) };
 }
 
@@ -89,7 +90,7 @@ pub(crate) struct ScriptedServer {
     left: usize,
     /// Number of messages in one body.
     batch: usize,
-    /// `batch` frames, or one for an echo.
+    /// The frames that the server sends at once: `batch` frames, or one frame for an echo.
     frames: Arc<[u8]>,
     /// The response to a poll.
     payload: Arc<[u8]>,

@@ -3,8 +3,8 @@
 //!
 //!     cargo bench --bench many --all-features [-- [--quick] [idle] [large] [growth]]
 //!
-//! The server is a process of its own, and so are the clients of each measurement, so none starts in
-//! memory that another one has left. Requires Linux, for `/proc/self/smaps_rollup`.
+//! The server is a process of its own, and so are the clients of each measurement, so no measurement
+//! starts with memory that another one has allocated. Requires Linux, for `/proc/self/smaps_rollup`.
 
 #[cfg(target_os = "linux")]
 mod plan;

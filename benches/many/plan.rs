@@ -39,8 +39,8 @@ pub(crate) enum Order {
     OneAfterAnother,
     /// All at once. Free blocks then lie between used ones, and glibc keeps them.
     AtOnce,
-    /// All at once, while glibc returns free blocks of this size to the system. The memory that remains
-    /// belongs to the connections.
+    /// All at once, while glibc is set to return free blocks of this size to the system. The memory
+    /// that remains belongs to the connections.
     AtOnceMapped,
 }
 
@@ -195,8 +195,8 @@ impl Plan {
                 ..
             }
         );
-        // glibc's initial value. Setting it keeps glibc from raising it to the largest block that was
-        // freed.
+        // This is glibc's initial threshold. If it is set explicitly, glibc does not raise it to the
+        // size of the largest block that was freed.
         mapped.then_some(("MALLOC_MMAP_THRESHOLD_", "131072"))
     }
 

@@ -1,4 +1,5 @@
-//! Starts this program again as server and worker processes. Each exits when its standard input ends.
+//! Starts this program again as server and worker processes. Each process exits when its standard
+//! input ends.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -43,7 +44,7 @@ impl Drop for Process {
 }
 
 /// Runs a worker with this plan against a new server, and returns its measurements. A new server has a
-/// new port, on which no connection of an earlier worker lingers.
+/// new port, so no lingering connection of an earlier worker affects the measurement.
 pub(crate) fn measure(mut plan: Plan) -> Result<Figures, Failure> {
     let mut server = Process::start(&["--server".to_owned()], None)?;
     let output = server

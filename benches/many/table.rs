@@ -13,7 +13,8 @@ const KIB: f64 = 1024.0;
 const IDLE: f64 = 24.0;
 /// Limit of the memory of a connection that has carried a large message in each direction, in KiB.
 const LARGE: f64 = 256.0;
-/// Limit of the CPU time per connection with the most connections, relative to the fewest.
+/// Limit of the CPU time per connection with the largest number of connections, relative to that with
+/// the smallest number.
 const GROWTH: f64 = 1.5;
 
 const CROWD: usize = 10_000;

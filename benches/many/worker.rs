@@ -60,7 +60,7 @@ async fn work<R: Runtime + Default>(plan: Plan) -> Result<(), Failure> {
         Job::Crowd { active } => crowd::<R>(plan, active).await?,
         Job::Large { form, order } => large::<R>(plan, form, order).await?,
     }
-    // Exits at once: closing thousands of sessions is not part of the measurement.
+    // Exits without closing the thousands of sessions, which is not part of the measurement.
     std::process::exit(0);
 }
 
@@ -194,8 +194,8 @@ async fn open_evenly<R: Runtime + Default>(
     Ok(handles)
 }
 
-/// Sends `rate` messages per second on each connection, spread over the ticks. All are sent by one task,
-/// since a timer per connection would be a cost of the user's program.
+/// Sends `rate` messages per second on each connection, spread over the ticks. One task sends all
+/// messages: a timer for each connection would add a cost of the user's program to the measurement.
 async fn send_evenly<R: Runtime>(
     plan: Plan,
     runtime: &R,

@@ -105,7 +105,6 @@ impl Connection {
         }
     }
 
-    /// Reads the request's body.
     pub(super) async fn body(&mut self, request: &Request) -> io::Result<Vec<u8>> {
         if request.expects_continue {
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n").await?;

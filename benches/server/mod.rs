@@ -14,7 +14,7 @@
 //! | `upgrade` | 1: offers an upgrade to WebSocket, only with `idle` | 0 |
 //!
 //! The first message of a session, with any content, starts the job. So a client has nothing to read
-//! before its clock runs. Then:
+//! before it starts its clock. Then:
 //!
 //! - `receive`: the server sends `count` messages and the text `end`. A client that stops after `count`
 //!   messages sees the `end` only if it has lost some.
@@ -170,7 +170,8 @@ async fn answer(
     }
 }
 
-/// Time without progress after which a client has lost a message, and gets an error text.
+/// Time without progress after which the server assumes that a message was lost, and sends an error
+/// text.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 const MAX_PAYLOAD: usize = 1_000_000;
@@ -187,7 +188,7 @@ fn new_sid() -> String {
     format!("bare{:016x}", SIDS.fetch_add(1, Ordering::Relaxed))
 }
 
-/// An error that the client gets as status 400 with this text.
+/// An error that the client receives as status 400 with this text.
 fn refused(text: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text.into())
 }

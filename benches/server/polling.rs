@@ -45,7 +45,8 @@ enum Probe {
     None,
     /// A probe has just been opened: the waiting poll is answered at once.
     Started,
-    /// Further polls are answered after 100 ms, so that they do not become a storm.
+    /// Polls after the first one are answered only after 100 ms. Otherwise the client would poll without a
+    /// pause.
     Running,
 }
 
@@ -108,7 +109,7 @@ impl Session {
         }
     }
 
-    /// Until when a poll waits, and the number of messages received at its start.
+    /// Returns the time until which a poll waits, and the number of messages received so far.
     fn deadline(&self, begun: Instant) -> (Instant, usize) {
         let state = lock(&self.state);
         let deadline = match state.probe {
@@ -123,7 +124,7 @@ impl Session {
         state.started && matches!(self.job.kind, Kind::Send | Kind::Echo)
     }
 
-    /// After a wait: reports to the client if no message has arrived since.
+    /// Called after a poll has waited. Reports to the client if no message has arrived meanwhile.
     fn check_progress(&self, counted: usize) {
         let mut state = lock(&self.state);
         if self.needs_progress(&state) && state.counted == counted && state.packets.is_empty() {
@@ -178,7 +179,6 @@ impl Session {
         Ok(None)
     }
 
-    /// Handles a POST.
     pub(super) async fn post(
         &self,
         connection: &mut Connection,

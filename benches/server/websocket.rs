@@ -52,15 +52,15 @@ pub(super) async fn work(connection: &mut Connection, job: &Job) -> io::Result<(
     loop {
         tokio::select! {
             ended = exchange(&mut frames, job, &one, &done) => break ended?,
-            // Not for `receive`: that would cancel a write, and a client that does not read would not
-            // see the text either.
+            // Does not apply to `receive`: it would cancel a write, and a client that does not read
+            // would not see the text anyway.
             () = stalled(&done), if job.kind != Kind::Receive => {
                 let words = format!("4no further message after {}", done.load(Relaxed));
                 frames.connection.write(&frame(TEXT, words.as_bytes())).await?;
             }
         }
     }
-    // Until the client disconnects.
+    // Reads until the client disconnects.
     while frames.message().await?.is_some() {}
     Ok(())
 }

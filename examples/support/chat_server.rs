@@ -1,4 +1,5 @@
-//! The server of the chat example. It tells everybody who joins and leaves, and what everybody says.
+//! The server of the chat example. It reports to all clients who joins and who leaves, and forwards
+//! every message to all of them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,7 +38,7 @@ impl Room {
     fn send_to_all(&self, chat: &Chat) {
         let json = serde_json::to_string(chat).expect("its maps have strings as keys");
         for member in self.members().iter() {
-            // It fails when this member is about to leave.
+            // `emit` fails when this member is about to leave.
             let _ = member.emit(json.clone());
         }
     }

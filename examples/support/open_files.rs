@@ -1,4 +1,4 @@
-//! The limit of open files, of which each connection needs one.
+//! The limit of open files. Each connection needs one open file.
 
 /// Raises the limit to `needed` if it is lower. The error says what the user can do.
 #[cfg(target_os = "linux")]
@@ -6,7 +6,7 @@ pub(crate) fn allow(needed: u64) -> Result<(), String> {
     use rustix::process::{Resource, getrlimit, setrlimit};
 
     let mut limit = getrlimit(Resource::Nofile);
-    // `None` is no limit.
+    // `None` means that there is no limit.
     let Some(soft) = limit.current.filter(|soft| *soft < needed) else {
         return Ok(());
     };
@@ -23,7 +23,7 @@ pub(crate) fn allow(needed: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Here the limit is unknown.
+/// On other systems, the limit is unknown.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn allow(needed: u64) -> Result<(), String> {
     println!("If connections fail, allow {needed} open files: `ulimit -n {needed}`.");

@@ -19,7 +19,7 @@ pub(crate) fn start() -> io::Result<String> {
     start_with(Echo)
 }
 
-/// Starts a server that gives everything that happens to `handler`, and returns its URL.
+/// Starts a server that reports its events to `handler`, and returns its URL.
 pub(crate) fn start_with<H: EngineIoHandler>(handler: H) -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
@@ -55,7 +55,8 @@ impl EngineIoHandler for Echo {
     fn on_disconnect(&self, _: Arc<Socket<()>>, _: DisconnectReason) {}
 
     fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket<()>>) {
-        // It fails when the session has ended or its queue is full. The client then misses an echo.
+        // `emit` fails when the session has ended or its queue is full. The client then misses an
+        // echo.
         let _ = socket.emit(text);
     }
 

@@ -60,7 +60,7 @@ async fn on_connect(socket: SocketRef) {
     socket.on("bye", async |socket: SocketRef| {
         let _ = socket.disconnect();
     });
-    // Asks the client a question, and tells it the answer that the client has given.
+    // Asks the client a question, and sends the client's answer back to it.
     let answer = socket.emit_with_ack::<_, Value>("question", &("how are you?",));
     if let Ok(answer) = answer
         && let Ok(answer) = answer.await

@@ -15,13 +15,14 @@ use futures::future::BoxFuture;
 use crate::runtime::{Address, BoxedStream, Runtime};
 
 /// The runtime of blocking clients: a background thread, shared by all clients of the process, that runs
-/// one of the async runtimes enabled by features. By default that is the first enabled one of tokio,
-/// smol and async-std.
+/// one of the async runtimes enabled by features. By default, that is the first of tokio, smol and
+/// async-std that is enabled. (async-std has threads of its own, and uses them instead of the background
+/// thread.)
 ///
 /// An async client can run on it, too.
 ///
-/// After a `fork`, the sessions of the parent cannot be used in the child. New ones can be started on
-/// tokio, which gets a new thread. On smol and async-std they fail with
+/// After a `fork`, the sessions of the parent cannot be used in the child. On tokio, the child can start
+/// new sessions, which run on a new thread. On smol and async-std, new sessions fail with
 /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime), because their global threads exist only in the
 /// parent.
 ///
@@ -45,13 +46,13 @@ enum Missing {
     /// No runtime feature is enabled.
     #[cfg_attr(
         feature = "__runtime",
-        expect(dead_code, reason = "this build has one")
+        expect(dead_code, reason = "this build has a runtime")
     )]
     Feature,
     /// The runtime could not be started.
     #[cfg_attr(
         not(feature = "__runtime"),
-        expect(dead_code, reason = "there is nothing to start")
+        expect(dead_code, reason = "this build has no runtime to start")
     )]
     Start(Arc<io::Error>),
 }
@@ -81,7 +82,7 @@ impl Background {
     }
 }
 
-/// A value that is started once in each process. A start that fails is tried again at the next call.
+/// A value that is started once in each process. If the start fails, the next call of `get` tries again.
 #[cfg(feature = "__runtime")]
 struct Started<T>(Mutex<Option<(u32, T)>>);
 
@@ -91,8 +92,9 @@ impl<T: Clone> Started<T> {
         Self(Mutex::new(None))
     }
 
-    /// Returns the value, and starts it if necessary. If it was started in the parent of this process,
-    /// `after_fork` decides, which gets the parent's process id.
+    /// Returns the value, and starts it if necessary. If the value was started in the parent of this
+    /// process, `after_fork` is called instead, with the parent's process id, to start a new value or to
+    /// fail.
     fn get(
         &self,
         start: impl FnOnce() -> io::Result<T>,
@@ -217,11 +219,11 @@ mod on_async_std {
     use super::{Background, Started, forked};
     use crate::runtime::AsyncStd;
 
-    /// async-std starts its threads itself. This records the process in which it did.
+    /// async-std starts its threads itself. This only records the process that uses them.
     static USED: Started<()> = Started::new();
 
     impl Background {
-        /// async-std's global executor, the only one that it has.
+        /// async-std's global executor. async-std has no other.
         ///
         /// ```
         /// use engineio_client::blocking::{Background, Client};
@@ -235,7 +237,7 @@ mod on_async_std {
         }
     }
 
-    /// Whether this thread runs tasks of the executor.
+    /// Whether this thread is running a task of async-std's executor.
     pub(super) fn is_needed() -> bool {
         ::async_std::task::try_current().is_some()
     }

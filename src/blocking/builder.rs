@@ -16,8 +16,9 @@ use crate::transport::Transport;
 
 /// # The blocking client
 ///
-/// `start`, `connect` and the setters of handlers for [`blocking::Client`](Client). Its handlers are
-/// plain functions, called on a thread of their own: see [`handlers`](crate::handlers).
+/// `start`, `connect` and the setters of handlers for [`blocking::Client`](Client). The handlers of a
+/// blocking client are plain functions, called on a thread of their own: see
+/// [`handlers`](crate::handlers).
 impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
     /// Starts to connect, and returns the client at once. [`Client::opened`] waits until the session is
     /// open.
@@ -129,8 +130,8 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
         self
     }
 
-    /// Sets a handler that is called with each message or group that a client which
-    /// [reconnects](Builder::reconnect) will never send.
+    /// Sets a handler for a client that [reconnects](Builder::reconnect). It is called with each message
+    /// or group that the client has given up, and will never send.
     pub fn on_given_up<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, GivenUp) -> O + Send + 'static,
@@ -141,8 +142,8 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
         self
     }
 
-    /// Sets a handler that is called with the reason when a client that had connected has ended, after
-    /// all messages have been handled.
+    /// Sets a handler that is called when the client has ended, with the reason, after all messages have
+    /// been handled. It is not called if the client never connected.
     pub fn on_disconnect<F, O>(mut self, mut handler: F) -> Self
     where
         F: FnMut(Handle, Closed) -> O + Send + 'static,

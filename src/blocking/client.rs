@@ -1,7 +1,7 @@
 //! The blocking client.
 
-// In the order in which the documentation of `Client` shows them. The blank lines keep rustfmt from
-// sorting them.
+// rustdoc shows `impl` blocks in the order of their modules. So these modules are in the order in which
+// the documentation of `Client` should show them. The blank lines keep rustfmt from sorting them.
 
 mod opening;
 
@@ -21,7 +21,8 @@ use crate::runtime::Runtime;
 use crate::transport::Transport;
 use crate::transports::Transports;
 
-/// A connection to an Engine.IO server, for threads: what [`Client`](crate::Client) is for tasks.
+/// A connection to an Engine.IO server, for threads. It is the counterpart of the async
+/// [`Client`](crate::Client), with methods that block.
 ///
 /// ```no_run
 /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,11 +41,12 @@ use crate::transports::Transports;
 /// and close with [handles](Client::handle).
 ///
 /// [`close`](Client::close) begins to close the session and returns at once, and so does dropping the
-/// client: the background thread sends what was accepted. [`disconnect`](Client::disconnect) waits until
-/// the session has ended. A program that exits calls `disconnect`, so that its last messages are sent.
+/// client: the background thread sends the accepted messages. [`disconnect`](Client::disconnect) waits
+/// until the session has ended. A program that exits calls `disconnect`, so that its last messages are
+/// sent.
 ///
-/// The method docs of the async [`Client`](crate::Client) hold here, too, without the sections about
-/// cancelling.
+/// The documentation of the methods of the async [`Client`](crate::Client) also applies here, except for
+/// the sections about cancel safety.
 pub struct Client<T: Transport = Transports, R: Runtime = Background> {
     inner: crate::Client<T, R>,
     handle: Handle,

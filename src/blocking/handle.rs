@@ -1,4 +1,4 @@
-//! A handle on a session, for threads.
+//! A handle to a session, for threads.
 
 use std::fmt;
 use std::thread::{self, JoinHandle};
@@ -35,9 +35,9 @@ impl Handle {
         Self { inner }
     }
 
-    /// Returns the same handle for async tasks. Tasks that it [spawns](crate::Handle::spawn) run on the
-    /// thread that all blocking clients share, so they must not block, and must not call a blocking
-    /// client or handle.
+    /// Returns the async form of this handle. Tasks that the async handle [spawns](crate::Handle::spawn)
+    /// run on the thread that all blocking clients share, so they must not block, and must not call a
+    /// blocking client or handle.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) {
@@ -160,8 +160,8 @@ impl Handle {
         block_on(self.inner.send_json(value))
     }
 
-    /// Waits until every message accepted before has been sent. That does not mean that it has arrived:
-    /// see [`confirm`](Self::confirm).
+    /// Waits until every message accepted so far has been sent. A message that has been sent has not
+    /// necessarily arrived: see [`confirm`](Self::confirm).
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
@@ -173,12 +173,12 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before the messages were sent.
     pub fn flush(&self) -> Result<(), Error> {
         block_on(self.inner.flush())
     }
 
-    /// Waits until every message accepted before is confirmed to have arrived.
+    /// Waits until every message accepted so far is confirmed to have arrived.
     ///
     /// Needs [receipts](crate::Receipts): [`Builder::receipts`](crate::Builder::receipts) turns them on,
     /// and so does [`Resend::Unconfirmed`](crate::Resend::Unconfirmed), which also requires them.
@@ -253,7 +253,7 @@ impl Handle {
         block_on(self.inner.wait())
     }
 
-    /// Waits until no upgrade is under way or to come, and returns the name of the transport in use.
+    /// Waits until the upgrade has ended, and returns the name of the transport in use.
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
@@ -264,8 +264,8 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before. Any other kind is the reason
-    /// why the upgrade failed; the session goes on with the first transport.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before the upgrade did. Any other kind
+    /// is the reason why the upgrade failed; the session goes on with the first transport.
     pub fn upgraded(&self) -> Result<&'static str, Error> {
         block_on(self.inner.upgraded())
     }
@@ -295,7 +295,8 @@ impl Handle {
         self.inner.backlog()
     }
 
-    /// Returns the id of the session, or `None` if no session is open yet.
+    /// Returns the id of the session. It is `None` until a session has opened, and while a client is
+    /// [reconnecting](crate::Builder::reconnect).
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::blocking::Handle) {
@@ -306,7 +307,7 @@ impl Handle {
         self.inner.sid()
     }
 
-    /// Returns the name of the transport in use, or `None` if no session is open yet.
+    /// Returns the name of the transport in use. It is `None` whenever [`sid`](Self::sid) is.
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::blocking::Handle) {
@@ -317,9 +318,9 @@ impl Handle {
         self.inner.transport()
     }
 
-    /// Runs a function on a new thread, and returns its [`JoinHandle`]. The thread does not end with the
-    /// session by itself: it can [wait](Handle::wait) for the end, or stop when [`send`](Handle::send)
-    /// fails. The same for async clients is [`spawn`](crate::Handle::spawn).
+    /// Runs a function on a new thread, and returns its [`JoinHandle`]. The thread does not end when the
+    /// session ends: it can [wait](Handle::wait) for the end, or stop when [`send`](Handle::send) fails.
+    /// The same for async clients is [`spawn`](crate::Handle::spawn).
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {

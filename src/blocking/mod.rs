@@ -16,9 +16,9 @@
 //! [`Background`] thread. Sessions stay alive whatever the other threads do.
 //!
 //! The client can be used and dropped on any thread, including those of tokio's `spawn_blocking`. Inside
-//! of an async task it works, too, but blocks the thread of that task. Where it would wait for itself
-//! (on the background thread, or on a thread that async-std needs to run the session), connecting fails
-//! with [`ErrorKind::Runtime`](crate::ErrorKind::Runtime).
+//! of an async task it works, too, but blocks the thread of that task. Where a blocked call would keep
+//! its own session from running (on the background thread, or on a thread that async-std needs to run
+//! the session), connecting fails with [`ErrorKind::Runtime`](crate::ErrorKind::Runtime).
 
 mod background;
 mod block_on;

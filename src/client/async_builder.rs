@@ -54,8 +54,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     ///
     /// The scheme is `http`, `https`, `ws` or `wss`; `ws` means the same as `http`, and `wss` the same
     /// as `https`, since [`transports`](Builder::transports) chooses the transport. The path of the URL
-    /// is the Engine.IO path, unless it is empty or `/`: then that is `/engine.io/`. The query is sent
-    /// with every request. User and password are sent as Basic authentication.
+    /// is the Engine.IO path; if the URL's path is empty or `/`, the Engine.IO path is `/engine.io/`.
+    /// The query is sent with every request. User and password are sent as Basic authentication.
     ///
     /// A `unix` URL, such as `unix:///run/server.sock`, names a Unix socket. The host is then
     /// `localhost`, and the Engine.IO path is `/engine.io/` unless [`path`](Builder::path) sets another.
@@ -86,8 +86,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// # Errors
     ///
     /// - [`Invalid`](crate::ErrorKind::Invalid): a setting cannot be used. The message says which.
-    /// - [`Runtime`](crate::ErrorKind::Runtime): the runtime cannot be used here, such as tokio's
-    ///   outside of a tokio runtime.
+    /// - [`Runtime`](crate::ErrorKind::Runtime): the runtime cannot be used here, for example because
+    ///   `Tokio` was used outside of a tokio runtime.
     pub fn start(self) -> Result<Client<T, R>, Error> {
         let Started {
             client,

@@ -1,7 +1,7 @@
 //! The settings of a connection, for both kinds of client.
 
-// These are in the order in which the documentation of `Builder` shows them: rustdoc shows `impl`
-// blocks in the order of their modules. The blank lines keep rustfmt from sorting them.
+// rustdoc shows `impl` blocks in the order of their modules. So these modules are in the order in which
+// the documentation of `Builder` should show them. The blank lines keep rustfmt from sorting them.
 
 mod address;
 
@@ -55,10 +55,10 @@ use crate::transport::Transport;
 ///
 /// [`Client::builder`](crate::Client::builder) and
 /// [`blocking::Client::builder`](crate::blocking::Client::builder) return a builder with the built-in
-/// transports and runtime; [`Builder::new`] takes any. [`connect`](Builder::connect) waits until the
-/// session is open, [`start`](Builder::start) does not. Both report a setting that cannot be used, such
-/// as a malformed URL or a header with a line break, as an error of the kind
-/// [`Invalid`](crate::ErrorKind::Invalid); no setter panics.
+/// transports and runtime; [`Builder::new`] takes any transport and runtime.
+/// [`connect`](Builder::connect) waits until the session is open, [`start`](Builder::start) does not.
+/// Both report a setting that cannot be used, such as a malformed URL or a header with a line break, as
+/// an error of the kind [`Invalid`](crate::ErrorKind::Invalid); no setter panics.
 ///
 /// # Setters
 ///

@@ -25,7 +25,7 @@ use crate::packet::Packet;
 use crate::runtime::Runtime;
 use crate::transport::{OpenRequest, Transport};
 
-/// The most turns of a poll before other tasks get a turn.
+/// Maximum number of turns in one poll, before other tasks get a turn.
 const TURNS: u32 = 32;
 
 pub(crate) struct Driver {
@@ -49,7 +49,7 @@ pub(crate) struct Driver {
     closing: bool,
     /// An empty buffer for the queue of the outbox.
     spare: Vec<Packet>,
-    /// The origin under which the outcome of the upgrade is remembered, if it is.
+    /// The origin under which the outcome of the upgrade is remembered; `None` if it is not remembered.
     remember: Option<String>,
     is_open: bool,
     /// Whether the client reconnects. Then `Sessions` reports the end of the session.
@@ -65,7 +65,7 @@ enum LastPoll {
     NotDue,
     /// The runtime polls its sockets first.
     WaitsFor(BoxFuture<'static, ()>),
-    /// The links were polled. The deadline counts, unless that has moved it.
+    /// The links were polled. The deadline counts, unless an input from the links has moved it.
     Done,
 }
 
@@ -141,10 +141,12 @@ impl Driver {
         let (mut busy, closing) = self.take_messages(now, is_first)?;
         let closes = closing && !self.closing;
         if closes {
-            // The only input whose outputs are not carried out at once. What the transport has ready
-            // is handled by a session that is already closing (test:
+            // The outputs of every other input are carried out at once. Those of `Close` are carried out
+            // after the links were polled. So the session is already closing when it handles what the
+            // transport has ready (test:
             // `b14_a_client_that_was_closed_before_it_was_open_does_not_open`), and if that ends the
-            // session, no goodbye is sent. No message is accepted any more, so none can be lost.
+            // session, no goodbye is sent. No message can be lost in between, because none is accepted
+            // any more.
             self.closing = true;
             self.engine.handle(now, Input::Close);
         }
@@ -165,8 +167,9 @@ impl Driver {
         self.wait(cx, now)
     }
 
-    /// Passes an input to the engine and carries out all outputs that follow. If a message could be
-    /// accepted between the two, the end of the session would not account for it.
+    /// Passes an input to the engine, and carries out all outputs that follow, in one step. If a message
+    /// could be accepted between the input and its outputs, the end of the session would not account for
+    /// that message.
     fn handle(&mut self, now: Duration, input: Input) -> Flow {
         self.engine.handle(now, input);
         self.carry_out(now)?;
@@ -174,7 +177,8 @@ impl Driver {
     }
 
     /// Hands the user's messages to the engine. Returns whether there were any, and whether the user has
-    /// closed the session, so that they are the last. `is_first` marks the first turn of a poll.
+    /// closed the session, which means that no more messages will follow. `is_first` marks the first
+    /// turn of a poll.
     fn take_messages(&mut self, now: Duration, is_first: bool) -> ControlFlow<(), (bool, bool)> {
         let wanted = self.engine.wants_messages();
         let spare = &mut self.spare;
@@ -186,7 +190,7 @@ impl Driver {
         });
         let busy = !outgoing.is_empty();
         if busy {
-            // With receipts a batch that has left keeps its buffer.
+            // With receipts, the engine keeps the buffer of a sent batch until the batch is confirmed.
             if let Some(buffer) = self.engine.take_buffer() {
                 self.spare = buffer;
             }
@@ -198,7 +202,8 @@ impl Driver {
     fn poll_senders(&mut self, now: Duration) -> Flow {
         let mut busy = false;
         for at in 0..self.links.len() {
-            // Handling an input may remove a link; a link that is skipped for it comes next turn.
+            // Handling an input may remove a link; a link that is skipped because of that is polled in
+            // the next turn.
             if let Some(link) = self.links.get_mut(at)
                 && let Some(input) = link.poll_sender(&self.log)
             {
@@ -208,8 +213,8 @@ impl Driver {
         Flow::Continue(busy)
     }
 
-    /// Polls the probe before the session's link: if its pong has arrived, polling stops at once
-    /// (test: `upgrade::a_poll_that_brings_messages_after_the_pong`).
+    /// Polls the probe before the session's link: if the pong of the probe has arrived, the session's
+    /// link stops polling at once (test: `upgrade::a_poll_that_brings_messages_after_the_pong`).
     fn poll_receivers(&mut self, now: Duration) -> Flow {
         let mut busy = false;
         for at in (0..self.links.len()).rev() {
@@ -463,8 +468,8 @@ impl Future for Driver {
     }
 }
 
-/// A runtime that shuts down drops this task, and a transport may panic in it. Everything that waits for
-/// the session is woken all the same. If the engine had already ended the session, that end counts.
+/// This task is dropped when its runtime shuts down, or when a transport panics in it. Every call that
+/// waits for the session is still woken. If the engine had already ended the session, that end counts.
 impl Drop for Driver {
     fn drop(&mut self) {
         if !self.is_outlived && self.shared.state().closed().is_none() {

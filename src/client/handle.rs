@@ -1,7 +1,7 @@
 //! A handle on a session, for tasks that send and close while another one reads.
 
-// In the order in which the documentation of `Handle` shows them. The blank lines keep rustfmt from
-// sorting them.
+// rustdoc shows `impl` blocks in the order of their modules. So these modules are in the order in which
+// the documentation of `Handle` should show them. The blank lines keep rustfmt from sorting them.
 
 mod opening;
 
@@ -28,8 +28,9 @@ use crate::packet::Message;
 /// Sends messages and closes the session, from any task or thread. Clones are cheap.
 ///
 /// [`Client::handle`](crate::Client::handle) returns one, and each [handler](crate::handlers) is called
-/// with one. A handle does not keep the session open: that ends when the [`Client`](crate::Client) is
-/// dropped, and then [`send`](Handle::send) returns a [`Closed`](crate::ErrorKind::Closed) error.
+/// with one. A handle does not keep the session open: the session ends when the
+/// [`Client`](crate::Client) is dropped, and then [`send`](Handle::send) returns a
+/// [`Closed`](crate::ErrorKind::Closed) error.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,8 +47,8 @@ use crate::packet::Message;
 /// ```
 ///
 /// A handle is also a [`Sink`][sink] of [`Message`]s. If `SinkExt` is in scope and `handle` is a `&mut
-/// Handle`, `handle.send(..)` is the method of `SinkExt`, which waits until the message has been sent:
-/// `Handle::send(handle, ..)` calls that of the handle.
+/// Handle`, `handle.send(..)` is the method of `SinkExt`, which waits until the message has been sent.
+/// To call the method of the handle, write `Handle::send(handle, ..)`.
 ///
 /// [sink]: https://docs.rs/futures/latest/futures/sink/trait.Sink.html
 pub struct Handle {
@@ -89,7 +90,8 @@ impl Handle {
     }
 }
 
-/// How much of the [outbox](crate::Builder::outbox) is used: what was accepted and is not sent yet.
+/// How much of the [outbox](crate::Builder::outbox) is used by messages that were accepted and are not
+/// sent yet.
 ///
 /// ```no_run
 /// # fn run(client: engineio_client::tokio::Client) {
@@ -113,19 +115,20 @@ impl Clone for Handle {
 }
 
 /// `poll_ready` promises room for one message of any size. The outbox therefore holds at most its
-/// [capacity](crate::Builder::outbox), plus one message for each handle that was told it is ready. A
-/// handle that does not use its promise blocks no other sender: while others wait for room the promise
-/// lapses, and a message passed to `start_send` later is accepted beyond the capacity.
+/// [capacity](crate::Builder::outbox), plus one message for each handle whose `poll_ready` has returned
+/// `Ready`. A handle that does not use this promise does not block other senders: if they wait for room,
+/// the room promised to the handle is given to them. If the handle calls `start_send` after that, its
+/// message is accepted beyond the capacity.
 ///
 /// `poll_flush` waits until every message accepted before it, by any handle, has been sent. A sink
-/// cannot tell whether a poll continues a flush or starts a new one after an abandoned one. A flush that
-/// is polled again is therefore extended to cover the messages accepted since its first poll, but only
-/// once, so that other tasks that send without pause cannot delay it for ever. Sending through this
-/// handle always starts a new flush.
+/// cannot tell whether a poll continues the previous flush, or starts a new flush because the previous
+/// one was abandoned. A flush that is polled again is therefore extended to cover the messages accepted
+/// since its first poll, but only once, so that other tasks that send without pause cannot delay it for
+/// ever. Sending through this handle always starts a new flush.
 ///
 /// `poll_close` closes the session and waits until it has ended.
 ///
-/// All three may be pending at the same time. Each wakes the task that polled it last.
+/// All three polls may be pending at the same time. Each wakes the task that made it last.
 impl Sink<Message> for Handle {
     type Error = SinkError;
 

@@ -27,7 +27,7 @@
 //! # }
 //! ```
 //!
-//! They are set on the [`Builder`](crate::Builder):
+//! Handlers are set on the [`Builder`](crate::Builder):
 //!
 //! | setter | called | with |
 //! |---|---|---|
@@ -37,7 +37,7 @@
 //! | [`on_connection_lost`](crate::Builder::on_connection_lost) | when a session has ended and another may follow | [`Disconnected`](crate::Disconnected) |
 //! | [`on_reconnecting`](crate::Builder::on_reconnecting) | before the delay of an attempt to reconnect | [`Reconnecting`](crate::Reconnecting) |
 //! | [`on_given_up`](crate::Builder::on_given_up) | for a message or group that will never be sent | [`GivenUp`](crate::GivenUp) |
-//! | [`on_disconnect`](crate::Builder::on_disconnect) | when a client that had connected has ended | [`Closed`](crate::Closed) |
+//! | [`on_disconnect`](crate::Builder::on_disconnect) | when the client has ended, if it had connected | [`Closed`](crate::Closed) |
 //!
 //! The first argument of each is a [`Handle`](crate::Handle), to send, spawn, sleep and close with.
 //!
@@ -147,7 +147,7 @@
 //!
 //! The future of such a call borrows the captured state from the closure, but the client must own the
 //! future, to poll it from a task of its own. Pass the state to the setter whose name ends in `_with`
-//! instead. It passes a clone of it to each call, which the future then owns:
+//! instead. This setter passes a clone of the state to each call, and the future owns that clone:
 //!
 //! ```
 //! # use std::sync::{Arc, Mutex};
@@ -191,7 +191,7 @@
 //! );
 //! ```
 //!
-//! Several values are passed as a tuple or a struct that is `Clone`. The same without `_with` is a plain
+//! Several values are passed as a tuple or a struct that is `Clone`. Without `_with`, use a plain
 //! closure that clones the state and returns an `async move` block:
 //!
 //! ```
@@ -208,20 +208,21 @@
 //!
 //! - Handlers are called one at a time, in the order of the events, in a task of their own (in the
 //!   blocking client: on a thread of their own). A handler has returned before the next one is called.
-//!   All messages that were received before the end are handled before the disconnect handler is called.
+//!   All messages that were received before the end of the session are handled before the disconnect
+//!   handler is called.
 //! - The session does not wait for handlers: pings are answered and messages are sent while a handler
-//!   runs. Only receiving stops, when the inbox is full.
+//!   runs. Only receiving stops when the inbox is full.
 //! - A plain handler of an async client runs on a thread of the runtime. While it blocks, that thread
 //!   runs no other task. When handlers have taken 10 ms, their task waits until the runtime has polled
 //!   its sockets, so that a session on a runtime of one thread stays alive however many messages are
-//!   waiting. A single call must take less time than the server waits for a pong.
+//!   waiting. A single handler call must take less time than the server waits for a pong.
 //! - With a message handler, the client's [`recv`](crate::Client::recv) returns no messages, and waits
 //!   for the end of the session. The client as a `Stream` still yields the other events.
 //! - [`Client::wait`](crate::Client::wait) and [`Client::disconnect`](crate::Client::disconnect) return
 //!   when the disconnect handler has returned, if there is one, and thus when all messages have been
-//!   handled. Without one they return when the session has ended. [`Handle::wait`](crate::Handle::wait)
-//!   and [`Handle::disconnect`](crate::Handle::disconnect) always return then, so handlers can await
-//!   them.
+//!   handled. Without a disconnect handler, they return when the session has ended.
+//!   [`Handle::wait`](crate::Handle::wait) and [`Handle::disconnect`](crate::Handle::disconnect) always
+//!   return when the session has ended, so handlers can await them.
 
 mod dispatch;
 mod outcome;

@@ -1,5 +1,5 @@
-//! Calls the user's functions of [`Reconnect`](crate::Reconnect). A panic in one of them
-//! becomes an error, so that it does not end the task that drives the connection.
+//! Calls the functions that the user has set on [`Reconnect`](crate::Reconnect). A panic in one of these
+//! functions becomes an error, so that it does not end the task that drives the connection.
 
 use std::panic::AssertUnwindSafe;
 

@@ -1,6 +1,7 @@
 //! The events of a session that the user has not read yet.
 //!
-//! There are at most two readers, the client and the task of the handlers. Messages go to one of them.
+//! There are at most two readers, the client and the task of the handlers. Messages go to one of them,
+//! and all other events to both.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex};
@@ -25,7 +26,7 @@ pub(crate) enum Side {
 /// Which readers get the events.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Audience {
-    /// Whether there are handlers, which get all other events.
+    /// Whether there are handlers. If so, both readers get all events that are not messages.
     pub(crate) handlers: bool,
     /// The reader of messages.
     pub(crate) messages: Side,
@@ -35,8 +36,8 @@ pub(crate) struct Inboxes {
     audience: Audience,
     client: Mutex<Inbox>,
     handlers: Mutex<Inbox>,
-    /// The totals of messages put in and of messages read. A batch that the reader has taken out counts
-    /// as unread until each message is read, or a little longer: see `is_worth_waking`.
+    /// The totals of messages put in and of messages read. A message in a batch that the reader has
+    /// taken out counts as unread until the message is read, or a little longer: see `is_worth_waking`.
     put_messages: AtomicU64,
     put_bytes: AtomicU64,
     read_messages: AtomicU64,
@@ -50,7 +51,7 @@ pub(crate) struct Inboxes {
     driver: Arc<AtomicWaker>,
 }
 
-/// The events for one reader that it has not taken yet.
+/// The events that one reader has not taken yet.
 #[derive(Default)]
 struct Inbox {
     events: Vec<Event>,
@@ -104,8 +105,8 @@ impl Inboxes {
         }
     }
 
-    /// Takes all events of a reader. If there are none, the task of the context, if one is given, is
-    /// woken when there are.
+    /// Takes all events of a reader. If there are none, the task of `cx`, if given, is woken when events
+    /// arrive.
     fn poll_take(&self, side: Side, cx: Option<&mut Context<'_>>) -> Poll<Option<Vec<Event>>> {
         let mut inbox = lock(self.of(side));
         if !inbox.events.is_empty() {
@@ -130,14 +131,14 @@ impl Inboxes {
     fn read(&self, total: Tally) -> bool {
         self.read_messages.store(total.messages, Ordering::Relaxed);
         self.read_bytes.store(total.bytes, Ordering::Relaxed);
-        // The driver stores `stalled`, and loads the totals after its own fence in `wants_more`. So at
-        // least one of the two threads sees the store of the other.
+        // In `wants_more`, the driver stores `stalled` before a fence, and loads the totals after it. So
+        // at least one of the two threads sees the store of the other.
         fence(Ordering::SeqCst);
         self.stalled.load(Ordering::Relaxed) && self.has_room()
     }
 
-    /// Waking the driver costs about as much as a message, so it is only woken after 1/16 of the
-    /// capacity was read.
+    /// Waking the driver costs about as much as handling a message, so it is only woken after 1/16 of
+    /// the capacity was read.
     fn is_worth_waking(&self, read: Tally) -> bool {
         let part = |of: usize| u64::try_from(of / 16).unwrap_or(u64::MAX);
         read.messages >= part(self.capacity.messages) || read.bytes >= part(self.capacity.bytes)
@@ -146,7 +147,7 @@ impl Inboxes {
     /// Drops messages from now on, including those that are not read yet.
     pub(crate) fn discard(&self) {
         let mut inbox = lock(self.of(self.audience.messages));
-        // The reader drops those that it has already taken out.
+        // The reader itself drops the messages that it has already taken out.
         self.discards.store(true, Ordering::Relaxed);
         inbox
             .events
@@ -220,7 +221,8 @@ impl Inboxes {
             && unread(&self.put_bytes, &self.read_bytes) < self.capacity.bytes
     }
 
-    /// Whether the driver may receive more. If not, the reader wakes it as soon as it may.
+    /// Whether the driver may receive more. If not, the reader wakes the driver when there is room
+    /// again.
     pub(crate) fn wants_more(&self) -> bool {
         if self.has_room() || self.discards() {
             self.stalled.store(false, Ordering::Relaxed);
@@ -251,7 +253,8 @@ impl Inbox {
 }
 
 impl Inbox {
-    /// Bounds the events about sessions: a client that reconnects may run for months without being read.
+    /// Limits the number of events about sessions: a client that reconnects may run for months without
+    /// anyone reading its events.
     fn make_room_for(&mut self, event: &Event) {
         if let (Event::Reconnecting(_), Some(Event::Reconnecting(_))) = (event, self.events.last())
         {
@@ -266,10 +269,11 @@ impl Inbox {
     }
 }
 
-/// The most unread events about sessions that are kept.
+/// Maximum number of unread events about sessions that are kept.
 const MAX_SESSION_EVENTS: usize = 1024;
 
-/// `GivenUp` is not among them: it holds the only copy of its messages.
+/// Whether this is an event about sessions, which may be dropped if it is not read. `GivenUp` must not
+/// be dropped, because it holds the only copy of its messages.
 fn is_of_sessions(event: &Event) -> bool {
     matches!(
         event,
@@ -342,8 +346,8 @@ impl Reader {
         }
     }
 
-    /// Reports what was read, if it is enough to be worth waking the driver. Less than that cannot keep
-    /// the driver waiting for long: the rest is reported when the batch has been read.
+    /// Reports the amount that was read, if it is large enough to be worth waking the driver, which waits for
+    /// room. A smaller amount is reported when the whole batch has been read, so the driver does not wait long.
     fn report_often_enough(&mut self) {
         let unreported = self.read.since(self.reported);
         if self.inboxes.is_worth_waking(unreported) {

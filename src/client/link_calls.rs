@@ -1,4 +1,4 @@
-//! The running calls of a link's two halves. Each is polled only when it was woken.
+//! The running calls of a link's two halves. Each call is polled only when it was woken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -217,8 +217,8 @@ struct Slot<I, O> {
     waker: Waker,
 }
 
-/// Remembers that its call was woken, so that other calls are not polled: polling a socket may cost a
-/// system call.
+/// Remembers that its call was woken, so that the driver does not have to poll the other calls: polling
+/// a socket may cost a system call.
 struct Signal {
     fired: AtomicBool,
     driver: Arc<AtomicWaker>,
@@ -267,7 +267,7 @@ impl<I, O> Slot<I, O> {
         Some(output)
     }
 
-    /// Makes the next `poll` poll the call in any case.
+    /// Makes the next `poll` poll the call, whether it was woken or not.
     fn poll_again(&self) {
         self.signal.fired.store(true, Ordering::Release);
     }

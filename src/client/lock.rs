@@ -7,9 +7,9 @@ use std::task::Waker;
 use super::log::TARGET;
 use super::panic_text::panic_text;
 
-/// Locks a mutex. None of our code panics while holding one, so poisoning is ignored. No code of the
-/// user runs under a lock: wakers are called and dropped after it is released, since both can run
-/// arbitrary code that calls back into the client.
+/// Locks a mutex. No code of this crate panics while it holds a lock, so poisoning is ignored. No code
+/// of the user runs under a lock: wakers are called and dropped after the lock is released, since both
+/// can run arbitrary code that calls back into the client.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     #[cfg(any(test, fuzzing))]
     super::test_model::assert_free(mutex);

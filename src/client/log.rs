@@ -1,6 +1,6 @@
-//! Writes what happens in a session to `tracing`, as events in one span. It never logs headers, cookies,
-//! passwords or query values. Of packets it logs types and lengths, and the contents of messages only if
-//! the user has turned that on.
+//! Writes what happens in a session to `tracing`, as events in one span. The log never contains header
+//! values, cookies, passwords or query values. It contains the types and lengths of packets, and the
+//! contents of messages only if the user has turned that on.
 
 use http::HeaderName;
 use tracing::field::{Empty, display};
@@ -16,7 +16,7 @@ use crate::transport::{Confirms, OpenRequest};
 /// The `tracing` target of all events of the client.
 pub(crate) const TARGET: &str = "engineio_client";
 
-/// The most characters or bytes of a message that are logged.
+/// Maximum number of characters or bytes of a message that are logged.
 const MAX_CONTENTS: usize = 1000;
 
 /// The span of a session, a child of the span in which the client was started. Its level is `ERROR`, so
@@ -100,7 +100,7 @@ impl Log {
     }
 
     pub(super) fn open_failed(&self, transport: &str, error: &Error) {
-        tracing::debug!(target: TARGET, transport, error = %error.report(), "could not be opened");
+        tracing::debug!(target: TARGET, transport, error = %error.report(), "the transport could not be opened");
     }
 
     /// `left_out` are the headers that are not sent to the new origin.
@@ -110,7 +110,7 @@ impl Log {
     }
 
     pub(super) fn goodbye_failed(&self, error: &Error) {
-        tracing::debug!(target: TARGET, error = %error.report(), "the goodbye failed");
+        tracing::debug!(target: TARGET, error = %error.report(), "could not tell the server that the session is over");
     }
 
     pub(super) fn drop_panicked(&self, transport: &'static str, panic: &str) {

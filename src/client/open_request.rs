@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::transport::{Activity, OpenRequest};
 
-/// The request that each link of the session is opened with. `schemes` are those that the transport
-/// supports.
+/// The request that each link of the session is opened with. `schemes` are the URL schemes that the
+/// transport supports.
 pub(super) fn open_request(
     settings: &mut Settings,
     schemes: &[&str],
@@ -55,5 +55,5 @@ pub(super) fn origin(request: &OpenRequest) -> String {
 }
 
 /// The headers that say where a body ends. A wrong value would make the server wait for more of a body
-/// that has ended, or take a part of it for the whole.
+/// that has ended, or treat a part of the body as the whole body.
 const FRAMING: [HeaderName; 2] = [CONTENT_LENGTH, TRANSFER_ENCODING];

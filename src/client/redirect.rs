@@ -21,7 +21,7 @@ pub(super) struct Followed {
 
 /// The user's headers that are also sent to another origin. Any other header may hold a secret of the
 /// old origin: not only `Authorization` and `Cookie`, but also custom headers such as `X-Api-Key`, which
-/// cannot be told from harmless ones.
+/// cannot be distinguished from harmless ones.
 const FOR_ANY_ORIGIN: [HeaderName; 7] = [
     ACCEPT,
     ACCEPT_ENCODING,
@@ -32,8 +32,8 @@ const FOR_ANY_ORIGIN: [HeaderName; 7] = [
     USER_AGENT,
 ];
 
-/// The open request after a redirect to `location`, or the reason why it cannot be followed. `schemes`
-/// are those that the transport supports.
+/// The open request after a redirect to `location`, or the reason why the redirect cannot be followed.
+/// `schemes` are the URL schemes that the transport supports.
 pub(super) fn follow(
     request: &OpenRequest,
     location: &str,

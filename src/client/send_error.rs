@@ -1,11 +1,11 @@
-//! Errors that give messages back that were not accepted.
+//! Errors that give back messages that were not accepted.
 
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
 use crate::packet::Message;
 
-/// A message that was not accepted, with the reason. From [`send`](crate::Client::send) and
+/// A message that was not accepted, with the reason. Returned by [`send`](crate::Client::send) and
 /// [`try_send`](crate::Client::try_send).
 ///
 /// `Debug` prints whether the message is text or binary and its length, but not its contents.
@@ -66,13 +66,14 @@ impl fmt::Debug for Summary<'_> {
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the message was not sent")
+        write!(f, "the message was not sent: {}", self.error)
     }
 }
 
 impl std::error::Error for SendError {
+    // `Display` has printed `error`.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        std::error::Error::source(&self.error)
     }
 }
 
@@ -83,7 +84,7 @@ impl From<SendError> for Error {
 }
 
 /// A value that was not sent as JSON, with the reason, and with the JSON if the value could be written
-/// as such. From [`send_json`](crate::Client::send_json).
+/// as JSON. Returned by [`send_json`](crate::Client::send_json).
 ///
 /// `Debug` prints the length of the JSON, but not its contents.
 ///
@@ -140,13 +141,14 @@ impl fmt::Debug for SendJsonError {
 
 impl fmt::Display for SendJsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the value was not sent")
+        write!(f, "the value was not sent: {}", self.error)
     }
 }
 
 impl std::error::Error for SendJsonError {
+    // `Display` has printed `error`.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        std::error::Error::source(&self.error)
     }
 }
 
@@ -156,7 +158,7 @@ impl From<SendJsonError> for Error {
     }
 }
 
-/// A group of messages that was not accepted, with the reason. From
+/// A group of messages that was not accepted, with the reason. Returned by
 /// [`send_all`](crate::Client::send_all) and [`try_send_all`](crate::Client::try_send_all).
 ///
 /// `Debug` prints the number of messages, but not their contents.
@@ -173,7 +175,8 @@ impl From<SendJsonError> for Error {
 pub struct SendAllError {
     /// All messages of the group, in order.
     pub messages: Vec<Message>,
-    /// Why the group was not accepted. If one message cannot be sent, this is the reason for that one.
+    /// Why the group was not accepted. If one message of the group cannot be sent, this is the reason
+    /// for that message.
     pub error: Error,
 }
 
@@ -199,13 +202,14 @@ impl fmt::Debug for SendAllError {
 
 impl fmt::Display for SendAllError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the messages were not sent")
+        write!(f, "the messages were not sent: {}", self.error)
     }
 }
 
 impl std::error::Error for SendAllError {
+    // `Display` has printed `error`.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        std::error::Error::source(&self.error)
     }
 }
 

@@ -18,16 +18,22 @@ pub(super) struct ServerUrl {
 }
 
 impl ServerUrl {
-    /// `schemes` are those that the transport supports.
+    /// `schemes` are the URL schemes that the transport supports.
     pub(super) fn parse(text: &str, schemes: &[&str]) -> Result<Self, Error> {
         let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
         let mut url = Url::parse(text).map_err(|error| unparsed(text, error))?;
         let mut address = None;
         if !schemes.contains(&url.scheme()) {
             let message = format!(
-                "the URL scheme {:?} is not supported by the transport, use one of: {}",
+                "the URL scheme {:?} is not supported by the transport, use one of: {}{}",
                 url.scheme(),
-                schemes.join(", ")
+                schemes.join(", "),
+                // As in "localhost:3000".
+                if url.cannot_be_a_base() {
+                    "; is http:// missing?"
+                } else {
+                    ""
+                }
             );
             return Err(Error::new(ErrorKind::Invalid, message));
         }
@@ -65,7 +71,7 @@ impl ServerUrl {
         }
         url.set_query(None);
         url.set_fragment(None);
-        // Neither can fail, since the URL has a host.
+        // Neither call can fail, since the URL has a host.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         Ok(Self {
@@ -124,14 +130,16 @@ fn unparsed(text: &str, error: ParseError) -> Error {
     let message = if error == ParseError::InvalidIpv6Address && text.contains('%') {
         "a URL cannot contain an IPv6 zone: use a name or the address without the zone as the host, and pass \
          the address with its scope id to transports::Dialer::resolve_to"
+    } else if error == ParseError::RelativeUrlWithoutBase {
+        "the URL has no scheme: is http:// missing?"
     } else {
         "the URL cannot be parsed"
     };
     Error::new(ErrorKind::Invalid, message).with_source(error)
 }
 
-/// Whether the client adds this query parameter itself. If it were there twice, servers would not find
-/// the session.
+/// Whether the client adds this query parameter itself. If the parameter were in the query twice,
+/// servers would not find the session.
 pub(super) fn is_of_the_protocol(name: &[u8]) -> bool {
     matches!(name, b"EIO" | b"transport" | b"sid")
 }
@@ -150,8 +158,7 @@ fn socket(url: &Url) -> Result<Address, Error> {
     }
 }
 
-/// The URL that requests through a Unix socket ask for: the default path with the query of the `unix`
-/// URL.
+/// The URL of requests through a Unix socket: `http://localhost/` with the query of the `unix` URL.
 fn behind_socket(url: &Url) -> Option<Url> {
     let mut server = Url::parse("http://localhost/").ok()?;
     server.set_query(url.query());
@@ -193,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_path_is_the_urls_or_the_one_given_or_the_default() {
-        // engine.io-client: engine.io-client.js:62, parseuri.js:7; python-engineio:
+        // Ported from engine.io-client: engine.io-client.js:62, parseuri.js:7; python-engineio:
         // test_engineio_url
         for (url, path, expected) in [
             ("http://h", None, "http://h/engine.io/"),
@@ -215,7 +222,7 @@ mod tests {
         );
     }
 
-    /// Otherwise the client would request `/x%3Fa=1` for `/x?a=1`.
+    /// If such a path were accepted, the client would request `/x%3Fa=1` for `/x?a=1`.
     #[test]
     fn r15_a_path_with_a_query_or_a_fragment_is_refused() {
         for path in ["/x?a=1", "x#y", "?"] {
@@ -228,8 +235,8 @@ mod tests {
 
     #[test]
     fn the_host_and_the_port_are_those_of_the_url_or_of_its_scheme() {
-        // engine.io-client: engine.io-client.js:27, :32, :38, :44, :50, :56, :68, :74, :80, :86,
-        // :92, transport.js:70, :81, :93, :107, :119, :131, :157, :168, :179, :190, :213, :224,
+        // Ported from engine.io-client: engine.io-client.js:27, :32, :38, :44, :50, :56, :68, :74, :80,
+        // :86, :92, transport.js:70, :81, :93, :107, :119, :131, :157, :168, :179, :190, :213, :224,
         // parseuri.js:7; python-engineio: test_engineio_url
         for (url, host, port, authority) in [
             ("http://localhost", "localhost", 80, "localhost"),
@@ -271,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_query_is_kept_except_for_the_parameters_of_the_protocol() {
-        // python-engineio: test_connect_query_string, test_engineio_url
+        // Ported from python-engineio: test_connect_query_string, test_engineio_url
         let mut server = parse("http://h/?a=1&EIO=3&b=%20x&transport=x&c", None, true);
         assert_eq!(server.query, "a=1&b=%20x&c");
         let mut more = String::new();
@@ -291,7 +298,8 @@ mod tests {
 
     #[test]
     fn a_user_in_the_url_becomes_basic_authentication_and_leaves_the_url() {
-        // engine.io-client: parseuri.js:7; python-engineio: test_websocket_connection_with_auth
+        // Ported from engine.io-client: parseuri.js:7; python-engineio:
+        // test_websocket_connection_with_auth
         let server = parse("http://foo:b%40r@h/", None, true);
         assert_eq!(server.url.as_str(), "http://h/engine.io/");
         let value = server.credentials.unwrap();
@@ -310,7 +318,7 @@ mod tests {
 
     #[test]
     fn an_unusable_url_is_refused() {
-        // engine.io-client: engine.io-client.js:98, parseuri.js:7
+        // Ported from engine.io-client: engine.io-client.js:98, parseuri.js:7
         for url in [
             "unix://host/path",
             "unix:///",

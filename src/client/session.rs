@@ -1,7 +1,7 @@
 //! The async client.
 
-// In the order in which the documentation of `Client` shows them. The blank lines keep rustfmt from
-// sorting them.
+// rustdoc shows `impl` blocks in the order of their modules. So these modules are in the order in which
+// the documentation of `Client` should show them. The blank lines keep rustfmt from sorting them.
 
 mod opening;
 
@@ -34,9 +34,9 @@ use crate::transport::Transport;
 /// A connection to an Engine.IO server: one session, or, if it [reconnects](crate::Builder::reconnect),
 /// one session after the other.
 ///
-/// Programs name the alias of their runtime, such as `engineio_client::tokio::Client`: it fixes both type
-/// parameters. `engineio_client::Client::connect(..)` leaves them open, and the compiler reports "type
-/// annotations needed" (E0283).
+/// Programs name the alias of their runtime, such as `engineio_client::tokio::Client`, which fixes both
+/// type parameters. `engineio_client::Client::connect(..)` leaves them open, and the compiler reports
+/// "type annotations needed" (E0283).
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,9 +58,9 @@ use crate::transport::Transport;
 ///
 /// # Receiving
 ///
-/// [`recv`](Client::recv) returns the next message. It returns `None` when the session has ended (a
-/// client that reconnects: when the last session has), and then [`wait`](Client::wait) returns the
-/// reason at once.
+/// [`recv`](Client::recv) returns the next message. It returns `None` when the session has ended (for a
+/// client that reconnects: when the last session has ended). Then [`wait`](Client::wait) returns the
+/// reason.
 ///
 /// The client is also a [`Stream`][stream] of [`Event`]s, which include messages, upgrades and reconnecting.
 /// With a [message handler](crate::Builder::on_message), the messages go to the handler only.
@@ -68,8 +68,8 @@ use crate::transport::Transport;
 /// # Sending
 ///
 /// [`send`](Client::send) returns when the message is in the outbox. [`flush`](Client::flush) waits
-/// until everything in it has been sent, and [`confirm`](Client::confirm) until the server has received
-/// it.
+/// until everything in the outbox has been sent, and [`confirm`](Client::confirm) until the server has
+/// received all of it.
 ///
 /// The client is also a [`Sink`][sink] of [`Message`]s. `SinkExt` has a method `send`, too, which waits until
 /// everything has been sent, as `flush` does. If `SinkExt` is in scope and `client` is a `&mut Client`,
@@ -97,19 +97,20 @@ use crate::transport::Transport;
 ///
 /// # Closing
 ///
-/// Each of these closes the session: it accepts no more messages, sends the accepted ones, and says
-/// goodbye to the server, within the limits of [`close_timeout`](crate::Builder::close_timeout) and
-/// [`close_limit`](crate::Builder::close_limit).
+/// Each of these calls closes the session: the client accepts no more messages, sends the accepted ones,
+/// and tells the server that the session is over, within the limits of
+/// [`close_timeout`](crate::Builder::close_timeout) and [`close_limit`](crate::Builder::close_limit).
 ///
 /// | call | returns |
 /// |---|---|
 /// | [`close`](Client::close) | at once |
-/// | [`disconnect`](Client::disconnect) | when the session has ended, with what became of the messages |
+/// | [`disconnect`](Client::disconnect) | when the session has ended; the result has the messages that were not sent |
 /// | dropping the client | at once; messages that were received and not read are lost |
 ///
-/// After `close` or a drop the background task does the rest, as long as the runtime runs. A program
-/// that exits calls `disconnect`, so that its last messages are sent. Handlers are still called for what
-/// was received before the end, also after the client has been dropped.
+/// After `close` or a drop, the background task finishes closing the session, as long as the runtime
+/// runs. A program that exits calls `disconnect`, so that its last messages are sent. Handlers are still
+/// called for everything that was received before the end of the session, even after the client has been
+/// dropped.
 ///
 /// [stream]: https://docs.rs/futures/latest/futures/stream/trait.Stream.html
 /// [sink]: https://docs.rs/futures/latest/futures/sink/trait.Sink.html
@@ -155,8 +156,8 @@ impl<T: Transport, R: Runtime> FusedStream for Client<T, R> {
     }
 }
 
-/// The same as [the sink of `Handle`](Handle#impl-Sink<Message>-for-Handle), whose documentation says
-/// how many messages are accepted.
+/// Behaves like [the sink of `Handle`](Handle#impl-Sink<Message>-for-Handle): see there for how many
+/// messages are accepted.
 impl<T: Transport, R: Runtime> Sink<Message> for Client<T, R> {
     type Error = SinkError;
 

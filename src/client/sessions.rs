@@ -26,7 +26,7 @@ use crate::reconnect::{ConnectTo, Reconnect};
 use crate::runtime::Runtime;
 use crate::transport::{Activity, OpenRequest, Transport};
 
-/// The most steps of a poll before other tasks get a turn.
+/// Maximum number of steps in one poll, before other tasks get a turn.
 const STEPS: u32 = 32;
 
 /// After this many sessions in a row that ended before their first fence was answered, the client sends
@@ -44,7 +44,7 @@ pub(super) struct Sessions {
     start: Duration,
     span: Span,
     log: Log,
-    /// The request of the next connection, from the hook.
+    /// The open request of the next session, made from the result of the hook.
     target: Option<OpenRequest>,
     /// The running call of the hook, and its number.
     hook: Option<(u64, Running<ConnectTo>)>,
@@ -107,7 +107,7 @@ impl Sessions {
         self.runtime.now().saturating_sub(self.start)
     }
 
-    /// Handles the next thing that has happened. Returns whether there was one.
+    /// Passes the next input to the supervisor, if there is one. Returns whether there was one.
     fn step(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.now();
         let input = self.poll_user().or_else(|| self.poll_hook(cx));
@@ -130,7 +130,8 @@ impl Sessions {
     fn poll_user(&mut self) -> Option<Happened> {
         let mut state = self.shared.state();
         let closes = state.outbox.is_closing() && !self.closing;
-        // The flag is cleared in any case: a request made in another state has no effect.
+        // The flag is cleared in any state: a request that is made while no delay is running has no
+        // effect later.
         let now = std::mem::take(&mut state.reconnects_now);
         drop(state);
         if closes {
@@ -203,7 +204,7 @@ impl Sessions {
         None
     }
 
-    /// Makes the supervisor's input of a session that has ended.
+    /// Makes the supervisor's input for a session that has ended.
     fn end(&mut self, ended: Ended) -> Happened {
         self.greeting = None;
         let session = self.session.take();
@@ -251,8 +252,8 @@ impl Sessions {
         }
     }
 
-    /// Carries out the supervisor's outputs. `ended` is the end of the session that was just reported to
-    /// it, with the session if that had opened.
+    /// Carries out the supervisor's outputs. If the end of a session was just reported to the
+    /// supervisor, `ended` is that end, with the session if it had opened.
     fn carry_out(&mut self, ended: Option<(Option<Session>, Ended)>) {
         let mut outputs = Vec::new();
         loop {
@@ -296,7 +297,7 @@ impl Sessions {
             Output::Open { session } => self.open(session),
             Output::Greet { session } => self.greet(session),
             Output::Release => {
-                // A greeting has already released the messages when it returned.
+                // If there is a greeting, `poll_greeting` has already released the messages.
                 if self.reconnect.greeting.is_none() {
                     let _ = self.shared.outbox(|outbox| outbox.release(Vec::new()));
                 }
@@ -347,7 +348,7 @@ impl Sessions {
         self.hook = Some((call, Box::pin(future)));
     }
 
-    /// The open request of a session at the place that the hook has returned.
+    /// The open request of a session with the URL, headers and query that the hook has returned.
     fn request_for(&self, to: &ConnectTo) -> Result<OpenRequest, Error> {
         let mut settings = self.settings.clone();
         settings.url.clone_from(&to.url);
@@ -416,8 +417,8 @@ impl Sessions {
     }
 }
 
-/// An input of the supervisor. For the end of a session it has the end, and the session if that had
-/// opened.
+/// An input of the supervisor. If the input is the end of a session, `ended` has that end, with the
+/// session if it had opened.
 struct Happened {
     input: Input,
     ended: Option<(Option<Session>, Ended)>,
@@ -442,7 +443,8 @@ impl Future for Sessions {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let sessions = &mut *self;
         sessions.shared.driver.register(cx.waker());
-        // At the first poll: the first outputs of the supervisor.
+        // In the first poll, these are the first outputs of the supervisor. In later polls there are
+        // none left here.
         sessions.carry_out(None);
         for _ in 0..STEPS {
             let happened = sessions.step(cx);
@@ -458,7 +460,7 @@ impl Future for Sessions {
     }
 }
 
-/// A runtime that shuts down drops this task. Everything that waits for the client is woken all the same.
+/// A runtime that shuts down drops this task. Every call that waits for the client is still woken.
 impl Drop for Sessions {
     fn drop(&mut self) {
         if self.shared.state().closed().is_some() {

@@ -1,7 +1,7 @@
 //! The state that the user's side and the driver share: the outbox, the inboxes and the session's
 //! progress.
 //!
-//! A batch is passed under one lock and with one wake-up, whatever its length.
+//! A batch of messages is passed with one locking of the mutex and one wake-up, whatever its length.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub(crate) struct State {
 pub(super) enum Upgrade {
     /// The session has upgraded, or there was no transport to upgrade to.
     Over,
-    /// The last attempt failed.
+    /// The last attempt to upgrade failed.
     Failed(Error),
 }
 
@@ -144,7 +144,8 @@ impl Shared {
 
     // The user's side.
 
-    /// Accepts a parcel from a sender that is not queued. This can only wake the driver.
+    /// Accepts a parcel from a sender that is not queued. This lets no other sender continue, so only
+    /// the driver may have to be woken.
     #[inline]
     pub(super) fn offer<P: Parcel>(&self, parcel: P) -> Result<(), Refusal<P>> {
         let mut state = self.state();
@@ -189,7 +190,8 @@ impl Shared {
         self.turn(|state| state.handling = false);
     }
 
-    /// Checks a condition on the session. If it does not hold, the task is woken at the next change.
+    /// Checks a condition on the session. If it does not hold, the task of `cx` is woken at the next
+    /// change.
     pub(super) fn poll_turn<O>(
         &self,
         ticket: &mut Option<TurnTicket>,
@@ -265,13 +267,14 @@ impl Shared {
         self.outbox(|outbox| outbox.confirmed(count));
     }
 
-    /// Receipts have ended.
+    /// Receipts have ended: no more messages will be confirmed.
     pub(crate) fn no_receipts(&self, error: Error) {
         self.outbox(|outbox| outbox.no_receipts(error.clone()));
         self.inboxes.put(vec![Event::NoReceipts { error }]);
     }
 
-    /// Ends the client, with the messages that the engine gives back. `None` if it had already ended.
+    /// Ends the client, with the messages that the engine gives back. `None` if the client had already
+    /// ended.
     pub(crate) fn end(&self, ended: Ended) -> Option<Closed> {
         let closed = self.outbox(|outbox| outbox.end(ended))?;
         self.inboxes.put(vec![Event::Closed(closed.clone())]);

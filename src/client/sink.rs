@@ -11,15 +11,15 @@ use super::shared::{Shared, State, TurnTicket};
 use crate::event::{Closed, Reason};
 use crate::packet::Message;
 
-/// The state of the three polls of a handle's `Sink`. Each has a waker of its own.
+/// The state of the three polls of a handle's `Sink`. Each poll has a waker of its own.
 #[derive(Debug)]
 pub(super) struct SinkState {
     shared: Arc<Shared>,
     seat: Seat,
     flush: SinkFlush,
     close: Option<TurnTicket>,
-    /// The handle was used other than as a sink. A future of `SinkExt` borrows the handle, so a flush
-    /// that was pending before such a use has been abandoned.
+    /// Whether the handle was used other than as a sink since the last `poll_flush`. A future of
+    /// `SinkExt` borrows the handle, so a flush that was pending before such a use has been abandoned.
     used_otherwise: AtomicBool,
 }
 
@@ -49,7 +49,7 @@ impl SinkState {
     }
 
     pub(super) fn start_send(&mut self, message: Message) -> Result<(), Refusal<Message>> {
-        // A flush that was pending before does not cover this message.
+        // A pending flush does not cover this message, so the next `poll_flush` must start a new one.
         self.forget_flush();
         let Self { shared, seat, .. } = self;
         shared.outbox(|outbox| outbox.start_send(seat, message))
@@ -110,9 +110,10 @@ impl Drop for SinkState {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SinkError {
-    /// The message was not accepted. The error gives it back.
+    /// The message was not accepted. The error gives the message back.
     Refused(SendError),
-    /// The session ended before all accepted messages were sent. [`Closed`] has those that were not.
+    /// The session ended before all accepted messages were sent. [`Closed`] has the messages that were
+    /// not sent.
     Closed(Closed),
 }
 

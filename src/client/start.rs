@@ -23,7 +23,7 @@ use crate::reconnect::Resend;
 use crate::runtime::Runtime;
 use crate::transport::{Activity, OpenRequest, Transport};
 
-/// A client that was started. The caller must run the task of its handlers, in the span.
+/// A client that was started. The caller must run the task of its handlers inside `span`.
 pub(crate) struct Started<T: Transport, R: Runtime> {
     pub(crate) client: Client<T, R>,
     pub(crate) handlers: Option<HandlerTask>,
@@ -128,7 +128,8 @@ fn task(
     ))
 }
 
-/// The names of the transports to use, each checked against those that the transport has.
+/// Returns the names of the transports to use, in order. Fails if a name is unknown or listed twice, or
+/// if there is no name.
 fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'static str>, Error> {
     let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
     let Some(wanted) = wanted else {
@@ -166,7 +167,7 @@ mod tests {
 
     #[test]
     fn transports_are_chosen_by_name_in_the_users_order() {
-        // python-engineio: test_some_invalid_transports
+        // Ported from python-engineio: test_some_invalid_transports
         let known = ["polling", "websocket"];
         let names = |list: &[&str]| {
             list.iter()

@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 /// The transport that sessions upgrade to.
 const BETTER: &str = "websocket";
 
-/// The origins of these servers.
+/// The origins of the servers that have upgraded a session.
 static UPGRADED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// With more servers than this, an arbitrary one other than the newest is forgotten.
+/// Maximum number of servers that are remembered. If there are more, an arbitrary one is forgotten, but
+/// not the newest.
 const MOST_REMEMBERED: usize = 1024;
 
 fn is_remembered(origin: &str) -> bool {
@@ -20,7 +21,8 @@ fn is_remembered(origin: &str) -> bool {
         .contains(origin)
 }
 
-/// Notes that a session with this origin uses this transport, or `None` if its upgrade failed.
+/// Notes which transport a session with this origin uses. `None` means that the upgrade of the session
+/// failed.
 pub(super) fn remember(origin: &str, transport: Option<&str>) {
     let upgraded = transport == Some(BETTER);
     let mut origins = UPGRADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,8 +36,8 @@ pub(super) fn remember(origin: &str, transport: Option<&str>) {
     }
 }
 
-/// If a session with this origin was upgraded before, puts that transport first. The others stay in the
-/// list, to fall back to.
+/// If an earlier session with this origin was upgraded, puts WebSocket first. The other transports stay
+/// in the list, to fall back to.
 pub(super) fn prefer_remembered(origin: &str, transports: &mut [&'static str]) {
     if is_remembered(origin) {
         transports.sort_by_key(|name| *name != BETTER);

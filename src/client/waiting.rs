@@ -31,7 +31,7 @@ impl<'a, P: Parcel> Sending<'a, P> {
     }
 }
 
-/// Nothing in it is pinned.
+/// No field needs to be pinned.
 impl<P: Parcel> Unpin for Sending<'_, P> {}
 
 impl<P: Parcel> Future for Sending<'_, P> {
@@ -180,7 +180,7 @@ where
     }
 }
 
-/// Nothing in it is pinned.
+/// No field needs to be pinned.
 impl<C> Unpin for Turning<'_, C> {}
 
 impl<C, O> Future for Turning<'_, C>

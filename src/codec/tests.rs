@@ -13,7 +13,7 @@ fn message(content: impl Into<Message>) -> Packet {
 /// Rules E1, E3, E4, E7.
 #[test]
 fn the_examples_of_the_protocol() {
-    // engine.io-client: arraybuffer/polling.js:56; engine.io-parser: index.ts:17, :39,
+    // Ported from engine.io-client: arraybuffer/polling.js:56; engine.io-parser: index.ts:17, :39,
     // node.ts:27, :99, browser.ts:103; protocol: test-suite.js:232, :260; python-engineio:
     // test_packet.py:56, :78, :118, test_payload.py:17, :23, :30, :36, :43
     let open = |text: &str| Packet::Open(text.into());
@@ -73,8 +73,8 @@ fn the_examples_of_the_protocol() {
 /// Rules E1, E2, E7.
 #[test]
 fn a_frame_is_the_type_and_the_text_or_the_plain_data() {
-    // engine.io-parser: node.ts:15, :80; python-engineio: test_packet.py:7, :14, :18, :26, :30,
-    // :38, :42, :63, :70, :82, :118
+    // Ported from engine.io-parser: node.ts:15, :80; python-engineio: test_packet.py:7, :14, :18, :26,
+    // :30, :38, :42, :63, :70, :82, :118
     let whole = Bytes::from_static(&[0, 4, 1, 2, 3, 255]);
     for (packet, expected) in [
         (Packet::Noop, Frame::Text(b'6', "")),
@@ -112,7 +112,7 @@ fn payload_len_is_the_exact_length_of_a_payload() {
 /// Rule E8.
 #[test]
 fn good_packets_before_a_bad_one_are_kept() {
-    // engine.io-parser: index.ts:26, :54; python-engineio: test_receive_unknown_packet,
+    // Ported from engine.io-parser: index.ts:26, :54; python-engineio: test_receive_unknown_packet,
     // test_packet.py:132, test_payload.py:13, :60
     for (payload, good, named) in [
         (&b""[..], 0, "empty"),
@@ -219,7 +219,7 @@ fn limits_are_exact_and_their_errors_name_the_setter() {
 
 #[test]
 fn a_payload_of_50_000_packets_is_taken() {
-    // python-engineio: test_payload.py:64
+    // Ported from python-engineio: test_payload.py:64
     let body = vec!["4x"; 50_000].join("\x1e");
     let decoded = decode_payload(body.into(), &limits());
     assert_eq!(decoded.packets.len(), 50_000);

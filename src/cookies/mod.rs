@@ -58,11 +58,12 @@ use parse::{Lifetime, SetCookie, is_secure};
 /// - `Path`, `Secure`, `Expires`, `Max-Age` and the prefixes `__Secure-` and `__Host-` are obeyed.
 ///   `HttpOnly` and `SameSite` have no meaning outside of a browser and are ignored.
 /// - Values are kept byte by byte, quotes included.
-/// - Lifetimes are measured on the caller's clock, [`Runtime::now`](crate::Runtime::now). The time that
-///   an `Expires` leaves is counted from the response's own `Date`, so that a wrong clock of the server
-///   or of this machine does not matter; without a `Date`, from this machine's time.
+/// - Lifetimes are measured on the caller's clock, [`Runtime::now`](crate::Runtime::now). The lifetime
+///   that an `Expires` allows is counted from the response's own `Date`, so that a wrong clock of the
+///   server or of this machine does not matter. Without a `Date` it is counted from this machine's
+///   time.
 ///
-/// Values, domains and paths are secret: `Debug` shows only names.
+/// Values, domains and paths are secret: `Debug` shows only the names of cookies.
 ///
 /// ```
 /// use std::time::Duration;
@@ -104,7 +105,7 @@ struct Cookie {
     secure: bool,
     /// On the caller's clock.
     until: Option<Duration>,
-    /// The count when the cookie was first set, and when it was last set.
+    /// Values of `count` when the cookie was first set, and when it was last set.
     created: u64,
     updated: u64,
 }
@@ -127,7 +128,7 @@ impl Cookie {
     }
 }
 
-/// A jar for 64 cookies and 16 KiB.
+/// A jar for at most 64 cookies and 16 KiB.
 impl Default for Jar {
     fn default() -> Self {
         Self::new(64, 16 * 1024)
@@ -135,11 +136,11 @@ impl Default for Jar {
 }
 
 impl Jar {
-    /// Creates an empty jar for this number of cookies, and this number of bytes in total (names,
-    /// values, paths and domains).
+    /// Creates an empty jar for at most this number of cookies, and at most this number of bytes in
+    /// total (names, values, paths and domains).
     ///
-    /// When the jar is full, the cookies that were set the longest ago are removed. A single cookie that
-    /// is larger than the limit is not stored.
+    /// When the jar is full, the cookies that were set the longest ago are removed. A single cookie
+    /// that is larger than the limit is not stored.
     ///
     /// ```
     /// use engineio_client::cookies::Jar;
@@ -188,9 +189,9 @@ impl Jar {
     /// Adds the cookies for this URL to the headers of a request. They are appended to the `Cookie`
     /// header that the user has set, if any, so that there is one header.
     ///
-    /// The user's cookies come first. If the server has set a cookie of the same name, it replaces the
-    /// user's, since it is newer. If the server deletes its cookie, the user's is sent again. The
-    /// example of the [module](self) shows both methods.
+    /// The user's cookies come first. If the server has set a cookie of the same name, the server's
+    /// cookie is sent instead of the user's, since it is newer. If the server deletes its cookie, the
+    /// user's is sent again. The example of the [module](self) shows both methods.
     pub fn add_to(&self, request: &mut HeaderMap, url: &Url, now: Duration) {
         let mut state = self.lock();
         state.remove_expired(now);
@@ -224,7 +225,7 @@ impl Jar {
                 append(&mut line, &[&cookie.name, b"=", &cookie.value]);
             }
         }
-        // The parts are header values, so the whole is one, too.
+        // The parts are valid header values, so the joined line is valid, too.
         if let Ok(mut value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(line)) {
             value.set_sensitive(true);
             request.insert(COOKIE, value);
@@ -256,8 +257,8 @@ impl State {
         let lifetime = match cookie.lifetime {
             Lifetime::Session => None,
             Lifetime::For(lifetime) => Some(lifetime),
-            // Without any date the cookie is kept for the session; the server ignores it when it has
-            // expired.
+            // If no date is known at all, the cookie is kept for the session. The server ignores it
+            // once it has expired.
             Lifetime::Until(end) => date().map(|date| {
                 let left = u64::try_from(end.saturating_sub(date)).unwrap_or_default();
                 Duration::from_secs(left)
@@ -332,7 +333,7 @@ fn matches(path: &[u8], cookie: &[u8]) -> bool {
     })
 }
 
-/// Shows only names.
+/// Shows only the names of cookies.
 impl fmt::Debug for Jar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();

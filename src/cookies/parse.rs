@@ -20,7 +20,7 @@ pub(super) struct SetCookie<'a> {
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Lifetime {
-    /// The lifetime of the jar.
+    /// The cookie is kept as long as the jar.
     Session,
     For(Duration),
     /// In seconds since 1970.

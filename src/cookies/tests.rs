@@ -58,7 +58,7 @@ fn kept(at_url: &str, lines: &[&str]) -> String {
 
 #[test]
 fn a_name_and_a_value_come_back_byte_by_byte() {
-    // engine.io-client: node.js:109, :129; python-engineio:
+    // Ported from engine.io-client: node.js:109, :129; python-engineio:
     // test_websocket_connection_with_cookie_header
     for (line, expected) in [
         ("a=b", "a=b"),
@@ -101,7 +101,7 @@ fn control_characters_are_refused() {
 #[test]
 fn a_cookie_of_the_same_name_domain_and_path_is_replaced_in_its_place() {
     assert_eq!(kept(HTTP, &["a=1", "b=2", "a=3"]), "a=3; b=2");
-    // A cookie with a name in another case, another path or another domain is another cookie.
+    // Cookies whose names differ in case, or whose paths or domains differ, are different cookies.
     assert_eq!(kept(HTTP, &["a=1", "A=2"]), "a=1; A=2");
     assert_eq!(kept(HTTP, &["a=1", "a=2; Path=/"]), "a=1; a=2");
     assert_eq!(kept(HTTP, &["a=1", "a=2; Domain=example.com"]), "a=1; a=2");
@@ -139,7 +139,7 @@ fn max_age_counts_from_the_arrival_of_the_response() {
 
 #[test]
 fn max_age_wins_over_expires_and_the_last_valid_one_of_each_counts() {
-    // engine.io-client: node.js:118
+    // Ported from engine.io-client: node.js:118
     let past = "Expires=Thu, 01 Jan 1970 00:00:00 GMT";
     let future = "Expires=Fri, 01 Jan 2100 00:00:00 GMT";
     for (attributes, is_kept) in [
@@ -182,7 +182,7 @@ fn an_expired_cookie_deletes_the_previous_one() {
         let lines = ["b=2", "a=1; Path=/", &format!("{deletion}; Path=/")];
         assert_eq!(kept(HTTP, &lines), expected, "{deletion}");
     }
-    // With another path it is another cookie.
+    // A cookie with another path is a different cookie, so it is not deleted.
     assert_eq!(kept(HTTP, &["a=1; Path=/", "a=; Max-Age=0"]), "a=1");
 }
 
@@ -342,7 +342,7 @@ fn the_secure_and_host_prefixes_are_enforced() {
 
 #[test]
 fn the_users_cookies_come_first_and_the_servers_replace_those_of_the_same_name() {
-    // python-engineio: test_websocket_connection_with_cookie_header,
+    // Ported from python-engineio: test_websocket_connection_with_cookie_header,
     // test_websocket_connection_with_cookies_and_headers
     let jar = Jar::default();
     // A single header of the user stays as it is.

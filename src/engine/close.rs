@@ -61,7 +61,8 @@ pub(super) struct Draining {
     /// Whether the server has answered the goodbye.
     answered: bool,
     rounds: u32,
-    /// After a refused POST: until when to wait for the running poll, which may hold the server's close.
+    /// After a refused POST: until when to wait for the running poll, which may return the server's
+    /// close.
     deadline: Option<Duration>,
 }
 
@@ -75,12 +76,13 @@ impl Draining {
     }
 }
 
-/// How long to wait for the running poll after a POST was refused. The two responses come over two
-/// connections; this is the assumed maximum by which one of them is later.
+/// How long to wait for the running poll after a POST was refused. The POST and the poll use two
+/// connections, so the response to the poll may arrive later. This is the assumed maximum of that
+/// delay.
 const REFUSED_POST_WAIT: Duration = Duration::from_secs(1);
 
-/// Whether the peer has ended the connection with a FIN. The peer then reads, or has read, what
-/// was written before. A reset connection may have discarded it.
+/// Whether the peer has ended the connection with a FIN. Such a peer reads, or has read, everything
+/// that was sent before. If the connection was reset instead, the peer may have discarded some of it.
 fn is_end_of_stream(error: &Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -92,7 +94,7 @@ fn is_end_of_stream(error: &Error) -> bool {
     error.kind() == ErrorKind::Ended
 }
 
-/// The goodbye has this fraction (1/n) of the close timeout for itself.
+/// 1/n of the close timeout is reserved for the goodbye, where n is this number.
 const GOODBYE_SHARE: u32 = 5;
 
 /// Maximum number of `recv` results in a drain, so that a server that never stops sending can't delay
@@ -179,7 +181,7 @@ impl Engine {
 
     /// The connection has ended after the goodbye was handed to the transport.
     pub(super) fn ended_after_goodbye(&mut self, error: &Error) {
-        // On polling it was the GET that failed, because the session is gone. The goodbye's POST still
+        // On polling the failed call is the GET, because the session is gone. The goodbye's POST still
         // runs.
         if self.current.framing == Some(Framing::Frames) {
             self.end_with(Reason::Client, is_end_of_stream(error));
@@ -203,7 +205,7 @@ impl Engine {
     }
 
     /// Ends the session for this reason when the running poll has returned, or after
-    /// [`REFUSED_POST_WAIT`]. If the poll holds the server's close, that is the reason instead.
+    /// [`REFUSED_POST_WAIT`]. If the poll returns the server's close, that close is the reason instead.
     pub(super) fn await_poll(&mut self, now: Duration, reason: Reason) {
         let mut deadline = now.saturating_add(REFUSED_POST_WAIT);
         if let Phase::Closing(closing) = &self.phase {

@@ -7,7 +7,8 @@ use super::{Engine, Output, Phase};
 use crate::event::{Ended, Reason};
 
 impl Engine {
-    /// Ends the session. With [`Reason::Client`], the server knows about the end or has no session.
+    /// Ends the session, as answered. A caller with [`Reason::Client`] knows that the server has learnt
+    /// of the end or has no session.
     pub(super) fn end(&mut self, reason: Reason) {
         self.end_with(reason, true);
     }
@@ -26,8 +27,8 @@ impl Engine {
         self.outputs.push_back(Output::Closed(Box::new(ended)));
     }
 
-    /// Ends the session immediately. Returns the outputs that were still queued and the end as the last
-    /// one.
+    /// Ends the session immediately. Returns the outputs that were still queued, followed by
+    /// [`Output::Closed`].
     pub(crate) fn end_now(&mut self, reason: Reason) -> VecDeque<Output> {
         if !matches!(self.phase, Phase::Closed) {
             self.end(reason);

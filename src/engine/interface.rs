@@ -47,7 +47,7 @@ pub(crate) struct Config {
     /// client sets this when several sessions have ended at their first fence: if the next session ends
     /// there too, no message can be the cause.
     pub(crate) fence_alone: bool,
-    /// Number of this session within the client; reconnecting counts up.
+    /// Number of this session within the client. It increases with each reconnect.
     pub(crate) session: u64,
 }
 
@@ -109,7 +109,7 @@ pub(crate) enum Call {
     Redirect,
 }
 
-/// Something that has happened.
+/// An event that the driver reports to the engine.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     /// An `open` call has returned a link. `key` is a random number that identifies the link's fences.
@@ -164,7 +164,8 @@ pub(crate) enum Output {
         link: LinkId,
         transport: &'static str,
         sid: Option<Arc<Handshake>>,
-        /// A redirect error. Its location replaces the session's URL before the call.
+        /// The error with which the server redirected the handshake. Its location replaces the
+        /// session's URL before the call.
         redirect: Option<Error>,
     },
     /// Call the link's `recv`.
@@ -181,7 +182,7 @@ pub(crate) enum Output {
     Accept(Acceptance),
     /// This batch has left, so its messages no longer count against the outbox limit.
     Left(Batch),
-    /// The next messages in sending order, this many, are confirmed.
+    /// This number of messages, the next ones in sending order, are confirmed.
     Confirmed(u64),
     /// Receipts are off for the rest of the session, because the link can't confirm or the server does
     /// not answer fences.

@@ -79,7 +79,6 @@ use upgrade::Probe;
 use crate::batch::Batch;
 use crate::error::Error;
 use crate::event::{PeerClose, Reason};
-use crate::limits::Limit;
 use crate::packet::{Handshake, Message, Packet};
 use crate::transport::{Confirms, Framing};
 
@@ -134,9 +133,10 @@ enum Phase {
 enum Upgrades {
     /// The session is not open yet.
     NotStarted,
-    /// Under way, or over and not reported. Holds the error of the last upgrade if it failed.
+    /// An upgrade is under way, or all upgrades are over and that was not reported yet. Holds the error
+    /// of the last upgrade if it failed.
     Unreported(Option<Error>),
-    /// Over, and [`Output::UpgradeIsOver`] was returned.
+    /// All upgrades are over, and [`Output::UpgradeIsOver`] was returned.
     Reported,
 }
 
@@ -334,7 +334,7 @@ impl Engine {
                 return self.end_with(Reason::Client, false);
             }
             Phase::Opening { deadline, .. } if now >= *deadline => {
-                let error = Error::timeout(Limit::OpenTimeout, self.config.open_timeout);
+                let error = Error::open_timeout(self.config.open_timeout);
                 return self.attempt_failed(now, error);
             }
             Phase::Closing(closing) if now >= self.close_deadline(closing) => {

@@ -1,9 +1,9 @@
 //! Opening a session: the transports are tried in order until one receives the open packet.
 //!
-//! The server's first packet must be the open packet. On polling it is in the response to the first GET,
-//! which also tells the session id. An attempt that fails without any Engine.IO packet is followed by
-//! the next transport; one that receives a malformed or different packet ends the session, because
-//! another transport would reach the same server.
+//! The server's first packet must be the open packet, which contains the session id. On polling it is
+//! in the response to the first GET. An attempt that fails without any Engine.IO packet is followed by
+//! the next transport. An attempt that receives a malformed or different packet ends the session,
+//! because another transport would reach the same server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -200,7 +200,7 @@ fn attempts_error(mut attempts: Vec<(&'static str, Error)>) -> Error {
     for (name, error) in &attempts {
         let report = error.report();
         if last.as_ref() == Some(&report) {
-            list.push_str(&format!("; {name}: the same"));
+            list.push_str(&format!("; {name}: the same error"));
         } else {
             let separator = if list.is_empty() { "" } else { "; " };
             list.push_str(&format!("{separator}{name}: {report}"));
@@ -209,9 +209,12 @@ fn attempts_error(mut attempts: Vec<(&'static str, Error)>) -> Error {
     }
     let message = format!("no transport could be opened ({list})");
     let error = Error::new(ErrorKind::Other, message);
-    // The status and kind of the combined error are those of the last attempt.
-    match attempts.pop() {
-        Some((_, last)) => error.with_facts_of(&last),
+    // A response that is not Engine.IO says the most: the other transports fail for the same reason, with a kind
+    // that says less. Otherwise kind and status are those of the last attempt.
+    let is_telling = |error: &Error| error.kind() == ErrorKind::NotEngineIo;
+    let telling = attempts.iter().rposition(|(_, error)| is_telling(error));
+    match telling.map_or_else(|| attempts.last(), |at| attempts.get(at)) {
+        Some((_, attempt)) => error.with_facts_of(attempt),
         None => error,
     }
 }

@@ -26,8 +26,8 @@ impl Acceptance {
         }
     }
 
-    /// The rule for a client that reconnects. A message may leave in a later session, which may be on
-    /// polling, so none is accepted that is larger than the server's `maxPayload`.
+    /// The rule for a client that reconnects. A message may be sent in a later session, which may be on
+    /// polling, so messages larger than the server's `maxPayload` are refused on every link.
     pub(crate) fn strict(self) -> Self {
         Self {
             strict: true,

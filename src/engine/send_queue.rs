@@ -1,7 +1,7 @@
 //! The queue of messages to send, and how it is divided into batches.
 //!
-//! Places number the messages of a session from 0, in sending order. A batch is what one `send` call
-//! takes: one POST on polling, a series of frames on WebSocket.
+//! A *place* is the number of a message in its session, from 0, in sending order. A batch is what one
+//! `send` call takes: one POST on polling, a series of frames on WebSocket.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -21,8 +21,8 @@ const FRAMES_BYTES: usize = 128 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WindowRoom {
     pub(super) left: Amount,
-    /// Nothing is unconfirmed. A single message or group that is larger than the window may then pass
-    /// alone; it would never fit otherwise.
+    /// Whether no message is unconfirmed. A single message or group that is larger than the window may
+    /// then be sent alone, since it would never fit.
     pub(super) window_is_empty: bool,
 }
 
@@ -114,7 +114,8 @@ impl SendQueue {
         self.first
     }
 
-    /// The same, but without the messages of a group that is still partly queued.
+    /// Number of messages that were handed to links, without those of a group that is still partly
+    /// queued.
     pub(super) fn handed_whole_groups(&self) -> u64 {
         self.group_divided_at(self.first)
             .map_or(self.first, |group| group.start)
@@ -195,8 +196,9 @@ impl SendQueue {
     }
 
     /// Reduces the number of messages in the next batch to those that the window has room for. A group
-    /// starts only if all of it has room or nothing else is unconfirmed. Once started it goes on
-    /// regardless of the window, because none of its messages is confirmed before all of them have left.
+    /// is started only if the window has room for all of it or nothing else is unconfirmed. Once a part
+    /// of a group was sent, the other messages of the group are sent regardless of the window, because
+    /// none of them is confirmed before all of them have left.
     fn count_in_window(&self, room: WindowRoom, messages: usize, pongs: usize) -> (usize, Amount) {
         let mut used = Amount::default();
         let mut taken = 0_usize;

@@ -71,7 +71,8 @@ impl Engine {
                     }
                     Packet::Ping(data) => send_queue.pong(data),
                     Packet::Close => end = Some(Reason::Server { close: None }),
-                    // A second open packet is ignored. The others have no meaning for an open session.
+                    // A second open packet is ignored. The other three have no meaning in an open
+                    // session.
                     Packet::Open(_) | Packet::Pong(_) | Packet::Upgrade | Packet::Noop => {}
                 }
                 None
@@ -164,8 +165,8 @@ impl Engine {
         }
     }
 
-    /// Sends a fence without packets, if one is due. Called when no message is queued or the window lets
-    /// none pass.
+    /// Sends a fence without packets, if one is due. Called when no message is queued, or when the
+    /// window has no room for the next one.
     pub(super) fn send_fence(&mut self, now: Duration) {
         let covers = self.send_queue.handed_whole_groups();
         if let Some(fence) = self.receipts.fence(covers, true, false) {
@@ -205,7 +206,7 @@ impl Engine {
     pub(super) fn send_timeout(&self) -> Error {
         let limit = self.send_limit();
         if self.current.framing == Some(Framing::Frames) {
-            // No setter changes this limit, so the error names where it comes from.
+            // No setter changes this limit, so the error names the values from which it is computed.
             let seconds = limit.as_secs_f64();
             let message = format!(
                 "the send timeout of {seconds} s passed (the server's pingInterval and pingTimeout)"

@@ -2,10 +2,10 @@
 //!
 //! 1. **Probe.** The engine opens a second link for the session, the probe, and sends `2probe` on it.
 //!    Polling continues in both directions. The server answers `3probe`.
-//! 2. **Pause.** After the `3probe` the engine starts no further GET or POST. Those that run are left to
-//!    finish (the server answers a waiting GET with a noop), and packets that they bring are delivered.
-//!    Dropping them would lose messages and may end the session. A `recv` on the probe keeps running, so
-//!    that a failure of the probe is noticed.
+//! 2. **Pause.** After the `3probe` the engine starts no further GET or POST. Running calls are left to
+//!    finish (the server answers a waiting GET with a noop), and the packets that they return are
+//!    delivered. Dropping these calls would lose messages and may end the session. A `recv` on the
+//!    probe keeps running, so that a failure of the probe is noticed.
 //! 3. **Swap.** When GET and POST have both returned, the engine sends `5` on the probe. This is the
 //!    point of no return: the server now discards polling, and the probe becomes the current link.
 //!    Queued messages follow the `5`. The polling link is dropped without a goodbye, which would end the
@@ -120,8 +120,8 @@ impl Engine {
         }
     }
 
-    /// Expects the pong, once. Noops are ignored, because python-engineio's server may send one. Any
-    /// other packet fails the probe.
+    /// Expects one pong. Noops are ignored, because python-engineio's server may send one. Any other
+    /// packet makes the probe fail.
     pub(super) fn probe_received(&mut self, now: Duration, packets: Vec<Packet>) {
         let Some(probe) = &mut self.probe else { return };
         probe.link.receiving = false;

@@ -37,6 +37,16 @@ impl Error {
         Self::new(ErrorKind::Timeout, message).with_limit(limit)
     }
 
+    /// The error of a server that did not answer in time. Node's server without a handler for the path never
+    /// answers.
+    pub(crate) fn open_timeout(value: Duration) -> Self {
+        let message = format!(
+            "the open timeout of {} s passed without an answer; is the path right?",
+            value.as_secs_f64()
+        );
+        Self::new(ErrorKind::Timeout, message).with_limit(Limit::OpenTimeout)
+    }
+
     /// Names the URL of the session, if this error names none. The engine knows no addresses, so the message of
     /// its open timeout is prefixed with the URL. Transports begin their messages with the address.
     pub(crate) fn at(self, url: &Url) -> Self {

@@ -121,11 +121,12 @@ pub enum ErrorKind {
     /// Messages may not have arrived. From [`confirm`](crate::Handle::confirm), and in
     /// [`GivenUp`](crate::GivenUp).
     Unconfirmed,
-    /// The server or the transport cannot do what was asked for: [receipts](crate::Receipts), which it
-    /// cannot confirm. Retrying does not help.
+    /// Messages cannot be confirmed: [receipts](crate::Receipts) are off, or the server or the
+    /// transport does not support them. Retrying does not help.
     Unsupported,
-    /// The task that drives the connection was dropped (with its runtime), or panicked. So did a task
-    /// of [`Handle::spawn`](crate::Handle::spawn), where it is awaited.
+    /// The task that drives the connection was dropped (with its runtime), or panicked. Awaiting a task
+    /// of [`Handle::spawn`](crate::Handle::spawn) also returns this error, if that task was dropped or
+    /// panicked.
     Aborted,
     /// Any other failure: of a custom transport or runtime, or of a function that the program has set,
     /// such as [`before_connect`](crate::Reconnect::before_connect).

@@ -18,11 +18,11 @@ use crate::packet::Message;
 /// | 3. [`uncertain`](Closed::uncertain) | they were being sent when the connection ended; they may have arrived | the messages |
 /// | 4. [`unsent`](Closed::unsent) | they were never sent | the messages |
 ///
-/// Parts 2 and 3 may be lost, unless the end is [clean](Closed::is_clean). Without receipts few messages
-/// are confirmed, and only over WebSocket: those before the last [fence but
-/// one](crate::Builder::fences).
+/// Parts 2 and 3 may be lost, unless the end is [clean](Closed::is_clean). Without receipts few
+/// messages are confirmed, and only over WebSocket: those before the second-to-last
+/// [fence](crate::Builder::fences) that the server answered.
 ///
-/// `Closed` does not cover messages from the server to this client that the server had not sent yet.
+/// `Closed` does not count messages from the server to this client that the server had not sent yet.
 ///
 /// ```
 /// use engineio_client::{Closed, Message};
@@ -71,14 +71,15 @@ pub(crate) struct Ended {
     pub(crate) unconfirmed_count: u64,
     /// The unconfirmed messages, if they were kept.
     pub(crate) unconfirmed: Vec<Message>,
-    /// Number of unconfirmed messages that make the end unclean even if the server answered the close:
-    /// with receipts, and of earlier sessions.
+    /// Number of unconfirmed messages that make the end unclean even if the server answered the close.
+    /// With receipts these are all unconfirmed messages, without receipts only those of earlier
+    /// sessions.
     pub(crate) doubtful: u64,
     pub(crate) uncertain: Vec<Message>,
     pub(crate) unsent: Vec<Message>,
     /// Groups of messages, as ranges of the sequence of unconfirmed, `uncertain` and `unsent` messages.
     pub(crate) groups: Vec<Range<usize>>,
-    /// A fence was sent, and no fence was answered.
+    /// Whether a fence was sent, and no fence was answered.
     pub(crate) fences_unanswered: bool,
 }
 
@@ -168,8 +169,8 @@ impl Closed {
     /// and the buffers of this machine hold megabytes.
     ///
     /// An answer does not prove that the server handled every message. A Node server whose handler
-    /// called `close()` a moment earlier discards what arrives afterwards, and answers all the same.
-    /// [`Receipts`](crate::Receipts) give proof.
+    /// called `close()` a moment earlier discards messages that arrive afterwards, and still answers
+    /// the close. [`Receipts`](crate::Receipts) give proof.
     ///
     /// ```
     /// use engineio_client::Closed;
@@ -184,8 +185,8 @@ impl Closed {
         self.0.answered
     }
 
-    /// Whether nothing is known or suspected to be lost: this client closed the session, every accepted
-    /// message was sent, and the server [answered](Closed::is_answered) the close. With
+    /// Whether no message is known or suspected to be lost: this client closed the session, every
+    /// accepted message was sent, and the server [answered](Closed::is_answered) the close. With
     /// [receipts](crate::Receipts), every message must be confirmed as well. For a client that
     /// [reconnects](crate::Builder::reconnect) this must hold for all its sessions.
     ///

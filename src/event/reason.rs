@@ -29,7 +29,7 @@ use crate::error::Error;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Reason {
-    /// This client closed the session: by `disconnect` or `close`, or because it was dropped.
+    /// This client closed the session: by `disconnect` or `close`, or because the client was dropped.
     Client,
     /// The server closed the session, with a close packet or a close frame.
     #[non_exhaustive]
@@ -110,7 +110,7 @@ impl fmt::Display for PeerClose {
     }
 }
 
-/// Number of characters of the server's text that are shown.
+/// Maximum number of characters of the server's text that are shown.
 const SHOWN_CHARS: usize = 123;
 
 impl fmt::Display for Reason {

@@ -1,4 +1,4 @@
-//! The guide: what travels on the wire, and how to use this library in a program that lasts.
+//! The guide: what is sent over the wire, and how to use this library in a long-running program.
 //!
 //! | page | what it answers |
 //! |---|---|
@@ -10,15 +10,15 @@
 //! | [socketio] | How do I build a Socket.IO client on top? |
 //! | [eio] | What can the command line client do? |
 //! | [coming_from] | I used engine.io-client, python-engineio or rust_engineio: what is it called here? |
-//! | [protocol] | What travels on the wire? Engine.IO 4 on one page, in numbered rules. |
+//! | [protocol] | What is sent over the wire? Engine.IO 4 on one page, in numbered rules. |
 //!
 //! For a first program, see the [front page](crate) and the pages of [`Client`](crate::Client) and
 //! [`Builder`](crate::Builder). The
 //! [examples](https://docs.rs/crate/engineio-client/latest/source/examples/) are complete programs.
 
-// Feature badges would only say where the examples of a page compile.
+// On these pages, feature badges would only say with which features the examples compile.
 #![cfg_attr(docsrs, doc(auto_cfg = false))]
-// The pages link to items behind features. The documentation is published with all of them.
+// The pages link to items that need features. docs.rs enables all of them.
 #![cfg_attr(
     not(all(
         feature = "blocking",
@@ -34,7 +34,8 @@
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
 
-// `not(doctest)`: a page is always there to be read, and its examples run where they compile.
+// `not(doctest)`: a page is always part of the documentation, but its examples are tests only with the
+// features that they need.
 #[cfg(any(not(doctest), all(feature = "tokio", feature = "rustls")))]
 #[doc = include_str!("deployment.md")]
 pub mod deployment {}

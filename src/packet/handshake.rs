@@ -31,7 +31,7 @@ pub struct Handshake {
     pub max_payload: Option<u64>,
 }
 
-/// Upper bound of both times, so that no sum of times can overflow.
+/// Upper bound of `pingInterval` and `pingTimeout`, so that sums of times cannot overflow.
 const YEAR_MS: f64 = 365.0 * 24.0 * 3600.0 * 1000.0;
 
 impl Handshake {
@@ -49,8 +49,9 @@ impl Handshake {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Handshake`] if the text is not a JSON object or a field is not as above. The message
-    /// names the field. The server is at fault; another attempt fails the same way.
+    /// [`ErrorKind::Handshake`] if the text is not a JSON object, or if a field has a value that the
+    /// table does not accept. The message names the field. The server is at fault; another attempt
+    /// fails the same way.
     ///
     /// ```
     /// use engineio_client::Handshake;
@@ -102,7 +103,7 @@ impl Handshake {
                 let expected = "a non-negative number";
                 let bytes =
                     number(value).ok_or_else(|| malformed("maxPayload", expected, value))?;
-                // A float beyond `u64::MAX` saturates, which has the effect of no limit.
+                // A float beyond `u64::MAX` saturates, and a limit that large has no effect.
                 Some(bytes as u64).filter(|&bytes| bytes > 0)
             }
         };
@@ -155,8 +156,8 @@ fn malformed(field: &str, expected: &str, found: Option<&serde_json::Value>) -> 
         }
         Some(Value::Null) => "null",
         Some(Value::Bool(_)) => "a boolean",
-        Some(Value::Number(_)) => "another number",
-        Some(Value::String(_)) => "another string",
+        Some(Value::Number(_)) => "an unsuitable number",
+        Some(Value::String(_)) => "an unsuitable string",
         Some(Value::Array(_)) => "an array",
         Some(Value::Object(_)) => "an object",
     };
@@ -180,8 +181,8 @@ mod tests {
 
     #[test]
     fn a_handshake_of_a_real_server_is_parsed() {
-        // protocol: test-suite.js:60; engine.io: server.js:523; python-engineio:
-        // test_polling_connection_successful
+        // Ported from the protocol's test-suite.js:60, engine.io's server.js:523 and
+        // python-engineio's test_polling_connection_successful.
         let handshake = parse(
             r#"{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
         )

@@ -41,8 +41,8 @@ pub struct ConnectTo {
 }
 
 impl ConnectTo {
-    /// The first connection of a client to this URL, without query parameters and headers: for tests of
-    /// a `before_connect` function.
+    /// The target of the first connection of a client to this URL, without query parameters and
+    /// headers: for tests of a `before_connect` function.
     ///
     /// ```
     /// let to = engineio_client::ConnectTo::new("http://localhost:3000");

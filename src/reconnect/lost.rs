@@ -66,7 +66,7 @@ impl Lost {
         }
     }
 
-    /// The error that ended the session, or failed the attempt. `None` if the reason is not an error,
+    /// The error that ended the session or made the attempt fail. `None` if the reason is not an error,
     /// for example after the server closed the session.
     ///
     /// ```
@@ -94,8 +94,8 @@ impl Lost {
         self.error().and_then(Error::status)
     }
 
-    /// How long the server asked clients to wait before the next attempt, by `Retry-After`: one day at
-    /// most.
+    /// How long the server asked clients to wait before the next attempt, from its `Retry-After`
+    /// header. At most one day.
     ///
     /// ```
     /// use engineio_client::{Lost, Reason, Retry};

@@ -15,8 +15,8 @@ use super::connection::{Address, BoxedStream};
 use super::socket::Socket;
 use super::traits::Runtime;
 
-/// The async-std runtime. async-std is discontinued (RUSTSEC-2025-0052); this is for programs that still
-/// use it.
+/// The async-std runtime. async-std is discontinued (RUSTSEC-2025-0052); this type is for programs that
+/// still use it.
 ///
 /// ```
 /// let runtime = engineio_client::AsyncStd::new();

@@ -42,12 +42,12 @@ mod system {
     }
 
     #[cfg(feature = "tokio")]
-    /// The time, in milliseconds, during which the machine was suspended since this was created: to be
-    /// added to a clock that does not count it.
+    /// The time, in milliseconds, during which the machine was suspended since this value was created.
+    /// A clock that does not count suspensions adds it.
     ///
-    /// It is the difference of two clocks, which cannot be read at the same instant. To keep that noise
-    /// from making time go backwards, the reported value never shrinks, and grows in steps of more than
-    /// a second.
+    /// The time is computed as the difference of two clocks, which cannot be read at the same instant,
+    /// so it is slightly wrong. To keep this error from making time go backwards, the reported value
+    /// never shrinks, and grows in steps of more than a second.
     #[derive(Debug)]
     pub(crate) struct Suspension {
         start: u64,

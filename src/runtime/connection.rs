@@ -88,9 +88,10 @@ impl dyn ByteStream {
 /// A connection that knows how many of the written bytes the peer has acknowledged.
 ///
 /// Polling uses the counts when the server has closed an idle connection. If nothing of a request was
-/// acknowledged, the request is sent again on a new connection; otherwise the session ends. Polling asks
-/// within the read that reports the end, and needs both counts, of the same bytes. The streams of the
-/// built-in runtimes know the counts on Linux, and those of the mock network always do.
+/// acknowledged, the request is sent again on a new connection; otherwise the session ends. Polling
+/// queries the counts during the read that reports the end of the connection. It needs both counts, and
+/// they must count the same bytes. The streams of the built-in runtimes know the counts on Linux, and
+/// those of the mock network always do.
 ///
 /// ```
 /// use std::pin::Pin;

@@ -47,7 +47,8 @@ impl Block {
     }
 
     /// The fallback if the system call fails, in a sandbox for example: the keyed hash of the standard
-    /// library. Its keys come from the system, too, but the process may have obtained them earlier.
+    /// library. The keys of the hash come from the system, too, but the process may have obtained them
+    /// before the call began to fail.
     fn refill_by_hashing(&mut self) {
         let keys = RandomState::new();
         for (index, number) in self.numbers.iter_mut().enumerate() {

@@ -50,8 +50,8 @@ impl Smol {
         }
     }
 
-    /// Uses an executor that the program runs itself. Sessions end when the executor is dropped, so keep
-    /// it.
+    /// Uses an executor that the program runs itself. The program must keep the executor: when it is
+    /// dropped, the sessions end.
     ///
     /// This is faster than the global executor if the code that waits for messages runs on the same
     /// thread as the executor. The global executor's thread must be woken for each single message: an
@@ -113,7 +113,8 @@ impl Runtime for Smol {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         match &self.executor {
             Some(executor) => {
-                // If the executor was dropped, the task is dropped here, which wakes its waiters.
+                // If the executor was dropped, the task is dropped here, which wakes the tasks that
+                // wait for it.
                 if let Some(executor) = executor.upgrade() {
                     executor.spawn(task).detach();
                 }

@@ -21,8 +21,8 @@ const IS_REQUEST: u16 = 1;
 const TCP: u8 = 6;
 /// `INET_DIAG_NOCOOKIE`: match any socket with the given addresses.
 const NO_COOKIE: [u8; 8] = [0xff; 8];
-/// The states of a connection in which writing is possible: before the peer's FIN and after it. Under
-/// TLS the end is known a moment before the FIN arrives.
+/// The states of a connection in which writing is possible: before the peer's FIN and after it. Both
+/// occur, since under TLS the end of the stream is known a moment before the FIN arrives.
 const ESTABLISHED: u8 = 1;
 const CLOSE_WAIT: u8 = 8;
 
@@ -34,7 +34,8 @@ const STATE_AT: usize = 17;
 const UNACKNOWLEDGED_AT: usize = 76;
 const INODE_AT: usize = 84;
 
-/// `None` for a socket that is closed or was reset, and if the system does not support the query.
+/// Returns `None` for a socket that is closed or was reset, and if the system does not support the
+/// query.
 pub(super) fn unacknowledged(socket: &impl AsFd) -> Option<u64> {
     query(socket.as_fd()).ok().flatten()
 }
@@ -120,8 +121,8 @@ mod tests {
         Some((client, listener.accept().unwrap().0))
     }
 
-    /// Attaches a filter that drops all incoming segments, so that they are not acknowledged. On some
-    /// systems this needs root; then it returns false.
+    /// Attaches a filter that drops all incoming segments, so that they are not acknowledged. Returns
+    /// false on systems where that needs root.
     fn deafen(socket: &TcpStream) -> bool {
         let nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
         match socket2::SockRef::from(socket).attach_filter(&[nothing]) {

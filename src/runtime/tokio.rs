@@ -131,8 +131,9 @@ fn no_runtime(error: impl std::error::Error + Send + Sync + 'static) -> io::Erro
 
 #[async_trait]
 impl Runtime for Tokio {
-    /// Checks that there is a runtime with sockets and timers. tokio reports missing ones only by a
-    /// panic. The panic is caught, but its message still appears on standard error.
+    /// Checks that the runtime has sockets and timers. If it was built without them, tokio reports that
+    /// by a panic when they are first used. The panic is caught here, but its message still appears on
+    /// standard error.
     fn check(&self) -> io::Result<()> {
         let Some(handle) = &self.handle else {
             return Err(io::Error::new(
@@ -220,7 +221,7 @@ fn open_a_socket() -> io::Result<()> {
     ::tokio::net::UdpSocket::from_std(socket).map(drop)
 }
 
-/// A sleep that stays pending after its runtime has shut down. tokio's own panics.
+/// A sleep that stays pending after its runtime has shut down. A sleep of tokio panics then.
 struct Sleep {
     runtime: Option<Handle>,
     /// `None` once the runtime is known to have shut down.
@@ -228,7 +229,7 @@ struct Sleep {
 }
 
 impl Sleep {
-    /// Whether the runtime has shut down. When polled within any runtime, it is assumed to be running.
+    /// Whether the runtime has shut down. A call from within any tokio runtime assumes that it has not.
     fn is_dead(&self) -> bool {
         let Some(runtime) = self
             .runtime

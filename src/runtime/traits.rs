@@ -30,7 +30,7 @@ use super::random::system_random;
 ///
 /// # Example
 ///
-/// The example `custom_runtime` in the repository is a complete one.
+/// The example `custom_runtime` in the repository is a complete implementation.
 ///
 /// ```no_run
 /// use std::io;
@@ -89,8 +89,8 @@ use super::random::system_random;
 /// ```
 #[async_trait]
 pub trait Runtime: Send + Sync + 'static {
-    /// Checks that the runtime can be used. The client calls this first, from the thread that connects.
-    /// By default it succeeds.
+    /// Checks that the runtime can be used. The client calls this method first, from the thread that
+    /// connects. The default implementation succeeds.
     ///
     /// # Errors
     ///
@@ -150,9 +150,9 @@ pub trait Runtime: Send + Sync + 'static {
     ///
     /// # Implementation
     ///
-    /// By default this is a sleep of zero length. That is right if timers fire after sockets have been
-    /// polled (tokio), and if each read makes a system call (smol and async-std). In the latter case
-    /// this is sufficient, too:
+    /// The default implementation is a sleep of zero length. That is right if timers fire after sockets
+    /// have been polled (tokio), and if each read makes a system call (smol and async-std). On a
+    /// runtime whose reads make a system call, this implementation is sufficient, too:
     ///
     /// ```
     /// # use futures::future::BoxFuture;
@@ -171,9 +171,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// Returns a random number that cannot be predicted from outside of the program, for the masks and
     /// keys of WebSockets (RFC 6455, section 5.3) and for cache-busters.
     ///
-    /// By default the numbers come from the operating system, in blocks of 1 KiB per thread. Override it
-    /// only for tests, with a seeded generator, as `MockRuntime` does. It is called once per two frames
-    /// sent, while a connection is locked, so it must be fast.
+    /// By default the numbers come from the operating system, in blocks of 1 KiB per thread. Override
+    /// this method only for tests, with a seeded generator, as `MockRuntime` does. The client calls it
+    /// once per two frames sent, while a connection is locked, so it must be fast.
     ///
     /// ```
     /// # #[cfg(feature = "mock")] {
@@ -205,13 +205,13 @@ pub trait Runtime: Send + Sync + 'static {
     /// # Errors
     ///
     /// If the connection cannot be made, and [`Unsupported`](io::ErrorKind::Unsupported) for a kind of
-    /// address that the runtime does not support. Connecting then fails with
-    /// [`ErrorKind::Connect`](crate::ErrorKind::Connect), or tries the next address.
+    /// address that the runtime does not support. The client then tries the next address. If there is
+    /// none, connecting fails with [`ErrorKind::Connect`](crate::ErrorKind::Connect).
     ///
     /// # Cancel safety
     ///
     /// The client drops the future when the open timeout passes, and when another address has connected
-    /// first. The connection must end with it.
+    /// first. A connection that is still being made must be closed with the future.
     async fn connect(&self, address: &Address) -> io::Result<BoxedStream>;
 
     /// Connects over TCP from a local address: binds the socket before it connects. Sets `TCP_NODELAY`.
@@ -223,8 +223,8 @@ pub trait Runtime: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Those of [`connect`](Self::connect), and of binding the socket. The default implementation always
-    /// fails with [`Unsupported`](io::ErrorKind::Unsupported).
+    /// The errors of [`connect`](Self::connect), and of binding the socket. The default implementation
+    /// always fails with [`Unsupported`](io::ErrorKind::Unsupported).
     ///
     /// # Cancel safety
     ///

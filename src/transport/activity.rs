@@ -83,16 +83,17 @@ impl Activity {
 
     /// Reports that a poll was sent: the request of a running `recv`, on a link that confirms [by
     /// polls](super::Confirms::ByPoll). While this poll stays unanswered, the server has not closed the
-    /// session, so [receipts](crate::Receipts) measure from here.
+    /// session, so [receipts](crate::Receipts) measure how long it stays unanswered, from this call.
     ///
-    /// For a transport that never calls this, receipts measure from the call of `recv`, although it may
-    /// still be connecting then.
+    /// For a transport that never calls this method, receipts measure from the call of `recv`, although
+    /// the transport may still be connecting at that time.
     pub fn mark_asked(&self) {
         self.marks.asked.store(self.stamp(), Ordering::Relaxed);
     }
 
     /// Withdraws [`mark_asked`](Self::mark_asked): the poll did not reach the server, since its
-    /// connection was already closed, and is being sent again. Call `mark_asked` when it has been sent.
+    /// connection was already closed, and the transport is sending it again. Call `mark_asked` again
+    /// when it has been sent.
     ///
     /// ```
     /// use engineio_client::Activity;

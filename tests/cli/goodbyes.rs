@@ -12,10 +12,10 @@ fn silent() -> (String, thread::JoinHandle<WebSocket<TcpStream>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     let server = thread::spawn(move || {
-        let (stream, _) = listener.accept().expect("eio comes");
-        let mut socket = tungstenite::accept(stream).expect("it wants a websocket");
+        let (stream, _) = listener.accept().expect("eio connects");
+        let mut socket = tungstenite::accept(stream).expect("eio opens a WebSocket");
         let open = r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000}"#;
-        socket.send(open.into()).expect("it listens");
+        socket.send(open.into()).expect("eio reads the open packet");
         socket
     });
     (url, server)
@@ -28,7 +28,7 @@ fn r9_lines_that_a_silent_server_may_not_have_read_are_reported_and_exit_with_1(
         let options = ["--runtime", runtime, "--transport", "websocket", &url];
         let (_, status, errors) = run(&options, b"one\ntwo\n");
         assert_eq!(status, 1, "{errors}");
-        assert!(errors.contains("did not answer the goodbye"), "{errors}");
+        assert!(errors.contains("did not answer the close"), "{errors}");
         assert!(
             errors.contains("2 lines may not have been delivered"),
             "{errors}"

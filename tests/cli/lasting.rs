@@ -15,7 +15,7 @@ const QUICK: [&str; 3] = ["--reconnect", "--reconnect-delay", "0.05"];
 
 pub(crate) const WEBSOCKET: [&str; 3] = ["--json", "--transport", "websocket"];
 
-/// The next event of this name, and the events before it, none of which may be the end of a session.
+/// Returns the next event of this name, and the events before it.
 pub(crate) fn until(eio: &mut Eio, name: &str) -> (Value, Vec<Value>) {
     let mut before = Vec::new();
     loop {
@@ -57,8 +57,8 @@ fn it_reconnects_to_a_server_that_dies_and_comes_back() {
             let options = [&QUICK[..], &options, &["--resend", "unconfirmed", &url]].concat();
             let mut eio = Eio::start(&options);
             let mut events = Vec::new();
-            // Only two rounds: after three sessions without a confirmation, the client would give the
-            // line up.
+            // There are only two rounds: if three sessions ended without confirming a line, the client
+            // would give the line up.
             for round in 0..2 {
                 let server = Oxide::on(listener, Setup::Default);
                 let (connect, before) = until(&mut eio, "connect");
@@ -235,7 +235,7 @@ fn without_json_the_delays_are_reported_on_standard_error() {
         );
         let lost = news("the session ended, and 1 line sent in it may not have arrived");
         assert_eq!(lost, told, "{errors}");
-        // With `-v`, the log contains these news.
+        // With `-v`, the log reports these events instead.
         assert!(told || news("reconnecting"), "{errors}");
     }
 }
@@ -273,7 +273,7 @@ fn the_reason_of_a_delay_is_the_end_of_the_previous_session() {
     assert_eq!(eio.finish().1, 0);
 }
 
-/// The server reads a line, and ends without a sign that it has read it.
+/// The server reads a line, and ends the connection without confirming the line.
 fn dies_with_a_line(eio: &mut Eio, server: &WebSocketServer) {
     eio.say(b"one");
     let mut session = server.session();
@@ -326,8 +326,8 @@ fn lines_that_no_session_can_carry_are_given_up_and_reported() {
     // Longer than this server's maxPayload, which the client does not know yet.
     let long = "x".repeat(150_000);
     eio.say(long.as_bytes());
-    // Enough lines that the long one must have been read before the last one is written: a pipe holds
-    // 64 KiB.
+    // These lines exceed the 64 KiB that a pipe holds, so `eio` must have read the long line before
+    // the last of them can be written.
     let short = "y".repeat(1023);
     for _ in 0..200 {
         eio.say(short.as_bytes());
@@ -366,7 +366,8 @@ fn a_line_that_ends_three_sessions_is_given_up_and_may_have_arrived() {
     eio.say(b"poison");
     for _ in 0..3 {
         let mut session = server.session();
-        // If the fences were not answered, the client would take them for the cause of the ends.
+        // If the fences were not answered, the client would assume that they are the cause of the
+        // ends.
         let fence = session.fence();
         session.pong(fence);
         assert_eq!(session.packet(), "4poison");
@@ -392,7 +393,7 @@ fn a_server_that_can_not_confirm_is_reported_once() {
     assert_eq!(eio.event()["event"], "connect");
     eio.say(b"one");
     assert_eq!(session.packet(), "4one");
-    // The event is raised when a packet arrives long enough after the fence.
+    // The client reports the event when a packet arrives long enough after an unanswered fence.
     let no_receipts = loop {
         session.send("4x");
         let event = eio.event();

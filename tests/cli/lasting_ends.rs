@@ -12,12 +12,13 @@ use super::support::server::{Counts, Server as _, Setup};
 use super::websocket_server::{Fences, Said, WebSocketServer};
 use super::{Eio, MODES, RUNTIMES, run};
 
-/// A delay so long that no test sees the next attempt.
+/// A delay so long that the next attempt never happens during a test.
 const NEVER: [&str; 3] = ["--reconnect", "--reconnect-delay", "100000"];
 
 const QUICK: [&str; 3] = ["--reconnect", "--reconnect-delay", "0.05"];
 
-/// The exit status and the text on standard error, while the input stays open.
+/// Waits until `eio` ends although its input stays open. Returns the exit status and the text on
+/// standard error.
 fn end(mut eio: Eio) -> (i32, String) {
     let input = eio.input.take();
     let (_, status, errors) = eio.finish();
@@ -138,7 +139,7 @@ fn the_end_of_input_between_two_sessions_ends_it_if_every_line_was_sent() {
         until(&mut eio, "reconnect");
         let (lines, status, errors) = eio.finish();
         assert_eq!((status, errors.as_str()), expected);
-        // The session has reported its own end.
+        // The `disconnect` event was already read by `until`, and there is no second one.
         assert!(lines.is_empty(), "{lines:?}");
     }
 }
@@ -176,10 +177,11 @@ fn lines_unconfirmed_at_the_end_of_input_are_sent_again_in_the_next_session() {
     let mut eio = Eio::start(&[&WEBSOCKET[..], &options].concat());
     eio.say(b"one");
     eio.end_input();
-    // Two sessions without a sign of the line, the second of which resends it.
+    // Two sessions end without confirming the line. It is sent again in the second one.
     for _ in 0..2 {
         let mut session = server.session();
-        // If the fences were not answered, the client would take them for the cause of the ends.
+        // If the fences were not answered, the client would assume that they are the cause of the
+        // ends.
         let fence = session.fence();
         session.pong(fence);
         assert_eq!(session.packet(), "4one");
@@ -216,7 +218,7 @@ fn ctrl_c_ends_it_during_a_delay() {
             let mut eio = Eio::start(&options);
             assert_eq!(eio.event()["event"], "reconnect");
             if lines {
-                // More than the pipe holds, so that `eio` must have read a part.
+                // These lines exceed what the pipe holds, so `eio` must have read a part of them.
                 for _ in 0..100 {
                     eio.say("x".repeat(1023).as_bytes());
                 }

@@ -28,7 +28,7 @@ impl Target {
     }
 }
 
-/// Texts are echoed through this proxy, on each runtime and in each mode.
+/// Checks that texts are echoed through this proxy, on each runtime and in each mode.
 fn talks_through(proxy: &str, target: &Target) {
     for url in [target.server.url(), target.front.url()] {
         for (runtime, mode) in RUNTIMES
@@ -124,7 +124,7 @@ fn r18_talks_through_an_http_proxy_that_is_reached_by_tls() {
     has_done(&behind, &format!("POST {url}/engine.io/?"));
     has_done(&behind, &format!("CONNECT {host} HTTP/1.1"));
     has_done(&behind, &format!("CONNECT 127.0.0.1:{secure} HTTP/1.1"));
-    // Without its CA, the proxy itself is refused.
+    // If the CA of the proxy is not trusted, the client refuses the proxy itself.
     let shown = format!("could not connect to the proxy https://{}", proxy.address());
     for mode in MODES {
         let words = "the certificate of 127.0.0.1 was issued by a CA that is not trusted here";
@@ -175,7 +175,7 @@ fn a_refusal_by_a_proxy_is_reported() {
         }
     }
     let socks = Proxy::socks(CREDENTIALS);
-    for (user, words) in [("", "wants a user"), ("me:wrong@", "refused the user")] {
+    for (user, words) in [("", "requires a user"), ("me:wrong@", "refused the user")] {
         let proxy = format!("socks5h://{user}{}", socks.address());
         let shown = format!("the proxy socks5h://{} {words}", socks.address());
         for mode in [Mode::Polling, Mode::WebSocket] {

@@ -30,7 +30,7 @@ fn closes_the_session_on(signal: &str) {
 
 #[test]
 fn ctrl_c_closes_the_session() {
-    // python-engineio: test_signal_handler
+    // Same as `test_signal_handler` of python-engineio.
     closes_the_session_on("-INT");
 }
 
@@ -40,7 +40,7 @@ fn n7_sigterm_and_sighup_close_the_session() {
     closes_the_session_on("-HUP");
 }
 
-/// An `eio` whose input stays open, and which has sent its handshake.
+/// Starts an `eio` that sends its handshake, and whose input stays open.
 fn opening(server: &RawServer, runtime: &str) -> Eio {
     let url = server.url();
     Eio::start(&[
@@ -53,7 +53,8 @@ fn opening(server: &RawServer, runtime: &str) -> Eio {
     ])
 }
 
-/// The exit status and the text on standard error, while the input stays open.
+/// Waits until `eio` ends although its input stays open. Returns the exit status and the text on
+/// standard error.
 fn end(mut eio: Eio) -> (i32, String) {
     let input = eio.input.take();
     let (_, status, errors) = eio.finish();
@@ -71,7 +72,7 @@ fn r10_an_unanswered_handshake_is_abandoned_a_second_after_the_signal() {
             eio.signal(signal);
             let (status, errors) = end(eio);
             assert_eq!(status, 0, "{runtime}: {errors}");
-            // The library waits longer, and then fails with another text.
+            // The library's own time limit is longer, and its error has another text.
             assert!(errors.contains("within 1 s"), "{runtime}: {errors}");
             drop(handshake);
         }
@@ -83,8 +84,8 @@ fn r10_lines_read_before_the_handshake_was_abandoned_are_counted() {
     let server = RawServer::start();
     for runtime in RUNTIMES {
         let mut eio = opening(&server, runtime);
-        // More than the pipe holds, so that `eio` must have read a part, but not so much that this
-        // write blocks.
+        // These lines exceed what the pipe holds, so that `eio` must have read a part of them, but not
+        // by so much that this write blocks.
         let line = "x".repeat(1023);
         for _ in 0..100 {
             eio.say(line.as_bytes());

@@ -11,7 +11,7 @@ use super::support::server::{Secure, Server as _, Setup};
 use super::support::tls::{AUTHORITY, Authority, Front, Identity, expired};
 use super::{Eio, File, MODES, RUNTIMES, connected, goodbye, run};
 
-/// Texts are echoed on each runtime and each transport, with these options.
+/// Checks that texts are echoed on each runtime and each transport, with these options.
 fn talks(url: &str, options: &[&str]) {
     for runtime in RUNTIMES {
         for mode in MODES {
@@ -50,8 +50,8 @@ fn talks_to_node_over_tls() {
     talks(&server.url(), &["--insecure"]);
 }
 
-/// The exit status and the text on standard error for a server with this certificate, on a system with
-/// these CAs.
+/// Connects to this server, on a system with these CAs. Returns the exit status and the text on
+/// standard error.
 fn ends(url: &str, system: &File, options: &[&str]) -> Vec<(i32, String)> {
     let mut ends = Vec::new();
     for runtime in RUNTIMES {
@@ -80,7 +80,7 @@ fn refused(identity: &Identity, host: &str, options: &[&str], words: &str) {
     for (status, errors) in ends(&url, &system, options) {
         assert_eq!(status, 1, "{errors}");
         assert!(errors.contains(&format!("polling: {words}")), "{errors}");
-        assert!(errors.contains("; websocket: the same)"), "{errors}");
+        assert!(errors.contains("; websocket: the same error)"), "{errors}");
     }
     let mut insecure = options.to_vec();
     insecure.push("--insecure");

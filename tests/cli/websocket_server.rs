@@ -1,5 +1,5 @@
-//! A WebSocket server that sends each frame as the test says. It can go away and come back on the same
-//! port.
+//! A WebSocket server that sends each frame as the test says. It can stop listening, and listen again
+//! on the same port.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -62,8 +62,8 @@ impl WebSocketServer {
     }
 
     pub(crate) fn session_with(&self, open: &str) -> Session {
-        let listener = self.listener.as_ref().expect("the server is there");
-        let socket = accept(next(listener)).expect("eio wants a websocket");
+        let listener = self.listener.as_ref().expect("the server listens");
+        let socket = accept(next(listener)).expect("eio opens a WebSocket");
         let mut session = Session {
             frames: FrameSocket::new(socket.into_inner()),
         };
@@ -83,7 +83,7 @@ fn next(listener: &TcpListener) -> TcpStream {
     let stream = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).expect("it does not block");
         let accepted = tokio::time::timeout(DEADLINE, listener.accept()).await;
-        let (stream, _) = accepted.expect("eio comes").expect("it is accepted");
+        let (stream, _) = accepted.expect("eio connects").expect("it is accepted");
         stream.into_std().expect("it is not used")
     });
     stream.set_nonblocking(false).expect("sockets can do it");
@@ -110,7 +110,7 @@ impl Session {
             frame.format(&mut bytes).expect("there is room");
         }
         let stream = self.frames.get_mut();
-        stream.write_all(&bytes).expect("eio is there");
+        stream.write_all(&bytes).expect("eio is connected");
     }
 
     pub(crate) fn close(&mut self) {
@@ -141,7 +141,7 @@ impl Session {
     pub(crate) fn fence(&mut self) -> Bytes {
         match self.hear() {
             Said::Ping(data) => data,
-            said => panic!("it is no fence: {said:?}"),
+            said => panic!("expected a fence, not {said:?}"),
         }
     }
 

@@ -156,7 +156,7 @@ fn an_aborted_task_is_dropped_at_its_await_point() {
         let task = client.spawn(async { 7 });
         settle(&runtime).await;
         task.abort();
-        assert_eq!(task.await.unwrap(), 7, "the task had finished before");
+        assert_eq!(task.await.unwrap(), 7, "the task had already finished");
     });
 }
 

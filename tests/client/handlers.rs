@@ -50,7 +50,8 @@ fn a_function_that_may_fail(handle: Handle, message: Message) -> Result<(), Hand
 
 #[test]
 fn handlers_can_be_functions_closures_and_async_closures() {
-    // python-engineio: test_on_event, test_trigger_event_function, test_trigger_event_coroutine
+    // Covers test cases of python-engineio: test_on_event, test_trigger_event_function,
+    // test_trigger_event_coroutine.
     let runtime = MockRuntime::new();
     let count = Arc::new(AtomicUsize::new(0));
     let mut local = 0;
@@ -107,8 +108,8 @@ fn handlers_can_be_functions_closures_and_async_closures() {
 
 #[test]
 fn messages_are_handled_one_at_a_time_in_order_between_connect_and_disconnect() {
-    // python-engineio: test_trigger_event, test_trigger_event_function,
-    // test_trigger_event_coroutine
+    // Covers test cases of python-engineio: test_trigger_event, test_trigger_event_function,
+    // test_trigger_event_coroutine.
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let (connect, message, disconnect) = (diary.clone(), diary.clone(), diary.clone());
@@ -177,7 +178,7 @@ fn wait_on_a_handle_ends_with_the_session_and_wait_on_the_client_with_the_discon
 /// Rule E28.
 #[test]
 fn pings_are_answered_while_a_handler_runs() {
-    // python-engineio: test_receive_message_packet
+    // Covers a test case of python-engineio: test_receive_message_packet.
     under_all_orders(async |runtime| {
         let (client, mut link) = websocket_with(&runtime, |builder| {
             builder.on_message(async |handle: Handle, _| {
@@ -234,7 +235,7 @@ fn a_slow_handler_fills_the_inbox_and_stops_receiving() {
 
 #[test]
 fn a_handler_can_send_spawn_and_disconnect_and_await_each() {
-    // python-engineio: test_disconnect_polling
+    // Covers a test case of python-engineio: test_disconnect_polling.
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let (message, disconnect) = (diary.clone(), diary.clone());
@@ -277,7 +278,7 @@ fn a_handler_can_send_spawn_and_disconnect_and_await_each() {
 
 #[test]
 fn messages_received_together_with_one_that_closes_the_session_are_still_handled() {
-    // engine.io: server.js:1103
+    // Covers a test case of engine.io: server.js:1103.
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let (message, disconnect) = (diary.clone(), diary.clone());
@@ -328,8 +329,8 @@ fn a_connect_handler_can_disconnect() {
 
 #[test]
 fn a_handler_that_panics_or_fails_is_called_again_and_the_session_goes_on() {
-    // python-engineio: test_trigger_event_error, test_trigger_event_function_error,
-    // test_trigger_event_coroutine_error
+    // Covers test cases of python-engineio: test_trigger_event_error, test_trigger_event_function_error,
+    // test_trigger_event_coroutine_error.
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let message = diary.clone();
@@ -362,7 +363,7 @@ fn a_handler_that_panics_or_fails_is_called_again_and_the_session_goes_on() {
 
 #[test]
 fn the_upgrade_handler_gets_the_new_transport() {
-    // python-engineio: test_polling_connection_upgraded
+    // Covers a test case of python-engineio: test_polling_connection_upgraded.
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let upgrade = diary.clone();
@@ -386,7 +387,7 @@ fn the_upgrade_handler_gets_the_new_transport() {
 
 #[test]
 fn the_disconnect_handler_does_not_run_for_a_session_that_never_opened() {
-    // python-engineio: test_wait_no_task
+    // Covers a test case of python-engineio: test_wait_no_task.
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let disconnect = diary.clone();
@@ -452,7 +453,7 @@ fn a_client_with_a_message_handler_only_yields_the_other_events() {
 
 #[test]
 fn without_a_message_handler_messages_go_to_the_client() {
-    // python-engineio: test_trigger_unknown_event
+    // Covers a test case of python-engineio: test_trigger_unknown_event.
     under_all_orders(async |runtime| {
         let diary = Diary::default();
         let (connect, disconnect) = (diary.clone(), diary.clone());
@@ -500,8 +501,8 @@ fn waiters_are_notified_when_the_runtime_drops_the_handlers_before_they_ran() {
 
 #[test]
 fn handlers_that_never_await_let_other_tasks_run_between_calls() {
-    // Only first-in-first-out: in last-in-first-out order, a task that yields runs again before all
-    // others.
+    // This test runs only in first-in-first-out order: in last-in-first-out order, a task that yields
+    // would run again before all others.
     let runtime = MockRuntime::new();
     runtime.block_on(async {
         let (done, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -521,15 +522,18 @@ fn handlers_that_never_await_let_other_tasks_run_between_calls() {
         settle(&runtime).await;
         assert_eq!(done.load(Ordering::Relaxed), 1000);
         let seen = seen.load(Ordering::Relaxed);
-        assert!((1..1000).contains(&seen), "another task ran after {seen}");
+        assert!(
+            (1..1000).contains(&seen),
+            "another task ran after {seen} messages"
+        );
     });
 }
 
 #[test]
 fn a_spawned_task_yields_its_result_or_its_panic() {
-    // python-engineio: test_background_tasks, test_sleep, test_trigger_event_function_async,
-    // test_trigger_event_coroutine_async, test_trigger_event_function_async_error,
-    // test_trigger_event_coroutine_async_error
+    // Covers test cases of python-engineio: test_background_tasks, test_sleep,
+    // test_trigger_event_function_async, test_trigger_event_coroutine_async,
+    // test_trigger_event_function_async_error, test_trigger_event_coroutine_async_error.
     under_all_orders(async |runtime| {
         let (client, link) = websocket(&runtime).await;
         let handle = client.handle();
@@ -557,7 +561,7 @@ fn runtime_is_round() -> bool {
 
 #[test]
 fn json_is_sent_as_text_and_parsed_on_request() {
-    // python-engineio: test_packet.py:86, :96
+    // Covers test cases of python-engineio: test_packet.py:86, :96.
     under_all_orders(async |runtime| {
         let (mut client, mut link) = websocket(&runtime).await;
         client.send_json(&[1, 2]).await.unwrap();
@@ -576,8 +580,8 @@ fn json_is_sent_as_text_and_parsed_on_request() {
     });
 }
 
-/// A runtime on which handlers take virtual time, and which counts sleeps of zero length, with which the
-/// client lets a runtime poll its sockets.
+/// A runtime on which handlers take virtual time. It counts sleeps of zero length: the client uses such
+/// a sleep to yield to the runtime, so that the runtime can poll its sockets.
 #[derive(Clone)]
 struct Busy {
     runtime: MockRuntime,
@@ -619,8 +623,8 @@ impl Runtime for Busy {
     }
 }
 
-/// Returns how often the client yields to the runtime while handlers run that take these times, one
-/// message each.
+/// Returns how many times the client yields to the runtime while it handles one message for each of
+/// these durations. A duration is the time that the handler takes for its message.
 fn yields(milliseconds: &'static [usize], is_async: bool) -> usize {
     let runtime = MockRuntime::new();
     runtime.block_on(async {
@@ -661,8 +665,13 @@ fn yields(milliseconds: &'static [usize], is_async: bool) -> usize {
 #[test]
 fn handlers_yield_to_the_runtime_after_ten_milliseconds() {
     for is_async in [false, true] {
-        assert_eq!(yields(&[0; 1000], is_async), 0, "handlers took no time");
-        // The client yields after each slow handler, except before it has noticed that they are slow.
+        assert_eq!(
+            yields(&[0; 1000], is_async),
+            0,
+            "yields between handlers that take no time"
+        );
+        // The client yields after each slow handler, except for the first ones: it has not noticed yet
+        // that the handlers are slow.
         let slow = yields(&[50; 20], is_async);
         assert!((18..=20).contains(&slow), "{slow}");
         let third = yields(&[4; 30], is_async);
@@ -671,7 +680,7 @@ fn handlers_yield_to_the_runtime_after_ten_milliseconds() {
             "{third} yields, though three handlers take 12 ms"
         );
     }
-    // After quick handlers, up to sixteen are called before the client looks at the clock again.
+    // After quick handlers, the client calls up to sixteen handlers before it looks at the clock again.
     let mut slow_later = [0; 80];
     slow_later[40..].fill(50);
     let yields = yields(Vec::from(slow_later).leak(), false);

@@ -50,7 +50,7 @@ fn m4_a_call_site_first_reached_without_a_subscriber_is_still_logged() {
 
 #[test]
 fn the_span_of_a_session_has_its_sid_transport_and_url_without_secrets() {
-    // python-engineio: test_logger
+    // Covers a test case of python-engineio: test_logger.
     let log = log_of(LevelFilter::INFO, async |runtime| {
         a_conversation(&runtime, |builder| builder.query("token", "secret")).await;
     });
@@ -158,7 +158,8 @@ fn successful_and_failed_upgrades_are_logged() {
 
 #[test]
 fn handlers_that_panic_or_fail_are_reported_as_errors_within_the_span() {
-    // python-engineio: test_trigger_event_function_error, test_trigger_event_coroutine_error
+    // Covers test cases of python-engineio: test_trigger_event_function_error,
+    // test_trigger_event_coroutine_error.
     let log = log_of(LevelFilter::ERROR, async |runtime| {
         let (_client, link) = websocket_with(&runtime, |builder| {
             builder

@@ -210,7 +210,7 @@ impl Runtime for Lazy {
 }
 
 /// The driver has to await `catch_up` and then poll the link once more before it lets the heartbeat
-/// deadline expire: no waker tells it that the packet has arrived.
+/// deadline expire: no waker notifies the driver of the packet.
 #[test]
 fn the_runtime_catches_up_and_the_link_is_polled_before_a_deadline_expires() {
     under_all_orders(async |runtime| {

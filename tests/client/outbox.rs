@@ -213,8 +213,8 @@ impl Runtime for Manual {
 }
 
 /// One thread runs the driver after the heartbeat deadline, another sends a message and closes the
-/// session. The spin loop varies where the two meet, so that some runs hit the turn in which the driver
-/// ends the session.
+/// session. The spin loop varies the timing of the two threads, so that in some runs the message is sent
+/// during the turn in which the driver ends the session.
 #[test]
 fn s3_a_message_accepted_between_a_deadline_and_the_end_is_reported() {
     for run in 0..5_000_u32 {
@@ -447,8 +447,8 @@ fn s6_each_pending_sink_method_wakes_its_own_task() {
     });
 }
 
-/// Returns how often tasks (the driver included) are polled until this number of senders have each sent
-/// one message through an outbox of 16.
+/// Starts this number of senders, which each send one message through an outbox of 16 messages. Returns
+/// the total number of polls of all tasks, the driver included, until all messages are sent.
 fn wake_ups(senders: u64) -> u64 {
     let runtime = MockRuntime::new().with_poll_limit(100_000_000);
     let counting = Counting::new(runtime.clone());
@@ -486,7 +486,8 @@ fn s7_a_waiting_sender_is_only_woken_when_it_can_send() {
     for senders in [100, 8000] {
         let wake_ups = wake_ups(senders);
         println!("{senders} senders: {wake_ups} wake-ups");
-        // Two polls of each sender (to queue up, and to send) and at most one of the driver.
+        // Each sender is polled twice, to queue up and to send. The driver is polled at most once for
+        // each sender.
         assert!(wake_ups <= 3 * senders, "{wake_ups} for {senders} senders");
     }
 }
@@ -515,7 +516,8 @@ fn s9_the_messages_of_a_group_stay_together_among_concurrent_senders() {
                         let group =
                             ["text", "first", "second"].map(|part| format!("{part} {task}"));
                         if task % 4 == 3 {
-                            // Dropped after its first poll: the whole group is sent, or none of it.
+                            // This future is dropped after its first poll. Its group must be sent as a
+                            // whole or not at all.
                             let sending = handle.send_all(group);
                             let sent = timeout(&runtime_of_task, 0, sending).await;
                             return sent.is_some();
@@ -532,7 +534,7 @@ fn s9_the_messages_of_a_group_stay_together_among_concurrent_senders() {
                     Either::Left((batch, _)) => {
                         let labels = sent_texts(&batch);
                         if framing == Framing::Frames {
-                            assert_eq!(labels.len() % 3, 0, "in one batch: {labels:?}");
+                            assert_eq!(labels.len() % 3, 0, "a batch splits a group: {labels:?}");
                         }
                         sent.extend(labels);
                     }

@@ -267,7 +267,7 @@ fn the_parity_table_has_every_case_exactly_once() {
         assert_eq!(names.len(), count);
         python.extend(names.into_iter().map(str::to_owned));
     }
-    // Most names are in both lists.
+    // Most names are in the lists of both clients.
     python.sort();
     python.dedup();
     expected.insert(PYTHON_CLIENT.to_owned(), python);
@@ -276,7 +276,8 @@ fn the_parity_table_has_every_case_exactly_once() {
     }
     assert_eq!(found, expected);
 
-    // Each row says in which of the two clients' tests its case is.
+    // Each row says whether its case is among the tests of the sync client, of the async client, or of
+    // both.
     for (name, (_, names)) in [("sync", PYTHON_SYNC), ("async", PYTHON_ASYNC)] {
         let names: BTreeSet<&str> = names.split_whitespace().collect();
         for row in rows().iter().filter(|row| row.section == PYTHON_CLIENT) {
@@ -460,7 +461,7 @@ fn named_in(comment: &str) -> BTreeSet<String> {
 struct Test {
     file: PathBuf,
     function: String,
-    /// The comment at the beginning of its body.
+    /// The comment at the beginning of the test's body.
     comment: String,
 }
 
@@ -469,7 +470,8 @@ struct Test {
 fn find(name: &str) -> Result<Test, String> {
     let path: Vec<&str> = name.split("::").collect();
     match path[..] {
-        // A case of the macros has no file of its own in `tests/servers`.
+        // If `tests/servers` has no file of this name, the name is that of a test case from which a
+        // macro generates tests.
         ["servers", case, variant]
             if read(Path::new(&format!("tests/servers/{case}.rs"))).is_err() =>
         {

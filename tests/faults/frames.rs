@@ -1,4 +1,5 @@
-//! WebSocket frames that break RFC 6455, ones that are cut short, and good ones in unusual forms.
+//! WebSocket frames that break RFC 6455, connections that end between or within frames, and close frames
+//! that end the session although they are unusual.
 
 use engineio_client::ErrorKind;
 
@@ -16,7 +17,8 @@ pub(crate) fn broken() -> Vec<Fault> {
     faults
 }
 
-/// The outcome before the open packet and in an open session.
+/// Sends the fault in place of the open packet, and also in an open session, which delivers "good"
+/// before it.
 fn at_both(fault: Fault, outcome: Outcome) -> Fault {
     fault
         .at(Place::FirstFrame, outcome.clone())
@@ -89,7 +91,7 @@ fn protocol_errors() -> Vec<Fault> {
             &["waiting for more fragments"],
         ),
         ("a close frame of one byte", frame(CLOSE, b"\x03"), &[]),
-        // A proxy that gives up after it has passed the handshake on.
+        // A proxy that has forwarded the handshake can still fail, and then sends an HTTP response.
         ("HTTP after the handshake", http.into(), &[]),
     ];
     let rows = rows.into_iter().map(|(name, bytes, words)| {
@@ -121,7 +123,7 @@ fn not_utf_8() -> Vec<Fault> {
             [fragment(TEXT, b"4\xc3"), frame(CONTINUATION, b"\x28")].concat(),
         ),
         (
-            "a text that is not UTF-8 across fragments that go on",
+            "a text that is not UTF-8 across fragments and not finished",
             [fragment(TEXT, b"4\xc3"), fragment(CONTINUATION, "x")].concat(),
         ),
         (
@@ -138,7 +140,8 @@ fn not_utf_8() -> Vec<Fault> {
     sampled(faults.into(), 2)
 }
 
-/// Lengths that are refused from the head alone: not a byte of the payload comes.
+/// Frames whose announced length exceeds the limit. The client refuses them after the head: the server
+/// sends no byte of the payload.
 fn too_long() -> Vec<Fault> {
     let rows = [
         ("a length of 1 TiB", frame_head(FIN | TEXT, 1 << 40)),
@@ -155,7 +158,7 @@ fn too_long() -> Vec<Fault> {
     sampled(rows.into(), 2)
 }
 
-/// Connections that end without a close frame, wherever that is.
+/// Connections that end without a close frame: between frames, within a frame, or between fragments.
 pub(crate) fn cut_short() -> Vec<Fault> {
     let rows = [
         ("an end between frames", Vec::new()),
@@ -181,7 +184,7 @@ pub(crate) fn cut_short() -> Vec<Fault> {
     sampled(rows.into(), 2)
 }
 
-/// Close frames that end the session as they should, in spite of an odd payload or of frames after them.
+/// Close frames that end the session without an error, whatever their payload and the frames after them.
 pub(crate) fn close_frames() -> Vec<Fault> {
     let good = || goodbye().delivers(["good"]);
     let late = [frame(CLOSE, ""), frame(TEXT, "4never")].concat();

@@ -1,4 +1,4 @@
-//! Answers with status 101 that do not accept the WebSocket request as RFC 6455 wants it.
+//! Responses with status 101 that do not accept the WebSocket request in the way that RFC 6455 requires.
 
 use engineio_client::ErrorKind;
 
@@ -59,7 +59,7 @@ pub(crate) fn websocket() -> Vec<Fault> {
         ),
         broken(
             accepts(
-                "an Upgrade of two words, the other first",
+                "an Upgrade of two words, with websocket last",
                 "websocket\r\n",
                 "h2c, websocket\r\n",
             ),

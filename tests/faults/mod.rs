@@ -2,13 +2,13 @@
 //!
 //! A row has a name, the bytes that the server sends, and the places of a session where it sends them,
 //! each with the outcome. `tests/transports/every_fault.rs` runs every row on the mock network, where
-//! the outcome has to come without any time passing. `tests/hostile/sample.rs` runs the rows that are
-//! marked with [`Fault::also_on_sockets`] over real sockets on each runtime.
+//! the client must report the outcome without any virtual time passing. `tests/hostile/sample.rs` runs
+//! the rows that are marked with [`Fault::also_on_sockets`] over real sockets on each runtime.
 //!
-//! A fault that consists in more than one answer, or in time (a connection that stays silent, a reset, a
-//! POST that fails, an upgrade that fails halfway), is a script of its own in `tests/hostile`. The JSON
-//! of the open packet has its table in `tests/transports/handshakes.rs`, and every limit that can be set
-//! has its test in `tests/transports/limits.rs`.
+//! A fault that takes more than one response, or that depends on time, has a script of its own in
+//! `tests/hostile`: a connection that stays silent, a reset, a POST that fails, an upgrade that fails
+//! halfway. The JSON of the open packet has its table in `tests/transports/handshakes.rs`, and every
+//! limit that can be set has its test in `tests/transports/limits.rs`.
 
 pub(crate) mod frames;
 pub(crate) mod handshakes;
@@ -19,13 +19,13 @@ use engineio_client::{ErrorKind, Message};
 
 use crate::wire::accepting;
 
-/// An open packet whose times are too long for any test to reach.
+/// An open packet whose ping times are too long for any test to reach.
 pub(crate) const OPEN: &str = r#"0{"sid":"s","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
     sends: Sends,
-    /// Whether the server then closes the connection.
+    /// Whether the server closes the connection after it has sent the bytes.
     pub(crate) ends: bool,
     pub(crate) outcomes: Vec<(Place, Outcome)>,
     pub(crate) is_also_on_sockets: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Fault {
 #[derive(Clone)]
 enum Sends {
     Bytes(Vec<u8>),
-    /// The head that accepts the WebSocket request, with one text in it replaced by another.
+    /// The response head that accepts the WebSocket request, with the first text replaced by the second.
     Accepting(&'static str, String),
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum Place {
     LaterPoll,
     /// In answer to the WebSocket request.
     WebSocketRequest,
-    /// After a good WebSocket handshake, where the open packet should be.
+    /// After a valid WebSocket handshake, in place of the open packet.
     FirstFrame,
     /// In an open session over WebSocket, after the message "good".
     LaterFrame,
@@ -69,14 +69,14 @@ impl Place {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
-    /// The error that ends the session, or the attempt to open one. `None` where the bytes are good, if
-    /// unusual, and the last of them is the server's goodbye.
+    /// The error that ends the session or the attempt to open it. `None` if the bytes are valid, though
+    /// unusual, and end with the server's goodbye.
     pub(crate) error: Option<ErrorKind>,
-    /// What the error's report contains.
+    /// Texts that the error's report must contain.
     pub(crate) words: Vec<&'static str>,
     pub(crate) status: Option<u16>,
     pub(crate) delivered: Vec<Message>,
-    /// The code of the close frame that tells the server about its fault.
+    /// Code of the close frame with which the client reports the fault to the server.
     pub(crate) close_code: Option<u16>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn error(kind: ErrorKind, words: &[&'static str]) -> Outcome {
     }
 }
 
-/// An HTTP response that is refused because of its status.
+/// The outcome of an HTTP response that the client refuses because of its status.
 pub(crate) fn status(status: u16, words: &[&'static str]) -> Outcome {
     Outcome {
         status: Some(status),
@@ -98,7 +98,7 @@ pub(crate) fn status(status: u16, words: &[&'static str]) -> Outcome {
     }
 }
 
-/// No error: the server closes the session.
+/// The outcome without an error: the server closes the session.
 pub(crate) fn goodbye() -> Outcome {
     Outcome {
         error: None,
@@ -121,7 +121,7 @@ impl Outcome {
     }
 }
 
-/// A server that sends these bytes.
+/// A fault in which the server sends these bytes.
 pub(crate) fn fault(name: &'static str, bytes: impl AsRef<[u8]>) -> Fault {
     Fault {
         name,
@@ -132,7 +132,8 @@ pub(crate) fn fault(name: &'static str, bytes: impl AsRef<[u8]>) -> Fault {
     }
 }
 
-/// A server that accepts the WebSocket request, with one text in the head replaced.
+/// A fault in which the server accepts the WebSocket request, with `from` replaced by `to` in the head
+/// of its response.
 pub(crate) fn accepts(name: &'static str, from: &'static str, to: impl Into<String>) -> Fault {
     Fault {
         sends: Sends::Accepting(from, to.into()),
@@ -141,7 +142,7 @@ pub(crate) fn accepts(name: &'static str, from: &'static str, to: impl Into<Stri
 }
 
 impl Fault {
-    /// And then the server closes the connection.
+    /// Makes the server close the connection after it has sent the bytes.
     pub(crate) fn ends(mut self) -> Self {
         self.ends = true;
         self
@@ -157,19 +158,21 @@ impl Fault {
         self
     }
 
-    /// The same outcome for the first poll and for a later one.
+    /// Sends the fault in response to the first poll and to a later poll, with the same outcome.
     pub(crate) fn polls(self, outcome: Outcome) -> Self {
         self.at(Place::FirstPoll, outcome.clone())
             .at(Place::LaterPoll, outcome)
     }
 
-    /// The same outcome for each transport's first request.
+    /// Sends the fault in response to the first poll and to the WebSocket request, with the same
+    /// outcome.
     pub(crate) fn opening(self, outcome: Outcome) -> Self {
         self.at(Place::FirstPoll, outcome.clone())
             .at(Place::WebSocketRequest, outcome)
     }
 
-    /// The same outcome for both polls and for the WebSocket request.
+    /// Sends the fault in response to the first poll, to a later poll and to the WebSocket request, with
+    /// the same outcome.
     pub(crate) fn everywhere(self, outcome: Outcome) -> Self {
         self.at(Place::LaterPoll, outcome.clone()).opening(outcome)
     }
@@ -188,7 +191,7 @@ impl Fault {
     }
 }
 
-/// Marks the first rows of a table for real sockets.
+/// Marks the first `count` rows of a table to run on real sockets, too.
 fn sampled(faults: Vec<Fault>, count: usize) -> Vec<Fault> {
     let faults = faults.into_iter().enumerate();
     faults

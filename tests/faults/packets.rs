@@ -1,4 +1,4 @@
-//! Packets: what a payload or a message may hold instead of good ones.
+//! Payloads and WebSocket messages whose packets are malformed, misplaced or unusual.
 
 use engineio_client::ErrorKind::{Handshake, NotEngineIo, Protocol};
 
@@ -7,8 +7,9 @@ use crate::wire::{BINARY, CLOSE, TEXT, frame, response};
 
 /// First packets that do not open a session.
 pub(crate) fn first() -> Vec<Fault> {
-    // A poll is answered by whatever serves that URL. A server that has accepted a WebSocket request for
-    // Engine.IO's path speaks Engine.IO, if badly.
+    // Any HTTP server may answer a poll, so an undecodable response means that the server does not speak
+    // Engine.IO. A server that has accepted the WebSocket request does speak Engine.IO, so there the
+    // same packet violates the protocol.
     let undecodable = |name, packet: &'static str, words: &[&'static str]| {
         first_packet(
             name,
@@ -73,7 +74,8 @@ pub(crate) fn first() -> Vec<Fault> {
     faults
 }
 
-/// The same packet as the whole first payload and as the first message.
+/// Sends the packet as the whole response to the first poll, and as the first WebSocket message, each
+/// with its own outcome.
 fn first_packet(
     name: &'static str,
     packet: &'static str,
@@ -86,7 +88,8 @@ fn first_packet(
     ]
 }
 
-/// Payloads of an open session that are not payloads, or hold packets that no server should send.
+/// Responses to a poll of an open session that are not payloads, or that contain packets which no server
+/// should send.
 pub(crate) fn payloads() -> Vec<Fault> {
     let good = || goodbye().delivers(["good"]);
     let bad = |words: &[&'static str]| error(Protocol, words);
@@ -121,7 +124,7 @@ pub(crate) fn payloads() -> Vec<Fault> {
             after_good(&["not base64"]),
         ),
         (
-            "base64 without a letter",
+            "base64 without any valid character",
             b"4good\x1eb****\x1e4never",
             after_good(&["not base64"]),
         ),
@@ -166,7 +169,8 @@ pub(crate) fn payloads() -> Vec<Fault> {
         .into_iter()
         .map(|(name, body, outcome)| fault(name, response(body)).at(Place::LaterPoll, outcome))
         .collect();
-    // An empty body in the other two forms of HTTP.
+    // The empty payload above has a Content-Length. Of these two, one is in chunks, and the other ends
+    // with the connection.
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     faults.extend([
         fault("an empty payload in chunks", chunked)
@@ -186,7 +190,8 @@ pub(crate) fn payloads() -> Vec<Fault> {
 /// Messages of an open session over WebSocket that are not packets, or packets that no server should
 /// send.
 pub(crate) fn messages() -> Vec<Fault> {
-    // The engine refuses it; to the transport the frame is good.
+    // To the transport this frame is valid. Only the engine refuses the ping in it, so no close code is
+    // expected.
     let too_much = error(Protocol, &["more than 125 bytes"]).delivers(["good"]);
     let bad = |words: &[&'static str]| {
         let outcome = error(Protocol, words).delivers(["good"]);

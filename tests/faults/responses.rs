@@ -1,5 +1,5 @@
-//! HTTP responses: ones that are not HTTP, ones that are cut short, refusals, and good ones in unusual
-//! forms.
+//! HTTP responses: bytes that are not HTTP, heads that are too large, responses that are cut short,
+//! refusals, and valid responses in unusual forms.
 
 use engineio_client::ErrorKind;
 
@@ -33,7 +33,8 @@ pub(crate) fn not_http() -> Vec<Fault> {
                 error(ErrorKind::WebSocket, &["not HTTP"]),
             )
     });
-    // Only a poll's response has a body that is read by its length or in chunks.
+    // A malformed body is an error only in the response to a poll. A WebSocket request reports the
+    // status of such a response instead.
     let long_extension = format!("2;{}\r\n4x\r\n", "x".repeat(30_000));
     let long_trailers = format!("2\r\n4x\r\n0\r\n{}\r\n", "X: y\r\n".repeat(2000));
     let bodies = [
@@ -73,12 +74,13 @@ pub(crate) fn not_http() -> Vec<Fault> {
     sampled(heads.into_iter().chain(bodies).collect(), 2)
 }
 
-/// Heads of more than 64 KiB, whole or not.
+/// Heads that exceed a limit: complete or unfinished ones of more than 64 KiB, and one with too many
+/// headers.
 pub(crate) fn too_large() -> Vec<Fault> {
     let long = "x".repeat(70_000);
     let rows = [
         ("a header of 70 kB", format!("X: {long}\r\n\r\n")),
-        ("a header of 70 kB that goes on", format!("X: {long}")),
+        ("a header of 70 kB that does not end", format!("X: {long}")),
     ];
     let limit = error(
         ErrorKind::Limit,
@@ -94,7 +96,7 @@ pub(crate) fn too_large() -> Vec<Fault> {
     sampled(faults, 1)
 }
 
-/// Responses whose connection ends before they do. Nothing in them is delivered.
+/// Responses that are incomplete when the connection ends. The client delivers nothing of them.
 pub(crate) fn cut_short() -> Vec<Fault> {
     let heads = [
         ("no response at all", ""),
@@ -118,7 +120,7 @@ pub(crate) fn cut_short() -> Vec<Fault> {
             "a body that is shorter than its Content-Length",
             with("Content-Length: 20", "4whole\x1e4cu"),
         ),
-        ("chunks without a last one", chunked("2\r\n4x\r\n")),
+        ("chunks without the last chunk", chunked("2\r\n4x\r\n")),
         ("an end within a chunk", chunked("5\r\n4a\x1e4b\r\n")),
         (
             "a last chunk without its empty line",
@@ -134,7 +136,8 @@ pub(crate) fn cut_short() -> Vec<Fault> {
     sampled(heads.into_iter().chain(bodies).collect(), 2)
 }
 
-/// Responses with a status other than 200, which the error quotes.
+/// Responses that the client refuses because of their status. The error quotes the status and the
+/// server's message.
 pub(crate) fn refusals() -> Vec<Fault> {
     let long = format!(
         "HTTP/1.1 500 Oh\r\n\r\nfirst\r\nsecond \x1b[31m{}",
@@ -240,7 +243,8 @@ pub(crate) fn refusals() -> Vec<Fault> {
         )
         .everywhere(status(502, &["502 Bad Gateway"]))
         .also_on_sockets(),
-        // A poll reports the broken response; the WebSocket request keeps the status.
+        // The body is cut short. A poll reports that; a WebSocket request reports the status all the
+        // same.
         fault(
             "502 in HTML that is cut short",
             "HTTP/1.1 502 Bad Gateway\r\nServer: nginx\r\nContent-Length: 5000\r\n\r\n<html><center>",
@@ -261,7 +265,7 @@ pub(crate) fn refusals() -> Vec<Fault> {
             status(503, &["503 Service Unavailable: come ba"]),
         ),
         fault(
-            "503 in chunks that are none",
+            "503 that announces chunks and sends none",
             "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
         )
         .at(
@@ -286,7 +290,7 @@ pub(crate) fn refusals() -> Vec<Fault> {
     ]
 }
 
-/// Good responses in forms that are rare.
+/// Valid responses in rare forms.
 pub(crate) fn unusual() -> Vec<Fault> {
     let hello = || goodbye().delivers(["hello"]);
     let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
@@ -313,7 +317,8 @@ pub(crate) fn unusual() -> Vec<Fault> {
         )
         .ends()
         .at(Place::LaterPoll, hello()),
-        // The padding alone shows that the end of the body is missing.
+        // Without a length, the client can't see that the body is cut short. Only the missing base64
+        // padding shows it.
         fault(
             "a body without a length that is cut short",
             "HTTP/1.1 200 OK\r\n\r\n4hello\x1ebAA",
@@ -334,7 +339,7 @@ pub(crate) fn unusual() -> Vec<Fault> {
             with("Content-Length: 8\r\nContent-Length: 8", "4hello\x1e1"),
         )
         .at(Place::LaterPoll, hello()),
-        // RFC 9112, section 6.3: the chunks count.
+        // RFC 9112, section 6.3: `Transfer-Encoding` overrides `Content-Length`.
         fault(
             "a Content-Length and chunks",
             with(
@@ -344,7 +349,7 @@ pub(crate) fn unusual() -> Vec<Fault> {
         )
         .ends()
         .at(Place::LaterPoll, hello()),
-        // RFC 9112, section 6.3: such a body ends with its connection.
+        // RFC 9112, section 6.3: a body with an unknown transfer coding ends with its connection.
         fault(
             "an unknown transfer coding",
             with("Transfer-Encoding: br", "4hello\x1e1"),
@@ -359,7 +364,7 @@ fn with(headers: &str, body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\n{body}")
 }
 
-/// A response with this body, which should be in chunks.
+/// A response whose head announces chunks, with this body.
 fn chunked(body: &str) -> String {
     with("Transfer-Encoding: chunked", body)
 }

@@ -1,6 +1,6 @@
-//! The properties of any bytes, with one function for each place where bytes come in. The fuzz targets
-//! in `fuzz/` call these functions with libFuzzer's inputs, and the tests in `tests/fuzz.rs` with random
-//! bytes, nearly right ones, and inputs that were kept.
+//! Properties that hold for any bytes, with one function for each place where bytes come in from
+//! outside. The fuzz targets in `fuzz/` call these functions with libFuzzer's inputs, and the tests in
+//! `tests/fuzz.rs` with random bytes, nearly valid bytes, and the inputs of the corpus.
 
 pub mod codec;
 pub mod cookies;

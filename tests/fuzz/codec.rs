@@ -11,8 +11,8 @@ use engineio_client::{Error, ErrorKind, Limits, Message, Packet, Text};
 use super::input::Input;
 use super::net::content;
 
-/// The input: the limit of a message, the limit of packets, and a payload, which is also tried as a text
-/// frame and as a binary one.
+/// The input: the limit of a message, the limit of packets, and a payload. The payload is also decoded
+/// as a text frame and as a binary frame.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let limits = Limits::default()
@@ -45,8 +45,7 @@ fn a_payload(body: &[u8], limits: &Limits) {
         }
     };
     assert_eq!(decoded.packets, packets);
-    // When two faults are at one place, the error may name either: the packet above the limit may also
-    // not be UTF-8.
+    // If the first packet above the limit is also invalid UTF-8, the error may name either fault.
     let last = packets.len() == limits.payload_packets && std::str::from_utf8(body).is_err();
     match (&decoded.error, fault) {
         (Some(error), Some(fault)) => assert!(fault.is(error) || last, "{error:?} for {fault:?}"),
@@ -70,7 +69,8 @@ fn encoded_again(packets: &[Packet], body: &[u8], limits: &Limits) {
     let decoded = decode_payload(encoded.clone(), limits);
     assert!(decoded.error.is_none(), "{:?}", decoded.error);
     assert_eq!(decoded.packets, packets);
-    // Each packet has one encoding, except that packets without data may carry some.
+    // Each packet has exactly one encoding, except for packets without data: the decoder ignores data
+    // that follows their type.
     let bare = |packet: &Packet| matches!(packet, Packet::Close | Packet::Upgrade | Packet::Noop);
     if !packets.iter().any(bare) {
         assert!(body.starts_with(&encoded));
@@ -149,7 +149,7 @@ fn expected(text: &str, limits: &Limits) -> Result<Packet, Fault> {
         '5' => Packet::Upgrade,
         '6' => Packet::Noop,
         'b' => {
-            // A text that must be too long is not decoded.
+            // Base64 that must exceed the limit once it is decoded is refused without decoding it.
             fits(rest.len().div_ceil(4).saturating_mul(3).saturating_sub(2))?;
             let data = from_base64(rest.as_bytes()).ok_or(Fault::Protocol)?;
             fits(data.len())?;
@@ -184,7 +184,7 @@ fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
     Some(data)
 }
 
-/// An error does not repeat the peer's bytes.
+/// Checks that an error is short: it must not repeat all of the peer's bytes.
 fn is_short(error: &Error) {
     assert!(error.report().to_string().len() < 200, "{error:?}");
 }

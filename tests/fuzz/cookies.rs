@@ -1,4 +1,4 @@
-//! The cookie jar, compared with a simpler and slower one that knows no dates.
+//! The cookie jar, compared with a simpler and slower jar that ignores expiry dates.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ const URLS: [&str; 8] = [
     "http://example.com/engine.io/",
 ];
 
-/// The input: the limits of a jar, and steps of it, each with the seconds until the step, an address and
-/// a line. The server sets the line. If the highest bit of the address is set, the line is the user's
-/// `Cookie` header instead.
+/// The input: the limits of a jar, and a list of steps. A step has the seconds since the previous step,
+/// a byte that chooses an address, and a line. The line is a `Set-Cookie` header of the server or, if
+/// the highest bit of that byte is set, the user's `Cookie` header.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let (most, most_bytes) = (input.limit(), input.limit());
@@ -91,7 +91,7 @@ fn within_limits(line: &[u8], most: usize, most_bytes: usize) {
     }
     let pairs = line.windows(2).filter(|two| two == b"; ").count() + 1;
     assert!(pairs <= most);
-    // The separators between cookies do not count.
+    // The separators between cookies do not count towards the limit of bytes.
     assert!(line.len() <= most_bytes + 3 * pairs);
 }
 
@@ -100,7 +100,7 @@ struct Cookie {
     name: Vec<u8>,
     value: Vec<u8>,
     domain: Vec<u8>,
-    /// The cookie is for subdomains, too.
+    /// Whether the cookie is also sent to subdomains.
     below: bool,
     path: Vec<u8>,
     secure: bool,
@@ -120,7 +120,7 @@ struct Model {
     most: usize,
     most_bytes: usize,
     count: usize,
-    /// Whether the model predicts every cookie: not once one has a date.
+    /// Whether the model predicts every cookie. It does until a cookie has `Expires` without `Max-Age`.
     exact: bool,
 }
 
@@ -187,7 +187,7 @@ impl Model {
         let mut has_date = false;
         for part in parts {
             let (word, value) = halves(part);
-            // After a `=` without a name, the value is the name.
+            // If an attribute begins with `=`, its value counts as its name.
             let (word, value) = match (word, value) {
                 (word, Some(value)) if word.is_empty() => (value, Vec::new()),
                 (word, value) => (word, value.unwrap_or_default()),

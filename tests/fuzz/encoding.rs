@@ -91,7 +91,7 @@ pub fn check(bytes: &[u8]) {
         assert_eq!(result.expect_err("too large").kind(), ErrorKind::Limit);
         return;
     }
-    // The result of the first of two codings may be longer than both ends.
+    // With two codings, the body between them may exceed the limit although the original does not.
     let too_large = |error: &Error| error.kind() == ErrorKind::Limit;
     if name == "gzip, deflate" && result.as_ref().is_err_and(too_large) {
         assert!(original.len() + 100 > limit);
@@ -115,7 +115,8 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// The library skips this checksum under a fuzzer, which could not get past it.
+/// The decompression library does not check this checksum under a fuzzer, because a fuzzer could not
+/// produce valid ones.
 const ZLIB_HAS_SUM: bool = cfg!(not(fuzzing));
 
 fn limits(body: usize) -> Limits {

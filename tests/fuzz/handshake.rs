@@ -1,4 +1,4 @@
-//! The open packet, compared with its rules.
+//! The open packet: the parsed handshake, or the error, is compared with the rules for its fields.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub fn check(bytes: &[u8]) {
     };
     match (Handshake::parse(text), fields) {
         (Ok(handshake), Some(fields)) => is_what_it_says(&handshake, &fields),
-        (Ok(handshake), None) => panic!("{handshake:?} of what is no object"),
+        (Ok(handshake), None) => panic!("accepted text that is not an object: {handshake:?}"),
         (Err(error), fields) => {
             assert_eq!(error.kind(), ErrorKind::Handshake);
             let words = error.report().to_string();
@@ -79,7 +79,7 @@ fn is_what_it_says(handshake: &Handshake, fields: &Map<String, Value>) {
     if !(handshake.ping_interval + handshake.ping_timeout).is_zero() {
         assert_eq!(&Handshake::parse(&again.to_string()).unwrap(), handshake);
     } else {
-        panic!("a session that can't be kept alive");
+        panic!("ping interval and ping timeout are both zero");
     }
 }
 

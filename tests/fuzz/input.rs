@@ -1,7 +1,7 @@
-//! Reads a fuzzer's bytes: a few that choose, and the rest as it is, so that people can write and read a
-//! seed.
+//! Reads a fuzzer's input: a few bytes that choose options, followed by plain data. So people can read
+//! and write seeds.
 
-/// Bytes that are taken from the front. After their end come zeros.
+/// Input bytes, which are taken from the front. When none are left, `byte` returns zero.
 pub(super) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -17,7 +17,7 @@ impl<'a> Input<'a> {
         *first
     }
 
-    /// A limit: most often small, and sometimes unreachable.
+    /// Takes a byte as a limit. The byte 255 stands for a limit that is never reached.
     pub(super) fn limit(&mut self) -> usize {
         match self.byte() {
             255 => 1 << 26,
@@ -25,7 +25,8 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Takes the bytes before the next `end`, and that byte; or all bytes.
+    /// Returns the bytes before the next `end` byte, and removes them and that byte. Takes all bytes if
+    /// there is no `end` byte.
     pub(super) fn until(&mut self, end: u8) -> &'a [u8] {
         let mut parts = self.0.splitn(2, |byte| *byte == end);
         let part = parts.next().unwrap_or_default();
@@ -33,7 +34,7 @@ impl<'a> Input<'a> {
         part
     }
 
-    /// Takes this number of bytes, or all.
+    /// Takes this number of bytes, or all bytes if there are fewer.
     pub(super) fn take(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(count.min(self.0.len()));
         self.0 = rest;

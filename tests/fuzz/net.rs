@@ -20,7 +20,7 @@ pub(super) const SECRET: &str = "s3cr3t";
 #[derive(Clone)]
 pub(super) struct Pieces {
     pub(super) order: Order,
-    /// The lengths of the pieces, in turn; zero stands for the rest.
+    /// Lengths of successive pieces, repeated in turn. Zero stands for all bytes that remain.
     sizes: [usize; 3],
 }
 
@@ -137,8 +137,8 @@ pub(super) fn is_presentable(error: &Error, secret_is_theirs: bool) {
     assert!(secret_is_theirs || !format!("{error:?}").contains(SECRET));
 }
 
-/// Reads a request without a body. It may contain any bytes, because a cookie comes back as the server
-/// has set it.
+/// Reads a request without a body. The request may contain any bytes, because the client sends a cookie
+/// back as the server has set it.
 pub(super) async fn request(peer: &mut Peer) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

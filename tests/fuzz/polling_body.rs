@@ -12,9 +12,9 @@ use super::input::Input;
 use super::net::{self, Pieces, SECRET};
 use super::raw::{Peer, Server, spawn};
 
-/// The input: how pieces are cut, the limits, the form, and the response. In form zero it is all bytes
-/// of the responses to several polls, with a zero between them; in the other forms it is the body of
-/// one.
+/// The input: how pieces are cut, the limits, the form, and the response. In form zero, the bytes are
+/// the complete responses to several polls, separated by zero bytes. In the other forms, they are the
+/// body of a single response.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let pieces = Pieces::take(&mut input);
@@ -31,7 +31,8 @@ pub fn check(bytes: &[u8]) {
             let answers: Vec<_> = body.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
             let cut = polled(&pieces, answers.clone(), limits);
             let whole = polled(&Pieces::whole(pieces.order), answers, limits);
-            // hyper may or may not see that a response which is cut short is also malformed.
+            // The errors are not compared: whether hyper notices that a truncated response is also
+            // malformed depends on the pieces.
             assert_eq!(cut[0].as_ref().ok(), whole[0].as_ref().ok());
             return;
         }
@@ -67,7 +68,8 @@ pub fn check(bytes: &[u8]) {
     }
     let decoded = decode_payload(Bytes::copy_from_slice(body), &limits);
     if decoded.packets.is_empty() {
-        // An error is one of a limit, or says that the response is not Engine.IO.
+        // If not even the first packet is valid, the error is either that of a limit or says that the
+        // response is not Engine.IO.
         let kind = match decoded.error.expect("an error").kind() {
             ErrorKind::Limit => ErrorKind::Limit,
             _ => ErrorKind::NotEngineIo,
@@ -77,7 +79,9 @@ pub fn check(bytes: &[u8]) {
     }
     assert_eq!(first.expect("packets"), &decoded.packets);
     if let Some(error) = decoded.error {
-        let next = results[1].as_ref().expect_err("the rest is wrong");
+        let next = results[1]
+            .as_ref()
+            .expect_err("the packet after the valid ones is invalid");
         assert_eq!(next.kind(), error.kind());
     }
 }
@@ -153,7 +157,8 @@ async fn serve_connection(
     pieces: Pieces,
     answers: Arc<Mutex<VecDeque<Vec<u8>>>>,
 ) {
-    // A client that waits for more bytes has to learn that they will not come.
+    // Ends the connection after a minute without a request: a client that waits for more bytes of a
+    // response must notice that none will come.
     while let Some(Some(request)) = net::within_a_minute(&runtime, net::request(&mut peer)).await {
         assert!(request.starts_with(b"GET "));
         let answer = answers.lock().unwrap().pop_front();

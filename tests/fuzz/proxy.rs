@@ -10,9 +10,9 @@ use super::input::Input;
 use super::net::{self, Pieces, SECRET};
 use super::raw::{Server, settle, spawn};
 
-/// The input: how pieces are cut, the form, and the rest: a proxy's response to CONNECT, its response
-/// over SOCKS5, or three lines, which are the end of its URL, a list of exceptions, and a URL to connect
-/// to.
+/// The input: how pieces are cut, the form, and the data. Depending on the form, the data is a proxy's
+/// response to CONNECT, a proxy's bytes over SOCKS5, or three lines: the end of a proxy's URL, a list of
+/// hosts without a proxy, and a URL to connect to.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let pieces = Pieces::take(&mut input);
@@ -53,7 +53,7 @@ fn a_tunnel(pieces: &Pieces, answer: &[u8]) {
     }
 }
 
-/// Whether this response makes a tunnel; `None` if that is not decided.
+/// Whether this response opens a tunnel. `None` if the response ends before its final head is complete.
 fn made(answer: &[u8]) -> Option<bool> {
     let mut rest = answer;
     loop {
@@ -133,7 +133,7 @@ async fn serve(runtime: &MockRuntime, mut stream: MemoryStream, pieces: &Pieces,
 }
 
 fn a_url(end: &str) {
-    // The host of a URL may also be written in other ways.
+    // Percent-encoded and non-ASCII text in a URL may stand for the secret.
     let graphic = end.chars().all(|c| c.is_ascii_graphic() && c != '%');
     let theirs = !graphic || end.to_ascii_lowercase().contains(SECRET);
     for start in ["http://", "socks5://", "socks5h://", "https://", ""] {
@@ -143,7 +143,7 @@ fn a_url(end: &str) {
                     let shown = proxy.to_string();
                     assert!(theirs || !shown.contains(SECRET), "{shown}");
                     assert!(!shown.contains('@') && !format!("{proxy:?}").contains('@'));
-                    let again = Proxy::new(&shown).expect("the same again");
+                    let again = Proxy::new(&shown).expect("the displayed URL is valid");
                     assert_eq!(again.to_string(), shown);
                 }
                 Err(error) => {
@@ -174,7 +174,8 @@ fn no_proxy(list: &str, url: &str) {
     let turned: Vec<&str> = entries.rev().collect();
     assert_eq!(goes_around(&turned.join(" , ")), any);
     let is_ours = matches!(url.scheme(), "http" | "https" | "ws" | "wss");
-    // A host may contain a comma or a star, which have a meaning in a list, or may be a dot.
+    // Only hosts that can be listed are checked: a comma and a star have a meaning in a list, and a list
+    // cannot name a host of dots.
     let may_be_listed = |host: &&str| !host.contains([',', '*']) && host.contains(|c| c != '.');
     let host = url.host_str().filter(|_| is_ours).filter(may_be_listed);
     if let Some(host) = host {

@@ -16,9 +16,10 @@ use super::raw::{
     switching,
 };
 
-/// The input: how pieces are cut, the limit of a message, the form, and the server's bytes. In form zero
-/// they are all of its bytes, with `$KEY` for the answer to the key; in form one they are the frames; in
-/// form two they describe frames, each with its first byte, the length of its payload, and the payload.
+/// The input: how pieces are cut, the limit of a message, the form, and the server's bytes. In form
+/// zero, they are everything that the server sends, and `$KEY` in them stands for the value of
+/// `Sec-WebSocket-Accept`. In form one, they are the frames after a valid response. In form two, they
+/// describe these frames, each by its first byte, the length of its payload, and the payload.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let pieces = Pieces::take(&mut input);
@@ -52,7 +53,8 @@ pub fn check(bytes: &[u8]) {
     let kind = talk.error.kind();
     match expected.end {
         End::Told(expected) => assert_eq!(kind, expected, "{:?}", talk.error),
-        // A fault may be noticed before all of it has arrived, and more bytes may follow the end.
+        // The kind is not compared: the client may notice a fault before the faulty frame is complete,
+        // and bytes may follow the end.
         End::Wrong | End::Cut | End::Closed => assert_ne!(kind, ErrorKind::Invalid),
     }
     understands(&talk.written, talk.sent, &expected.pings);
@@ -74,7 +76,7 @@ struct Talk {
     sent: bool,
 }
 
-/// The packets that the client sends meanwhile.
+/// The packets that the client sends while it receives the frames.
 fn batch() -> Vec<Packet> {
     let messages: [Message; 2] = ["hello".into(), vec![7; 300].into()];
     messages.map(Packet::Message).into()
@@ -272,7 +274,8 @@ impl Expected {
         }
         let (kind, mut whole) = message.take()?;
         whole.extend(payload);
-        // In base64, or a ping with 125 bytes of data. The first message may be an open packet.
+        // The longest message allowed is binary data in base64, or a ping with 125 bytes of data. The
+        // first message may be an open packet, which has its own limit.
         let mut most = (limits.message + limits.message / 3 + 8).max(126);
         if self.packets.is_empty() {
             most = most.max(1 + limits.head);
@@ -280,7 +283,7 @@ impl Expected {
         if whole.len() > most {
             return Some(End::Wrong);
         }
-        // A text that can't become UTF-8 any more may be refused before its end.
+        // A text whose beginning is invalid UTF-8 may be refused before its last fragment.
         let text = std::str::from_utf8(&whole);
         if kind == TEXT && text.is_err_and(|error| error.error_len().is_some()) {
             return Some(End::Wrong);

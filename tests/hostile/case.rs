@@ -18,15 +18,15 @@ use crate::support::session::Runs;
 pub(crate) const POLLING: &str = "polling";
 pub(crate) const WEBSOCKET: &str = "websocket";
 
-/// How much later than its limit a case may end. On a busy machine, encoding a message of megabytes
+/// Time by which a case may exceed its time limit. On a busy machine, encoding a message of megabytes
 /// takes seconds in an unoptimised build.
 const SLACK: Duration = Duration::from_secs(8);
 
-/// The timeouts that a case does not set. A case that one of these ends has not ended within
-/// [`PATIENCE`].
+/// Value of the timeouts that a case does not set. It is longer than [`PATIENCE`], so a case that ends
+/// only by such a timeout fails.
 const OTHERS: Duration = Duration::from_secs(60);
 
-/// The limit of a case whose outcome no timeout delays.
+/// Time limit of a case whose outcome does not depend on a timeout.
 const AT_ONCE: Duration = Duration::ZERO;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +40,8 @@ enum End {
     ByClient,
 }
 
-/// The limits that a case lowers. The others are so generous that a slow machine does not reach them.
+/// The limits that a case lowers. A limit that is `None` is so generous that a slow machine does not
+/// reach it.
 #[derive(Clone, Copy, Default)]
 struct Limits {
     open: Option<Duration>,
@@ -126,25 +127,25 @@ impl Case {
 
     // The settings of the client.
 
-    /// Sets the open timeout, which governs the case.
+    /// Sets the open timeout, which is also the time limit of the case.
     pub(crate) fn open_timeout(mut self, limit: Duration) -> Self {
         self.limits.open = Some(limit);
         self.governed_by(limit)
     }
 
-    /// Sets the timeout of a POST, which governs the case.
+    /// Sets the timeout of a POST, which is also the time limit of the case.
     pub(crate) fn send_timeout(mut self, limit: Duration) -> Self {
         self.limits.send = Some(limit);
         self.governed_by(limit)
     }
 
-    /// Sets the upgrade timeout, which governs the case.
+    /// Sets the upgrade timeout, which is also the time limit of the case.
     pub(crate) fn upgrade_timeout(mut self, limit: Duration) -> Self {
         self.limits.upgrade = Some(limit);
         self.governed_by(limit)
     }
 
-    /// Sets the close timeout, which governs the case.
+    /// Sets the close timeout, which is also the time limit of the case.
     pub(crate) fn close_timeout(mut self, limit: Duration) -> Self {
         self.limits.close = Some(limit);
         self.governed_by(limit)
@@ -160,7 +161,8 @@ impl Case {
         self
     }
 
-    /// Sets the limit of the case to a time that the server has announced.
+    /// Sets the time limit of the case, where that is not a timeout of the client: for example a time
+    /// that the server has announced.
     pub(crate) fn governed_by(mut self, limit: Duration) -> Self {
         self.governed_by = limit;
         self
@@ -174,14 +176,15 @@ impl Case {
 
     // The expected outcome.
 
-    /// The session does not open.
+    /// Expects that the session does not open, because of an error of this kind whose report contains
+    /// these words.
     pub(crate) fn fails_to_open(mut self, kind: ErrorKind, words: &[&'static str]) -> Self {
         self.end = End::FailedToOpen(kind);
         self.words = words.to_vec();
         self
     }
 
-    /// An error ends the open session.
+    /// Expects that an error of this kind, whose report contains these words, ends the open session.
     pub(crate) fn breaks(mut self, kind: ErrorKind, words: &[&'static str]) -> Self {
         self.end = End::Broken(kind);
         self.words = words.to_vec();
@@ -203,7 +206,7 @@ impl Case {
         self
     }
 
-    /// The session ends with a ping timeout, after this long without a packet.
+    /// Expects that the session ends with a ping timeout after `span` without a packet.
     pub(crate) fn ends_by_ping_timeout(mut self, span: Duration) -> Self {
         self.end = End::PingTimeout;
         self.governed_by(span)
@@ -217,13 +220,13 @@ impl Case {
         self
     }
 
-    /// These messages are reported as uncertain: the server may have received them.
+    /// Expects that these messages are reported as uncertain: the server may have received them.
     pub(crate) fn uncertain(mut self, messages: &[&'static str]) -> Self {
         self.uncertain = messages.to_vec();
         self
     }
 
-    /// These messages are reported as unsent.
+    /// Expects that these messages are reported as unsent.
     pub(crate) fn unsent(mut self, messages: &[&'static str]) -> Self {
         self.unsent = messages.to_vec();
         self
@@ -234,13 +237,14 @@ impl Case {
         self
     }
 
-    /// The upgrade fails with an error that contains these words, and the session goes on.
+    /// Expects that the upgrade fails with an error that contains these words, and that the session
+    /// continues.
     pub(crate) fn fails_to_upgrade(mut self, words: &'static str) -> Self {
         self.upgrade = Some(Upgrade::Failed(words));
         self
     }
 
-    // The run.
+    // Running the case.
 
     pub(crate) fn run<R: Runs>(self) {
         R::run(self.check::<R>());
@@ -318,7 +322,8 @@ fn set<R: Runs>(mut builder: Builder<Transports, R>, limits: Limits) -> Builder<
     builder
 }
 
-/// Reads the events of the session until it has ended, and meanwhile does what the script asks for.
+/// Reads the events of the session until the session has ended. Meanwhile it carries out the cues of the
+/// script.
 async fn converse<R: Runtime>(client: Client<Transports, R>, cues: Cues) -> Reported {
     let handle = client.handle();
     let Cues { cues, done } = cues;

@@ -38,8 +38,8 @@ on_tokio! {
     right_after_the_swap
 }
 
-/// Over polling the client waits for the first response, because only that tells it which session to
-/// close. A WebSocket connection is dropped at once.
+/// Over polling, the client waits for the first response until the close timeout, because only that
+/// response names the session to close. Over WebSocket, the client drops the connection at once.
 /// Rule E42.
 fn before_a_byte_has_come(transport: &'static str) -> Case {
     Case::by(transport, |server: &mut Server| {
@@ -118,7 +118,8 @@ fn and_the_server_says_goodbye_too(transport: &'static str) -> Case {
     .ends_by_client()
 }
 
-/// The client closes the session that the response opens, by its sid.
+/// The response opens a session that the user has already closed. The client sends a goodbye with the
+/// sid of that session.
 /// Rule E42.
 fn during_the_first_poll_which_is_answered() -> Case {
     Case::polling(|server: &mut Server| {
@@ -192,7 +193,7 @@ fn and_a_post_is_not_answered() -> Case {
     .unsent(&["b"])
 }
 
-/// Once the goodbye is answered, the client does not wait for its poll.
+/// Once the server has answered the goodbye, the client does not wait for the response to its poll.
 fn and_the_poll_is_answered_late() -> Case {
     Case::polling(|server: &mut Server| {
         let mut poll = server.open_polling(OPEN)?;
@@ -226,7 +227,7 @@ fn with_a_message_that_the_server_does_not_take() -> Case {
     .uncertain(&["16000000 bytes"])
 }
 
-/// Messages before the answer to the close frame are delivered.
+/// Messages that arrive before the server's close frame are delivered.
 fn and_the_close_frame_is_answered_behind_messages() -> Case {
     Case::websocket(|server: &mut Server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -264,7 +265,8 @@ fn and_the_close_frame_is_answered_by_what_is_no_frame() -> Case {
     .ends_by_client()
 }
 
-/// The client drops the probe at once, and sends the goodbye over polling, where the session still is.
+/// The user closes the session while it is still on polling. The client drops the probe at once, and
+/// sends the goodbye over polling.
 fn during_the_upgrade(
     script: impl FnOnce(&mut crate::server::Peer) -> std::io::Result<()> + Send + 'static,
 ) -> Case {

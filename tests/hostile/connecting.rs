@@ -41,7 +41,7 @@ fn nobody_listens(transport: &'static str) -> Case {
         .fails_to_open(ErrorKind::Connect, &["could not connect", "refused"])
 }
 
-/// The queue of the listener is full, so that the system drops every new connection.
+/// The accept queue of the listener is full, so the system ignores every further attempt to connect.
 fn a_port_that_answers_nothing(transport: &'static str) -> Case {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
@@ -194,7 +194,8 @@ fn an_opening_one_byte_at_a_time(transport: &'static str) -> Case {
     .ends_by_server()
 }
 
-/// A WebSocket request reports the status without its body after a second at most.
+/// A poll waits for the body until the open timeout. A WebSocket request waits for a second at most, and
+/// then reports the status without the body.
 fn a_refusal_whose_body_never_comes(transport: &'static str) -> Case {
     let case = Case::by(transport, |server: &mut Server| {
         let mut peer = server.accept()?;
@@ -260,7 +261,7 @@ mod a_websocket_handshake {
     }
 }
 
-/// Opening that fails over each transport in turn.
+/// Sessions that fail to open although both transports are allowed.
 mod both_transports {
     use super::*;
 

@@ -1,5 +1,5 @@
-//! The memory of `eio` under servers that never stop sending. With a limit of 1 MB for messages it stays
-//! below 60 MB, whatever the server sends.
+//! The memory that `eio` uses when a server never stops sending. With a message limit of 1 MB, `eio`
+//! stays below 60 MiB, whatever the server sends.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -15,20 +15,20 @@ use crate::server::{
     frame_head,
 };
 
-/// The most memory that `eio` may use, in KiB.
+/// Maximum resident memory of `eio`, in KiB.
 const MOST: u64 = 60 * 1024;
 
 const GIGABYTE: usize = 1_000_000_000;
 
-/// How long a script may take: a gigabyte takes 15 s, and minutes on a busy machine. The timeouts of the
-/// script's sockets notice an `eio` that hangs earlier.
+/// Maximum duration of a script. Sending a gigabyte takes 15 s, or minutes on a busy machine. If `eio`
+/// hangs, the timeouts of the script's sockets end the test earlier.
 const DEADLINE: Duration = Duration::from_secs(1200);
 
-/// A running `eio`, which ends when this is dropped.
+/// A running `eio` process, which is killed when this value is dropped.
 struct Eio(Child);
 
-/// An `eio` whose standard error is full. When the session has ended, `eio` blocks while it reports
-/// that, so that the process still exists when its memory is measured.
+/// An `eio` process whose standard error is a full socket. When the session has ended, `eio` blocks
+/// while it reports the end there, so the process still exists when its memory is measured.
 struct Stuffed {
     eio: Eio,
     errors: UnixStream,
@@ -75,7 +75,7 @@ impl Eio {
         (Self(child), output)
     }
 
-    /// The peak of its resident memory, in KiB.
+    /// Peak of the process's resident memory, in KiB.
     fn peak(&self) -> u64 {
         let path = format!("/proc/{}/status", self.0.id());
         let status = fs::read_to_string(path).expect("eio runs");
@@ -93,7 +93,8 @@ impl Eio {
 }
 
 impl Stuffed {
-    /// Empties standard error, and returns what `eio` writes there until it exits.
+    /// Reads standard error to its end, so that `eio` can exit. Returns the text that `eio` has written
+    /// there.
     fn last_words(&mut self) -> String {
         let mut bytes = Vec::new();
         self.errors
@@ -121,8 +122,8 @@ fn stuff(stream: &mut UnixStream) -> io::Result<usize> {
     Ok(written)
 }
 
-/// Runs `eio` and reads its output until the script has ended, which it does when `eio` has closed its
-/// connection. The last words of `eio` on standard error have to contain `words`.
+/// Runs `eio` and reads its output until the script ends. A script ends when `eio` has closed the
+/// connection. The text that `eio` then writes to standard error must contain `words`.
 fn bounded(
     arguments: &[&str],
     words: &str,
@@ -139,7 +140,7 @@ fn bounded(
     let _ = reader.join();
 }
 
-/// Runs `eio` without reading its output, until the server can't write any more.
+/// Runs `eio` without reading its output. The script sends until `eio` stops reading.
 fn bounded_unread(
     arguments: &[&str],
     script: impl FnOnce(&mut Server) -> io::Result<()> + Send + 'static,
@@ -154,7 +155,7 @@ fn bounded_unread(
 const POLLING: &[&str] = &["--transport", "polling"];
 const WEBSOCKET: &[&str] = &["--transport", "websocket"];
 
-/// Opens a session on polling, and answers its next poll with this head and then with `again`, for ever.
+/// Opens a session on polling, and answers its next poll with `head`, followed by `again` for ever.
 fn poll_without_end(words: &str, head: &'static str, again: Vec<u8>) {
     bounded(POLLING, words, move |server| {
         let mut peer = server.open_polling(OPEN)?;
@@ -163,7 +164,7 @@ fn poll_without_end(words: &str, head: &'static str, again: Vec<u8>) {
     });
 }
 
-/// Opens a session over WebSocket, and sends `start` and then `again`, for ever.
+/// Opens a session over WebSocket, and sends `start`, followed by `again` for ever.
 fn frames_without_end(words: &str, start: Vec<u8>, again: Vec<u8>) {
     bounded(WEBSOCKET, words, move |server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -172,8 +173,8 @@ fn frames_without_end(words: &str, start: Vec<u8>, again: Vec<u8>) {
     });
 }
 
-/// Sends a gigabyte of these bytes, and a ping. The pong shows that the client has read everything
-/// before it.
+/// Sends a gigabyte of these bytes, and a ping. The client's pong shows that it has read everything
+/// before the ping.
 fn gigabyte(peer: &mut Peer, again: &[u8]) -> io::Result<()> {
     let piece = again.repeat((100_000 / again.len()).max(1));
     let mut left = GIGABYTE;
@@ -186,8 +187,8 @@ fn gigabyte(peer: &mut Peer, again: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// A session that is still open when the memory of `eio` is measured. `eio` prints the messages without
-/// `--json`, because that is fast enough in an unoptimised build.
+/// Sends a gigabyte of these frames, and measures the memory of `eio` while the session is still open.
+/// `eio` runs without `--json`, because printing JSON is too slow in an unoptimised build.
 fn gigabyte_of_frames(again: Vec<u8>) {
     let (mut server, _cues) = server::run(Box::new(move |server: &mut Server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -255,7 +256,8 @@ fn a_body_of_small_chunks_without_end() {
 
 #[test]
 fn a_body_of_the_greatest_length_and_then_silence() {
-    // The response announces 16 MiB. The client allocates only for the bytes that arrive.
+    // The response announces 16 MiB, and all but its last byte arrive. The client allocates memory only
+    // for bytes that arrive.
     bounded(POLLING, "silent for too long", |server| {
         let mut peer =
             server.open_polling(r#"0{"sid":"s","pingInterval":500,"pingTimeout":500}"#)?;
@@ -297,8 +299,8 @@ fn bodies_of_the_greatest_length() {
     bounded(POLLING, "closed by the server", move |server| {
         let mut peer = server.open_polling(OPEN)?;
         for body in [small, large] {
-            // The next poll comes when the output has room, which may take longer than a connection is
-            // kept without `Keep-Alive`.
+            // `eio` polls again when its output has room. That may take longer than the client keeps a
+            // connection without a `Keep-Alive` header.
             let length = body.len();
             peer.answer_with(format!(
                 "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=600\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -396,7 +398,7 @@ fn large_messages_that_are_not_printed() {
     });
 }
 
-/// Each byte takes six bytes in JSON.
+/// Each of these control characters takes six bytes in JSON: `\u0001`.
 #[test]
 fn control_characters_that_are_not_printed() {
     let patience = Duration::from_secs(2);
@@ -422,8 +424,8 @@ fn small_messages_that_are_not_printed() {
     });
 }
 
-/// A short message together with frames that fill the rest of a read and are not kept: the message must
-/// not keep the whole buffer alive.
+/// Sends short messages, each together with frames that fill the rest of a read and that the client does
+/// not keep. A message must not keep the whole read buffer alive.
 fn short_messages_that_are_not_printed(among: Vec<u8>) {
     let patience = Duration::from_secs(1);
     let message = frame(TEXT, format!("4{}", "x".repeat(60)));
@@ -445,8 +447,8 @@ fn r20_short_messages_among_pings_of_engine_io_that_are_not_printed() {
     short_messages_that_are_not_printed(frame(TEXT, format!("2{}", "x".repeat(125))).repeat(513));
 }
 
-/// Each body holds a message of 5 kB, and 5 MB that are not kept: the message must not keep the whole
-/// body alive.
+/// Each body holds a message of 5 kB and a noop of 5 MB, which the client does not keep. The message
+/// must not keep the whole body alive.
 #[test]
 fn r20_messages_in_bodies_of_padding_that_are_not_printed() {
     let patience = Duration::from_secs(3);
@@ -494,7 +496,7 @@ mod compressed {
         );
     }
 
-    /// The trailer announces 5 bytes.
+    /// The gzip trailer claims that the decompressed data has 5 bytes.
     #[test]
     fn a_gzip_bomb() {
         let head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();

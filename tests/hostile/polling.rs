@@ -114,8 +114,8 @@ fn a_poll_that_is_not_answered() -> Case {
         .ends_by_ping_timeout(SPAN)
 }
 
-/// Noops are signs of life. After a poll that brought nothing else, the client waits before the next
-/// one.
+/// Noops are signs of life. After a poll that returned only noops, the client waits before it polls
+/// again.
 /// Rule E26.
 fn noops_for_ever() -> Case {
     Case::polling(|server: &mut Server| {
@@ -132,8 +132,8 @@ fn noops_for_ever() -> Case {
 
 // Connections.
 
-/// With `Connection: close`, because a connection that ends unannounced is a race with the next request
-/// on a real network. In virtual time it is none: see
+/// The server announces the end with `Connection: close`, because on a real network an unannounced end
+/// races with the client's next request. The test of an unannounced end runs in virtual time:
 /// `a_kept_connection_that_the_server_has_closed_is_dialled_again`.
 fn a_connection_that_ends_between_requests() -> Case {
     Case::polling(|server: &mut Server| {
@@ -150,7 +150,7 @@ fn a_connection_that_ends_between_requests() -> Case {
     .ends_by_server()
 }
 
-/// The second response answers no request, so the connection is not used again.
+/// The second response belongs to no request, so the client does not use the connection again.
 fn a_connection_that_says_something_between_requests() -> Case {
     Case::polling(|server: &mut Server| {
         let mut peer = server.accept()?;
@@ -165,8 +165,8 @@ fn a_connection_that_says_something_between_requests() -> Case {
     .ends_by_server()
 }
 
-/// A session with a poll that waits. Returns its connection, and the one on which the client is posting
-/// "a".
+/// Opens a session whose poll waits, and makes the client post "a". Returns the connection of the poll
+/// and the connection of the POST.
 fn posting(server: &mut Server, open: &str) -> std::io::Result<(Peer, Peer)> {
     let mut poll = server.open_polling(open)?;
     poll.request()?;
@@ -175,7 +175,8 @@ fn posting(server: &mut Server, open: &str) -> std::io::Result<(Peer, Peer)> {
     Ok((poll, post))
 }
 
-/// The client posts "a", and the server answers the POST with these bytes and closes its connection.
+/// The client posts "a", and the server answers the POST with these bytes and closes the connection of
+/// the POST.
 fn posted(answer: &'static str) -> Case {
     Case::polling(move |server: &mut Server| {
         let (mut poll, mut post) = posting(server, OPEN)?;
@@ -271,7 +272,7 @@ fn a_post_answered_with_packets() -> Case {
     .ends_by_server()
 }
 
-/// The client percent-encodes the sid, so that it stays one value of the query.
+/// The client percent-encodes the sid, so that the sid stays a single value in the query.
 /// Rule E11.
 fn a_sid_of_reserved_characters() -> Case {
     Case::polling(|server: &mut Server| {

@@ -1,5 +1,5 @@
-//! A sample of the table of faults, over real sockets on each runtime. `transports::every_fault` runs
-//! all rows.
+//! Runs a sample of the table of faults over real sockets on each runtime. `transports::every_fault`
+//! runs all rows.
 
 use engineio_client::{AsyncStd, Smol, Tokio};
 
@@ -31,7 +31,7 @@ fn check<R: Runs>() {
     let mut count = 0;
     for fault in sample {
         for (place, outcome) in &fault.outcomes {
-            // A failure shows the last line of these.
+            // If the test fails, the last of these lines names the row that failed, and its place.
             println!("{}, {place:?}", fault.name);
             case(&fault, *place, outcome.clone()).run::<R>();
             count += 1;
@@ -40,7 +40,7 @@ fn check<R: Runs>() {
     assert!(count >= 30, "{count} cases");
 }
 
-/// Reads what the client sends before the fault, and returns its last request.
+/// Plays the server up to this place. Returns the connection, and the client's last request on it.
 fn reach(place: Place, server: &mut Server) -> std::io::Result<(Peer, Request)> {
     let mut peer = server.accept()?;
     let request = match place {

@@ -1,6 +1,6 @@
 //! A server on a real socket that writes raw bytes, because a server library would not let it misbehave.
-//! Its script runs on a thread of its own. Every wait of the script has a deadline, and the script ends
-//! with its test.
+//! Its script runs on a thread of its own. Every wait of the script has a deadline, and the end of the
+//! test stops the script.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -18,7 +18,7 @@ pub(crate) use crate::wire::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, fragment, frame, frame_head, response,
 };
 
-/// How long a script waits for its client. Generous, so that no test fails on a busy machine.
+/// How long a script waits for its client. This is long, so that no test fails on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a script asks the user of the client to do.
@@ -33,8 +33,9 @@ pub(crate) enum Cue {
     Close,
 }
 
-/// A script. An error of a write means that the client has gone, which is no failure of the test; an
-/// error of a read is one.
+/// A script of the server. The test fails if the script waits for the client in vain: if a read or a
+/// write times out, or if the client ends the connection while the script expects more bytes. A write to
+/// a connection that the client has closed is no failure.
 pub(crate) type Script = Box<dyn FnOnce(&mut Server) -> io::Result<()> + Send>;
 
 /// The script's half of a server.
@@ -103,7 +104,8 @@ impl Running {
         check(self.wait(PATIENCE));
     }
 
-    /// Waits for the end of the script, and keeps open the connections that it has left open.
+    /// Waits for the end of the script. Connections that the script holds with [`Server::hold`] stay
+    /// open.
     pub(crate) fn wait(&mut self, patience: Duration) -> io::Result<()> {
         match self.ended.recv_timeout(patience) {
             Ok(result) => result,
@@ -129,7 +131,8 @@ impl Running {
     }
 }
 
-/// Fails the test if a script waited for its client in vain. A client that has gone is no failure.
+/// Fails the test if the script waited for the client in vain. A write that failed because the client
+/// has closed the connection is no failure.
 pub(crate) fn check(result: io::Result<()>) {
     if let Err(error) = result {
         let waited = matches!(
@@ -158,7 +161,7 @@ impl Server {
         self.accept_with(|_| {})
     }
 
-    /// Accepts a connection, and configures its socket.
+    /// Accepts a connection, and lets `edit` configure its socket.
     pub(crate) fn accept_with(&mut self, edit: impl FnOnce(SockRef<'_>)) -> io::Result<Peer> {
         let (stream, _) = self.listener.accept()?;
         stream.set_nodelay(true)?;
@@ -188,8 +191,8 @@ impl Server {
         lock(&self.shared.held).push(peer);
     }
 
-    /// Accepts a connection and answers its first poll with this open packet, and with what stands
-    /// behind it.
+    /// Accepts a connection and answers its first poll with this payload, which begins with the open
+    /// packet.
     pub(crate) fn open_polling(&mut self, first: impl AsRef<[u8]>) -> io::Result<Peer> {
         let mut peer = self.accept()?;
         peer.answer(first)?;
@@ -213,7 +216,7 @@ impl Server {
     }
 }
 
-/// An open packet that offers an upgrade, with times that no test reaches.
+/// An open packet that offers an upgrade. Its ping times are too long for any test to reach.
 pub(crate) const OPEN: &str = r#"0{"sid":"s","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 
 /// An open packet whose session is dead after 600 ms of silence.
@@ -225,7 +228,7 @@ pub(crate) struct Peer {
     unread: Vec<u8>,
 }
 
-/// A request, as it came.
+/// A received request.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -261,7 +264,7 @@ impl Peer {
         }
     }
 
-    /// Writes these bytes again and again, until the client has not read for this long.
+    /// Writes these bytes again and again, until the client has read nothing for `patience`.
     pub(crate) fn write_until_stalled(
         &mut self,
         bytes: impl AsRef<[u8]>,
@@ -274,7 +277,7 @@ impl Peer {
         }
     }
 
-    /// Answers each request with these bytes, until no request has come for this long.
+    /// Answers each request with these bytes, until no request has arrived for `patience`.
     pub(crate) fn answer_until_stalled(
         &mut self,
         bytes: impl AsRef<[u8]>,
@@ -295,7 +298,7 @@ impl Peer {
         self.trickle_every(bytes, Duration::from_micros(200))
     }
 
-    /// Writes one byte after each pause of this length.
+    /// Writes one byte at a time, with this pause after each byte.
     pub(crate) fn trickle_every(
         &mut self,
         bytes: impl AsRef<[u8]>,
@@ -332,9 +335,10 @@ impl Peer {
         }
     }
 
-    /// Stops reading, and waits until the client has closed the connection.
+    /// Writes `alive` again and again without reading, until the client has closed the connection.
     ///
-    /// The client's bytes stay in the buffers, so that a read would not show the end. A write does.
+    /// The client's bytes stay in the buffers. A read would return those bytes before it shows the end
+    /// of the connection. Writes fail soon after the end.
     pub(crate) fn until_gone_unread(&mut self, alive: impl AsRef<[u8]>) -> io::Result<()> {
         loop {
             self.write(alive.as_ref())?;

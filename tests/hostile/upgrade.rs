@@ -59,7 +59,7 @@ on_tokio! {
     silence_right_after_the_swap
 }
 
-/// Opens a session. Returns the connection of a waiting poll, and the one of the probe.
+/// Opens a session. Returns the connection of the waiting poll and the connection of the probe.
 fn begun(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let mut poll = server.open_polling(OPEN)?;
     poll.request()?;
@@ -67,7 +67,7 @@ fn begun(server: &mut Server) -> io::Result<(Peer, Peer)> {
     Ok((poll, probe))
 }
 
-/// As [`begun`], and the probe's ping has come.
+/// Like [`begun`], but returns after the probe's ping has arrived.
 fn probed(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let (poll, mut probe) = begun(server)?;
     probe.accept_websocket()?;
@@ -75,14 +75,14 @@ fn probed(server: &mut Server) -> io::Result<(Peer, Peer)> {
     Ok((poll, probe))
 }
 
-/// As [`probed`], and the server has sent the pong.
+/// Like [`probed`], but returns after the server has sent the pong.
 fn answered(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let (poll, mut probe) = probed(server)?;
     probe.write(frame(TEXT, "3probe"))?;
     Ok((poll, probe))
 }
 
-/// As [`answered`], and the client has sent the upgrade packet.
+/// Like [`answered`], but returns after the client has sent the upgrade packet.
 fn swapped(server: &mut Server) -> io::Result<(Peer, Peer)> {
     let (mut poll, mut probe) = answered(server)?;
     poll.write(response("6"))?;
@@ -385,7 +385,7 @@ fn a_poll_that_brings_messages_after_the_pong() -> Case {
     .ends_by_server()
 }
 
-/// The message under way may have arrived, so it is not sent again over WebSocket.
+/// The message in the failed POST may have arrived, so the client does not send it again over WebSocket.
 fn a_post_that_fails_after_the_pong() -> Case {
     Case::upgrading(|server: &mut Server| {
         let (mut poll, mut probe) = probed(server)?;
@@ -470,7 +470,8 @@ fn a_close_frame_right_after_the_swap() -> Case {
     .ends_by_server()
 }
 
-/// Both links share one heartbeat. Its span leaves a slow machine enough time for the upgrade.
+/// The polling link and the WebSocket link share one heartbeat. Its 2 s leave a slow machine enough time
+/// for the upgrade.
 fn silence_right_after_the_swap() -> Case {
     Case::upgrading(|server: &mut Server| {
         let mut poll = server.open_polling(

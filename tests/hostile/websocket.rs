@@ -86,7 +86,7 @@ fn frames_one_byte_at_a_time() -> Case {
 
 // Frames and messages without an end.
 
-/// A frame of 10 MB, and then frames after frames: each is above the limit.
+/// The head of the frame announces 10 MB, which is above the limit.
 fn a_frame_without_end() -> Case {
     for_ever(frame_head(FIN | BINARY, 10_000_000), vec![b'x'; 100])
         .max_message(1_000_000)
@@ -117,7 +117,7 @@ fn empty_fragments_without_end() -> Case {
     .ends_by_ping_timeout(SPAN)
 }
 
-/// After a close frame the client does not wait for the end of the connection.
+/// After the server's close frame, the client does not wait for the server to close the connection.
 fn a_close_frame_and_then_silence() -> Case {
     Case::websocket(|server: &mut Server| {
         let mut peer = server.open_websocket(OPEN)?;
@@ -129,8 +129,8 @@ fn a_close_frame_and_then_silence() -> Case {
 
 // A server that does not read what the client sends.
 
-/// Opens a session whose server has a small receive buffer, and sends a message that does not fit into
-/// it.
+/// Opens a session on a socket with a small receive buffer, and makes the client send a message that
+/// does not fit into that buffer.
 fn stalled(server: &mut Server, open: &str) -> std::io::Result<Peer> {
     let mut peer = server.accept_with(|socket| {
         let _ = socket.set_recv_buffer_size(4096);

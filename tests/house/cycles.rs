@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{Graph, Module};
 
-/// A report of each cycle, with the names that close it.
+/// Returns one report for each cycle. The report lists which modules of the cycle name which others.
 pub(crate) fn find(graph: &Graph) -> Vec<String> {
     let named: BTreeMap<&Module, BTreeSet<Module>> = graph
         .modules()
@@ -36,7 +36,7 @@ pub(crate) fn find(graph: &Graph) -> Vec<String> {
     cycles
 }
 
-/// The modules that can be reached from a module in one step or more.
+/// The modules that a module names, directly or through other modules.
 fn reach<'a>(
     named: &BTreeMap<&'a Module, BTreeSet<Module>>,
     module: &Module,

@@ -81,7 +81,7 @@ impl Graph {
         self.excused.insert(split(child));
     }
 
-    /// The modules that a module uses, without the root, which only re-exports.
+    /// The modules that a module uses, except the root module, because the root only re-exports.
     pub(crate) fn named_by(&self, module: &Module) -> BTreeSet<Module> {
         let parent = &module[..module.len().saturating_sub(1)];
         self.sources[module]
@@ -93,7 +93,7 @@ impl Graph {
             .collect()
     }
 
-    /// The module that this path is in, or that it is.
+    /// The module that this path names, or that contains the item that this path names.
     fn resolve(&self, path: &[String], depth: usize) -> Option<Module> {
         assert!(depth < 20, "{path:?} is a cycle of re-exports");
         let known = (0..=path.len()).rev();
@@ -101,7 +101,7 @@ impl Graph {
             .into_iter()
             .find(|length| self.sources.contains_key(&path[..*length]))?;
         let module = path[..length].to_vec();
-        // A re-export of the root counts as the item's own module.
+        // The path of an item that the root re-exports is resolved to the module that defines the item.
         if module.is_empty()
             && let Some(name) = path.first()
         {
@@ -115,7 +115,8 @@ impl Graph {
         Some(module)
     }
 
-    /// Checks that a child has a reason to use its parent.
+    /// Checks that a child uses its parent and has a reason to: an `impl` block of one of the parent's
+    /// types.
     pub(crate) fn holds_impl_blocks_of_its_parent(&self, child: &str) -> Result<(), String> {
         let child = split(child);
         let parent = child[..child.len() - 1].to_vec();
@@ -124,7 +125,10 @@ impl Graph {
             return Err(format!("there is no {}", child.join("::")));
         };
         if !self.named_by(&child).contains(&parent) {
-            return Err(format!("{} need not be excused", source.file));
+            return Err(format!(
+                "{} need not be excused: it does not use its parent",
+                source.file
+            ));
         }
         if source.impls.is_disjoint(&of_parent.types) {
             return Err(format!(
@@ -172,9 +176,11 @@ struct Reader<'a> {
     /// `super` has another meaning in them.
     inline: Vec<String>,
     source: &'a mut Source,
-    /// The names of the children, which code may use before it declares them.
+    /// Names of the child modules. They are collected before the tokens are read, because code may use a
+    /// child before the line that declares it.
     declared: BTreeSet<String>,
-    /// The children that are not tests, with the attribute `path`.
+    /// The child modules that are not compiled for tests alone, each with the value of its attribute
+    /// `path`, if it has one.
     children: Vec<(String, Option<String>)>,
 }
 
@@ -200,7 +206,8 @@ impl Reader<'_> {
                 }
                 TokenTree::Ident(ident) if ident == "pub" => {
                     is_public = true;
-                    // The path of a visibility is no import: `pub(super)`, `pub(in crate::client)`.
+                    // A visibility such as `pub(super)` or `pub(in crate::client)` does not use the
+                    // module that it names.
                     let _ = tokens.next_if(
                         |next| matches!(next, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis),
                     );
@@ -270,7 +277,8 @@ impl Reader<'_> {
         self.source.impls.extend(name);
     }
 
-    /// A path in code begins with `crate`, `super`, `self`, the crate's name, or a child's.
+    /// Reads a path in code. It begins with `crate`, `super`, `self`, the name of the crate, or the name
+    /// of a child.
     fn code_path(&mut self, first: String, tokens: &mut Peekable<impl Iterator<Item = TokenTree>>) {
         let mut path = vec![first];
         while tokens.next_if(|next| is_punct(next, ':')).is_some() {
@@ -294,7 +302,7 @@ impl Reader<'_> {
                 continue;
             };
             if is_public && self.inline.is_empty() {
-                // A glob in the root would hide what it re-exports.
+                // The root may not re-export a glob: the graph would not know the re-exported names.
                 assert!(import.name.is_some() || !self.module.is_empty(), "{path:?}");
                 let name = import.name.unwrap_or_default();
                 self.source.exports.insert(name, path.clone());
@@ -303,7 +311,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A path from the root of the crate; `None` for one of another crate.
+    /// Resolves a path to a path from the root of the crate. Returns `None` if the path is in another
+    /// crate.
     fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let mut place: Vec<String> = self.module.iter().chain(&self.inline).cloned().collect();
         let mut rest = path;
@@ -319,7 +328,8 @@ impl Reader<'_> {
                     rest = &rest[1..];
                 }
             }
-            // A child, or another crate, for which the graph has no module.
+            // The path begins with the name of a child or of another crate. The graph has no modules of
+            // other crates.
             first => {
                 if !self.declared.contains(first) {
                     return None;
@@ -406,7 +416,7 @@ fn is_punct(token: &TokenTree, punct: char) -> bool {
     matches!(token, TokenTree::Punct(found) if found.as_char() == punct)
 }
 
-/// Whether an attribute compiles its item for tests or fuzz targets alone.
+/// Whether an attribute makes its item exist only in tests or fuzz targets.
 fn is_of_tests(attribute: TokenStream, within_cfg: bool) -> bool {
     let mut tokens = attribute.into_iter().peekable();
     let mut within = within_cfg;

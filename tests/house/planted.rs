@@ -1,5 +1,5 @@
-//! Proves the check for cycles on small crates: it finds a cycle of each kind, and reports no other code
-//! as one.
+//! Tests the check for cycles on small crates: the check finds a cycle of each kind, and reports no
+//! cycle in a crate without one.
 
 use super::cycles;
 use super::graph::Graph;
@@ -13,7 +13,8 @@ fn cycles_in(files: &[(&str, &str)]) -> Vec<String> {
     cycles::find(&Graph::read("src/lib.rs", &read))
 }
 
-/// The cycles in a crate of two modules, of which the second uses the first.
+/// The cycles in a crate with two modules, `one` and `other`, which have these source texts. The root
+/// re-exports `other::Other`.
 fn between(one: &str, other: &str) -> Vec<String> {
     cycles_in(&[
         (
@@ -36,7 +37,7 @@ fn every_way_to_use_a_module_closes_a_cycle() {
         "use crate::{other::Other};",
         "use super::{other::*};",
         "use engineio_client::other::Other;",
-        // Through the root, which re-exports the name.
+        // The next three use the module through the root, which re-exports `Other`.
         "use crate::Other;",
         "use engineio_client::Other;",
         "fn f(_: super::Other) {}",

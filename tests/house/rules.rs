@@ -1,7 +1,7 @@
 //! The numbered rules of `src/guide/protocol.md`, and the comments of the tests that prove them.
 //!
 //! A test that proves rules has a line of exactly the form `/// Rule E7.` or `/// Rules E7, E9.` above
-//! its attribute. A row of a table of tests has the same with `//`.
+//! its attribute. In a table of tests, a row has such a line as a plain comment, with `//`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -48,7 +48,8 @@ pub(crate) fn of_the_tests(root: &Path) -> BTreeMap<u32, Vec<String>> {
     rules
 }
 
-/// The numbers in a comment about rules; the comment itself if it is malformed.
+/// The numbers in a comment that names rules, or `None` for any other line. If the comment is malformed,
+/// it is returned as the error.
 pub(crate) fn numbers(line: &str) -> Option<Result<Vec<u32>, &str>> {
     let line = line.trim_start();
     let comment = line
@@ -76,7 +77,7 @@ fn files_of_tests(root: &Path) -> Vec<PathBuf> {
         for entry in fs::read_dir(&folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().expect("a name").to_string_lossy();
-            // What real servers have installed there, and what was built.
+            // Skips hidden folders, such as `tests/peers/.installed`, and build output.
             if path.is_dir() && !name.starts_with('.') && name != "target" {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {

@@ -19,7 +19,7 @@ fn files(root: &Path) -> Vec<(String, String)> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).expect("a text");
-                let name = path.strip_prefix(root).expect("it is below");
+                let name = path.strip_prefix(root).expect("the path is below the root");
                 files.push((name.display().to_string(), text));
             }
         }
@@ -44,7 +44,7 @@ pub(crate) fn long_files(root: &Path) -> Vec<String> {
 pub(crate) fn long_functions(root: &Path) -> Vec<String> {
     let mut long = Vec::new();
     for (file, text) in files(root) {
-        let tokens: TokenStream = text.parse().expect("it compiles");
+        let tokens: TokenStream = text.parse().expect("the file can be parsed");
         functions(tokens, &mut |name, lines| {
             if lines > FUNCTION {
                 long.push(format!("{file}: {name} has {lines} lines"));
@@ -54,7 +54,7 @@ pub(crate) fn long_functions(root: &Path) -> Vec<String> {
     long
 }
 
-/// Calls `tell` with each function and its number of lines, from its name to its end.
+/// Calls `tell` with the name of each function and the number of lines from its name to its end.
 fn functions(tokens: TokenStream, tell: &mut dyn FnMut(String, usize)) {
     let mut begun: Option<(String, usize)> = None;
     let mut tokens = tokens.into_iter().peekable();

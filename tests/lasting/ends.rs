@@ -155,7 +155,7 @@ fn reconnect_now_skips_the_delay() {
             .max_delay(seconds(1000));
         let mut client = builder.reconnect(reconnect).connect().await.unwrap();
         let first = server.session().await;
-        // Without effect while a session is open.
+        // `reconnect_now` has no effect while a session is open.
         client.reconnect_now();
         runtime.sleep(seconds(1)).await;
         first.cut();
@@ -187,12 +187,12 @@ fn unread_session_events_are_bounded() {
         while let Some(event) = client.next().await {
             kept.push(format!("{event:?}"));
         }
-        // The newest 1,024 events, and `Closed`.
+        // The client keeps the newest 1,024 events, and `Closed`.
         assert_eq!(kept.len(), 1024 + 1);
         assert!(kept[1023].starts_with("Reconnecting"), "{}", kept[1023]);
         assert!(
             !kept[1022].starts_with("Reconnecting"),
-            "only the newest `Reconnecting` of a row is kept"
+            "of successive `Reconnecting` events, only the newest is kept"
         );
     });
 }

@@ -146,7 +146,7 @@ fn a_full_outbox_blocks_the_producer_and_loses_nothing() {
     });
 }
 
-/// A waker that closes the client at once, in the middle of the turn of the task that wakes it.
+/// A waker that closes the client as soon as it is called, and so in the middle of the driver's turn.
 struct Closing(Handle);
 
 impl ArcWake for Closing {

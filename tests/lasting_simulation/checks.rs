@@ -1,4 +1,4 @@
-//! Checks the properties that hold whatever happened.
+//! Checks the properties that hold in every run, whatever the faults were.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -45,15 +45,15 @@ pub(crate) fn check(plan: &Plan, server: &Server, records: &Records, counting: &
     idleness_costs_nothing(&kept);
     fences_are_few(server);
     receipts_stay_on(plan, &kept);
-    let (_, end) = kept.closed.as_ref().expect("it has ended");
+    let (_, end) = kept.closed.as_ref().expect("the client has ended");
     // The end need not be clean, because an earlier session may have lost messages.
     let is_fine = end.is_answered() && end.uncertain().is_empty() && end.unsent().is_empty();
     assert!(
         !kept.is_settled || is_fine,
-        "{end:?}, though there were no faults any more"
+        "{end:?}, though all faults had ended"
     );
     assert_eq!(counting.tasks(), 0, "a task of the client is left behind");
-    let (closed, _) = kept.closed.as_ref().expect("it has ended");
+    let (closed, _) = kept.closed.as_ref().expect("the client has ended");
     let late = counting.connects().into_iter().find(|at| at > closed);
     assert_eq!(late, None, "a connection after the end");
 }
@@ -91,7 +91,7 @@ fn confirmed_messages_were_taken_in(ledger: &Ledger, kept: &Kept, arrived: &Arri
                     );
                 }
             }
-            // At the end, every call fails that covers a loss, even if it was reported before.
+            // At the end, every call that covers a loss fails, even if the loss was reported before.
             Err(ErrorKind::Unconfirmed) => assert!(
                 kept.accepted[..confirm.end]
                     .iter()
@@ -103,8 +103,8 @@ fn confirmed_messages_were_taken_in(ledger: &Ledger, kept: &Kept, arrived: &Arri
     }
 }
 
-/// Every accepted message has arrived or was reported. No message arrives that was not accepted or was
-/// reported as unsent and, unless messages are resent, none arrives twice.
+/// Every accepted message has arrived or was reported. No message arrives if it was not accepted, or if
+/// it was reported as unsent. Unless messages are resent, no message arrives twice.
 fn missing_messages_were_reported(
     plan: &Plan,
     ledger: &Ledger,
@@ -135,8 +135,9 @@ fn missing_messages_were_reported(
     }
 }
 
-/// Messages first arrive in order, within a server process that had dropped each session before the next
-/// began.
+/// Within a server process, messages arrive in order, apart from repetitions. This does not hold for a
+/// process in which one session began before the server had dropped the previous one, so such processes
+/// are skipped.
 fn first_arrivals_are_in_order(arrived: &Arrived<'_>) {
     let mut processes: BTreeMap<u64, Vec<&Session>> = BTreeMap::new();
     for session in arrived.sessions {
@@ -290,13 +291,14 @@ fn the_delay_is_right(plan: &ReconnectPlan, next: &engineio_client::Reconnecting
     );
 }
 
-/// No more messages are unconfirmed than the window allows, except for a larger group.
+/// No more messages are unconfirmed than the window allows, unless a single group is larger than the
+/// window.
 fn the_window_was_respected(plan: &Plan, kept: &Kept, server: &Server) {
     let behaviour = &plan.behaviour;
     let Some(receipts) = &plan.receipts else {
         return;
     };
-    // Without pongs, receipts may be switched off.
+    // With a server that does not answer pings, the client may switch receipts off.
     if behaviour.pongs == Pongs::None || behaviour.closes_on_ping {
         return;
     }
@@ -330,11 +332,12 @@ fn the_window_was_respected(plan: &Plan, kept: &Kept, server: &Server) {
 fn receipts_stay_on(plan: &Plan, kept: &Kept) {
     let behaviour = &plan.behaviour;
     let answers = behaviour.pongs != Pongs::None && !behaviour.closes_on_ping;
-    // A server that ends sessions before it answers looks like one that ends them because of the ping.
+    // To the client, a server that ends sessions before it answers a ping looks like a server that ends
+    // them because of the ping.
     if !answers || behaviour.stillborn > 0 || !plan.events.is_empty() {
         return;
     }
-    let (_, closed) = kept.closed.as_ref().expect("it has ended");
+    let (_, closed) = kept.closed.as_ref().expect("the client has ended");
     if let Reason::Transport(error) = closed.reason() {
         assert_ne!(error.kind(), ErrorKind::Unsupported, "{error}");
     }

@@ -111,7 +111,7 @@ impl Ledger {
 
     /// Checks that every message is in one of the four parts of the final report, in order.
     fn closed(&mut self, kept: &Kept) {
-        let (_, closed) = kept.closed.as_ref().expect("it has ended");
+        let (_, closed) = kept.closed.as_ref().expect("the client has ended");
         let part = |all: u64, before: u64| all.checked_sub(before).expect("totals do not shrink");
         let confirmed = part(closed.confirmed(), self.confirmed_before);
         self.confirm(confirmed, self.sids.len() as u64);

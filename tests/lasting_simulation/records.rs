@@ -22,7 +22,7 @@ pub(crate) struct Kept {
     pub(crate) confirms: Vec<Confirm>,
     /// Number of calls of `flush` and `confirm` that have not returned.
     pub(crate) calls: usize,
-    /// Losses among the messages before this index were reported by `confirm`.
+    /// Index in `accepted`: `confirm` has reported all losses among the messages before it.
     reported: usize,
     pub(crate) closed: Option<(Duration, Closed)>,
     /// When the user began to close the client.
@@ -30,7 +30,7 @@ pub(crate) struct Kept {
     /// When the user called `reconnect_now`.
     pub(crate) hurried: Vec<Duration>,
     pub(crate) idle: Option<Idle>,
-    /// Whether the client was idle with a server without faults.
+    /// Whether the client became idle after all faults had ended.
     pub(crate) is_settled: bool,
     trace: Vec<String>,
 }

@@ -43,7 +43,8 @@ fn builder(plan: &Plan, counting: &Counting, address: SocketAddr) -> SimulatedBu
     if let Some(receipts) = &plan.receipts {
         let window = Capacity::new(receipts.messages, receipts.bytes);
         let receipts = Receipts::new().window(window).required(receipts.required);
-        // May exceed the 16 packets that servers accept: with receipts on, the client caps it.
+        // `packets_per_post` may exceed the 16 packets that servers accept: with receipts on, the client
+        // reduces it to 16.
         builder = builder
             .receipts(receipts)
             .packets_per_post(plan.packets_per_post);
@@ -55,7 +56,10 @@ fn builder(plan: &Plan, counting: &Counting, address: SocketAddr) -> SimulatedBu
 }
 
 fn reconnect(plan: &Plan, counting: &Counting) -> Reconnect {
-    let plan = plan.reconnect.as_ref().expect("it reconnects");
+    let plan = plan
+        .reconnect
+        .as_ref()
+        .expect("the plan has settings for reconnecting");
     let mut reconnect = Reconnect::new()
         .delay(plan.delay)
         .max_delay(plan.max_delay)
@@ -253,7 +257,7 @@ async fn settle(
     if handle.sid() != Some(sid.clone()) {
         return;
     }
-    let after = count(server).expect("it was there");
+    let after = count(server).expect("the server still knows the session");
     if handle.is_closed() {
         return;
     }

@@ -49,7 +49,8 @@ fn fences_are_answered_after_the_servers_packets_and_are_not_recorded() {
         assert_eq!(link.receiver.answered_fence(), None, "reported twice");
         send(&mut link, Vec::new(), 2).await.unwrap();
         assert_eq!(recv(&mut link).await, (Vec::new(), Some(fence(2))));
-        // The newest of several, after more packets than a call returns.
+        // Only the newest of several fences is answered, after all earlier packets. These are more than
+        // one call of `recv` returns.
         session.send_packets(vec![text("z"); 300]);
         send(&mut link, Vec::new(), 3).await.unwrap();
         send(&mut link, Vec::new(), 4).await.unwrap();
@@ -74,7 +75,7 @@ fn answers_may_be_late_and_keep_their_order() {
         assert_eq!(runtime.now(), began);
         assert_eq!(recv(&mut link).await, (Vec::new(), Some(fence(2))));
         assert_eq!(runtime.now(), began + seconds(1));
-        // After packets that are sent before it is due.
+        // The answer arrives before the end of a connection that is cut after the answer was due.
         server.at(Step::Fence, Act::After(seconds(1)));
         send(&mut link, Vec::new(), 3).await.unwrap();
         runtime.sleep(Duration::from_millis(1500)).await;
@@ -97,14 +98,15 @@ fn a_late_answer_is_not_sent_after_the_end() {
         assert!(link.receiver.recv().await.is_err());
         assert_eq!(link.receiver.answered_fence(), None);
         assert!(send(&mut link, Vec::new(), 2).await.is_err());
-        // A session with a ping timeout: the server pings after 25 s, and waits 20 s.
+        // The session ends by a ping timeout before the answer is due: the server pings after 25 s, and
+        // waits 20 s for the pong.
         let (mut link, server, _session) = opened(&runtime).await;
         server.at(Step::Fence, Act::After(seconds(46)));
         send(&mut link, Vec::new(), 1).await.unwrap();
         runtime.sleep(seconds(60)).await;
         let expected = vec![Packet::Ping("".into()), Packet::Close];
         assert_eq!(recv(&mut link).await, (expected, None));
-        // A goodbye in the batch of a fence.
+        // A fence is not answered if its batch contains a close packet.
         let (mut link, _server, _session) = opened(&runtime).await;
         send(&mut link, vec![Packet::Close], 1).await.unwrap();
         assert_eq!(recv(&mut link).await, (vec![Packet::Close], None));
@@ -141,7 +143,7 @@ fn a_test_can_withhold_or_replace_an_answer() {
             assert_eq!(link.receiver.answered_fence(), None);
         }
 
-        // After an answer.
+        // The second fence fails after the first one was answered.
         let (mut link, server, _session) = opened(&runtime).await;
         server.once(Step::Fence, Act::Properly);
         server.once(Step::Fence, Act::Fail(refusal()));
@@ -193,7 +195,7 @@ fn a_probe_answers_fences_and_a_polling_link_has_none() {
             .unwrap();
         let expected = (vec![Packet::Pong("probe".into())], Some(fence(2)));
         assert_eq!(recv(&mut probe).await, expected);
-        // After the upgrade, fences belong to the session.
+        // After the upgrade, the steps of the session apply to fences.
         server.once(Step::Fence, Act::After(seconds(1)));
         let began = runtime.now();
         send(&mut probe, vec![Packet::Upgrade], 3).await.unwrap();

@@ -139,7 +139,7 @@ impl Server for ByIpv6 {
         let server = Oxide::start(setup);
         let listener = smol::block_on(TcpListener::bind("[::1]:0"));
         let listener = listener.expect("this system has IPv6");
-        let port = listener.local_addr().expect("it is bound").port();
+        let port = listener.local_addr().expect("the socket is bound").port();
         let accept = async move || {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
@@ -188,7 +188,7 @@ mod by_ipv6 {
 /// Connects to a name with two addresses of which only one has a listener.
 fn finds_localhost(server: &impl Server) {
     let url = server.url();
-    let (_, port) = url.rsplit_once(':').expect("it has a port");
+    let (_, port) = url.rsplit_once(':').expect("the URL has a port");
     let url = format!("http://localhost:{port}");
     Tokio::run(async {
         let mut session = Session::<Tokio>::open(&url, Mode::Upgraded).await;

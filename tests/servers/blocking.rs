@@ -27,7 +27,7 @@ pub(super) fn within<O: Send + 'static>(
     let thread = thread::spawn(move || sender.send(function()));
     match receiver.recv_timeout(DEADLINE) {
         Ok(output) => output,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: not within {DEADLINE:?}"),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: timed out after {DEADLINE:?}"),
         Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
             Err(panic) => std::panic::resume_unwind(panic),
             Ok(_) => panic!("{what}: no result"),
@@ -49,7 +49,7 @@ fn talk(url: &str, background: &Background, mode: Mode) {
         .transports(mode.transports().iter().copied())
         .runtime(background.clone())
         .connect()
-        .expect("it connects");
+        .expect("the client connects");
     if mode == Mode::Upgraded {
         loop {
             match client.next_event() {
@@ -63,13 +63,17 @@ fn talk(url: &str, background: &Background, mode: Mode) {
     assert!(client.sid().is_some());
     let all: Vec<Message> = vec!["a".into(), "".into(), vec![0, 255].into()];
     for message in &all {
-        client.send(message.clone()).expect("it is open");
+        client.send(message.clone()).expect("the session is open");
     }
-    client.send_json(&[1, 2]).expect("it is open");
-    client.flush().expect("it is open");
+    client.send_json(&[1, 2]).expect("the session is open");
+    client.flush().expect("the session is open");
     let received: Vec<Message> = client.iter().take(3).collect();
     assert_eq!(received, all);
-    let numbers: Vec<u8> = client.recv().expect("an echo").json().expect("it is JSON");
+    let numbers: Vec<u8> = client
+        .recv()
+        .expect("an echo")
+        .json()
+        .expect("the message is JSON");
     assert_eq!(numbers, [1, 2]);
     let error = client
         .recv_timeout(Duration::from_millis(20))
@@ -78,10 +82,15 @@ fn talk(url: &str, background: &Background, mode: Mode) {
     let closed = client.disconnect();
     assert!(closed.is_clean(), "{closed}");
     assert_eq!(client.recv(), None);
-    let error = client.recv_timeout(DEADLINE).expect_err("it is closed");
+    let error = client
+        .recv_timeout(DEADLINE)
+        .expect_err("the session is closed");
     assert!(error.is_closed(), "{error:?}");
     assert_eq!(
-        client.send("late").expect_err("it is closed").kind(),
+        client
+            .send("late")
+            .expect_err("the session is closed")
+            .kind(),
         ErrorKind::Closed
     );
 }
@@ -100,13 +109,13 @@ fn a_redirect_is_followed_if_the_builder_says_so() {
                     .connect()
             };
             let moved = Moved::to(&server);
-            let error = connect(&moved.url, false).expect_err("it is off");
+            let error = connect(&moved.url, false).expect_err("following redirects is off");
             assert_eq!(error.status(), Some(308));
             assert!(error.redirect().is_some());
             moved.was_asked();
             let moved = Moved::to(&server);
-            let mut client = connect(&moved.url, true).expect("it connects");
-            client.send("x").expect("it is open");
+            let mut client = connect(&moved.url, true).expect("the client connects");
+            client.send("x").expect("the session is open");
             assert_eq!(client.recv().expect("an echo").as_text(), Some("x"));
             assert!(client.disconnect().is_clean());
             moved.was_asked();
@@ -159,7 +168,7 @@ fn handlers_run_in_order_on_one_thread_and_the_disconnect_handler_runs_last() {
                     Ok(())
                 })
                 .connect()
-                .expect("it connects");
+                .expect("the client connects");
             assert!(client.wait().is_clean());
             // All handlers have run.
             let all: Vec<_> = lines.try_iter().collect();
@@ -173,18 +182,20 @@ fn handlers_run_in_order_on_one_thread_and_the_disconnect_handler_runs_last() {
 
 #[test]
 fn handles_send_from_many_threads_and_background_tasks_return_values() {
-    // python-engineio: test_background_tasks
+    // Covers a test case of python-engineio: test_background_tasks.
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     within("many threads", move || {
-        let mut client = blocking::connect(&url).expect("it connects");
+        let mut client = blocking::connect(&url).expect("the client connects");
         let tasks: Vec<_> = (0..4)
             .map(|task| {
                 let handle = client.handle();
                 client
                     .start_background_task(move || {
                         for i in 0..500 {
-                            handle.send(format!("{task} {i}")).expect("it is open");
+                            handle
+                                .send(format!("{task} {i}"))
+                                .expect("the session is open");
                         }
                         handle.sleep(Duration::from_millis(1));
                         task
@@ -202,7 +213,7 @@ fn handles_send_from_many_threads_and_background_tasks_return_values() {
         }
         assert_eq!(next, [500; 4]);
         for (number, task) in tasks.into_iter().enumerate() {
-            assert_eq!(task.join().expect("it does not panic"), number);
+            assert_eq!(task.join().expect("the task does not panic"), number);
         }
         drop(client);
     });
@@ -220,16 +231,16 @@ fn a_blocking_client_works_in_spawn_blocking_and_in_tokio_tasks() {
                 talk(&inner, &Background::tokio(), Mode::Upgraded);
             })
             .await
-            .expect("it does not panic");
-            // This blocks a thread of the runtime but neither panics nor deadlocks. The same goes for
+            .expect("the task does not panic");
+            // This blocks a thread of the runtime but neither panics nor deadlocks. The same holds for
             // the drop below.
             talk(&url, &Background::tokio(), Mode::Upgraded);
             tokio::spawn(async move {
-                let client = blocking::connect(&url).expect("it connects");
+                let client = blocking::connect(&url).expect("the client connects");
                 drop(client);
             })
             .await
-            .expect("it does not panic");
+            .expect("the task does not panic");
         });
     });
 }
@@ -259,15 +270,15 @@ fn a_blocking_call_that_would_deadlock_is_an_error() {
             let client = Client::builder(&url)
                 .runtime(background.clone())
                 .connect()
-                .expect("it connects");
+                .expect("the client connects");
             let (url, here) = (url.clone(), background.clone());
             let task = client.handle().as_async().spawn(async move {
                 let builder = Client::builder(&url).runtime(here);
                 builder.connect().map(drop)
             });
             let error = futures::executor::block_on(task)
-                .expect("it does not panic")
-                .expect_err("it would deadlock");
+                .expect("the task does not panic")
+                .expect_err("the call would deadlock");
             assert_eq!(error.kind(), ErrorKind::Runtime, "{background:?}");
             assert!(error.report().contains("spawn_blocking"), "{error:?}");
         }
@@ -299,7 +310,7 @@ fn a_panic_in_one_session_leaves_the_others_alone() {
                 .transports(["polling"])
                 .runtime(background.clone())
                 .connect()
-                .expect_err("it panics");
+                .expect_err("the HTTP client panics");
             assert_eq!(error.kind(), ErrorKind::Aborted, "{error:?}");
             talk(&url, &background, Mode::Polling);
         });
@@ -309,7 +320,10 @@ fn a_panic_in_one_session_leaves_the_others_alone() {
 #[test]
 fn a_blocking_client_uses_the_settings_of_its_builder() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let proxy = listener.local_addr().expect("it is bound").to_string();
+    let proxy = listener
+        .local_addr()
+        .expect("the socket is bound")
+        .to_string();
     drop(listener);
     within("the shortcuts", move || {
         let builder = || Client::builder("http://localhost").fall_back(false);
@@ -328,12 +342,15 @@ fn a_blocking_client_uses_the_settings_of_its_builder() {
 fn a_session_that_cannot_be_opened_reports_why() {
     // Nobody listens on a port that was just released.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let url = format!(
+        "http://{}",
+        listener.local_addr().expect("the socket is bound")
+    );
     drop(listener);
     within("refused", move || {
         let error = blocking::connect(&url).expect_err("nobody listens");
         assert_eq!(error.kind(), ErrorKind::Connect);
-        let error = blocking::connect("no url").expect_err("it is none");
+        let error = blocking::connect("no url").expect_err("the text is not a URL");
         assert_eq!(error.kind(), ErrorKind::Invalid);
     });
 }
@@ -343,9 +360,9 @@ fn dropping_a_blocking_client_closes_its_session() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
     let closed = within("drop", move || {
-        let client = blocking::connect(&url).expect("it connects");
+        let client = blocking::connect(&url).expect("the client connects");
         let handle = client.handle();
-        handle.send("one more").expect("it is open");
+        handle.send("one more").expect("the session is open");
         drop(client);
         handle.wait()
     });

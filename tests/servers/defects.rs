@@ -20,10 +20,13 @@ use crate::support::session::{DEADLINE, Mode, Runs as _, builder, within};
 fn rust_engineio_m_the_iterator_of_a_lost_connection_ends() {
     // When the server is gone, the iterator of rust_engineio yields the same wrong error forever.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let url = format!(
+        "http://{}",
+        listener.local_addr().expect("the socket is bound")
+    );
     let server = thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a connection");
-        let mut socket = tungstenite::accept(stream).expect("it wants a websocket");
+        let mut socket = tungstenite::accept(stream).expect("the client requests a WebSocket");
         let open = r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000}"#;
         for text in [open, "4hi"] {
             socket.send(text.into()).expect("the client listens");
@@ -33,13 +36,13 @@ fn rust_engineio_m_the_iterator_of_a_lost_connection_ends() {
         let mut client = Client::builder(url)
             .transports(["websocket"])
             .connect()
-            .expect("it connects");
+            .expect("the client connects");
         let all: Vec<Message> = client.iter().collect();
         assert_eq!(all, ["hi".into()]);
         assert_eq!(client.recv(), None);
         let closed = client.wait();
         assert!(matches!(closed.reason(), Reason::Transport(_)), "{closed}");
-        let refused = client.send("late").expect_err("it is closed");
+        let refused = client.send("late").expect_err("the session is closed");
         assert_eq!(refused.kind(), ErrorKind::Closed);
     });
     server.join().expect("the server has done its part");
@@ -66,7 +69,7 @@ fn rust_engineio_n_a_blocking_client_handles_messages_on_one_thread() {
                 }
             })
             .connect()
-            .expect("it connects");
+            .expect("the client connects");
         client
             .send(format!("!burst {COUNT}"))
             .expect("the session is open");
@@ -86,7 +89,7 @@ fn rust_engineio_o_the_blocking_client_works_inside_a_runtime() {
             .build()
             .expect("tokio starts");
         runtime.block_on(async {
-            let mut client = Client::connect(url).expect("it connects");
+            let mut client = Client::connect(url).expect("the client connects");
             client.send("hello").expect("the session is open");
             assert_eq!(client.recv(), Some("hello".into()));
             assert!(client.disconnect().is_clean());
@@ -97,7 +100,7 @@ fn rust_engineio_o_the_blocking_client_works_inside_a_runtime() {
 #[test]
 fn python_p02_a_disconnect_in_any_handler_ends_the_session() {
     // With python-engineio, `disconnect` in the connect handler leaves a client that is "disconnecting"
-    // forever; in the disconnect handler it calls the handler once more and deadlocks.
+    // forever; in the disconnect handler, `disconnect` calls the handler once more and deadlocks.
     Tokio::run(async {
         for mode in Mode::ALL {
             for place in ["connect", "message", "upgrade", "disconnect"] {

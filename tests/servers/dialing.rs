@@ -1,5 +1,6 @@
-//! Local addresses and IPv6 zones, on real sockets of each runtime. Only on Linux, where all of
-//! 127.0.0.0/8 is on the loopback interface and `/proc/net/if_inet6` lists the indices of interfaces.
+//! Local addresses and IPv6 zones, on real sockets of each runtime. The tests run only on Linux, where
+//! all of 127.0.0.0/8 is on the loopback interface and `/proc/net/if_inet6` lists the indices of
+//! interfaces.
 
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream, ToSocketAddrs as _};
@@ -28,8 +29,9 @@ struct Noting {
 impl Noting {
     fn at(address: SocketAddr) -> Self {
         let server = Oxide::start(Setup::Default);
-        let listener = smol::block_on(TcpListener::bind(address)).expect("it can listen");
-        let address = listener.local_addr().expect("it is bound");
+        let listener =
+            smol::block_on(TcpListener::bind(address)).expect("the address can be bound");
+        let address = listener.local_addr().expect("the socket is bound");
         let clients = Arc::<Mutex<Vec<IpAddr>>>::default();
         let noted = Arc::clone(&clients);
         let accept = async move || {
@@ -99,7 +101,7 @@ fn r18_refusals_and_foreign_local_addresses_are_reported() {
 
 async fn tells_why_it_could_not_connect<R: Runs>() {
     let free = std::net::TcpListener::bind(loopback()).expect("a port is free");
-    let address = free.local_addr().expect("it is bound");
+    let address = free.local_addr().expect("the socket is bound");
     drop(free);
     let url = format!("http://{address}");
     for (local, words) in [
@@ -134,19 +136,19 @@ async fn passes_a_hole<R: Runs>() {
     let dialer = Dialer::default()
         .local_address(local)
         .resolve_to("chat.test", [hole, server.address])
-        .expect("it is a host");
+        .expect("the host is valid");
     talks::<R>("http://chat.test", dialer).await;
     assert_eq!(server.clients(), [local]);
 }
 
-/// An address that does not answer connection requests while the listener and the connections are held:
-/// the listener's queue is full.
+/// Returns an address that does not answer connection requests, because the queue of its listener is
+/// full. The address stays silent while the caller keeps the returned listener and connections.
 fn hole() -> (SocketAddr, (std::net::TcpListener, Vec<TcpStream>)) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&loopback().into()).expect("a port is free");
-    socket.listen(0).expect("it listens");
+    socket.listen(0).expect("the socket listens");
     let listener = std::net::TcpListener::from(socket);
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("the socket is bound");
     let mut queue = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         queue.push(stream);
@@ -182,7 +184,7 @@ async fn reaches_a_link_local_address<R: Runs>() {
         ("http://device.test".to_owned(), "device.test", &resolved),
     ] {
         let dialer = Dialer::default().resolve_to(host, addresses.iter().copied());
-        let dialer = dialer.expect("it is a host");
+        let dialer = dialer.expect("the host is valid");
         talks::<R>(&url, dialer.clone()).await;
         // The local address takes the scope id of the remote one.
         talks::<R>(&url, dialer.local_address(ip)).await;
@@ -204,8 +206,8 @@ fn link_local() -> Option<(Ipv6Addr, u32, String)> {
         let &[address, index, _, "20", flags, name] = &fields[..] else {
             return None;
         };
-        // Skip addresses that are not verified to be unique (IFA_F_TENTATIVE) or are not
-        // (IFA_F_DADFAILED).
+        // Skips addresses whose uniqueness is not verified yet (IFA_F_TENTATIVE), and addresses that are
+        // not unique (IFA_F_DADFAILED).
         if u32::from_str_radix(flags, 16).ok()? & 0x48 != 0 {
             return None;
         }
@@ -224,7 +226,7 @@ fn r18_a_blocking_client_connects_from_the_local_address() {
         let client = engineio_client::blocking::Client::builder(url)
             .dialer(Dialer::default().local_address(local))
             .connect()
-            .expect("it connects");
+            .expect("the client connects");
         client.disconnect();
     });
     assert_eq!(server.clients(), [local]);

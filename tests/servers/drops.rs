@@ -1,5 +1,5 @@
-//! The same as `tests/transports/drops.rs` on real runtimes and sockets: a client that is dropped at any
-//! time leaves no task and no socket behind, and the server's session ends.
+//! Clients that are dropped at any time, on real runtimes and sockets: they leave no task and no socket
+//! behind, and the server's sessions end. `tests/transports/drops.rs` tests the same in virtual time.
 
 use std::collections::HashSet;
 use std::fs;
@@ -26,14 +26,17 @@ fn eventually(what: &str, holds: impl Fn() -> bool) {
         }
         thread::sleep(step);
     }
-    panic!("{what}: not within {DEADLINE:?}");
+    panic!("{what}: timed out after {DEADLINE:?}");
 }
 
 /// The number of this process's sockets that are connected to the server.
 fn sockets(server: &Oxide) -> usize {
     let url = server.url();
     let (_, port) = url.rsplit_once(':').expect("there is a port");
-    let port = format!(":{:04X}", port.parse::<u16>().expect("it is a number"));
+    let port = format!(
+        ":{:04X}",
+        port.parse::<u16>().expect("the text is a number")
+    );
     let table = fs::read_to_string("/proc/net/tcp").expect("this is Linux");
     let lines = table.lines().skip(1).filter(|line| {
         let cells: Vec<&str> = line.split_whitespace().collect();
@@ -43,12 +46,13 @@ fn sockets(server: &Oxide) -> usize {
     lines.count()
 }
 
-/// Waits until no socket is left and the server's sessions have ended. The server's ping timeout is
-/// longer than the deadline, so the sessions end because the client closed them.
+/// Waits until no socket is connected to the server and the server's sessions have ended. The server's
+/// ping timeout is longer than the deadline, so the sessions end because the client closed them.
 ///
 /// engineioxide 0.17 never ends a session whose WebSocket breaks before its open packet has left
-/// (`on_init` returns at the failure and closes nothing). Over WebSocket, only the sessions that the
-/// client knew must therefore have ended; over polling, all sessions.
+/// (`on_init` returns at the failure and closes nothing). Over WebSocket, this function therefore only
+/// waits for the sessions in `known`, whose handshake the client has received. Over polling, it waits
+/// for all sessions.
 fn nothing_is_left(server: &Oxide, mode: Mode, known: &[String]) {
     eventually(&format!("{mode:?}: no socket"), || sockets(server) == 0);
     eventually(&format!("{mode:?}: no session"), || {
@@ -82,13 +86,13 @@ async fn drop_everywhere<R: Runs>(server: &Oxide, mode: Mode) -> Vec<String> {
             continue;
         }
         let client = builder.start().expect("the settings are right");
-        // Most of these clients may or may not be open when they are dropped. The last ones wait until
-        // they are open, so that even a slow machine tests both.
+        // Whether most of these clients are open when they are dropped depends on the machine. The last
+        // clients wait until they are open, so that open clients are dropped even on a slow machine.
         let opened = Box::pin(client.opened());
         if step < 75 {
             select(opened, client.runtime().sleep(moment)).await;
         } else {
-            opened.await.expect("it opens");
+            opened.await.expect("the session opens");
         }
         let _ = client.try_send("last words");
         known.extend(client.sid());

@@ -47,7 +47,7 @@ async fn conversation(runtime: Arc<dyn Runtime>, server: &Oxide) {
     let request = OpenRequest::new("websocket", url, activity);
     let transport = WebSocket::default().dialer(dialer());
     let opened = transport.open(&runtime, request).await;
-    let mut link = opened.expect("it opens");
+    let mut link = opened.expect("the session opens");
     assert_eq!(link.sender.confirms(), Confirms::ByFence);
     let opened = link.receiver.recv().await.expect("an open packet");
     assert!(matches!(opened[0], Packet::Open(_)));

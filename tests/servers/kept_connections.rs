@@ -25,13 +25,14 @@ use crate::support::tls::AUTHORITY;
 /// How the server ends the connection on which the second request arrives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Leave {
-    /// With a FIN; a filter drops the second request before the server's system acknowledges it.
+    /// With a FIN. A filter drops the second request, so that the server's system does not acknowledge
+    /// it.
     Unheard,
     /// With a FIN, after the server has read the second request.
     Read,
     /// With a reset, after the server has read the second request.
     ReadReset,
-    /// With a reset; a filter drops the second request.
+    /// With a reset. A filter drops the second request.
     UnheardReset,
 }
 
@@ -44,11 +45,11 @@ fn deafen(socket: &TcpStream) -> io::Result<()> {
     SockRef::from(socket).attach_filter(&[nothing])
 }
 
-/// Some systems only allow root to attach filters.
+/// Whether this process can attach filters: some systems only allow root to do so.
 fn can_deafen() -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
-    let tried = deafen(&TcpStream::connect(address).expect("it listens"));
+    let address = listener.local_addr().expect("the socket is bound");
+    let tried = deafen(&TcpStream::connect(address).expect("the server listens"));
     if let Err(error) = &tried {
         println!("left out, since no filter can be attached: {error}");
     }
@@ -89,8 +90,9 @@ impl Server {
         (socket, Box::new(stream))
     }
 
-    /// Answers the first request, ends the connection at the second, and answers the second on a new
-    /// connection if the client repeats it. Returns how often the second request was read.
+    /// Answers the first request and ends the connection when the client has sent the second. For
+    /// `Unheard`, the client must repeat the second request on a new connection, where it is answered.
+    /// Otherwise the client must not repeat it. Returns how many times the second request was read.
     fn run(&self, leave: Leave, has_asked: &Receiver<()>) -> usize {
         let (socket, mut stream) = self.accept();
         read_request(&mut stream);
@@ -110,7 +112,9 @@ impl Server {
                 .expect("a reset");
         } else {
             stream.close_notify();
-            socket.shutdown(Shutdown::Write).expect("it is connected");
+            socket
+                .shutdown(Shutdown::Write)
+                .expect("the socket is connected");
         }
         drop((socket, stream));
         if leave == Leave::Unheard {
@@ -119,7 +123,9 @@ impl Server {
             answer(&mut stream, "4second");
             times += 1;
         } else {
-            has_asked.recv_timeout(DEADLINE).expect("it has failed");
+            has_asked
+                .recv_timeout(DEADLINE)
+                .expect("the client's request fails");
         }
         self.listener.set_nonblocking(true).expect("a listener");
         assert!(self.listener.accept().is_err(), "the request was repeated");
@@ -161,7 +167,7 @@ async fn ask(link: &mut Link, post: bool) -> Result<Vec<Packet>, Error> {
 async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let scheme = if tls { "https" } else { "http" };
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("the socket is bound");
     let url = format!("{scheme}://{address}/engine.io/");
     let (signal, signals): (Sender<()>, _) = channel();
     let server = thread::spawn(move || Server { listener, tls }.run(leave, &signals));
@@ -170,7 +176,10 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     let activity = Activity::new(Arc::clone(&runtime));
     let request = OpenRequest::new("polling", url.parse().expect("a URL"), activity);
     let polling = Polling::default().dialer(dialer());
-    let mut link = polling.open(&runtime, request).await.expect("it opens");
+    let mut link = polling
+        .open(&runtime, request)
+        .await
+        .expect("the session opens");
     let first = within(&R::default(), "the first poll", ask(&mut link, false)).await;
     assert_eq!(first.expect("an answer").len(), 1);
     let asked = {
@@ -199,7 +208,7 @@ async fn case<R: Runs>(leave: Leave, tls: bool, post: bool) {
     assert_eq!(times, usize::from(leave != Leave::UnheardReset), "{about}");
 }
 
-/// All combinations of runtime, scheme and method concurrently, each with its own server.
+/// Runs all combinations of runtime, scheme and method concurrently, each with its own server.
 fn all_cases(leave: Leave) {
     thread::scope(|scope| {
         for (tls, post) in [(false, false), (false, true), (true, false), (true, true)] {

@@ -36,8 +36,8 @@ fn s13_a_tokio_runtime_without_sockets_or_timers_is_an_error() {
     }
 }
 
-/// While tokio's time is paused, it jumps to the next deadline as soon as all tasks wait for sockets,
-/// unless a blocking task is running. The documentation of `Tokio` describes this.
+/// While tokio's time is paused, the time jumps to the next deadline as soon as all tasks wait for
+/// sockets, unless a blocking task is running. The documentation of `Tokio` describes this.
 #[test]
 fn t7_a_blocking_task_stops_paused_time_from_advancing_while_a_server_answers() {
     let server = Oxide::start(Setup::Default);
@@ -52,13 +52,13 @@ fn t7_a_blocking_task_stops_paused_time_from_advancing_while_a_server_answers() 
         let blocking = tokio::task::spawn_blocking(move || ended.recv().is_err());
         let connecting = engineio_client::tokio::connect(server.url());
         let mut client = connecting.await.expect("no limit has passed");
-        client.send("still").await.expect("it is open");
+        client.send("still").await.expect("the session is open");
         let echo = client.recv().await.expect("an answer");
         assert_eq!(echo.as_text(), Some("still"));
         assert!(client.disconnect().await.is_clean());
         assert_eq!(began.elapsed(), Duration::ZERO);
         drop(end);
-        assert!(blocking.await.expect("it returns"));
+        assert!(blocking.await.expect("the task returns"));
     });
 }
 
@@ -87,18 +87,18 @@ fn s12_a_sleep_does_not_panic_after_its_runtime_was_dropped() {
 fn s10_an_async_client_runs_on_the_thread_of_blocking_clients() {
     let server = Oxide::start(Setup::Default);
     let url = server.url();
-    let client = blocking::connect(&url).expect("it connects");
+    let client = blocking::connect(&url).expect("the client connects");
     let task = client.handle().as_async().spawn(async move {
         let blocks = blocking::Client::builder(&url).start().map(drop);
-        let error = blocks.expect_err("it would deadlock");
+        let error = blocks.expect_err("the call would deadlock");
         assert_eq!(error.kind(), ErrorKind::Runtime, "{}", error.report());
 
         let builder = Client::<Transports, Tokio>::builder(&url).runtime(Background::default());
-        let mut client = builder.connect().await.expect("it connects");
-        client.send("to itself").await.expect("it is open");
+        let mut client = builder.connect().await.expect("the client connects");
+        client.send("to itself").await.expect("the session is open");
         let echo = client.recv().await.expect("an answer");
         assert_eq!(echo.as_text(), Some("to itself"));
         client.disconnect().await.is_clean()
     });
-    assert!(futures::executor::block_on(task).expect("it returns"));
+    assert!(futures::executor::block_on(task).expect("the task returns"));
 }

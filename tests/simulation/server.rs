@@ -103,7 +103,6 @@ impl Server {
         });
     }
 
-    /// Closes a session.
     pub(crate) fn close(&self, sid: &str) {
         self.change(sid, |session| {
             if !session.closed {

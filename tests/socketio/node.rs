@@ -38,7 +38,8 @@ impl Server {
         Self { child, url }
     }
 
-    /// Over polling, over WebSocket, and from polling to WebSocket.
+    /// Builders for sessions over polling, over WebSocket, and over polling with an upgrade to
+    /// WebSocket.
     fn builders(&self) -> [Builder<Transports, Tokio>; 3] {
         let builder = || Client::builder(&self.url).path("/socket.io/");
         [
@@ -48,7 +49,7 @@ impl Server {
         ]
     }
 
-    /// Connected to "/", once in each of these ways.
+    /// Sockets that are connected to "/", one by each of the `builders`.
     async fn sockets(&self) -> Vec<Socket<Transports, Tokio>> {
         let mut sockets = Vec::new();
         for builder in self.builders() {
@@ -61,7 +62,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It fails only for a process that has already been waited for.
+        // `kill` fails only for a process that has already been waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -149,7 +150,7 @@ async fn the_client_acknowledges_events() {
     }
 }
 
-/// On the third socket, the session moves to WebSocket while these are on their way.
+/// On the third socket, the session moves to WebSocket while the events are on their way.
 #[tokio::test]
 #[ignore = "needs the peers that tests/run installs"]
 async fn attachments_stay_with_their_events_in_both_directions() {

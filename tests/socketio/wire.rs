@@ -30,7 +30,7 @@ fn with_socket(test: impl AsyncFn(&mut MockSocket, &mut MockSession, &MockRuntim
         let test = test(&mut socket, &mut session, &runtime);
         let late = runtime.sleep(Duration::from_secs(3600));
         if let Either::Right(_) = select(pin!(test), late).await {
-            panic!("the test waits for something that does not come");
+            panic!("the test was still waiting after an hour of virtual time");
         }
     });
 }

@@ -21,8 +21,9 @@ pub(crate) struct Balancer {
     config: PathBuf,
 }
 
-/// Starts a background process that ends haproxy, by its process id, when standard input ends, and then
-/// becomes haproxy. So haproxy also ends when the test process is killed.
+/// A shell script. It starts a background process that ends haproxy when standard input ends, and then
+/// replaces itself with haproxy, which keeps the shell's process id (`$$`). So haproxy also ends when
+/// the test process is killed.
 const PROGRAM: &str = r#"
 exec 3<&0
 (read -r _ <&3; kill $$) >/dev/null 2>&1 &
@@ -44,7 +45,7 @@ impl Balancer {
 
     fn start(servers: &[u16]) -> Self {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        let port = free.local_addr().expect("it is bound").port();
+        let port = free.local_addr().expect("the socket is bound").port();
         drop(free);
         let name = format!("haproxy-{}-{port}.cfg", std::process::id());
         let config = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

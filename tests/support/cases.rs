@@ -20,8 +20,8 @@ use super::session::{HTTP_CLIENT, Mode, Runs, Session, builder, dialer, within};
 // Texts start with "m:" because python-engineio parses texts that look like JSON.
 
 pub(crate) async fn every_kind_of_message_is_echoed<S: Server, R: Runs>(mode: Mode) {
-    // engine.io-client: connection.js:9, arraybuffer/ws.js:7, connection.js:20, :33, :46,
-    // arraybuffer/polling.js:8; engine.io: server.js:2315
+    // Covers test cases of engine.io-client: connection.js:9, arraybuffer/ws.js:7, connection.js:20,
+    // :33, :46, arraybuffer/polling.js:8; of engine.io: server.js:2315.
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     session.echo("m:grüße, 世界 🌍").await;
@@ -41,7 +41,11 @@ pub(crate) async fn a_record_separator_in_a_message_is_preserved<S: Server, R: R
     session.echo(b"\x1e4b\x1e").await;
     let text = "m:a\x1e4b\x1e";
     if mode == Mode::Polling {
-        let refused = session.client.send(text).await.expect_err("it would split");
+        let refused = session
+            .client
+            .send(text)
+            .await
+            .expect_err("the message would be split");
         assert_eq!(refused.kind(), ErrorKind::NeedsFrames);
         assert_eq!(refused.message, Message::from(text));
         session.echo("m:next").await;
@@ -85,7 +89,7 @@ pub(crate) async fn five_megabytes_are_echoed<S: Server, R: Runs>(mode: Mode) {
 pub(crate) async fn a_message_above_max_payload_is_refused_over_polling<S: Server, R: Runs>(
     mode: Mode,
 ) {
-    // engine.io: server.js:1826
+    // Covers a test case of engine.io: server.js:1826.
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), mode).await;
     let text = |length: usize| format!("m:{}", "x".repeat(length - 2));
@@ -93,13 +97,13 @@ pub(crate) async fn a_message_above_max_payload_is_refused_over_polling<S: Serve
     let too_large = text(session.max_payload());
     if mode == Mode::Polling {
         let refused = session.client.send(too_large.clone()).await;
-        let refused = refused.expect_err("it is too large");
+        let refused = refused.expect_err("the message is too large");
         assert_eq!(refused.kind(), ErrorKind::TooLarge);
         assert!(refused.message == Message::from(too_large));
         // Base64 makes binary data larger by a third.
         let data = vec![7; session.max_payload() / 4 * 3];
         let refused = session.client.send(data.clone()).await;
-        let refused = refused.expect_err("it is too large in base64");
+        let refused = refused.expect_err("the message is too large in base64");
         assert_eq!(refused.kind(), ErrorKind::TooLarge);
         assert!(refused.message == Message::from(data));
         if S::CUTS_LARGE_POSTS {
@@ -111,8 +115,8 @@ pub(crate) async fn a_message_above_max_payload_is_refused_over_polling<S: Serve
         session.send(too_large).await;
         let closed = session.end().await;
         // The server sends a close frame and ends the connection. The client may notice the broken
-        // connection first, while it is sending. It must still find the close frame that had arrived
-        // before.
+        // connection first, while it is sending. The client must still read the close frame, which
+        // arrived before the connection broke.
         assert!(
             matches!(closed.reason(), Reason::Server { .. }),
             "{closed:?}"
@@ -177,7 +181,10 @@ async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Count
     let handle = session.client.handle();
     let sender = spawn(&*runtime, async move {
         for number in 0..MANY {
-            handle.send(numbered(number)).await.expect("it is open");
+            handle
+                .send(numbered(number))
+                .await
+                .expect("the session is open");
         }
     });
     let mut opener = Some(opener);
@@ -213,9 +220,9 @@ async fn talk_through_upgrade<R: Runs>(url: &str, gate: usize) -> (Counts, Count
 }
 
 pub(crate) async fn an_upgrade_under_load_loses_nothing<S: Server, R: Runs>() {
-    // engine.io-client: arraybuffer/ws.js:30
+    // Covers a test case of engine.io-client: arraybuffer/ws.js:30.
     let server = S::start(Setup::Default);
-    // An upgrade that begins at once, and one that begins in the middle of the traffic.
+    // The upgrade begins at once, or in the middle of the traffic.
     for gate in [0, 300] {
         let (there, back) = talk_through_upgrade::<R>(&server.url(), gate).await;
         assert_eq!(there.total(), MANY as u64, "{there:?}");
@@ -228,7 +235,8 @@ pub(crate) async fn an_upgrade_under_load_loses_nothing<S: Server, R: Runs>() {
 
 /// Sends more messages than the 16 packets that python-engineio accepts in one POST.
 pub(crate) async fn a_burst_over_polling_arrives_in_order<S: Server, R: Runs>() {
-    // engine.io-client: arraybuffer/polling.js:28; engine.io: server.js:1789, :1910, :1944
+    // Covers test cases of engine.io-client: arraybuffer/polling.js:28; of engine.io: server.js:1789,
+    // :1910, :1944.
     let server = S::start(Setup::Default);
     let mut session = Session::<R>::open(&server.url(), Mode::Polling).await;
     for number in 0..100 {
@@ -260,7 +268,10 @@ pub(crate) async fn a_close_by_the_server_is_reported<S: Server, R: Runs>(mode: 
     };
     assert!(is_expected, "{closed:?}");
     let refused = session.client.send("m:late").await;
-    assert_eq!(refused.expect_err("it is closed").kind(), ErrorKind::Closed);
+    assert_eq!(
+        refused.expect_err("the session is closed").kind(),
+        ErrorKind::Closed
+    );
 }
 
 /// Disconnects, and checks that the end is clean and quick.
@@ -295,7 +306,7 @@ pub(crate) async fn an_idle_session_disconnects_at_once<S: Server, R: Runs>(mode
 
 /// Tests all modes concurrently, because the test only waits.
 pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
-    // engine.io: server.js:1651
+    // Covers a test case of engine.io: server.js:1651.
     let server = S::start(Setup::QuickHeartbeat);
     let url = server.url();
     join_all(Mode::ALL.map(|mode| {
@@ -311,7 +322,8 @@ pub(crate) async fn an_idle_session_stays_alive<S: Server, R: Runs>() {
 }
 
 pub(crate) async fn a_connection_to_a_closed_port_fails<S: Server, R: Runs>() {
-    // python-engineio: test_polling_connection_failed, test_websocket_connection_failed
+    // Covers test cases of python-engineio: test_polling_connection_failed,
+    // test_websocket_connection_failed.
     let server = S::start(Setup::Default);
     let url = server.url();
     drop(server);
@@ -324,11 +336,11 @@ pub(crate) async fn a_connection_to_a_closed_port_fails<S: Server, R: Runs>() {
 }
 
 pub(crate) async fn a_transport_that_the_server_lacks_is_refused<S: Server, R: Runs>() {
-    // engine.io-client: socket.js:72
+    // Covers a test case of engine.io-client: socket.js:72.
     let server = S::start(Setup::WithoutPolling);
     let connecting = builder::<R>(&server.url(), Mode::Polling).connect();
     let refused = within(&R::default(), "the refusal", connecting).await;
-    let error = refused.expect_err("it is refused");
+    let error = refused.expect_err("the session is refused");
     assert_eq!(error.kind(), ErrorKind::Status);
     assert_eq!(error.status(), Some(400));
     let report = error.report();

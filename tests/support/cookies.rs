@@ -19,7 +19,7 @@ where
     for mode in [Mode::Polling, Mode::Upgraded] {
         let server = S::with(&["--cookie", "lb"]);
         let mut session = Session::<R>::open(&server.url(), mode).await;
-        let sid = session.client.sid().expect("it is open");
+        let sid = session.client.sid().expect("the session is open");
         session.echo("m:one").await;
         session.echo("m:two").await;
         let closed = session.disconnect().await;
@@ -111,12 +111,13 @@ pub(crate) async fn a_thousand_messages_each_way_pass_a_balancer_over_polling<
     R: Runs,
 >() {
     let farm = Farm::<S>::start();
-    // As many sessions as servers, side by side: each has one for itself.
+    // Opens as many sessions as there are servers, and keeps them open: each session has a server of its
+    // own.
     let mut sessions = Vec::new();
     let mut servers = BTreeSet::new();
     for _ in 0..SERVERS {
         let session = Session::<R>::open(&farm.url(), Mode::Polling).await;
-        let sid = session.client.sid().expect("it is open");
+        let sid = session.client.sid().expect("the session is open");
         servers.insert(farm.server_of(&sid));
         sessions.push(session);
     }
@@ -133,7 +134,7 @@ pub(crate) async fn a_thousand_messages_each_way_pass_a_balancer_over_polling<
         }
     }
     for session in sessions {
-        let sid = session.client.sid().expect("it is open");
+        let sid = session.client.sid().expect("the session is open");
         assert_eq!(session.client.transport(), Some("polling"));
         let closed = session.disconnect().await;
         assert!(closed.is_clean(), "{closed:?}");
@@ -152,7 +153,7 @@ where
     let mut servers = BTreeSet::new();
     for _ in 0..2 * SERVERS {
         let mut session = Session::<R>::open(&farm.url(), Mode::Upgraded).await;
-        let sid = session.client.sid().expect("it is open");
+        let sid = session.client.sid().expect("the session is open");
         let server = farm.server_of(&sid);
         servers.insert(server);
         for number in 0..100 {

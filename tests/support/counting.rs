@@ -1,4 +1,5 @@
-//! A runtime that forwards to another one and counts what the client does with it.
+//! A runtime that forwards to another runtime and counts the client's tasks, polls, timers and
+//! connections.
 
 // Each test binary with this module uses only a part of it.
 #![allow(dead_code)]

@@ -242,7 +242,7 @@ async fn refused<R: Runs>(
         };
         let connecting = connection(mode).connect();
         let refused = within(&R::default(), "the refusal", connecting).await;
-        let error = refused.expect_err("it is refused");
+        let error = refused.expect_err("the session is refused");
         let report = error.report();
         for (_, _, words) in tried {
             assert!(report.contains(words), "{words:?} is missing in {report:?}");

@@ -42,7 +42,6 @@ impl Log {
         self.changed.notify_all();
     }
 
-    /// Whether the output has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.lock().ended
     }

@@ -21,7 +21,8 @@ use tokio::net::TcpListener;
 use super::log::Log;
 use super::server::{LARGE, Server, Setup};
 
-/// A running engineioxide. It understands some of the commands of the peers, and logs the same lines.
+/// A running engineioxide. It understands some of the commands of the peers, and logs the same lines as
+/// they do.
 pub(crate) struct Oxide {
     port: u16,
     shared: Arc<Shared>,
@@ -31,8 +32,8 @@ pub(crate) struct Oxide {
 #[derive(Debug, Default)]
 struct Shared {
     log: Log,
-    /// Number of running polls, and an event for each new one. Only valid for a server with a single
-    /// polling session.
+    /// Number of running polls. `polled` is notified of each new poll. Only valid for a server with a
+    /// single polling session.
     polls: AtomicUsize,
     polled: Bell,
     stop: Bell,
@@ -45,15 +46,17 @@ impl Oxide {
         let config = EngineIoConfig::builder().max_buffer_size(10_000);
         let config = match setup {
             Setup::Default => config,
-            Setup::LargeMessages => config.max_payload(LARGE.parse().expect("it is a number")),
+            Setup::LargeMessages => config.max_payload(LARGE.parse().expect("a valid number")),
             Setup::WithoutPolling => config.transports([TransportType::Websocket]),
             Setup::QuickHeartbeat => config
                 .ping_interval(Duration::from_millis(300))
                 .ping_timeout(Duration::from_millis(1200)),
         };
         let config = config.build();
-        listener.set_nonblocking(true).expect("sockets can do it");
-        let port = listener.local_addr().expect("it is bound").port();
+        listener
+            .set_nonblocking(true)
+            .expect("the socket becomes non-blocking");
+        let port = listener.local_addr().expect("the socket is bound").port();
         let shared = Arc::new(Shared::default());
         let stop = shared.stop.listen();
         let thread = thread::spawn({
@@ -108,7 +111,7 @@ impl Drop for Oxide {
 }
 
 async fn serve(listener: StdListener, config: EngineIoConfig, shared: Arc<Shared>) {
-    let listener = TcpListener::from_std(listener).expect("it does not block");
+    let listener = TcpListener::from_std(listener).expect("the listener is non-blocking");
     let handler = Handler(Arc::clone(&shared));
     let service = EngineIoService::with_config(Arc::new(handler), config);
     while let Ok((stream, _)) = listener.accept().await {

@@ -14,7 +14,7 @@ use super::log::Log;
 
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Number of attempts to connect to a new proxy within that time.
+/// Number of attempts to connect to a new proxy until `START_DEADLINE`.
 const LOOKS: u32 = 6000;
 
 /// Number of ports to try: another process may take a port before the proxy binds it.
@@ -43,12 +43,12 @@ impl Proxy {
                 settings.push_str(&format!("BasicAuth {user} {password}\n"));
             }
             let mut child = spawn("tinyproxy", &["-d", "-c", "/dev/stdin"]);
-            let mut input = child.stdin.take().expect("it is piped");
+            let mut input = child.stdin.take().expect("the stream is piped");
             input
                 .write_all(settings.as_bytes())
-                .expect("it reads its settings");
+                .expect("the proxy reads its settings");
             drop(input);
-            let log = fill(child.stdout.take().expect("it is piped"));
+            let log = fill(child.stdout.take().expect("the stream is piped"));
             let ready = log.wait_for_line("Accepting connections", START_DEADLINE);
             let proxy = Self::new(port, child, log, Vec::new());
             ready.map(|_| proxy)
@@ -64,7 +64,7 @@ impl Proxy {
                 arguments.extend(["-u", user, "-P", password]);
             }
             let mut child = spawn("microsocks", &arguments);
-            let log = fill(child.stderr.take().expect("it is piped"));
+            let log = fill(child.stderr.take().expect("the stream is piped"));
             // microsocks does not print when it is ready.
             Self::new(port, child, log, Vec::new()).once_it_listens()
         })
@@ -93,9 +93,9 @@ impl Proxy {
             );
             fs::write(&pem, identity).expect("the file can be written");
             fs::write(&config, text).expect("the file can be written");
-            let path = config.to_str().expect("it is UTF-8");
+            let path = config.to_str().expect("the path is UTF-8");
             let mut child = spawn("haproxy", &["-db", "-f", path]);
-            let log = fill(child.stderr.take().expect("it is piped"));
+            let log = fill(child.stderr.take().expect("the stream is piped"));
             Self::new(port, child, log, vec![pem, config]).once_it_listens()
         })
     }
@@ -157,7 +157,7 @@ impl Drop for Proxy {
 /// A port of 127.0.0.1 on which nobody listens.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
+    listener.local_addr().expect("the socket is bound").port()
 }
 
 /// Starts a program that the kernel ends together with the thread of this test (`--pdeathsig`), so that

@@ -40,7 +40,8 @@ pub(crate) fn under_some_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..8).run(test);
 }
 
-/// The same with 200 random task orders: for whole sessions.
+/// Runs the test first-in-first-out, last-in-first-out, and in 200 random task orders: for tests of
+/// whole sessions.
 pub(crate) fn under_many_orders(test: impl AsyncFn(MockRuntime)) {
     Schedules::new().seeds(0..200).run(test);
 }
@@ -160,7 +161,7 @@ impl std::fmt::Debug for Frame {
     }
 }
 
-/// What a server answers a websocket request: the head alone.
+/// The head of the response with which a server accepts a WebSocket request.
 pub(crate) fn switching(request: &Request) -> String {
     accepting(request.header("sec-websocket-key").expect("a key"))
 }
@@ -208,7 +209,6 @@ impl Peer {
         bytes
     }
 
-    /// Reads exactly `count` bytes.
     pub(crate) async fn read_exact(&mut self, count: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> = self.unread.drain(..count.min(self.unread.len())).collect();
         let start = bytes.len();

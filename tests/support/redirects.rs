@@ -18,7 +18,7 @@ pub(crate) struct Moved {
 impl Moved {
     pub(crate) fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("the socket is bound");
         let server = server.to_owned();
         let thread = thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
@@ -29,7 +29,7 @@ impl Moved {
                 stream.read_exact(&mut byte).expect("a request");
                 head.extend(byte);
             }
-            let head = String::from_utf8(head).expect("it is text");
+            let head = String::from_utf8(head).expect("the request is text");
             let target = head.split(' ').nth(1).expect("a target");
             let answer = format!(
                 "HTTP/1.1 308 Permanent Redirect\r\nLocation: {server}{target}\r\n\

@@ -6,7 +6,7 @@ use super::log::Log;
 use super::session::DEADLINE;
 use super::tls::{AUTHORITY, Front};
 
-/// A running server; dropping it ends it. It understands (some of) the commands that
+/// A running server; dropping the value ends the server. It understands (some of) the commands that
 /// `tests/peers/node/server.js` documents.
 pub(crate) trait Server: Sized {
     /// Whether the server only reads the beginning of a large POST.

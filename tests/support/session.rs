@@ -80,7 +80,7 @@ pub(crate) async fn within<T>(
 ) -> T {
     match select(pin!(future), runtime.sleep(DEADLINE)).await {
         Either::Left((output, _)) => output,
-        Either::Right(_) => panic!("{what}: not within {DEADLINE:?}"),
+        Either::Right(_) => panic!("{what}: timed out after {DEADLINE:?}"),
     }
 }
 
@@ -141,7 +141,7 @@ impl<R: Runs> Session<R> {
 
     pub(crate) fn max_payload(&self) -> usize {
         let most = self.handshake.max_payload.expect("the server announces it");
-        usize::try_from(most).expect("it fits")
+        usize::try_from(most).expect("the number fits")
     }
 
     /// Ping interval plus ping timeout: the longest silence of a live server.

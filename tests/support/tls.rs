@@ -47,7 +47,7 @@ impl Authority {
         edit: impl FnOnce(&mut CertificateParams),
     ) -> Self {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let mut params = CertificateParams::new(hosts).expect("they are names");
+        let mut params = CertificateParams::new(hosts).expect("the host names are valid");
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![
@@ -70,13 +70,17 @@ impl Authority {
 
     /// TLS settings that trust this CA in addition to the system's.
     pub(crate) fn trusted(&self) -> Tls {
-        Tls::default().ca_pem(self.pem()).expect("it is a CA")
+        Tls::default()
+            .ca_pem(self.pem())
+            .expect("the certificate is that of a CA")
     }
 
     /// A root store with only this CA.
     pub(crate) fn roots(&self) -> Arc<RootCertStore> {
         let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).expect("it is a CA");
+        roots
+            .add(self.issuer.der().clone())
+            .expect("the certificate is that of a CA");
         Arc::new(roots)
     }
 
@@ -99,11 +103,13 @@ impl Authority {
         edit: impl FnOnce(&mut CertificateParams),
     ) -> Identity {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).expect("they are names");
+        let mut params = CertificateParams::new(names).expect("the host names are valid");
         params.use_authority_key_identifier_extension = true;
         edit(&mut params);
         let key = new_key();
-        let certificate = params.signed_by(&key, &self.issuer).expect("it is issued");
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .expect("the CA can sign");
         Identity {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
@@ -125,7 +131,7 @@ impl Authority {
             }],
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        let list = list.signed_by(&self.issuer).expect("it is issued");
+        let list = list.signed_by(&self.issuer).expect("the CA can sign");
         list.der().clone()
     }
 }
@@ -152,11 +158,11 @@ impl Identity {
     pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
         let chain: Result<_, _> =
             CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect();
-        chain.expect("it is PEM")
+        chain.expect("the text is PEM")
     }
 
     pub(crate) fn private_key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("it is PEM")
+        PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("the text is PEM")
     }
 
     /// A server configuration with this certificate.
@@ -173,7 +179,7 @@ impl Identity {
     ) -> Arc<ServerConfig> {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
-            .expect("they are known");
+            .expect("the TLS versions are supported");
         let builder = match clients {
             None => builder.with_no_client_auth(),
             Some(clients) => builder.with_client_cert_verifier(
@@ -183,7 +189,7 @@ impl Identity {
             ),
         };
         let config = builder.with_single_cert(self.chain(), self.private_key());
-        Arc::new(config.expect("they belong together"))
+        Arc::new(config.expect("the certificate and the key belong together"))
     }
 }
 
@@ -191,7 +197,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// A TLS proxy in front of a plain server, in a thread. Dropping it ends it.
+/// A TLS proxy in front of a server without TLS, in a thread. Dropping the value ends the proxy.
 pub(crate) struct Front {
     port: u16,
     stop: Arc<Bell>,
@@ -202,10 +208,12 @@ impl Front {
     /// Starts a TLS proxy in front of the server at this URL.
     pub(crate) fn of(url: &str, config: Arc<ServerConfig>) -> Self {
         let url: Url = url.parse().expect("a URL");
-        let target = ("127.0.0.1", url.port().expect("it has a port"));
+        let target = ("127.0.0.1", url.port().expect("the URL has a port"));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = listener.local_addr().expect("it is bound").port();
-        let listener: smol::Async<TcpListener> = listener.try_into().expect("sockets can do it");
+        let port = listener.local_addr().expect("the socket is bound").port();
+        let listener: smol::Async<TcpListener> = listener
+            .try_into()
+            .expect("the socket becomes non-blocking");
         let stop = Arc::new(Bell::new());
         let stopped = stop.listen();
         let thread = thread::spawn(move || {

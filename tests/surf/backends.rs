@@ -90,7 +90,7 @@ fn answered_within(
         peer.write(answer).await;
     };
     let answered = run(script, client.send(get(&server, "/"), exchange));
-    assert!(!server.has_another(), "asked again");
+    assert!(!server.has_another(), "the request was repeated");
     answered
 }
 
@@ -212,7 +212,7 @@ fn an_endless_body_is_read_to_the_limit() {
             peer.request().await;
             peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
                 .await;
-            // Until the client closes the connection.
+            // Writes chunks until the client closes the connection.
             let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
             while peer.write(&chunk).await {}
         };
@@ -347,7 +347,7 @@ fn a_poll_that_was_sent_is_not_repeated() {
             client.send(get(&server, "/"), &exchange()).await
         });
         assert_eq!(error.expect_err("no answer").kind(), ErrorKind::Ended);
-        assert!(!server.has_another(), "asked again");
+        assert!(!server.has_another(), "the request was repeated");
     });
 }
 

@@ -98,7 +98,7 @@ mod own {
         for round in 0..5 {
             let mut session = Session::<R>::open(&server.url(), Mode::Polling).await;
             session.echo(format!("m:{round}")).await;
-            // Drops the session while a poll waits. The goodbye is not awaited.
+            // Drops the session while a poll waits. The drop does not wait for the goodbye.
             drop(session);
             let mut next = Session::<R>::open(&server.url(), Mode::Polling).await;
             next.echo(format!("m:next to {round}")).await;
@@ -107,7 +107,7 @@ mod own {
     }
 
     pub(super) async fn a_server_that_hangs_meets_the_open_timeout<S: Server, R: Runs>() {
-        // The harness sets the HTTP client.
+        // Starting a server of the harness sets the HTTP client, which `builder` uses.
         drop(S::start(Setup::Default));
         // The backlog accepts the connection, and the server never answers.
         let server = RawServer::new();
@@ -147,7 +147,7 @@ fn a_handshake_that_is_refused_or_redirected_fails() {
             assert_eq!(error.kind(), ErrorKind::Status);
             assert_eq!(error.status(), Some(status));
             assert!(error.report().contains(words), "{}", error.report());
-            assert!(!server.has_another(), "asked again");
+            assert!(!server.has_another(), "the request was repeated");
         }
     });
 }

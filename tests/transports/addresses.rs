@@ -41,7 +41,7 @@ async fn websocket(runtime: &MockRuntime, dialer: &Dialer, url: &str) -> Result<
     .await
 }
 
-/// The error of a WebSocket request to a URL without a listener.
+/// The error of a WebSocket request to a URL at which no server listens.
 async fn fails(runtime: &MockRuntime, dialer: &Dialer, url: &str) -> Error {
     websocket(runtime, dialer, url).await.unwrap_err()
 }
@@ -171,8 +171,8 @@ fn r18_a_proxy_is_connected_to_from_the_local_address() {
     });
 }
 
-/// A runtime that implements only the first version of the trait, or one that reports the address it was
-/// asked to connect from.
+/// A runtime that records the addresses that it was asked to connect from and to. It refuses each such
+/// connection.
 struct Other {
     runtime: MockRuntime,
     asked: Option<Mutex<Vec<(SocketAddr, SocketAddr)>>>,
@@ -211,7 +211,7 @@ impl Runtime for Other {
     }
 }
 
-/// The error of a connection from `local` to `url` on such a runtime.
+/// The error of a WebSocket connection to `url` with this dialer on this runtime.
 fn on_other(runtime: Arc<dyn Runtime>, dialer: Dialer, url: &str) -> Error {
     let request = OpenRequest::new(
         "websocket",
@@ -478,7 +478,7 @@ fn r18_tls_uses_the_given_name_and_requests_use_the_urls() {
                 "bücher.test",
                 Some("xn--bcher-kva.test"),
             ),
-            // SNI does not carry addresses.
+            // SNI never contains an IP address.
             (AUTHORITY.trusted(), "10.7.7.7", None),
             (own.clone(), "other.test", Some("other.test")),
         ] {

@@ -65,7 +65,7 @@ async fn text(runtime: &MockRuntime, answer: Vec<u8>) -> Result<Vec<Packet>, Err
     polled(runtime, answer, Limits::default()).await
 }
 
-/// A payload of which a part is hard to compress.
+/// A payload, part of which is hard to compress, and its packets.
 fn payload() -> (String, Vec<Packet>) {
     let text: String = (0..20_000_u32).map(|n| format!("{n} ö ")).collect();
     (format!("4{text}\x1e4x"), vec![message(text), message("x")])
@@ -73,7 +73,7 @@ fn payload() -> (String, Vec<Packet>) {
 
 #[test]
 fn gzip_and_deflate_are_decoded_in_every_form() {
-    // engine.io: server.js:3254-3436
+    // Ported from engine.io: server.js:3254-3436
     under_both_orders(async |runtime| {
         let (body, packets) = payload();
         let best = Compression::best();
@@ -83,13 +83,13 @@ fn gzip_and_deflate_are_decoded_in_every_form() {
             encoded("GZIP", gzip(&body)),
             encoded("deflate", zlib(&body, best)),
             encoded("deflate", zlib(&body, Compression::none())),
-            // Some servers send a bare deflate stream under this name.
+            // Some servers send a bare deflate stream, without a zlib header, under the name `deflate`.
             encoded("deflate", deflate(&body, best)),
             encoded("deflate", deflate(&body, Compression::none())),
             encoded("identity", &body),
             encoded("", &body),
             encoded("identity, gzip,", gzip(&body)),
-            // The last coding was applied last.
+            // Codings are listed in the order in which the server applied them.
             encoded("gzip, deflate", zlib(gzip(&body), best)),
             encoded("deflate\r\nContent-Encoding: gzip", gzip(zlib(&body, best))),
         ] {
@@ -103,11 +103,12 @@ fn a_bare_deflate_stream_is_distinguished_from_one_with_a_header() {
     under_both_orders(async |runtime| {
         let mut alike = 0;
         for length in 0..300 {
-            // Different lengths use different codes.
+            // Texts of different lengths compress with different codes, so the streams begin with
+            // different bytes.
             let body: String = (0..length).map(|n| format!("{n} ")).collect();
             let body = format!("4{body}");
             let bytes = deflate(&body, Compression::best());
-            // The first two bytes would pass the check of a zlib header.
+            // These two bytes pass the check of a zlib header, although the stream has no header.
             if u16::from_be_bytes([bytes[0], bytes[1]]) % 31 == 0 {
                 alike += 1;
                 let packets = text(&runtime, encoded("deflate", bytes)).await;
@@ -145,7 +146,7 @@ fn a_compressed_body_that_is_broken_is_an_error_and_nothing_of_it_is_delivered()
         ];
         for (coding, whole) in wholes {
             let checked = coding == "gzip" || whole[0] == 0x78;
-            // Cut within its header, its data or its checksum.
+            // The stream is cut within its header, its data or its checksum.
             for length in [
                 0,
                 1,
@@ -164,7 +165,7 @@ fn a_compressed_body_that_is_broken_is_an_error_and_nothing_of_it_is_delivered()
             let trailing = [&whole[..], b"x"].concat();
             let error = text(&runtime, encoded(coding, trailing)).await.unwrap_err();
             assert!(error.to_string().contains("after its end"), "{error:?}");
-            // A bare stream has no checksum, so that not every change shows.
+            // A bare deflate stream has no checksum, so a change in it may go unnoticed.
             let ends: &[usize] = if checked { &[1, 4] } else { &[] };
             for from_end in ends {
                 let mut wrong = whole.clone();
@@ -203,10 +204,10 @@ fn the_limit_of_a_body_counts_decoded_bytes_and_one_as_long_passes() {
     let limits = Limits::default().body(LIMIT);
     let fits = format!("4{}", "x".repeat(LIMIT - 1));
     let above = format!("{fits}x");
-    // Compressed, the body is within the limit.
+    // This body is shorter than the limit only while it is compressed.
     let bomb = "4".repeat(300 * LIMIT);
     let mut too_large: Vec<_> = [&above, &bomb].map(|body| in_each_coding(body)).concat();
-    // The length in its trailer may be wrong.
+    // The trailer of a gzip stream may state a wrong length. Here it states 0.
     let mut lying = gzip(&bomb);
     let end = lying.len() - 4;
     lying[end..].copy_from_slice(&[0; 4]);
@@ -235,7 +236,8 @@ fn the_limit_of_a_body_counts_decoded_bytes_and_one_as_long_passes() {
         unread.extend(200_000_u32.to_le_bytes());
         let error = polled(&runtime, encoded("gzip", unread), limits).await;
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Limit);
-        // But a length that so few bytes can't decode to is an error.
+        // A length in the trailer that so few bytes can't decode to is reported as corruption, not as a
+        // limit.
         let error = text(&runtime, encoded("gzip", &boasting)).await;
         assert!(error.unwrap_err().to_string().contains("corrupt"));
     });
@@ -280,7 +282,7 @@ fn polls_accept_the_users_codings_and_posts_accept_none() {
     });
 }
 
-/// A user's own HTTP client.
+/// An HTTP client of the user, which returns these responses in turn.
 struct Canned(Mutex<Vec<Response<bytes::Bytes>>>);
 
 #[async_trait]
@@ -311,7 +313,7 @@ fn a_users_http_client_may_decode_bodies_or_not() {
 
 #[test]
 fn a_compressed_body_may_come_in_chunks_and_an_uncompressed_one_follow() {
-    // engine.io: server.js:3254-3436
+    // Ported from engine.io: server.js:3254-3436
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let (body, packets) = payload();
@@ -340,7 +342,8 @@ fn a_compressed_body_may_come_in_chunks_and_an_uncompressed_one_follow() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Any bytes are decoded or an error. They never cause a panic, and never give more than the limit.
+    /// Arbitrary bytes are decoded or refused with an error. They never cause a panic, and never decode
+    /// to more than the limit.
     #[test]
     fn any_bytes_are_decoded_or_an_error_within_the_limit(
         text in "[a-z]{0,200}",

@@ -25,7 +25,7 @@ fn cookie(request: &Request) -> &str {
     request.header("cookie").unwrap_or_default()
 }
 
-/// The connection whose first request is for a WebSocket, and the other one.
+/// Returns first the connection whose first request is for a WebSocket, and then the other connection.
 async fn sort(mut one: Peer, mut other: Peer) -> (Peer, Peer) {
     let start = "GET /engine.io/?EIO=4&transport=websocket";
     if one.begins_with(start).await {
@@ -43,7 +43,7 @@ fn builder(runtime: &MockRuntime) -> Builder<Transports, MockRuntime> {
 /// Rule E49.
 #[test]
 fn the_cookie_of_the_handshake_goes_with_every_poll_post_and_the_websocket() {
-    // engine.io-client: node.js:61; python-engineio: test_websocket_connection_with_cookies,
+    // Ported from engine.io-client: node.js:61; python-engineio: test_websocket_connection_with_cookies,
     // test_websocket_connection_with_cookies_and_headers
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
@@ -58,7 +58,7 @@ fn the_cookie_of_the_handshake_goes_with_every_poll_post_and_the_websocket() {
                 .write(setting(&lines, &open_packet(25_000, 20_000)))
                 .await;
             let poll = polls.request().await;
-            // A POST and the probe come at the same time.
+            // The connections for a POST and for the probe arrive in either order.
             let (mut probe, mut posts) = sort(server.accept().await, server.accept().await).await;
             let post = posts.request().await;
             let upgrade = probe.request().await;
@@ -117,7 +117,8 @@ fn cookies_of_a_websocket_response_are_kept_for_the_next_transport_even_if_it_re
         assert_eq!(client.transport(), Some("polling"));
         drop(script.await);
 
-        // A response that accepts the request sets cookies, too, for the next session with the same jar.
+        // A response that accepts the WebSocket request sets cookies, too. The next session with the
+        // same jar sends them.
         let mut server = Server::on(&runtime, 81);
         let script = spawn(&runtime, async move {
             let mut peer = server.accept().await;
@@ -141,8 +142,8 @@ fn cookies_of_a_websocket_response_are_kept_for_the_next_transport_even_if_it_re
     });
 }
 
-/// The `Cookie` headers of the polls of one link. The user has set `mine=1`, each response has these
-/// lines, and the polls are this number of seconds apart.
+/// Returns the `Cookie` headers of the polls of one link. The user has set `mine=1`. `answers` has, for
+/// each response, the lines in its head. The polls are `pause` seconds apart.
 async fn polls(runtime: &MockRuntime, answers: &'static [&[&str]], pause: u64) -> Vec<String> {
     let mut server = Server::new(runtime);
     let clock = runtime.clone();
@@ -170,7 +171,7 @@ async fn polls(runtime: &MockRuntime, answers: &'static [&[&str]], pause: u64) -
 
 #[test]
 fn a_cookie_is_replaced_deleted_and_expires() {
-    // engine.io-client: node.js:61
+    // Ported from engine.io-client: node.js:61
     under_some_orders(async |runtime| {
         let answers: &[&[&str]] = &[
             &["Set-Cookie: a=1", "Set-Cookie: b=1"],
@@ -188,7 +189,7 @@ fn a_cookie_is_replaced_deleted_and_expires() {
             "mine=1; a=1; b=1",
             "mine=1; a=2; b=1",
             "mine=1; a=2",
-            // After 20 of 25 seconds, and then after 10 of 15.
+            // By now `a` has expired: it was set 30 s ago, for 25 s. `c` was set 10 s ago, for 15 s.
             "mine=1; c=1",
             "mine=1",
         ];
@@ -218,7 +219,7 @@ fn paths_secure_and_foreign_domains_are_respected() {
 
 #[test]
 fn a_client_that_keeps_no_cookies_sends_only_the_users() {
-    // engine.io-client: node.js:85
+    // Ported from engine.io-client: node.js:85
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -285,7 +286,7 @@ fn two_sessions_of_one_program_do_not_share_cookies() {
 
 #[test]
 fn a_websocket_that_opens_a_session_carries_the_users_cookie() {
-    // python-engineio: test_websocket_connection_with_cookie_header
+    // Ported from python-engineio: test_websocket_connection_with_cookie_header
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {

@@ -1,5 +1,5 @@
-//! Connecting to a name: which of its addresses are tried, when, and how the error lists them if none
-//! answers.
+//! Connecting to a host name: which of its addresses are tried, at which times, and how the error lists
+//! the addresses if none answers.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -54,7 +54,8 @@ async fn connect_to(runtime: &MockRuntime, url: &str) -> Result<Link, Error> {
     .await
 }
 
-/// The connects in the network's log, with the seconds at which they were answered.
+/// The lines of the network's log about attempts to connect. Each begins with the time, in seconds, at
+/// which the attempt was answered.
 fn connects(runtime: &MockRuntime) -> Vec<String> {
     let log = runtime.network().log().into_iter();
     log.filter(|line| line.contains("connect ")).collect()
@@ -73,7 +74,7 @@ fn the_families_take_turns_beginning_with_the_first_address() {
                 &["fd00::1", "10.0.0.1", "fd00::2"],
             ),
             (&["10.0.0.2", "10.0.0.1"], &["10.0.0.2", "10.0.0.1"]),
-            // Listed twice, tried once.
+            // An address that is listed twice is tried once.
             (
                 &["::1", "127.0.0.1", "::1", "127.0.0.1"],
                 &["::1", "127.0.0.1"],
@@ -89,7 +90,11 @@ fn the_families_take_turns_beginning_with_the_first_address() {
             assert_eq!(connects(&runtime), expected.collect::<Vec<_>>());
             runtime.network().log();
         }
-        assert_eq!(runtime.now(), Duration::ZERO, "each at once");
+        assert_eq!(
+            runtime.now(),
+            Duration::ZERO,
+            "each address is tried at once"
+        );
     });
 }
 
@@ -134,8 +139,8 @@ fn localhost_is_reached_without_delay_if_it_listens_on_one_family_only() {
 #[test]
 fn the_first_that_answers_wins_and_the_others_are_dropped() {
     under_some_orders(async |runtime| {
-        // The first address answers after 300 ms, the second `second` ms after it was tried, which is at
-        // 250 ms.
+        // The first address answers after 300 ms. The second address is tried after 250 ms, and answers
+        // `second` ms later.
         for (second, winner) in [(100, "10.0.0.1"), (20, "fd00::1")] {
             let start = runtime.now();
             name(&runtime, &["10.0.0.1", "fd00::1"]);
@@ -187,7 +192,7 @@ fn an_error_of_connecting_lists_each_address_with_its_cause() {
              (10.0.0.1:80: no listener on 10.0.0.1:80 of the mock network; \
              [fd00::1]:80: no listener on [fd00::1]:80 of the mock network)"
         );
-        // With one address the error is that of the address.
+        // If the name has a single address, the error names that address and has no list.
         name(&runtime, &["10.0.0.1"]);
         let error = connect(&runtime).await.unwrap_err();
         assert_eq!(error.to_string(), "could not connect to 10.0.0.1:80");
@@ -205,7 +210,10 @@ fn of_many_addresses_32_are_tried_and_8_are_listed() {
         let error = connect(&runtime).await.unwrap_err();
         let tried = connects(&runtime);
         assert_eq!(tried.len(), 32);
-        assert!(tried[31].contains("fd00::f"), "of both families: {tried:?}");
+        assert!(
+            tried[31].contains("fd00::f"),
+            "both families are tried: {tried:?}"
+        );
         let report = error.report();
         assert_eq!(report.matches("no listener").count(), 8, "{report}");
         assert!(report.ends_with("; and 24 more)"), "{report}");
@@ -251,7 +259,7 @@ fn a_literal_address_is_one_attempt() {
     });
 }
 
-/// A `MockRuntime` whose resolver knows every name, but gives no address.
+/// A `MockRuntime` whose resolver knows every name, but returns no address.
 struct Nowhere(MockRuntime);
 
 #[async_trait]

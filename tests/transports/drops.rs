@@ -1,5 +1,5 @@
 //! Dropping a client, a future or a runtime, at any step of a session and on any thread, leaves no task
-//! and no socket. The server gets a goodbye if there is time for it.
+//! and no socket. A client that is dropped in an open session still sends the server a goodbye.
 
 use std::future::Future;
 use std::io;
@@ -21,7 +21,8 @@ use crate::raw::{
     under_some_orders,
 };
 
-/// How long a close lasts that the server does not answer: the limit, and a moment more.
+/// Time after which a close has ended although the server does not answer: the close timeout, and 1 ms
+/// more.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(5001);
 
 /// A mock runtime that never resolves `lost.test`.
@@ -71,9 +72,9 @@ enum Step {
     Tcp,
     Tls,
     Proxy,
-    /// For the server to read the request.
+    /// The server, which has not read the request yet.
     Request,
-    /// For the rest of a response.
+    /// The rest of the response.
     Answer,
     OpenPacket,
 }
@@ -94,7 +95,7 @@ const STEPS: [(Step, &str); 13] = [
     (Step::OpenPacket, "websocket"),
 ];
 
-/// A session that is about to open, and its server.
+/// A session that is about to open and will stop at `step`, and its server.
 struct Begun {
     builder: Builder<Transports, Lost>,
     server: Option<Server>,
@@ -169,7 +170,8 @@ fn drop_elsewhere<T: Send + 'static>(dropped: T) {
         .expect("dropping does not panic");
 }
 
-/// Checks that nothing is left of the session after the limit of a close.
+/// Waits for the time limit for closing, and checks that the session has then left no task and no open
+/// socket.
 async fn is_gone(runtime: &MockRuntime, peers: impl IntoIterator<Item = Peer>, what: &str) {
     runtime.sleep(CLOSE_TIMEOUT).await;
     assert_eq!(runtime.tasks(), 0, "{what}: tasks");
@@ -187,7 +189,8 @@ async fn is_gone(runtime: &MockRuntime, peers: impl IntoIterator<Item = Peer>, w
 fn dropping_a_client_at_any_step_of_opening_leaves_no_task_and_no_socket() {
     under_some_orders(async |runtime| {
         for (step, transport) in STEPS {
-            // The client, on this thread or another, or the future of `connect`.
+            // What is dropped: the client, on this thread or on another thread, or the future of
+            // `connect`.
             for who in ["client", "client elsewhere", "connect"] {
                 let what = format!("{transport}, {step:?}, {who}");
                 let Begun {
@@ -278,7 +281,7 @@ const MOMENTS: [Moment; 10] = [
     Moment::ClosingWebSocket,
 ];
 
-/// A session at such a moment.
+/// A session at a [`Moment`].
 struct Live {
     client: Session,
     server: Server,
@@ -374,7 +377,8 @@ fn dropping_a_client_at_any_moment_leaves_no_task_and_no_socket_even_without_ans
                 }
                 let peers = [Some(live.first), live.second].into_iter().flatten();
                 let what = format!("{moment:?}");
-                // New connections are not accepted, and end with their goodbye.
+                // The server listens, but accepts no new connection. If the client opens a connection
+                // for its goodbye, the close timeout ends it.
                 let server = live.server;
                 runtime.sleep(CLOSE_TIMEOUT).await;
                 assert!(handle.wait().now_or_never().is_some(), "{what}");
@@ -495,7 +499,7 @@ fn dropped_futures_change_nothing_except_that_a_disconnect_goes_on() {
             give_up(handle.wait()).await;
             give_up(client.recv()).await;
         }
-        assert_eq!(runtime.tasks(), 1, "the task of the session");
+        assert_eq!(runtime.tasks(), 1, "only the task of the session is left");
         let reading = spawn(&runtime, async move {
             assert_eq!(peer.frame().await.payload.len(), 1_000_000);
             assert_eq!(peer.frame().await.payload, b"4next");

@@ -10,7 +10,7 @@ use crate::raw::{
     CLOSE, FIN, Peer, Request, Server, TEXT, frame, spawn, under_both_orders, under_some_orders,
 };
 
-/// Longer bytes than these are not sent one at a time.
+/// Maximum number of bytes that are sent one at a time.
 const SHORT: usize = 2000;
 
 /// Checks each fault at each of its places.
@@ -34,7 +34,8 @@ fn check(faults: Vec<Fault>) {
     }
 }
 
-/// Reads what the client sends before the fault, and returns its last request, if there is one.
+/// Plays the server up to this place. Returns the client's last request, if the fault is the response to
+/// a request.
 async fn reach(place: Place, peer: &mut Peer) -> Option<Request> {
     match place {
         Place::FirstPoll | Place::WebSocketRequest => Some(peer.request().await),
@@ -137,7 +138,7 @@ fn check_reason(reason: &Reason, outcome: &Outcome, what: &str) {
     }
 }
 
-/// The client has sent one close frame with this code, and nothing else.
+/// Checks that the client has sent one close frame with this code, and nothing else.
 fn check_close_frame(bytes: &[u8], code: u16, what: &str) {
     let [first, length, mask @ .., high, low] = bytes else {
         panic!("{what}: {bytes:?} is not a close frame");
@@ -169,7 +170,7 @@ fn a_response_that_is_cut_short_is_an_error_and_delivers_nothing() {
 /// Rules E22, E48.
 #[test]
 fn a_refusal_is_an_error_with_the_status_and_the_servers_words() {
-    // engine.io-client: socket.js:236, :265; python-engineio: test_polling_connection_404,
+    // Ported from engine.io-client: socket.js:236, :265; python-engineio: test_polling_connection_404,
     // test_polling_connection_404_no_json
     check(responses::refusals());
 }
@@ -181,14 +182,14 @@ fn a_response_in_an_unusual_form_is_understood() {
 
 #[test]
 fn a_websocket_handshake_that_breaks_the_protocol_is_an_error_that_names_the_header() {
-    // python-engineio: test_websocket_connection_failed_with_websocket_error
+    // Ported from python-engineio: test_websocket_connection_failed_with_websocket_error
     check(handshakes::websocket());
 }
 
 /// Rule E15.
 #[test]
 fn a_first_packet_that_opens_no_session_is_an_error_of_connecting() {
-    // python-engineio: test_polling_connection_invalid_packet,
+    // Ported from python-engineio: test_polling_connection_invalid_packet,
     // test_polling_connection_no_open_packet, test_websocket_connection_no_open_packet
     check(packets::first());
 }
@@ -196,14 +197,14 @@ fn a_first_packet_that_opens_no_session_is_an_error_of_connecting() {
 /// Rule E8.
 #[test]
 fn a_bad_payload_is_an_error_after_its_good_packets() {
-    // engine.io: server.js:1592; python-engineio: test_payload.py:13
+    // Ported from engine.io: server.js:1592; python-engineio: test_payload.py:13
     check(packets::payloads());
 }
 
 /// Rule E8.
 #[test]
 fn a_message_that_is_not_a_packet_is_an_error_after_the_good_ones() {
-    // engine.io: server.js:174, :191, :1607
+    // Ported from engine.io: server.js:174, :191, :1607
     check(packets::messages());
 }
 
@@ -216,7 +217,7 @@ fn a_frame_that_breaks_the_protocol_is_an_error_and_is_answered_with_a_close_fra
 /// Rule E45.
 #[test]
 fn a_websocket_that_ends_without_a_close_frame_is_an_error() {
-    // python-engineio: test_read_loop_websocket_no_response
+    // Ported from python-engineio: test_read_loop_websocket_no_response
     check(frames::cut_short());
 }
 

@@ -1,5 +1,5 @@
-//! How a client learns how far the server has read: fences over WebSocket, and the time at which a poll
-//! has left.
+//! How a client learns how far the server has read: over WebSocket by fences, and over polling by the
+//! time at which a poll was sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ async fn send_fence(link: &mut Link, peer: &mut Peer, text: &str) -> Frame {
     peer.frame().await
 }
 
-/// A link that has sent a fence, which the server has read and not answered.
+/// A link that has sent a fence. The server has read the fence, but has not answered it.
 async fn fenced(runtime: &MockRuntime) -> (Link, Peer) {
     let (mut link, mut peer) = websocket(runtime).await;
     send_fence(&mut link, &mut peer, FIRST).await;
@@ -54,7 +54,8 @@ async fn received(receiver: &mut dyn PacketReceiver) -> (Vec<Packet>, Option<Fen
     (packets, receiver.answered_fence())
 }
 
-/// One field of the activity's debug output, such as `received`: `None`, or the time.
+/// The value of one field in the activity's debug output. The value of `received`, for example, is
+/// `None` or a time.
 fn reported(activity: &Activity, what: &str) -> String {
     let all = format!("{activity:?}");
     let (_, behind) = all.split_once(&format!("{what}: ")).expect("the field");
@@ -89,7 +90,8 @@ fn a_fence_is_a_masked_ping_after_its_batch_or_alone() {
 #[test]
 fn a_fence_stays_after_a_batch_that_is_written_in_pieces() {
     under_both_orders(async |runtime| {
-        // A message needs many pieces, or, with its header of eight bytes, exactly one.
+        // A message needs many pieces, or exactly one together with its frame header of eight bytes, or
+        // one byte more or less than one piece.
         let lengths = [PIPE, 4096 - 8, 4096 - 9, 4096 - 7];
         for length in lengths {
             let mut server = Server::new(&runtime);
@@ -110,7 +112,7 @@ fn a_fence_stays_after_a_batch_that_is_written_in_pieces() {
             });
             let received = spawn(&runtime, async move { receiver.recv().await });
             settle(&runtime).await;
-            // The pong becomes due while the batch is being written.
+            // This ping makes a pong due while the batch is being written.
             peer.write(frame(PING, "meanwhile")).await;
             settle(&runtime).await;
             let mut frames = Vec::new();
@@ -189,7 +191,7 @@ fn only_the_newest_of_many_pongs_is_reported() {
         let expected = (Vec::new(), Some(fence(SECOND)));
         assert_eq!(received(&mut *link.receiver).await, expected);
         assert!(link.receiver.recv().now_or_never().is_none());
-        // An answered fence that was not taken with `answered_fence` gives way to a newer one, too.
+        // A newer answered fence also replaces one that `answered_fence` has not returned yet.
         for text in [FIRST, SECOND] {
             peer.write(frame(PONG, text)).await;
             assert_eq!(link.receiver.recv().await.unwrap(), []);
@@ -296,7 +298,7 @@ fn a_flood_of_pongs_keeps_within_the_bounds_of_a_call() {
             }
             assert_eq!(packets, []);
         }
-        // One call for each read of the buffer, and not for each pong.
+        // `recv` returns once for each read into the buffer, not once for each pong.
         assert!((3..=6).contains(&calls), "{calls} calls");
         assert!(receiver.recv().now_or_never().is_none());
         drop((writing.await, sender));
@@ -337,7 +339,8 @@ fn a_pong_is_no_sign_of_life_but_part_of_a_message_is() {
                 assert_eq!(reported(&activity, "received"), "None");
             }
         }
-        // A frame that is no pong, before and after one, as far as it has arrived.
+        // A frame that is not a pong is a sign of life, whether it arrives before or after a pong, and
+        // even if only a part of it arrives.
         let long = [frame(PONG, FIRST), vec![FIN | CONTINUATION]].concat();
         for (number, bytes) in [
             [frame(PING, ""), frame(PONG, FIRST)].concat(),
@@ -375,7 +378,7 @@ async fn watched(
     (link.await.unwrap(), activity.unwrap())
 }
 
-/// Checks when the last poll left.
+/// Checks the time at which the last poll left; `None` if that time is unknown.
 fn left_at(activity: &Activity, at: Option<Duration>) {
     let expected = at.map_or_else(|| "Untold".to_owned(), |at| format!("At({at:?})"));
     assert_eq!(reported(activity, "asked"), expected);
@@ -411,7 +414,7 @@ fn a_poll_has_left_when_its_request_is_written_and_not_while_it_connects() {
             let (receiver, packets) = received.await;
             assert_eq!(packets, [message("x")]);
             left_at(&activity, last);
-            // Longer than the connection is kept.
+            // The pause is longer than the client keeps a connection, so the next poll needs a new one.
             runtime.sleep(4 * SECOND_OF_TIME).await;
             link.receiver = receiver;
         }

@@ -1,5 +1,5 @@
-//! Whether the end of a session is clean: only if the server has answered the goodbye. Otherwise
-//! messages that had left may be lost, and the client can't say which.
+//! The end of an open session is clean only if the server has answered the goodbye. Without an answer,
+//! messages that were already sent may be lost, and the client can't say which.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 enum Takes {
     /// It answers as the transport requires.
     Answers,
-    /// It reads the goodbye, and closes the connection.
+    /// It reads the goodbye, and closes the connection. Over WebSocket this is an answer.
     Ends,
     /// It reads the goodbye, and resets the connection.
     Resets,
@@ -69,7 +69,7 @@ async fn polling(runtime: MockRuntime, mut server: Server, takes: Takes) -> Held
     vec![polls]
 }
 
-/// The end of a session that has sent a message, and when it came.
+/// The end of a session that has sent a message, and the time from the call of `disconnect` to that end.
 async fn end(runtime: &MockRuntime, transport: &str, takes: Takes) -> (Closed, Duration) {
     let server = Server::new(runtime);
     let script: BoxFuture<'static, Held> = match transport {

@@ -7,12 +7,13 @@ use engineio_client::{Builder, ErrorKind, Handshake, MockRuntime};
 
 use crate::raw::{Peer, Server, TEXT, frame, spawn, under_both_orders};
 
-/// Longer times are cut to 365 days.
+/// Maximum ping interval and ping timeout, in milliseconds. The client shortens longer times to this.
 const YEAR: u64 = 365 * 24 * 3600 * 1000;
 
 type Valid = (&'static str, u64, u64, Option<u64>, &'static [&'static str]);
 
-/// Valid open packets, and what they say: the intervals in milliseconds, `maxPayload` and the upgrades.
+/// Valid open packets, each with the values that the client reads from it: the ping interval and the
+/// ping timeout in milliseconds, `maxPayload`, and the upgrades.
 const VALID: &[Valid] = &[
     (
         r#"{"sid":"s","pingInterval":1,"pingTimeout":0}"#,
@@ -119,7 +120,7 @@ const VALID: &[Valid] = &[
         None,
         &["x", "x", ""],
     ),
-    // The last of two fields with one name counts, as in JavaScript and Python.
+    // If two fields have the same name, the last one counts, as in JavaScript and Python.
     (
         r#"{"sid":7,"sid":"s","pingInterval":"x","pingInterval":5,"pingTimeout":-1,"pingTimeout":5}"#,
         5,
@@ -150,7 +151,7 @@ const VALID: &[Valid] = &[
     ),
 ];
 
-/// Invalid open packets, and the field that the error names.
+/// Invalid open packets, each with words that the error must contain: mostly the name of the field.
 const INVALID: &[(&str, &str)] = &[
     ("", "JSON"),
     (" ", "JSON"),

@@ -1,5 +1,5 @@
-//! Polling through a user's own HTTP client: the requests that the client gets, and how its responses
-//! are handled.
+//! Polling through a user's own HTTP client: the requests that this HTTP client receives, and how its
+//! responses are handled.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -21,12 +21,12 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use crate::raw::under_some_orders;
 use crate::{message, open, open_packet};
 
-/// An HTTP client that answers with the queued responses, and then never.
+/// An HTTP client that returns the queued responses in turn. When none is left, a call never ends.
 #[derive(Default)]
 struct Fake {
     answers: Mutex<VecDeque<Result<Response<Bytes>, Error>>>,
     seen: Mutex<Vec<(Request<Bytes>, Exchange)>>,
-    /// One for each call that never ends. It is cancelled when the call is dropped.
+    /// One sender for each call that never ends. The sender is cancelled when the call is dropped.
     hanging: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
@@ -189,7 +189,7 @@ fn each_request_has_an_absolute_uri_with_the_sid_encoded_and_the_users_query_and
         assert_eq!(stamps.len(), 3);
         stamps.sort_unstable();
         stamps.dedup();
-        assert_eq!(stamps.len(), 3, "each is different");
+        assert_eq!(stamps.len(), 3, "each timestamp is different");
     });
 }
 
@@ -279,7 +279,8 @@ fn a_unix_socket_is_refused_because_the_http_client_gets_only_a_url() {
     });
 }
 
-/// With the builder's default transports, until the session has ended. The poll that runs is dropped.
+/// A whole session with the builder's default transports. The poll that is running when the user closes
+/// the session is dropped.
 #[test]
 fn a_session_with_a_users_http_client_drops_its_poll_when_it_closes() {
     under_some_orders(async |runtime| {
@@ -309,7 +310,7 @@ fn a_session_with_a_users_http_client_drops_its_poll_when_it_closes() {
         assert_eq!(client.take_one().body(), "1");
         assert!(
             hanging.cancellation().now_or_never().is_some(),
-            "it still runs"
+            "the poll still runs"
         );
     });
 }

@@ -1,5 +1,6 @@
-//! Connections that are kept between requests, and requests that cross their end: none is lost, and none
-//! is sent twice.
+//! Connections that are kept between requests. The server may close such a connection while a request is
+//! on its way. The client sends that request again if the server can't have received any of it.
+//! Otherwise the request fails, so that it never arrives twice.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +25,8 @@ use crate::{message, open};
 
 /// The latency of the network in one direction.
 const LATENCY: Duration = Duration::from_millis(50);
-/// Less than the latency. What one side does this long after the other crosses it on the way.
+/// A pause that is shorter than the latency. If one side sends this long after the other side, both are
+/// on their way at the same time.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
 fn slow(runtime: &MockRuntime) -> Server {
@@ -103,7 +105,10 @@ fn r3_a_request_that_crosses_the_end_of_a_kept_connection_is_sent_again() {
             if ask == Ask::Poll {
                 assert_eq!(received, [message("second")]);
             }
-            assert!(!script.await.has_another(), "once");
+            assert!(
+                !script.await.has_another(),
+                "the request was sent three times"
+            );
         }
     });
 }
@@ -180,7 +185,7 @@ fn r3_a_request_that_has_arrived_is_not_sent_again_even_if_it_was_not_read() {
                 let mut link = polling(&runtime).await;
                 Ask::Poll.of(&mut link).await.unwrap();
                 ended(ask.of(&mut link).await);
-                assert!(!script.await.has_another(), "asked again");
+                assert!(!script.await.has_another(), "the request was sent again");
             }
         }
     });
@@ -208,7 +213,7 @@ fn r3_a_request_that_has_arrived_in_part_is_not_sent_again() {
         Ask::Poll.of(&mut link).await.unwrap();
         let large = vec![message("m".repeat(10_000))].into();
         ended(link.sender.send(large).await.map(|()| Vec::new()));
-        assert!(!script.await.has_another(), "asked again");
+        assert!(!script.await.has_another(), "the request was sent again");
     });
 }
 
@@ -231,7 +236,7 @@ fn r3_a_request_that_meets_a_reset_may_have_arrived_and_is_not_sent_again() {
             let mut link = polling(&runtime).await;
             Ask::Poll.of(&mut link).await.unwrap();
             ended(ask.of(&mut link).await);
-            assert!(!script.await.has_another(), "asked again");
+            assert!(!script.await.has_another(), "the request was sent again");
         }
     });
 }
@@ -244,8 +249,8 @@ fn r3_a_request_that_was_answered_in_part_is_not_sent_again() {
             let waits = runtime.clone();
             let script = spawn(&runtime, async move {
                 let mut peer = used(&mut server).await;
-                // The server answers before the request has arrived, as servers do that report their
-                // timeout.
+                // The server writes before the request has arrived, as some servers do to report that
+                // the kept connection has timed out.
                 waits.sleep(A_MOMENT).await;
                 peer.write("HTTP/1.1 200 OK\r\nContent-Le").await;
                 drop(peer);
@@ -254,7 +259,7 @@ fn r3_a_request_that_was_answered_in_part_is_not_sent_again() {
             let mut link = polling(&runtime).await;
             Ask::Poll.of(&mut link).await.unwrap();
             ended(ask.of(&mut link).await);
-            assert!(!script.await.has_another(), "asked again");
+            assert!(!script.await.has_another(), "the request was sent again");
         }
     });
 }
@@ -280,7 +285,7 @@ fn r3_a_request_is_sent_again_once_for_each_kept_connection_and_never_on_a_new_o
                 Ask::Poll.of(&mut link).await.unwrap();
             }
             ended(Ask::Post.of(&mut link).await);
-            assert!(!script.await.has_another(), "asked again");
+            assert!(!script.await.has_another(), "the request was sent again");
         }
     });
 }
@@ -321,33 +326,32 @@ fn r3_with_a_new_connection_for_each_request_no_request_crosses_an_end() {
     });
 }
 
-/// A runtime whose connections differ from those of the mock network.
+/// A mock runtime whose connections all have the same [`Fault`].
 #[derive(Clone)]
 struct Odd {
     inner: MockRuntime,
-    /// How all connections differ.
     fault: Fault,
-    /// How far the failure has got.
+    /// State of the failure: 0, or one of the constants below.
     state: Arc<AtomicU8>,
 }
 
-/// The next write or flush fails.
+/// The failure begins with the next write.
 const ARMED: u8 = 1;
-/// The write has succeeded.
+/// The write that begins the failure was made. With [`Fault::Flush`], the next flush fails.
 const WRITTEN: u8 = 2;
-/// The flush has failed, and has taken the socket's error with it.
+/// The flush has failed, and has consumed the socket's error.
 const TAKEN: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
-    /// They do not report how much was acknowledged.
+    /// The connections do not report how much was acknowledged.
     Silent,
-    /// They do not report how much was written.
+    /// The connections do not report how much was written.
     Uncounted,
-    /// The next write fails before its first byte.
+    /// The next write fails before it has written a byte.
     Write,
-    /// The next write succeeds, the flush after it fails, and the next read returns the end of the
-    /// stream, as that of a socket does whose error another call has taken.
+    /// The next write succeeds, and the flush after it fails. The next read then returns the end of the
+    /// stream, as it does on a socket whose error another call has already returned.
     Flush,
 }
 
@@ -358,7 +362,8 @@ struct OddStream {
 }
 
 impl OddStream {
-    /// Moves the failure of this kind from one state to the next. Returns whether it was in that state.
+    /// If the connections have this fault and its state is `from`, changes the state to `to`. Returns
+    /// whether both were the case.
     fn steps(&self, fault: Fault, from: u8, to: u8) -> bool {
         let (done, seen) = (Ordering::Relaxed, Ordering::Relaxed);
         self.fault == fault && self.state.compare_exchange(from, to, done, seen).is_ok()
@@ -479,7 +484,10 @@ fn r3_a_request_that_may_have_left_on_a_connection_without_reports_is_not_sent_a
             Ask::Poll.of(&mut link).await.unwrap();
             odd.state.store(ARMED, Ordering::Relaxed);
             ended(Ask::Post.of(&mut link).await);
-            assert!(!script.await.0.has_another(), "asked again: {fault:?}");
+            assert!(
+                !script.await.0.has_another(),
+                "the request was sent again: {fault:?}"
+            );
         }
     });
 }
@@ -504,6 +512,9 @@ fn r3_a_request_whose_first_write_fails_is_sent_again() {
         Ask::Poll.of(&mut link).await.unwrap();
         odd.state.store(ARMED, Ordering::Relaxed);
         Ask::Post.of(&mut link).await.unwrap();
-        assert!(!script.await.0.has_another(), "once");
+        assert!(
+            !script.await.0.has_another(),
+            "the request was sent three times"
+        );
     });
 }

@@ -1,4 +1,4 @@
-//! Each limit and timeout of the builder, reached exactly. The error names it and its value.
+//! Each limit and timeout of the builder, reached exactly. The error names the limit and its value.
 
 use std::future::Future;
 use std::time::Duration;
@@ -33,7 +33,8 @@ fn names_the_limit(error: &Error, kind: ErrorKind, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "{word:?}: {text}");
     }
-    // The error also gives the limit's setter to a program, under the name in its text.
+    // A program can also read the name of the limit's setter from the error. The text contains the same
+    // name.
     let limit = error.limit().expect("a limit").setter();
     assert!(
         text.contains(&format!("(limit {limit})")),
@@ -178,7 +179,7 @@ fn a_websocket_write_may_stall_for_the_servers_ping_interval_and_timeout() {
         });
         let session = builder(&runtime, "websocket").connect().await.unwrap();
         let start = runtime.now();
-        // Far more than the pipe holds.
+        // This is far more than the pipe holds.
         session.send(vec![0; 10_000_000]).await.unwrap();
         let closed = session.wait().await;
         assert_eq!(runtime.now() - start, Duration::from_secs(3));
@@ -202,7 +203,7 @@ fn the_upgrade_timeout_gives_up_the_probe_and_not_the_session() {
             polls.answer(open_packet(HOUR, HOUR)).await;
             let mut probe = server.accept().await;
             probe.accept_websocket().await;
-            // No pong.
+            // The server sends no pong.
             (polls, probe, server)
         });
         let mut session = builder(&runtime, "polling")
@@ -252,7 +253,7 @@ fn a_close_takes_no_longer_than_its_two_limits() {
         assert_eq!(runtime.now() - start, Duration::from_secs(2));
         drop(script.await);
 
-        // The write makes progress all the time, but does not end.
+        // The write makes progress all the time, but does not finish within the limit.
         let mut server = Server::new(&runtime);
         let clock = runtime.clone();
         let stop = endless(&runtime, async move {
@@ -358,7 +359,7 @@ fn a_body_above_its_limit_ends_the_session_and_one_as_long_passes() {
 #[test]
 fn packets_above_their_limit_end_the_session_after_the_packets_before_them() {
     under_some_orders(async |runtime| {
-        // A later setter does not change the limit.
+        // The second setter does not change the limit that the first one has set.
         let set: Setting = |builder| builder.max_payload_packets(3).max_message_size(1000);
         let (mut session, peer) =
             polling_session(&runtime, set, response("4a\x1e4b\x1e4c\x1e4d")).await;
@@ -372,7 +373,8 @@ fn packets_above_their_limit_end_the_session_after_the_packets_before_them() {
     });
 }
 
-/// A good first answer of this transport: its head, without the empty line, and the rest.
+/// The response with which a server opens a session over this transport: its head, without the empty
+/// line at the end, and the bytes after the head (the body, or the first frame).
 fn first_answer(transport: &str, request: &Request) -> (String, Vec<u8>) {
     let open = open_packet(HOUR, HOUR);
     if transport == "polling" {

@@ -1,4 +1,4 @@
-//! Polling, and HTTP as servers and proxies speak it. Responses that are wrong are in `tests/faults`.
+//! Polling, and the forms of HTTP that servers and proxies use. Faulty responses are in `tests/faults`.
 
 use std::time::Duration;
 
@@ -22,8 +22,9 @@ async fn polling_with(runtime: &MockRuntime, edit: impl FnOnce(&mut OpenRequest)
     link
 }
 
-/// The result of the first poll, which the server answers with these bytes, in pieces of this size,
-/// before it closes the connection; and the error of the next `recv`, if it needs no request.
+/// Opens a link whose first poll the server answers with these bytes, in pieces of this size, before it
+/// closes the connection. Returns the result of that poll, and the error of the next `recv` if that call
+/// fails without a request.
 async fn polled_in_pieces(
     runtime: &MockRuntime,
     answer: impl Into<Vec<u8>>,
@@ -46,12 +47,13 @@ async fn polled_in_pieces(
     let mut link = polling_with(runtime, |request| request.limits = limits).await;
     let first = link.receiver.recv().await;
     script.await;
-    // The server has stopped listening, so that a poll would fail to connect.
+    // The server has stopped listening, so a `recv` that needs a request fails to connect.
     let next = link.receiver.recv().await.unwrap_err();
     (first, (next.kind() != ErrorKind::Connect).then_some(next))
 }
 
-/// The result of a poll that is answered in one piece, after which the next `recv` needs a request.
+/// The result of a poll that the server answers with these bytes in one piece. Checks that the next
+/// `recv` needs a request.
 async fn polled(runtime: &MockRuntime, answer: impl Into<Vec<u8>>) -> Result<Vec<Packet>, Error> {
     polled_within(runtime, answer, Limits::default()).await
 }
@@ -72,12 +74,12 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
 /// Rule E3.
 #[test]
 fn a_response_is_assembled_from_segments_of_any_size() {
-    // engine.io: server.js:2150, :2174
+    // Ported from engine.io: server.js:2150, :2174
     under_some_orders(async |runtime| {
         let packets = vec![message("hello"), message("wörld!!!")];
         let whole = response("4hello\x1e4wörld!!!");
         for answer in [whole, CHUNKED.into()] {
-            // Some sizes cut each line, each head of a chunk and each character.
+            // Over all sizes, every line, every head of a chunk and every character is cut.
             for size in 1..=answer.len() {
                 let limits = Limits::default();
                 let (polled, next) = polled_in_pieces(&runtime, &*answer, size, limits).await;
@@ -112,8 +114,8 @@ fn an_http_1_0_response_is_read_and_its_connection_is_not_used_again() {
 fn interim_responses_without_end_are_an_error_that_names_the_limit_of_a_head() {
     under_some_orders(async |runtime| {
         let limits = Limits::default().head(1000);
-        // Each has 36 bytes. Those within the limit are skipped, and the limit counts anew for the next
-        // request.
+        // Each interim response has 33 bytes. The client skips interim responses within the limit, and
+        // counts anew for the next request.
         let interim = "HTTP/1.1 103 Hints\r\nX-Name: x\r\n\r\n";
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -167,7 +169,7 @@ fn polls_follow_each_other_on_one_connection() {
 
 #[test]
 fn a_poll_and_a_post_at_once_have_a_connection_each_and_keep_both() {
-    // protocol: test-suite.js:204
+    // Ported from protocol: test-suite.js:204
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -218,7 +220,8 @@ fn a_kept_connection_that_the_server_has_closed_is_dialled_again() {
         for n in 0..10 {
             let packets = link.receiver.recv().await.unwrap();
             assert_eq!(packets, [message(n.to_string())]);
-            // A pause that is long enough for the end of the connection to arrive, or none.
+            // After every second poll, the client pauses long enough for the end of the connection to
+            // arrive.
             if n % 2 == 0 {
                 runtime.sleep(Duration::from_millis(1)).await;
             }
@@ -233,7 +236,7 @@ fn a_connection_is_reused_until_a_second_before_the_server_closes_it() {
         for (header, seconds) in [
             ("Keep-Alive: timeout=2\r\n", 1),
             ("keep-alive: max=7, timeout=30\r\n", 29),
-            // gunicorn keeps connections for 2 seconds, and does not say so.
+            // gunicorn keeps connections for 2 seconds, but sends no `Keep-Alive` header.
             ("", 1),
         ] {
             let mut server = Server::new(&runtime);
@@ -263,7 +266,7 @@ fn a_connection_is_reused_until_a_second_before_the_server_closes_it() {
 
 #[test]
 fn a_connection_that_the_server_does_not_keep_is_not_used_again() {
-    // engine.io: server.js:1226
+    // Ported from engine.io: server.js:1226
     under_some_orders(async |runtime| {
         for header in ["Keep-Alive: timeout=1", "Connection: close"] {
             let mut server = Server::new(&runtime);
@@ -292,7 +295,8 @@ fn a_connection_that_the_server_does_not_keep_is_not_used_again() {
 #[test]
 fn a_request_that_left_is_not_repeated_when_its_connection_dies() {
     under_some_orders(async |runtime| {
-        // On a new connection and on a kept one, without a response and with half of one.
+        // The request is sent on a new or on a kept connection, and the connection ends before or within
+        // the response.
         for polls_before in [0, 1] {
             for half in [
                 "",
@@ -325,7 +329,7 @@ fn a_request_that_left_is_not_repeated_when_its_connection_dies() {
                         link.receiver.recv().await.unwrap_err()
                     };
                     assert_eq!(error.kind(), ErrorKind::Ended, "{}", error.report());
-                    assert!(!script.await.has_another(), "asked again");
+                    assert!(!script.await.has_another(), "the request was sent again");
                 }
             }
         }
@@ -420,7 +424,7 @@ fn a_compressed_body_that_was_not_asked_for_is_refused() {
         // The coding `identity` is no compression.
         let packets = polled(&runtime, answer("200 OK", "Identity")).await;
         assert_eq!(packets.unwrap(), [message("x")]);
-        // The error of a refusal is its status.
+        // The error of a refusal is its status, even if the body can't be decoded.
         let error = polled(&runtime, answer("502 Bad Gateway", "gzip")).await;
         assert_eq!(error.unwrap_err().status(), Some(502));
     });
@@ -447,7 +451,7 @@ fn a_server_of_protocol_3_is_recognised_and_a_message_that_looks_like_it_is_deli
         let first = polled(&runtime, response("96:0{\"sid\":\"x\"}")).await;
         let error = first.unwrap_err();
         assert!(error.to_string().contains("EIO=3"), "{error}");
-        // Reconnecting recognises a server of protocol 3 by this kind.
+        // Code that reconnects recognises a server of protocol 3 by this kind of error.
         assert_eq!(error.kind(), ErrorKind::Protocol);
     });
     under_some_orders(async |runtime| {
@@ -472,7 +476,7 @@ fn a_server_of_protocol_3_is_recognised_and_a_message_that_looks_like_it_is_deli
 /// Rules E10, E11, E12, E14.
 #[test]
 fn requests_have_the_query_and_headers_of_the_protocol_and_the_user() {
-    // engine.io-client: engine.io-client.js:23, :104, transport.js:93, :145, :285; protocol:
+    // Ported from engine.io-client: engine.io-client.js:23, :104, transport.js:93, :145, :285; protocol:
     // test-suite.js:87, :99, :109; engine.io: server.js:661, :672, :3496; python-engineio:
     // test_timestamp_requests, test_connect_query_string, test_connect_custom_headers,
     // test_polling_connection_failed, test_write_loop_polling_one_packet
@@ -483,7 +487,7 @@ fn requests_have_the_query_and_headers_of_the_protocol_and_the_user() {
             let mut peer = server.accept().await;
             let open = open_packet(300, 200).replace(r#""s""#, r#""a/b+c d&é%""#);
             requests.push(peer.answer(open).await);
-            // The next poll stays unanswered, and a POST comes at the same time.
+            // The server leaves the next poll unanswered. Meanwhile the client sends a POST.
             requests.push(peer.request().await);
             let mut second = server.accept().await;
             requests.push(second.answer("ok").await);
@@ -536,7 +540,7 @@ fn requests_have_the_query_and_headers_of_the_protocol_and_the_user() {
             for unwanted in ["origin", "cookie", "expect"] {
                 assert_eq!(request.header(unwanted), None);
             }
-            // The response to a POST is too short to compress.
+            // The client accepts no compression in the response to a POST, which is too short for that.
             let compressible = n != 2 && cfg!(feature = "compression");
             let accepted = compressible.then_some("gzip, deflate");
             assert_eq!(request.header("accept-encoding"), accepted);
@@ -559,7 +563,7 @@ fn requests_have_the_query_and_headers_of_the_protocol_and_the_user() {
 /// Rule E12.
 #[test]
 fn the_users_headers_replace_those_of_the_client() {
-    // engine.io-client: transport.js:145; python-engineio: test_timestamp_requests
+    // Ported from engine.io-client: transport.js:145; python-engineio: test_timestamp_requests
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {

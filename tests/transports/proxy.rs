@@ -23,7 +23,7 @@ const HTTP_WITH_PASSWORD: &str = "http://me:s3cr%65t%3a@10.0.0.1:3128";
 const SOCKS: &str = "socks5h://10.0.0.1:3128";
 const SOCKS_WITH_PASSWORD: &str = "socks5h://me:s3cr%65t%3a@10.0.0.1:3128";
 
-/// The credentials above, as an HTTP proxy gets them.
+/// The header in which an HTTP proxy receives the credentials of [`HTTP_WITH_PASSWORD`].
 const AUTHORIZATION: &str = "Proxy-Authorization: Basic bWU6czNjcmV0Og==\r\n";
 
 const MADE: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
@@ -79,7 +79,7 @@ fn keeps_secrets(error: &Error) {
 
 #[test]
 fn a_websocket_goes_through_a_tunnel_and_the_proxy_sees_none_of_the_users_headers() {
-    // python-engineio: test_websocket_connection_with_proxies
+    // Ported from python-engineio: test_websocket_connection_with_proxies
     under_some_orders(async |runtime| {
         for (proxy, authorization) in [(HTTP, ""), (HTTP_WITH_PASSWORD, AUTHORIZATION)] {
             let mut server = Server::on(&runtime, PORT);
@@ -169,7 +169,7 @@ fn a_tunnel_begins_after_the_head_of_any_2xx_response() {
     });
 }
 
-/// Bytes that the server sends before the request: the beginning of its response.
+/// Bytes that the server sends before it receives the request: the beginning of its response.
 const EARLY: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 ";
 
 async fn finish_early_answer(peer: &mut Peer) {
@@ -211,7 +211,7 @@ async fn tunnel_refused(runtime: &MockRuntime, answer: impl Into<Vec<u8>>) -> Er
         peer.request().await;
         peer.write(answer).await;
         drop(peer);
-        assert!(!server.has_another(), "nothing is tried twice");
+        assert!(!server.has_another(), "the client tries nothing twice");
     });
     let link = open(runtime, websocket(HTTP_WITH_PASSWORD), behind_proxy).await;
     script.await;
@@ -286,7 +286,7 @@ fn a_proxys_head_is_read_up_to_64_kib() {
             let expected = format!("the proxy {HTTP} sent a head of more than 65536 bytes");
             assert_eq!(error.report(), expected);
         }
-        // A head that ends before the limit is read.
+        // A head that ends exactly at the limit is accepted.
         let start = "HTTP/1.1 403 Forbidden\r\nX: ";
         let answer = format!("{start}{}\r\n\r\n", "x".repeat(65_536 - start.len() - 4));
         assert_eq!(tunnel_refused(&runtime, answer).await.status(), Some(403));
@@ -357,7 +357,7 @@ fn polls_over_http_are_sent_to_the_proxy_on_connections_that_are_kept() {
     });
 }
 
-/// tinyproxy closes each connection, and does not say so.
+/// tinyproxy closes the connection after each response, without announcing it.
 #[test]
 fn a_connection_is_not_used_again_unless_the_proxy_says_that_it_keeps_it() {
     under_some_orders(async |runtime| {
@@ -451,7 +451,7 @@ fn without_a_proxy_the_server_gets_neither_the_whole_url_nor_the_proxys_credenti
     });
 }
 
-/// The error of a poll that a forwarding proxy answers with this.
+/// The error of a poll that a forwarding proxy answers with this response.
 async fn forwarding_refused(runtime: &MockRuntime, answer: &'static str) -> Error {
     let mut server = Server::on(runtime, PORT);
     let script = spawn(runtime, async move {
@@ -506,7 +506,8 @@ fn a_forwarding_proxys_own_page_is_a_status_that_names_the_proxy() {
 const TO_CHAT: &[u8] = b"\x05\x01\0\x03\x09chat.test\0\x50";
 const SOCKS_MADE: &[u8] = b"\x05\0\0\x01\0\0\0\0\0\0";
 
-/// Plays a SOCKS5 proxy up to its last response. `credentials` is empty for a proxy that wants none.
+/// Plays a SOCKS5 proxy up to the point where it has read `request` but has not answered it.
+/// `credentials` is empty for a proxy that requires none.
 async fn socks_request(peer: &mut Peer, credentials: &str, request: &[u8]) {
     if credentials.is_empty() {
         assert_eq!(peer.read_exact(3).await, b"\x05\x01\0");
@@ -634,7 +635,7 @@ async fn socks_refused(
             peer.write(answer).await;
         }
         drop(peer);
-        assert!(!server.has_another(), "nothing is tried twice");
+        assert!(!server.has_another(), "the client tries nothing twice");
     });
     let error = open(runtime, websocket(proxy), behind_proxy)
         .await
@@ -693,7 +694,7 @@ fn a_refusal_of_a_socks_proxy_is_an_error_in_words() {
             (
                 SOCKS_WITH_PASSWORD,
                 &[b"\x05\xff"],
-                "requires another authentication",
+                "requires an authentication method other than",
             ),
             (
                 SOCKS_WITH_PASSWORD,
@@ -749,7 +750,7 @@ fn a_proxy_that_is_unreachable_is_named_and_not_bypassed() {
 fn a_silent_proxy_is_given_up_after_the_open_timeout() {
     const LIMIT: Duration = Duration::from_secs(3);
     under_some_orders(async |runtime| {
-        // Silent from the start, and after the first response.
+        // The proxy is silent from the start, or after it has sent these bytes of a response.
         for (proxy, transport, first) in [
             (HTTP, "polling", ""),
             (HTTP, "websocket", ""),
@@ -856,7 +857,8 @@ fn an_invalid_proxy_url_is_refused_and_not_repeated_in_the_error() {
         "https://m%3Ae:s3cret@proxy.test",
         "socks4://me:s3cret@proxy.test",
         "ftp://me:s3cret@proxy.test",
-        // Passwords with characters that have to be encoded: the host would be `me`.
+        // The passwords contain characters that must be percent-encoded. As the URLs stand, their host
+        // would be `me`.
         "http://me:80/s3cret@proxy.test",
         "http://me:80?s3cret@proxy.test",
         "http://me:80#s3cret@proxy.test",
@@ -924,7 +926,7 @@ fn chosen(dialer: &Dialer, url: &str) -> String {
 
 #[test]
 fn the_environment_names_a_proxy_by_scheme() {
-    // python-engineio: test_websocket_connection_with_proxies
+    // Ported from python-engineio: test_websocket_connection_with_proxies
     let lower = [
         ("http_proxy", "a"),
         ("https_proxy", "b"),
@@ -952,7 +954,7 @@ fn the_environment_names_a_proxy_by_scheme() {
         (&lower[..1], "http://a:80", "none"),
         (&lower[1..2], "none", "http://b:80"),
         (&lower[1..], "socks5://c:1080", "http://b:80"),
-        // In a CGI program, the upper-case variable holds a header of the web client, so it is ignored.
+        // `HTTP_PROXY` is ignored: in a CGI program, it holds the header `Proxy` of the web client.
         (&upper, "socks5://c:1080", "http://b:80"),
         (&upper[..2], "none", "http://b:80"),
         (&both, "none", "http://small:80"),

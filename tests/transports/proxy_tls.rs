@@ -1,5 +1,5 @@
-//! Proxies that are reached over TLS: forwarding and tunnels within it, TLS within TLS, and the errors
-//! of proxies that fail.
+//! Proxies that are reached over TLS: forwarded requests and tunnels within that connection, TLS within
+//! TLS, and the errors of proxies that fail.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn through(tls: Tls) -> Dialer {
     Dialer::default().tls(tls).proxy(Proxy::new(PROXY).unwrap())
 }
 
-/// Only the proxy's name can be resolved.
+/// Starts the proxy. Only its name can be resolved; the name of the server behind it can't.
 fn proxy(runtime: &MockRuntime) -> Server {
     runtime.network().name("proxy.test", [HOST]);
     Server::on(runtime, PORT)
@@ -117,7 +117,8 @@ fn r18_forwarded_requests_and_tunnels_to_http_servers_are_within_the_proxys_tls(
     });
 }
 
-/// TLS with the proxy, a tunnel in it, and TLS with the server in the tunnel.
+/// Accepts TLS as the proxy, then a tunnel within that TLS, and then TLS as the server within the
+/// tunnel.
 async fn within(
     stream: MemoryStream,
     proxy: &Arc<ServerConfig>,
@@ -259,7 +260,7 @@ fn r18_the_environment_may_name_a_proxy_that_is_reached_over_tls() {
         assert_eq!(
             error.unwrap_err().kind(),
             ErrorKind::Tls,
-            "the server's, which has gone"
+            "TLS with the server fails, because the server has closed the connection"
         );
     });
 }

@@ -1,5 +1,5 @@
-//! Public reports of users of other clients, reproduced with this one. Each name begins with the number
-//! of the report in `tests/reports.md`.
+//! Public reports of users of other clients: what happened to those users is reproduced with this
+//! client. Each name begins with the number of the report in `tests/reports.md`.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ fn with_head(head: &str, body: &str) -> Vec<u8> {
     format!("{head}Content-Length: {length}\r\n\r\n{body}").into()
 }
 
-/// Opens a WebSocket whose handshake the server edits, with a frame right after it, and checks that the
-/// frame arrives.
+/// Opens a WebSocket. The server changes its handshake response with `edit`, and sends a frame right
+/// after it. Checks that the frame arrives.
 async fn greeted_behind(runtime: &MockRuntime, edit: fn(String) -> String) {
     let mut server = Server::new(runtime);
     let script = spawn(runtime, async move {
@@ -117,8 +117,8 @@ fn t4_the_connection_header_may_have_several_lines() {
     });
 }
 
-/// A session on polling whose server offers an upgrade. Returns the connection of its polls, and the one
-/// of the WebSocket request.
+/// A session on polling whose server offers an upgrade. Returns the connection of the polls and the
+/// connection of the WebSocket request.
 async fn offered(server: &mut Server) -> (Peer, Peer) {
     let mut polls = server.accept().await;
     polls.answer(open_packet(25_000, 20_000)).await;
@@ -153,8 +153,8 @@ fn t5_an_upgrade_that_is_answered_like_a_poll_fails_and_quotes_the_response() {
     });
 }
 
-/// A server that ends the poll before its pong, and holds the next poll: nothing is lost, and messages
-/// that were sent meanwhile go over WebSocket.
+/// The server ends a poll before it sends its pong, and holds the next poll. Nothing is lost, and a
+/// message that the user sends meanwhile is sent over WebSocket.
 #[test]
 fn t6_a_noop_before_the_pong_delays_the_upgrade_and_loses_nothing() {
     under_some_orders(async |runtime| {
@@ -207,7 +207,8 @@ fn t6_a_message_waits_for_a_held_poll_no_longer_than_the_upgrade_timeout() {
     });
 }
 
-/// HAProxy and others send "408 Request Timeout" on a connection that they have kept, and close it.
+/// HAProxy and others send "408 Request Timeout" on a connection that they have kept, and then close the
+/// connection.
 #[test]
 fn t10_a_408_on_a_kept_connection_answers_no_request() {
     under_some_orders(async |runtime| {
@@ -243,7 +244,7 @@ fn t13_the_users_host_replaces_that_of_the_url_on_both_transports() {
             let builder = builder(&runtime).transports([transport]);
             let connecting = builder.header("Host", "other.test").start().unwrap();
             let mut peer = server.accept().await;
-            // This fails if the header comes twice.
+            // `header` panics if the request has the header twice.
             let request = peer.request_head().await;
             assert_eq!(request.header("host"), Some("other.test"), "{transport}");
             peer.write("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")

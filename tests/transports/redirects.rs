@@ -1,4 +1,4 @@
-//! Redirects of the handshake: the requests at the new place, and what is not sent there.
+//! Redirects of the handshake: the requests to the new URL, and what is not sent to it.
 
 use std::time::Duration;
 
@@ -54,8 +54,8 @@ async fn open(peer: &mut Peer, request: &Request) {
     }
 }
 
-/// A server that answers each connection with one of these responses, and then opens a session. Returns
-/// the requests.
+/// A server that answers the request of each connection with the next of these responses, and opens a
+/// session on one more connection. Returns all requests.
 fn answers(
     runtime: &MockRuntime,
     answers: Vec<Vec<u8>>,
@@ -76,7 +76,8 @@ fn answers(
     })
 }
 
-/// As [`answers`], for an attempt that fails after the last response.
+/// Like [`answers`], but for an attempt that fails after the last response. Returns the error and the
+/// number of connections.
 async fn refused(
     runtime: &MockRuntime,
     builder: MockBuilder,
@@ -185,7 +186,8 @@ fn a_redirect_that_may_not_be_followed_is_an_error_with_status_target_and_settin
             let (error, _) = refused(&runtime, builder, vec![long]).await;
             assert!(error.report().len() < 500, "{error}");
         }
-        // If both transports were tried, a program gets the redirect of the last one.
+        // If both transports were tried, `redirect` returns the redirect of the transport that was tried
+        // last.
         let builder = builder(&runtime, "polling").follow_redirects(false);
         let answers = vec![moved("/a/"), moved("/b/")];
         let (error, _) = refused(&runtime, builder.transports(BOTH), answers).await;
@@ -337,7 +339,7 @@ fn a_session_stays_where_it_was_redirected_to() {
             let mut polls = new.accept().await;
             let mut requests = vec![polls.answer(open_packet(25_000, 20_000)).await];
             requests.push(polls.request().await);
-            // The connections of a POST and of the probe.
+            // The connections for a POST and for the probe arrive in either order.
             let mut posts = new.accept().await;
             let mut probe = new.accept().await;
             if posts.begins_with("GET").await {

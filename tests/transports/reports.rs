@@ -1,5 +1,6 @@
-//! The error of an attempt that failed, for people and for programs: from reports of users of this and
-//! other clients. Each name begins with the number of the report in `tests/reports.md`.
+//! The error of a failed attempt to connect, as people read it and as programs inspect it. The tests
+//! come from reports of users of this client and of other clients. Each name begins with the number of
+//! the report in `tests/reports.md`.
 
 use std::time::Duration;
 
@@ -11,8 +12,9 @@ use crate::raw::{Server, TEXT, frame, response, spawn, switching, under_some_ord
 
 const URL: &str = "http://user:password@10.0.0.1/chat/?token=secret";
 
-/// Connects to a server that answers the attempts with these responses in turn. Returns the transport,
-/// or the error.
+/// Connects to a server that answers the attempts with these responses in turn. Returns the transport of
+/// the session, or the error. The response `websocket` stands for one that opens a session over
+/// WebSocket.
 async fn attempts(
     runtime: &MockRuntime,
     transports: &'static [&'static str],
@@ -69,14 +71,14 @@ fn r6_after_a_first_response_that_is_not_engine_io_the_next_transport_is_tried()
             let connected = attempts(&runtime, both, vec![answer, b"websocket".to_vec()]).await;
             assert_eq!(connected.unwrap(), Some("websocket"));
         }
-        // If the other transport fails as well, the error names both, this one first.
+        // If WebSocket fails as well, the error names both transports, polling first.
         let gone = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
         let error = attempts(&runtime, both, vec![PAGE.into(), gone.into()])
             .await
             .unwrap_err();
         let report = error.report();
         let polling = "polling: http://10.0.0.1/chat/: the response to the first poll \
-                       (text/html; charset=utf-8) is not Engine.IO; is the path right?";
+                       (text/html; charset=utf-8) is not Engine.IO (is the path right?): ";
         assert!(report.contains(polling), "{report}");
         assert!(
             report.contains("; websocket: http://10.0.0.1/chat/: "),
@@ -115,7 +117,7 @@ fn r13_a_cause_that_both_transports_share_is_reported_once() {
         let builder = Builder::new(URL, Transports::default(), runtime.clone());
         let error = builder.connect().await.unwrap_err();
         let report = error.report();
-        assert!(report.ends_with("; websocket: the same)"), "{report}");
+        assert!(report.ends_with("; websocket: the same error)"), "{report}");
         assert_eq!(report.matches("could not connect").count(), 1, "{report}");
         assert!(error.is_retryable());
         assert_eq!(error.url().unwrap().as_str(), "http://10.0.0.1/chat/");
@@ -176,7 +178,7 @@ fn retry_after_is_available_to_a_program() {
             assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
             assert!(error.is_retryable());
         }
-        // With two transports it is the delay of the last one.
+        // If two transports fail, the error has the delay of the one that was tried last.
         let busy = "HTTP/1.1 503 Busy\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
         let both = &["polling", "websocket"];
         let answers = vec![PAGE.into(), busy.into()];

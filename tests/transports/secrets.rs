@@ -1,5 +1,5 @@
-//! Secrets do not appear: not in the log at any level, of this library or of those below it, nor in
-//! `Debug` output, nor in errors.
+//! Secrets appear neither in the log at any level, whether of this library or of its dependencies, nor
+//! in `Debug` output, nor in errors.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -14,12 +14,12 @@ use crate::open_packet;
 use crate::raw::{CLOSE, FIN, Server, TEXT, frame, response, settle, spawn, switching};
 use crate::traced::traced;
 
-/// The part that all secrets share. Each secret has a place of its own, and some headers encode it in
-/// base64.
+/// The text that all secrets here contain. Some headers contain it in base64.
 const WORD: &str = "hunter2";
 
 fn holds_a_secret(text: &str) -> bool {
-    // The word in base64, at each alignment, and within `user:password`.
+    // The word in base64, at each of the three alignments. The last one also occurs in the encoded
+    // `user:password`.
     let encoded = ["aHVudGVyM", "h1bnRlcj", "odW50ZXIy"];
     text.to_lowercase().contains(WORD)
         || encoded.iter().any(|part| text.contains(part))
@@ -31,7 +31,7 @@ thread_local! {
     static LOGGED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
-/// Collects what the libraries below log through the crate `log`.
+/// Collects what the dependencies log through the crate `log`.
 struct Logger;
 
 impl log::Log for Logger {
@@ -88,7 +88,7 @@ fn a_whole_session_logs_no_secret() {
         let script = spawn(&runtime, async move {
             let mut polls = server.accept().await;
             let request = polls.request().await;
-            // The secrets are sent.
+            // The server does receive the secrets.
             assert!(request.target.contains("token=hunter2&key=hunter2"));
             for (name, value) in [
                 ("x-api-key", "hunter2"),

@@ -22,7 +22,8 @@ fn builder(runtime: &MockRuntime, transport: &str) -> Builder<Transports, MockRu
     Builder::new("http://10.0.0.1", Transports::default(), runtime.clone()).transports([transport])
 }
 
-/// The ping interval in tests whose server falls silent. Together with the timeout it is half a second.
+/// Ping interval, in milliseconds, of tests whose server falls silent. With the ping timeout it adds up
+/// to half a second.
 const INTERVAL: u32 = 300;
 const TIMEOUT: u32 = 200;
 const SPAN: Duration = Duration::from_millis(500);
@@ -48,7 +49,7 @@ async fn on_websocket_with(
     (client, script.await)
 }
 
-/// A session on polling, its server, and the connection on which the next poll comes.
+/// A session on polling, its server, and the connection on which the next poll arrives.
 async fn on_polling(
     runtime: &MockRuntime,
     ping_interval: u32,
@@ -77,7 +78,8 @@ fn text(length: usize) -> String {
 /// Rule E30.
 #[test]
 fn silence_ends_a_session_at_exactly_the_interval_and_the_timeout() {
-    // engine.io: server.js:948, :1402, :1554; python-engineio: test_read_loop_websocket_timeout
+    // Ported from engine.io: server.js:948, :1402, :1554; python-engineio:
+    // test_read_loop_websocket_timeout
     under_many_orders(async |runtime| {
         let (client, peer) = on_websocket(&runtime).await;
         let opened = runtime.now();
@@ -104,7 +106,7 @@ fn bytes_of_an_unfinished_message_keep_a_session_alive_and_then_silence_ends_it(
     under_both_orders(async |runtime| {
         let whole = text(1_000_000);
         for polling in [false, true] {
-            // The whole message, and half of it.
+            // The server sends all 40 pieces of the message, or only 17.
             for pieces in [40, 17] {
                 let (mut client, server, mut peer) = if polling {
                     let (client, server, mut peer) =
@@ -242,7 +244,8 @@ fn a_slow_post_goes_on_until_it_stalls() {
             let script = spawn(&runtime, async move {
                 polls.request().await;
                 let mut peer = server.accept().await;
-                // The bytes in the pipe when the client has written everything take two of these pauses.
+                // When the client has written the whole request, the server needs two of these pauses to
+                // read the bytes that are still in the pipe.
                 let step = Duration::from_millis(600);
                 peer.request_head().await;
                 let mut body = Vec::new();
@@ -289,7 +292,7 @@ fn a_slow_post_goes_on_until_it_stalls() {
 /// Rule E40.
 #[test]
 fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
-    // protocol: test-suite.js:508; engine.io: server.js:1075; python-engineio:
+    // Ported from protocol: test-suite.js:508; engine.io: server.js:1075; python-engineio:
     // test_disconnect_websocket, test_read_loop_websocket_disconnected
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
@@ -318,7 +321,7 @@ fn a_disconnect_on_websocket_flushes_and_waits_for_the_servers_close_frame() {
 /// Rule E40.
 #[test]
 fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
-    // protocol: test-suite.js:482; engine.io: server.js:1050; python-engineio:
+    // Ported from protocol: test-suite.js:482; engine.io: server.js:1050; python-engineio:
     // test_disconnect_polling, test_write_loop_polling_two_packets_done
     under_many_orders(async |runtime| {
         let (client, mut server, mut polls) =
@@ -358,7 +361,7 @@ fn a_disconnect_on_polling_flushes_and_posts_a_close_packet() {
 /// Rule E28.
 #[test]
 fn pings_are_answered_on_both_transports() {
-    // engine.io: server.js:973, :997; python-engineio: test_receive_ping_packet
+    // Ported from engine.io: server.js:973, :997; python-engineio: test_receive_ping_packet
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         peer.write(frame(TEXT, "2hey")).await;
@@ -372,7 +375,7 @@ fn pings_are_answered_on_both_transports() {
         let (client, mut server, mut polls) =
             on_polling(&runtime, INTERVAL, |builder| builder).await;
         polls.answer("2hey").await;
-        // The pong is sent first, on the connection that is open.
+        // The client sends the pong before the next poll, on the connection that it has kept.
         assert_eq!(polls.answer("ok").await.body, b"3hey");
         server.accept().await.answer("1").await;
         let closed = client.wait().await;
@@ -383,7 +386,7 @@ fn pings_are_answered_on_both_transports() {
 /// Rule E45.
 #[test]
 fn a_lost_connection_ends_the_session_and_reports_uncertain_messages() {
-    // engine.io: server.js:2605; python-engineio: test_write_loop_websocket_bad_connection
+    // Ported from engine.io: server.js:2605; python-engineio: test_write_loop_websocket_bad_connection
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime).await;
         client.send(vec![7; 1_000_000]).await.unwrap();
@@ -401,14 +404,14 @@ fn a_lost_connection_ends_the_session_and_reports_uncertain_messages() {
     });
 }
 
-/// The state of both ends of a session that upgrades, message by message.
+/// Progress of a session that upgrades, as the server's tasks share it. The messages are numbers.
 #[derive(Default)]
 struct Both {
     to_send: VecDeque<usize>,
     received: Vec<usize>,
     probed: bool,
     upgraded: bool,
-    /// The number of messages each way over polling.
+    /// Number of messages that the server has sent over polling.
     sent_by_polling: usize,
     received_by_polling: usize,
 }
@@ -421,7 +424,7 @@ impl Shared {
         self.0.lock().unwrap()
     }
 
-    /// The payload to answer a poll with, if it is to be answered now.
+    /// The payload for the poll that waits; `None` if the server is not to answer that poll yet.
     fn payload(&self) -> Option<String> {
         let mut both = self.lock();
         assert!(!both.upgraded, "a poll after the upgrade");
@@ -504,7 +507,7 @@ async fn serve_websocket(mut peer: Peer, clock: MockRuntime, shared: Shared, cou
 /// Rules E34, E36.
 #[test]
 fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
-    // protocol: test-suite.js:559, :584; engine.io: server.js:214, :1789, :1910, :3147
+    // Ported from protocol: test-suite.js:559, :584; engine.io: server.js:214, :1789, :1910, :3147
     const COUNT: usize = 2000;
     under_both_orders(async |runtime| {
         let shared = Shared::default();
@@ -515,8 +518,8 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
             spawn(&runtime, async move {
                 let first = serve_polling(server.accept().await, tasks.clone(), shared.clone());
                 let first = spawn(&tasks, first);
-                // The connections of the second poll, of the first POST and of the probe come in any
-                // order.
+                // The client opens two more connections, in either order: for the probe, and for a poll
+                // or POST while another request uses the first connection.
                 let mut rest = Vec::new();
                 for _ in 0..2 {
                     let peer = server.accept().await;
@@ -578,7 +581,7 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
         script.await;
         let both = shared.lock();
         assert!(both.received.iter().copied().eq(0..COUNT));
-        // Many messages went over each transport, each way.
+        // In each direction, many messages were sent over each transport.
         assert_eq!(upgraded_at, Some(both.sent_by_polling));
         for by_polling in [both.sent_by_polling, both.received_by_polling] {
             assert!((100..COUNT - 100).contains(&by_polling), "{by_polling}");
@@ -588,7 +591,7 @@ fn two_thousand_messages_each_way_cross_the_upgrade_in_order() {
 
 #[test]
 fn a_refused_upgrade_leaves_the_session_on_polling() {
-    // python-engineio: test_polling_connection_not_upgraded, test_websocket_upgrade_failed
+    // Ported from python-engineio: test_polling_connection_not_upgraded, test_websocket_upgrade_failed
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let script = spawn(&runtime, async move {
@@ -638,7 +641,7 @@ fn a_refused_upgrade_leaves_the_session_on_polling() {
 
 const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
 
-/// Opens a session over this transport with these bytes.
+/// Opens a session over this transport with these bytes as the open packet.
 async fn open_by(peer: &mut Peer, transport: &str, bytes: &str) {
     if transport == "websocket" {
         peer.accept_websocket().await;
@@ -651,7 +654,7 @@ async fn open_by(peer: &mut Peer, transport: &str, bytes: &str) {
 /// Rule E18.
 #[test]
 fn the_next_transport_is_tried_when_the_server_refuses_the_first() {
-    // engine.io-client: socket.js:52, :72, :92
+    // Ported from engine.io-client: socket.js:52, :72, :92
     under_many_orders(async |runtime| {
         for names in [["polling", "websocket"], ["websocket", "polling"]] {
             for fall_back in [true, false] {
@@ -742,7 +745,7 @@ fn a_poll_is_not_aborted_while_its_session_lives() {
 
 #[test]
 fn the_handshake_is_reported_once() {
-    // protocol: test-suite.js:131; python-engineio: test_polling_connection_successful,
+    // Ported from protocol: test-suite.js:131; python-engineio: test_polling_connection_successful,
     // test_websocket_connection_successful
     under_many_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
@@ -781,7 +784,7 @@ fn the_handshake_is_reported_once() {
 
 #[test]
 fn the_urls_user_goes_with_every_request_of_both_transports_as_basic_authentication() {
-    // python-engineio: test_websocket_connection_with_auth
+    // Ported from python-engineio: test_websocket_connection_with_auth
     under_many_orders(async |runtime| {
         for (own, expected) in [(None, "Basic Zm9vOmJhcg=="), (Some("mine"), "mine")] {
             for transport in ["polling", "websocket"] {
@@ -808,7 +811,7 @@ fn the_urls_user_goes_with_every_request_of_both_transports_as_basic_authenticat
                 if let Some(own) = own {
                     builder = builder.header("Authorization", own);
                 }
-                // A random timestamp could contain any word.
+                // A random timestamp could contain "foo" by chance.
                 builder = builder.timestamps(false);
                 let client = builder.transports([transport]).connect().await.unwrap();
                 client.send("x").await.unwrap();
@@ -857,7 +860,7 @@ async fn ended_once(client: Session, calls: &Calls, kind: ErrorKind) {
 
 #[test]
 fn a_poll_that_fails_ends_the_session_and_is_reported_once() {
-    // protocol: test-suite.js:288; engine.io: server.js:1592, :1683; python-engineio:
+    // Ported from protocol: test-suite.js:288; engine.io: server.js:1592, :1683; python-engineio:
     // test_receive_unknown_packet, test_read_loop_polling_no_response,
     // test_read_loop_polling_bad_status, test_read_loop_polling_bad_packet, test_read_loop_polling
     under_many_orders(async |runtime| {
@@ -891,7 +894,7 @@ fn a_poll_that_fails_ends_the_session_and_is_reported_once() {
 
 #[test]
 fn a_websocket_that_fails_ends_the_session_and_is_reported_once() {
-    // protocol: test-suite.js:392; engine.io: server.js:1607, :1705; python-engineio:
+    // Ported from protocol: test-suite.js:392; engine.io: server.js:1607, :1705; python-engineio:
     // test_receive_unknown_packet, test_read_loop_websocket_no_response,
     // test_read_loop_websocket_unexpected_error, test_read_loop_websocket
     under_many_orders(async |runtime| {
@@ -918,11 +921,11 @@ fn a_websocket_that_fails_ends_the_session_and_is_reported_once() {
 
 #[test]
 fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
-    // engine.io-client: socket.js:187; python-engineio: test_write_loop_polling_bad_connection,
-    // test_write_loop_polling_bad_status
+    // Ported from engine.io-client: socket.js:187; python-engineio:
+    // test_write_loop_polling_bad_connection, test_write_loop_polling_bad_status
     under_many_orders(async |runtime| {
-        // A server that has just closed the session refuses POSTs, and tells the reason in the response
-        // to the poll.
+        // A server that has just closed the session refuses POSTs, and gives the reason in the response
+        // to the poll. So after a refused POST, the client waits a moment for that response.
         let a_moment = Duration::from_secs(1);
         for (answer, kind, waits) in [
             ("", ErrorKind::Ended, Duration::ZERO),
@@ -962,7 +965,7 @@ fn a_post_that_fails_ends_the_session_though_a_poll_waits() {
 /// Rule E44.
 #[test]
 fn a_close_frame_of_any_code_is_a_close_by_the_server() {
-    // engine.io-client: socket.js:214; engine.io: server.js:997, :1705, :1850
+    // Ported from engine.io-client: socket.js:214; engine.io: server.js:997, :1705, :1850
     under_many_orders(async |runtime| {
         for (code, reason, shown) in [
             (None, "", ""),

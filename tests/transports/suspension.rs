@@ -1,5 +1,5 @@
-//! Suspension of the machine: after it the session goes on or is known to be over. The clock jumps, and
-//! no timer has counted that time.
+//! Suspension of the machine. When the machine wakes, the clock has jumped ahead, but no timer has
+//! counted that time. The session then either continues or is known to have ended.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use crate::raw::{Peer, Server, TEXT, frame, settle, under_both_orders, under_man
 const SPAN: Duration = Duration::from_millis(500);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A session that waits, its server, and the server's end of the connection on which the client waits.
+/// An idle session, its server, and the server's end of the connection on which the client waits for
+/// packets.
 async fn connect(
     runtime: &MockRuntime,
     transport: &str,
@@ -98,8 +99,8 @@ fn a_session_survives_a_suspension_shorter_than_ping_interval_and_timeout() {
 fn messages_from_before_the_suspension_are_delivered_before_the_end() {
     under_many_orders(async |runtime| {
         let (mut client, _server, mut peer) = connect(&runtime, "websocket").await;
-        // The message is in the socket when the machine is suspended, and the server has gone when it
-        // wakes.
+        // The message is in the socket when the machine is suspended, and the server has gone when the
+        // machine wakes.
         peer.write(frame(TEXT, "4before")).await;
         drop(peer);
         runtime.suspend(HOUR);
@@ -120,7 +121,7 @@ fn a_message_that_was_being_sent_during_the_suspension_is_uncertain_and_the_rest
     under_both_orders(async |runtime| {
         let (client, _server, _peer) = connect(&runtime, "websocket").await;
         let large = Message::from(vec![7; 1_000_000]);
-        // The server does not read, so that the message can't leave completely.
+        // The server does not read, so the client can't send the whole message.
         client.send(large.clone()).await.unwrap();
         settle(&runtime).await;
         client.send("behind").await.unwrap();

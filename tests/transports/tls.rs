@@ -1,4 +1,5 @@
-//! TLS: which servers the client trusts, what it says about the others, and that no byte is lost.
+//! TLS: which servers the client trusts, how it reports the servers that it does not trust, and that no
+//! byte is lost.
 
 use std::error::Error as _;
 use std::io;
@@ -40,7 +41,7 @@ use crate::{message, open, open_packet};
 pub(crate) const URL: &str = "https://chat.test/engine.io/";
 const BOTH: [&str; 2] = ["polling", "websocket"];
 
-/// What the server sends first on a connection.
+/// The server's response to the first request on a connection, which brings the message "hello".
 pub(crate) fn greeting(request: &Request) -> Vec<u8> {
     if request.header("upgrade").is_none() {
         return response("4hello");
@@ -55,7 +56,7 @@ pub(crate) async fn accept(
     TlsAcceptor::from(Arc::clone(config)).accept(stream).await
 }
 
-/// Greets each client over TLS, on the address it listens on, until this is dropped.
+/// Listens on this address, and greets each client over TLS, until the returned sender is dropped.
 pub(crate) fn serve(
     runtime: &MockRuntime,
     address: SocketAddr,
@@ -145,7 +146,8 @@ pub(crate) fn refused_for(
 
 #[test]
 fn a_private_ca_is_trusted_with_each_version_of_tls() {
-    // engine.io: server.js:2444, :2491; python-engineio: test_websocket_connection_with_verify
+    // Ported from engine.io: server.js:2444, :2491; python-engineio:
+    // test_websocket_connection_with_verify
     for (version, number) in [
         (&TLS12, ProtocolVersion::TLSv1_2),
         (&TLS13, ProtocolVersion::TLSv1_3),
@@ -175,7 +177,7 @@ fn several_cas_may_be_added_in_one_file_or_one_by_one() {
         let _serving = serve_chat(&runtime, Arc::clone(&config));
         let error = greeted(&runtime, "polling", &only_one, URL).await;
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Tls);
-        // Even if the first configuration was used before.
+        // A CA can also be added to a configuration that has been used before.
         let by_turns = only_one.ca_pem(other.pem()).unwrap();
         let the_other_way = other.trusted().ca_pem(one.pem()).unwrap();
         for tls in [&together, &by_turns, &the_other_way] {
@@ -254,7 +256,7 @@ fn a_certificate_of_an_unknown_ca_is_refused() {
 
 #[test]
 fn a_self_signed_certificate_is_trusted_if_it_was_added() {
-    // With the flag of a CA, as `openssl req -x509` makes them, and without it.
+    // With the CA flag, which `openssl req -x509` sets, and without it.
     for is_ca in [IsCa::Ca(BasicConstraints::Unconstrained), IsCa::NoCa] {
         let own = |edit: fn(&mut CertificateParams)| {
             Authority::with("the server's own", &["chat.test"], |params| {
@@ -360,7 +362,7 @@ fn a_revoked_certificate_is_refused_by_a_configuration_with_its_revocation_list(
 
 #[test]
 fn a_client_certificate_is_presented_to_a_server_that_asks_for_one() {
-    // engine.io: server.js:2352, :2399, :2537; python-engineio:
+    // Ported from engine.io: server.js:2352, :2399, :2537; python-engineio:
     // test_websocket_connection_with_cert, test_websocket_connection_with_cert_and_key,
     // test_websocket_connection_verify_with_cert_and_key
     let client = AUTHORITY.issue(&["client.test"]);
@@ -395,7 +397,7 @@ fn a_client_certificate_is_presented_to_a_server_that_asks_for_one() {
 
 #[test]
 fn without_verification_any_certificate_is_accepted() {
-    // python-engineio: test_polling_https_noverify_connection_successful,
+    // Ported from python-engineio: test_polling_https_noverify_connection_successful,
     // test_websocket_https_noverify_connection_successful, test_websocket_connection_without_verify
     let stranger = Authority::new("a stranger");
     for version in [&TLS12, &TLS13] {
@@ -465,7 +467,7 @@ fn http_1_1_is_spoken_within_tls() {
             greeted(&runtime, transport, &tls, URL).await.unwrap();
             script.await;
         }
-        // A user's own configuration that offers more than the client speaks.
+        // A configuration of the user that offers a protocol which this client does not speak.
         let _serving = serve_chat(&runtime, Arc::clone(&config));
         let tls = config_with(|config| config.alpn_protocols = vec![b"h2".to_vec()]);
         for transport in BOTH {
@@ -550,7 +552,7 @@ fn a_handshake_that_is_cut_anywhere_is_an_error() {
                     let tls = AUTHORITY.trusted();
                     let error = greeted(&runtime, transport, &tls, URL).await.unwrap_err();
                     assert_eq!(error.kind(), ErrorKind::Tls);
-                    // The end may be noticed while the client writes.
+                    // The client notices the end of the connection while it reads, or while it writes.
                     let words = [
                         "chat.test closed the connection during the TLS handshake",
                         "the connection to chat.test failed during the TLS handshake",
@@ -712,7 +714,7 @@ fn a_body_is_complete_by_its_length_or_by_close_notify() {
             (cut, true, false),
             (cut, false, false),
             (until_the_end, true, true),
-            // An attacker who cuts the connection may have cut the body.
+            // Without close_notify, an attacker may have cut the connection, and the body with it.
             (until_the_end, false, false),
         ] {
             let polled = polled(&runtime, &config, answer, politely).await;
@@ -778,7 +780,7 @@ fn a_dropped_link_ends_tls_with_close_notify() {
                 let mut peer = Peer::new(&clock, stream);
                 let request = peer.request().await;
                 peer.write(greeting(&request)).await;
-                // An end without close_notify would be an error here.
+                // `read_to_end` would panic if the connection ended without close_notify.
                 assert_eq!(peer.read_to_end().await, b"");
             });
             let tls = AUTHORITY.trusted();

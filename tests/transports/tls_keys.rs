@@ -27,7 +27,7 @@ use crate::raw::{Server, spawn};
 const SUPPORTED: &str =
     "it supports RSA of 2048 to 8192 bits, ECDSA on P-256 and P-384, and Ed25519";
 
-/// The public half of an RSA key. Its modulus is not even a product of two known primes.
+/// An RSA public key. Its modulus is an arbitrary number, so there is no private key for it.
 struct Rsa(Vec<u8>);
 
 impl Rsa {
@@ -61,7 +61,7 @@ impl PublicKeyData for Rsa {
     }
 }
 
-/// A CA with such a key signs everything, with an invalid signature.
+/// A CA with such a key issues certificates whose signatures are invalid.
 impl rcgen::SigningKey for Rsa {
     fn sign(&self, _: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         Ok(vec![7; self.0.len()])
@@ -84,7 +84,7 @@ fn pem(text: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(text.as_bytes()).unwrap()
 }
 
-/// Presents a chain of certificates, and signs with this scheme, invalidly.
+/// Presents this chain of certificates. Its signatures name this scheme, and are invalid.
 #[derive(Clone, Debug)]
 struct Shows(Vec<CertificateDer<'static>>, SignatureScheme);
 
@@ -166,7 +166,8 @@ fn r11_a_supported_key_is_not_blamed_for_a_wrong_signature() {
     }
 }
 
-/// A CA with a key of this number of bits, and a certificate that it has signed.
+/// A server's certificate, and the certificate of the CA that has signed it. The key of the CA has this
+/// number of bits.
 fn signed_by(bits: usize, ca: CertificateParams) -> [rcgen::Certificate; 2] {
     let signed = ca.signed_by(&Rsa::of(bits), AUTHORITY.issuer()).unwrap();
     let issuer = Issuer::new(ca, Rsa::of(bits));
@@ -185,16 +186,17 @@ fn r11_a_cas_rsa_key_that_is_too_small_is_reported_with_its_size() {
     let [leaf, between] = signed_by(1024, ca);
     let (leaf_der, between_der) = (leaf.der().clone(), between.der().clone());
     let scheme = SignatureScheme::RSA_PSS_SHA256;
-    // An intermediate CA in the server's chain, and one that is trusted itself.
+    // The CA is an intermediate CA in the server's chain, or it is trusted itself.
     let shown = server(&TLS13, vec![leaf_der.clone(), between_der], scheme);
     refused(shown, &AUTHORITY.trusted(), &words);
     let trusted = Tls::default().ca_pem(between.pem()).unwrap();
     refused(server(&TLS13, vec![leaf_der], scheme), &trusted, &words);
-    // A CA whose key is large enough has signed invalidly.
+    // The key of this CA is large enough, but its signature is invalid.
     let mut ca = params("large enough");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let [leaf, between] = signed_by(2048, ca);
-    // Another certificate of the chain is not blamed.
+    // The small key of another certificate in the chain is not blamed: that certificate has signed
+    // nothing.
     let other = params("beside").signed_by(&Rsa::of(1024), AUTHORITY.issuer());
     let other = other.unwrap().der().clone();
     let shown = vec![leaf.der().clone(), between.der().clone(), other];
@@ -233,7 +235,7 @@ fn r11_a_key_of_a_kind_that_is_not_supported_is_named() {
 
 #[test]
 fn r11_a_refused_tls_handshake_is_an_error_that_lists_the_supported_keys() {
-    // The alert of OpenSSL with a key on P-521, in TLS 1.2 and 1.3.
+    // The alert that an OpenSSL server with a key on P-521 sends in TLS 1.2 and 1.3.
     const HANDSHAKE_FAILURE: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
     let runtime = MockRuntime::new();
     runtime.block_on(async {
@@ -258,7 +260,8 @@ fn r11_a_refused_tls_handshake_is_an_error_that_lists_the_supported_keys() {
     });
 }
 
-/// The client looks in the chain for the CA that has signed the first certificate.
+/// To explain a bad signature, the client searches the chain for the CA that has signed the first
+/// certificate. The certificate of that CA may be cut anywhere.
 #[test]
 fn r11_a_chain_that_is_cut_anywhere_is_an_error() {
     let mut ca = params("between");

@@ -29,7 +29,7 @@ pub(crate) async fn websocket(runtime: &MockRuntime) -> (Link, Peer) {
     websocket_with(runtime, |_| {}).await
 }
 
-/// Sets a sid, so that the first packet is not the open packet.
+/// Sets a sid, so that the server's first packet need not be the open packet.
 fn behind_the_open_packet(limits: Limits) -> impl FnOnce(&mut OpenRequest) {
     move |request| {
         request.sid = Some("s".into());
@@ -70,7 +70,7 @@ async fn opened_in_pieces(
             peer.write_pieces(answer, size).await;
         }
         drop(peer);
-        assert!(!server.has_another(), "nothing is tried twice");
+        assert!(!server.has_another(), "the client tries nothing twice");
     });
     let link = open(runtime, WebSocket::default(), |_| {}).await;
     script.await;
@@ -92,7 +92,7 @@ pub(crate) fn is_message(frame: &Frame, opcode: u8, payload: impl AsRef<[u8]>) -
 #[test]
 fn a_handshake_is_assembled_from_segments_of_any_size() {
     under_some_orders(async |runtime| {
-        // Pieces of one byte are more reads than tungstenite's handshake accepts.
+        // Pieces of one byte need more reads than the handshake of tungstenite accepts.
         for size in [1, 2, 3, 7, 50, usize::MAX] {
             let answer = |request: &Request| {
                 let head = switching(request);
@@ -123,7 +123,7 @@ fn a_handshake_is_assembled_from_segments_of_any_size() {
 #[test]
 fn the_end_of_a_head_is_found_wherever_a_read_cuts_it() {
     under_some_orders(async |runtime| {
-        // Lengths around the end of one read, so that it ends within the empty line.
+        // With some of these lengths, the first read ends within the empty line at the end of the head.
         for length in 4090..4105 {
             let answer = move |request: &Request| {
                 let head = switching(request);
@@ -142,7 +142,7 @@ fn the_end_of_a_head_is_found_wherever_a_read_cuts_it() {
 #[test]
 fn frames_in_the_segment_of_the_head_are_not_lost() {
     under_some_orders(async |runtime| {
-        // Whole frames, and one that is cut anywhere.
+        // The segment of the head also contains the frames up to `cut`, which is every possible place.
         let frames = [frame(TEXT, "4first"), frame(BINARY, [7; 300])].concat();
         for cut in 0..=frames.len() {
             let mut server = Server::new(&runtime);
@@ -192,8 +192,8 @@ fn interim_responses_to_the_handshake_are_skipped() {
 /// Rules E10, E11, E14.
 #[test]
 fn the_websocket_request_has_the_headers_of_the_protocol_and_the_user() {
-    // engine.io-client: transport.js:179, :272, :301, :324; protocol: test-suite.js:158, :180;
-    // engine.io: server.js:3500; python-engineio: test_websocket_connection_failed,
+    // Ported from engine.io-client: transport.js:179, :272, :301, :324; protocol: test-suite.js:158,
+    // :180; engine.io: server.js:3500; python-engineio: test_websocket_connection_failed,
     // test_websocket_connection_extra, test_websocket_upgrade_failed
     under_some_orders(async |runtime| {
         let mut keys = Vec::new();
@@ -207,7 +207,7 @@ fn the_websocket_request_has_the_headers_of_the_protocol_and_the_user() {
                 request.query = "user=1".into();
                 request.sid = Some("a/b".into());
                 request.timestamps = false;
-                // The user can't change the headers of the handshake.
+                // The user's values for the headers of the handshake are ignored.
                 for (name, value) in [
                     ("x-token", "abc"),
                     ("user-agent", "mine"),
@@ -243,7 +243,7 @@ fn the_websocket_request_has_the_headers_of_the_protocol_and_the_user() {
             }
             keys.push(request.header("sec-websocket-key").unwrap().to_owned());
         }
-        // Each key is 16 bytes in base64, and a new one.
+        // Each key is 16 bytes in base64, and differs from the key of the other request.
         assert!(
             keys.iter()
                 .all(|key| key.len() == 24 && key.ends_with("=="))
@@ -259,7 +259,7 @@ fn a_handshake_may_have_many_headers_and_be_written_in_many_ways() {
             move |request: &Request| {
                 let head = switching(request);
                 let mut head = head.trim_end().to_owned();
-                // The head has three headers.
+                // The head already has three headers.
                 for i in 3..count {
                     head.push_str(&format!("\r\nX{i}: y"));
                 }
@@ -496,7 +496,7 @@ fn fragments_are_joined_and_a_ping_between_them_is_answered() {
             let (mut link, mut peer) = websocket(&runtime).await;
             let script = spawn(&runtime, async move {
                 let bytes = [
-                    // The fragments cut a character.
+                    // The boundary between these fragments cuts a character.
                     fragment(TEXT, b"4h\xc3"),
                     frame(PING, "between"),
                     fragment(CONTINUATION, b"\xb6l"),
@@ -526,7 +526,7 @@ fn fragments_are_joined_and_a_ping_between_them_is_answered() {
 /// Rules E1, E2, E4, E5, E7.
 #[test]
 fn packets_of_every_kind_are_decoded() {
-    // engine.io-client: arraybuffer/ws.js:60
+    // Ported from engine.io-client: arraybuffer/ws.js:60
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let bytes = [
@@ -629,7 +629,8 @@ fn a_pong_is_sent_between_the_frames_of_a_waiting_send_and_never_within_one() {
         settle(&runtime).await;
         peer.write(frame(PING, "first")).await;
         settle(&runtime).await;
-        // The first frame is being written. The pong comes after it, and before the next batch.
+        // The client is still writing the first frame. The pong follows that frame, and comes before the
+        // next batch.
         let first = peer.frame().await;
         assert!(is_message(&first, BINARY, expected));
         assert!(is_message(&peer.frame().await, PONG, "first"));
@@ -673,11 +674,13 @@ fn a_pong_that_waited_for_the_last_frame_is_sent_without_further_frames() {
         });
         let received = spawn(&runtime, async move { receiver.recv().await });
         settle(&runtime).await;
-        // The pipe is full, and a part of the frame as long as its header is left, so the pong must
-        // wait.
+        // The payload alone is as long as the pipe. So the pipe is full, and the client has yet to write
+        // the last 14 bytes of the frame, a number equal to the length of its header. The pong must wait
+        // for them.
         peer.write(frame(PING, "held")).await;
         settle(&runtime).await;
-        // Now the frame is complete, and the pipe is full again.
+        // When the server has read 14 bytes, the client writes the last 14 bytes of the frame. The frame
+        // is then completely written, the pipe is full again, and the pong still waits.
         let header = 1 + 9 + 4;
         let start = peer.read_exact(header).await;
         let sender = sent.await;
@@ -710,7 +713,8 @@ fn a_server_that_pings_and_does_not_read_costs_no_memory() {
                 sender
             });
             settle(&runtime).await;
-            // Each segment holds several pings, and is read on its own. All pongs would have 1.3 MB.
+            // The client reads each segment of seven pings on its own. The pongs to all pings would take
+            // 1.3 MB.
             let data = "x".repeat(125);
             let pings = frame(PING, &data).repeat(7);
             for _ in 0..1500 {
@@ -722,7 +726,8 @@ fn a_server_that_pings_and_does_not_read_costs_no_memory() {
                 assert!(is_message(&first, BINARY, vec![7; 3 * PIPE]));
             }
             drop(sent.await);
-            // The pongs in the pipe, and a few more.
+            // Counts the bytes of the pongs that have filled the pipe, and of the few pongs that the
+            // client has kept.
             let mut pongs = 0;
             while let Some(frame) = {
                 settle(&runtime).await;
@@ -759,7 +764,8 @@ fn ready_messages_are_returned_at_once_in_batches_of_a_limited_size() {
     });
 }
 
-/// A `MockRuntime` with one connection, which buffers more than those of its network.
+/// A `MockRuntime` with a single connection, which buffers more than the connections of the mock
+/// network.
 struct Wide {
     runtime: MockRuntime,
     stream: Mutex<Option<MemoryStream>>,
@@ -863,7 +869,8 @@ fn r20_messages_among_other_frames_do_not_keep_the_buffer_they_came_in() {
             (frame(TEXT, "4".repeat(126)), true),
             (frame(PONG, [7; 125]), false),
             (frame(PING, [7; 125]), false),
-            // Engine.IO's own pings and base64 are not slices of the buffer.
+            // Packets decoded from Engine.IO pings and from base64 are not slices of the buffer, so they
+            // don't keep it alive.
             (frame(TEXT, "2".repeat(126)), false),
             (frame(TEXT, "b".repeat(125)), false),
             (
@@ -939,7 +946,8 @@ fn r22_a_server_that_breaks_a_protocol_gets_a_close_frame_with_the_code() {
         let cases = [
             (frame(CONTINUATION, "4x"), 1002_u16),
             (frame(TEXT, b"4\xff"), 1007),
-            // Messages above the limit: a head, a text, base64, and fragments together.
+            // Messages above the limit: announced by a head, binary, as a text, in base64, and as the
+            // sum of fragments.
             (frame_head(FIN | BINARY, 5000), 1009),
             (frame(BINARY, &long), 1009),
             (frame(TEXT, format!("4{long}")), 1009),
@@ -961,7 +969,7 @@ fn r22_a_server_that_breaks_a_protocol_gets_a_close_frame_with_the_code() {
                 };
                 if !before.is_empty() {
                     assert_eq!(recv().await.unwrap(), [message("good")]);
-                    // The close frame waits until the client has taken the error.
+                    // The client sends the close frame only after `recv` has returned the error.
                     assert!(peer.read_some(1).now_or_never().is_none());
                 }
                 recv().await.unwrap_err();
@@ -997,7 +1005,7 @@ fn r22_a_fault_is_an_error_at_once_though_its_close_frame_can_not_be_sent_yet() 
         peer.write(frame(CONTINUATION, "x")).await;
         let error = receiver.recv().now_or_never().expect("no need to wait");
         assert_eq!(error.unwrap_err().kind(), ErrorKind::WebSocket);
-        // The send is not delayed, and the close frame does not cut its frame.
+        // The frame that is being sent is completed before the close frame.
         assert!(is_message(&peer.frame().await, BINARY, expected));
         let close = peer.frame().await;
         assert!(is_message(&close, CLOSE, 1002_u16.to_be_bytes()));
@@ -1035,7 +1043,7 @@ fn a_message_above_its_limit_is_an_error_that_names_it_before_its_bytes_come() {
             // Refused from the header alone.
             (frame_head(FIN | BINARY, 4100), false),
             (frame_head(FIN | TEXT, u64::MAX >> 1), false),
-            // The length of all fragments together.
+            // The limit applies to the length of all fragments together.
             (
                 [
                     fragment(BINARY, [0; 2000]),
@@ -1228,7 +1236,7 @@ fn a_close_frame_is_sent_though_the_buffer_of_pongs_is_full() {
             ..
         } = link;
         let received = spawn(&runtime, async move { receiver.recv().await });
-        // The pongs to these pings fill the library's buffer exactly.
+        // The pongs to these pings fill the client's queue of control frames exactly.
         let pings = frame(PING, "x".repeat(122)).repeat(7);
         for _ in 0..200 {
             peer.write(&pings).await;
@@ -1252,8 +1260,9 @@ fn a_close_frame_is_sent_though_the_buffer_of_pongs_is_full() {
 /// Rules E1, E2.
 #[test]
 fn each_frame_has_its_own_mask_and_the_shortest_encoding_of_its_length() {
-    // protocol: test-suite.js:357, :375; python-engineio: test_write_loop_websocket_one_packet,
-    // test_write_loop_websocket_three_packets, test_write_loop_websocket_one_packet_binary
+    // Ported from protocol: test-suite.js:357, :375; python-engineio:
+    // test_write_loop_websocket_one_packet, test_write_loop_websocket_three_packets,
+    // test_write_loop_websocket_one_packet_binary
     under_both_orders(async |runtime| {
         let (link, mut peer) = websocket(&runtime).await;
         let mut sender = link.sender;
@@ -1266,7 +1275,7 @@ fn each_frame_has_its_own_mask_and_the_shortest_encoding_of_its_length() {
                 .collect::<Vec<u8>>()
         };
         let text = move |length| String::from_utf8(data(length)).unwrap();
-        // One packet a batch, seven, and all in one.
+        // The batches have one packet, seven packets, or all packets.
         for batch in [1, 7, usize::MAX] {
             let mut packets = vec![
                 Packet::Ping("probe".into()),
@@ -1334,8 +1343,8 @@ fn r21_masks_and_keys_are_the_runtimes_own_random_numbers() {
         })
     };
     let (key, masks) = run();
-    // The masks must not come from a generator that is seeded with one number: they could be computed
-    // from the key.
+    // The masks must not come from a generator that is seeded with a single number. Otherwise the masks
+    // could be computed from the key.
     let runtime = MockRuntime::seeded(7);
     let numbers = [(); 20].map(|()| runtime.random().to_ne_bytes()).concat();
     let drawn = |bytes: &[u8]| numbers.windows(bytes.len()).any(|window| window == bytes);
@@ -1346,7 +1355,7 @@ fn r21_masks_and_keys_are_the_runtimes_own_random_numbers() {
 
 #[test]
 fn a_send_returns_when_the_batch_is_written_and_fails_when_the_server_is_gone() {
-    // python-engineio: test_write_loop_websocket_bad_connection
+    // Ported from python-engineio: test_write_loop_websocket_bad_connection
     under_some_orders(async |runtime| {
         let (mut link, mut peer) = websocket(&runtime).await;
         let batch = vec![message(vec![7; 2 * PIPE])];

@@ -39,7 +39,8 @@ impl<T: Transport, P: Peer> Case<T, P> {
             .await
     }
 
-    /// Like [`with`](Self::with), but links of another framing pass without a check.
+    /// Like [`with`](Self::with), but the check runs only on links of these framings. It passes on all
+    /// other links.
     pub(super) async fn with_links_of(
         self,
         framings: &[Framing],
@@ -50,7 +51,8 @@ impl<T: Transport, P: Peer> Case<T, P> {
         self.with_links_that(concerns, client, peer).await
     }
 
-    /// Like [`with`](Self::with), but links for which `concerns` is false pass without a check.
+    /// Like [`with`](Self::with), but the check runs only on links for which `concerns` returns true.
+    /// It passes on all other links.
     pub(super) async fn with_links_that(
         mut self,
         concerns: impl Fn(&Link) -> bool,

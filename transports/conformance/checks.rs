@@ -22,12 +22,13 @@ pub enum Check {
     OrderOfSent,
     /// The client receives what the peer sent, unchanged and in order.
     OrderOfReceived,
-    /// On a link of payloads, a batch is one exchange, and a payload is one batch.
+    /// On a link of payloads, a call of `send` makes one exchange with all packets of its batch, and a
+    /// call of `recv` returns all packets of one payload.
     OneExchange,
     /// On a link of frames, a call of `recv` returns at least one packet, and at most 256 packets or
     /// 64 KiB beyond the first one.
     Bounds,
-    /// A call of `recv` returns everything that has arrived.
+    /// A call of `recv` returns everything that has arrived, within [`Bounds`](Self::Bounds).
     Ready,
     /// Empty text and binary messages arrive in both directions.
     EmptyMessages,
@@ -35,22 +36,25 @@ pub enum Check {
     LargeMessages,
     /// A batch can be sent while a call of `recv` waits.
     BothHalves,
-    /// A clean end is reported as [`Packet::Close`](engineio_client::Packet::Close), after what was
-    /// sent before.
+    /// A clean end is reported as [`Packet::Close`](engineio_client::Packet::Close), after the packets
+    /// that the peer sent before it.
     CleanEnd,
     /// An end without a goodbye is an error of the kind [`Ended`](engineio_client::ErrorKind::Ended).
     UncleanEnd,
-    /// Packets that arrived before an error are returned before it.
+    /// If packets arrive before an error occurs, `recv` returns these packets first, and then the
+    /// error.
     PacketsBeforeError,
-    /// The goodbye follows everything that was sent, and `close` returns once the peer has answered.
+    /// `close` sends the goodbye after all packets that were sent earlier, and returns once the peer
+    /// has answered the goodbye.
     CloseFlushes,
-    /// Dropping a link sends no goodbye, which would end the session that another link carries. On a
-    /// link of frames, the peer notices the end.
+    /// Dropping a link sends no goodbye, because a goodbye would end the session even if it continues
+    /// on another link. On a link of frames, the peer notices that the connection has ended.
     SilentDrop,
-    /// On a link that confirms by fences, a fence follows all packets of its batch, and can be sent
-    /// without packets. Other links pass without a check.
+    /// On a link that confirms by fences, a fence is sent after all packets of its batch, and can be
+    /// sent without packets. This check passes on all other links.
     FenceOrder,
-    /// On a link that confirms by fences, `recv` reports the answer to a fence, once.
+    /// On a link that confirms by fences, `recv` reports the answer to a fence exactly once. This
+    /// check passes on all other links.
     FenceAnswer,
     /// If no peer exists, opening or the first call of `recv` fails, with an error of a kind after
     /// which another transport may be tried.
@@ -128,7 +132,7 @@ impl fmt::Display for Check {
 pub struct Failure {
     /// The check that failed.
     pub check: Check,
-    /// What happened instead.
+    /// What the check observed instead of this property.
     pub reason: String,
 }
 

@@ -11,8 +11,8 @@ use super::link::{receive, recv, send, take};
 use super::packets::{Outcome, compare, length, text};
 use super::peer::Peer;
 
-/// The most packets that a call of `recv` returns on a link of frames, and the most bytes beyond the
-/// first packet.
+/// On a link of frames, the maximum number of packets that a call of `recv` returns, and the maximum
+/// number of bytes beyond the first packet.
 const MAX_PACKETS: usize = 256;
 const MAX_BYTES: usize = 64 * 1024;
 
@@ -56,12 +56,12 @@ impl<T: Transport, P: Peer> Case<T, P> {
                     send(link, batch).await?;
                 }
                 let packets = recv(link).await?;
-                compare(&packets, &expected, "one call of recv brought")
+                compare(&packets, &expected, "one call of recv returned")
             },
             async move |peer, _| {
                 for batch in expected_batches {
                     let packets = peer.receive().await;
-                    compare(&packets, &batch, "one exchange brought the peer")?;
+                    compare(&packets, &batch, "the peer received in one exchange")?;
                 }
                 peer.send(many).await;
                 Ok(())
@@ -84,17 +84,17 @@ impl<T: Transport, P: Peer> Case<T, P> {
                     let packets = recv(link).await?;
                     received += packets.len();
                     if packets.is_empty() {
-                        return Err("a call of recv brought no packet".into());
+                        return Err("a call of recv returned no packet".into());
                     }
                     if packets.len() > MAX_PACKETS {
                         let count = packets.len();
-                        return Err(format!("a call of recv brought {count} packets"));
+                        return Err(format!("a call of recv returned {count} packets"));
                     }
                     // The packet that reaches the limit may exceed it.
                     let between = packets.iter().skip(1).rev().skip(1);
                     let bytes: usize = between.map(length).sum();
                     if bytes > MAX_BYTES {
-                        let message = "a call of recv brought more than 64 KiB beyond the first";
+                        let message = "a call of recv returned more than 64 KiB beyond the first";
                         return Err(message.into());
                     }
                 }
@@ -125,7 +125,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 let count = recv(link).await?.len();
                 if count < COUNT {
                     return Err(format!(
-                        "a call of recv brought {count} packets where {COUNT} were ready"
+                        "a call of recv returned {count} packets where {COUNT} were ready"
                     ));
                 }
                 Ok(())
@@ -168,7 +168,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                     let received = receiver.recv().await;
                     let packets =
                         received.map_err(|error| format!("recv failed: {}", error.report()))?;
-                    compare(&packets, &[text("answer")], "recv brought")
+                    compare(&packets, &[text("answer")], "recv returned")
                 };
                 // The call of `recv` starts first.
                 try_join(receiving, sending).await?;

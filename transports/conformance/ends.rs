@@ -42,7 +42,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 receive(link, &[text("a")]).await?;
                 let _ = signal.send(());
                 match link.receiver.recv().await {
-                    Ok(packets) => Err(format!("recv brought {}", list(&packets))),
+                    Ok(packets) => Err(format!("recv returned {}", list(&packets))),
                     Err(error) if error.kind() == ErrorKind::Ended => Ok(()),
                     Err(error) => Err(format!(
                         "the error is of the kind {:?}: {}",
@@ -73,7 +73,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 receive(link, &expected).await?;
                 match link.receiver.recv().await {
                     Ok(packets) => Err(format!(
-                        "recv brought {} instead of an error",
+                        "recv returned {} instead of an error",
                         list(&packets)
                     )),
                     Err(_) => Ok(()),
@@ -118,12 +118,13 @@ impl<T: Transport, P: Peer> Case<T, P> {
                 };
                 closed.map_err(|error| format!("close failed: {}", error.report()))?;
                 if !listens.get() {
-                    return Err("close returned before it was answered".into());
+                    return Err("close returned before the peer answered the goodbye".into());
                 }
                 Ok(())
             },
             async move |peer, _| {
-                // A transport must not rely on a fast peer.
+                // Delays the peer, so that the check fails if `close` returns without waiting for the
+                // answer.
                 runtime.sleep(QUIET_PERIOD).await;
                 listens.set(true);
                 let mut packets = Vec::new();
@@ -134,7 +135,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
                     }
                     packets.extend(more);
                 }
-                compare(&packets, &expected, "the peer was sent")
+                compare(&packets, &expected, "the peer received")
             },
         )
         .await
@@ -162,7 +163,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
         drop(link);
         match select(self.peer.receive(), self.runtime.sleep(QUIET_PERIOD)).await {
             Either::Left((packets, _)) if packets.is_empty() => Ok(()),
-            Either::Left((packets, _)) => Err(format!("the peer was sent {}", list(&packets))),
+            Either::Left((packets, _)) => Err(format!("the peer received {}", list(&packets))),
             Either::Right(_) if framing == Framing::Payloads => Ok(()),
             Either::Right(_) => Err("the peer did not notice that the link was dropped".into()),
         }
@@ -182,7 +183,7 @@ impl<T: Transport, P: Peer> Case<T, P> {
             Err(error) => Err(error),
         };
         match received {
-            Ok(packets) => Err(format!("recv brought {}", list(&packets))),
+            Ok(packets) => Err(format!("recv returned {}", list(&packets))),
             Err(error) => match error.kind() {
                 kind @ (ErrorKind::Handshake
                 | ErrorKind::Protocol

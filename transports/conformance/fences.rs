@@ -8,7 +8,7 @@ use super::link::{recv, send, take};
 use super::packets::{Outcome, compare, text};
 use super::peer::Peer;
 
-/// Most transports write a message of this length in several pieces.
+/// Length of a message that most transports write in several pieces.
 const LENGTH: usize = 400 * 1024;
 
 fn fence(number: u8) -> Result<Fence, String> {
@@ -30,7 +30,7 @@ async fn send_fence(link: &mut Link, packets: Vec<Packet>, fence: Fence) -> Outc
 async fn take_fence(peer: &mut impl Peer, expected: Fence) -> Outcome {
     match peer.fence().await {
         Some(fence) if fence == expected => Ok(()),
-        Some(_) => Err("the peer was sent another fence".into()),
+        Some(_) => Err("the peer received another fence".into()),
         None => Err("the peer received no fence, or does not implement `Peer::fence`".into()),
     }
 }
@@ -48,7 +48,7 @@ async fn receive_answer(link: &mut Link, fence: Fence, expected: &[Packet]) -> O
             Some(_) if is_answered => return Err("recv reported the answer twice".into()),
             Some(_) => is_answered = true,
             None if more.is_empty() => {
-                return Err("a call of recv brought neither a packet nor the answer".into());
+                return Err("a call of recv returned neither a packet nor the answer".into());
             }
             None => {}
         }
@@ -57,7 +57,7 @@ async fn receive_answer(link: &mut Link, fence: Fence, expected: &[Packet]) -> O
     if link.receiver.answered_fence().is_some() {
         return Err("recv reported the answer twice".into());
     }
-    compare(&packets, expected, "recv brought")
+    compare(&packets, expected, "recv returned")
 }
 
 impl<T: Transport, P: Peer> Case<T, P> {

@@ -12,7 +12,7 @@ use super::link::receive;
 use super::packets::{Outcome, text};
 use super::peer::Peer;
 
-/// More bytes than any transport and socket buffer between two calls.
+/// More bytes than any transport and its sockets buffer between two calls of `recv`.
 const MAX_BETWEEN_CALLS: usize = 64 * 1024 * 1024;
 
 impl<T: Transport, P: Peer> Case<T, P> {

@@ -26,20 +26,20 @@ pub(super) async fn recv(link: &mut Link) -> Result<Vec<Packet>, String> {
     received.map_err(|error| format!("recv failed: {}", error.report()))
 }
 
-/// Receives as many packets as are expected, and compares them.
+/// Receives as many packets on the client's side as are expected, and compares them.
 pub(super) async fn receive(link: &mut Link, expected: &[Packet]) -> Outcome {
     let mut packets = Vec::new();
     while packets.len() < expected.len() {
         let more = recv(link).await?;
         if more.is_empty() {
-            return Err("a call of recv brought no packet".into());
+            return Err("a call of recv returned no packet".into());
         }
         packets.extend(more);
     }
-    compare(&packets, expected, "recv brought")
+    compare(&packets, expected, "recv returned")
 }
 
-/// The same on the peer's side.
+/// Takes as many packets from the peer as are expected, and compares them.
 pub(super) async fn take(peer: &mut impl Peer, expected: &[Packet]) -> Outcome {
     let mut packets = Vec::new();
     while packets.len() < expected.len() {
@@ -49,5 +49,5 @@ pub(super) async fn take(peer: &mut impl Peer, expected: &[Packet]) -> Outcome {
         }
         packets.extend(more);
     }
-    compare(&packets, expected, "the peer was sent")
+    compare(&packets, expected, "the peer received")
 }

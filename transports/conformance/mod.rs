@@ -1,7 +1,7 @@
 //! A test suite for transports: it checks the contract that the client relies on.
 //!
-//! You write the other side of a link, a [`Peer`]. [`check`] runs each [`Check`] on a link of its own,
-//! and returns the failed ones with their reasons.
+//! You write a [`Peer`], the server's side of a link. [`check`] runs each [`Check`] on a link of its
+//! own, and returns the checks that failed, with the reasons.
 //!
 //! ```
 //! use engineio_client::transports::conformance::{self, Peer};
@@ -87,8 +87,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Runs all checks, each with a transport and a peer of its own, which `setup` returns. Each check has
 /// a time limit of 10 s.
 ///
-/// On a [`MockRuntime`](engineio_client::MockRuntime) the suite takes no real time, on other runtimes
-/// a few seconds.
+/// On a [`MockRuntime`](engineio_client::MockRuntime) the suite takes no real time. On other runtimes
+/// it takes a few seconds.
 ///
 /// # Errors
 ///

@@ -2,8 +2,8 @@
 
 use engineio_client::{Fence, Packet, async_trait};
 
-/// The other side of a link: a server without a protocol. Each check gets a new peer. After a peer is
-/// dropped, the transport must not be able to reach anything.
+/// The other side of a link: a server without a protocol. Each check gets a new peer. Once a peer has
+/// been dropped, the transport must not be able to connect to anything.
 ///
 /// ```
 /// use engineio_client::transports::conformance::Peer;
@@ -72,21 +72,22 @@ pub trait Peer: Send {
     /// Not required: a running call is dropped only when its check ends.
     async fn accept(&mut self);
 
-    /// Waits for packets from the client, and returns them. On a link of payloads, it returns those of
-    /// one exchange, and answers it. A goodbye is [`Packet::Close`], which it answers as a server
-    /// does. The result is empty if the client has gone, or if a fence arrives before any packet.
+    /// Waits for packets from the client, and returns them. On a link of payloads, returns the packets
+    /// of one exchange, and answers the exchange. Returns a goodbye as [`Packet::Close`], and answers
+    /// it as a server does. The result is empty if the client has gone, or if a fence arrives before
+    /// any packet.
     ///
     /// # Cancel safety
     ///
     /// Not required: a running call is dropped only when its check ends.
     async fn receive(&mut self) -> Vec<Packet>;
 
-    /// Waits for the client's next item. If it is a [fence](engineio_client::Batch::fence), answers it
-    /// as a server does, as a WebSocket server answers a ping with a pong, and returns it. Returns
-    /// `None` if the item is something else, or if the client has gone.
+    /// Waits for the client's next item. If it is a [fence](engineio_client::Batch::fence), answers
+    /// the fence as a server does (a WebSocket server answers a ping with a pong), and returns the
+    /// fence. Returns `None` if the item is something else, or if the client has gone.
     ///
     /// Called only on links that [confirm by fences](engineio_client::Confirms::ByFence). The default
-    /// is for all other links, and returns `None`.
+    /// implementation returns `None`, which suits all other links.
     ///
     /// # Cancel safety
     ///
@@ -109,9 +110,9 @@ pub trait Peer: Send {
         None
     }
 
-    /// Sends packets at once: on a link of payloads in answer to one poll, for which it waits. On a
-    /// link of frames, it waits for the client only when the link is full. 300 packets and 32 KiB must
-    /// fit.
+    /// Sends these packets without delays between them. On a link of payloads, waits for a poll, and
+    /// answers it with all packets. On a link of frames, waits for the client only when the link is
+    /// full: a link must hold at least 300 packets and 32 KiB.
     ///
     /// # Cancel safety
     ///
@@ -125,7 +126,8 @@ pub trait Peer: Send {
     /// Not required: a running call is dropped only when its check ends.
     async fn close(&mut self);
 
-    /// Ends the link as a failing network does. On a link of payloads, in the middle of a poll.
+    /// Ends the link as a failing network does. On a link of payloads, this happens in the middle of a
+    /// poll.
     ///
     /// # Cancel safety
     ///

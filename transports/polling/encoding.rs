@@ -7,8 +7,8 @@ use http::header::CONTENT_ENCODING;
 
 use super::inflate::{gunzip, inflate};
 
-/// Most codings of one body. Two are enough for any honest server, and each one can expand a small
-/// body a thousandfold.
+/// Maximum number of codings of one body. No honest server needs more than two, and each coding can
+/// expand a small body a thousandfold.
 const MAX_CODINGS: usize = 2;
 
 /// Decodes one coding. The result has at most the given number of bytes.

@@ -56,7 +56,8 @@ impl From<io::Error> for Fault {
 const LARGEST_RATIO: usize = 1032;
 
 fn decode_gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
-    // A gzip stream ends with its uncompressed length, modulo 2^32. If it does not, it is corrupt.
+    // A gzip stream ends with its uncompressed length, modulo 2^32. If this length is wrong, the
+    // stream is corrupt.
     let announced = body.last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
     let announced = usize::try_from(announced).unwrap_or(usize::MAX);
     if announced > limit && announced <= body.len().saturating_mul(LARGEST_RATIO) {
@@ -81,7 +82,7 @@ fn decode_gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
     Ok(output)
 }
 
-/// Number of bytes by which the output grows while it is smaller than that.
+/// An output smaller than this number of bytes grows by this number. A larger output doubles.
 const PIECE: usize = 64 * 1024;
 
 /// Uses the low-level decoder, since flate2's reader accepts a truncated stream as complete.

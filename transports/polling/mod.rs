@@ -84,7 +84,8 @@ impl Polling {
         self
     }
 
-    /// Polling that sends its requests with an HTTP client of yours. All sessions share the client.
+    /// Creates a polling transport that sends its requests with your own HTTP client. All sessions
+    /// share the client.
     ///
     /// Confirmations of delivery depend on that client: see [`HttpClient`] for what it should report.
     /// A session over a Unix socket fails with [`ErrorKind::Invalid`].
@@ -171,7 +172,7 @@ impl Transport for Polling {
 struct Requests {
     client: Arc<dyn HttpClient>,
     request: OpenRequest,
-    /// The URL up to the path. Path and query differ for each request.
+    /// Scheme, host and port of the URL. Path and query differ for each request.
     origin: Uri,
     /// The headers of a poll, and those of a POST.
     poll: HeaderMap,
@@ -195,7 +196,8 @@ impl Requests {
         poll.insert(ACCEPT, HeaderValue::from_static("*/*"));
         poll.insert(USER_AGENT, HeaderValue::from_static(user_agent::USER_AGENT));
         let mut post = poll.clone();
-        // Not `application/octet-stream`: Node's server ends the session for it.
+        // The type is not `application/octet-stream`, because Node's server ends the session if a POST
+        // has it.
         let text = HeaderValue::from_static("text/plain;charset=UTF-8");
         post.insert(CONTENT_TYPE, text);
         if let Some(codings) = ACCEPTED {
@@ -240,7 +242,8 @@ impl Requests {
         };
         let status = response.status().as_u16();
         tracing::debug!(%method, status, bytes = response.body().len(), "response");
-        // Also from an error response: a load balancer may assign another server in it.
+        // Cookies are stored from error responses, too: a load balancer may assign another server in
+        // one.
         if let Some(cookies) = &self.request.cookies {
             let now = self.exchange.runtime.now();
             cookies.store(response.headers(), &self.request.url, now);
@@ -300,7 +303,7 @@ impl Requests {
             None => "without a content type".to_owned(),
         };
         let message = format!(
-            "{}: the response to the first poll ({content}) is not Engine.IO; is the path right?",
+            "{}: the response to the first poll ({content}) is not Engine.IO (is the path right?)",
             address(url)
         );
         Error::new(ErrorKind::NotEngineIo, message)
@@ -311,7 +314,7 @@ impl Requests {
 
 struct Receiver {
     requests: Arc<Requests>,
-    /// The error after the packets returned last.
+    /// An error in the last payload, after its valid packets. The next call returns it.
     error: Option<Error>,
 }
 
@@ -326,7 +329,8 @@ impl PacketReceiver for Receiver {
         let (head, body) = response.into_parts();
         let body = decode(&head.headers, body, limits.body);
         if head.status != StatusCode::OK {
-            // For a refusal, the status matters more than a body that can't be decoded.
+            // If the server refuses the request, the error reports the status, even if the body can't
+            // be decoded.
             let body = body.unwrap_or_default();
             return Err(self
                 .requests

@@ -1,4 +1,4 @@
-//! Takes the place of decompression without the feature `compression`.
+//! Replaces decompression if the feature `compression` is disabled.
 
 use engineio_client::{Error, ErrorKind};
 

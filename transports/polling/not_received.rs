@@ -6,8 +6,8 @@ use std::fmt;
 use engineio_client::{Error, ErrorKind};
 
 /// The source of an error of the built-in HTTP client: the server had closed a kept connection and
-/// received no byte of the request. Each such error uses up one kept connection, so repeating the
-/// request comes to an end.
+/// received no byte of the request. Each such error uses up one kept connection, so a request is
+/// repeated only a limited number of times.
 #[derive(Debug)]
 struct NotReceived;
 

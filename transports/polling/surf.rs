@@ -37,7 +37,7 @@ use super::super::shared::response_head;
 ///     .set_http_keep_alive(false);
 /// # let config = config.set_http_client(backend);
 /// let client = SurfClient::new(config.try_into()?)?;
-/// // Or `http_client` of the builder.
+/// // Alternatively, pass the client to `http_client` of the builder.
 /// let transports = Transports::default().http_client(Arc::new(client));
 /// # Ok(())
 /// # }
@@ -50,19 +50,20 @@ use super::super::shared::response_head;
 /// - **`curl-client`** is the recommended one: libcurl, built from source, with the system's OpenSSL.
 ///   Known problems: it panics on a response header that is not ASCII, and on a status that it does
 ///   not know (such as Cloudflare's 520). It uses the proxies of the environment. With kept
-///   connections, libcurl repeats a GET if the server closes the connection without an answer, and
-///   messages that the first GET took are lost.
-/// - **`h1-client`**, `h1-client-no-tls`: loses a body without a length, and does not understand
-///   HTTP/1.0 and interim responses (103). It resolves names on the executor's thread and blocks it.
-///   It panics on a header that is not ASCII, and fails on a head of more than 8 KiB. With kept
-///   connections, a request that follows a cancelled one receives the response to the cancelled one.
+///   connections, libcurl repeats a GET if the server closes the connection without an answer, and the
+///   messages that the server sent in answer to the first GET are lost.
+/// - **`h1-client`** and `h1-client-no-tls` lose a response body without a length, and do not
+///   understand HTTP/1.0 and interim responses (103). They resolve names on the executor's thread, and
+///   block it. They panic on a header that is not ASCII, and fail on a head of more than 8 KiB. With
+///   kept connections, a request that follows a cancelled one receives the response to the cancelled
+///   one.
 /// - **`h1-client-rustls`** contains a rustls of 2020 with known vulnerabilities, and
 ///   **`hyper-client`** runs only inside tokio 0.2, with a hyper of that age. Use neither.
 ///
 /// Together with the feature `rustls`, cargo has to select crypto-mac 0.10.0 and universal-hash 0.4.0
 /// for surf's dependencies, since later versions require a `subtle` that is incompatible with rustls.
-/// It does so by itself unless a lock file already has the later versions. In that case, run `cargo
-/// update --precise 0.10.0 crypto-mac`, and the same with `0.4.0` for universal-hash.
+/// cargo selects these versions by itself unless a lock file already has the later ones. In that case,
+/// run `cargo update --precise 0.10.0 crypto-mac`, and the same with `0.4.0` for universal-hash.
 ///
 /// A panic inside surf ends the request with an error of the kind [`Http`](ErrorKind::Http), after the
 /// panic hook has run. In a program built with `panic = "abort"` it ends the process.
@@ -73,7 +74,8 @@ use super::super::shared::response_head;
 /// - surf resolves names and connects by itself, whatever the runtime is. It does not report when it
 ///   has connected, so connecting has no time limit of its own. The open timeout covers the handshake,
 ///   the send timeout a POST, and the heartbeat a poll.
-/// - Responses are not compressed: curl would decode them and h1 would not, and neither reports which.
+/// - No compression is requested: curl would decode the responses and h1 would not, and neither
+///   reports whether it did.
 /// - A request header must be ASCII, or the request fails with [`Invalid`](ErrorKind::Invalid).
 ///   Several headers of one name are joined by commas (by semicolons in `Cookie`).
 /// - The size of a response head is checked only after it was received. libcurl's own limit is 300
@@ -127,8 +129,8 @@ impl SurfClient {
         })?;
         let mut headers = headers(&response, exchange.limits.head)?;
         let length = length(&headers);
-        // A backend may have decoded the body, so the header would mislead later code. For a refusal,
-        // only the status matters.
+        // A backend may have decoded the body, so the header would mislead later code. If the server
+        // refuses the request, the status matters more than the body.
         if let Some(encoding) = headers.remove(CONTENT_ENCODING)
             && status.is_success()
             && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
@@ -293,7 +295,7 @@ fn length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Most bytes of one read.
+/// Maximum number of bytes of one read.
 const PIECE: usize = 16 * 1024;
 
 async fn read(body: Body, method: &Method, exchange: &Exchange) -> Result<Bytes, Error> {

@@ -8,14 +8,14 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// The most that is allocated up front for a length that the peer announced.
+/// Maximum number of bytes that are allocated in advance for a length that the peer announced.
 const MAX_UP_FRONT: usize = 1024 * 1024;
 
-/// Most bytes that the pool keeps, in total and in one buffer.
+/// Maximum number of bytes that the pool keeps, in total and in one buffer.
 const MAX_POOLED: usize = 4 * 1024 * 1024;
 const MAX_POOLED_BUFFER: usize = 2 * 1024 * 1024;
 
-/// Smaller buffers are not pooled: the allocator serves them fast enough.
+/// Minimum length of a pooled buffer. The allocator serves smaller buffers fast enough.
 const MIN_POOLED_BUFFER: usize = 64 * 1024;
 
 static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
@@ -53,7 +53,7 @@ impl SizedBuffer {
         let count = count.min(self.room().len());
         self.filled = self.filled.saturating_add(count);
         if self.filled == self.buffer.len() && self.filled < self.length {
-            // Doubles what has arrived, up to the announced length.
+            // Grows to twice the length of the received data, up to the announced length.
             let room = self.filled.saturating_mul(2).min(self.length);
             self.buffer.reserve_exact(room.saturating_sub(self.filled));
             self.buffer.resize(room, 0);
@@ -117,7 +117,8 @@ impl Drop for PooledBytes {
     fn drop(&mut self) {
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         pool.push(std::mem::take(&mut self.buffer));
-        // The buffer that has been unused for the longest time goes first.
+        // Drops buffers from the front, where those are that have been unused for a long time. (`take`
+        // may have moved a newer one there.)
         let mut kept: usize = pool.iter().map(Vec::len).sum();
         while kept > MAX_POOLED && !pool.is_empty() {
             kept = kept.saturating_sub(pool.remove(0).len());

@@ -5,10 +5,10 @@ use engineio_client::{Error, ErrorKind};
 use http::{HeaderMap, StatusCode, header};
 use url::{Position, Url};
 
-/// Most characters of a server's text that are quoted in an error.
+/// Maximum number of characters of a server's text that are quoted in an error.
 const MAX_QUOTED: usize = 200;
 
-/// Most characters of an HTML page that are searched for its title or text.
+/// Maximum number of characters of an HTML page that are searched for its title or text.
 const MAX_SEARCHED: usize = 16 * 1024;
 
 /// The error for a response with an unexpected status. `what` names the request, and `url` is where it
@@ -67,7 +67,7 @@ pub(crate) fn redirect(
     let Some(first) = locations.next() else {
         return Some(Err("without a Location"));
     };
-    // If an attacker can make the server write a line break, one of the two may be the attacker's.
+    // If an attacker can make the server write a line break, one of the headers may be the attacker's.
     if locations.any(|other| other != first) {
         return Some(Err("with more than one Location"));
     }

@@ -5,7 +5,7 @@ use engineio_client::Fence;
 
 #[derive(Default)]
 pub(super) struct Asides {
-    /// Whether a fence was sent on this connection. Before that, no pong can answer one.
+    /// Whether a fence was sent on this connection. Before the first fence, no pong can answer one.
     expects_answers: bool,
     /// The newest answered fence, until [`take_answered`](Self::take_answered) returns it.
     answered: Option<Fence>,

@@ -31,10 +31,7 @@ impl Fault {
                 (too_long(frames.awaits_first(), limits), CloseCode::Size)
             }
             tungstenite::Error::Utf8(_) => {
-                let error = Error::new(
-                    ErrorKind::Protocol,
-                    "the server sent a text that is not UTF-8",
-                );
+                let error = Error::new(ErrorKind::Protocol, "the text frame is not UTF-8");
                 (error, CloseCode::Invalid)
             }
             error => {
@@ -71,10 +68,10 @@ impl Fault {
 /// packet, so the larger limit applies.
 fn too_long(is_first: bool, limits: &Limits) -> Error {
     let (what, most, limit) = if is_first && limits.head > limits.message {
-        ("an open packet", limits.head, Limit::HeadSize)
+        ("the open packet", limits.head, Limit::HeadSize)
     } else {
-        ("a message", limits.message, Limit::MessageSize)
+        ("the message", limits.message, Limit::MessageSize)
     };
-    let message = format!("the server sent {what} of more than {most} bytes");
+    let message = format!("{what} has more than {most} bytes");
     Error::new(ErrorKind::Limit, message).with_limit(limit)
 }

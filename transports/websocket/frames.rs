@@ -134,8 +134,9 @@ impl FrameWriter {
         false
     }
 
-    /// Appends the batch's fence, as a ping. It does not use the queue of control frames, which may be
-    /// sent between any two frames: its answer must mean that everything before it was read.
+    /// Appends the batch's fence, as a ping. The ping does not pass through the queue of control
+    /// frames, which may be sent between any two frames: the answer to a fence must mean that the
+    /// server has read everything before the fence.
     #[cold]
     fn encode_fence(&mut self, output: &mut Vec<u8>) {
         self.owes_fence = false;

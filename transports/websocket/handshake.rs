@@ -1,7 +1,7 @@
 //! The HTTP handshake of a WebSocket.
 //!
-//! It does not use tungstenite's, which logs the whole request with its secrets, does not understand a
-//! `Connection` header with several options, and limits a head to 64 KiB and 124 headers.
+//! It does not use tungstenite's handshake, which logs the whole request with its secrets, does not
+//! understand a `Connection` header with several options, and limits a head to 64 KiB and 124 headers.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub(super) async fn shake_hands(
     }
     tracing::debug!(status = answer.status.as_u16(), "websocket response");
     if answer.status != StatusCode::SWITCHING_PROTOCOLS {
-        // For a redirect, only the target matters.
+        // The body of a redirect is not read, since the error reports only its target.
         let body = match redirect(answer.status, &answer.headers) {
             Some(Ok(_)) => Vec::new(),
             _ => read_body(runtime, &mut stream, rest, answer.status, &answer.headers).await,

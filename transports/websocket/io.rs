@@ -28,9 +28,9 @@ pub(super) struct Io {
     stream: BoxedStream,
     read: u64,
     written: u64,
-    /// Most bytes of one read.
+    /// Maximum number of bytes of one read.
     piece: usize,
-    /// Bytes to be written. Those before `sent` were written already.
+    /// Bytes to be written. The bytes before the index `sent` were written already.
     output: Vec<u8>,
     sent: usize,
     /// Whether written bytes may still be in a buffer of the stream, such as TLS's.

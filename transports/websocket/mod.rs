@@ -62,12 +62,12 @@ impl WebSocket {
         Arc::new(Self::default().dialer(settings.dialer.clone()))
     }
 
-    /// Sets the most bytes of one read. Default: 64 KiB (65,536 bytes). Values below 1 KiB count as 1
-    /// KiB.
+    /// Sets the maximum number of bytes of one read. Default: 64 KiB (65,536 bytes). Values below 1
+    /// KiB count as 1 KiB.
     ///
     /// Each thread has one read buffer for all connections that it drives, as large as the largest of
-    /// their settings. An idle connection holds none. The setting does not limit the size of messages:
-    /// a longer one takes several reads.
+    /// their settings. An idle connection holds no buffer. The setting does not limit the size of
+    /// messages: a message that is longer than the buffer takes several reads.
     ///
     /// ```
     /// use engineio_client::transports::{Transports, WebSocket};
@@ -87,8 +87,9 @@ impl WebSocket {
     /// Each thread keeps one buffer of up to this size (at most 1 MiB) for the connections that it
     /// drives. A connection has a buffer of its own only while its server does not read.
     ///
-    /// It does not limit the size of messages. A longer message is written in several pieces, each of
-    /// which wakes the server: messages of 1 MB take 1.5 times as long in pieces of 256 KiB.
+    /// The setting does not limit the size of messages. A message that is longer than the buffer is
+    /// written in several pieces, each of which wakes the server: messages of 1 MB take 1.5 times as
+    /// long in pieces of 256 KiB.
     ///
     /// ```
     /// use engineio_client::transports::{Transports, WebSocket};
@@ -164,9 +165,9 @@ impl Transport for WebSocket {
     }
 }
 
-/// The longest frame that may hold a packet within the limits. A text frame contains the packet's
-/// type, and base64 is longer than its data. The limit on messages does not apply to the protocol's
-/// own packets.
+/// The longest frame that may hold a packet within the limits. A text frame also contains the packet's
+/// type, and base64 text is longer than the data that it encodes. The limit on messages does not apply
+/// to the protocol's own packets.
 fn longest_frame(limits: &Limits) -> usize {
     limits
         .message
@@ -192,22 +193,22 @@ struct Receiver {
 /// Collects the packets that one call returns.
 struct Collector {
     limits: Limits,
-    /// The fault after the packets that were returned last.
+    /// A fault that was found after the packets that the last call returned. The next call reports it.
     fault: Option<Fault>,
     /// Expected number of packets, from earlier calls.
     hint: usize,
 }
 
-/// Most packets that a call returns, and most bytes beyond its first packet.
+/// Maximum number of packets that a call returns, and maximum number of bytes beyond its first packet.
 const MAX_PACKETS: usize = 256;
 const MAX_BYTES: usize = 64 * 1024;
 /// With fewer packets than this, a call returns once a read has emptied the socket. A further read
 /// would be a system call on some runtimes. With more packets, the server is busy and has probably
 /// sent more meanwhile.
 const FEW: usize = 8;
-/// Most frames and reads of a call, before other tasks get a turn.
+/// Maximum number of frames and reads of a call, before other tasks get a turn.
 const MAX_STEPS: usize = 1024;
-/// Most bytes that a call reads, approximately. Copying them takes less than a millisecond.
+/// Approximate maximum number of bytes that a call reads. Copying them takes less than a millisecond.
 const MAX_READ: u64 = 1024 * 1024;
 
 #[async_trait]
@@ -374,7 +375,8 @@ impl PacketSender for Sender {
     }
 
     /// Sends a close frame, and waits until the receiving half has seen the server's answer or the end
-    /// of the connection. If the connection were dropped earlier, messages sent before could be lost.
+    /// of the connection. If the connection were dropped before that, messages that were sent earlier
+    /// could be lost.
     async fn close(&mut self) -> Result<(), Error> {
         lock(&self.shared).queue_close(None);
         poll_fn(|cx| self.poll_send(cx)).await?;
@@ -417,7 +419,7 @@ impl Sender {
         };
         state.sending = false;
         state.writer.finish();
-        // A pong may have waited for the end of the last frame.
+        // A pong may be waiting, since it can't be written inside a frame.
         state.write_outside_send();
         Poll::Ready(sent.map_err(|error| {
             own_error(&error).unwrap_or_else(|| {

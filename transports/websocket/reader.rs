@@ -17,13 +17,14 @@ use super::asides::Asides;
 /// RFC 6455, 5.5.
 const LONGEST_CONTROL: usize = 125;
 
-/// If at least this many bytes of a frame are missing, they are read directly into its buffer.
+/// If at least this number of bytes of a frame are missing, they are read directly into the frame's
+/// buffer.
 const LONG: usize = 16 * 1024;
 
 /// A frame, or a message joined from several frames.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    /// Not yet checked for valid UTF-8.
+    /// The bytes of a text message, which were not checked for valid UTF-8 yet.
     Text(Bytes),
     Binary(Bytes),
     Ping(Bytes),
@@ -45,12 +46,12 @@ pub(super) struct FrameReader {
     message: Option<Fragments>,
     /// Whether the server has sent a close frame.
     closed: bool,
-    /// What frames without packets have reported.
+    /// Events of frames that carry no packet.
     pub(super) asides: Asides,
-    /// Most bytes of a message.
+    /// Maximum number of bytes of a message.
     most: usize,
-    /// The limit for later messages, while the first message has not arrived and has a limit of its
-    /// own.
+    /// The limit for all messages after the first one. Set only while the first message has not
+    /// arrived and has a limit of its own.
     most_later: Option<usize>,
 }
 
@@ -63,7 +64,7 @@ struct Fragments {
 
 impl Fragments {
     /// Fails as soon as a text can't become valid UTF-8, so that the reader does not wait for the
-    /// rest.
+    /// remaining fragments.
     fn validate(&mut self) -> Result<(), Error> {
         if self.kind == Data::Text {
             let rest = self.whole.get(self.valid..).unwrap_or_default();
@@ -107,8 +108,8 @@ impl FrameReader {
         self.most_later.is_some()
     }
 
-    /// Whether a frame other than a pong has arrived in part. Also true if a call stopped at its limit
-    /// before a frame that has arrived whole.
+    /// Whether a frame other than a pong has arrived in part. Also true if a call reached its limits
+    /// before it parsed a frame that has arrived completely.
     pub(super) fn is_within_a_frame(&self) -> bool {
         const PONG: u8 = 10;
         let begun = self.begun.as_ref();
@@ -116,7 +117,7 @@ impl FrameReader {
             || self.input.first().is_some_and(|first| first & 0xf != PONG)
     }
 
-    /// The buffer for the rest of a long frame, which can be read into directly.
+    /// The buffer for the missing part of a long frame, which can be read into directly.
     pub(super) fn room(&mut self) -> Option<&mut [u8]> {
         let (_, begun) = self.begun.as_mut()?;
         let room = begun.room();
@@ -154,7 +155,8 @@ impl FrameReader {
     ///
     /// # Errors
     ///
-    /// tungstenite's. The reader must not be used after an error.
+    /// The error of tungstenite for bytes that violate the protocol or exceed a limit. The reader must
+    /// not be used after an error.
     pub(super) fn next(&mut self) -> Result<Option<Incoming>, Error> {
         let Some((head, payload)) = self.next_frame()? else {
             return Ok(None);
@@ -178,7 +180,7 @@ impl FrameReader {
         }
         let mut cursor = Cursor::new(&self.input);
         let Some((head, length)) = FrameHeader::parse(&mut cursor)? else {
-            // A copy, so that the rest does not keep the whole buffer alive.
+            // Copied, so that the remaining bytes do not keep the whole buffer alive.
             self.input = Bytes::copy_from_slice(&self.input);
             return Ok(None);
         };
@@ -279,7 +281,8 @@ impl FrameReader {
             (kind, None) => {
                 let mut message = Fragments {
                     kind,
-                    // A copy, since converting the slice could take over its whole buffer.
+                    // Copied, since a conversion from `Bytes` to `Vec` could keep the whole buffer
+                    // that the slice belongs to.
                     whole: payload.to_vec(),
                     valid: 0,
                 };
@@ -302,7 +305,8 @@ impl FrameReader {
 /// Whether at least half of these bytes are frames of unfragmented messages.
 ///
 /// The inbox counts the bytes of messages only. A message that is a slice keeps its whole buffer
-/// alive, so this check bounds the memory to about twice the counted bytes.
+/// alive, so messages are slices only if this check succeeds. That bounds the memory to about twice
+/// the counted bytes.
 #[inline]
 fn is_half_messages(input: &[u8]) -> bool {
     let half = input.len() / 2;

@@ -13,7 +13,7 @@ use super::response::options;
 
 /// Time limit for reading the body.
 const BODY_WAIT: Duration = Duration::from_secs(1);
-/// Most bytes of the body that are read.
+/// Maximum number of bytes of the body that are read.
 const BODY_SIZE: usize = 16 * 1024;
 
 /// Reads the body until it is complete. `bytes` are the part that has arrived already. A body that
@@ -43,11 +43,11 @@ pub(super) async fn read_body(
 /// How the end of a body is recognised (RFC 9112, 6.3).
 #[derive(Clone, Copy, PartialEq)]
 enum Framing {
-    /// After this number of bytes.
+    /// The body ends after this number of bytes.
     Length(usize),
-    /// After the last chunk.
+    /// The body ends after the last chunk.
     Chunked,
-    /// At the end of the connection.
+    /// The body ends with the connection.
     UntilClosed,
 }
 
@@ -101,7 +101,7 @@ impl Body {
         while self.framing == Framing::Chunked && !self.ended {
             let rest = self.bytes.get(self.next..).unwrap_or_default();
             match Chunk::parse(rest) {
-                // Trailers may follow. They don't explain the refusal.
+                // Trailers may follow. Trailers don't explain the refusal, so they are not read.
                 Ok(Some(Chunk { size: 0, .. })) | Err(_) => self.ended = true,
                 Ok(Some(Chunk {
                     data,

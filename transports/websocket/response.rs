@@ -13,7 +13,7 @@ use super::super::shared::own_error::own_error;
 use super::super::shared::response_head::{MAX_HEADERS, too_large};
 use super::super::shared::status_error::address;
 
-/// Most bytes of a header that are quoted in an error.
+/// Maximum number of bytes of a header that are quoted in an error.
 const MAX_QUOTED: usize = 50;
 
 pub(super) struct UpgradeResponse {
@@ -122,7 +122,8 @@ impl UpgradeResponse {
     /// Checks that the response accepts our request (RFC 6455, 4.1).
     pub(super) fn check(&self, request: &OpenRequest, key: &str) -> Result<(), Error> {
         let errors = HandshakeErrors(&request.url);
-        // We offered only websocket, so a response that lists more was not made for this request.
+        // The request offers only `websocket`, so a response that lists other protocols was not made
+        // for this request.
         match self.options(&header::UPGRADE).as_slice() {
             [] => return Err(errors.broken("the response has no \"Upgrade: websocket\"")),
             [only] if only.eq_ignore_ascii_case(b"websocket") => {}

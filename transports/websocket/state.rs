@@ -28,7 +28,7 @@ pub(super) struct State {
     pub(super) reader: Waker,
     /// Whether a send is in progress. If so, its task does the writing.
     pub(super) sending: bool,
-    /// The task of a send that waits.
+    /// The task of the send in progress, which waits until it can write.
     pub(super) sender: Waker,
     /// Whether a close frame was queued or sent.
     close_queued: bool,
@@ -42,8 +42,8 @@ pub(super) struct State {
     pub(super) closer: Option<Waker>,
 }
 
-/// Most bytes of queued control frames. A server that pings faster than it reads receives a pong for
-/// its newest ping only.
+/// Maximum number of bytes of queued control frames. If a server pings faster than it reads and the
+/// queue is full, only its newest ping is answered.
 const MAX_CONTROL: usize = 1024;
 
 #[inline]
@@ -86,7 +86,7 @@ impl State {
     }
 
     /// The result of closing, once the connection has ended. The end of the stream counts as an answer
-    /// to the close frame. After a failure, messages may be lost.
+    /// to the close frame. A failure is an error, since messages may be lost.
     pub(super) fn close_result(&self) -> Result<(), Error> {
         if self.failed {
             let message =
@@ -107,14 +107,13 @@ impl State {
         }
     }
 
-    /// Handles the server's close frame.
     pub(super) fn answer_close(&mut self, close: Option<CloseFrame>) {
         self.peer_close = Some(peer_close(close.as_ref()));
         self.queue_close(close_in_answer(close));
         self.end();
     }
 
-    /// Queues a close frame, once. As the answer to the server's close frame, it repeats that frame.
+    /// Queues a close frame, unless one was queued before.
     pub(super) fn queue_close(&mut self, close: Option<CloseFrame>) {
         if std::mem::replace(&mut self.close_queued, true) {
             return;
@@ -128,8 +127,8 @@ impl State {
             .control(&mut self.control, Control::Close, &payload);
     }
 
-    /// Gives the connection up. The close frame says why, but it is sent only if it can be written at
-    /// once: a server that has violated the protocol is not waited for.
+    /// Gives the connection up. A close frame tells the server why, but is sent only if it can be
+    /// written at once: the client does not wait for a server that has violated the protocol.
     #[cold]
     pub(super) fn fail(&mut self, fault: Fault) -> Error {
         if let Some(code) = fault.code {
@@ -180,8 +179,8 @@ impl State {
         Poll::Ready(Err(error))
     }
 
-    /// Writes the output, and then control frames unless a frame is partly written. Control frames
-    /// wait behind output that waits itself, so they never exceed their limit.
+    /// Writes the output, and then the control frames, unless a frame is partly written. While output
+    /// waits for the server, control frames stay in their queue, so the queue's limit applies to them.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.io.poll_write_all(cx))?;
@@ -193,8 +192,8 @@ impl State {
         }
     }
 
-    /// Writes outside of a send. If it has to wait, the sender is woken if there is one, otherwise the
-    /// receiver. An error is returned by the next read or send.
+    /// Writes outside of a send. If the stream is not ready, it wakes the sender later if a send is in
+    /// progress, otherwise the receiver. An error is returned by the next read or send.
     pub(super) fn write_outside_send(&mut self) {
         let waker = if self.sending {
             self.sender.clone()
@@ -213,7 +212,7 @@ fn peer_close(close: Option<&CloseFrame>) -> PeerClose {
     }
 }
 
-/// Our answer to the server's close frame, with the same code if it may be repeated.
+/// Our answer to the server's close frame. It repeats the frame if its code is allowed on the wire.
 fn close_in_answer(close: Option<CloseFrame>) -> Option<CloseFrame> {
     let close = close?;
     // Logged as a string value, so that line breaks are escaped.

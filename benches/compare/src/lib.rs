@@ -193,7 +193,8 @@ pub struct Times {
 }
 
 impl Clock {
-    /// Start it before the message that starts the job, so that nothing can have arrived before.
+    /// Must be called before the message that starts the job is sent, so that everything that the
+    /// server sends is measured.
     pub fn start() -> Self {
         Self {
             cpu: cpu(),

@@ -17,7 +17,7 @@ use packet::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, Decoder, EVENT, Packet};
 
 /// The time in which the server has to answer CONNECT, and to acknowledge an event.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// The number of events that `emit_with_ack` keeps for `recv`.
+/// The maximum number of events that `emit_with_ack` keeps for `recv`.
 const MOST_EVENTS: usize = 1024;
 
 #[derive(Debug)]
@@ -112,7 +112,8 @@ impl<T: Transport, R: Runtime> Socket<T, R> {
         Ok(self.answer(is_ack).await?.args)
     }
 
-    /// The next event. When there are no more, the error is the reason.
+    /// Receives the next event. Returns an error if no more events can arrive, for example because the
+    /// session has ended.
     ///
     /// No event is lost when the future is dropped.
     pub(crate) async fn recv(&mut self) -> Result<Event, Error> {
@@ -125,7 +126,7 @@ impl<T: Transport, R: Runtime> Socket<T, R> {
         }
     }
 
-    /// Acknowledges an event. Does nothing if the server does not want that.
+    /// Acknowledges an event. Does nothing if the server did not request an acknowledgement.
     pub(crate) async fn ack(&self, event: &Event, args: Args) -> Result<(), Error> {
         match event.id {
             Some(_) => self.send(ACK, event.id, args).await,
@@ -142,7 +143,7 @@ impl<T: Transport, R: Runtime> Socket<T, R> {
 
     async fn send(&self, kind: u8, id: Option<u64>, args: Args) -> Result<(), Error> {
         let messages = Packet { kind, id, args }.encode(&self.namespace);
-        // As one group, so that nothing gets between a packet and its attachments.
+        // Sent as one group, so that no other message is sent between a packet and its attachments.
         let sent = self.client.send_all(messages).await;
         sent.map_err(|refused| Error::EngineIo(refused.error))
     }
@@ -175,7 +176,8 @@ impl<T: Transport, R: Runtime> Socket<T, R> {
         }
     }
 
-    /// Keeps an event for `recv`. An error if the packet ends the connection.
+    /// Keeps an event for `recv`. Returns an error if the packet ends the connection or is malformed,
+    /// or if too many events are kept.
     fn keep(&mut self, packet: Packet) -> Result<(), Error> {
         let (id, mut args) = (packet.id, packet.args);
         let name = args
@@ -185,14 +187,15 @@ impl<T: Transport, R: Runtime> Socket<T, R> {
             .map(str::to_owned);
         match (packet.kind, name) {
             (EVENT, _) if self.events.len() == MOST_EVENTS => Err(Error::Malformed(
-                "more events than an acknowledgement may take",
+                "too many events before an acknowledgement",
             )),
             (EVENT, Some(name)) => {
                 args.values.remove(0);
                 self.events.push_back(Event { name, args, id });
                 Ok(())
             }
-            // The answer to an `emit_with_ack` that has timed out or was dropped.
+            // The acknowledgement belongs to a call of `emit_with_ack` that has timed out or was
+            // dropped.
             (ACK, _) => Ok(()),
             (DISCONNECT, _) => {
                 self.client.close();

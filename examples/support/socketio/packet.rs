@@ -13,7 +13,7 @@ pub(super) const EVENT: u8 = 2;
 pub(super) const ACK: u8 = 3;
 pub(super) const CONNECT_ERROR: u8 = 4;
 
-/// The JavaScript client has the same limit.
+/// The maximum number of attachments of a packet, as in the JavaScript client.
 const MOST_ATTACHMENTS: usize = 10;
 
 #[derive(Debug)]
@@ -56,7 +56,8 @@ impl Args {
         T::deserialize(self.values.get(index)?).ok()
     }
 
-    /// The binary data for which a value is the placeholder.
+    /// The binary data that a placeholder stands for. `None` if the value is not a placeholder, or if
+    /// its attachment does not exist.
     pub(crate) fn attachment(&self, placeholder: &Value) -> Option<&Bytes> {
         placeholder.get("_placeholder")?;
         let number = placeholder.get("num")?.as_u64()?;
@@ -84,7 +85,7 @@ impl Packet {
         std::iter::once(text.into()).chain(attachments).collect()
     }
 
-    /// The reverse, for a text. Also returns the number of attachments that follow it.
+    /// Parses the text of a packet. Also returns the number of attachments that follow the text.
     fn parse(text: &str) -> Option<(Self, usize)> {
         let first = u8::try_from(text.chars().next()?.to_digit(7)?).ok()?;
         let (kind, count, rest) = match (first, &text[1..]) {
@@ -94,7 +95,7 @@ impl Packet {
                 (first - 3, count.parse().ok()?, rest)
             }
         };
-        // The namespace is always the one of this connection.
+        // The namespace is skipped, because a connection serves only one.
         let rest = match rest.starts_with('/') {
             true => rest.split_once(',').map_or("", |(_namespace, rest)| rest),
             false => rest,
@@ -123,7 +124,7 @@ impl Packet {
 /// Joins messages into packets.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
-    /// A packet whose attachments have not all arrived, and the number of those that are missing.
+    /// A packet of which some attachments have not arrived, and their number.
     incomplete: Option<(Packet, usize)>,
 }
 

@@ -10,7 +10,7 @@ use super::exit_status::{DELIVERED, FAILED};
 use super::lasting::Lasting;
 use super::stdio::Input;
 
-/// What is known while the client runs.
+/// The counts and states that are collected while the client runs.
 #[derive(Default)]
 pub(crate) struct Account {
     /// Number of lines that the client accepted.
@@ -24,9 +24,10 @@ pub(crate) struct Account {
     /// Whether the first attempt to connect has succeeded or failed.
     attempted: Cell<bool>,
     attempt_over: Bell,
-    /// The number of the last session whose end was reported, and whether the end of an earlier one
-    /// was not: if the output is not read, the library drops the oldest events.
+    /// Number of the last session whose end was reported.
     last_session: Cell<u64>,
+    /// Whether the end of an earlier session was not reported: if nobody reads the output, the library
+    /// drops the oldest events.
     missed: Cell<bool>,
     /// Number of lines of earlier sessions that may not have arrived and are not sent again.
     lost: Cell<u64>,
@@ -60,7 +61,7 @@ pub(crate) enum End {
     HandshakeUnanswered,
 }
 
-/// How long the answer to a running handshake is awaited after a signal. Only the answer contains the
+/// How long to wait after a signal for the answer to a running handshake. Only that answer contains the
 /// id of the session that has to be closed.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -161,14 +162,14 @@ impl Account {
         }
     }
 
-    /// Returns whether this side ended the session, and which lines are in doubt.
+    /// Returns whether `eio` ended the session, and which lines are in doubt.
     fn closed(&self, closed: &Closed, handle: &Handle, lasting: &Lasting) -> (bool, Doubt) {
         let ours = matches!(closed.reason(), Reason::Client);
         if !ours {
             tell_failure(handle.sid().is_some(), closed);
         }
         let lost = self.lost.get();
-        // Everything sent in the last session. The server may have read none of it.
+        // All lines that were sent in the last session. The server may have read none of them.
         let left = closed.unconfirmed_count().saturating_sub(lost);
         let answered = ours && closed.is_answered();
         let left_in_doubt = if answered && !lasting.has_receipts() && !self.missed.get() {
@@ -182,7 +183,7 @@ impl Account {
         );
         let last = left_in_doubt.saturating_add(uncertain);
         if ours && last > 0 && !answered {
-            eprintln!("eio: the server did not answer the goodbye");
+            eprintln!("eio: the server did not answer the close of the session");
         }
         // Every accepted line is in one of these parts, or was given up.
         let kept = [

@@ -24,13 +24,13 @@ pub(crate) struct Options {
     pub(crate) proxy: Option<String>,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) max_message_size: Option<usize>,
-    /// How often `-v` was given.
+    /// How many times `-v` was given.
     pub(crate) verbosity: u8,
     /// PEM files of CAs.
     pub(crate) ca: Vec<PathBuf>,
     /// PEM file of the client certificate.
     pub(crate) cert: Option<PathBuf>,
-    /// PEM file of the certificate's key, if it is another file.
+    /// PEM file of the certificate's key, if the file of the certificate does not contain the key.
     pub(crate) key: Option<PathBuf>,
     pub(crate) insecure: bool,
     pub(crate) lasting: Lasting,

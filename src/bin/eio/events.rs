@@ -41,7 +41,7 @@ pub(crate) fn as_json(event: &Event, connected: bool) -> Option<String> {
             with_reason(json!({"event": "disconnect"}), closed.reason())
         }
         Event::Closed(closed) => match closed.reason() {
-            // The user has left, which is not a failure.
+            // The user ended `eio`, which is not a failure.
             Reason::Client => return None,
             Reason::Transport(error) => return Some(connect_error(error)),
             _ => json!({"event": "connect_error", "error": closed.to_string(), "causes": []}),
@@ -114,9 +114,9 @@ fn with_error(mut object: Value, error: &Error) -> Value {
     object
 }
 
-/// The message as one line, which no other message is written as. A text is written unchanged unless
-/// it contains a line break or begins like an encoded message. In that case it is written as a JSON
-/// string.
+/// Formats the message as one line. No two messages have the same line. A text is written unchanged
+/// unless it contains a line break or begins like an encoded message. In that case it is written as a
+/// JSON string.
 pub(crate) fn as_line(message: Message) -> String {
     match message {
         Message::Binary(data) => format!("{BASE64}{}", STANDARD.encode(data)),
@@ -131,7 +131,7 @@ pub(crate) fn as_line(message: Message) -> String {
     }
 }
 
-/// The text about an event for standard error.
+/// Describes an event for standard error. `None` if there is nothing to tell the user.
 pub(crate) fn news(event: &Event) -> Option<String> {
     match event {
         Event::Connected(connected) => Some(format!(

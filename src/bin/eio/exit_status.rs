@@ -1,6 +1,6 @@
 //! Exit statuses.
 
-/// This side ended the session, and every line was delivered.
+/// `eio` ended the session, and every line was delivered.
 pub(crate) const DELIVERED: i32 = 0;
 
 /// Connecting failed, the session ended in another way, or lines were not delivered.

@@ -102,9 +102,9 @@ Reconnecting:
   --reconnect               opens another session when one ends, and tries again
                             when none can be opened, the first one included
   --resend WHAT             which lines the next session sends [default: unsent]
-                            unsent: those that were not sent. No line arrives
+                            unsent: lines that were not sent. No line arrives
                             twice. Some may be lost when a connection breaks
-                            unconfirmed: also those that may not have arrived.
+                            unconfirmed: also lines that may not have arrived.
                             No line is lost unless eio reports it. Some may
                             arrive twice. Implies --receipts
   --receipts                finds out which lines have arrived: by pings of
@@ -141,8 +141,8 @@ Time-outs:
 Other:
   --runtime NAME            tokio, smol or async-std [default: the first of them
                             in this build]
-  -v, -vv, -vvv             logs to standard error: the connection; also each
-                            step; also each packet with its contents
+  -v, -vv, -vvv             logs to standard error: the connection (-v), each
+                            step (-vv), each packet with its contents (-vvv)
   -h                        prints a summary of the options
   --help                    prints this text
   -V, --version             prints the version, and the features of this build
@@ -157,8 +157,8 @@ Output without --json:
   Each line is one message. A text is written unchanged. A binary message is
   written as base64:DATA. A text that contains a line break, or begins with
   "base64:" or "json:", is written as json:STRING, where STRING is a JSON
-  string, so that no two messages look the same. News about the connection is
-  written to standard error.
+  string, so that no two messages look the same. Events of the connection are
+  described on standard error.
 
 Output with --json:
   {"event":"connect","sid":STRING,"transport":"polling" or "websocket"}
@@ -193,10 +193,10 @@ Exit status:
   1  connecting failed, the session ended in another way, standard input or
      output failed, or lines were not or may not have been delivered. Standard
      error says how many. If the server did not answer the close of the session,
-     all lines count as not delivered for certain.
+     every line counts as one that may not have been delivered.
      With --reconnect or --receipts, standard error says "N lines may not have
-     arrived, M were not sent". With --receipts, the former are those that are
-     not confirmed. With --reconnect, the numbers cover all sessions
+     arrived, M were not sent". With --receipts, N counts the lines that are not
+     confirmed. With --reconnect, the numbers cover all sessions
   2  bad usage: an option, a URL or a file is not valid
 
 Examples:

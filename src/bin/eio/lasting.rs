@@ -19,7 +19,7 @@ pub(crate) struct Lasting {
     attempts: Option<u32>,
 }
 
-/// The library's default.
+/// The library's default for the longest delay.
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
 impl Lasting {

@@ -1,4 +1,4 @@
-//! Writes messages and events to standard output, and news to standard error.
+//! Writes messages and events to standard output, or events for people to standard error.
 
 use engineio_client::transports::Transports;
 use engineio_client::{Client, Closed, Event, Runtime};
@@ -12,7 +12,8 @@ use super::stdio::Output;
 #[derive(Clone, Copy)]
 pub(crate) struct Style {
     pub(crate) json: bool,
-    /// Whether news are written to standard error. With `-v`, the library's log contains them.
+    /// Whether events other than messages are described on standard error. With `-v`, the library's log
+    /// contains them already.
     pub(crate) news: bool,
 }
 
@@ -57,8 +58,9 @@ pub(crate) async fn print<R: Runtime>(
     }
 }
 
-/// The line for standard output. `connected` is true if the event belongs to a session that was
-/// opened. Without `--json`, news are written to standard error.
+/// Formats the event as a line for standard output. `connected` is true if the event belongs to a
+/// session that was opened. Without `--json`, only messages have such a line; other events are
+/// described on standard error.
 fn line(event: Event, style: Style, connected: bool) -> Option<String> {
     if style.json {
         return as_json(&event, connected);

@@ -86,7 +86,7 @@ mod tests {
                     let _ = started.send(());
                     let _ = held.recv();
                 });
-                // A task that has not started would be dropped.
+                // Wait until the task runs: the runtime drops a task that has not started when it shuts down.
                 let _ = starts.recv();
             });
             let _ = ended.send(());

@@ -61,8 +61,8 @@ async fn converse<R: Runtime>(
         if options.lasting.reconnect {
             deliver(&handle, &options.lasting).await;
         }
-        // Closing the client during an attempt would hide that the attempt fails, so its outcome is
-        // awaited.
+        // Closing the client during an attempt would hide that the attempt fails, so wait for its
+        // outcome first.
         if options.lasting.reconnect && options.linger.is_zero() {
             // Nothing is left to send, so no further attempt is awaited.
             account.first_attempt().await;

@@ -11,14 +11,14 @@ use futures::channel::mpsc::{self, Receiver, SendError, Sender};
 use futures::executor::block_on;
 use futures::{SinkExt as _, StreamExt as _};
 
-/// Most lines in the queue between a thread and the session.
+/// Maximum number of lines in the queue between a thread and the session.
 const LINES: usize = 64;
 
-/// Most bytes in the queue of output lines, beyond the line that exceeds it. Lines from the server may
-/// be long, so their number alone is not a sufficient limit.
+/// Maximum number of bytes in the queue of output lines; the last line in the queue may exceed it.
+/// Lines from the server may be long, so a limit on their number alone is not sufficient.
 const BYTES: usize = 256 * 1024;
 
-/// Number of bytes that are collected for one write.
+/// Maximum number of bytes that are collected for one write; the last collected line may exceed it.
 const AT_ONCE: usize = 64 * 1024;
 
 /// The lines of standard input, without their line ends.

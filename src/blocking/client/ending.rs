@@ -11,9 +11,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// Closes the session and waits for its end. For closing without waiting there is
     /// [`close`](Client::close).
     ///
-    /// No more messages are accepted, and the accepted ones are sent first. Then it waits as
-    /// [`wait`](Client::wait) does. See [`Client::disconnect`](crate::Client::disconnect) for the time
-    /// that it takes.
+    /// No more messages are accepted, and the accepted ones are sent first. Then `disconnect` waits as
+    /// [`wait`](Client::wait) does. See [`Client::disconnect`](crate::Client::disconnect) for how long
+    /// this can take.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) {
@@ -43,8 +43,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// Waits for the end of the session, for whatever reason it ends, and until the disconnect handler
-    /// has returned, if there is one. A handler uses [`Handle::wait`](crate::blocking::Handle::wait)
-    /// instead, since here it would wait for itself.
+    /// has returned, if there is one. A handler that called this would wait for itself. Handlers use
+    /// [`Handle::wait`](crate::blocking::Handle::wait) instead.
     pub fn wait(&self) -> Closed {
         block_on(self.inner.wait())
     }

@@ -14,9 +14,9 @@ use crate::transports::Transports;
 impl Client {
     /// Returns a [`Builder`], which has all settings, for a connection to `url`.
     ///
-    /// The setters are those of the async client. The client that it creates is one for threads. Its
-    /// handlers are plain functions of a [`blocking::Handle`](crate::blocking::Handle), called on a
-    /// thread of their own.
+    /// The builder has the same setters as for an async client, but creates a blocking client. The
+    /// handlers of a blocking client are plain functions that take a
+    /// [`blocking::Handle`](crate::blocking::Handle). They are called on a thread of their own.
     ///
     /// ```no_run
     /// # fn run() -> Result<(), engineio_client::Error> {
@@ -72,7 +72,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         block_on(self.inner.opened())
     }
 
-    /// Waits until no upgrade is under way or to come, and returns the name of the transport in use.
+    /// Waits until the upgrade has ended, and returns the name of the transport in use.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {
@@ -83,13 +83,14 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before. Any other kind is the reason
-    /// why the upgrade failed; the session goes on with the first transport.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before the upgrade did. Any other kind
+    /// is the reason why the upgrade failed; the session goes on with the first transport.
     pub fn upgraded(&self) -> Result<&'static str, Error> {
         self.handle.upgraded()
     }
 
-    /// Returns the id of the session, or `None` if no session is open yet.
+    /// Returns the id of the session. It is `None` until a session has opened, and while a client is
+    /// [reconnecting](crate::Builder::reconnect).
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) {
@@ -100,7 +101,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.inner.sid()
     }
 
-    /// Returns the name of the transport in use, or `None` if no session is open yet.
+    /// Returns the name of the transport in use. It is `None` whenever [`sid`](Self::sid) is.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) {

@@ -1,15 +1,13 @@
 //! Receiving messages.
 
-use std::pin::pin;
 use std::time::Duration;
-
-use futures::future::{self, Either};
-use futures::stream::StreamExt as _;
 
 use super::Client;
 use crate::blocking::block_on::block_on;
 use crate::blocking::messages::Messages;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::event::Event;
 use crate::packet::Message;
 use crate::runtime::Runtime;
@@ -18,8 +16,8 @@ use crate::transport::Transport;
 /// # Receiving
 impl<T: Transport, R: Runtime> Client<T, R> {
     /// Waits for the next message. Returns `None` when the session has ended and all messages have been
-    /// read; then [`wait`](Client::wait) returns the reason at once. With a
-    /// [message handler](crate::handlers), `recv` returns no messages, and `None` at the end.
+    /// read. Then [`wait`](Client::wait) returns the reason. With a [message handler](crate::handlers),
+    /// `recv` returns no messages: it waits until the session has ended, and returns `None`.
     ///
     /// ```no_run
     /// # fn run(mut client: engineio_client::blocking::Client) {
@@ -72,21 +70,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// - [`Timeout`](ErrorKind::Timeout): no message was received in this time. No message is lost.
     /// - [`Closed`](ErrorKind::Closed): the session has ended and all messages have been read.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Message, Error> {
-        let sleep = self.inner.runtime().sleep(timeout);
-        let received = block_on(async {
-            match future::select(pin!(self.inner.recv()), sleep).await {
-                Either::Left((message, _)) => Some(message),
-                Either::Right(_) => None,
-            }
-        });
-        match received {
-            Some(Some(message)) => Ok(message),
-            Some(None) => Err(self.handle.as_async().closed_error()),
-            None => {
-                let message = format!("no message was received within {} s", timeout.as_secs_f64());
-                Err(Error::new(ErrorKind::Timeout, message))
-            }
-        }
+        block_on(self.inner.recv_timeout(timeout))
     }
 
     /// Waits for the next event. Messages are events, too. Returns `None` after [`Event::Closed`].
@@ -105,11 +89,11 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// # }
     /// ```
     pub fn next_event(&mut self) -> Option<Event> {
-        block_on(self.inner.next())
+        block_on(self.inner.next_event())
     }
 
-    /// Returns an iterator over the messages, which blocks for each and ends with the session.
-    /// `for message in &mut client` does the same.
+    /// Returns an iterator over the messages. It blocks until the next message has been received, and
+    /// ends when the session has ended. `for message in &mut client` does the same.
     ///
     /// ```no_run
     /// # fn run(mut client: engineio_client::blocking::Client) {
@@ -122,8 +106,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         Messages { client: self }
     }
 
-    /// Drops all messages from now on, including those that were received and not read. For a program
-    /// that only sends: see [`Client::discard_messages`](crate::Client::discard_messages).
+    /// Drops all messages from now on, including those that were received and not read. A program that
+    /// only sends should call this: [`Client::discard_messages`](crate::Client::discard_messages) says
+    /// why.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {

@@ -105,8 +105,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.try_send_all(messages)
     }
 
-    /// Waits until every message accepted before has been sent. That does not mean that it has arrived:
-    /// see [`confirm`](Self::confirm).
+    /// Waits until every message accepted so far has been sent. A message that has been sent has not
+    /// necessarily arrived: see [`confirm`](Self::confirm).
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {
@@ -118,12 +118,12 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before the messages were sent.
     pub fn flush(&self) -> Result<(), Error> {
         self.handle.flush()
     }
 
-    /// Waits until every message accepted before is confirmed to have arrived.
+    /// Waits until every message accepted so far is confirmed to have arrived.
     ///
     /// Needs [receipts](crate::Receipts): [`Builder::receipts`](crate::Builder::receipts) turns them on,
     /// and so does [`Resend::Unconfirmed`](crate::Resend::Unconfirmed), which also requires them.

@@ -11,8 +11,8 @@ use crate::transport::{Transport, add_query};
 
 /// # Address and identity
 impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
-    /// Sets the Engine.IO path, and replaces that of the URL. By default it is the path of the URL, or
-    /// `/engine.io/` if the URL has none.
+    /// Sets the Engine.IO path, which replaces the path of the URL. By default the Engine.IO path is the
+    /// path of the URL, or `/engine.io/` if the URL has none.
     ///
     /// A path with a query, a fragment, a space or a line break is an
     /// [`Invalid`](crate::ErrorKind::Invalid) error of `start` and `connect`.
@@ -61,8 +61,8 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     ///
     /// Exceptions are the headers that frame a request: `Content-Length` and `Transfer-Encoding` are an
     /// [`Invalid`](crate::ErrorKind::Invalid) error of `start` and `connect`, and the headers of the
-    /// WebSocket handshake (`Upgrade`, `Sec-WebSocket-Key` and so on) are not sent with it. A name or
-    /// value that HTTP does not allow is an `Invalid` error, too.
+    /// WebSocket handshake (`Upgrade`, `Sec-WebSocket-Key` and so on) are ignored in that handshake. A
+    /// name or value that HTTP does not allow is an `Invalid` error, too.
     ///
     /// ```
     /// # use engineio_client::tokio::Client;
@@ -98,7 +98,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     }
 
     /// Adds headers to every request, as [`header`](Builder::header) does. A value that is marked as
-    /// [sensitive](HeaderValue::is_sensitive) never goes to another origin by a redirect.
+    /// [sensitive](HeaderValue::is_sensitive) is never sent to another origin after a redirect.
     ///
     /// ```
     /// # use engineio_client::tokio::Client;
@@ -118,7 +118,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// server that has the session.
     ///
     /// A `Cookie` set by [`header`](Builder::header) is sent in any case, before those of the server. If
-    /// the server sets a cookie of the same name, the server's replaces it.
+    /// the server sets a cookie of the same name, the server's cookie replaces yours.
     ///
     /// ```
     /// # use engineio_client::tokio::Client;
@@ -145,14 +145,14 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     ///   `Cache-Control`, `Origin`, `Pragma` and `User-Agent` are sent there, and only if their values
     ///   are not marked as [sensitive](HeaderValue::is_sensitive). All others, including
     ///   `Authorization`, `Cookie` and `Host`, and the user and password of the URL, are left out. The
-    ///   log names them.
+    ///   log lists the names of these headers.
     /// - Cookies that servers have set are sent if their domain, path and `Secure` attribute allow it.
     /// - A user and password in the `Location` are used if no `Authorization` is set.
     /// - A client certificate of the TLS settings is also shown to the new server.
     ///
     /// The log has an entry `redirected` with both locations, and [`Error::url`] returns the new one. A
-    /// redirect can lead to any address that this machine can reach, so leave this off for servers that
-    /// are not trusted with that.
+    /// redirect can lead to any address that this machine can reach, so only turn this on for servers
+    /// that you trust to choose such an address.
     ///
     /// # Errors
     ///

@@ -12,8 +12,8 @@ use crate::transport::Transport;
 ///
 /// A handler is a plain or an async function or closure; see [`handlers`](crate::handlers) for what it
 /// may do and return. Setting a handler again replaces it. Each setter has a variant `.._with`, which
-/// passes a clone of a state (such as an `Arc`) to every call: an async closure cannot use captured
-/// state in other ways.
+/// passes a clone of a state (such as an `Arc`) to every call. Async closures need this variant, because
+/// they cannot capture state.
 impl<T: Transport, R: Runtime> Builder<T, R> {
     /// Sets a handler that is called when a session has opened.
     ///
@@ -213,8 +213,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         self.on_reconnecting(move |handle, next| handler(state.clone(), handle, next))
     }
 
-    /// Sets a handler that is called with each message or group that a client which
-    /// [reconnects](Builder::reconnect) will never send. There is an example at
+    /// Sets a handler for a client that [reconnects](Builder::reconnect). It is called with each message
+    /// or group that the client has given up, and will never send. There is an example at
     /// [`on_connection_lost`](Builder::on_connection_lost).
     pub fn on_given_up<F, O, K>(mut self, handler: F) -> Self
     where
@@ -246,8 +246,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
         self.on_given_up(move |handle, given_up| handler(state.clone(), handle, given_up))
     }
 
-    /// Sets a handler that is called with the reason when a client that had connected has ended, after
-    /// all messages have been handled.
+    /// Sets a handler that is called when the client has ended, with the reason, after all messages have
+    /// been handled. It is not called if the client never connected.
     ///
     /// It is not called if no session was ever open: the error of [`connect`](Builder::connect), or of
     /// [`Client::opened`](crate::Client::opened) after [`start`](Builder::start), then has the reason.

@@ -8,21 +8,21 @@ use crate::transport::Transport;
 
 /// # Reconnecting and receipts
 impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
-    /// Opens a new session when one ends: see [`Reconnect`]. Off by default: then the client is one
-    /// session.
+    /// Opens a new session when one ends: see [`Reconnect`]. Off by default: then the client has only
+    /// one session.
     ///
     /// Client, handles, handlers and streams stay the same from session to session. Each session begins
     /// with an empty cookie jar and the settings of the builder, and resolves host names again.
     ///
-    /// **Connecting.** [`connect`](Builder::connect) fails if the first attempt fails;
-    /// [`start`](Builder::start) goes on trying.
+    /// **Connecting.** [`connect`](Builder::connect) fails if the first attempt fails; after
+    /// [`start`](Builder::start), the client goes on trying.
     ///
     /// **Sending.** While there is no session, [`send`](crate::Client::send) accepts messages into the
     /// outbox. In a session, a message that is larger than the server's `maxPayload` is refused on any
     /// transport, since the next session may begin with polling. A message that the current session
-    /// cannot carry (a text with `\x1e` on polling, or one larger than the `maxPayload` of a new server)
-    /// waits for the upgrade, and the messages after it wait, too. If there is no upgrade, it is given
-    /// up ([`Event::GivenUp`]).
+    /// cannot carry (a text with `\x1e` on polling, or a message larger than the `maxPayload` of a new
+    /// server) waits for the upgrade, and the messages after it wait, too. If there is no upgrade, the
+    /// message is given up ([`Event::GivenUp`]).
     ///
     /// **Waiting.** [`flush`](crate::Client::flush) and [`confirm`](crate::Client::confirm) go on
     /// waiting while the client reconnects. [`wait`](crate::Client::wait) waits until the client gives
@@ -31,9 +31,9 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// **Ending.** [`disconnect`](crate::Client::disconnect), [`close`](crate::Client::close) and
     /// dropping the client end it in any state, and no further connection is made.
     ///
-    /// **Events.** A program may ignore them. The client keeps at most 1,024 unread events about
-    /// sessions (the newest ones, and of consecutive [`Event::Reconnecting`] only the newest) and every
-    /// [`Event::GivenUp`]. The last [`Closed`](crate::Closed) has the totals.
+    /// **Events.** A program may ignore them. The client keeps every unread [`Event::GivenUp`], but only
+    /// the newest 1,024 unread events about sessions. Of several [`Event::Reconnecting`] in a row it
+    /// keeps only the newest. [`Closed`](crate::Closed) has the totals of all sessions.
     ///
     /// ```no_run
     /// use engineio_client::{Event, Reconnect, Resend};
@@ -69,7 +69,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// required by [`Resend::Unconfirmed`](crate::Resend::Unconfirmed).
     ///
     /// With receipts a POST has at most 16 packets, whatever
-    /// [`packets_per_post`](Builder::packets_per_post) is: python-engineio discards a larger one, and
+    /// [`packets_per_post`](Builder::packets_per_post) is: python-engineio discards a larger POST, and
     /// still answers 200.
     ///
     /// ```no_run
@@ -93,10 +93,10 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// Sets whether a session without [receipts](Builder::receipts) still finds out, over WebSocket, how
     /// many messages were certainly read by the server. On by default.
     ///
-    /// If messages were sent since the last such ping, the client sends a WebSocket ping (a
-    /// [fence](crate::Fence), at most 22 bytes) along with its answer to the server's Engine.IO ping.
-    /// The pongs let [`Closed::confirmed`](crate::Closed::confirmed) count those messages. Without
-    /// fences, all messages of the session count as unconfirmed.
+    /// When the client answers the server's Engine.IO ping, it also sends a WebSocket ping (a
+    /// [fence](crate::Fence), at most 22 bytes), if it has sent messages since the last fence. The
+    /// WebSocket pongs let [`Closed::confirmed`](crate::Closed::confirmed) count the messages sent
+    /// before each fence. Without fences, all messages of the session count as unconfirmed.
     ///
     /// ```
     /// # use engineio_client::tokio::Client;

@@ -8,12 +8,12 @@ use crate::transport::Transport;
 
 /// # Time-outs
 impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
-    /// Sets the time for opening the session by one transport, from name resolution to the handshake. 10
-    /// s by default.
+    /// Sets the time limit for opening the session with one transport, from name resolution to the
+    /// handshake. 10 s by default.
     ///
-    /// When it has passed, the attempt fails with [`Timeout`](crate::ErrorKind::Timeout), and the next
-    /// transport is tried for as long. So with both built-in transports `connect` may take twice this
-    /// time.
+    /// After this time, the attempt fails with [`Timeout`](crate::ErrorKind::Timeout), and the next
+    /// transport is tried with the same time limit. So with both built-in transports `connect` may take
+    /// twice this time.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -25,10 +25,10 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         self
     }
 
-    /// Sets how long a POST of polling may make no progress. 10 s by default. Progress
-    /// means that bytes leave.
+    /// Sets how long a POST of the polling transport may make no progress, that is, send no bytes. 10 s
+    /// by default.
     ///
-    /// When it has passed, the session ends with a [`Timeout`](crate::ErrorKind::Timeout) error, and the
+    /// After this time, the session ends with a [`Timeout`](crate::ErrorKind::Timeout) error, and the
     /// messages of the POST are in [`Closed::uncertain`](crate::Closed::uncertain). The corresponding
     /// limit of a WebSocket write is the server's `pingInterval + pingTimeout`.
     ///
@@ -42,11 +42,11 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         self
     }
 
-    /// Sets the time for an upgrade, from opening the probe to the switch. 7 s by default: Node's server
-    /// gives up after 10 s.
+    /// Sets the time limit for an upgrade, from opening the probe to the switch. 7 s by default, because
+    /// Node's server gives up after 10 s.
     ///
-    /// When it has passed, the upgrade has failed
-    /// ([`Event::UpgradeFailed`](crate::Event::UpgradeFailed)), and the session stays on polling.
+    /// After this time, the upgrade has failed ([`Event::UpgradeFailed`](crate::Event::UpgradeFailed)),
+    /// and the session stays on polling.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -58,10 +58,10 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         self
     }
 
-    /// Sets how long a close may make no progress: neither in flushing the accepted messages, nor in the
-    /// server's answer to the close. 5 s by default.
+    /// Sets how long closing may make no progress, either in sending the accepted messages or in
+    /// receiving the server's answer to the close. 5 s by default.
     ///
-    /// When it has passed, the session ends anyway, and [`Closed::is_clean`](crate::Closed::is_clean)
+    /// After this time, the session ends anyway, and [`Closed::is_clean`](crate::Closed::is_clean)
     /// returns `false`.
     ///
     /// ```
@@ -76,8 +76,9 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         self
     }
 
-    /// Sets the total time for a close that does make progress. 60 s by default. When it has passed, the
-    /// session ends as after [`close_timeout`](Builder::close_timeout), where there is an example.
+    /// Sets the total time limit for closing, however much progress it makes. 60 s by default. After
+    /// this time, the session ends as described at [`close_timeout`](Builder::close_timeout), which also
+    /// has an example.
     pub fn close_limit(mut self, in_all: Duration) -> Self {
         self.settings.config.close_limit = in_all;
         self

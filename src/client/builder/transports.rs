@@ -11,10 +11,10 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// Sets the transports to use, by name, in order of preference. `["polling", "websocket"]` by
     /// default.
     ///
-    /// The first opens the session. If it is polling, the session may [upgrade](Builder::upgrade) to one
-    /// of the others. If it cannot be opened, the next one is [tried](Builder::fall_back). An unknown
-    /// name, a name given twice and an empty list are [`Invalid`](crate::ErrorKind::Invalid) errors of
-    /// `start` and `connect`.
+    /// The first transport opens the session. If that is polling, the session may
+    /// [upgrade](Builder::upgrade) to one of the others. If the first transport cannot open the session,
+    /// the next one is [tried](Builder::fall_back). An unknown name, a name given twice and an empty
+    /// list are [`Invalid`](crate::ErrorKind::Invalid) errors of `start` and `connect`.
     ///
     /// ```
     /// # use engineio_client::tokio::Client;
@@ -26,7 +26,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         self
     }
 
-    /// Replaces the transport: by a custom one, or by a list of several
+    /// Replaces the transport with a custom one, or with a list of transports
     /// ([`Transports`](crate::transports::Transports)).
     ///
     /// ```
@@ -57,8 +57,8 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         self
     }
 
-    /// Sets whether WebSocket is tried first with a server that upgraded an earlier session with this
-    /// setting, which saves the polling requests. Off by default.
+    /// Sets whether the client remembers servers that have upgraded a session to WebSocket, and tries
+    /// WebSocket first when it connects to them again. This saves the polling requests. Off by default.
     ///
     /// The process remembers up to 1024 servers. It forgets a server when an upgrade fails, or when a
     /// session can only be opened by polling.
@@ -73,7 +73,8 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     }
 
     /// Sets whether the next transport is tried if one cannot open the session. On by default. If all
-    /// fail, the error lists the reason of each, and has the kind of the last one.
+    /// transports fail, the error lists the reason of each. It has the kind of the last one, or
+    /// [`NotEngineIo`](crate::ErrorKind::NotEngineIo) if any transport failed with that.
     ///
     /// After a [`Handshake`](crate::ErrorKind::Handshake), [`Protocol`](crate::ErrorKind::Protocol),
     /// [`Limit`](crate::ErrorKind::Limit) or [`Invalid`](crate::ErrorKind::Invalid) error no other

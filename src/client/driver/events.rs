@@ -10,7 +10,7 @@ use crate::event::Event;
 
 impl Driver {
     pub(super) fn pass_on(&mut self, now: Duration, events: Vec<Event>) {
-        // The engine emits these events one at a time, and apart from messages.
+        // The engine emits each of these events alone, never in a list with messages.
         match events.first() {
             Some(Event::Connected(connected)) => {
                 self.is_open = true;

@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::transport::Activity;
 
 impl Driver {
-    /// Begins to open a link, after following the redirect of this error. If the redirect can't be
-    /// followed, that is the result of the call.
+    /// Begins to open a link. If `redirect` is given, it is followed first. If it cannot be followed,
+    /// returns that failure as the input for the engine.
     pub(super) fn open(
         &mut self,
         link: LinkId,

@@ -26,8 +26,8 @@ impl Handle {
         self.wait().await
     }
 
-    /// Begins to close the session, as [`disconnect`](Handle::disconnect) does, and returns at once. For
-    /// plain handlers, and other code that cannot await.
+    /// Begins to close the session, as [`disconnect`](Handle::disconnect) does, and returns at once.
+    /// Plain handlers, and other code that cannot await, can call this.
     ///
     /// ```
     /// # use engineio_client::tokio::Client;
@@ -52,7 +52,7 @@ impl Handle {
     ///
     /// # Cancel safety
     ///
-    /// Safe: it can be called again, also after the end.
+    /// Safe: `wait` can be called again, even after the session has ended.
     pub async fn wait(&self) -> Closed {
         Turning::new(&self.shared, |state| state.closed().cloned()).await
     }
@@ -62,8 +62,7 @@ impl Handle {
         Turning::new(&self.shared, handled).await
     }
 
-    /// Returns whether the session has ended. Then every call that waits for it has been woken, and
-    /// [`wait`](Handle::wait) returns the reason at once.
+    /// Returns whether the session has ended. If so, [`wait`](Handle::wait) returns the reason at once.
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::Handle) {

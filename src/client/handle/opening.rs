@@ -29,13 +29,12 @@ impl Handle {
         Turning::new(&self.shared, is_opened).await
     }
 
-    /// Waits until the first connection was made or failed.
+    /// Waits until the first attempt to connect has succeeded or failed.
     pub(crate) async fn first_opened(&self) -> Result<Connected, Error> {
         Turning::new(&self.shared, is_first_made).await
     }
 
-    /// Waits until no upgrade is under way or to come, as [`Client::upgraded`](crate::Client::upgraded)
-    /// does.
+    /// Waits until the upgrade has ended, as [`Client::upgraded`](crate::Client::upgraded) does.
     ///
     /// ```no_run
     /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {
@@ -46,8 +45,8 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Closed`](ErrorKind::Closed) if the session ended before. Any other kind is the reason why the
-    /// upgrade failed.
+    /// [`Closed`](ErrorKind::Closed) if the session ended before the upgrade did. Any other kind is the
+    /// reason why the upgrade failed.
     ///
     /// # Cancel safety
     ///
@@ -56,7 +55,8 @@ impl Handle {
         Turning::new(&self.shared, is_upgraded).await
     }
 
-    /// Returns the id of the session, or `None` if no session is open yet.
+    /// Returns the id of the session. It is `None` until a session has opened, and while a client is
+    /// [reconnecting](crate::Builder::reconnect).
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::Handle) {
@@ -71,8 +71,8 @@ impl Handle {
             .map(|connected| connected.handshake.sid.clone())
     }
 
-    /// Returns the name of the transport in use, such as `"polling"` or `"websocket"`, or `None` if no
-    /// session is open yet.
+    /// Returns the name of the transport in use, such as `"polling"` or `"websocket"`. It is `None`
+    /// whenever [`sid`](Self::sid) is.
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::Handle) {
@@ -102,7 +102,7 @@ fn is_opened(state: &State) -> Option<Result<Connected, Error>> {
     }))
 }
 
-/// Whether the first connection was made, or failed.
+/// The result of the first attempt to connect, once it is known.
 fn is_first_made(state: &State) -> Option<Result<Connected, Error>> {
     match &state.first_failure {
         Some(error) if state.connected.is_none() => Some(Err(error.clone())),

@@ -38,7 +38,7 @@ impl Handle {
         }
     }
 
-    /// Boxed, so that the future of a message that does not have to wait is small.
+    /// Boxed, so that the future of `send` stays small: few messages have to wait.
     #[cold]
     fn wait_to_send(&self, refusal: Refusal<Message>) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async move {
@@ -106,8 +106,8 @@ impl Handle {
     }
 
     /// Sends a message if the outbox has room for it now, as
-    /// [`Client::try_send`](crate::Client::try_send) does. For plain handlers, and other code that
-    /// cannot await.
+    /// [`Client::try_send`](crate::Client::try_send) does. Plain handlers, and other code that cannot
+    /// await, can call this.
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::Handle) {
@@ -159,7 +159,7 @@ impl Handle {
         })
     }
 
-    /// Waits until every message accepted before, by any handle, has been sent: see
+    /// Waits until every message accepted so far, by any handle, has been sent: see
     /// [`Client::flush`](crate::Client::flush).
     ///
     /// ```no_run
@@ -172,7 +172,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before the messages were sent.
     ///
     /// # Cancel safety
     ///
@@ -182,7 +182,7 @@ impl Handle {
         Flushing::new(&self.shared).await
     }
 
-    /// Waits until every message accepted before, by any handle, is confirmed to have arrived: see
+    /// Waits until every message accepted so far, by any handle, is confirmed to have arrived: see
     /// [`Client::confirm`](crate::Client::confirm).
     ///
     /// ```no_run
@@ -200,7 +200,7 @@ impl Handle {
     ///
     /// # Cancel safety
     ///
-    /// Safe: confirming goes on.
+    /// Safe: the client goes on checking which messages have arrived.
     pub async fn confirm(&self) -> Result<(), Error> {
         self.used_otherwise();
         Confirming::new(&self.shared).await

@@ -7,8 +7,8 @@ use super::Handle;
 use crate::client::task::Task;
 
 impl Handle {
-    /// Spawns a task on the runtime of the session. The task does not end with the session by itself: it
-    /// can [wait](Handle::wait) for the end, or stop when [`send`](Handle::send) fails.
+    /// Spawns a task on the runtime of the session. The task does not end when the session ends: it can
+    /// [wait](Handle::wait) for the end, or stop when [`send`](Handle::send) fails.
     ///
     /// The blocking handle has `start_background_task` instead, which runs a function on a new thread.
     ///

@@ -30,7 +30,7 @@ impl HandlerTask {
         }
     }
 
-    /// The future to spawn on the runtime, beside other tasks.
+    /// The future to spawn on the runtime, where it shares a thread with other tasks.
     pub(crate) fn on_runtime(self) -> BoxFuture<'static, ()> {
         let runtime = Arc::clone(&self.guard.0.runtime);
         self.run(Some(TimeBudget::new(runtime)))
@@ -146,8 +146,8 @@ impl Dispatcher {
     }
 }
 
-/// The most calls before other tasks get a turn. On a runtime of one thread, handlers that never wait
-/// would otherwise delay the heartbeat for as long as there are messages.
+/// Maximum number of handler calls before other tasks get a turn. On a runtime of one thread, handlers
+/// that never wait would otherwise delay the heartbeat for as long as there are messages.
 const CALLS: u32 = 32;
 
 /// Yields to the other tasks that are ready to run.
@@ -164,8 +164,8 @@ async fn step_aside() {
     .await;
 }
 
-/// Wakes the calls that wait for the disconnect handler, also when a runtime that shuts down drops the
-/// task.
+/// When dropped, wakes the calls that wait for the disconnect handler. This also works if a runtime that
+/// shuts down drops the task of the handlers.
 struct Guard(Arc<Shared>);
 
 impl Drop for Guard {

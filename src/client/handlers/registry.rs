@@ -169,7 +169,9 @@ pub(super) fn report(which: &'static str, result: std::thread::Result<Result<(),
     match result {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::error!(target: TARGET, handler = which, %error, "a handler failed");
+            // With its causes.
+            let error = &*error as &(dyn std::error::Error + 'static);
+            tracing::error!(target: TARGET, handler = which, error, "a handler failed");
         }
         Err(panic) => {
             tracing::error!(target: TARGET, handler = which,

@@ -1,4 +1,4 @@
-//! Limits the time in which handlers keep the runtime from its sockets.
+//! Limits the time during which handlers keep the runtime from polling its sockets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::runtime::Runtime;
 /// server waits for a pong.
 const BUDGET: Duration = Duration::from_millis(10);
 
-/// The most handler calls between two readings of the clock: one reading costs about half as much as
-/// handling a message.
+/// Maximum number of handler calls between two readings of the clock. The clock is not read after each
+/// call, because a reading costs about half as much as handling a message.
 const UNWATCHED: u32 = 16;
 
 /// Measures the time spent in handlers since the runtime last had a chance to poll its sockets.

@@ -1,4 +1,4 @@
-//! Which messages are confirmed and which may be lost, and the calls of `confirm` that wait for them.
+//! Which messages are confirmed and which may be lost, and the calls of `confirm` that wait to know.
 //!
 //! A *place* is the number of a message, counted from the first one that was accepted.
 
@@ -15,7 +15,7 @@ pub(super) struct Confirmations<W> {
     settled: u64,
     /// The messages that may be lost, in order.
     lost: VecDeque<Range<u64>>,
-    /// The messages that will never be sent, while messages before them are not settled yet.
+    /// The messages that will never be sent, and that come after messages which are not settled yet.
     given_up: VecDeque<Range<u64>>,
     /// The losses before this place were reported to a call.
     reported: u64,
@@ -26,19 +26,19 @@ pub(super) struct Confirmations<W> {
 /// A call of `confirm`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConfirmTicket {
-    /// The call waits for the messages before this place.
+    /// The call returns when the messages before this position are confirmed.
     place: u64,
-    /// Tells apart calls that wait for the same place.
+    /// Distinguishes calls that wait for the same position.
     number: u64,
-    /// The losses before this place were reported before the call began.
+    /// Losses before this position had been reported when the call began.
     reported: u64,
 }
 
-/// The most ranges of losses that are kept.
+/// Maximum number of ranges of losses that are kept.
 const MAX_RANGES: usize = 1024;
 
 impl<W> Confirmations<W> {
-    /// Without receipts, until [`begin`](Self::begin).
+    /// Receipts are off until [`begin`](Self::begin) is called.
     pub(super) fn new() -> Self {
         let off = Error::new(
             ErrorKind::Unsupported,
@@ -59,7 +59,7 @@ impl<W> Confirmations<W> {
         self.off = None;
     }
 
-    /// Receipts have ended: all calls fail.
+    /// Receipts have ended: all calls of `confirm` fail.
     pub(super) fn end(&mut self, error: Error, woken: &mut Vec<W>) {
         self.off.get_or_insert(error);
         self.dismiss(woken);
@@ -70,7 +70,8 @@ impl<W> Confirmations<W> {
         self.settled
     }
 
-    /// The place of the first of the last `count` messages that were accepted and not given up.
+    /// Counts back `count` messages from the last accepted one, skipping messages that were given up,
+    /// and returns the place reached.
     pub(super) fn place_of_last(&self, count: u64, accepted: u64) -> u64 {
         let mut place = accepted.saturating_sub(count);
         for places in self.given_up.iter().rev() {
@@ -205,7 +206,7 @@ impl<W> Confirmations<W> {
         self.lost.iter().map(overlap).fold(0, u64::saturating_add)
     }
 
-    /// Gives up a call, and returns its waker.
+    /// Cancels a call of `confirm`, and returns its waker.
     pub(super) fn cancel(&mut self, ticket: &mut Option<ConfirmTicket>) -> Option<W> {
         let call = ticket.take()?;
         self.waiting.remove(&(call.place, call.number))

@@ -82,14 +82,14 @@ impl<W> Flushes<W> {
         self.waiting.insert(ticket, waker)
     }
 
-    /// Gives up a flush, and returns its waker.
+    /// Cancels a flush, and returns its waker.
     pub(super) fn cancel(&mut self, flush: &mut Option<FlushTicket>) -> Option<W> {
         self.waiting.remove(&flush.take()?)
     }
 
-    /// If messages were accepted since the flush of a sink began, begins it anew. This happens only
-    /// once, since otherwise a task that sends without pause could delay it for ever. Returns the waker
-    /// of the old flush.
+    /// If messages were accepted since the flush of a sink began, begins the flush anew. This happens
+    /// only once, since otherwise a task that sends without pause could delay the flush for ever.
+    /// Returns the waker of the old flush.
     pub(super) fn extend(&mut self, flush: &mut SinkFlush) -> Option<W> {
         let ticket = flush.ticket.filter(|_| !flush.extended)?;
         if ticket.message >= self.accepted {

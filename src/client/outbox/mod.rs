@@ -1,11 +1,12 @@
 //! Keeps account of outgoing messages, from acceptance to the end of the session.
 //!
 //! [`Outbox`] is the only place that knows where an accepted message is: queued here, handed to the
-//! engine, or sent. Its two parts are `Room` (how much of the capacity is used, and the senders that
-//! wait for more) and `Flushes` (which messages have left, and the flushes that wait for them). It alone
-//! builds [`Closed`]. It has no lock, no clock and no IO: `Shared` keeps it behind its mutex and wakes
-//! the tasks that it names. `W` is the handle by which a waiting task is woken: a `Waker`, or a name in
-//! the unit tests.
+//! engine, or sent. Its parts are `Room` (how much of the capacity is used, and the senders that wait
+//! for more), `Flushes` (which messages were sent, and the flushes that wait for them), `Confirmations`
+//! (which messages have arrived or may be lost) and, if the client reconnects, `Succession` (the state
+//! that outlives a session). Only the outbox builds [`Closed`]. It has no lock, no clock and no IO:
+//! `Shared` keeps the outbox behind its mutex, and wakes the tasks that the outbox names. `W` is the
+//! handle by which a waiting task is woken: a `Waker`, or a name in the unit tests.
 //!
 //! # How room is given
 //!
@@ -17,8 +18,8 @@
 //!   [`Seat`]: room for one message of any size. While other senders wait, a promise that the driver
 //!   has found unused in two of its polls lapses, and its room goes to the next sender in the queue.
 //!   The sink may still send one message, which then exceeds the capacity.
-//! - The outbox therefore holds at most its capacity (or a single larger message or group, which is
-//!   let in alone), plus one message for each sink that was told it is ready.
+//! - The outbox therefore holds at most its capacity (or a single larger message or group, which is let
+//!   in alone), plus one message for each sink that was promised room.
 
 mod confirmations;
 mod flushes;
@@ -110,7 +111,8 @@ impl<W: Clone> Outbox<W> {
 
     // Senders.
 
-    /// Accepts a parcel from a sender that is not queued. It is refused while any sender is queued.
+    /// Accepts a parcel from a sender that is not queued. The parcel is refused while any sender is
+    /// queued.
     pub(crate) fn offer<P: Parcel>(&mut self, parcel: P) -> Result<(), Refusal<P>> {
         match self.accepts(&parcel) {
             Some(amount) => {
@@ -150,7 +152,8 @@ impl<W: Clone> Outbox<W> {
         self.join_queue(amount, false, waker)
     }
 
-    /// Accepts a parcel from a sender that was given room. If it still waits, this replaces its waker.
+    /// Accepts a parcel from a sender that was given room. If the sender still waits, this replaces its
+    /// waker.
     pub(crate) fn claim<P: Parcel>(
         &mut self,
         ticket: Ticket,
@@ -191,8 +194,8 @@ impl<W: Clone> Outbox<W> {
 
     // Sinks.
 
-    /// Whether a sink may send a message. If not, its waker is called as soon as it may. It is also
-    /// "ready" once the session is closing, so that `start_send` can report that.
+    /// Whether a sink may send a message. If not, its waker is called as soon as it may. A sink is also
+    /// ready once the session is closing, so that `start_send` can report the closing.
     pub(crate) fn is_ready(&mut self, seat: &mut Seat, waker: &W) -> bool {
         if !matches!(self.stage, Stage::Open) {
             *seat = Seat::None;
@@ -218,8 +221,7 @@ impl<W: Clone> Outbox<W> {
         false
     }
 
-    /// Accepts the message of a sink. A sink that was told it is ready is never refused for lack of
-    /// room.
+    /// Accepts the message of a sink. A sink that was promised room is never refused for lack of room.
     pub(crate) fn start_send(
         &mut self,
         seat: &mut Seat,
@@ -283,9 +285,10 @@ impl<W: Clone> Outbox<W> {
         Some(outcome)
     }
 
-    /// The same for a sink, which cannot know whether a poll continues a flush or starts a new one after
-    /// an abandoned one. If messages were accepted in the meantime, the flush is extended to cover them,
-    /// but only once: otherwise a task that sends without pause could delay it for ever.
+    /// Like [`is_flushed`](Self::is_flushed), for a sink. A sink cannot know whether a poll continues
+    /// the previous flush, or starts a new one because the previous flush was abandoned. If messages
+    /// were accepted in the meantime, the flush is extended to cover them, but only once: otherwise a
+    /// task that sends without pause could delay it for ever.
     pub(crate) fn is_sink_flushed(
         &mut self,
         flush: &mut SinkFlush,
@@ -327,7 +330,7 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// The amount that was accepted and is not sent yet.
+    /// The amount that has been accepted but not yet sent.
     pub(crate) fn pending(&self) -> Amount {
         self.room.pending()
     }
@@ -338,8 +341,9 @@ impl<W: Clone> Outbox<W> {
         self.deal();
     }
 
-    /// Hands the queue to the engine, if the engine wants more or the session is closing. In the latter
-    /// case the engine is told to close next, and must already have every accepted message by then.
+    /// Hands the queue to the engine, if the engine wants more or the session is closing. If the session
+    /// is closing, the driver tells the engine to close next, and the engine must already have every
+    /// accepted message by then.
     pub(crate) fn take_queue(&mut self, wanted: bool, spare: &mut Vec<Packet>) -> Outgoing {
         if !(wanted || self.is_closing()) {
             return Outgoing::default();
@@ -417,8 +421,8 @@ impl<W: Clone> Outbox<W> {
         }
     }
 
-    /// Gives room to the senders at the front of the queue, as long as there is room. If senders remain
-    /// while a sink holds a promise, the driver is called so that the promise can lapse.
+    /// Gives room to the senders at the front of the queue, as long as there is room. If senders still
+    /// wait while a sink holds a promise, the driver is woken, so that it can let the promise lapse.
     fn deal(&mut self) {
         if self.acceptance().is_some() {
             self.room.deal(&mut self.woken);

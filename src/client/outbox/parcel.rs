@@ -9,7 +9,7 @@ use crate::packet::Message;
 pub(crate) trait Parcel: Sized {
     fn amount(&self) -> Amount;
 
-    /// Whether the session can carry it.
+    /// Whether the session can carry the parcel.
     fn check(&self, acceptance: &Acceptance) -> Result<(), Error>;
 
     fn append_to(self, queue: &mut Outgoing);

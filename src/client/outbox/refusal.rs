@@ -32,7 +32,8 @@ impl<P> Refusal<P> {
     }
 }
 
-/// The error of a call that needs an open session. `None` if the session is still closing.
+/// The error of a call that needs an open session. `closed` is `None` while the session is still
+/// closing.
 pub(crate) fn closed_error(closed: Option<&Closed>) -> Error {
     match closed.map(Closed::reason) {
         None => Error::new(ErrorKind::Closed, "the session is closing"),

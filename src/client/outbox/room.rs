@@ -40,7 +40,7 @@ pub(crate) enum Seat {
     None,
     /// The sink waits for room.
     Waiting(Ticket),
-    /// The sink was told that it may send one message.
+    /// The sink has been promised room for one message.
     Promised(Ticket),
 }
 
@@ -114,8 +114,8 @@ impl<W: Clone> Room<W> {
         Some(std::mem::replace(&mut waiter.waker, waker.clone()))
     }
 
-    /// Removes a place in the queue, if there is one, and frees the room that was reserved for this
-    /// ticket, if any. Returns the waker of the place.
+    /// Removes the place of this ticket in the queue, and frees the room that was reserved for it, if
+    /// any. Returns the waker of the place.
     pub(super) fn cancel(&mut self, ticket: Ticket) -> Option<W> {
         let waiter = self.waiting.remove(&ticket);
         self.give_back(ticket);
@@ -150,8 +150,9 @@ impl<W: Clone> Room<W> {
         }
     }
 
-    /// Room is only given once 1/32 of the outbox is free, because waking a sender for each short batch
-    /// of polling costs more than its message. (An empty outbox always satisfies this.)
+    /// Room is only given once 1/32 of the outbox is free. Otherwise a sender would be woken after each
+    /// short batch that polling sends, which costs more than sending a message. (An empty outbox always
+    /// satisfies this.)
     fn is_worth_dealing(&self) -> bool {
         let most = |of: usize| of.saturating_sub(of / 32);
         let most = Amount {

@@ -1,8 +1,8 @@
 //! What happens to messages when a session of a client that reconnects ends.
 //!
 //! Each session has an engine of its own, which counts messages from the beginning of its session: first
-//! the messages of the greeting, which are never sent again and are not in the account of the outbox,
-//! and then the others, in order.
+//! the messages of the greeting, which are never sent again and which the outbox does not count, and
+//! then the messages from its queue, in order.
 
 use super::Outbox;
 use super::parcel::Parcel as _;
@@ -15,12 +15,12 @@ use crate::packet::Message;
 use crate::reconnect::Resend;
 use crate::transport::Framing;
 
-/// A message that was among the first messages of this many sessions, none of which confirmed anything,
-/// is given up.
+/// A message is given up if it was the oldest unconfirmed message of this many sessions in a row, each
+/// of which ended before any message was confirmed.
 const MOST_SESSIONS: u32 = 3;
 
-/// After this many such sessions, few messages are sent at once, so that no innocent message is given
-/// up. Not before, because it makes sending slow.
+/// After this many such sessions, few messages are sent at once, so that only the message that ends the
+/// sessions is given up. This is not done earlier, because it makes sending slow.
 const SUSPICIOUS_SESSIONS: u32 = 2;
 
 impl<W: Clone> Outbox<W> {
@@ -45,11 +45,11 @@ impl<W: Clone> Outbox<W> {
         self.acceptance = Some(Acceptance::new(Framing::Payloads, None).strict());
     }
 
-    /// Called when the greeting of the session has returned, or if there is none. Its messages are sent
-    /// first, and then the others.
+    /// Called when the greeting of the session has returned, or if there is none. The messages of the
+    /// greeting are sent before all others.
     ///
     /// # Errors
-    /// If the session cannot carry one of the messages. Then nothing is sent.
+    /// If the session cannot carry one of the messages of the greeting. Then nothing is sent.
     pub(crate) fn release(&mut self, greeting: Vec<Message>) -> Result<(), Error> {
         let Some(succession) = &mut self.succession else {
             return Ok(());
@@ -83,8 +83,8 @@ impl<W: Clone> Outbox<W> {
         })
     }
 
-    /// Sets which messages the link of the session can carry. Returns which messages to accept, as they
-    /// may be sent in another session.
+    /// Sets which messages the link of the session can carry. Returns which messages to accept from the
+    /// user. The two differ, because an accepted message may be sent in another session.
     pub(super) fn accept_for(&mut self, link: Acceptance) -> Acceptance {
         let Some(succession) = &mut self.succession else {
             return link;
@@ -92,7 +92,7 @@ impl<W: Clone> Outbox<W> {
         succession.link = Some(link);
         succession.unjudged = self.queue.len();
         // Released here, and not only by the supervisor: the user may close the session before the
-        // supervisor knows of it, and the accepted messages would not be sent.
+        // supervisor knows that it is open, and then the accepted messages would not be sent.
         if !succession.greets {
             succession.held = false;
         }
@@ -130,8 +130,8 @@ impl<W: Clone> Outbox<W> {
         taken
     }
 
-    /// Gives up the first parcel if this session cannot carry it. Waits until all messages before it
-    /// have been sent, since otherwise a flush would complete too early.
+    /// Gives up the first parcel of the queue if this session cannot carry it. Does nothing until all
+    /// messages before the parcel have been sent, since otherwise a flush would complete too early.
     fn give_up_unsendable(&mut self) {
         let Some(succession) = &mut self.succession else {
             return;
@@ -172,8 +172,8 @@ impl<W: Clone> Outbox<W> {
         self.deal();
     }
 
-    /// Removes the messages of the greeting from a batch that was sent. Returns how many of the others
-    /// had already been sent in an earlier session.
+    /// Removes the messages of the greeting from a batch that was sent. Returns how many of the
+    /// remaining messages had already been sent in an earlier session.
     pub(super) fn own_of(&mut self, amounts: &mut Vec<Amount>) -> usize {
         let Some(succession) = &mut self.succession else {
             return 0;
@@ -202,7 +202,7 @@ impl<W: Clone> Outbox<W> {
         count.saturating_sub(number(theirs))
     }
 
-    /// Ends a session while another may follow, and keeps the messages for that one.
+    /// Ends a session while another may follow, and keeps the messages for the next session.
     pub(crate) fn end_session(&mut self, session_number: u64, ended: Ended) -> Disconnected {
         let mut ended = self.without_greeting(ended);
         let Some(succession) = &mut self.succession else {
@@ -296,7 +296,7 @@ impl<W: Clone> Outbox<W> {
         self.deal();
     }
 
-    /// Adds the totals of the earlier sessions to the last end.
+    /// Adds the totals of the earlier sessions to the end of the last one.
     pub(super) fn with_totals(&mut self, ended: Ended) -> Ended {
         let mut ended = self.without_greeting(ended);
         let Some(succession) = &mut self.succession else {

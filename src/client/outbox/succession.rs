@@ -15,7 +15,7 @@ pub(super) struct Succession {
     pub(super) resend: Resend,
     /// Whether each session has a greeting.
     pub(super) greets: bool,
-    /// Whether messages are held back until the greeting was sent.
+    /// Whether messages are held back, because the greeting of the session has not returned yet.
     pub(super) held: bool,
     pub(super) greeting: Greeting,
     /// Which messages the link of the session can carry; `None` while there is no session.
@@ -24,8 +24,8 @@ pub(super) struct Succession {
     pub(super) unjudged: usize,
     /// Whether the link will not change any more.
     pub(super) upgrade_is_over: bool,
-    /// The number of messages at the front that were handed over in an earlier session, but not in this
-    /// one yet.
+    /// The number of messages at the front of the queue that were handed over in an earlier session, but
+    /// not in this one yet.
     pub(super) again: usize,
     pub(super) poison: Poison,
     /// The messages before this place were handed over in sessions that ended without confirming
@@ -46,7 +46,8 @@ pub(super) struct Greeting {
     pub(super) confirmed: usize,
 }
 
-/// The oldest message that is not confirmed, and in how many sessions in a row it was not.
+/// The place of the oldest unconfirmed message, and the number of sessions in a row that ended without
+/// confirming it.
 #[derive(Debug, Default)]
 pub(super) struct Poison {
     pub(super) place: u64,
@@ -83,8 +84,8 @@ impl Succession {
     }
 }
 
-/// If a part of a group was handed over, makes its rest uncertain, too: it is not sent in the next
-/// session.
+/// If only a part of a group was handed over, the rest of the group becomes uncertain, too, so that it
+/// is not sent in the next session.
 pub(super) fn cut_group(ended: &mut Ended) {
     let left = usize::try_from(ended.unconfirmed_count).unwrap_or(usize::MAX);
     let handed = left.saturating_add(ended.uncertain.len());
@@ -98,7 +99,7 @@ pub(super) fn cut_group(ended: &mut Ended) {
     }
 }
 
-/// The groups after the first `count` messages, with places counted from there.
+/// The groups after the first `count` messages, as ranges that are counted from message `count`.
 pub(super) fn shift(groups: Vec<Range<usize>>, count: usize) -> Vec<Range<usize>> {
     let behind = groups.into_iter().filter(|group| group.start >= count);
     behind

@@ -12,9 +12,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// No more messages are accepted. The accepted ones are sent first, which takes no longer than the
     /// [`close_timeout`](crate::Builder::close_timeout) and [`close_limit`](crate::Builder::close_limit)
-    /// allow. Then it waits as [`wait`](Client::wait) does, also for [handlers](crate::handlers).
-    /// Messages that are received meanwhile can still be read; those for which the inbox has no room are
-    /// dropped.
+    /// allow. Then `disconnect` waits as [`wait`](Client::wait) does, including for
+    /// [handlers](crate::handlers). Messages that are received meanwhile can still be read; messages for
+    /// which the inbox has no room are dropped.
     ///
     /// ```no_run
     /// # async fn run(client: engineio_client::tokio::Client) {
@@ -52,8 +52,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// [disconnect handler](crate::Builder::on_disconnect) has returned, if there is one. A client that
     /// [reconnects](crate::Builder::reconnect) waits until no other session will follow.
     ///
-    /// A handler cannot wait for this, since it would wait for itself: it uses
-    /// [`Handle::wait`](crate::Handle::wait).
+    /// A handler that awaited this would wait for itself. Handlers use
+    /// [`Handle::wait`](crate::Handle::wait) instead.
     ///
     /// ```no_run
     /// use engineio_client::Reason;
@@ -69,12 +69,12 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// # Cancel safety
     ///
-    /// Safe: it can be called again, also after the end.
+    /// Safe: `wait` can be called again, even after the session has ended.
     pub async fn wait(&self) -> Closed {
         self.handle.wait_for_handlers().await
     }
 
-    /// Returns whether the session has ended. Then [`wait`](Client::wait) returns the reason.
+    /// Returns whether the session has ended. If so, [`wait`](Client::wait) returns the reason.
     ///
     /// ```no_run
     /// # async fn run(client: engineio_client::tokio::Client) {

@@ -27,10 +27,10 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// names the reason of each. [`Error::is_retryable`] returns whether another attempt can succeed
     /// without a change.
     ///
-    /// - [`Resolve`], [`Connect`], [`Proxy`], [`Tls`]: there is no connection to the server.
+    /// - [`Resolve`], [`Connect`], [`Proxy`], [`Tls`]: the client could not connect to the server.
     /// - [`Status`]: the server refused the request; [`Error::status`] has the HTTP status.
-    /// - [`NotEngineIo`], [`Http`], [`WebSocket`], [`Handshake`], [`Protocol`]: the answer is not one of
-    ///   an Engine.IO 4 server. Check the URL and its path.
+    /// - [`NotEngineIo`], [`Http`], [`WebSocket`], [`Handshake`], [`Protocol`]: the response is not that
+    ///   of an Engine.IO 4 server. Check the URL and its path.
     /// - [`Timeout`], [`Limit`]: [`Error::limit`] names the limit that was reached.
     /// - [`Unsupported`]: [receipts](crate::Receipts) are required, and the server cannot confirm
     ///   messages.
@@ -60,8 +60,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.opened().await
     }
 
-    /// Waits until no upgrade is under way or to come, and returns the name of the transport in use: the
-    /// new one, or the first one if there was nothing to upgrade to.
+    /// Waits until the upgrade has ended, and returns the name of the transport in use: the new one, or
+    /// the first one if the session does not upgrade.
     ///
     /// ```no_run
     /// # async fn run(client: engineio_client::tokio::Client) {
@@ -75,7 +75,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// # Errors
     ///
-    /// - [`Closed`](crate::ErrorKind::Closed): the session ended before.
+    /// - [`Closed`](crate::ErrorKind::Closed): the session ended before the upgrade did.
     /// - Any other kind: the upgrade failed for this reason, and the session goes on with the first
     ///   transport.
     ///
@@ -86,7 +86,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.upgraded().await
     }
 
-    /// Returns the id of the session, or `None` if no session is open yet.
+    /// Returns the id of the session. It is `None` until a session has opened, and while a client is
+    /// [reconnecting](crate::Builder::reconnect).
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::tokio::Client) {
@@ -97,8 +98,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.sid()
     }
 
-    /// Returns the name of the transport in use, such as `"polling"` or `"websocket"`, or `None` if no
-    /// session is open yet.
+    /// Returns the name of the transport in use, such as `"polling"` or `"websocket"`. It is `None`
+    /// whenever [`sid`](Self::sid) is.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::tokio::Client) {

@@ -1,10 +1,15 @@
 //! Receiving messages.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::{Poll, ready};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::{self, Either};
 
 use super::Client;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::packet::Message;
 use crate::runtime::Runtime;
@@ -13,10 +18,16 @@ use crate::transport::Transport;
 /// # Receiving
 impl<T: Transport, R: Runtime> Client<T, R> {
     /// Waits for the next message. Returns `None` when the session has ended and all messages have been
-    /// read; then [`wait`](Client::wait) returns the reason at once.
+    /// read. Then [`wait`](Client::wait) returns the reason.
     ///
-    /// Other events are skipped: the client as a `Stream` yields them. With a
-    /// [message handler](crate::Builder::on_message), `recv` returns no messages, and `None` at the end.
+    /// `recv` skips all other events; the client as a `Stream` yields them. With a [message
+    /// handler](crate::Builder::on_message), `recv` returns no messages: it waits until the session has
+    /// ended, and returns `None`.
+    ///
+    /// To wait for a limited time, for the answer to a request for example, use
+    /// [`recv_timeout`](Client::recv_timeout). `recv` borrows the client mutably: in a `select!`, send and
+    /// sleep in the other branches with a [`Handle`](crate::Handle) that was taken before, by
+    /// `let handle = client.handle();`.
     ///
     /// ```no_run
     /// # async fn run(mut client: engineio_client::tokio::Client) {
@@ -71,8 +82,73 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         }
     }
 
+    /// Waits for the next message for at most `timeout`, by the client's runtime: with the mock runtime, in
+    /// virtual time.
+    ///
+    /// ```no_run
+    /// # async fn run(mut client: engineio_client::tokio::Client) -> Result<(), engineio_client::Error> {
+    /// use std::time::Duration;
+    ///
+    /// match client.recv_timeout(Duration::from_millis(500)).await {
+    ///     Ok(message) => println!("{message:?}"),
+    ///     Err(error) if error.is_timeout() => println!("nothing yet"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Timeout`](ErrorKind::Timeout): no message was received in this time. No message is lost.
+    /// - [`Closed`](ErrorKind::Closed): the session has ended and all messages have been read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no message is lost.
+    pub async fn recv_timeout(&mut self, timeout: Duration) -> Result<Message, Error> {
+        let sleep = self.runtime().sleep(timeout);
+        // The message is taken before the timer is looked at, so one that has been received is returned even
+        // if the time has passed.
+        let received = match future::select(pin!(self.recv()), sleep).await {
+            Either::Left((message, _)) => message,
+            Either::Right(_) => {
+                let message = format!("no message was received within {} s", timeout.as_secs_f64());
+                return Err(Error::new(ErrorKind::Timeout, message));
+            }
+        };
+        received.ok_or_else(|| self.handle.closed_error())
+    }
+
+    /// Waits for the next event. Messages are events, too. Returns `None` after [`Event::Closed`].
+    ///
+    /// It is the same as `next` of the client as a `Stream`, without the trait `StreamExt`.
+    ///
+    /// ```no_run
+    /// use engineio_client::Event;
+    ///
+    /// # async fn run(mut client: engineio_client::tokio::Client) {
+    /// while let Some(event) = client.next_event().await {
+    ///     match event {
+    ///         Event::Message(message) => println!("{message:?}"),
+    ///         Event::Upgraded { transport, .. } => println!("now on {transport}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no event is lost.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        self.next().await
+    }
+
     /// Drops all messages from now on, including those that were received and not read. Other events are
-    /// kept. For a program that only sends: a full inbox would otherwise stop the session.
+    /// kept. A program that only sends should call this. Otherwise the inbox fills up and the client
+    /// receives nothing more, not even the server's pings, so that the session ends after the server's
+    /// ping timeout.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {

@@ -14,10 +14,11 @@ use crate::transport::Transport;
 impl<T: Transport, R: Runtime> Client<T, R> {
     /// Sends a message. Returns when the outbox has accepted it.
     ///
-    /// Accepted messages are sent in order. One that could not be sent when the session ends is in
-    /// [`Closed::uncertain`](crate::Closed::uncertain) or [`Closed::unsent`](crate::Closed::unsent). One
-    /// that was sent may still be lost if the session ends before the server has read it: `Closed` has
-    /// their number, and with [receipts](crate::Receipts) the messages themselves.
+    /// Accepted messages are sent in order. A message that has not been sent when the session ends is in
+    /// [`Closed::uncertain`](crate::Closed::uncertain) or [`Closed::unsent`](crate::Closed::unsent). A
+    /// message that has been sent may still be lost, if the session ends before the server has read it.
+    /// `Closed` has the number of such messages, and with [receipts](crate::Receipts) the messages
+    /// themselves.
     ///
     /// Waits while the outbox is full, and until the session is open. (A client that
     /// [reconnects](crate::Builder::reconnect) accepts messages without a session.)
@@ -36,9 +37,10 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// - [`Closed`](crate::ErrorKind::Closed): the session is closed or closing.
     /// - [`TooLarge`](crate::ErrorKind::TooLarge): on polling, the message is larger than the server's
-    ///   `maxPayload`. [Wait for the upgrade](Client::upgraded), or send less.
-    /// - [`NeedsFrames`](crate::ErrorKind::NeedsFrames): on polling, a text contains `\x1e`, where any
-    ///   server would split it. Wait for the upgrade, or send it as binary.
+    ///   `maxPayload`. [Wait for the upgrade](Client::upgraded), or send a smaller message.
+    /// - [`NeedsFrames`](crate::ErrorKind::NeedsFrames): on polling, a text contains `\x1e`. Polling
+    ///   separates packets with this character, so the server would split the text there. Wait for the
+    ///   upgrade, or send the text as binary.
     ///
     /// # Cancel safety
     ///
@@ -50,7 +52,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// Sends a group of messages that belong together, such as a text and its attachments. Either all
     /// are accepted or none, and no other message is sent between them.
     ///
-    /// Over WebSocket a group of up to 128 KiB is written at once. By polling it may take several POSTs.
+    /// Over WebSocket a group of up to 128 KiB is written at once. With polling, a group may take
+    /// several POSTs.
     ///
     /// Waits while the outbox has no room for the whole group, and until the session is open. A group
     /// that is larger than the outbox is accepted when the outbox is empty. An empty group is accepted
@@ -152,8 +155,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.try_send_all(messages)
     }
 
-    /// Waits until every message accepted before has been sent. That does not mean that it has arrived:
-    /// [`confirm`](Client::confirm) waits for that.
+    /// Waits until every message accepted so far has been sent. A message that has been sent has not
+    /// necessarily arrived: [`confirm`](Client::confirm) waits for that.
     ///
     /// A client that [reconnects](crate::Builder::reconnect) waits until each message has been handed to
     /// a connection once.
@@ -168,8 +171,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before. [`Closed`](crate::Closed), the
-    /// result of [`wait`](Client::wait), has the messages that were not sent.
+    /// [`Closed`](crate::ErrorKind::Closed) if the session ended before the messages were sent.
+    /// [`Closed`](crate::Closed), the result of [`wait`](Client::wait), has the messages that were not
+    /// sent.
     ///
     /// # Cancel safety
     ///
@@ -178,7 +182,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.flush().await
     }
 
-    /// Waits until every message accepted before is confirmed to have arrived.
+    /// Waits until every message accepted so far is confirmed to have arrived.
     ///
     /// Needs [receipts](crate::Receipts): [`Builder::receipts`](crate::Builder::receipts) turns them on,
     /// and so does [`Resend::Unconfirmed`](crate::Resend::Unconfirmed), which also requires them.
@@ -204,14 +208,15 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// # Errors
     ///
     /// - [`Unconfirmed`](crate::ErrorKind::Unconfirmed): some of the messages may not have arrived. The
-    ///   error has their number, and [`Closed`](crate::Closed) the messages. Each loss is reported once:
-    ///   by the calls that were waiting, or by the next one that covers it.
+    ///   error message has their number, and [`Closed`](crate::Closed) has the messages. Each loss is
+    ///   reported once: by the `confirm` calls that were waiting when it happened, or else by the next
+    ///   `confirm` call that covers it.
     /// - [`Unsupported`](crate::ErrorKind::Unsupported): receipts are off, or this server or transport
     ///   cannot confirm messages.
     ///
     /// # Cancel safety
     ///
-    /// Safe: confirming goes on.
+    /// Safe: the client goes on checking which messages have arrived.
     pub async fn confirm(&self) -> Result<(), Error> {
         self.handle.confirm().await
     }

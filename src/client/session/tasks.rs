@@ -47,6 +47,10 @@ impl<T: Transport, R: Runtime> Client<T, R> {
 
     /// Waits for `duration`, on the clock of the session's runtime.
     ///
+    /// To wait for a message for a limited time, use [`recv_timeout`](Client::recv_timeout). To sleep in a
+    /// `select!` beside [`recv`](Client::recv), which borrows the client mutably, use
+    /// [`Handle::sleep`](crate::Handle::sleep).
+    ///
     /// ```no_run
     /// # async fn run(client: engineio_client::tokio::Client) {
     /// use std::time::Duration;

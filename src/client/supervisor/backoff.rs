@@ -16,7 +16,7 @@ impl Backoff {
     /// server's `Retry-After`.
     ///
     /// A delay that follows from `least` is randomised upwards: an overloaded server sends the same time
-    /// to all its clients.
+    /// to all its clients, and they must not all reconnect at once.
     pub(super) fn delay(&self, attempt: u32, least: Duration, random: &mut Random) -> Duration {
         let (low, high) = self.range(attempt);
         let extra = scaled(high.saturating_sub(low), random.unit());
@@ -30,7 +30,7 @@ impl Backoff {
     /// The range from which the delay is drawn evenly.
     ///
     /// `max_delay` limits the upper end of the range, not the drawn delay: otherwise many clients would
-    /// come back exactly after `max_delay`.
+    /// reconnect exactly after `max_delay`.
     pub(super) fn range(&self, attempt: u32) -> (Duration, Duration) {
         let doublings = attempt.saturating_sub(1).min(MOST_DOUBLINGS);
         let exponent = i32::try_from(doublings).unwrap_or_default();
@@ -41,7 +41,7 @@ impl Backoff {
     }
 }
 
-/// Enough to turn the shortest delay into the longest: 2^128 ns are more than `Duration::MAX`.
+/// Enough doublings to turn the shortest delay into the longest: 2^128 ns are more than `Duration::MAX`.
 const MOST_DOUBLINGS: u32 = 128;
 
 /// Like `Duration::mul_f64`, which would panic if the product is too large.

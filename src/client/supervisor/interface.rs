@@ -45,7 +45,7 @@ pub(crate) enum Output {
     },
     /// Drop the call of the hook, which has timed out.
     DropHook,
-    /// Open the session of this number. The number stays the same until a session has opened.
+    /// Open the session with this number. The number stays the same until a session has opened.
     Open { session: u64 },
     /// Call the greeting of this session. No other message may be sent before [`Output::Release`].
     Greet { session: u64 },

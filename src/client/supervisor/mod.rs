@@ -1,9 +1,9 @@
-//! Reconnecting as a state machine, without IO, clock or async. Its randomness is determined by a seed.
+//! Reconnecting as a state machine, without IO, clock or async. A seed determines its random numbers.
 //!
-//! It decides when to open the next session. [`Supervisor::handle`] takes an input, which says what has
-//! happened and when. After each input, the caller carries out the outputs of [`Supervisor::poll`] until
-//! it returns [`Output::Wait`]. Each session has an engine of its own, which does not know of the
-//! supervisor.
+//! The supervisor decides when to open the next session. [`Supervisor::handle`] takes an input, which
+//! says what has happened and when. After each input, the caller calls [`Supervisor::poll`] and carries
+//! out the outputs, until `poll` returns [`Output::Wait`]. Each session has an engine of its own, which
+//! does not know of the supervisor.
 
 mod backoff;
 mod interface;
@@ -33,7 +33,7 @@ pub(crate) struct Supervisor {
     random: Random,
     state: State,
     /// The number of this attempt: 0 for the first connection of the client, and from 1 for the attempts
-    /// to reconnect. A session that has lasted resets it to 0.
+    /// to reconnect. The end of a session that has [lasted](Policy::has_lasted) resets it to 0.
     attempt: u32,
     /// The number of [`hopeless`] failures in a row.
     hopeless: u32,
@@ -59,7 +59,7 @@ enum State {
     /// The delay before the next attempt.
     Waiting { until: Duration },
     /// The user has closed the client, and the session is closing. If the state was `Ending` before, the
-    /// session's reason is ignored.
+    /// reason for which the session ends is ignored.
     Closing { was_ending: bool },
     /// No session will follow.
     Over,
@@ -82,7 +82,8 @@ impl Supervisor {
         supervisor
     }
 
-    /// An input that does not fit the state is ignored: the state has changed since its cause.
+    /// An input that does not fit the state is ignored: the state has changed since the input was
+    /// caused.
     pub(crate) fn handle(&mut self, now: Duration, input: Input) {
         match input {
             Input::Prepared { call, result } => self.prepared(now, call, result),
@@ -99,8 +100,8 @@ impl Supervisor {
         }
     }
 
-    /// The next output. Must be called after [`Supervisor::new`] and after every `handle`, until it
-    /// returns `Wait`.
+    /// The next output. After [`Supervisor::new`] and after every `handle`, `poll` must be called until
+    /// it returns `Wait`.
     pub(crate) fn poll(&mut self) -> Output {
         let wait = || Output::Wait(self.state.deadline());
         self.outputs.pop_front().unwrap_or_else(wait)

@@ -59,7 +59,8 @@ impl Policy {
         if matches!(lost.reason, Reason::Client | Reason::Aborted) {
             return None;
         }
-        // Before the limit is checked: the documentation of `decide` promises a call at each end.
+        // `decide` is called before the limit of attempts is checked, because its documentation promises
+        // a call at each end.
         let retry = self.ask(lost);
         if self.attempts.is_some_and(|most| lost.attempt >= most) {
             return None;
@@ -67,8 +68,8 @@ impl Policy {
         match retry {
             Retry::Never => None,
             Retry::After(delay) => Some(delay),
-            // Receipts are required, and the server does not answer pings. Another attempt would not
-            // change that.
+            // Receipts are required, but this server or transport cannot confirm messages. Another
+            // attempt would not change that.
             Retry::Usual if lost.error().is_some_and(is_unsupported) => None,
             Retry::Usual if hopeless >= HOPELESS => None,
             Retry::Usual => {
@@ -102,10 +103,10 @@ fn is_unsupported(error: &Error) -> bool {
 
 /// Whether a session could not be opened for a reason that another attempt is unlikely to change.
 ///
-/// `Protocol` means a server that does not speak Engine.IO 4: polling reports a server of protocol 3
-/// with it. Before a session is open, the only other cause is a first WebSocket frame that is not a
-/// packet. If the session was open, the failure is never hopeless: a poll that is answered 404, for
-/// example, comes from a load balancer whose server has gone.
+/// `ErrorKind::Protocol` means a server that does not speak Engine.IO 4: polling reports a server of
+/// protocol 3 with this kind, and WebSocket a first frame that is not a packet. If the session was open,
+/// another attempt is always worthwhile. A 404 in response to a poll, for example, may come from a load
+/// balancer whose server has gone.
 pub(super) fn hopeless(lost: &Lost) -> bool {
     let Some(error) = lost.error() else {
         return false;

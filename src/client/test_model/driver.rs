@@ -91,7 +91,7 @@ impl Model {
                 (CallKind::Receive { .. }, _) => Answer::Packets(vec![Packet::Noop]),
             };
             let call = state.calls.get_mut(&id).expect("it is there");
-            // Only there to be seen in a debugger.
+            // The field is only there to be seen in a debugger.
             let _ = call.link;
             call.answer = Some(answer);
             call.waker.take()

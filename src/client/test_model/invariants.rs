@@ -6,7 +6,7 @@ use super::{Amount, Audit, Model};
 use crate::event::Closed;
 
 impl Model {
-    /// The bound of the outbox, and the order of the queue.
+    /// Checks the bound of the outbox, and the order of the queue.
     pub(super) fn check_bounds(&self) {
         let Audit {
             pending, reserved, ..
@@ -119,11 +119,14 @@ impl Model {
         let sinks: Vec<u64> = sinks.collect();
         let Some((_, first)) = queue.into_iter().min_by_key(|(begun, _)| *begun) else {
             let granted = audit.reserved.messages > 0 || audit.pending.messages > 0;
-            assert!(granted || sinks.is_empty(), "a sink waits for nobody");
+            assert!(
+                granted || sinks.is_empty(),
+                "a sink waits for an empty outbox"
+            );
             return;
         };
         if !sinks.is_empty() {
-            // Only the outbox knows which of them is the first.
+            // Only the outbox knows whether a sink or a sender is the first in the queue.
             return;
         }
         let held = audit.pending.plus(audit.reserved);
@@ -139,7 +142,10 @@ impl Model {
         let granted = granted
             .map(|user| user.amount)
             .fold(Amount::default(), Amount::plus);
-        assert_eq!(audit.reserved, granted, "room is reserved for nobody");
+        assert_eq!(
+            audit.reserved, granted,
+            "the reserved room is not that of the woken senders"
+        );
     }
 
     /// Checks that the end has woken every waiting call.
@@ -165,7 +171,7 @@ impl Model {
         let under_way = &state.wire[left..];
         assert!(
             closed.uncertain().starts_with(under_way),
-            "what was under way is uncertain"
+            "the messages being sent must be uncertain"
         );
         let mut all = state.wire[..left].to_vec();
         all.extend_from_slice(closed.uncertain());
@@ -186,7 +192,10 @@ impl Model {
             let accepted = &state.accepted[number];
             let end = at + accepted.labels.len();
             assert_eq!(all.get(at..end), Some(&accepted.labels[..]), "a torn group");
-            assert!(latest < accepted.done, "accepted later, and sent before");
+            assert!(
+                latest < accepted.done,
+                "sent before a message accepted earlier"
+            );
             latest = latest.max(accepted.begun);
             at = end;
         }

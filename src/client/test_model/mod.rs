@@ -133,7 +133,7 @@ struct ModelState {
     timers: BTreeMap<u64, (Duration, Option<Waker>)>,
 }
 
-/// A message or a group, accepted between these two ticks.
+/// A message or a group, accepted between the ticks `begun` and `done`.
 struct Accepted {
     labels: Vec<Message>,
     begun: u64,

@@ -14,7 +14,7 @@ use crate::error::ErrorKind;
 
 /// A handle that is used as a sink, and the results of its polls.
 pub(super) struct SinkUser {
-    /// `None` while it is polled.
+    /// `None` while the handle is polled.
     pub(super) handle: Option<Handle>,
     pub(super) ready: Pending,
     pub(super) told: bool,
@@ -38,7 +38,7 @@ impl Pending {
         }
     }
 
-    /// Only the last waker counts.
+    /// Only the waker of the last poll counts.
     fn new_waker(&mut self) -> Waker {
         self.woken = Flag::new();
         Waker::from(Arc::clone(&self.woken))

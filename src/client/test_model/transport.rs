@@ -27,7 +27,7 @@ pub(super) struct Call {
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum CallKind {
-    /// Whether it is for an upgrade.
+    /// Whether the link is opened for an upgrade.
     Open(bool),
     Receive {
         first: bool,

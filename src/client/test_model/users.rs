@@ -14,7 +14,7 @@ use crate::packet::Message;
 
 /// A call of a user that has not returned.
 pub(super) struct User {
-    /// `None` while it is polled.
+    /// `None` while the future is polled.
     pub(super) future: Option<BoxFuture<'static, Outcome>>,
     pub(super) woken: Arc<Flag>,
     pub(super) amount: Amount,
@@ -144,7 +144,7 @@ impl Model {
             return;
         }
         let mut state = self.state.borrow_mut();
-        assert!(state.open, "before the session is open");
+        assert!(state.open, "accepted before the session is open");
         let done = state.tick();
         state.accepted.push(Accepted {
             labels,
@@ -222,7 +222,7 @@ impl Model {
             if first {
                 user.before = before;
             }
-            // Only the last waker counts.
+            // Only the waker of the last poll counts.
             user.woken = Flag::new();
             (future, Arc::clone(&user.woken), first)
         };
@@ -235,7 +235,7 @@ impl Model {
             user.begun.get_or_insert(begun);
             return true;
         };
-        let user = self.state.borrow_mut().users.remove(&id).expect("as above");
+        let user = self.state.borrow_mut().users.remove(&id).expect("at rest");
         match outcome {
             Outcome::Sent(Ok(())) => {
                 assert!(

@@ -2,8 +2,8 @@
 //!
 //! A WebSocket peer answers pings in order with everything else it reads. So the answer to a fence
 //! proves that the peer has *read* all messages before the fence. It does not prove that it has
-//! *accepted* them: a server that has begun to close discards what it reads, and Node's engine.io still
-//! answers one fence among it while its own buffer is flushed.
+//! *accepted* them: a server that has begun to close discards what it reads. Node's engine.io still
+//! answers one of the fences that it reads then, while it flushes its own buffer.
 //!
 //! The proof is a second fence, sent after the answer to the first has arrived. If the server was
 //! closing when it read the first fence, its close frame follows right behind its buffer, and it never
@@ -15,8 +15,8 @@
 //! Each fence therefore has two places: it `covers` the messages sent before it, and its answer `proves`
 //! the messages that were known to be read when it was sent.
 //!
-//! In a stream a fence follows after each eighth of the window, with at most 8 in flight. A quiet
-//! session has one in flight.
+//! In a stream of messages, a fence is sent after each eighth of the window, with at most 8 fences in
+//! flight. A session that sends few messages has at most one fence in flight.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -86,8 +86,8 @@ impl Fences {
         }
     }
 
-    /// Whether a fence is due now, with receipts on. The first one is sent when the link opens, with
-    /// nothing before it, to find out whether the peer answers fences.
+    /// Whether a fence is due now, with receipts on. The first fence is sent alone when the link opens,
+    /// to find out whether the peer answers fences.
     #[inline]
     pub(super) fn is_due(&self, progress: Progress) -> bool {
         let in_flight = self.in_flight.len();

@@ -46,7 +46,8 @@ pub(super) struct Receipts {
     /// Whether messages are held back until the first fence is answered.
     fence_alone: bool,
     evidence: Evidence,
-    /// A smaller window, in messages, that grows up to the configured one.
+    /// The window of a cautious session, in messages. It starts small and grows up to the configured
+    /// window.
     cautious: Option<usize>,
     /// All messages before this place are confirmed.
     confirmed: u64,
@@ -76,20 +77,21 @@ struct Unconfirmed {
     batch: Batch,
     /// Number of its messages that are confirmed.
     confirmed: usize,
-    /// Amount of the others.
+    /// Amount of its messages that are not confirmed.
     amount: Amount,
 }
 
-/// Maximum number of buffers kept for reuse. When every message is confirmed only one is kept, and
-/// buffers with far more capacity than their batch needed are freed: a connection should not keep the
-/// memory of its busiest moment.
+/// Maximum number of buffers kept for reuse. A connection should not keep the memory of its busiest
+/// moment: once every message is confirmed, only one buffer is kept, and buffers with far more capacity
+/// than their batch needed are freed.
 const MAX_BUFFERS: usize = 8;
 
-/// Initial size of a cautious window on polling, in messages: as many as one POST holds. A confirmation
-/// takes about a second there. On other links a cautious window starts with one message.
+/// Initial size of a cautious window on polling, in messages. It is as many as one POST holds, since a
+/// confirmation takes about a second on polling. On other links a cautious window starts with one
+/// message.
 const CAUTIOUS_POST: usize = 16;
 
-/// In a stream of messages, a fence follows after each such fraction (1/n) of the window.
+/// In a stream of messages, a fence is sent after each 1/n of the window, where n is this number.
 const FENCES_PER_WINDOW: usize = 8;
 
 impl Receipts {
@@ -265,7 +267,7 @@ impl Receipts {
         self.confirm(proved)
     }
 
-    /// Whether the peer does not answer fences. To be asked when a packet has arrived.
+    /// Whether the peer does not answer fences. Call this when a packet has arrived.
     pub(super) fn fences_are_ignored(&self, now: Duration, timeout: Duration) -> bool {
         match &self.evidence {
             Evidence::Fences(fences) => self.are_on() && fences.are_ignored(now, timeout),

@@ -5,11 +5,13 @@
 //! its close packet. So an answered POST is confirmed by either of:
 //!
 //! - A poll that is outstanding and stays unanswered for the *settle time* after the POST's answer. An
-//!   open server holds the poll until it has something to send; a closing one would have answered. The
-//!   settle time is 1 s, or four times the POST's round trip if that is longer. It assumes that an
-//!   answer on one of the two connections is not delayed by more than that relative to the other.
+//!   open server holds the poll until it has something to send; a closing server would have answered.
+//!   The settle time is 1 s, or four times the POST's round trip if that is longer. The rule assumes
+//!   that no answer on one of the two connections is delayed by more than the settle time relative to
+//!   the other.
 //! - Two polls, started one after the other after the POST's answer, that were both answered without a
-//!   close. One is not enough: a closing server may still answer a poll with an ordinary message first.
+//!   close. One such poll is not enough: a closing server may still answer a poll with an ordinary
+//!   message first.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -62,8 +64,8 @@ impl Polls {
         self.since = Some(now);
     }
 
-    /// The transport reports when the running poll was written. It counts as outstanding only from then:
-    /// it may have waited for a connection.
+    /// The transport reports when the running poll was written. The poll counts as outstanding only
+    /// from then: until then it may have waited for a connection.
     pub(super) fn asked(&mut self, asked: Asked) {
         self.asked = asked;
         if let Asked::At(at) = asked
@@ -103,7 +105,8 @@ impl Polls {
             Asked::At(at) => at >= since,
             Asked::NotYet => false,
         };
-        // The request has not reached the server yet, so its silence proves nothing: start over.
+        // The request has not reached the server yet, so the server's silence proves nothing. The
+        // settle time starts again.
         if !has_left {
             self.since = Some(now);
             return None;

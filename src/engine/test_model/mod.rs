@@ -194,8 +194,9 @@ impl Model {
     }
 }
 
-/// Runs the model with these bytes: one for the settings, then two for each step. If the session has not
-/// ended by then, the user closes it, and it must end although no call returns any more.
+/// Runs the model with these bytes: the first byte selects the settings, and each further pair of bytes
+/// selects a step. If the session has not ended by then, the user closes it, and it must end although
+/// no call returns any more.
 pub(crate) fn check(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else {
         return;

@@ -49,7 +49,8 @@ impl Model {
         }
     }
 
-    /// Records messages that have to be delivered: all, but while closing only until the inbox is full.
+    /// Records messages that have to be delivered. During a close, the engine may drop all messages
+    /// from the first one that arrives while the inbox is full.
     fn arrives(&mut self, messages: Vec<String>) {
         self.message_dropped |= self.closing && !self.inbox_has_room;
         if !self.message_dropped {
@@ -159,7 +160,7 @@ impl Model {
         });
     }
 
-    /// Time passes until the engine's `Wait`. The engine must not ask for the same time again.
+    /// Time passes until the engine's `Wait` ends. The engine must not wait for the same time again.
     fn pass_the_wait(&mut self) {
         let Some(wait) = self.engine.wait else {
             return;

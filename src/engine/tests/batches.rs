@@ -23,7 +23,7 @@ fn a_payload_is_cut_by_its_exact_size() {
 /// Rule E23.
 #[test]
 fn binary_counts_as_base64() {
-    // engine.io-client: node.js:41
+    // Ported from engine.io-client: node.js:41
     let mut engine = TestEngine::polling(&["polling"], OPEN);
     // (1 + 4 * 18) + separator + (1 + 25) = 100 = `maxPayload`.
     let binary = Packet::Message(Message::from(vec![0; 52]));
@@ -55,8 +55,8 @@ fn binary_counts_as_base64() {
 /// Rule E23.
 #[test]
 fn messages_are_merged_into_as_few_posts_as_fit() {
-    // engine.io-client: connection.js:79, node.js:41, arraybuffer/polling.js:77; python-engineio:
-    // test_write_loop_polling_three_packets
+    // Ported from engine.io-client: connection.js:79, node.js:41, arraybuffer/polling.js:77;
+    // python-engineio: test_write_loop_polling_three_packets
     let text = |length: usize| Message::from("a".repeat(length));
     let binary = |length: usize| Message::from(vec![1; length]);
     let euros = Message::from("€".repeat(33));
@@ -98,7 +98,7 @@ fn messages_are_merged_into_as_few_posts_as_fit() {
 /// Rule E23.
 #[test]
 fn a_payload_has_at_most_16_packets() {
-    // python-engineio: test_write_loop_polling_three_packets
+    // Ported from python-engineio: test_write_loop_polling_three_packets
     let mut engine = TestEngine::polling(
         &["polling"],
         r#"{"sid":"S","pingInterval":25000,"pingTimeout":20000}"#,

@@ -18,7 +18,7 @@ fn a_close_while_a_transport_opens_drops_the_link() {
 /// Rule E42.
 #[test]
 fn a_close_before_a_websockets_open_packet_drops_it() {
-    // engine.io: server.js:1539
+    // Ported from engine.io: server.js:1539
     let mut engine = TestEngine::new(config(&["websocket"]));
     engine.actions();
     engine.opened(0, Framing::Frames);
@@ -31,7 +31,7 @@ fn a_close_before_a_websockets_open_packet_drops_it() {
 /// Rule E42.
 #[test]
 fn a_close_during_the_first_poll_learns_the_sid_and_says_goodbye() {
-    // engine.io: server.js:1522
+    // Ported from engine.io: server.js:1522
     let mut engine = TestEngine::new(config(&["polling", "websocket"]));
     engine.actions();
     engine.opened(0, Framing::Payloads);
@@ -101,7 +101,7 @@ fn a_close_flushes_and_then_says_goodbye_on_polling() {
 
 #[test]
 fn an_idle_close_on_polling_starts_no_other_poll() {
-    // python-engineio: test_read_loop_polling_disconnected
+    // Ported from python-engineio: test_read_loop_polling_disconnected
     let mut engine = TestEngine::polling(&["polling"], OPEN);
     assert_eq!(engine.on(Input::Close), ["close 0"]);
     assert!(engine.receives(0, &["6"]).is_empty());
@@ -245,7 +245,7 @@ fn a_server_that_closes_before_the_goodbye_is_the_reason() {
 /// Rule E43.
 #[test]
 fn a_close_during_an_upgrade_goes_back_to_polling_and_keeps_the_probe_to_the_end() {
-    // engine.io-client: connection.js:160
+    // Ported from engine.io-client: connection.js:160
     let mut engine = TestEngine::probing();
     engine.sends(&["a"]);
     assert!(engine.on(Input::Close).is_empty());

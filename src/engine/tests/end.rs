@@ -5,7 +5,7 @@ use super::*;
 /// Rule E44.
 #[test]
 fn the_servers_close_ends_the_session_at_once_and_later_packets_are_not_delivered() {
-    // engine.io: server.js:1441; python-engineio: test_receive_close_packet,
+    // Ported from engine.io: server.js:1441; python-engineio: test_receive_close_packet,
     // test_write_loop_disconnected
     let mut engine = TestEngine::polling(&["polling"], OPEN);
     engine.sends(&["a"]);
@@ -102,7 +102,7 @@ fn draining_a_server_that_never_stops_sending_ends() {
 /// Rule E32.
 #[test]
 fn nothing_leaves_on_a_session_that_has_expired() {
-    // engine.io-client: socket.js:288
+    // Ported from engine.io-client: socket.js:288
     let mut engine = TestEngine::websocket();
     engine.now = 100 * SECOND;
     assert!(engine.sends(&["a"]).is_empty(), "the machine was suspended");

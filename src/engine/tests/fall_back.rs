@@ -17,13 +17,13 @@ fn a_transport_that_can_not_be_opened_is_followed_by_the_next_with_a_deadline_of
     let actions = engine.at(19 * SECOND);
     assert_eq!(
         actions[1],
-        "closed Transport(Timeout: no transport could be opened (polling: gone; websocket: the open timeout of 10 s passed (limit open_timeout))) uncertain [] unsent []"
+        "closed Transport(Timeout: no transport could be opened (polling: gone; websocket: the open timeout of 10 s passed without an answer; is the path right? (limit open_timeout))) uncertain [] unsent []"
     );
 }
 
 #[test]
 fn falling_back_can_be_turned_off() {
-    // engine.io-client: socket.js:92
+    // Ported from engine.io-client: socket.js:92
     let mut engine = TestEngine::new(Config {
         fall_back: false,
         ..config(&["polling", "websocket"])

@@ -5,7 +5,7 @@ use super::*;
 /// Rules E15, E17.
 #[test]
 fn the_first_packet_opens_the_session_and_packets_after_it_are_handled() {
-    // engine.io-client: connection.js:9; engine.io: server.js:815; python-engineio:
+    // Ported from engine.io-client: connection.js:9; engine.io: server.js:815; python-engineio:
     // test_polling_connection_with_more_packets
     let mut engine = TestEngine::new(config(&["polling"]));
     engine.actions();
@@ -24,7 +24,7 @@ fn the_first_packet_opens_the_session_and_packets_after_it_are_handled() {
 /// Rule E15.
 #[test]
 fn a_first_packet_that_is_not_open_fails_at_once_without_a_second_poll() {
-    // python-engineio: test_polling_connection_no_open_packet
+    // Ported from python-engineio: test_polling_connection_no_open_packet
     for first in ["4a", "6", "2", "1", "3probe", "5"] {
         let mut engine = TestEngine::new(config(&["polling", "websocket"]));
         engine.actions();
@@ -97,7 +97,7 @@ fn the_handshake_has_a_deadline() {
         actions,
         [
             "drop 0",
-            "closed Transport(Timeout: the open timeout of 10 s passed (limit open_timeout)) uncertain [] unsent []"
+            "closed Transport(Timeout: the open timeout of 10 s passed without an answer; is the path right? (limit open_timeout)) uncertain [] unsent []"
         ]
     );
 }

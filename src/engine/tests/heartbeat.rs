@@ -6,7 +6,7 @@ use crate::transport::Asked;
 /// Rule E30.
 #[test]
 fn silence_for_interval_and_timeout_ends_the_session() {
-    // engine.io: server.js:1260, :1292
+    // Ported from engine.io: server.js:1260, :1292
     let mut engine = TestEngine::websocket();
     assert_eq!(engine.wait, Some(45 * SECOND));
     assert!(engine.at(ms(44_999)).is_empty());
@@ -19,7 +19,7 @@ fn silence_for_interval_and_timeout_ends_the_session() {
 /// Rule E30.
 #[test]
 fn every_packet_and_every_byte_counts_as_activity_at_the_time_it_arrived() {
-    // python-engineio: test_write_loop_empty_queue
+    // Ported from python-engineio: test_write_loop_empty_queue
     let mut engine = TestEngine::websocket();
     engine.now = 10 * SECOND;
     engine.receives(0, &["6"]);

@@ -5,7 +5,7 @@ use super::*;
 /// Rule E20.
 #[test]
 fn one_poll_at_a_time_and_one_post_at_a_time() {
-    // protocol: test-suite.js:312
+    // Ported from protocol: test-suite.js:312
     let mut engine = TestEngine::polling(&["polling"], OPEN);
     assert_eq!(engine.sends(&["a"]), ["send 0 4a"]);
     assert!(engine.sends(&["b"]).is_empty());
@@ -72,7 +72,7 @@ fn polls_with_only_noops_are_spaced_further_and_further_apart() {
 
 #[test]
 fn noops_on_a_websocket_do_not_delay_the_next_recv() {
-    // python-engineio: test_receive_noop_packet
+    // Ported from python-engineio: test_receive_noop_packet
     let mut engine = TestEngine::websocket();
     assert_eq!(engine.receives(0, &["6"]), ["recv 0"]);
 }

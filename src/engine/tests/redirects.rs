@@ -80,7 +80,7 @@ fn each_attempt_follows_at_most_five_redirects() {
                 actions[1],
                 "closed Transport(Status: no transport could be opened \
                  (polling: 302, which is not followed: 5 redirects were followed already; \
-                 websocket: the same)) uncertain [] unsent []"
+                 websocket: the same error)) uncertain [] unsent []"
             ),
         }
     }

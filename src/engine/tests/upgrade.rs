@@ -5,7 +5,7 @@ use super::*;
 /// Rules E34, E35, E36.
 #[test]
 fn an_upgrade_from_polling_to_websocket() {
-    // protocol: test-suite.js:523; python-engineio: test_websocket_upgrade_successful
+    // Ported from protocol: test-suite.js:523; python-engineio: test_websocket_upgrade_successful
     let mut engine = TestEngine::polling(&["polling", "websocket"], OPEN);
     assert_eq!(
         engine.opened(1, Framing::Frames),
@@ -78,7 +78,7 @@ fn acceptance_changes_at_the_point_of_no_return() {
 /// Rule E33.
 #[test]
 fn only_offered_transports_that_come_later_in_our_list_are_probed() {
-    // engine.io-client: socket.js:17; engine.io: server.js:578, :600, :610
+    // Ported from engine.io-client: socket.js:17; engine.io: server.js:578, :600, :610
     let probes = |ours: &[&'static str], offered: &str| {
         let open = format!(
             r#"{{"sid":"S","upgrades":{offered},"pingInterval":25000,"pingTimeout":20000}}"#
@@ -113,7 +113,7 @@ fn only_offered_transports_that_come_later_in_our_list_are_probed() {
 /// Rule E33.
 #[test]
 fn a_websocket_session_is_not_upgraded() {
-    // engine.io: server.js:590
+    // Ported from engine.io: server.js:590
     let mut engine = TestEngine::new(config(&["websocket", "polling"]));
     engine.actions();
     engine.opened(0, Framing::Frames);
@@ -127,7 +127,7 @@ fn a_websocket_session_is_not_upgraded() {
 /// Rule E38.
 #[test]
 fn a_probe_that_fails_before_the_pong_leaves_polling_as_it_was() {
-    // python-engineio: test_websocket_upgrade_no_pong
+    // Ported from python-engineio: test_websocket_upgrade_no_pong
     for step in 0..5 {
         let mut engine = TestEngine::polling(&["polling", "websocket"], OPEN);
         let actions = match step {
@@ -200,7 +200,7 @@ fn after_the_pong_the_probe_ignores_noops_and_fails_on_any_other_packet() {
 /// Rule E38.
 #[test]
 fn the_upgrade_has_one_deadline_from_opening_the_probe() {
-    // engine.io: server.js:1635
+    // Ported from engine.io: server.js:1635
     for answered in [false, true] {
         let mut engine = if answered {
             TestEngine::pausing()
@@ -250,7 +250,7 @@ fn results_of_the_old_link_after_the_swap_are_ignored() {
 
 #[test]
 fn the_session_ends_when_polling_does_during_a_probe() {
-    // engine.io: server.js:1623
+    // Ported from engine.io: server.js:1623
     let mut engine = TestEngine::pausing();
     assert_eq!(
         engine.receives(0, &["4x", "1"]),

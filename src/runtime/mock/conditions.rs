@@ -99,8 +99,7 @@ impl Conditions {
         self.latency_between(latency, latency)
     }
 
-    /// Sets how long bytes take to arrive, at random between these two times, for each write or segment
-    /// anew.
+    /// Sets how long bytes take to arrive: for each write or segment, a random time between these two.
     ///
     /// ```
     /// use std::time::Duration;
@@ -138,7 +137,7 @@ impl Conditions {
         self.connect_latency_between(latency, latency)
     }
 
-    /// Sets how long connecting takes, at random between these two times.
+    /// Sets how long connecting takes: for each connection, a random time between these two.
     ///
     /// ```
     /// use std::time::Duration;

@@ -41,7 +41,7 @@ struct ExecutorState {
     /// The number of the next task or timer. Numbers are never reused, so that a waker that outlives its
     /// task cannot wake another one.
     next: u64,
-    /// Number of tasks spawned so far, which names the nameless ones.
+    /// Number of tasks spawned so far. It serves as the name of a task that has none.
     spawned: u64,
     tasks: BTreeMap<u64, Task>,
     /// The ready tasks, in the order of their waking. Some may have ended meanwhile.
@@ -135,7 +135,7 @@ impl Executor {
         drop(aborted);
     }
 
-    /// `waits` returns the tasks that wait for the network, and for what.
+    /// `waits` returns the tasks that wait for the network, and what they wait for.
     pub(super) fn block_on<F: Future>(
         self: &Arc<Self>,
         future: F,

@@ -373,8 +373,8 @@ impl Connection {
         self.line.reset(false);
     }
 
-    /// Like [`reset`](Connection::reset), but bytes that were written before arrive at once, and can be
-    /// read before the error.
+    /// Like [`reset`](Connection::reset), but bytes that were written before the reset arrive at once,
+    /// and can be read before the error.
     ///
     /// ```
     /// use engineio_client::runtime::Address;

@@ -48,14 +48,14 @@ struct LineState {
     /// Number of ends that were not dropped.
     ends: usize,
     black: bool,
-    /// Whether a partition of the network, and one of this connection alone, hold the bytes.
+    /// Whether the bytes are held by a partition of the whole network, and by one of this connection.
     held: [bool; 2],
     random: fastrand::Rng,
 }
 
 struct Reset {
     at: Duration,
-    /// Whether bytes that had arrived by then can still be read.
+    /// Whether bytes that arrived before the reset can still be read.
     keeps: bool,
 }
 
@@ -70,7 +70,8 @@ impl LineState {
             .is_some_and(|reset| reset.at <= now)
     }
 
-    /// When an end of stream or a reset that this end sends now arrives, after the bytes written before.
+    /// The arrival time of an end of stream or a reset that this end sends now. The bytes that it has
+    /// written before arrive first.
     fn signal_arrival(&mut self, end: usize, now: Duration) -> Duration {
         if self.is_held() {
             return NEVER;
@@ -408,7 +409,7 @@ impl Line {
                 .all(|end| !state.is_reset(*end, now))
     }
 
-    /// Adds the tasks that wait for this connection, and for what.
+    /// Adds the tasks that wait for this connection, and what they wait for.
     pub(super) fn waits(&self, into: &mut Vec<(u64, String)>) {
         let Some(Route {
             number, address, ..

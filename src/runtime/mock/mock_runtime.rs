@@ -132,7 +132,7 @@ impl MockRuntime {
     /// [`Duration::MAX`] means no limit.
     ///
     /// The time of [`suspend`](MockRuntime::suspend) and [`advance`](MockRuntime::advance) does not
-    /// count. A limit that is set while `block_on` runs also applies to this call.
+    /// count. A limit that is set while `block_on` runs also applies to the running call.
     ///
     /// ```
     /// use std::time::Duration;
@@ -226,8 +226,8 @@ impl MockRuntime {
         self.executor.advance(Duration::ZERO);
     }
 
-    /// Suspends the machine for this time: the clock jumps, and timers do not count it. On Linux, timers
-    /// only count the time during which the machine is awake, too.
+    /// Suspends the machine for this time: the clock jumps by this time, but timers do not count it.
+    /// Timers on Linux do the same: they count only the time during which the machine is awake.
     ///
     /// A task may call this, and continues afterwards. The whole runtime is suspended, including the
     /// network and the test's server. To simulate what a real server did meanwhile, let the test's

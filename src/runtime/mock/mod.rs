@@ -102,7 +102,7 @@
 //! | latency, bandwidth, segments | [`Network::set`] | [`Connection::set`] |
 //! | refusal | [`Network::refuse`] | |
 //! | permanent silence | [`Network::black_hole`] | [`Connection::black_hole`] |
-//! | temporary silence | [`Network::partition`], [`Network::heal`] | the same, or [`Connection::partition`] |
+//! | temporary silence | [`Network::partition`], [`Network::heal`] | [`Network::partition`], or [`Connection::partition`] |
 //! | reset | | [`Connection::reset`], [`Connection::reset_after_data`], [`Network::reset_all`] |
 //! | half-close | | [`Connection::half_close`] |
 //!

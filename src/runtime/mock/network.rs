@@ -19,7 +19,7 @@ use super::stream::MemoryStream;
 use super::waiter::Waiter;
 use super::weak_map::WeakMap;
 
-/// Most connections of a listener that wait to be accepted.
+/// Maximum number of connections that wait to be accepted by a listener.
 const BACKLOG: usize = 128;
 
 /// Separates the network's random numbers from those that users draw.
@@ -271,7 +271,7 @@ impl Net {
         self.lines.values()
     }
 
-    /// The tasks that wait for the network, and for what.
+    /// The tasks that wait for the network, and what they wait for.
     pub(super) fn waits(&self) -> Vec<(u64, String)> {
         let mut waits = Vec::new();
         let lines = {

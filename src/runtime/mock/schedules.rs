@@ -61,8 +61,8 @@ impl Schedules {
         self
     }
 
-    /// Sets how much virtual time tasks have to end after the test. None by default. On a network with
-    /// latency, a peer learns a little later that a connection has ended.
+    /// Sets how much virtual time the tasks have to end after the test has returned. Zero by default. A
+    /// network with latency needs more, since a peer learns a little later that a connection has ended.
     ///
     /// ```
     /// use std::time::Duration;

@@ -45,7 +45,7 @@ pub fn duplex(capacity: usize) -> (MemoryStream, MemoryStream) {
 /// One end of a connection in memory. It works on any runtime.
 ///
 /// - Closing the stream ends the peer's reads, after the buffered bytes. The other direction stays open.
-/// - Dropping the stream does the same, and the peer's writes fail with
+/// - Dropping the stream also ends the peer's reads, and makes the peer's writes fail with
 ///   [`BrokenPipe`](io::ErrorKind::BrokenPipe).
 ///
 /// On a network with [`Conditions`], the peer learns of the end after the bytes written before it have

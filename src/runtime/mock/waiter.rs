@@ -30,8 +30,9 @@ impl Waiter {
     }
 }
 
-/// Wakers to be woken or dropped once all locks are released, since they run foreign code. They are
-/// handled when this is dropped, so it must be declared before a lock.
+/// Wakers to be woken or dropped once all locks are released, since wakers run foreign code. This
+/// happens when the value is dropped. So declare it before a lock guard: the guard is then dropped
+/// first.
 #[derive(Default)]
 pub(super) struct Later {
     wake: Vec<Waker>,

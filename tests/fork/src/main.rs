@@ -22,8 +22,8 @@ fn connect(url: &str, runtime: Background) -> ErrorKind {
 
 /// Runs a function in a child process, and returns the exit status; `None` if the child hangs.
 fn in_a_child(run: impl FnOnce() -> i32) -> Option<i32> {
-    // SAFETY: the child calls only what this process may call. Whether that works is what this program
-    // tests.
+    // SAFETY: `fork` has no precondition of its own. POSIX does not promise that the code of the child
+    // works after the fork of a process with threads. This program tests whether it does.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "no process is left");
     if child == 0 {
@@ -41,7 +41,7 @@ fn in_a_child(run: impl FnOnce() -> i32) -> Option<i32> {
         }
         std::thread::sleep(Duration::from_secs(1) / A_SECOND);
     }
-    // SAFETY: as above.
+    // SAFETY: the id of a child of this process that has not been waited for.
     unsafe { libc::kill(child, libc::SIGKILL) };
     None
 }
@@ -62,10 +62,10 @@ fn main() {
     ] {
         println!("{name}: before the fork");
         assert_eq!(connect(&url, runtime()), ErrorKind::Connect);
-        println!("{name}: after it");
+        println!("{name}: after the fork, in the child");
         let status = in_a_child(|| i32::from(connect(&url, runtime()) != expected));
         assert_eq!(status, Some(0), "in the child, on {name}");
-        println!("{name}: in the parent, again");
+        println!("{name}: after the fork, in the parent");
         assert_eq!(connect(&url, runtime()), ErrorKind::Connect);
     }
 }

@@ -23,8 +23,8 @@ impl State {
         if session.phase != Phase::Open {
             return;
         }
-        // Over polling, a client cannot detect discarded messages from a server whose responses are
-        // late.
+        // Over polling, a client cannot detect that messages were discarded if the server's responses
+        // are late.
         if !session.upgraded && !discards {
             return;
         }

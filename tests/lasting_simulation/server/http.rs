@@ -85,7 +85,7 @@ impl Server {
             std::mem::replace(&mut session.polling, true)
         });
         if doubled {
-            // Node's server ends such a session.
+            // Node's server ends a session that has two polls at once.
             self.abandon(process, request);
             return Some(response(400, b"overlap"));
         }

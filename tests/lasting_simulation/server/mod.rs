@@ -46,7 +46,7 @@ pub(crate) struct Behaviour {
     /// Maximum delays of the responses to polls and to POSTs. At least one of the two is zero.
     pub(crate) poll_delay: Duration,
     pub(crate) post_delay: Duration,
-    /// Whether a closing server discards messages over polling. Only without faults that delay
+    /// Whether a closing server discards messages over polling. This is only set if no fault delays
     /// responses, because receipts over polling assume timely responses: see the documentation of
     /// `Receipts`.
     pub(crate) discards_by_polling: bool,
@@ -123,8 +123,8 @@ pub(crate) struct Session {
     polling: bool,
     max_payload: usize,
     outgoing: VecDeque<Packet>,
-    /// Number of outgoing packets that a poll takes which is running when the handler closes the
-    /// session.
+    /// Number of outgoing packets that the running poll takes when a handler closes the session, unless
+    /// it takes all of them.
     first_part: Option<usize>,
     /// Bytes that are written to the WebSocket before `outgoing`.
     frames: Vec<u8>,
@@ -164,8 +164,8 @@ struct State {
     refusal: Option<Refusal>,
     sessions: Vec<Session>,
     log: Vec<Taken>,
-    /// Maximum, over all sessions, of messages received that the client cannot have counted as
-    /// confirmed.
+    /// Maximum amount of received messages that the client cannot have counted as confirmed, over all
+    /// sessions.
     most_outstanding: Amount,
     trace: Vec<String>,
 }
@@ -280,7 +280,6 @@ impl Server {
         self.change(|state| state.refusal = refusal);
     }
 
-    /// Forgets all sessions.
     pub(crate) fn forget(&self) {
         self.trace(|| "forgets".to_owned());
         let now = self.runtime.now();

@@ -214,7 +214,7 @@ impl Server {
                     session.window.answer();
                     session.frames.extend(server_frame(PONG, &payload));
                 }
-                // A closing server flushes its buffer right behind these answers: see `closing.rs`.
+                // A closing server flushes its buffer right after these pongs: see `closing.rs`.
                 if session.phase == Phase::Closing && !session.frames.is_empty() {
                     session.flush_at = Some(now);
                 }

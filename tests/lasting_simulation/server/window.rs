@@ -1,9 +1,10 @@
-//! The server's view of the receipts window: the messages that the client can have counted as confirmed
-//! at most. All other received messages are unconfirmed, and must not exceed the window.
+//! The server's view of the receipts window: the largest set of received messages that the client can
+//! have counted as confirmed. All other received messages are unconfirmed for the client, and must not
+//! exceed the window.
 
 use std::time::Duration;
 
-/// A poll confirms a POST only after it has stayed unanswered for this time.
+/// A poll confirms a POST only after the poll has stayed unanswered for this time.
 const SETTLE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
@@ -23,7 +24,7 @@ pub(super) struct Window {
 struct Post {
     at: Duration,
     covers: Amount,
-    /// Number of polls answered before it.
+    /// Number of polls that were answered before the POST.
     polls: usize,
 }
 
@@ -35,7 +36,7 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
-    /// The larger of each number.
+    /// The larger number of messages, and the larger number of bytes.
     pub(crate) fn max(self, other: Self) -> Self {
         Self {
             messages: self.messages.max(other.messages),
@@ -56,8 +57,8 @@ impl Window {
         }
     }
 
-    /// Records the answer to a fence. It confirms at most the messages before the fence that was
-    /// answered before it.
+    /// Records the answer to a fence. The client may then count the messages before the previous
+    /// answered fence as confirmed, but no later messages.
     pub(super) fn answer(&mut self) {
         self.confirmable = self.confirmable.max(self.answered);
         self.answered = self.read;

@@ -44,7 +44,7 @@ pub(super) struct Ledger {
 struct Record {
     /// Number of messages that arrived in order and unchanged.
     received: u64,
-    /// The other messages, in JSON.
+    /// The messages that arrived out of order or changed, as a JSON array.
     faults: String,
     reason: Option<String>,
     changed: Instant,
@@ -159,7 +159,7 @@ impl Ledger {
                 if report.echoes > received {
                     faults.push("more echoes arrived than messages had been received".to_owned());
                 }
-                // The server discards messages behind the request to close.
+                // The server discards messages that follow the request to close.
                 let expected = report.asked_to_close.unwrap_or(u64::MAX);
                 let over_polling = report.mode != Mode::WebSocket && !report.upgraded;
                 if over_polling && received < left.min(expected) {
@@ -168,9 +168,10 @@ impl Ledger {
                 if received < report.flushed.min(expected) {
                     faults.push("messages flushed over polling did not arrive".to_owned());
                 }
-                // A server whose connection broke may still close the rest of it, or send the close
-                // packet to the session's other polling request. So this is only checked for sessions
-                // without network faults.
+                // After one connection of a session broke, the server may still send a close packet or a
+                // close frame: on the direction that still works, or as the answer to the session's
+                // other polling request. So the following is only checked for sessions without network
+                // faults.
                 let by_server = matches!(reason, Some(Reason::Server { .. }));
                 let lost = ["transport close", "transport error", "client disconnect"];
                 let logged = record.reason.as_deref();

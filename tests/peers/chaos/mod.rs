@@ -38,8 +38,8 @@ const RUNTIMES: [&str; 3] = ["tokio", "smol", "async-std"];
 const CLIENTS: usize = 8;
 const SLOTS: usize = CLIENTS * RUNTIMES.len();
 
-/// The most by which memory may grow between the first sample of the run (after a minute, or a fifth of
-/// a shorter run) and the end. Allocators keep some freed memory.
+/// Maximum growth of memory between the first sample of the run (after a minute, or a fifth of a shorter
+/// run) and the end. Allocators keep some freed memory.
 const MOST_GROWTH_KIB: u64 = 10 * 1024;
 
 /// The time in which the process must close its last files.
@@ -63,7 +63,7 @@ fn sessions_over_a_bad_network_end_with_a_correct_report() {
 /// Runs the test in its own process, because it measures the process's memory and open files.
 fn in_a_process_of_its_own() {
     let program = env::current_exe().expect("this program is a file");
-    // The kernel ends it together with the thread of this test.
+    // The kernel ends the process together with the thread of this test.
     let status = Command::new("setpriv")
         .args(["--pdeathsig", "KILL"])
         .arg(program)
@@ -93,7 +93,8 @@ fn chaos() {
     let mut minutes = 0;
     world.run(&mut ledger, Duration::from_secs(seconds), |_| {
         let elapsed = begin.elapsed().as_secs();
-        // The first sample of a short run is taken after a fifth of it: memory must not grow from there.
+        // In a short run, the first sample is taken after a fifth of the run. From then on, memory must
+        // not grow.
         if elapsed / 60 > minutes || (samples.len() == 1 && elapsed >= seconds / 5) {
             minutes = elapsed / 60;
             samples.push(Sample::take(&format!("after {elapsed} s")));

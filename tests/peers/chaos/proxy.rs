@@ -16,7 +16,7 @@ use smol::net::{TcpListener, TcpStream};
 use smol::{LocalExecutor, Timer};
 use socket2::SockRef;
 
-/// A delay from this length on may make a heartbeat late, so it counts as a fault.
+/// A delay of this length or more may make a heartbeat late, so it counts as a fault.
 const HARMFUL: Duration = Duration::from_millis(100);
 
 /// Time for which one direction goes on after the other has ended.
@@ -48,7 +48,7 @@ enum Fault {
 pub(super) struct Proxy {
     ports: Vec<u16>,
     shared: Arc<Shared>,
-    /// Dropped first, which ends the thread.
+    /// Dropping this sender ends the thread.
     stop: Option<smol::channel::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -80,7 +80,7 @@ impl Proxy {
             .map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free"))
             .collect();
         let port =
-            |listener: &std::net::TcpListener| listener.local_addr().expect("it is bound").port();
+            |listener: &std::net::TcpListener| listener.local_addr().expect("an address").port();
         let ports = listeners.iter().map(port).collect();
         let (stop, stopped) = smol::channel::bounded::<()>(1);
         let theirs = Arc::clone(&shared);
@@ -143,7 +143,8 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    /// Counts a fault, before it is injected: so a session without counted faults had none.
+    /// Counts a fault. The proxy calls this before it injects the fault, so a session without counted
+    /// faults had none.
     fn count(&self, slot: usize, fault: Fault) {
         if !matches!(fault, Fault::Split) {
             self.slots[slot].harm.fetch_add(1, Ordering::SeqCst);
@@ -161,7 +162,7 @@ async fn listen(
 ) {
     let mut random = fastrand::Rng::with_seed(seed);
     listener.set_nonblocking(true).expect("a setting");
-    let listener = TcpListener::try_from(listener).expect("it is registered");
+    let listener = TcpListener::try_from(listener).expect("the runtime registers the listener");
     loop {
         let Ok((client, _)) = listener.accept().await else {
             continue;
@@ -212,7 +213,7 @@ enum End {
     Refusal,
     Reset,
     Close,
-    /// One direction ends, and the other one some time later.
+    /// One direction ends at once, and the other direction some time later.
     HalfClose,
     /// Nothing is forwarded for this time; then the connection is reset.
     BlackHole(Duration),
@@ -240,7 +241,7 @@ impl Plan {
         };
         let delay = *random
             .choice(&[0, 0, 1, 5, 30])
-            .expect("there are some of them");
+            .expect("the list is not empty");
         Self {
             end,
             after,
@@ -265,7 +266,7 @@ struct Connection {
 
 /// Why a direction of a connection stopped.
 enum Stop {
-    /// Its source has ended, or a socket failed.
+    /// The source of the direction has ended, or a socket failed.
     Ended,
     /// The connection's planned end has come.
     Due,
@@ -318,8 +319,7 @@ impl Connection {
                     (server, down)
                 };
                 let _ = end.shutdown(Shutdown::Write);
-                // This is the same future as before: it first forwards the data that it has already
-                // read.
+                // `other` is not a new future: it first forwards the data that it has already read.
                 let _ = select(&mut other, Box::pin(sleep(HALF_CLOSED))).await;
             }
             End::BlackHole(time) => {

@@ -53,16 +53,16 @@ fn longest(number: u64) -> usize {
     bytes / (number % 3 + 1) as usize
 }
 
-/// How a session ends if nothing else ends it before.
+/// How a session ends, unless something else ends it first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Leave {
-    /// The client closes it after a short random time.
+    /// The client closes the session after a short random time.
     Client,
     /// The client is dropped.
     Drop,
-    /// The server is asked to close it.
+    /// The server is asked to close the session.
     Server,
-    /// The client closes it after a long time.
+    /// The client closes the session after a long time.
     Stay,
 }
 
@@ -140,7 +140,7 @@ pub(super) async fn run<R: Runtime + Default>(
         notes.fault("the session has not ended at its deadline");
     }
     let sid = handle.sid();
-    // A dropped client may not have read the event.
+    // The client may have been dropped before it read the event of its upgrade.
     if mode == Mode::Upgraded && handle.transport() == Some("websocket") {
         notes.upgraded.set(true);
     }
@@ -200,7 +200,7 @@ impl Notes {
     }
 
     /// Checks that the uncertain and the unsent messages, in this order, are the last of the accepted
-    /// ones.
+    /// messages.
     fn check_remains(&self, closed: &Closed) -> (u64, u64) {
         let is_command = |message: &&Message| message.as_text() == Some("!close");
         let remains = || closed.uncertain().iter().chain(closed.unsent());
@@ -231,7 +231,8 @@ impl Notes {
         if closed.is_none() {
             self.fault("the end was not reported");
         }
-        // The sid shows whether the session opened: a dropped client may not have read the event.
+        // The sid shows whether the session opened: the client may have been dropped before it read the
+        // event.
         if sid.is_none() && self.next() > 0 {
             self.fault("messages were accepted before the session was open");
         }
@@ -276,7 +277,7 @@ async fn write(
                 Err(_) => return,
             }
         }
-        // Sometimes more messages than the packets of one POST.
+        // Some of these numbers of messages exceed the 16 packets of one POST.
         for _ in 0..*random.choice(&[1, 1, 2, 5, 15, 16, 17, 60]).unwrap_or(&1) {
             if !write_one(handle, runtime, notes, &mut random).await {
                 return;
@@ -365,7 +366,8 @@ async fn write_one(
     }
 }
 
-/// Reads until the session ends, and ends it when its time is up.
+/// Reads until the session ends. When the session's time is up, closes the client or, with
+/// `Leave::Drop`, drops it.
 async fn read<R: Runtime>(
     client: engineio_client::Client<Transports, Counting<R>>,
     runtime: &Counting<R>,

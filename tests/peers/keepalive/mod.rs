@@ -2,9 +2,9 @@
 //! seconds; nginx, haproxy and apache when they reload. No message may be lost or arrive twice, and few
 //! sessions may end.
 //!
-//! By default each server is behind a relay in this process that delays the server's data: a short form,
-//! with few sessions. `tests/keepalive` runs the long form, with a delay in both directions of a real
-//! network between two network namespaces.
+//! By default each server is behind a relay in this process that delays the server's data. This is a
+//! short form, with few sessions. `tests/keepalive` runs the long form, with a delay in both directions
+//! of a real network between two network namespaces.
 
 #![expect(
     clippy::disallowed_methods,
@@ -171,7 +171,8 @@ impl Tally {
                 if times > 1 {
                     self.doubled.push(text.clone());
                 }
-                // When a session ends, echoes may be lost, and the client's lists do not cover those.
+                // When a session ends, echoes may be lost, and the client's lists of messages do not
+                // contain echoes.
                 let is_back = back.contains(text) || outcome.ended.is_some();
                 if !(times > 0 && is_back || outcome.listed.contains(text)) {
                     self.missing.push(text.clone());

@@ -38,8 +38,8 @@ impl Place {
         &self.host
     }
 
-    /// A command that will run a program there. The kernel ends the program together with the thread of
-    /// this test, also when the test process is killed.
+    /// A command that runs a program where the servers run. The kernel ends the program together with
+    /// the thread of this test, also when the test process is killed.
     pub(super) fn command(&self, program: &str) -> Command {
         let mut words = Vec::new();
         if let Some(namespace) = &self.namespace {

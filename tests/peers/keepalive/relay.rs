@@ -42,7 +42,7 @@ impl Relay {
     /// Starts a relay to the server on this port.
     pub(super) fn before(server: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        let port = listener.local_addr().expect("it is bound").port();
+        let port = listener.local_addr().expect("the socket is bound").port();
         let stop = listener.try_clone().expect("a second handle");
         let lines = Lines::default();
         let all = lines.clone();
@@ -135,9 +135,9 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
 /// Whether filters can be attached: some systems only allow root to do so.
 pub(super) fn is_exact() -> bool {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    let client = TcpStream::connect(listener.local_addr().expect("it is bound"));
+    let client = TcpStream::connect(listener.local_addr().expect("the socket is bound"));
     let nothing = SockFilter::new(0x06, 0, 0, 0);
-    let attached = SockRef::from(&client.expect("it listens")).attach_filter(&[nothing]);
+    let attached = SockRef::from(&client.expect("the server listens")).attach_filter(&[nothing]);
     attached.is_ok()
 }
 

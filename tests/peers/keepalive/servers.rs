@@ -34,8 +34,8 @@ impl Front {
         Duration::from_millis(if self == Self::Gunicorn { 40 } else { 100 })
     }
 
-    /// Interval between a session's messages. gunicorn's is its keep-alive timeout, so that messages
-    /// cross its close.
+    /// Interval between a session's messages. For gunicorn, it is the server's keep-alive timeout, so
+    /// that messages cross the server's close of the connection.
     pub(super) fn interval(self) -> Duration {
         Duration::from_millis(if self == Self::Gunicorn { 2000 } else { 100 })
     }
@@ -115,7 +115,7 @@ impl Server {
         self.port
     }
 
-    /// File with the CA of its certificate.
+    /// File with the CA of the server's certificate.
     pub(super) fn authority(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
@@ -163,7 +163,8 @@ impl Program {
             .stderr(writer)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        // The command still holds ends of the pipe.
+        // The command holds write ends of the pipe. If it kept them, the log would not end with the
+        // program.
         drop(command);
         let log = Arc::new(Log::default());
         let to = Arc::clone(&log);
@@ -191,7 +192,7 @@ impl Program {
 
     fn signal(&self, signal: Signal) {
         let child = self.child.lock().expect("no thread panicked");
-        kill_process(Pid::from_child(&child), signal).expect("it runs");
+        kill_process(Pid::from_child(&child), signal).expect("the program runs");
     }
 
     fn stop(&self) {
@@ -214,7 +215,7 @@ impl Drop for Program {
 
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
+    listener.local_addr().expect("the socket is bound").port()
 }
 
 /// Node's engine.io, which logs the messages that it receives.

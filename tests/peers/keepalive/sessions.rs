@@ -34,7 +34,7 @@ pub(super) struct Outcome {
     pub(super) received: Vec<String>,
     /// Why the session ended early, if it did.
     pub(super) ended: Option<String>,
-    /// The messages reported as unsent or uncertain at its end.
+    /// The messages that were reported as unsent or uncertain at the end of the session.
     pub(super) listed: Vec<String>,
 }
 
@@ -76,8 +76,8 @@ impl Plan {
             .spawn()
             .expect("Node starts");
         let mut outcomes = Vec::new();
-        for line in BufReader::new(node.stdout.take().expect("it is piped")).lines() {
-            let line = line.expect("it writes UTF-8");
+        for line in BufReader::new(node.stdout.take().expect("the stream is piped")).lines() {
+            let line = line.expect("the program writes UTF-8");
             if line == "sent" {
                 self.sent.fetch_add(1, Ordering::Relaxed);
             } else {

@@ -55,7 +55,7 @@ impl Verdict {
         let Some(closed) = &account.closed else {
             return;
         };
-        let number = |count: usize| u64::try_from(count).expect("it fits");
+        let number = |count: usize| u64::try_from(count).expect("the number fits");
         let given_up = number(account.given_up.len());
         let uncertain = number(closed.uncertain().len());
         let unsent = number(closed.unsent().len());
@@ -87,7 +87,7 @@ impl Verdict {
     fn at_most_once(&mut self, promise: Promise, account: &Account, arrivals: &Arrivals) {
         let doubled = brief(&self.doubled);
         self.require(self.doubled.is_empty(), || format!("duplicated: {doubled}"));
-        let missing = u64::try_from(self.missing.len()).expect("it fits");
+        let missing = u64::try_from(self.missing.len()).expect("the number fits");
         let reported = self.reported;
         self.require(reported >= missing, || {
             format!("{missing} are missing, but only {reported} are reported as possibly lost")

@@ -1,4 +1,4 @@
-//! Reconnecting clients with real servers that are killed every one to three seconds, while the client
+//! Reconnecting clients with real servers that are killed every one to three seconds, while each client
 //! sends a message every 2 ms. The client connects directly or through a relay whose connections fall
 //! silent, are reset, or end in one direction. The server logs each message before it does anything
 //! else. The test compares that log with the client's reports.
@@ -183,8 +183,8 @@ impl Case {
         format!("{kind:<8}{way:<7}{mode:<10}{on:<10}{promise:<30}")
     }
 
-    /// Whether the client ends when everything is settled, or just after the server was killed. The
-    /// latter only if messages may be lost.
+    /// Whether the client ends when everything is settled, or just after the server was killed. It ends
+    /// just after a kill only in cases in which messages may be lost.
     fn ending(&self) -> Ending {
         if self.relayed || self.promise == Promise::LeastOnce {
             Ending::Settled
@@ -263,7 +263,8 @@ impl Case {
             if begin.elapsed() >= time {
                 break;
             }
-            // With a relay: a third each kills the server, breaks the connections, or does both.
+            // With a relay, three choices are equally likely: to kill the server, to break the
+            // connections, or to do both.
             let (fault, kills) = match (relay, random.u8(0..3)) {
                 (None, _) | (Some(_), 0) => (None, true),
                 (Some(relay), choice) => (Some(relay), choice == 1),

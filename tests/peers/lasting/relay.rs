@@ -61,7 +61,7 @@ impl Relay {
     /// Starts a relay to the server on this port.
     pub(super) fn before(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        let port = listener.local_addr().expect("it is bound").port();
+        let port = listener.local_addr().expect("the socket is bound").port();
         let stop = listener.try_clone().expect("a second handle");
         let lines = Arc::new(Lines::default());
         let all = Arc::clone(&lines);
@@ -115,7 +115,9 @@ impl Lines {
     fn join(self: &Arc<Self>, client: TcpStream, server: TcpStream) {
         for stream in [&client, &server] {
             let _ = stream.set_nodelay(true);
-            stream.set_read_timeout(Some(LOOK)).expect("it is not zero");
+            stream
+                .set_read_timeout(Some(LOOK))
+                .expect("the timeout is not zero");
         }
         let line = Arc::new(Line {
             client,

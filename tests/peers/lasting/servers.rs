@@ -83,8 +83,8 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the server starts");
-        let stdout = process.stdout.take().expect("it is piped");
-        let stderr = process.stderr.take().expect("it is piped");
+        let stdout = process.stdout.take().expect("the stream is piped");
+        let stderr = process.stderr.take().expect("the stream is piped");
         // Stored here, so that a panic from here on ends the process.
         self.process = Some(process);
         let log = Arc::clone(&self.log);
@@ -142,10 +142,12 @@ impl Drop for Server {
 
 fn reserve_port() -> (Socket, u16) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_reuse_address(true).expect("it is not bound yet");
+    socket
+        .set_reuse_address(true)
+        .expect("the socket is not bound yet");
     let any = std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     socket.bind(&any.into()).expect("a port is free");
-    let address = socket.local_addr().expect("it is bound");
+    let address = socket.local_addr().expect("the socket is bound");
     let port = address.as_socket().expect("an IP address").port();
     (socket, port)
 }

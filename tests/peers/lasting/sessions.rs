@@ -113,7 +113,7 @@ pub(super) async fn run<R: Runs>(
         if account.closed.is_none() {
             account
                 .faults
-                .push(format!("disconnect: not within {DEADLINE:?}"));
+                .push(format!("disconnect: timed out after {DEADLINE:?}"));
         }
         account
     };
@@ -141,7 +141,7 @@ async fn send(handle: &Handle, signals: &Signals, account: &mut Account) {
             }
             Either::Right(_) => return,
         }
-        // Delays are not made up for.
+        // If a message is late, the next ones are not sent faster to make up for it.
         due = (due + PACE).max(start.elapsed());
         handle.sleep(due - start.elapsed().min(due)).await;
     }
@@ -156,13 +156,13 @@ async fn settle(handle: &Handle, promise: Promise, account: &mut Account) {
     };
     match settled {
         Some(Ok(())) => {}
-        // Messages were given up. An event reports them, too.
+        // Messages were given up. This is not a fault: events report these messages, too.
         Some(Err(error)) if error.kind() == ErrorKind::Unconfirmed => {}
         Some(Err(error)) => account
             .faults
             .push(format!("confirm or flush failed: {error}")),
         None => account.faults.push(format!(
-            "confirm or flush: not within {DEADLINE:?}: {:?}",
+            "confirm or flush: timed out after {DEADLINE:?}: {:?}",
             handle.backlog()
         )),
     }

@@ -17,9 +17,9 @@
 //   !big N      send one text of N times "x"
 //   !bin N      send one binary message of N zero bytes
 //   !count      send count {"polling":P,"websocket":W}: the number of messages received in this session
-//               over each transport, without commands
+//               over each transport; commands do not count
 //   !sent       send sent {"polling":P,"websocket":W}: the number of messages flushed over each
-//               transport, with answers to commands
+//               transport; answers to commands count
 //   !headers    send headers {...}: the headers of the handshake request
 //
 // Parameters in the query of the handshake:
@@ -155,8 +155,8 @@ function onConnection(socket) {
     }
   });
 
-  // The socket only listens to its current transport, and switches before the first message over the new
-  // one. So this is the transport of the message.
+  // The socket only listens to its current transport, and switches to the new transport before it emits
+  // the first message from there. So `socket.transport` is the transport of the message.
   socket.on("message", (data) => {
     if (args["tell-messages"]) process.stderr.write(`message ${data}\n`);
     if (typeof data !== "string" || !data.startsWith("!")) {

@@ -1,7 +1,7 @@
 // npm's socket.io as a peer for tests/socketio.rs.
 //
-// It listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on standard output. It ends
-// when its standard input does.
+// It listens on a free port of 127.0.0.1 and prints one line, {"port":N}, on standard output. It exits
+// when its standard input ends.
 //
 // The namespaces are "/" and "/room". "/" refuses the token "wrong" with an error that has data. The
 // events that both understand:

@@ -13,7 +13,8 @@ Messages are echoed, except texts that start with "!":
   !big N      send one text of N times "x"
   !bin N      send one binary message of N zero bytes
   !count      send count {"polling":P,"websocket":W}: the number of messages
-              received in this session over each transport, without commands
+              received in this session over each transport; commands do not
+              count
   !headers    send headers {...}: the headers of the handshake request
 
 Parameters in the query of the handshake:

@@ -1,5 +1,6 @@
-//! The defects of other clients. Each test reproduces the conditions of one defect for this client, and
-//! is named after it. `tests/defects.md` lists all of them, with those that need a real server.
+//! Defects of other clients. Each test puts this client into a situation in which another client fails,
+//! and is named after the defect. `tests/defects.md` lists all defects, including those whose tests need
+//! a real server.
 
 mod python;
 mod reference;
@@ -14,17 +15,17 @@ use crate::raw::{Peer, Server, TEXT, frame, spawn};
 type Session = Client<Transports, MockRuntime>;
 type SessionBuilder = Builder<Transports, MockRuntime>;
 
-/// A client with the default settings, which upgrades.
+/// A builder with the default settings, under which the client upgrades.
 fn builder(runtime: &MockRuntime) -> SessionBuilder {
     Builder::new("http://10.0.0.1", Transports::default(), runtime.clone())
 }
 
-/// An open packet with the usual times.
+/// An open packet with the ping times that servers have by default.
 fn opening() -> String {
     open_packet(25_000, 20_000)
 }
 
-/// A session on polling, its server, and the connection on which the next poll comes.
+/// A session on polling, its server, and the connection on which the next poll arrives.
 async fn on_polling(
     runtime: &MockRuntime,
     open: impl Into<String>,

@@ -1,5 +1,5 @@
-//! The defects P1 to P21 of python-engineio's client, as far as its users meet them. Those that need a
-//! real server are in `tests/servers/defects.rs`.
+//! The defects P1 to P21 of python-engineio's client, as far as its users meet them. The defects that
+//! need a real server are tested in `tests/servers/defects.rs`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,8 +20,8 @@ const LONG: &str = r#"0{"sid":"s","pingInterval":3600000,"pingTimeout":3600000}"
 
 #[test]
 fn p01_a_message_that_can_not_be_encoded_is_an_error_for_its_sender() {
-    // It encodes messages in its writing task. One that can't be encoded ends that task, and the client
-    // stays "connected" without ever sending anything.
+    // python-engineio encodes messages in its writing task. A message that can't be encoded ends that
+    // task, and the client stays "connected" without ever sending anything again.
     under_some_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime, |b| b).await;
         // JSON allows only texts as keys.
@@ -37,12 +37,14 @@ fn p01_a_message_that_can_not_be_encoded_is_an_error_for_its_sender() {
 
 #[test]
 fn p03_messages_are_handled_in_order_however_long_one_takes() {
-    // It starts a task for each message, so that a slow one is overtaken by the next.
+    // python-engineio starts a task for each message, so a message whose handler is slow is overtaken by
+    // the next message.
     under_many_orders(async |runtime| {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&seen);
         let (client, _server, mut polls) = on_polling(&runtime, opening(), |builder| {
-            // `wait` returns after the disconnect handler has.
+            // With a disconnect handler, `wait` returns only after that handler, which runs last, has
+            // returned.
             let builder = builder.on_disconnect(|_, _| ());
             builder.on_message(move |handle, message| {
                 let note = Arc::clone(&note);
@@ -65,8 +67,8 @@ fn p03_messages_are_handled_in_order_however_long_one_takes() {
 
 #[test]
 fn p04_what_was_sent_before_a_disconnect_arrives() {
-    // Over WebSocket it closes the connection before its writer has run: of three messages none arrives.
-    // Over polling the same happens right after connecting.
+    // Over WebSocket, python-engineio closes the connection before its writing task has run: of three
+    // messages, none arrives. Over polling, the same happens right after connecting.
     under_many_orders(async |runtime| {
         let (client, mut peer) = on_websocket(&runtime, |b| b).await;
         for text in ["1", "2", "3"] {
@@ -86,7 +88,7 @@ fn p04_what_was_sent_before_a_disconnect_arrives() {
             client.send(text).await.unwrap();
         }
         let closing = spawn(&runtime, async move { client.disconnect().await });
-        // A poll may have begun before the user closed.
+        // The client may have sent a poll before the user closed the session.
         let first = polls.request().await;
         let mut posts = polls;
         let mut _polls = None;
@@ -107,7 +109,7 @@ fn p04_what_was_sent_before_a_disconnect_arrives() {
 /// Rule E17.
 #[test]
 fn p05_greetings_in_the_open_payload_are_delivered_after_connected() {
-    // With more than 15 greetings after the open packet it can't connect.
+    // With more than 15 greetings after the open packet, python-engineio can't connect.
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = builder(&runtime).transports(["polling"]).start().unwrap();
@@ -131,8 +133,9 @@ fn p05_greetings_in_the_open_payload_are_delivered_after_connected() {
 /// Rule E23.
 #[test]
 fn p06_payloads_of_17_packets_are_accepted_and_never_sent() {
-    // It refuses such a payload and ends the session, though its own server makes them. It also makes
-    // them, though its own server discards them and answers 200.
+    // python-engineio refuses a payload of 17 packets and ends the session, though its own server sends
+    // such payloads. The client also posts such payloads, though its own server discards them and
+    // answers 200.
     under_some_orders(async |runtime| {
         let (mut client, mut server, mut polls) = on_polling(&runtime, opening(), |b| b).await;
         let many: Vec<String> = (0..17).map(|n| format!("4{n}")).collect();
@@ -161,7 +164,8 @@ fn p06_payloads_of_17_packets_are_accepted_and_never_sent() {
 /// Rule E14.
 #[test]
 fn p07_the_users_headers_are_sent_with_every_request() {
-    // It sends them with the first poll and with the WebSocket request, and with no other request.
+    // python-engineio sends the user's headers with the first poll and with the WebSocket request, and
+    // with no other request.
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = builder(&runtime)
@@ -204,9 +208,9 @@ fn p07_the_users_headers_are_sent_with_every_request() {
 
 #[test]
 fn p08_cookies_are_kept_unchanged_for_their_server_and_path() {
-    // It forgets the cookies of a server that is addressed by IP, sends cookies of another path with the
-    // WebSocket request, quotes values a second time, and removes the user's cookie from the caller's
-    // headers, so that a second connection lacks it.
+    // python-engineio forgets the cookies of a server that is addressed by IP, sends cookies of another
+    // path with the WebSocket request, quotes values a second time, and removes the user's cookie from
+    // the caller's headers, so that a second connection lacks it.
     under_some_orders(async |runtime| {
         for _ in 0..2 {
             let mut server = Server::new(&runtime);
@@ -236,7 +240,8 @@ fn p08_cookies_are_kept_unchanged_for_their_server_and_path() {
 
 #[test]
 fn p09_a_disconnect_does_not_wait_for_the_poll() {
-    // It waits until the server answers the poll, which its own server does after half a minute.
+    // python-engineio waits until the server answers the poll, which its own server does after half a
+    // minute.
     under_many_orders(async |runtime| {
         let (client, mut server, mut polls) = on_polling(&runtime, LONG, |b| b).await;
         polls.request().await;
@@ -250,7 +255,7 @@ fn p09_a_disconnect_does_not_wait_for_the_poll() {
 
 #[test]
 fn p10_the_servers_close_on_polling_ends_the_wait_at_once() {
-    // Its `wait` returns 30 seconds after the disconnect handler was called.
+    // `wait` of python-engineio returns 30 seconds after the disconnect handler was called.
     under_many_orders(async |runtime| {
         let told = Arc::new(Mutex::new(0));
         let note = Arc::clone(&told);
@@ -272,8 +277,8 @@ fn p10_the_servers_close_on_polling_ends_the_wait_at_once() {
 /// Rule E30.
 #[test]
 fn p11_received_messages_keep_a_session_alive() {
-    // Its writer ends the connection when it had nothing to write for some seconds. Pings keep it alive,
-    // because it answers them; messages do not.
+    // The writing task of python-engineio ends the connection when it has had nothing to write for some
+    // seconds. Pings keep the connection alive, because the client answers them; messages do not.
     under_some_orders(async |runtime| {
         let minute = 60;
         for polling in [true, false] {
@@ -311,8 +316,8 @@ fn p11_received_messages_keep_a_session_alive() {
 
 #[test]
 fn p12_deeply_nested_json_is_an_ordinary_text() {
-    // It parses every text as JSON. 100,000 brackets exceed its recursion limit, and over polling that
-    // leaves a client that is "connected" for ever.
+    // python-engineio parses every text as JSON. 100,000 brackets exceed the recursion limit of its
+    // parser. Over polling, that leaves a client that is "connected" for ever.
     under_some_orders(async |runtime| {
         let nested = "[".repeat(100_000);
         let (mut client, _server, mut polls) = on_polling(&runtime, opening(), |b| b).await;
@@ -329,7 +334,7 @@ fn p12_deeply_nested_json_is_an_ordinary_text() {
 
 #[test]
 fn p13_a_text_that_looks_like_json_is_delivered_unchanged() {
-    // It turns them into numbers, booleans, nothing and unquoted texts.
+    // python-engineio turns such texts into numbers, booleans, `None` and unquoted texts.
     under_some_orders(async |runtime| {
         let texts = [
             "123",
@@ -360,9 +365,9 @@ fn p13_a_text_that_looks_like_json_is_delivered_unchanged() {
 
 #[test]
 fn p14_any_bad_first_response_is_an_error_with_a_kind() {
-    // An empty body, one that is not text, invalid JSON, a long refusal, an open packet with invalid
-    // upgrades: each leaks a different internal exception, and the last one leaves the client half
-    // connected.
+    // In python-engineio, each of these leaks a different internal exception: an empty body, a body that
+    // is not text, invalid JSON, a long refusal, an open packet with invalid upgrades. Such an open
+    // packet also leaves the client half connected.
     under_some_orders(async |runtime| {
         let refusal = |words: &str| {
             let length = words.len();
@@ -404,8 +409,8 @@ fn p14_any_bad_first_response_is_an_error_with_a_kind() {
 /// Rules E26, E38.
 #[test]
 fn p15_a_failed_probe_is_closed_and_causes_no_storm_of_polls() {
-    // It leaves the WebSocket of a failed probe open. Its server believes that the upgrade goes on, and
-    // answers each poll at once: 3,000 polls a second.
+    // python-engineio leaves the WebSocket of a failed probe open. Its server then believes that the
+    // upgrade is still in progress, and answers each poll at once: 3,000 polls a second.
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let client = builder(&runtime).start().unwrap();
@@ -432,7 +437,8 @@ fn p15_a_failed_probe_is_closed_and_causes_no_storm_of_polls() {
 
 #[test]
 fn p16_messages_before_the_end_are_handled_before_the_disconnect() {
-    // It calls the disconnect handler at once, and handles earlier messages in tasks that run later.
+    // python-engineio calls the disconnect handler at once, and handles earlier messages in tasks that
+    // run later.
     under_many_orders(async |runtime| {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (message, disconnect) = (Arc::clone(&seen), Arc::clone(&seen));
@@ -464,8 +470,8 @@ fn p16_messages_before_the_end_are_handled_before_the_disconnect() {
 /// Rule E47.
 #[test]
 fn p17_a_post_that_fails_is_noticed_while_the_poll_waits() {
-    // It notices a failed POST when its poll returns, up to half a minute later, and loses the messages
-    // of the POST.
+    // python-engineio notices a failed POST only when its poll returns, up to half a minute later, and
+    // loses the messages of the POST.
     under_some_orders(async |runtime| {
         let (client, mut server, mut polls) = on_polling(&runtime, LONG, |b| b).await;
         polls.request().await;
@@ -478,7 +484,7 @@ fn p17_a_post_that_fails_is_noticed_while_the_poll_waits() {
         let closed = client.wait().await;
         failed_with(closed.reason(), ErrorKind::Status);
         assert_eq!(closed.uncertain(), ["x".into()]);
-        // The client waits this long for the poll, which may bring the reason.
+        // The client waits a second for the response to the poll, which may contain the reason.
         assert_eq!(runtime.now(), Duration::from_secs(1));
     });
 }
@@ -508,7 +514,8 @@ fn a_refused_post_before_the_poll_brings_the_servers_close_is_a_close_by_the_ser
 
 #[test]
 fn p18_a_disconnect_handler_may_connect_again() {
-    // Connecting in its disconnect handler is an error, because the client is not yet "disconnected".
+    // In python-engineio, connecting again in the disconnect handler is an error, because the client is
+    // not yet "disconnected".
     under_many_orders(async |runtime| {
         let (give, again) = oneshot::channel();
         let mut give = Some(give);
@@ -541,7 +548,7 @@ fn p18_a_disconnect_handler_may_connect_again() {
 /// Rule E9.
 #[test]
 fn p19_the_path_of_the_url_is_used() {
-    // It ignores the URL's path silently, and requests /engine.io/.
+    // python-engineio silently ignores the URL's path, and requests /engine.io/.
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let url = "http://10.0.0.1/x/y?room=1";
@@ -561,7 +568,8 @@ fn p19_the_path_of_the_url_is_used() {
 /// Rule E30.
 #[test]
 fn p20_a_dead_server_is_noticed_over_polling_as_soon_as_over_websocket() {
-    // Over polling it notices five seconds after the longer of the server's times.
+    // Over polling, python-engineio notices a dead server five seconds after the longer of the server's
+    // ping interval and ping timeout.
     under_some_orders(async |runtime| {
         let (client, _server, mut polls) =
             on_polling(&runtime, open_packet(1000, 1000), |b| b).await;
@@ -575,8 +583,8 @@ fn p20_a_dead_server_is_noticed_over_polling_as_soon_as_over_websocket() {
 /// Rule E14.
 #[test]
 fn p21_a_websocket_request_has_no_origin_and_the_urls_user() {
-    // Its threaded client sends an Origin with the WebSocket request, which its server refuses behind
-    // TLS, and does not send the URL's user.
+    // The threaded client of python-engineio sends an Origin with the WebSocket request, which its own
+    // server refuses behind TLS. That client also does not send the URL's user.
     under_some_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let mut server = Server::new(&runtime);

@@ -1,4 +1,4 @@
-//! The defects B1 to B18 of engine.io-client.
+//! The defects B1 to B18 of engine.io-client, which these comments call the reference.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,8 +25,8 @@ fn new_host() -> String {
 /// Rule E38.
 #[test]
 fn b01_a_probe_lost_after_its_pong_brings_polling_back() {
-    // The reference neither polls nor sends any more when the probe fails between its pong and the end
-    // of the poll. It is dead until its ping timeout.
+    // When the probe fails between its pong and the end of the poll, the reference neither polls nor
+    // sends any more until its ping timeout.
     under_many_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let clock = runtime.clone();
@@ -38,7 +38,7 @@ fn b01_a_probe_lost_after_its_pong_brings_polling_back() {
             probe.write(frame(TEXT, "3probe")).await;
             settle(&clock).await;
             drop(probe);
-            // The poll from before the pong still waits.
+            // The poll that began before the pong still waits.
             let mut posts = server.accept().await;
             assert_eq!(posts.answer("ok").await.body, b"4from here");
             polls.write(response("4from there")).await;
@@ -223,7 +223,7 @@ fn b07_max_payload_is_kept_to_the_byte() {
         ] {
             let open = r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
             let (client, mut server, mut polls) = on_polling(&runtime, open, |b| b).await;
-            // Sent together, so that they would fit into one POST.
+            // All messages wait together, so the client puts as many as possible into one POST.
             for message in &messages {
                 client.try_send(message.clone()).unwrap();
             }
@@ -365,8 +365,8 @@ fn b11_a_silent_server_is_given_up() {
 /// Rules E37, E38.
 #[test]
 fn b12_a_probe_with_a_wrong_pong_is_closed_and_reported_once() {
-    // The reference leaves the WebSocket of a wrong pong open, and reports a second failure when that
-    // ends.
+    // After a wrong pong, the reference leaves the WebSocket open, and reports a second failure when
+    // that connection ends.
     under_many_orders(async |runtime| {
         for answer in ["3wrong", "3", "4hello", "2probe"] {
             let mut server = Server::new(&runtime);
@@ -397,14 +397,15 @@ fn b12_a_probe_with_a_wrong_pong_is_closed_and_reported_once() {
 /// Rule E17.
 #[test]
 fn b13_a_second_open_packet_is_ignored() {
-    // The reference takes the sid and the times of a second open packet, reports another open, and
-    // probes again.
+    // The reference takes the sid and the times of a second open packet, reports a second `open` event,
+    // and probes again.
     under_some_orders(async |runtime| {
         let opened = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&opened);
         let mut server = Server::new(&runtime);
         let mut client = builder(&runtime)
-            // `wait` returns after the disconnect handler has.
+            // With a disconnect handler, `wait` returns only after that handler, which runs last, has
+            // returned.
             .on_disconnect(|_, _| ())
             .on_connect(move |_| {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -457,8 +458,8 @@ fn b14_a_client_that_was_closed_before_it_was_open_does_not_open() {
 
 #[test]
 fn b15_the_users_cookie_and_the_servers_are_sent_together_over_both_transports() {
-    // The reference replaces the user's cookies by its own when it opens a WebSocket, even if it has
-    // none.
+    // When the reference opens a WebSocket, it replaces the user's cookies with the cookies that it has
+    // stored, even if it has stored none.
     under_some_orders(async |runtime| {
         for (set, expected) in [
             ("", "mine=1"),

@@ -1,4 +1,5 @@
-//! The defects A to Q of rust_engineio. Those of its blocking client are in `tests/servers/defects.rs`.
+//! The defects A to Q of rust_engineio. The defects of its blocking client are tested in
+//! `tests/servers/defects.rs`.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::raw::{
 /// Rule E5.
 #[test]
 fn a_a_binary_frame_with_a_separator_is_one_message() {
-    // It decodes a WebSocket frame as a payload: a byte 0x1e splits the data in two.
+    // rust_engineio decodes a binary WebSocket frame as a payload: a byte 0x1e splits the data in two.
     under_some_orders(async |runtime| {
         let (mut client, mut peer) = on_websocket(&runtime, |b| b).await;
         let data = [1, 2, 0x1e, 0x34, 5];
@@ -32,7 +33,7 @@ fn a_a_binary_frame_with_a_separator_is_one_message() {
 /// Rule E5.
 #[test]
 fn b_a_text_frame_with_a_separator_is_one_message() {
-    // It also splits text frames.
+    // rust_engineio also decodes a text frame as a payload: U+001E splits the text into two packets.
     under_some_orders(async |runtime| {
         let (mut client, mut peer) = on_websocket(&runtime, |b| b).await;
         peer.write(frame(TEXT, "4a\x1e4b")).await;
@@ -44,8 +45,8 @@ fn b_a_text_frame_with_a_separator_is_one_message() {
 
 #[test]
 fn c_a_long_response_to_a_poll_is_complete() {
-    // It decodes each piece of a body that it reads as a whole payload: of 60,000 bytes it delivers
-    // 8,069, without an error.
+    // rust_engineio reads a body in pieces, and decodes each piece as if it were the whole payload: of
+    // 60,000 bytes it delivers 8,069, without an error.
     under_both_orders(async |runtime| {
         for length in [60_000, 2_000_000] {
             let (mut client, _server, mut polls) = on_polling(&runtime, opening(), |b| b).await;
@@ -63,7 +64,7 @@ fn c_a_long_response_to_a_poll_is_complete() {
 /// Rule E7.
 #[test]
 fn d_an_empty_message_is_a_message() {
-    // It refuses an empty text as an incomplete packet, which ends the session.
+    // rust_engineio refuses an empty text as an incomplete packet, which ends the session.
     under_some_orders(async |runtime| {
         let empty = [Message::from(""), Message::from(Vec::new())];
         let (mut client, mut peer) = on_websocket(&runtime, |b| b).await;
@@ -96,8 +97,9 @@ fn d_an_empty_message_is_a_message() {
 /// Rule E24.
 #[test]
 fn e_a_message_above_max_payload_is_not_sent_and_a_refused_poll_is_a_status() {
-    // It sends messages that are larger than the server accepts, which ends the session, and then parses
-    // the text of the next refusal as packets: "Invalid packet id: 123", which is a brace.
+    // rust_engineio sends messages that are larger than the server accepts, which ends the session. It
+    // then parses the text of the next refusal as packets, and reports "Invalid packet id: 123"; 123 is
+    // a brace.
     under_some_orders(async |runtime| {
         let open = r#"0{"sid":"s","pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
         let (client, mut server, mut polls) = on_polling(&runtime, open, |b| b).await;
@@ -124,7 +126,8 @@ fn e_a_message_above_max_payload_is_not_sent_and_a_refused_poll_is_a_status() {
 
 #[test]
 fn f_a_close_of_the_server_over_websocket_ends_the_session() {
-    // Its stream ends, but it reports that it is connected, and calls no handler.
+    // The stream of rust_engineio ends, but the client reports that it is still connected, and calls no
+    // handler.
     under_many_orders(async |runtime| {
         let told = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&told);
@@ -143,7 +146,7 @@ fn f_a_close_of_the_server_over_websocket_ends_the_session() {
 
 #[test]
 fn g_waiting_messages_share_a_post() {
-    // It sends one POST for each packet.
+    // rust_engineio sends one POST for each packet.
     under_some_orders(async |runtime| {
         let (client, mut server, mut polls) = on_polling(&runtime, opening(), |b| b).await;
         for n in 0..160 {
@@ -163,12 +166,14 @@ fn g_waiting_messages_share_a_post() {
 
 #[test]
 fn h_messages_are_handled_in_order() {
-    // It spawns a task for each message: of 20,000 messages, several hundred are overtaken.
+    // rust_engineio spawns a task for each message: of 20,000 messages, several hundred are overtaken by
+    // later ones.
     under_many_orders(async |runtime| {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&seen);
         let (client, mut peer) = on_websocket(&runtime, |builder| {
-            // `wait` returns after the disconnect handler has.
+            // With a disconnect handler, `wait` returns only after that handler, which runs last, has
+            // returned.
             let builder = builder.on_disconnect(|_, _| ());
             builder.on_message(move |handle, message| {
                 let note = Arc::clone(&note);
@@ -194,8 +199,8 @@ fn h_messages_are_handled_in_order() {
 
 #[test]
 fn i_pings_are_answered_while_the_user_does_something_else() {
-    // It answers pings only while its user polls it. After three seconds of other work the server has
-    // dropped it, and it accepts messages as if nothing had happened.
+    // rust_engineio answers pings only while its user polls it. After three seconds of other work, the
+    // server has dropped the session, but the client accepts messages as if nothing had happened.
     under_some_orders(async |runtime| {
         let mut server = Server::new(&runtime);
         let mut client = builder(&runtime).transports(["websocket"]).start().unwrap();
@@ -225,7 +230,7 @@ fn i_pings_are_answered_while_the_user_does_something_else() {
 
 #[test]
 fn k_stray_packets_of_the_server_are_ignored() {
-    // A pong or a second open packet of the server makes it panic.
+    // A pong or a second open packet from the server makes rust_engineio panic.
     under_some_orders(async |runtime| {
         let stray = ["3", "3probe", "5", "6", "0", "0{}", "0{\"sid\":\"other\"}"];
         let (mut client, mut peer) = on_websocket(&runtime, |b| b).await;
@@ -249,7 +254,7 @@ fn k_stray_packets_of_the_server_are_ignored() {
 
 #[test]
 fn m_after_a_lost_connection_the_stream_ends_with_its_error() {
-    // When the peer has gone, its iterator returns the same wrong error for ever.
+    // When the peer has gone, the iterator of rust_engineio returns the same wrong error for ever.
     under_some_orders(async |runtime| {
         let (mut client, peer) = on_websocket(&runtime, |b| b).await;
         drop(peer);
@@ -263,7 +268,7 @@ fn m_after_a_lost_connection_the_stream_ends_with_its_error() {
 
 #[test]
 fn p_a_server_that_accepts_and_says_nothing_is_given_up() {
-    // It waits for ever: for the handshake of a WebSocket, for a probe, for a response.
+    // rust_engineio waits for ever: for the handshake of a WebSocket, for a probe, for a response.
     under_some_orders(async |runtime| {
         for transport in ["polling", "websocket"] {
             let began = runtime.now();
@@ -280,7 +285,7 @@ fn p_a_server_that_accepts_and_says_nothing_is_given_up() {
 
 #[test]
 fn q_a_proxys_error_page_is_an_error_with_its_status() {
-    // It parses the page of a 502 as packets: "Invalid packet id: 60", which is "<".
+    // rust_engineio parses the page of a 502 as packets, and reports "Invalid packet id: 60"; 60 is "<".
     under_some_orders(async |runtime| {
         let page = "<html>\r\n<body>502 Bad Gateway</body>\r\n</html>";
         let answer = format!(

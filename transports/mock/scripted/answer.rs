@@ -7,8 +7,8 @@ use engineio_client::Error;
 
 use super::watched::Watched;
 
-/// Lets a call of the client's sender return. Until then the call waits. If this value is dropped, the
-/// call waits for ever.
+/// The script's answer to a call of the client's sender, which waits until [`ok`](Answer::ok) or
+/// [`fail`](Answer::fail) is called. If this value is dropped without either, the call waits for ever.
 ///
 /// ```
 /// use engineio_client::transports::mock::{Call, MockLink};

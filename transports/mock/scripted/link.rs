@@ -224,7 +224,7 @@ impl MockLink {
     /// use engineio_client::transports::mock::MockLink;
     /// use engineio_client::{Fence, Packet};
     ///
-    /// /// What the server says while it is closing may not count.
+    /// /// The client may ignore an answer that arrives while the server is closing.
     /// fn confirms_and_closes(link: &MockLink, fence: Fence) {
     ///     link.answer_fence_with(fence, vec![Packet::Close]);
     /// }
@@ -354,7 +354,8 @@ fn broken() -> Error {
     Error::new(ErrorKind::Ended, "the mock server dropped the link")
 }
 
-/// The link, as held by each of the client's halves. The link counts as dropped when both are dropped.
+/// The link, as held by each of the client's halves. The link counts as dropped when both halves are
+/// dropped.
 struct SharedLink(Arc<Watched<LinkState>>);
 
 impl Drop for SharedLink {
@@ -416,7 +417,8 @@ impl PacketReceiver for ScriptedReceiver {
                 .incoming
                 .pop_front()
                 .or_else(|| state.broken.then(|| Err(broken())));
-            // Set under the same lock: otherwise a script in another thread could see this call wait.
+            // Set under the same lock. Otherwise a script in another thread could see this call as
+            // waiting although it has a result.
             state.receiving = next.is_none();
             next
         });

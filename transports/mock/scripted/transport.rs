@@ -16,7 +16,7 @@ use super::watched::Watched;
 /// decides when the call returns and with what.
 ///
 /// [`MockEnd`] waits for the client to open links, and [`MockLink`] is the server's side of one link.
-/// It works on any runtime, and may be opened any number of times, also at the same time.
+/// The transport works on any runtime, and may be opened any number of times, also concurrently.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -28,14 +28,14 @@ use super::watched::Watched;
 /// let runtime: Arc<dyn Runtime> = Arc::new(mock.clone());
 /// let (transport, mut end) = MockTransport::new("mock");
 ///
-/// // The script: packets that come, and one call that goes.
+/// // The script sends a ping, and expects a pong.
 /// mock.spawn(Box::pin(async move {
 ///     let mut link = end.opened().await.accept(Framing::Frames);
 ///     link.deliver(vec![Packet::Ping("".into())]);
 ///     assert_eq!(link.sent().await, [Packet::Pong("".into())]);
 /// }));
 ///
-/// // What the client does.
+/// // The client's side of the link.
 /// mock.block_on(async {
 ///     let request = OpenRequest::new(
 ///         "mock",
@@ -62,8 +62,8 @@ struct Opens {
 }
 
 impl MockTransport {
-    /// Creates a transport of this name, and its server end. The name is what the server's handshake
-    /// lists in `upgrades`, and what the client's requests carry.
+    /// Creates a transport of this name, and its server end. Handshakes list the transport under this
+    /// name in `upgrades`, and the client's requests contain it.
     ///
     /// ```
     /// use engineio_client::transports::mock::MockTransport;
@@ -209,14 +209,14 @@ struct OpeningState {
 }
 
 impl Opening {
-    /// If the caller has gone, the answer is dropped with the last clone, and with it the halves of a
-    /// link.
+    /// If the call of `open` was dropped before, the answer is dropped together with the last clone of
+    /// this value, and with it both halves of the link.
     fn answer(self, answer: Result<Link, Error>) {
         self.0.change(|state| state.answer = Some(answer));
     }
 }
 
-/// Marks the call of `open` as dropped, when it is.
+/// Lives as long as a call of `open`, and marks the call as dropped at its end.
 struct Caller<'a>(&'a Opening);
 
 impl Drop for Caller<'_> {

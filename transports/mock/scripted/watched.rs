@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use event_listener::Event;
 
-/// A value that tasks can wait for. Each change lets all of them look at it again.
+/// A value that tasks can wait for. After each change, every waiting task looks at the value again.
 #[derive(Default)]
 pub(super) struct Watched<T> {
     value: Mutex<T>,

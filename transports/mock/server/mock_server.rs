@@ -13,8 +13,8 @@ use super::settings::Settings;
 
 /// A server that speaks Engine.IO as real servers do, in memory and on any runtime.
 ///
-/// - It answers a poll as soon as there is something to send, with everything there is. On WebSocket
-///   it sends each packet at once.
+/// - It answers a poll as soon as packets are queued, with all of them. On WebSocket it sends each
+///   packet at once.
 /// - It sends pings and expects pongs.
 /// - After it has answered a probe, it answers the waiting poll with a noop, and holds further packets
 ///   until the upgrade is complete.

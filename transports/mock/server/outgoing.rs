@@ -6,8 +6,8 @@ use std::time::Duration;
 use engineio_client::codec::payload_len;
 use engineio_client::{Error, Fence, Framing, Packet};
 
-/// The most packets that a call on a link of frames returns, and the most bytes beyond the first
-/// packet.
+/// On a link of frames, the maximum number of packets that a call returns, and the maximum number of
+/// bytes beyond the first packet.
 const MAX_PACKETS: usize = 256;
 const MAX_BYTES: usize = 64 * 1024;
 
@@ -64,7 +64,8 @@ impl Taking {
                         self.bytes += payload_len(&packet);
                     }
                     self.packets.push(packet);
-                    // A polling payload is one batch, whatever its size.
+                    // On polling, a call takes everything that is due, since a payload may have any
+                    // size.
                     self.full = self.framing == Framing::Frames
                         && (self.packets.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES);
                 }

@@ -82,7 +82,7 @@ pub enum Step {
     ///
     /// use engineio_client::transports::mock::{Act, MockServer, Step};
     ///
-    /// /// The first fence is never answered, and the later ones after a second.
+    /// /// The first fence is never answered, and the later ones are answered after a second.
     /// fn confirms_late(server: &MockServer) {
     ///     server.once(Step::Fence, Act::Never);
     ///     server.at(Step::Fence, Act::After(Duration::from_secs(1)));
@@ -117,11 +117,12 @@ pub enum Act {
     After(Duration),
     /// Nothing. The client's call does not return, or the packet is not sent.
     Never,
-    /// The default, but with these packets instead of the usual ones. A call without packets, such as
-    /// opening a link, succeeds.
+    /// The default, but the server sends these packets instead of the usual ones. At
+    /// [`Step::Goodbye`], they precede the usual answer. At [`Step::Open`] and [`Step::ProbeOpen`],
+    /// they are ignored.
     Send(Vec<Packet>),
-    /// The client's call fails with this error: the call that the step is about, or `recv` if the
-    /// server would have sent something.
+    /// The client's call fails with this error. At a step at which the server sends something, that is
+    /// a call of `recv`, otherwise the call that leads to the step.
     Fail(Error),
     /// The server closes the session instead, as [`MockSession::close`](super::MockSession::close)
     /// does. If there is no session yet, the client's call fails.

@@ -1,8 +1,8 @@
 //! The state that the test's side and the client's side of a mock server share, and how calls wait for
 //! it.
 //!
-//! There are no tasks. The client's calls and the test's calls change one state. Every waiting call
-//! looks at the state again after each change, and when the next ping is due.
+//! The mock server spawns no tasks. The client's calls and the test's calls change one state. Every
+//! waiting call looks at the state again after each change, and when the next ping is due.
 
 use std::future::pending;
 use std::pin::pin;
@@ -37,7 +37,7 @@ pub(super) struct ServerState {
 /// What a waiting call has found.
 pub(super) enum Look<R> {
     Done(R),
-    /// Looking has changed the state, which may concern other calls, too.
+    /// The call has changed the state while it looked, so other waiting calls have to look, too.
     Again,
     /// Wait for a change, or until this time.
     Wait(Option<Duration>),
@@ -94,7 +94,7 @@ impl Core {
         }
     }
 
-    /// Opens a session, or another link of one.
+    /// Opens a session, or another link of an existing session.
     pub(super) async fn enter(
         &self,
         transport: &'static str,

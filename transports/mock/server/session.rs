@@ -130,7 +130,6 @@ impl Session {
         self.links.len() - 1
     }
 
-    /// The session's current transport.
     pub(super) fn transport(&self) -> &'static str {
         self.links[self.current].transport
     }
@@ -164,7 +163,7 @@ impl Session {
         }
     }
 
-    /// What was sent before is still received.
+    /// Cuts the connection. The client still receives what was sent earlier.
     pub(super) fn cut(&mut self, now: Duration) {
         if self.end.is_none() {
             self.outbox.push_back(Outgoing {
@@ -227,7 +226,7 @@ impl Session {
                 .then_some(now),
             _ => None,
         };
-        // The next ping follows the pong. Without a ping, the interval starts again.
+        // The pong schedules the next ping. If the override sends no ping, the interval starts again.
         self.pong_due = sent_at.and_then(|at| at.checked_add(self.ping_timeout));
         self.next_ping = match sent_at {
             Some(_) => None,
@@ -402,8 +401,8 @@ impl Session {
         self.finish(SessionEnd::Goodbye);
     }
 
-    /// What a call of `recv` returns. `released` belongs to the call: whether an upgrade has released
-    /// this poll.
+    /// Returns what a call of `recv` returns. `released` is a variable of that call, and records
+    /// whether an upgrade has released this poll.
     pub(super) fn take(
         &mut self,
         link: usize,
@@ -460,7 +459,7 @@ impl Session {
         )
     }
 
-    /// When something becomes due without a call.
+    /// The time at which the next ping, pong timeout or delayed answer is due.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let late = self.late.front().map(|late| late.due);
         [self.next_ping, self.pong_due, late]

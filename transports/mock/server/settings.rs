@@ -1,4 +1,4 @@
-//! Settings of the mock server, most of which its handshake contains.
+//! Settings of the mock server. Its handshake contains most of them.
 
 use std::time::Duration;
 
@@ -22,17 +22,17 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The first session's id. Later ones have a number appended: `mock-2`, and so on. Default:
-    /// `mock`.
+    /// The first session's id. The ids of later sessions have a number appended: `mock-2`, and so on.
+    /// Default: `mock`.
     pub sid: String,
-    /// The time from the opening, or from a pong, to the next ping. Default: 25 s.
+    /// The time from the opening of the session, or from a pong, to the next ping. Default: 25 s.
     pub ping_interval: Duration,
     /// How long the server waits for a pong. Default: 20 s.
     pub ping_timeout: Duration,
     /// Whether the server offers the upgrade from polling to WebSocket. Default: `true`.
     pub upgrades: bool,
-    /// The most bytes in the body of a POST. A larger body is refused with status 413. `None` is no
-    /// limit. Default: 1,000,000 bytes.
+    /// Maximum number of bytes in the body of a POST. A larger body is refused with status 413. `None`
+    /// means no limit. Default: 1,000,000 bytes.
     pub max_payload: Option<u64>,
 }
 
@@ -54,8 +54,8 @@ impl Settings {
         }
     }
 
-    /// Sets the id of the first session. Later ones have a number appended: `mock-2`, and so on.
-    /// Default: `mock`.
+    /// Sets the id of the first session. The ids of later sessions have a number appended: `mock-2`,
+    /// and so on. Default: `mock`.
     ///
     /// ```
     /// use engineio_client::transports::mock::Settings;
@@ -68,8 +68,8 @@ impl Settings {
         self
     }
 
-    /// Sets the time from the opening, or from a pong, to the next ping. The handshake contains it in
-    /// whole milliseconds. Default: 25 s.
+    /// Sets the time from the opening of the session, or from a pong, to the next ping. The handshake
+    /// contains it in whole milliseconds. Default: 25 s.
     ///
     /// ```
     /// use std::time::Duration;
@@ -126,8 +126,8 @@ impl Settings {
         self
     }
 
-    /// Sets the most bytes in the body of a POST. A larger body is refused with status 413. `None` is
-    /// no limit. Default: 1,000,000 bytes.
+    /// Sets the maximum number of bytes in the body of a POST. A larger body is refused with status
+    /// 413. `None` means no limit. Default: 1,000,000 bytes.
     ///
     /// ```
     /// use engineio_client::transports::mock::Settings;

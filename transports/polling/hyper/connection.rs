@@ -24,8 +24,8 @@ use super::super::super::shared::response_head::{self, MAX_HEADERS};
 use super::super::super::shared::status_error::address;
 use super::stream::{HyperIo, Meter};
 
-/// Limit of hyper's read buffer, which grows with long bodies and never shrinks (to 400 KiB by
-/// default). A body that fits into it is not copied, for example one of 100 kB in base64.
+/// Limit of hyper's read buffer, which grows with long bodies (up to 400 KiB by default) and never
+/// shrinks. A body that fits into the buffer is not copied, for example 100 kB of data in base64.
 const LARGEST_BUFFER: usize = 160 * 1024;
 
 /// Why a request has no response.
@@ -36,7 +36,7 @@ pub(super) enum ExchangeError {
 }
 
 pub(super) struct Connection {
-    /// The URL of its requests, as error messages show it.
+    /// The URL to which requests are sent, as error messages show it.
     url: String,
     requests: SendRequest<Full<Bytes>>,
     driver: http1::Connection<HyperIo, Full<Bytes>>,
@@ -172,7 +172,8 @@ impl Connection {
             let message = format!("the server sent a body of more than {limit} bytes");
             Error::new(ErrorKind::Limit, message).with_limit(Limit::BodySize)
         };
-        // Not from `Content-Length`, which a chunked body may have as well, with a wrong value.
+        // The length is not read from `Content-Length`: a chunked body may have that header, too, with
+        // a wrong value.
         let exact = body.size_hint().exact();
         let length = exact.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         if length.is_some_and(|length| length > limit) {

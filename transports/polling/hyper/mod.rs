@@ -68,8 +68,8 @@ impl HttpClient for Hyper {
                 Ok(response)
             }
             // The server had closed a kept connection without receiving the request, so the request
-            // may be repeated. One that may have arrived is never repeated, since a poll may have
-            // taken messages from the server.
+            // may be repeated. A request that may have arrived is never repeated: if it was a poll, it
+            // may have taken messages from the server.
             Err(ExchangeError::NotReceived(_)) if was_kept => Err(not_received()),
             Err(ExchangeError::NotReceived(error) | ExchangeError::Failed(error)) => Err(error),
         }
@@ -110,7 +110,7 @@ impl Hyper {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop()?;
-            // Also checks whether the server has closed the connection meanwhile.
+            // `is_reusable` also checks whether the server has closed the idle connection.
             if now < idle.until && idle.connection.is_reusable() {
                 return Some(idle.connection);
             }

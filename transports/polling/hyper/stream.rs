@@ -53,23 +53,23 @@ impl Meter {
     /// byte of the request was acknowledged. Then the peer had closed its side before the first byte
     /// arrived. After `close` it can't read the request. After `shutdown` it can't answer, and
     /// discards what it reads, as apache does. (An acknowledgement that follows the FIN therefore
-    /// proves nothing.) A server that reads a request before it closes acknowledges it by that. A
-    /// reset proves nothing, since the acknowledgement of what the server read may have been on its
-    /// way.
+    /// proves nothing.) A server that reads a request before it closes its side has thereby
+    /// acknowledged the request. A reset proves nothing: the server may have read the request, and its
+    /// acknowledgement may have been on its way.
     pub(super) fn not_received(&self) -> bool {
         self.not_received.load(Ordering::Relaxed)
     }
 }
 
-/// Most bytes of one read. hyper's buffer has to be initialised: zeroing it at each read takes three
-/// times as long as copying through this buffer, which is never zeroed again.
+/// Maximum number of bytes of one read. hyper's buffer would have to be zeroed before each read, which
+/// takes three times as long as copying through a buffer of this length that is zeroed only once.
 const BUFFER: usize = 64 * 1024;
 
 /// Adapts a [`BoxedStream`] to hyper's traits.
 pub(super) struct HyperIo {
     stream: BoxedStream,
     meter: Arc<Meter>,
-    /// Most bytes of all interim responses to one request.
+    /// Maximum number of bytes of all interim responses to one request.
     head: usize,
     /// Bytes written to the underlying connection before the current request.
     start: Option<u64>,
@@ -110,7 +110,8 @@ impl HyperIo {
         }
     }
 
-    /// Must be called inside the read that observes the end: later, hyper's own FIN would be counted.
+    /// Must be called inside the read that observes the end. After it, hyper sends a FIN of its own,
+    /// which would count as an unacknowledged byte.
     fn end(&mut self, end: End) {
         if self.ended {
             return;
@@ -195,7 +196,8 @@ impl ::hyper::rt::Write for HyperIo {
         self.written(result)
     }
 
-    /// Otherwise hyper copies each body into a buffer that keeps the size of the largest one.
+    /// Without vectored writes, hyper copies each body into a buffer that keeps the size of the
+    /// largest body.
     fn is_write_vectored(&self) -> bool {
         true
     }

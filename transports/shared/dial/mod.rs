@@ -135,7 +135,7 @@ impl Dialer {
     /// of the URL. An address with port 0 uses the port of the URL, and any other port replaces it. A
     /// second call for the same host replaces the first.
     ///
-    /// - Several addresses are tried in the same way as those of a name.
+    /// - Several addresses are tried in the same way as those that a resolver returns.
     /// - The host of a proxy can be given addresses, too.
     /// - A `socks5` proxy is asked to connect to these addresses. Proxies of `http`, `https` and
     ///   `socks5h` receive the name of the server and resolve it themselves.
@@ -206,12 +206,12 @@ impl Dialer {
     /// - `all_proxy` or `ALL_PROXY` applies to schemes without a variable of their own.
     /// - `no_proxy` or `NO_PROXY` lists the hosts to connect to directly, separated by commas or
     ///   spaces. An entry is `example.com` (or `.example.com`, or `*.example.com`) for this domain and
-    ///   all domains below it, an IP address, a network such as `10.0.0.0/8`, or `*` for all hosts. A
-    ///   `:port` after it limits it to that port. Names are not resolved for this, and `localhost` has
-    ///   no special meaning.
+    ///   all domains below it, an IP address, a network such as `10.0.0.0/8`, or `*` for all hosts. An
+    ///   entry that ends with `:port` applies to that port only. Host names are not resolved to
+    ///   compare them with addresses, and `localhost` has no special meaning.
     ///
-    /// A value has the form that [`Proxy::new`] takes. With an invalid value, each connection that
-    /// would use that proxy fails. It is never made directly instead.
+    /// A value has the form that [`Proxy::new`] takes. If a value is invalid, each connection that
+    /// would use its proxy fails, and is never made directly instead.
     ///
     /// ```
     /// use engineio_client::transports::Dialer;
@@ -224,8 +224,8 @@ impl Dialer {
         self.proxies_from(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
-    /// Like [`proxies_from_env`](Dialer::proxies_from_env), with an environment of yours: a function
-    /// from the name of a variable to its value.
+    /// Like [`proxies_from_env`](Dialer::proxies_from_env), but calls `variable` with the name of each
+    /// environment variable instead of reading the environment of this process.
     ///
     /// ```
     /// use engineio_client::transports::Dialer;
@@ -245,7 +245,8 @@ impl Dialer {
         self
     }
 
-    /// Connects without a proxy. This removes every proxy set before, the environment's included.
+    /// Connects without a proxy. This removes every proxy that was set before, including those of the
+    /// environment.
     ///
     /// ```
     /// use engineio_client::transports::{Dialer, Proxy};
@@ -261,13 +262,13 @@ impl Dialer {
         self
     }
 
-    /// Whether polling sends several requests over one connection, one after the other. Default:
+    /// Sets whether polling sends several requests over one connection, one after the other. Default:
     /// `true`.
     ///
     /// A server may close an idle connection while a request is on its way: because it restarts, or
     /// because its idle time-out has passed. The client repeats such a request on a new connection if
-    /// the server is certain not to have received it. On Linux with the built-in runtimes, that is the
-    /// case if the server's system has acknowledged no byte of it (see
+    /// it is certain that the server has not received the request. On Linux with the built-in
+    /// runtimes, this is certain if the server's system has acknowledged no byte of the request (see
     /// [`Acknowledges`](engineio_client::runtime::Acknowledges)). Otherwise, for example after a
     /// reset, the session ends with an error, since a repeated request might deliver messages twice.
     ///

@@ -1,4 +1,4 @@
-//! Takes the place of TLS without the feature `rustls`: every TLS connection is refused.
+//! Replaces TLS if the feature `rustls` is disabled: every TLS connection is refused.
 
 use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind};

@@ -19,9 +19,9 @@ use super::addresses::Addresses;
 /// Time before the next address is tried while earlier attempts are still running, as recommended by
 /// RFC 8305.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// Most addresses of one name that are tried.
+/// Maximum number of addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 32;
-/// Most failed addresses that an error lists, and most characters of each cause.
+/// Maximum number of failed addresses that an error lists, and of characters of each cause.
 const MAX_LISTED: usize = 8;
 const MAX_CAUSE_LENGTH: usize = 100;
 
@@ -85,8 +85,8 @@ impl Sockets<'_> {
         Ok(addresses)
     }
 
-    /// The addresses of the local address's family. A socket bound to one family can't connect to the
-    /// other.
+    /// Returns the addresses of the same family (IPv4 or IPv6) as the local address. A socket that is
+    /// bound to an address of one family can't connect to the other family.
     fn reachable(
         &self,
         host: &Host<&str>,
@@ -186,7 +186,7 @@ fn lacks_interface(address: &SocketAddr) -> bool {
 }
 
 /// Alternates between IPv4 and IPv6, beginning with the family of the first address. If one family is
-/// unreachable, the other one does not wait behind all of its addresses.
+/// unreachable, the other family need not wait until all addresses of the first were tried.
 fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let v4_first = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) = addresses

@@ -1,5 +1,5 @@
-//! The worker for this library, with each of its interfaces and runtimes, used as documented: default
-//! settings, all limits and back-pressure.
+//! The worker for this library, with each of its interfaces and runtimes, used as documented: with
+//! default settings, so that all limits and back-pressure are in force.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The result of a `confirm` call that begins now and waits for the messages before this place: `None`
-/// if it would wait.
+/// if the call would wait.
 fn ask(confirmations: &mut Confirmations<&'static str>, place: u64) -> Option<Result<(), String>> {
     let mut ticket = None;
     let (outcome, _) = confirmations.is_confirmed(&mut ticket, place, false, "call");
@@ -25,7 +25,7 @@ fn begun() -> Confirmations<&'static str> {
 #[test]
 fn one_confirmation_can_span_a_message_that_was_given_up() {
     let (mut confirmations, mut woken) = (begun(), Vec::new());
-    // Messages 0, 1, 3 and 4 were sent, and 2 cannot be.
+    // Messages 0, 1, 3 and 4 were sent. Message 2 cannot be sent.
     confirmations.give_up(2..3, &mut woken);
     confirmations.confirm(4, &mut woken);
     assert_eq!(confirmations.settled(), 5);
@@ -47,7 +47,8 @@ fn a_message_that_was_given_up_and_lost_counts_once() {
 fn a_place_counts_the_messages_given_up_before_it() {
     let (mut confirmations, mut woken) = (begun(), Vec::new());
     confirmations.give_up(7..8, &mut woken);
-    // Ten messages were accepted: 8 and 9 are in the queue, or 6 as well, which will be sent again.
+    // Ten messages were accepted, and message 7 was given up. The last two are 8 and 9. The last three
+    // are 6, 8 and 9.
     assert_eq!(confirmations.place_of_last(2, 10), 8);
     assert_eq!(confirmations.place_of_last(3, 10), 6);
     confirmations.give_up(6..7, &mut woken);

@@ -76,7 +76,7 @@ fn waiting_senders_are_given_room_in_order_and_only_they_are_woken() {
             bytes: 30
         }
     );
-    // They may use their room in any order.
+    // The senders may use their room in any order.
     assert_eq!(claim(&mut outbox, third, 5), None);
     assert_eq!(claim(&mut outbox, first, 20), None);
     assert_eq!(claim(&mut outbox, second, 5), None);
@@ -141,7 +141,8 @@ fn no_sender_is_given_room_before_the_session_opens_or_after_it_closes() {
     assert_eq!(outbox.audit().reserved, Amount::default());
 }
 
-/// Batches of polling are short, and waking a sender for each message costs more than the message.
+/// Polling sends short batches. Waking a sender after each of them would cost more than sending a
+/// message.
 #[test]
 fn room_is_given_once_a_32nd_of_the_outbox_is_free() {
     let wide = Amount {
@@ -159,7 +160,7 @@ fn room_is_given_once_a_32nd_of_the_outbox_is_free() {
     assert_eq!(woken(&mut outbox), ["first"]);
     outbox.cancel(first);
 
-    // The same for bytes.
+    // The rule holds for bytes, too.
     let mut outbox = open(wide);
     assert_eq!(offer(&mut outbox, 621), None);
     assert_eq!(offer(&mut outbox, 1), None);
@@ -171,7 +172,7 @@ fn room_is_given_once_a_32nd_of_the_outbox_is_free() {
     leave(&mut outbox, 1, 621);
     assert_eq!(woken(&mut outbox), ["first"]);
 
-    // When a message fills the outbox alone, all of it becomes free at once.
+    // When a single message fills the outbox, sending it frees the whole outbox at once.
     let mut outbox = open(wide);
     assert_eq!(offer(&mut outbox, 1), None);
     let granted = outbox.queue_up(amount(640), "granted");

@@ -11,7 +11,7 @@ fn the_driver_is_woken_for_the_first_message_of_a_queue_and_for_a_close() {
     assert!(outbox.take_wants_driver());
     assert!(!outbox.take_wants_driver());
     assert_eq!(offer(&mut outbox, 1), None);
-    assert!(!outbox.take_wants_driver(), "it knows");
+    assert!(!outbox.take_wants_driver(), "the queue was not empty");
     outbox.take_queue(true, &mut Vec::new());
     assert_eq!(offer(&mut outbox, 1), None);
     assert!(outbox.take_wants_driver());
@@ -32,7 +32,7 @@ fn the_queue_is_handed_over_when_the_engine_wants_it_or_the_session_closes() {
     outbox.close();
     let mut spare = Vec::with_capacity(100);
     assert!(!outbox.take_queue(false, &mut spare).is_empty());
-    assert_eq!(spare.capacity(), 0, "it serves as the next queue");
+    assert_eq!(spare.capacity(), 0, "the buffer is the next queue");
     // An empty queue does not take the buffer.
     let mut spare = Vec::with_capacity(100);
     assert!(outbox.take_queue(true, &mut spare).is_empty());
@@ -83,7 +83,7 @@ fn a_flush_of_a_sink_is_extended_once() {
     assert_eq!(offer(&mut outbox, 1), None);
     leave(&mut outbox, 1, 1);
     let flushed = outbox.is_sink_flushed(&mut flush, &"sink");
-    assert!(matches!(flushed, Some(Ok(()))), "others can't hold it up");
+    assert!(matches!(flushed, Some(Ok(()))), "extended only once");
     // The next flush begins anew.
     assert!(outbox.is_sink_flushed(&mut flush, &"sink").is_none());
     assert_eq!(offer(&mut outbox, 1), None);
@@ -120,7 +120,7 @@ fn the_end_accounts_for_everything_once() {
     let reason = outbox.closed().expect("it has ended").reason();
     assert!(matches!(reason, Reason::Server { .. }));
     outbox.close();
-    assert!(outbox.closed().is_some(), "an end stays one");
+    assert!(outbox.closed().is_some(), "the end is final");
     assert_eq!(offer(&mut outbox, 1), Some(ErrorKind::Closed));
     assert_eq!(outbox.audit().pending, Amount::default());
 }

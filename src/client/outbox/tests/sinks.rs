@@ -7,7 +7,7 @@ fn a_sink_is_promised_room_for_one_message_of_any_size() {
     let mut outbox = open(CAPACITY);
     let mut seat = Seat::None;
     assert!(outbox.is_ready(&mut seat, &"sink"));
-    assert!(outbox.is_ready(&mut seat, &"sink"), "still");
+    assert!(outbox.is_ready(&mut seat, &"sink"), "still promised");
     assert_eq!(outbox.audit().reserved, PROMISED);
     assert_eq!(offer(&mut outbox, 10), None);
     assert_eq!(offer(&mut outbox, 10), None);
@@ -32,7 +32,7 @@ fn a_sink_is_promised_room_for_one_message_of_any_size() {
         refused(outbox.start_send(&mut seat, message(1))),
         Some(ErrorKind::Full)
     );
-    assert_eq!(outbox.audit().waiting, 0, "and it has given its place up");
+    assert_eq!(outbox.audit().waiting, 0, "the sink has left the queue");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_promise_lapses_when_the_driver_has_found_it_unused_twice_while_senders_wait
     let other = outbox.queue_up(amount(1), "other");
     assert!(outbox.take_wants_driver());
     outbox.let_promises_lapse();
-    assert!(outbox.take_wants_driver(), "and once more");
+    assert!(outbox.take_wants_driver(), "a second poll is needed");
     assert_eq!(woken(&mut outbox), [""; 0]);
     // The waiting sender gives up, so the count of driver polls starts anew.
     outbox.cancel(other);
@@ -114,7 +114,7 @@ fn a_sink_whose_promise_has_lapsed_waits_again() {
     outbox.let_promises_lapse();
     assert_eq!(woken(&mut outbox), ["other"]);
     assert!(!outbox.is_ready(&mut seat, &"sink"));
-    assert!(outbox.take_wants_driver(), "the other's may lapse, too");
+    assert!(outbox.take_wants_driver(), "the other promise may lapse");
     assert!(outbox.is_ready(&mut other, &"other"));
     assert!(outbox.start_send(&mut other, message(1)).is_ok());
     // The room of a promise that is given up goes to the next sender.

@@ -26,7 +26,7 @@ pub(super) struct Driver {
     /// The running call of the hook, and its deadline.
     hook: Option<(u64, Duration)>,
     calls: u64,
-    /// The hook has succeeded, and no session was opened since.
+    /// Whether the hook has succeeded and no session has been opened since then.
     prepared: bool,
     session: Option<Session>,
     pub(super) sessions: u64,
@@ -308,7 +308,7 @@ impl Driver {
         }
     }
 
-    /// Sends an input that was caused before the state changed, and must be ignored.
+    /// Sends an input that was caused before the state changed, and that the supervisor must ignore.
     fn late_input(&mut self, argument: u8) {
         let result = Ok(());
         match argument % 5 {
@@ -324,7 +324,7 @@ impl Driver {
                 session: self.sessions - 1,
                 result,
             }),
-            // Too early.
+            // A time-out before its deadline.
             _ => {
                 let due = self.supervisor.state.deadline();
                 if due.is_none_or(|due| self.now < due) {

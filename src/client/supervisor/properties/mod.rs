@@ -159,7 +159,7 @@ proptest! {
     }
 }
 
-/// Without this check, a model that stops early would prove nothing.
+/// If the random runs ended early, the tests above would pass without proving anything.
 #[test]
 fn random_runs_reach_sessions_delays_and_ends() {
     let mut sessions = 0;

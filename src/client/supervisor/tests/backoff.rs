@@ -1,4 +1,4 @@
-//! The delays, apart from the rest of the supervisor.
+//! The delays alone, without a supervisor.
 
 use super::super::backoff::{Backoff, Random};
 use super::*;
@@ -94,8 +94,8 @@ fn all_clients() -> impl Iterator<Item = Vec<Random>> {
 fn clients_of_a_restarting_server_reconnect_spread_out() {
     let backoff = by_default();
     for mut clients in all_clients() {
-        // The clients are spread out both from one attempt to the next and since the end of the
-        // sessions.
+        // The clients are spread out both in the delays before each attempt and in the total times since
+        // their sessions ended.
         let mut since_the_end = vec![Duration::ZERO; clients.len()];
         for attempt in 1..10 {
             let delays: Vec<Duration> = clients

@@ -67,8 +67,8 @@ fn closing_an_open_session_waits_for_its_end_and_keeps_its_reason() {
         (Reason::Server { close: None }, "over: server"),
         (Reason::PingTimeout, "over: silence"),
     ] {
-        // `decide` is not called either.
-        let reconnect = exact().decide(|_| panic!("it was asked"));
+        // `decide` must not be called.
+        let reconnect = exact().decide(|_| panic!("decide was called"));
         let mut script = Script::open(&reconnect);
         script.at(10, Input::Close, &["wait"]);
         script.at(20, Input::Close, &["wait"]);
@@ -109,7 +109,7 @@ fn no_session_follows_one_that_this_client_ended() {
         (Reason::Client, "over: client"),
         (Reason::Aborted, "over: aborted"),
     ] {
-        let reconnect = exact().decide(|_| panic!("it was asked"));
+        let reconnect = exact().decide(|_| panic!("decide was called"));
         let mut script = Script::open(&reconnect);
         script.at(9000, ended(reason), &[expected, "wait"]);
         is_over(script);

@@ -49,7 +49,9 @@ fn a_greeting_that_times_out_ends_the_session_and_counts_as_a_failed_attempt() {
     let end = format!("end session: {LATE}");
     script.at(10_100, Input::Timeout, &[&end, "wait"]);
     script.at(10_101, greeted(1), &["wait"]);
-    // The reason from the driver is ignored: the user has not closed the client.
+    // The driver reports that it has ended the session as told, with the reason `Client`. The supervisor
+    // ignores this reason and reports the error of the greeting, because the user has not closed the
+    // client.
     let told = format!("attempt 1 in 1000 ms: {LATE}");
     script.at(10_200, ended(Reason::Client), &[&told, "wait 11200"]);
     script.at(11_200, Input::Timeout, &["open 2", "wait"]);

@@ -104,7 +104,7 @@ fn a_hook_that_times_out_is_a_failed_attempt_and_its_late_result_is_ignored() {
     script.at(10_500, prepared(0), &["wait 11000"]);
     let second = ["prepare call 1 attempt 1 session 1", "wait 21000"];
     script.at(11_000, Input::Timeout, &second);
-    // The late result is not taken for that of the next call.
+    // The late result of call 0 is not mistaken for the result of call 1.
     script.at(11_001, prepared(0), &["wait 21000"]);
     script.at(11_002, prepared(1), &["open 1", "wait"]);
 }

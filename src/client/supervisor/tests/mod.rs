@@ -103,7 +103,7 @@ impl Script {
         script
     }
 
-    /// Has no hook and no greeting. The first session has been open since time 0.
+    /// Starts a client without a hook and a greeting, whose first session has been open since time 0.
     #[track_caller]
     fn open(reconnect: &Reconnect) -> Self {
         let mut script = Self::new(reconnect, &["open 1", "wait"]);
@@ -283,7 +283,7 @@ fn reconnect_now_skips_a_delay_and_does_nothing_in_other_states() {
     script.at(1, Input::ReconnectNow, &["wait"]);
     script.at(2, Input::Opened, &["release", "wait"]);
     script.at(3, Input::ReconnectNow, &["wait"]);
-    // The earlier calls have no effect now.
+    // The earlier requests to reconnect have no effect now.
     script.at(
         10,
         closed_by_server(),

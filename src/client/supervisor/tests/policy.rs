@@ -54,7 +54,8 @@ fn every_other_end_is_retried_without_limit() {
         of_kind(ErrorKind::Proxy),
         of_kind(ErrorKind::Ended),
         of_kind(ErrorKind::Timeout),
-        // An error page of a load balancer; a server that closes instead of opening.
+        // `NotEngineIo` may be an error page of a load balancer, and `Handshake` a server that closes
+        // the session instead of opening it.
         of_kind(ErrorKind::NotEngineIo),
         of_kind(ErrorKind::Handshake),
         of_kind(ErrorKind::Other),
@@ -155,7 +156,7 @@ fn a_delay_from_decide_is_used_exactly() {
     let reconnect = Reconnect::new().decide(move |_| Retry::After(after));
     let mut script = Script::new(&reconnect, &["open 1", "wait"]);
     for attempt in 1..10 {
-        // Even where the default would give up, or wait for longer.
+        // This also holds where the default policy would give up, or wait for longer.
         let told = script.attempt(failed(status(403).with_retry_after(ms(60_000))));
         assert_eq!(told, format!("attempt {attempt} in 7654.321 ms: refused"));
     }

@@ -16,10 +16,10 @@ use super::super::tcp::Sockets;
 /// A proxy for connections, for [`Dialer::proxy`](super::super::Dialer::proxy). The scheme of its URL
 /// selects the protocol:
 ///
-/// - `http://` is an HTTP proxy. It forwards polls and POSTs to `http` servers. Their connections are
-///   kept if the proxy says that it keeps them. WebSockets and all connections to `https` servers use
-///   a tunnel (`CONNECT`). Many proxies allow tunnels to port 443 only: through these, a session over
-///   `http` stays on polling.
+/// - `http://` is an HTTP proxy. It forwards polls and POSTs to `http` servers. The connections for
+///   these requests are kept if the proxy says that it keeps them. WebSockets and all connections to
+///   `https` servers use a tunnel (`CONNECT`). Many proxies allow tunnels to port 443 only: through
+///   these, a session over `http` stays on polling.
 /// - `https://` is an HTTP proxy that is reached over TLS, with the [`Tls`](super::super::super::Tls)
 ///   of the dialer. Its CAs, its client certificate and
 ///   [`danger_accept_any_certificate`](super::super::super::Tls::danger_accept_any_certificate) apply
@@ -71,7 +71,8 @@ impl Proxy {
     /// # Errors
     ///
     /// [`ErrorKind::Invalid`] if the scheme is not one of the four, if there is no host, if there is a
-    /// path, or if for SOCKS5 the user or the password is empty or longer than 255 bytes. The error
+    /// path or a query, if the user or the password is not valid UTF-8, if for HTTP the user contains
+    /// a colon, or if for SOCKS5 the user or the password is empty or longer than 255 bytes. The error
     /// does not repeat the URL, which may contain a password.
     ///
     /// ```
@@ -110,15 +111,16 @@ impl Proxy {
                 return Err(invalid(&message));
             }
         };
-        // If a password contains a slash that is not encoded, the parser takes the rest of it for the
-        // path.
+        // If a password contains a slash that is not encoded, the parser takes everything after the
+        // slash for the path.
         if !["", "/"].contains(&&url[Position::BeforePath..]) {
             return Err(invalid(
                 "it has a path or a query (a / or ? in a password must be percent-encoded)",
             ));
         }
         let port = url.port().unwrap_or(default_port);
-        // The URL library leaves the host of an unknown scheme as it is.
+        // The URL library does not normalise the host of a scheme that it does not know, such as
+        // `socks5`. Parsing it again as an `http` URL does.
         let host = url.host_str().unwrap_or_default();
         let scheme = match url.scheme() {
             "https" => "https",

@@ -96,7 +96,9 @@ fn error(
             format!("the proxy {proxy} requires a user name and a password")
         }
         SocksError::NoAcceptableAuthMethods => {
-            format!("the proxy {proxy} requires another authentication than user name and password")
+            format!(
+                "the proxy {proxy} requires an authentication method other than user name and password"
+            )
         }
         SocksError::PasswordAuthFailure(_) => {
             format!("the proxy {proxy} refused the user name and password")

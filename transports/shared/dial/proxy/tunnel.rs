@@ -9,7 +9,7 @@ use url::Url;
 use super::super::super::user_agent::USER_AGENT;
 use super::proxy_url::{Proxy, host_and_port};
 
-/// Most bytes of all response heads that the proxy sends before the tunnel.
+/// Maximum number of bytes of all response heads that the proxy sends before the tunnel.
 const HEAD: usize = 64 * 1024;
 
 /// Asks the proxy at the other end of a stream for a tunnel to the host of a URL.
@@ -59,8 +59,8 @@ pub(super) async fn open(
     }
 }
 
-/// Reads to the end of a head and no further, since the next byte belongs to the tunnel. It therefore
-/// reads byte by byte, as curl does. The head is short, and there is one for each connection.
+/// Reads to the end of a head and no further, since the next byte belongs to the tunnel. The head is
+/// therefore read byte by byte, as by curl. The head is short, and there is one for each connection.
 async fn read_head(
     stream: &mut BoxedStream,
     left: &mut usize,

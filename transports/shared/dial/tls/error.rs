@@ -52,7 +52,8 @@ fn tls_error(message: String, error: io::Error) -> Error {
     }
 }
 
-/// rustls' original error, if ours replaced it. rustls would print ours as `Debug` output.
+/// Returns the original error of rustls if the verifier replaced it by an
+/// [`UnusableKey`](super::public_key::UnusableKey), which rustls would print as `Debug` output.
 fn as_rustls_said(cause: &rustls::Error) -> &rustls::Error {
     match cause {
         rustls::Error::InvalidCertificate(problem) => {

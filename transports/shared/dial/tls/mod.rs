@@ -24,8 +24,8 @@ use self::stream::{Raw, TlsStream};
 
 /// TLS settings: how servers are verified, and how this client identifies itself.
 ///
-/// By default, servers are verified as the operating system does it, with its CAs. They are loaded
-/// once for the process, by the first TLS connection. TLS 1.2 and 1.3 are supported.
+/// By default, servers are verified as the operating system does it, with its CAs. The first TLS
+/// connection loads the CAs, once for the process. TLS 1.2 and 1.3 are supported.
 ///
 /// ```no_run
 /// # #[cfg(all(feature = "tokio", feature = "polling"))]
@@ -77,8 +77,8 @@ impl Tls {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) if `pem` holds no certificate, or one that can't be parsed.
-    /// Also if this value was made by [`from_config`](Tls::from_config) or
+    /// [`Invalid`](ErrorKind::Invalid) if `pem` holds no certificate, if it holds one that can't be
+    /// parsed, or if this value was made by [`from_config`](Tls::from_config) or
     /// [`danger_accept_any_certificate`](Tls::danger_accept_any_certificate), which do not use
     /// additional CAs.
     ///
@@ -92,7 +92,7 @@ impl Tls {
     pub fn ca_pem(self, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         let added = certificates(pem.as_ref(), "the PEM of the CAs")?;
         for certificate in &added {
-            // Refuses now what the verifier would refuse later.
+            // Refuses a certificate here that the verifier would refuse later, during a connection.
             RootCertStore::empty()
                 .add(certificate.clone())
                 .map_err(|error| {
@@ -119,8 +119,9 @@ impl Tls {
     /// # Errors
     ///
     /// [`Invalid`](ErrorKind::Invalid) if the certificate or the key can't be parsed, if the key is
-    /// encrypted, or if the two don't belong together. Also if this value was made by
-    /// [`from_config`](Tls::from_config), which has to contain the client certificate itself.
+    /// encrypted, if the two don't belong together, or if this value was made by
+    /// [`from_config`](Tls::from_config): such a configuration has to contain the client certificate
+    /// itself.
     ///
     /// ```no_run
     /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -259,12 +260,13 @@ impl Tls {
         }
     }
 
-    /// What is needed to speak TLS with the host of a URL.
+    /// Returns the connector for TLS with the host of a URL.
     pub(super) fn connector(&self, url: &Url) -> Result<Connector, Error> {
         self.connector_as(url, self.name.clone())
     }
 
-    /// The same for a proxy, to which [`server_name`](Self::server_name) does not apply.
+    /// Returns the connector for TLS with a proxy, to which [`server_name`](Self::server_name) does
+    /// not apply.
     pub(super) fn connector_to_proxy(&self, proxy: &Url) -> Result<Connector, Error> {
         self.connector_as(proxy, None)
     }
@@ -337,7 +339,7 @@ impl Settings {
     }
 
     fn build(&self) -> Result<ClientConfig, rustls::Error> {
-        // The process-wide provider is left to the application.
+        // Does not use or install the process-wide provider, which is the application's to choose.
         let provider = Arc::new(ring::default_provider());
         let verifier = if self.accepts_any {
             verify::accept_any(&provider)
@@ -356,8 +358,8 @@ impl Settings {
             }
             None => builder.with_no_client_auth(),
         };
-        // Browsers offer http/1.1 for WebSockets, too, whose handshake is an HTTP/1.1 request. Some
-        // proxies require ALPN.
+        // The handshake of a WebSocket is an HTTP/1.1 request, so browsers offer http/1.1 for
+        // WebSockets, too. Some proxies require ALPN.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }
@@ -386,9 +388,10 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, 
     Ok(found)
 }
 
-/// Most bytes that rustls buffers for writing: one TLS record. The bytes in this buffer count as sent.
-/// With rustls' default of four records, the end of a message to a slow server would count as no
-/// progress for too long.
+/// Maximum number of bytes that rustls buffers for writing: one TLS record. Bytes in this buffer
+/// already count as sent, so a session can observe no progress while the buffer is flushed. With
+/// rustls' default of four records, a slow server would take so long to read the buffer that the send
+/// timeout could expire.
 const BUFFER: usize = 16 * 1024;
 
 /// Performs the TLS handshake with one server.

@@ -188,7 +188,7 @@ impl Key {
         let mut info = Der(der);
         let mut algorithm = Der(info.expect(SEQUENCE)?);
         Some(match algorithm.expect(OBJECT_IDENTIFIER)? {
-            // 1.2.840.113549.1.1.1, rsaEncryption
+            // OID 1.2.840.113549.1.1.1, rsaEncryption
             b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" => {
                 let bits = info.expect(BIT_STRING)?;
                 let [0, key @ ..] = bits else {
@@ -199,13 +199,13 @@ impl Key {
                     bits: bit_length(key.expect(INTEGER)?)?,
                 }
             }
-            // 1.2.840.113549.1.1.10, id-RSASSA-PSS
+            // OID 1.2.840.113549.1.1.10, id-RSASSA-PSS
             b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a" => Self::RsaPss,
-            // 1.2.840.10040.4.1, id-dsa
+            // OID 1.2.840.10040.4.1, id-dsa
             b"\x2a\x86\x48\xce\x38\x04\x01" => Self::Dsa,
-            // 1.2.840.10045.2.1, id-ecPublicKey
+            // OID 1.2.840.10045.2.1, id-ecPublicKey
             b"\x2a\x86\x48\xce\x3d\x02\x01" => Self::Ecdsa(Curve::parse(algorithm)),
-            // 1.3.101.112 and 1.3.101.113
+            // OIDs 1.3.101.112 and 1.3.101.113, id-Ed25519 and id-Ed448
             b"\x2b\x65\x70" => Self::Ed25519,
             b"\x2b\x65\x71" => Self::Ed448,
             _ => Self::Other,
@@ -217,7 +217,7 @@ impl Curve {
     /// Parses the parameters of an algorithm, which need not be a named curve.
     fn parse(mut parameters: Der<'_>) -> Self {
         match parameters.expect(OBJECT_IDENTIFIER) {
-            // 1.2.840.10045.3.1.7, 1.3.132.0.34, 1.3.132.0.35
+            // OIDs 1.2.840.10045.3.1.7, 1.3.132.0.34 and 1.3.132.0.35, the named curves
             Some(b"\x2a\x86\x48\xce\x3d\x03\x01\x07") => Self::P256,
             Some(b"\x2b\x81\x04\x00\x22") => Self::P384,
             Some(b"\x2b\x81\x04\x00\x23") => Self::P521,

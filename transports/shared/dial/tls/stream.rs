@@ -73,7 +73,8 @@ impl TlsStream {
     }
 }
 
-/// Counts the bytes of the underlying stream, of which there are more than were written here.
+/// Counts the bytes of the underlying stream, which are encrypted and therefore more than were written
+/// to this stream.
 impl Acknowledges for TlsStream {
     fn written(&self) -> Option<u64> {
         self.stream.get_ref().0.0.written()

@@ -63,8 +63,8 @@ struct SystemVerifier {
     authorities: Vec<CertificateDer<'static>>,
 }
 
-/// Whether the only problem is that the certificate is that of a CA. The verifier checks this after
-/// the dates and before the name.
+/// Whether the only problem found is that the certificate is that of a CA. The verifier checks this
+/// after the dates and before the name, so the caller still has to check the name.
 pub(super) fn is_of_a_ca(problem: &CertificateError) -> bool {
     // The error's type belongs to webpki, which is not a dependency of this crate.
     matches!(problem, CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity"))
@@ -130,7 +130,6 @@ impl ServerCertVerifier for SystemVerifier {
     }
 }
 
-/// Accepts any certificate.
 #[derive(Debug)]
 struct AcceptAny(Arc<CryptoProvider>);
 

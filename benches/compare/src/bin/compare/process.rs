@@ -12,7 +12,7 @@ use engineio_client_compare::Failure;
 use crate::rows::Row;
 use crate::subjects::{Subject, installed};
 
-/// Time after which a worker is considered to hang. It normally takes at most a second.
+/// A worker that has not ended after this time has hung. It normally takes at most a second.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 const WORKERS_CORE: &str = "0";

@@ -1,6 +1,6 @@
 //! The rows of the table: the jobs, and their numbers of messages.
 
-/// Number of messages per worker, chosen so that it runs for some tenths of a second.
+/// Number of messages per worker, chosen so that the worker runs for some tenths of a second.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counts {
     /// For the bare client and this library.
@@ -17,7 +17,8 @@ pub(crate) struct Row {
     pub(crate) job: &'static str,
     pub(crate) length: usize,
     pub(crate) form: &'static str,
-    /// Set only if it is not the default. Only this client has such a setting.
+    /// This client's limit of packets in a POST, if it is not the default. The other clients have no
+    /// such setting.
     pub(crate) packets_per_post: Option<usize>,
     pub(crate) counts: Counts,
 }
@@ -28,7 +29,8 @@ impl Row {
     }
 }
 
-/// More packets than the outbox holds or the server's `maxPayload` allows.
+/// More packets than the outbox holds or the server's `maxPayload` allows, so that this limit has no
+/// effect.
 const LIFTED: Option<usize> = Some(1_000_000);
 
 const SMALL: Counts = counts(2_000_000, 200_000, 100_000, 20_000);

@@ -132,7 +132,7 @@ impl Subject {
         }
     }
 
-    /// The program and its first arguments, before those that all workers have.
+    /// The program and its first arguments. The arguments that all workers have in common follow them.
     pub(crate) fn command(&self, binaries: &Path) -> (PathBuf, Vec<OsString>) {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let words = |list: &[&str]| list.iter().map(OsString::from).collect();

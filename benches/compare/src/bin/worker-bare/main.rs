@@ -107,7 +107,7 @@ where
 
 fn add(tally: &mut Tally, frame: Frame) {
     match frame {
-        // Without the packet type.
+        // The length does not include the packet type.
         Frame::Text(text) => tally.add(text.starts_with('4'), text.len() - 1),
         frame => tally.add(false, frame.len()),
     }
