@@ -144,9 +144,9 @@ pub enum Resend {
     /// must recognise duplicates, for example by a number in each message.
     ///
     /// This turns [receipts](crate::Receipts) on, and requires them, also without a call of
-    /// [`Builder::receipts`](crate::Builder::receipts). With a server that cannot confirm messages, the
-    /// session ends with [`Unsupported`](crate::ErrorKind::Unsupported), and by default no further attempt
-    /// follows.
+    /// [`Builder::receipts`](crate::Builder::receipts). With a server that cannot confirm messages,
+    /// the session ends with [`Unsupported`](crate::ErrorKind::Unsupported), and by default no further
+    /// attempt follows.
     Unconfirmed,
 }
 

@@ -81,8 +81,8 @@
 //!
 //! An error is logged with `tracing` at the level `ERROR`, and so is a panic. The session goes on, and
 //! the handler is called again for the next event. **Nothing else reports the error**: a program without
-//! a `tracing` subscriber does not see it. `tracing_subscriber::fmt::init()` at the start of `main`, from
-//! the crate `tracing-subscriber`, prints it.
+//! a `tracing` subscriber does not see it. `tracing_subscriber::fmt::init()` at the start of `main`,
+//! from the crate `tracing-subscriber`, prints it.
 //!
 //! A larger program has methods as handlers, with its state in an `Arc`:
 //!
@@ -164,8 +164,8 @@
 //! ```
 //!
 //! The guard of a `std::sync::Mutex` must not be in scope at an `.await`, even after `drop(guard)`:
-//! otherwise the future is not `Send`, and the program does not compile. Lock in a block that ends before
-//! the `.await`, and let the block return what is needed afterwards:
+//! otherwise the future is not `Send`, and the program does not compile. Lock in a block that ends
+//! before the `.await`, and let the block return what is needed afterwards:
 //!
 //! ```
 //! # use std::sync::{Arc, Mutex};

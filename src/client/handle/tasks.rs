@@ -10,7 +10,9 @@ impl Handle {
     /// Spawns a task on the runtime of the session. The task does not end when the session ends: it can
     /// [wait](Handle::wait) for the end, or stop when [`send`](Handle::send) fails.
     ///
-    /// The blocking handle has `start_background_task` instead, which runs a function on a new thread.
+    /// In a blocking client, [`start_background_task`] runs a function on a new thread.
+    ///
+    /// [`start_background_task`]: crate::blocking::Handle::start_background_task
     ///
     /// ```no_run
     /// # async fn run(handle: engineio_client::Handle) -> Result<(), engineio_client::Error> {

@@ -25,8 +25,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// ended, and returns `None`.
     ///
     /// To wait for a limited time, for the answer to a request for example, use
-    /// [`recv_timeout`](Client::recv_timeout). `recv` borrows the client mutably: in a `select!`, send and
-    /// sleep in the other branches with a [`Handle`](crate::Handle) that was taken before, by
+    /// [`recv_timeout`](Client::recv_timeout). `recv` borrows the client mutably: in a `select!`, the
+    /// other branches send and sleep with a [`Handle`](crate::Handle), taken before the `select!` by
     /// `let handle = client.handle();`.
     ///
     /// ```no_run

@@ -25,8 +25,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         self.handle.clone()
     }
 
-    /// Spawns a task on the runtime of the session: see [`Handle::spawn`]. The blocking client
-    /// has `start_background_task` instead, which runs a function on a new thread.
+    /// Spawns a task on the runtime of the session: see [`Handle::spawn`]. In a blocking
+    /// client, [`start_background_task`](crate::blocking::Client::start_background_task) runs a function
+    /// on a new thread.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::tokio::Client) {
@@ -47,8 +48,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
 
     /// Waits for `duration`, on the clock of the session's runtime.
     ///
-    /// To wait for a message for a limited time, use [`recv_timeout`](Client::recv_timeout). To sleep in a
-    /// `select!` beside [`recv`](Client::recv), which borrows the client mutably, use
+    /// To wait for a message for a limited time, use [`recv_timeout`](Client::recv_timeout). To sleep in
+    /// a `select!` beside [`recv`](Client::recv), which borrows the client mutably, use
     /// [`Handle::sleep`](crate::Handle::sleep).
     ///
     /// ```no_run
