@@ -51,7 +51,7 @@ macro_rules! on_each_runtime {
     };
 }
 
-/// Defines the test `CASE::tokio` for functions that return a case.
+/// For each function `CASE`, which returns a case, defines the test `CASE::tokio`, which runs it.
 macro_rules! on_tokio {
     ($($case:ident)+) => {
         $( mod $case {

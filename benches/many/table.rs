@@ -21,7 +21,7 @@ const CROWD: usize = 10_000;
 const GROWING: [usize; 4] = [1000, 2000, 5000, 10_000];
 const QUICK_CROWD: usize = 1000;
 const QUICK_GROWING: [usize; 3] = [200, 500, 1000];
-/// Open files of a process other than its established connections.
+/// Number of files that a process has open besides its established connections.
 const OTHER_FILES: u64 = 500;
 
 const PARTS: [&str; 3] = ["idle", "large", "growth"];

@@ -31,7 +31,7 @@ pub(super) struct Job {
 /// Minimum size of a body or write, if there are enough messages.
 const PIECE: usize = 64 * 1024;
 
-/// Maximum length of a message, which the server holds in memory.
+/// Maximum length of a message. The server holds a whole message in memory.
 const LONGEST: usize = 64 * 1024 * 1024;
 
 impl Job {
@@ -95,7 +95,7 @@ impl Job {
         }
     }
 
-    /// Payload length of a message in a client's frame.
+    /// Payload length of the frame in which a client sends the message.
     pub(super) fn frame_length(&self) -> usize {
         self.length.saturating_add(usize::from(self.text))
     }
@@ -105,8 +105,8 @@ impl Job {
     }
 }
 
-/// A buffer of identical messages of at least [`PIECE`] bytes. A prefix of it is a smaller number of
-/// messages.
+/// Copies of one message in a buffer of at least [`PIECE`] bytes. To send fewer messages, the server sends
+/// the beginning of the buffer.
 #[derive(Debug)]
 pub(super) struct Pieces {
     whole: Vec<u8>,

@@ -24,18 +24,7 @@ impl ServerUrl {
         let mut url = Url::parse(text).map_err(|error| unparsed(text, error))?;
         let mut address = None;
         if !schemes.contains(&url.scheme()) {
-            let message = format!(
-                "the URL scheme {:?} is not supported by the transport, use one of: {}{}",
-                url.scheme(),
-                schemes.join(", "),
-                // As in "localhost:3000".
-                if url.cannot_be_a_base() {
-                    "; is http:// missing?"
-                } else {
-                    ""
-                }
-            );
-            return Err(Error::new(ErrorKind::Invalid, message));
+            return Err(unsupported_scheme(&url, schemes));
         }
         let scheme = match url.scheme() {
             "http" | "ws" => Some("http"),
@@ -138,6 +127,21 @@ fn unparsed(text: &str, error: ParseError) -> Error {
     Error::new(ErrorKind::Invalid, message).with_source(error)
 }
 
+fn unsupported_scheme(url: &Url, schemes: &[&str]) -> Error {
+    // As in "localhost:3000".
+    let hint = if url.cannot_be_a_base() {
+        "; is http:// missing?"
+    } else {
+        ""
+    };
+    let message = format!(
+        "the URL scheme {:?} is not supported by the transport, use one of: {}{hint}",
+        url.scheme(),
+        schemes.join(", ")
+    );
+    Error::new(ErrorKind::Invalid, message)
+}
+
 /// Whether the client adds this query parameter itself. If the parameter were in the query twice,
 /// servers would not find the session.
 pub(super) fn is_of_the_protocol(name: &[u8]) -> bool {
@@ -220,6 +224,20 @@ mod tests {
             parse("http://h", None, false).url.as_str(),
             "http://h/engine.io"
         );
+    }
+
+    #[test]
+    fn a_url_without_a_scheme_is_refused_with_a_hint() {
+        for url in ["localhost:3000", "127.0.0.1:3000", "h/engine.io"] {
+            let error = ServerUrl::parse(url, &SCHEMES).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(
+                error.to_string().ends_with("is http:// missing?"),
+                "{error}"
+            );
+        }
+        let error = ServerUrl::parse("ftp://h", &SCHEMES).err().unwrap();
+        assert!(!error.to_string().contains("missing"), "{error}");
     }
 
     /// If such a path were accepted, the client would request `/x%3Fa=1` for `/x?a=1`.

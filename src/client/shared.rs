@@ -249,7 +249,7 @@ impl Shared {
         }
     }
 
-    /// Ends a session that was open, while another may follow.
+    /// Ends a session that was open. Another session may follow.
     pub(super) fn end_session(&self, session: u64, ended: Ended) -> Disconnected {
         let end = self.outbox(|outbox| outbox.end_session(session, ended));
         self.inboxes

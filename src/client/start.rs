@@ -149,7 +149,7 @@ fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'sta
             Some(known) => names.push(*known),
             None => {
                 return invalid(format!(
-                    "transports: {name:?} is unknown, available are {}",
+                    "transports: {name:?} is unknown, the available ones are {}",
                     known.join(" and ")
                 ));
             }

@@ -1,4 +1,4 @@
-//! Tasks that the user spawns with a handle.
+//! Tasks that the user spawns with `Handle::spawn`.
 
 use std::fmt;
 use std::future::Future;

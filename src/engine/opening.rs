@@ -209,11 +209,16 @@ fn attempts_error(mut attempts: Vec<(&'static str, Error)>) -> Error {
     }
     let message = format!("no transport could be opened ({list})");
     let error = Error::new(ErrorKind::Other, message);
-    // A response that is not Engine.IO says the most: the other transports fail for the same reason, with a kind
-    // that says less. Otherwise kind and status are those of the last attempt.
-    let is_telling = |error: &Error| error.kind() == ErrorKind::NotEngineIo;
-    let telling = attempts.iter().rposition(|(_, error)| is_telling(error));
-    match telling.map_or_else(|| attempts.last(), |at| attempts.get(at)) {
+    // The combined error has the kind and status of the last attempt, unless that says less: a web page in
+    // response to a WebSocket handshake is a refusal with status 200, in response to a poll `NotEngineIo`.
+    let is_page = |error: &Error| error.kind() == ErrorKind::NotEngineIo;
+    let got_page = |error: &Error| error.status().is_some_and(|status| status / 100 == 2);
+    let last = attempts.last();
+    let telling = match last {
+        Some((_, error)) if got_page(error) => attempts.iter().rfind(|(_, error)| is_page(error)),
+        _ => None,
+    };
+    match telling.or(last) {
         Some((_, attempt)) => error.with_facts_of(attempt),
         None => error,
     }

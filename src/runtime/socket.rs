@@ -9,7 +9,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::connection::{Acknowledges, BoxedStream};
 use super::sock_diag::unacknowledged;
 
-/// The bound on sockets for which `sock_diag` can be queried.
+/// The trait of sockets about which `sock_diag` can be queried.
 #[cfg(unix)]
 pub(super) use std::os::fd::AsFd as Known;
 #[cfg(not(unix))]

@@ -30,7 +30,7 @@ fn closes_the_session_on(signal: &str) {
 
 #[test]
 fn ctrl_c_closes_the_session() {
-    // Same as `test_signal_handler` of python-engineio.
+    // Same as python-engineio: test_signal_handler
     closes_the_session_on("-INT");
 }
 

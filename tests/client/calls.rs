@@ -38,6 +38,63 @@ fn try_recv_returns_received_messages_without_waiting() {
 }
 
 #[test]
+fn recv_timeout_returns_a_message_a_timeout_or_the_end_and_loses_nothing() {
+    under_all_orders(async |runtime| {
+        let (mut client, link) = websocket(&runtime).await;
+        let start = runtime.now();
+        let error = client.recv_timeout(Duration::from_secs(3)).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(runtime.now() - start, Duration::from_secs(3));
+        link.deliver(vec![text("a"), text("b")]);
+        settle(&runtime).await;
+        // A message that has been received is returned even if there is no time to wait.
+        let a = client.recv_timeout(Duration::ZERO).await;
+        assert_eq!(a.unwrap(), Message::from("a"));
+        assert_eq!(client.recv().await, Some(Message::from("b")));
+        link.deliver(vec![Packet::Close]);
+        let error = client.recv_timeout(Duration::from_secs(3)).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Closed);
+        assert!(runtime.now() - start < Duration::from_secs(6));
+    });
+}
+
+#[test]
+fn next_event_returns_each_event_up_to_the_end() {
+    under_all_orders(async |runtime| {
+        let (mut client, link) = websocket(&runtime).await;
+        link.deliver(vec![text("a"), Packet::Close]);
+        assert!(matches!(
+            client.next_event().await,
+            Some(Event::Connected(_))
+        ));
+        assert!(matches!(client.next_event().await, Some(Event::Message(_))));
+        assert!(matches!(client.next_event().await, Some(Event::Closed(_))));
+        assert!(client.next_event().await.is_none());
+    });
+}
+
+#[test]
+fn errors_of_sending_print_their_reason_once() {
+    under_all_orders(async |runtime| {
+        let (client, _link) = websocket(&runtime).await;
+        client.disconnect().await;
+        let refused = client.send("a").await.unwrap_err();
+        let text = refused.to_string();
+        assert!(text.starts_with("the message was not sent: "), "{text}");
+        assert!(text.ends_with(&refused.error.to_string()), "{text}");
+        let refused = client.send_all(["a", "b"]).await.unwrap_err();
+        let text = refused.to_string();
+        assert!(text.starts_with("the messages were not sent: "), "{text}");
+        let refused = client.send_json(&1).await.unwrap_err();
+        let text = refused.to_string();
+        assert!(text.starts_with("the value was not sent: "), "{text}");
+        // The reason is part of the text, so a printed chain does not repeat it.
+        let source = std::error::Error::source(&refused).map(ToString::to_string);
+        assert_ne!(source, Some(refused.error.to_string()));
+    });
+}
+
+#[test]
 fn try_recv_does_not_replace_the_waker_of_a_pending_poll() {
     under_all_orders(async |runtime| {
         let (mut client, link) = websocket(&runtime).await;

@@ -164,7 +164,7 @@ impl Fault {
             .at(Place::LaterPoll, outcome)
     }
 
-    /// Sends the fault in response to the first poll and to the WebSocket request, with the same
+    /// Sends the fault in response to the first poll and to the WebSocket request. Both have this
     /// outcome.
     pub(crate) fn opening(self, outcome: Outcome) -> Self {
         self.at(Place::FirstPoll, outcome.clone())

@@ -73,7 +73,7 @@ pub fn check(bytes: &[u8]) {
             within_limits(sent.unwrap_or_default(), most, most_bytes);
         }
     }
-    // No cookie with an expiry outlives the longest lifetime of a cookie.
+    // A cookie lives for at most 400 days, so every cookie with an expiry has expired now.
     now += Duration::from_secs(400 * 24 * 60 * 60);
     let url: Url = URLS[2].parse().unwrap();
     let mut request = HeaderMap::new();

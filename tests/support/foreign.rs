@@ -18,9 +18,10 @@ type Refusal = (ErrorKind, Option<u16>, &'static str);
 /// A server in its own process, with the errors that its responses lead to over polling and over
 /// WebSocket.
 pub(crate) trait Foreign: Server {
-    /// The errors when the application rejects the session.
+    /// The errors that the client reports if the application rejects the session: over polling and over
+    /// WebSocket.
     const REJECTION: [Refusal; 2];
-    /// The errors on a path without an Engine.IO endpoint.
+    /// The errors that the client reports for a path without an Engine.IO endpoint, likewise.
     const NOWHERE: [Refusal; 2];
 
     /// Starts a server whose program gets these options.

@@ -454,8 +454,7 @@ fn r18_a_zone_in_a_url_is_refused_with_advice() {
         let error = fails(&runtime, &dialer, "http://[fe80::1]/")
             .await
             .to_string();
-        let words =
-            "a link-local address without an interface: give Dialer::resolve_to the address";
+        let words = "a link-local address without an interface: pass the address with a scope id";
         assert!(error.contains(words), "{error}");
         let given = dialer.resolve_to("fe80::1", [at("[fe80::1%7]:0")]).unwrap();
         let error = fails(&runtime, &given, "http://[fe80::1]/")

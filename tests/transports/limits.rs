@@ -359,7 +359,7 @@ fn a_body_above_its_limit_ends_the_session_and_one_as_long_passes() {
 #[test]
 fn packets_above_their_limit_end_the_session_after_the_packets_before_them() {
     under_some_orders(async |runtime| {
-        // The second setter does not change the limit that the first one has set.
+        // `max_message_size`, which is called later, does not change the limit of packets.
         let set: Setting = |builder| builder.max_payload_packets(3).max_message_size(1000);
         let (mut session, peer) =
             polling_session(&runtime, set, response("4a\x1e4b\x1e4c\x1e4d")).await;

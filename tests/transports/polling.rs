@@ -52,8 +52,8 @@ async fn polled_in_pieces(
     (first, (next.kind() != ErrorKind::Connect).then_some(next))
 }
 
-/// The result of a poll that the server answers with these bytes in one piece. Checks that the next
-/// `recv` needs a request.
+/// Returns the result of a poll that the server answers with these bytes in one piece. Also checks that the
+/// next `recv` sends a new request.
 async fn polled(runtime: &MockRuntime, answer: impl Into<Vec<u8>>) -> Result<Vec<Packet>, Error> {
     polled_within(runtime, answer, Limits::default()).await
 }

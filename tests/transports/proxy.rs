@@ -620,8 +620,8 @@ fn socks_responses_are_assembled_from_single_bytes_and_may_name_any_address() {
     });
 }
 
-/// The error of opening a WebSocket through a SOCKS proxy that answers with these bytes, step by step,
-/// and closes the connection.
+/// Opens a WebSocket through a SOCKS proxy that answers each step with the next of these byte strings and then
+/// closes the connection. Returns the error.
 async fn socks_refused(
     runtime: &MockRuntime,
     proxy: &str,

@@ -168,6 +168,20 @@ fn n8_an_error_names_the_url_in_its_text_and_to_a_program() {
     });
 }
 
+/// A WebSocket handshake that is answered with a page is a refusal with status 200, which says less.
+#[test]
+fn a_server_that_answers_both_transports_with_a_page_is_not_an_engine_io_server() {
+    under_some_orders(async |runtime| {
+        for both in [&["polling", "websocket"], &["websocket", "polling"]] {
+            let error = attempts(&runtime, both, vec![PAGE.into(), PAGE.into()])
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotEngineIo, "{error}");
+            assert!(!error.is_retryable());
+        }
+    });
+}
+
 #[test]
 fn retry_after_is_available_to_a_program() {
     under_some_orders(async |runtime| {

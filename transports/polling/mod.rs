@@ -232,7 +232,7 @@ impl Requests {
             tracing::debug!(%method, bytes = body.len(), "request");
             match self.client.send(request, &self.exchange).await {
                 Err(error) if is_not_received(&error) => {
-                    tracing::debug!(%method, "a kept connection ended before the request arrived");
+                    tracing::debug!(%method, "a reused connection ended before the request arrived");
                     if method == Method::GET {
                         self.exchange.activity.mark_not_asked();
                     }

@@ -13,7 +13,7 @@ struct NotReceived;
 
 impl fmt::Display for NotReceived {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a kept connection ended before the request arrived")
+        f.write_str("a reused connection ended before the request arrived")
     }
 }
 

@@ -202,9 +202,9 @@ struct Collector {
 /// Maximum number of packets that a call returns, and maximum number of bytes beyond its first packet.
 const MAX_PACKETS: usize = 256;
 const MAX_BYTES: usize = 64 * 1024;
-/// With fewer packets than this, a call returns once a read has emptied the socket. A further read
-/// would be a system call on some runtimes. With more packets, the server is busy and has probably
-/// sent more meanwhile.
+/// A call that has collected fewer packets than this returns once a read has emptied the socket, because a
+/// further read would be a system call on some runtimes. With more packets it reads on: the server is busy
+/// and has probably sent more meanwhile.
 const FEW: usize = 8;
 /// Maximum number of frames and reads of a call, before other tasks get a turn.
 const MAX_STEPS: usize = 1024;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use engineio_client::{Error, Event, Message, Reason};
 use serde_json::{Value, json};
 
-/// Prefixes of messages that standard output contains in encoded form.
+/// Prefixes of messages that are printed in encoded form.
 const BASE64: &str = "base64:";
 const JSON: &str = "json:";
 

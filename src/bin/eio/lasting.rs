@@ -19,7 +19,7 @@ pub(crate) struct Lasting {
     attempts: Option<u32>,
 }
 
-/// The library's default for the longest delay.
+/// The library's default for the longest delay before an attempt to reconnect.
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
 impl Lasting {

@@ -74,7 +74,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
 
     /// Sets whether the next transport is tried if one cannot open the session. On by default. If all
     /// transports fail, the error lists the reason of each. It has the kind of the last one, or
-    /// [`NotEngineIo`](crate::ErrorKind::NotEngineIo) if any transport failed with that.
+    /// [`NotEngineIo`](crate::ErrorKind::NotEngineIo) if the server answered with web pages.
     ///
     /// After a [`Handshake`](crate::ErrorKind::Handshake), [`Protocol`](crate::ErrorKind::Protocol),
     /// [`Limit`](crate::ErrorKind::Limit) or [`Invalid`](crate::ErrorKind::Invalid) error no other

@@ -12,7 +12,7 @@ impl Model {
     pub(super) fn interrupt(&self) {
         {
             let Ok(mut state) = self.state.try_borrow_mut() else {
-                // The model itself is dropping a waker.
+                // The model is borrowed: it is dropping a waker, which called this.
                 return;
             };
             if state.depth >= 2 || state.failure.is_some() || state.at >= state.bytes.len() {

@@ -1,4 +1,4 @@
-//! Fences with receipts off, which follow pongs.
+//! Fences while receipts are off: the engine then sends them only together with pongs.
 
 use super::*;
 

@@ -79,7 +79,7 @@ impl Schedules {
         self
     }
 
-    /// Allows the test to leave tasks running. They are dropped.
+    /// Allows tasks to be still running when the test ends. They are dropped then.
     ///
     /// ```
     /// use engineio_client::Runtime;

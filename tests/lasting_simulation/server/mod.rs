@@ -64,7 +64,7 @@ pub(crate) struct Behaviour {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pongs {
     All,
-    /// Only the newest of the pings that are read together, which RFC 6455 allows.
+    /// Answers only the newest of several pings that it reads together. RFC 6455 allows this.
     Newest,
     None,
 }

@@ -10,7 +10,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Window {
     read: Amount,
-    /// Messages that the client can have counted as confirmed.
+    /// The most messages that the client may have counted as confirmed by now.
     confirmable: Amount,
     /// Messages received before the newest answered fence.
     answered: Amount,

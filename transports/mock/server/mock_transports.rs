@@ -213,7 +213,7 @@ impl ClientLink {
             return Err(Error::new(ErrorKind::Status, message).with_status(400));
         };
         let act = self.change(place, |session, plans, _| {
-            // Probes and fences have steps of their own.
+            // A probe, or a fence without messages, has a step of its own.
             if session.is_current(place.link) && (fence.is_none() || !batch.is_empty()) {
                 plans.next(step)
             } else {

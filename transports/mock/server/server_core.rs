@@ -170,7 +170,7 @@ impl ServerState {
             }),
             None => Err(Error::new(
                 ErrorKind::Status,
-                "the mock server has no session of this id",
+                "the mock server has no session with this id",
             )
             .with_status(400)),
         }

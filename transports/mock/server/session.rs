@@ -64,7 +64,7 @@ fn ended() -> Error {
 fn unknown_session() -> Error {
     Error::new(
         ErrorKind::Status,
-        "the mock server has no session of this id",
+        "the mock server has no session with this id",
     )
     .with_status(400)
 }

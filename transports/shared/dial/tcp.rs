@@ -149,7 +149,7 @@ impl Sockets<'_> {
             } else if lacks_interface(address) {
                 message.push_str(
                     ", a link-local address without an interface: \
-                     give Dialer::resolve_to the address with a scope id",
+                     pass the address with a scope id to Dialer::resolve_to",
                 );
             }
         }

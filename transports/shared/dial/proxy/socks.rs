@@ -69,7 +69,7 @@ pub(super) async fn connect(
     Err(failure.unwrap_or_else(|| Error::new(ErrorKind::Resolve, "the host name has no address")))
 }
 
-/// Whether the proxy may succeed with another address.
+/// Whether the same proxy may succeed with another address of the target host after this failure.
 fn may_succeed_elsewhere(failure: &SocksError) -> bool {
     matches!(
         failure,

@@ -96,7 +96,7 @@ impl Tls {
             RootCertStore::empty()
                 .add(certificate.clone())
                 .map_err(|error| {
-                    let message = "a certificate in the PEM of the CAs can't be parsed";
+                    let message = "a CA certificate in the PEM text can't be parsed";
                     Error::new(ErrorKind::Invalid, message).with_source(error)
                 })?;
         }
