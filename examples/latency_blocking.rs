@@ -1,5 +1,5 @@
-//! The same as the example `latency`, with the blocking client and with handlers. Each message contains the
-//! time at which it was sent.
+//! The same as the example `latency`, with the blocking client and with handlers. Each message contains
+//! the time at which it was sent.
 //!
 //!     cargo run --example latency_blocking --features blocking
 //!     cargo run --example latency_blocking --features blocking -- http://localhost:5000

@@ -305,8 +305,8 @@ impl Error {
     /// Whether the same attempt may succeed later with nothing changed.
     ///
     /// False for failures that need a change: unusable settings, a rejected certificate, a response that
-    /// is not Engine.IO, a status that blames the request (every 4xx except 408, 425 and 429), and the
-    /// statuses 501, 505 and 511.
+    /// is not Engine.IO, a status that blames the request (every 4xx except 408, 425 and 429), the statuses
+    /// 501, 505 and 511, and errors of a single message. [`ErrorKind`] has the whole table.
     ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};

@@ -346,8 +346,9 @@ impl Reader {
         }
     }
 
-    /// Reports the amount that was read, if it is large enough to be worth waking the driver, which waits for
-    /// room. A smaller amount is reported when the whole batch has been read, so the driver does not wait long.
+    /// Reports the amount that was read, if it is large enough to be worth waking the driver, which waits
+    /// for room. A smaller amount is reported when the whole batch has been read, so the driver does not
+    /// wait long.
     fn report_often_enough(&mut self) {
         let unreported = self.read.since(self.reported);
         if self.inboxes.is_worth_waking(unreported) {

@@ -86,7 +86,7 @@ mod tests {
                     let _ = started.send(());
                     let _ = held.recv();
                 });
-                // Wait until the task runs: the runtime drops a task that has not started when it shuts down.
+                // Wait until the task runs: a runtime that shuts down drops a task that has not started.
                 let _ = starts.recv();
             });
             let _ = ended.send(());
