@@ -45,8 +45,8 @@ struct InFlight {
     number: u64,
     /// All messages before this place were sent before the fence.
     covers: u64,
-    /// A pong to this fence proves that the server took in all messages before this place: when the fence was
-    /// sent, pongs to earlier fences had shown that the server had read them.
+    /// The answer to this fence proves that the peer has accepted all messages before this place: when the
+    /// fence was sent, answers to earlier fences had shown that the peer had read them.
     proves: u64,
 }
 
