@@ -105,7 +105,7 @@ pub struct Disconnected {
     pub uncertain: u64,
     /// Number of messages that this session did not send. The next session sends them.
     pub unsent: u64,
-    /// The messages that may be lost, if the client still has them. No later session sends them again.
+    /// The messages that may be lost, as far as the client still has them. No later session sends them.
     /// With [`Resend::Unsent`](crate::Resend::Unsent) these are the messages that were being sent when
     /// the session ended. With [receipts](crate::Receipts) they also include the messages that were
     /// sent and not confirmed; without receipts the client does not keep those. If only a part of a

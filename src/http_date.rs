@@ -42,7 +42,7 @@ fn is_delimiter(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'/' | b';'..=b'@' | b'['..=b'`' | b'{'..=b'~')
 }
 
-/// Parses `min` to `max` digits, which any text may follow.
+/// Parses the digits at the beginning. `None` if there are fewer than `min` or more than `max`.
 fn number(word: &[u8], min: usize, max: usize) -> Option<i64> {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     // At most four digits cannot overflow.

@@ -26,7 +26,7 @@ pub(super) struct LinkCalls {
     open: Slot<(), Result<Link, Error>>,
     sender: Half<dyn PacketSender, Sent>,
     receiver: Half<dyn PacketReceiver, Result<Vec<Packet>, Error>>,
-    /// Whether a fence was sent, so that answers may be received.
+    /// Whether a fence was sent. If so, answers to it can arrive.
     has_fences: bool,
 }
 

@@ -159,7 +159,7 @@ impl Engine {
         }
     }
 
-    /// Until when the goodbye waits for confirmations; `None` if it does not wait.
+    /// The time until which the goodbye waits for confirmations; `None` if it does not wait.
     pub(super) fn settle_deadline(&self) -> Option<Duration> {
         match &self.phase {
             Phase::Closing(closing)

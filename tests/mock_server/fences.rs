@@ -75,7 +75,7 @@ fn answers_may_be_late_and_keep_their_order() {
         assert_eq!(runtime.now(), began);
         assert_eq!(recv(&mut link).await, (Vec::new(), Some(fence(2))));
         assert_eq!(runtime.now(), began + seconds(1));
-        // The answer arrives before the end of a connection that is cut after the answer was due.
+        // The connection is cut after the answer is due, so the answer arrives first.
         server.at(Step::Fence, Act::After(seconds(1)));
         send(&mut link, Vec::new(), 3).await.unwrap();
         runtime.sleep(Duration::from_millis(1500)).await;

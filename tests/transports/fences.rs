@@ -364,7 +364,7 @@ fn a_pong_is_no_sign_of_life_but_part_of_a_message_is() {
 
 // The time at which a poll has left.
 
-/// A link, and its activity.
+/// Opens a link. Returns it with the record of its activity.
 async fn watched(
     runtime: &MockRuntime,
     polling: Polling,

@@ -86,7 +86,7 @@ mod tests {
                     let _ = started.send(());
                     let _ = held.recv();
                 });
-                // Wait until the task runs: a runtime that shuts down drops a task that has not started.
+                // Wait until the task runs: on shutdown, the runtime drops tasks that have not started.
                 let _ = starts.recv();
             });
             let _ = ended.send(());

@@ -395,7 +395,7 @@ impl<W: Clone> Outbox<W> {
         debug_assert_eq!(
             ended.uncertain.len().saturating_add(ended.unsent.len()),
             self.room.pending().messages,
-            "accepted = left ++ uncertain ++ unsent"
+            "each pending message is uncertain or unsent"
         );
         self.room.free_all();
         let closed = Closed::new(ended);

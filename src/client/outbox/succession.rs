@@ -58,7 +58,7 @@ pub(super) struct Poison {
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     pub(super) confirmed: u64,
-    /// Messages that were handed over, are not confirmed, and are not sent again.
+    /// Number of messages that were handed over and not confirmed, and that will not be sent again.
     pub(super) unconfirmed: u64,
 }
 

@@ -44,7 +44,7 @@ impl Backoff {
 /// Enough doublings to turn the shortest delay into the longest: 2^128 ns are more than `Duration::MAX`.
 const MOST_DOUBLINGS: u32 = 128;
 
-/// Like `Duration::mul_f64`, which would panic if the product is too large.
+/// Like `Duration::mul_f64`, but returns `Duration::MAX` if the product is too large, where that panics.
 fn scaled(duration: Duration, factor: f64) -> Duration {
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }

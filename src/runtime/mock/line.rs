@@ -43,7 +43,7 @@ pub(super) struct Route {
 struct LineState {
     conditions: Conditions,
     pipes: [Pipe; 2],
-    /// The reset that each end sees, now or later.
+    /// For each end, the reset that it sees, either already or from a set time on.
     resets: [Option<Reset>; 2],
     /// Number of ends that were not dropped.
     ends: usize,

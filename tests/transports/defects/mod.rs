@@ -44,7 +44,7 @@ async fn on_polling(
     (client, server, peer)
 }
 
-/// A session over WebSocket, and its server's end.
+/// A session over WebSocket, and the server's side of its connection.
 async fn on_websocket(
     runtime: &MockRuntime,
     edit: impl FnOnce(SessionBuilder) -> SessionBuilder,

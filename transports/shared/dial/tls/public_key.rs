@@ -35,7 +35,7 @@ impl fmt::Display for UnusableKey {
             _ => "the TLS library does not support",
         };
         let key = self.key;
-        write!(f, "{has} {key}, which {judgement}: it supports {SUPPORTED}")
+        write!(f, "{has} {key}, which {judgement}: supported are {SUPPORTED}")
     }
 }
 
