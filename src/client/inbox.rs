@@ -297,7 +297,7 @@ pub(crate) struct Reader {
     incoming: std::vec::IntoIter<Event>,
     /// The total of messages read.
     read: Tally,
-    /// The part of `read` that the inbox knows of.
+    /// How much of `read` has been reported to the inbox.
     reported: Tally,
     finished: bool,
 }

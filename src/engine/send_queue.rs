@@ -121,7 +121,7 @@ impl SendQueue {
             .map_or(self.first, |group| group.start)
     }
 
-    /// The groups that were not forgotten, as ranges of places.
+    /// The groups that are still remembered, each as a range of places in the queue.
     pub(super) fn groups(&self) -> impl Iterator<Item = &Range<u64>> {
         self.groups.iter()
     }

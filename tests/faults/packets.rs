@@ -187,8 +187,8 @@ pub(crate) fn payloads() -> Vec<Fault> {
     sampled(faults, 4)
 }
 
-/// Messages of an open session over WebSocket that are not packets, or packets that no server should
-/// send.
+/// WebSocket messages in an open session that are no valid packets, or that are packets which no server
+/// should send.
 pub(crate) fn messages() -> Vec<Fault> {
     // To the transport this frame is valid. Only the engine refuses the ping in it, so no close code is
     // expected.

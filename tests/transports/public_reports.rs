@@ -1,5 +1,5 @@
-//! Public reports of users of other clients: what happened to those users is reproduced with this
-//! client. Each name begins with the number of the report in `tests/reports.md`.
+//! Public reports of users of other clients. Each test puts this client into the reported situation. Its
+//! name begins with the number of the report in `tests/reports.md`.
 
 use std::time::Duration;
 

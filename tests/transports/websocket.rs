@@ -92,7 +92,7 @@ pub(crate) fn is_message(frame: &Frame, opcode: u8, payload: impl AsRef<[u8]>) -
 #[test]
 fn a_handshake_is_assembled_from_segments_of_any_size() {
     under_some_orders(async |runtime| {
-        // Pieces of one byte need more reads than the handshake of tungstenite accepts.
+        // A response in pieces of one byte needs more reads than tungstenite's own handshake accepts.
         for size in [1, 2, 3, 7, 50, usize::MAX] {
             let answer = |request: &Request| {
                 let head = switching(request);

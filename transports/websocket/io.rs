@@ -14,8 +14,8 @@ use super::reader::FrameReader;
 /// Largest idle write buffer that a thread keeps, in bytes.
 const KEPT: usize = 1024 * 1024 + 4096;
 
-/// A read that returned fewer bytes than this has emptied the socket. (A longer read may not have: TLS
-/// returns at most one record at a time.)
+/// A read that returned fewer bytes than this is taken to have emptied the socket. A longer one may have
+/// left bytes there even if the buffer had room, because TLS returns at most one record per read.
 const SHORT_READ: usize = 1024;
 
 thread_local! {

@@ -15,11 +15,11 @@ pub(super) struct Flushes<W> {
 pub(crate) struct FlushTicket {
     /// The number of messages that must have been sent.
     message: u64,
-    /// Tells apart flushes that wait for the same message.
+    /// Distinguishes flushes that wait for the same message.
     number: u64,
 }
 
-/// The flush of a sink.
+/// State of the flush of a sink: the messages that it waits for.
 #[derive(Debug, Default)]
 pub(crate) struct SinkFlush {
     pub(super) ticket: Option<FlushTicket>,

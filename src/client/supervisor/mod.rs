@@ -66,7 +66,7 @@ enum State {
 }
 
 impl Supervisor {
-    /// Starts with the first connection.
+    /// Creates a supervisor whose first step is to make the first connection.
     pub(crate) fn new(policy: Policy, seed: u64, now: Duration) -> Self {
         let mut supervisor = Self {
             policy,

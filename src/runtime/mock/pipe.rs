@@ -117,7 +117,7 @@ impl Pipe {
         self.flight.front().map(|(at, _)| *at).or(self.end)
     }
 
-    /// Lets all bytes in flight arrive at once.
+    /// Lets all bytes in flight arrive immediately.
     pub(super) fn land(&mut self) {
         self.flight.clear();
         self.arrived = self.buffer.len();

@@ -171,8 +171,8 @@ impl Tally {
                 if times > 1 {
                     self.doubled.push(text.clone());
                 }
-                // When a session ends, echoes may be lost, and the client's lists of messages do not
-                // contain echoes.
+                // When a session ends, echoes may be lost on their way back. The client cannot report that:
+                // it lists only messages that it was to send.
                 let is_back = back.contains(text) || outcome.ended.is_some();
                 if !(times > 0 && is_back || outcome.listed.contains(text)) {
                     self.missing.push(text.clone());

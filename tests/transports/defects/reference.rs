@@ -397,8 +397,8 @@ fn b12_a_probe_with_a_wrong_pong_is_closed_and_reported_once() {
 /// Rule E17.
 #[test]
 fn b13_a_second_open_packet_is_ignored() {
-    // The reference takes the sid and the times of a second open packet, reports a second `open` event,
-    // and probes again.
+    // The reference client adopts the sid, pingInterval and pingTimeout of a second open packet, emits a
+    // second `open` event, and probes again.
     under_some_orders(async |runtime| {
         let opened = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&opened);

@@ -282,7 +282,9 @@ impl Session {
         let size: usize = batch.iter().map(|packet| payload_len(packet) + 1).sum();
         let size = u64::try_from(size.saturating_sub(1)).unwrap_or(u64::MAX);
         if self.max_payload.is_some_and(|most| size > most) {
-            let message = format!("the mock server accepts no body of {size} bytes (maxPayload)");
+            let message = format!(
+                "the mock server refused a body of {size} bytes, which is more than maxPayload"
+            );
             return Err(Error::new(ErrorKind::Status, message).with_status(413));
         }
         Ok(())

@@ -35,7 +35,10 @@ impl fmt::Display for UnusableKey {
             _ => "the TLS library does not support",
         };
         let key = self.key;
-        write!(f, "{has} {key}, which {judgement}: supported are {SUPPORTED}")
+        write!(
+            f,
+            "{has} {key}, which {judgement}: supported are {SUPPORTED}"
+        )
     }
 }
 
