@@ -298,7 +298,7 @@ impl Line {
         }
     }
 
-    /// Resets both ends immediately. With `keeps`, bytes that have arrived can still be read.
+    /// Resets both ends immediately. With `keeps`, bytes in flight arrive first and can still be read.
     pub(super) fn reset(&self, keeps: bool) {
         let mut later = Later::default();
         let now = self.now();

@@ -19,8 +19,8 @@ use crate::support::session::{Mode, Runs, builder};
 /// The time between two messages.
 const PACE: Duration = Duration::from_millis(2);
 
-/// Deadline of every wait. It is long because polling may have to send a backlog first, which takes several
-/// seconds.
+/// Deadline of every wait. It is long because polling may have to send a backlog first, which takes
+/// several seconds.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Interval at which a task checks a flag.
