@@ -460,7 +460,8 @@ impl Future for Sessions {
     }
 }
 
-/// A runtime that shuts down drops this task. Every call that waits for the client is still woken.
+/// A runtime that shuts down drops the task that owns this value. Dropping it wakes every call that waits
+/// for the client, so that none hangs.
 impl Drop for Sessions {
     fn drop(&mut self) {
         if self.shared.state().closed().is_some() {

@@ -13,8 +13,8 @@ fn cycles_in(files: &[(&str, &str)]) -> Vec<String> {
     cycles::find(&Graph::read("src/lib.rs", &read))
 }
 
-/// The cycles in a crate with two modules, `one` and `other`, which have these source texts. The root
-/// re-exports `other::Other`.
+/// Returns the import cycles that the check finds in a crate with the modules `one` and `other`, whose source
+/// texts are the arguments. The root re-exports `other::Other`.
 fn between(one: &str, other: &str) -> Vec<String> {
     cycles_in(&[
         (

@@ -350,7 +350,8 @@ impl Collector {
     }
 }
 
-/// Whether a call returns its few packets once the socket is empty, without reading again.
+/// Whether a call that has few packets returns them right after a read that emptied the socket, instead of
+/// reading once more.
 #[inline]
 fn returns_early(packets: &[Packet], frames: &FrameReader) -> bool {
     packets.len() < FEW && (!packets.is_empty() || frames.asides.is_answered())

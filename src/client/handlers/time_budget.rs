@@ -21,9 +21,9 @@ pub(super) struct TimeBudget {
     spent: Duration,
     /// When the clock was last read.
     read_at: Duration,
-    /// The number of calls until the next reading.
+    /// The number of calls until the clock is read again.
     calls: u32,
-    /// The number of calls between the last two readings.
+    /// The number of calls between the last two readings of the clock.
     apart: u32,
 }
 

@@ -122,7 +122,7 @@ impl<W> Confirmations<W> {
         while let Some(next) = self.given_up.front()
             && next.start <= self.settled
         {
-            // The part before `settled` is in `lost` already, since `lose` has passed over it.
+            // `lose` has already added the part before `settled` to `lost`.
             let places = self.settled..next.end;
             self.given_up.pop_front();
             self.settled = self.settled.max(places.end);
@@ -157,8 +157,8 @@ impl<W> Confirmations<W> {
         }
     }
 
-    /// Whether every message accepted before the call began is confirmed, or why it is not. `None` if
-    /// neither is known yet. Also returns the waker that is replaced.
+    /// Returns success if every message accepted before the call began is confirmed, the reason if one of
+    /// them never will be, and `None` while that is open. Also returns the waker that the new one replaced.
     pub(super) fn is_confirmed(
         &mut self,
         ticket: &mut Option<ConfirmTicket>,

@@ -33,7 +33,7 @@ pub(super) struct Polls {
     begun: u64,
     /// Since when the running poll is outstanding.
     since: Option<Duration>,
-    /// What the transport has reported about when polls are written.
+    /// Whether the transport reports when it has written a poll, and what it has reported.
     asked: Asked,
 }
 

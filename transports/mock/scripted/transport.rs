@@ -294,7 +294,7 @@ impl MockOpen {
             .await;
     }
 
-    /// Whether the client has dropped its call.
+    /// Whether the client has dropped the call of `open` that this answers.
     ///
     /// ```
     /// fn still_wanted(open: &engineio_client::transports::mock::MockOpen) -> bool {

@@ -102,7 +102,8 @@ impl HyperIo {
         }
     }
 
-    /// Records where the current request begins, at its first write.
+    /// Called before each write. At the first write of a request, records the number of bytes written before
+    /// the request.
     fn begin(&mut self) {
         if self.meter.begins.swap(false, Ordering::Relaxed) {
             self.start = self.stream.written();

@@ -415,8 +415,8 @@ impl Connector {
             && !protocol.starts_with(b"http/1.")
         {
             let message = format!(
-                "{host} selected the protocol {:?}, which the TLS configuration offers by ALPN: \
-                 this client speaks http/1.1 only",
+                "{host} selected the ALPN protocol {:?}, which the client's TLS configuration offers, \
+                 but this client speaks http/1.1 only",
                 String::from_utf8_lossy(protocol)
             );
             return Err(Error::new(ErrorKind::Invalid, message));
