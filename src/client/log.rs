@@ -110,7 +110,7 @@ impl Log {
     }
 
     pub(super) fn goodbye_failed(&self, error: &Error) {
-        tracing::debug!(target: TARGET, error = %error.report(), "could not tell the server that the session is over");
+        tracing::debug!(target: TARGET, error = %error.report(), "the server did not confirm the end of the session");
     }
 
     pub(super) fn drop_panicked(&self, transport: &'static str, panic: &str) {

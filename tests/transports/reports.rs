@@ -71,7 +71,7 @@ fn r6_after_a_first_response_that_is_not_engine_io_the_next_transport_is_tried()
             let connected = attempts(&runtime, both, vec![answer, b"websocket".to_vec()]).await;
             assert_eq!(connected.unwrap(), Some("websocket"));
         }
-        // If WebSocket fails as well, the error names both transports, polling first.
+        // If WebSocket fails as well, here with a 404, the error names both transports, polling first.
         let gone = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
         let error = attempts(&runtime, both, vec![PAGE.into(), gone.into()])
             .await

@@ -69,7 +69,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     }
 
     /// Sets the maximum number of cookies of the server that a session keeps. 64 by default. If there
-    /// are more, the cookies that were set first are dropped.
+    /// are more, the cookies that the server has not set for the longest time are dropped.
     ///
     /// ```
     /// # use engineio_client::tokio::Client;
@@ -83,7 +83,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     }
 
     /// Sets the maximum total size of the cookies that a session keeps, in bytes, including their names.
-    /// 16 KiB by default. If they take more, the cookies that were set first are dropped; a single
+    /// 16 KiB by default. If they take more, the cookies that were not set for the longest time are dropped; a single
     /// cookie that is larger is ignored. There is an example at [`max_cookies`](Builder::max_cookies).
     pub fn max_cookie_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_cookie_bytes = bytes;

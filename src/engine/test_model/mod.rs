@@ -181,7 +181,10 @@ impl Model {
         let mut all = self.left.clone();
         all.extend(labels(&ended.uncertain));
         all.extend(labels(&ended.unsent));
-        assert_eq!(all, self.accepted, "accepted = left ++ uncertain ++ unsent");
+        assert_eq!(
+            all, self.accepted,
+            "accepted = confirmed ++ unconfirmed ++ uncertain ++ unsent"
+        );
         let confirmed = usize::try_from(ended.confirmed).unwrap();
         let unconfirmed = usize::try_from(ended.unconfirmed_count).unwrap();
         assert_eq!(confirmed + unconfirmed, self.left.len());
