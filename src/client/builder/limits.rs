@@ -83,8 +83,9 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     }
 
     /// Sets the maximum total size of the cookies that a session keeps, in bytes, including their names.
-    /// 16 KiB by default. If they take more, the cookies that were not set for the longest time are dropped; a single
-    /// cookie that is larger is ignored. There is an example at [`max_cookies`](Builder::max_cookies).
+    /// 16 KiB by default. If they take more, the cookies that were not set for the longest time are
+    /// dropped; a single cookie that is larger is ignored. There is an example at
+    /// [`max_cookies`](Builder::max_cookies).
     pub fn max_cookie_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_cookie_bytes = bytes;
         self
