@@ -42,7 +42,8 @@ pub(crate) struct Driver {
     deadline: Option<Duration>,
     timer: Option<Timer>,
     last_poll: LastPoll,
-    /// A link whose `recv` is polled once more when the runtime has polled its sockets.
+    /// A link whose waiting `recv` is polled once more when this future completes: then the runtime has
+    /// polled its sockets.
     draining: Option<(LinkId, BoxFuture<'static, ()>)>,
     /// Whether the inbox has room, as far as the engine knows.
     room: bool,

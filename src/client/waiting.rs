@@ -159,8 +159,9 @@ impl Drop for Confirming<'_> {
     }
 }
 
-/// Waits until a condition on the session holds. The condition is checked again when the session opens,
-/// when its upgrade has ended, when it ends, and when the disconnect handler has returned.
+/// Waits until a condition on the session holds. The condition is checked again when an attempt to
+/// connect has failed and another one follows, when the session opens, when its upgrade has ended, when
+/// it ends, and when the disconnect handler has returned.
 pub(super) struct Turning<'a, C> {
     shared: &'a Arc<Shared>,
     condition: C,

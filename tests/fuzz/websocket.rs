@@ -16,10 +16,10 @@ use super::raw::{
     switching,
 };
 
-/// The input: how pieces are cut, the limit of a message, the form, and the server's bytes. In form
-/// zero, they are everything that the server sends, and `$KEY` in them stands for the value of
-/// `Sec-WebSocket-Accept`. In form one, they are the frames after a valid response. In form two, they
-/// describe these frames, each by its first byte, the length of its payload, and the payload.
+/// The input: how pieces are cut, the limit of a message, the form, and the rest. In form zero, the rest is
+/// everything that the server sends, where `$KEY` stands for the value of `Sec-WebSocket-Accept`. In
+/// form one, the rest is the frames that follow a valid response. In form two, the rest describes such
+/// frames, each by its first byte, the length of its payload, and the payload.
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let pieces = Pieces::take(&mut input);

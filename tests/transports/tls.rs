@@ -73,8 +73,7 @@ pub(crate) fn serve(
             clock.clone().spawn(Box::pin(async move {
                 if let Ok(stream) = accept(stream, &config).await {
                     let mut peer = Peer::new(&clock, stream);
-                    // With TLS 1.3 a client without a certificate gets as far as this before it is
-                    // refused.
+                    // `None` if the client ends the connection after the handshake without a request.
                     if let Some(request) = peer.next_request().await {
                         peer.write(greeting(&request)).await;
                         peer.read_to_end().await;

@@ -55,8 +55,10 @@ fn main() {
             .map(|(name, _)| *name)
             .collect::<Vec<_>>()
             .join(", ");
-        let wanted = options.runtime.as_deref().unwrap_or("runtime");
-        eprintln!("eio: this build has no {wanted}, only: {list}");
+        match options.runtime.as_deref() {
+            Some(wanted) => eprintln!("eio: this build has no runtime {wanted}, only: {list}"),
+            None => eprintln!("eio: this build has no runtime"),
+        }
         exit(BAD_USAGE);
     };
     log::to_stderr(options.verbosity);

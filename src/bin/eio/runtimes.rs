@@ -93,6 +93,6 @@ mod tests {
         });
         let in_time = ends.recv_timeout(Duration::from_secs(10)).is_ok();
         drop(release);
-        assert!(in_time, "it waited for the blocking task");
+        assert!(in_time, "`block_on` waited for the blocking task");
     }
 }

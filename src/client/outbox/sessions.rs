@@ -296,7 +296,7 @@ impl<W: Clone> Outbox<W> {
         self.deal();
     }
 
-    /// Adds the totals of the earlier sessions to the end of the last one.
+    /// Adds the totals of the earlier sessions to those of the last session, in `ended`.
     pub(super) fn with_totals(&mut self, ended: Ended) -> Ended {
         let mut ended = self.without_greeting(ended);
         let Some(succession) = &mut self.succession else {

@@ -212,7 +212,8 @@ impl Line {
         let room = state.conditions.capacity.saturating_sub(pipe.used());
         later.forget(pipe.writer.take(), executor);
         if room == 0 && !buf.is_empty() {
-            // The reader has not been dropped: that would have emptied the buffer.
+            // Dropping the reader empties the buffer. So either the reader exists, or bytes that were lost in
+            // a black hole fill the pipe, and then the writer learns nothing any more.
             pipe.writer = Some(Waiter::new(waker, executor));
             return Poll::Pending;
         }

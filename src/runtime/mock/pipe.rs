@@ -31,7 +31,8 @@ pub(super) struct Pipe {
     pub(super) end: Option<Duration>,
     /// The reader was dropped.
     pub(super) gone: bool,
-    /// When the writer sees that the reader was dropped.
+    /// When the writer sees that the reader was dropped. `None` if the reader exists, or if a black hole keeps
+    /// the writer from seeing it.
     pub(super) abandoned: Option<Duration>,
     /// When the bytes written so far have been transmitted.
     free: Duration,
@@ -90,8 +91,8 @@ impl Pipe {
     /// Adds bytes that arrive at this time.
     pub(super) fn push(&mut self, bytes: &[u8], at: Duration, now: Duration) {
         self.buffer.extend(bytes);
-        // The bytes before them in the buffer have arrived, too, even if `settle` has not counted them
-        // yet.
+        // If the new bytes have arrived, so have the bytes before them in the buffer, because arrival times
+        // never decrease. `settle` counts those later.
         if at <= now {
             self.arrived += bytes.len();
         } else {
