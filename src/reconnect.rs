@@ -115,6 +115,8 @@ pub struct Reconnect {
     pub(crate) before_connect: Option<BeforeConnect>,
     pub(crate) greeting: Option<Greeting>,
     pub(crate) hook_timeout: Duration,
+    /// Whether the client ends if its first attempt fails.
+    pub(crate) must_connect: bool,
 }
 
 pub(crate) type Decide = Arc<dyn Fn(&Lost) -> Retry + Send + Sync>;
@@ -170,6 +172,7 @@ impl Reconnect {
             before_connect: None,
             greeting: None,
             hook_timeout: limits::HOOK_TIMEOUT,
+            must_connect: false,
         }
     }
 

@@ -61,8 +61,8 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
     ///
     /// The errors of [`start`](Builder#method.start-1) and of [`Client::opened`].
     pub fn connect(self) -> Result<Client<T, R>, Error> {
-        let client = self.start()?;
-        block_on(client.as_async().handle_ref().first_opened())?;
+        let client = self.that_must_connect().start()?;
+        client.opened()?;
         Ok(client)
     }
 

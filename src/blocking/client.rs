@@ -57,11 +57,6 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         let handle = Handle::new(inner.handle());
         Self { inner, handle }
     }
-
-    /// The async client behind this one.
-    pub(super) fn as_async(&self) -> &crate::Client<T, R> {
-        &self.inner
-    }
 }
 
 impl<T: Transport, R: Runtime> fmt::Debug for Client<T, R> {

@@ -124,8 +124,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// If the future is dropped before it completes, the connection attempt is aborted and its session
     /// closed.
     pub async fn connect(self) -> Result<Client<T, R>, Error> {
-        let client = self.start()?;
-        client.handle_ref().first_opened().await?;
+        let client = self.that_must_connect().start()?;
+        client.opened().await?;
         Ok(client)
     }
 }

@@ -160,6 +160,14 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         &self.runtime
     }
 
+    /// For `connect`: the client ends with the error of its first attempt if that fails, even if it reconnects.
+    pub(crate) fn that_must_connect(mut self) -> Self {
+        if let Some(reconnect) = &mut self.settings.reconnect {
+            reconnect.must_connect = true;
+        }
+        self
+    }
+
     pub(crate) fn begin(self) -> Result<Started<T, R>, Error> {
         start(self.transport, self.runtime, self.settings, self.handlers)
     }

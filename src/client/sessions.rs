@@ -325,11 +325,6 @@ impl Sessions {
 
     fn report_attempt(&mut self, next: Reconnecting) {
         self.log.reconnecting(&next);
-        if let Reason::Transport(error) = &next.reason {
-            self.shared.turn(|state| {
-                state.first_failure.get_or_insert_with(|| error.clone());
-            });
-        }
         self.shared
             .inboxes
             .put(vec![Event::Reconnecting(Box::new(next))]);

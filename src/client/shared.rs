@@ -35,8 +35,6 @@ pub(crate) struct State {
     pub(crate) transport: Option<&'static str>,
     /// The outcome of the upgrade; `None` until it is known.
     pub(super) upgrade: Option<Upgrade>,
-    /// Why the first attempt of a client that reconnects failed.
-    pub(super) first_failure: Option<Error>,
     /// The user has asked to skip the delay before the next attempt.
     pub(super) reconnects_now: bool,
     /// Whether there is a disconnect handler that has not returned.
@@ -103,7 +101,6 @@ impl Shared {
             connected: None,
             transport: None,
             upgrade: None,
-            first_failure: None,
             reconnects_now: false,
             handling,
             turns: BTreeMap::new(),

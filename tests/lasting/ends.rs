@@ -1,6 +1,9 @@
 //! When the client opens another session, and when it ends.
 
-use engineio_client::Packet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use engineio_client::{Handle, Packet};
 
 use super::*;
 
@@ -95,6 +98,25 @@ fn connect_fails_at_once_but_start_keeps_trying() {
         assert_eq!(connected.session, 1);
         server.session().await;
         client.disconnect().await;
+    });
+}
+
+#[test]
+fn a_connect_that_fails_announces_no_further_attempt() {
+    under_both_orders(async |runtime| {
+        let (builder, server) = server(&runtime);
+        server.once(Step::Handshake, refused(503));
+        let announced = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&announced);
+        let builder = builder
+            .reconnect(exact())
+            .on_reconnecting(move |_handle: Handle, _next| {
+                count.fetch_add(1, Ordering::SeqCst);
+            });
+        let error = builder.connect().await.unwrap_err();
+        assert_eq!(error.status(), Some(503));
+        runtime.sleep(seconds(60)).await;
+        assert_eq!(announced.load(Ordering::SeqCst), 0);
     });
 }
 

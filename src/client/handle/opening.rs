@@ -29,11 +29,6 @@ impl Handle {
         Turning::new(&self.shared, is_opened).await
     }
 
-    /// Waits until the first attempt to connect has succeeded or failed.
-    pub(crate) async fn first_opened(&self) -> Result<Connected, Error> {
-        Turning::new(&self.shared, is_first_made).await
-    }
-
     /// Waits until the upgrade has ended, as [`Client::upgraded`](crate::Client::upgraded) does.
     ///
     /// ```no_run
@@ -103,13 +98,6 @@ fn is_opened(state: &State) -> Option<Result<Connected, Error>> {
 }
 
 /// The result of the first attempt to connect, once it is known.
-fn is_first_made(state: &State) -> Option<Result<Connected, Error>> {
-    match &state.first_failure {
-        Some(error) if state.connected.is_none() => Some(Err(error.clone())),
-        _ => is_opened(state),
-    }
-}
-
 fn is_upgraded(state: &State) -> Option<Result<&'static str, Error>> {
     match (&state.upgrade, state.transport, state.closed()) {
         (Some(Upgrade::Failed(error)), ..) => Some(Err(error.clone())),

@@ -215,7 +215,9 @@ impl Supervisor {
         } else {
             0
         };
-        let Some(delay) = self.policy.delay(&lost, self.hopeless, &mut self.random) else {
+        let delay = self.policy.delay(&lost, self.hopeless, &mut self.random);
+        let is_first = self.sessions == 0 && self.attempt == 0;
+        let Some(delay) = delay.filter(|_| !(is_first && self.policy.must_connect)) else {
             return self.over(lost.reason);
         };
         self.attempt = self.attempt.saturating_add(1);

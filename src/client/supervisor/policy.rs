@@ -17,6 +17,8 @@ pub(crate) struct Policy {
     pub(super) has_hook: bool,
     pub(super) has_greeting: bool,
     pub(super) hook_timeout: Duration,
+    /// Whether the client ends if its first attempt fails.
+    pub(super) must_connect: bool,
     backoff: Backoff,
     attempts: Option<u32>,
     decide: Option<Decide>,
@@ -28,6 +30,7 @@ impl From<&Reconnect> for Policy {
             has_hook: reconnect.before_connect.is_some(),
             has_greeting: reconnect.greeting.is_some(),
             hook_timeout: reconnect.hook_timeout,
+            must_connect: reconnect.must_connect,
             backoff: Backoff {
                 delay: reconnect.delay,
                 max_delay: reconnect.max_delay,
