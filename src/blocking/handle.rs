@@ -220,6 +220,9 @@ impl Handle {
     /// Closes the session and waits for its end, but not for the disconnect handler. So handlers can
     /// call this.
     ///
+    /// Without an open session nothing can be sent: the accepted messages are then in
+    /// [`Closed::unsent`].
+    ///
     /// ```no_run
     /// # fn run() -> Result<(), engineio_client::Error> {
     /// let client = engineio_client::blocking::Client::builder("http://localhost:3000")
