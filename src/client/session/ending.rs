@@ -21,8 +21,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// or before the [greeting](crate::Reconnect::greeting) of a session has returned, the accepted
     /// messages are in [`Closed::unsent`](crate::Closed::unsent), and those that an earlier session has
     /// already tried to send in [`Closed::uncertain`](crate::Closed::uncertain). To have them sent, call
-    /// [`flush`](Client::flush) or [`confirm`](Client::confirm) first: both go on waiting while the client
-    /// reconnects.
+    /// [`flush`](Client::flush) or [`confirm`](Client::confirm) first: both go on waiting while the
+    /// client reconnects.
     ///
     /// ```no_run
     /// # async fn run(client: engineio_client::tokio::Client) {
