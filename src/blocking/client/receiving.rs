@@ -52,9 +52,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
 
     /// Waits for the next message for at most `timeout`.
     ///
-    /// After a time-out the awaited answer may still arrive, and the next call then returns it. A program
-    /// that sends requests would take it for the answer to its next request. Give each request a number
-    /// that the server repeats in its answer, and skip answers with other numbers: see
+    /// After a time-out the awaited answer may still arrive, and the next call then returns it. A
+    /// program that sends requests would take it for the answer to its next request. Give each request a
+    /// number that the server repeats in its answer, and skip answers with other numbers: see
     /// [the guide](crate::guide::testing#a-late-answer).
     ///
     /// ```no_run
