@@ -243,6 +243,9 @@ impl Reconnect {
     /// never answers. ([`connect`](crate::Builder::connect) returns the error of the first connection.)
     /// With `attempts(0)` the client never reconnects.
     ///
+    /// A session that was open for less than [`max_delay`](Reconnect::max_delay) counts as a failed
+    /// attempt: a server that accepts each session and soon ends it uses up the attempts.
+    ///
     /// ```
     /// use engineio_client::Reconnect;
     ///
