@@ -214,6 +214,10 @@ impl Error {
 
     /// The kind of the error. [`ErrorKind`] says for each kind what to do.
     ///
+    /// If several transports failed to open the session, this is the kind of the last one, or
+    /// [`NotEngineIo`](ErrorKind::NotEngineIo) if the server answered with web pages; see
+    /// [`Builder::fall_back`](crate::Builder::fall_back). The message has the reason of each.
+    ///
     /// ```
     /// use engineio_client::{Error, ErrorKind};
     ///

@@ -57,8 +57,9 @@ use crate::packet::Message;
 /// that ended earlier counts as a failed attempt, so that a server that accepts each session and ends it
 /// at once also sees fewer and fewer attempts.
 ///
-/// The first connection of a client has the number 0. If it fails, it is retried like any other
-/// attempt.
+/// The first connection of a client has the number 0. If it fails, [`connect`](crate::Builder::connect)
+/// returns the error and ends the client. A client from [`start`](crate::Builder::start) retries it like
+/// any other attempt.
 ///
 /// # When it is over
 ///
@@ -85,8 +86,9 @@ use crate::packet::Message;
 /// response ([`NotEngineIo`](crate::ErrorKind::NotEngineIo)), for example. `is_retryable` judges a first
 /// attempt, which often fails because of a wrong URL. A client that reconnects may instead have met
 /// the error page of a load balancer whose server restarts, or a server that is shutting down. So a
-/// client that [starts](crate::Builder::start) with a wrong path may retry without end, unless
-/// [`attempts`](Reconnect::attempts) limits it. To stop at every error that is not retryable:
+/// client from [`start`](crate::Builder::start) with a wrong path may retry without end, unless
+/// [`attempts`](Reconnect::attempts) limits it. ([`connect`](crate::Builder::connect) returns the first
+/// error.) To stop at every error that is not retryable:
 ///
 /// ```
 /// use engineio_client::{Reconnect, Retry};
@@ -240,8 +242,12 @@ impl Reconnect {
     /// [`decide`](Reconnect::decide) returns. No limit by default.
     ///
     /// Socket.IO's `reconnectionAttempts`. The first connection of a client is not counted: with
-    /// `attempts(3)` the client connects four times to a server that never answers. With `attempts(0)`
-    /// it never reconnects.
+    /// `attempts(3)` a client from [`start`](crate::Builder::start) connects four times to a server that
+    /// never answers. ([`connect`](crate::Builder::connect) returns the error of the first connection.)
+    /// With `attempts(0)` the client never reconnects.
+    ///
+    /// A session that was open for less than [`max_delay`](Reconnect::max_delay) counts as a failed
+    /// attempt: a server that accepts each session and soon ends it uses up the attempts.
     ///
     /// ```
     /// use engineio_client::Reconnect;

@@ -48,6 +48,10 @@ impl<T: Transport, R: Runtime> Builder<T, R, Blocking> {
 
     /// Connects, and waits until the session is open.
     ///
+    /// Makes one attempt, also with [`reconnect`](Builder::reconnect): if the first connection fails,
+    /// `connect` returns the error and the client ends. A client from
+    /// [`start`](Builder#method.start-1) goes on trying.
+    ///
     /// ```no_run
     /// # fn run() -> Result<(), engineio_client::Error> {
     /// let client = engineio_client::blocking::Client::builder("http://localhost:3000")

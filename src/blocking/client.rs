@@ -43,7 +43,8 @@ use crate::transports::Transports;
 /// [`close`](Client::close) begins to close the session and returns at once, and so does dropping the
 /// client: the background thread sends the accepted messages. [`disconnect`](Client::disconnect) waits
 /// until the session has ended. A program that exits calls `disconnect`, so that its last messages are
-/// sent.
+/// sent. Without an open session nothing can be sent: the messages are then in
+/// [`Closed::unsent`](crate::Closed::unsent).
 ///
 /// The documentation of the methods of the async [`Client`](crate::Client) also applies here, except for
 /// the sections about cancel safety.

@@ -67,7 +67,8 @@ impl Handle {
     }
 
     /// Sends a message, as [`Client::send`](crate::Client::send) does. Returns when the outbox has
-    /// accepted it. Blocks while the outbox is full, and until the session is open.
+    /// accepted it. Blocks while the outbox is full and, unless the client
+    /// [reconnects](crate::Builder::reconnect), until the session is open.
     ///
     /// # Errors
     ///
@@ -99,8 +100,8 @@ impl Handle {
     }
 
     /// Sends a group of messages that belong together, as [`Client::send_all`](crate::Client::send_all)
-    /// does. Either all are accepted or none. Blocks while the outbox has no room for the whole group,
-    /// and until the session is open.
+    /// does. Either all are accepted or none. Blocks while the outbox has no room for the whole group
+    /// and, unless the client [reconnects](crate::Builder::reconnect), until the session is open.
     ///
     /// ```no_run
     /// # fn run(handle: engineio_client::blocking::Handle) -> Result<(), engineio_client::Error> {
@@ -219,6 +220,9 @@ impl Handle {
 
     /// Closes the session and waits for its end, but not for the disconnect handler. So handlers can
     /// call this.
+    ///
+    /// Without an open session nothing can be sent: the accepted messages are then in
+    /// [`Closed::unsent`].
     ///
     /// ```no_run
     /// # fn run() -> Result<(), engineio_client::Error> {

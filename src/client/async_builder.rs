@@ -103,6 +103,10 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
 
     /// Connects, and waits until the session is open.
     ///
+    /// Makes one attempt, also with [`reconnect`](Builder::reconnect): if the first connection fails,
+    /// `connect` returns the error and the client ends. A client from [`start`](Builder::start) goes on
+    /// trying.
+    ///
     /// ```no_run
     /// # async fn run() {
     /// let builder = engineio_client::tokio::Client::builder("http://localhost:3000");

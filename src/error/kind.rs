@@ -104,7 +104,8 @@ pub enum ErrorKind {
     /// nothing is lost.
     Upgrade,
     /// The session is not open yet. From [`try_send`](crate::Handle::try_send) and `try_send_all` only:
-    /// `send` waits until the session is open.
+    /// `send` waits until the session is open. A client that [reconnects](crate::Builder::reconnect)
+    /// never returns this error, since it accepts messages without a session.
     NotOpen,
     /// The session is closed or closing, so that nothing more can be sent. The source of the error is
     /// the error that ended the session, if there is one.

@@ -191,9 +191,10 @@ impl Closed {
     /// [reconnects](crate::Builder::reconnect) this must hold for all its sessions.
     ///
     /// A close by the server is never clean, whatever its code, since the server may have discarded
-    /// messages that it received. The code in [`Reason::Server`] says more: 1000 and 1001 are an
-    /// ordinary end, 1002, 1003, 1007 and 1008 reject something that this client sent, 1009 means that a
-    /// message was too large, and 1011 is an internal error of the server.
+    /// messages that it received. The code in [`Reason::Server`] says more: 1000, 1001 and 1005
+    /// are an ordinary end (1005 stands for a close frame without a code, which is the ordinary close of
+    /// Node's `engine.io`), 1002, 1003, 1007 and 1008 reject something that this client sent, 1009 means
+    /// that a message was too large, and 1011 is an internal error of the server.
     ///
     /// ```
     /// use engineio_client::Closed;

@@ -15,15 +15,17 @@ use crate::error::Error;
 ///         Reason::Server { close: Some(close), .. } => format!("the server closed it: {close}"),
 ///         Reason::Server { .. } => "the server closed it".into(),
 ///         Reason::PingTimeout => "the server went silent".into(),
-///         Reason::Transport(error) if error.is_retryable() => format!("try again: {}", error.report()),
-///         Reason::Transport(error) => format!("give up: {}", error.report()),
+///         Reason::Transport(error) => format!("the connection failed: {}", error.report()),
 ///         other => other.to_string(),
 ///     }
 /// }
 ///
-/// let refused = Error::new(ErrorKind::Connect, "connection refused");
-/// assert_eq!(explain(&Reason::Transport(refused)), "try again: connection refused");
+/// let reset = Error::new(ErrorKind::Ended, "connection reset");
+/// assert_eq!(explain(&Reason::Transport(reset)), "the connection failed: connection reset");
 /// ```
+///
+/// [Errors](crate::guide::errors#what-to-do) says after which reasons connecting again is worth an
+/// attempt.
 ///
 /// The reason does not say whether messages were lost: [`Closed`](crate::Closed) does.
 #[derive(Clone, Debug)]
@@ -60,7 +62,7 @@ pub enum Reason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerClose {
-    /// The close code; 1005 if the frame had none.
+    /// The close code; 1005 if the frame had none, as after `close()` of a socket in Node's `engine.io`.
     pub code: u16,
     /// The text, which is often empty. A WebSocket close frame has room for 123 bytes.
     pub reason: String,

@@ -15,6 +15,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// [`wait`](Client::wait) does. See [`Client::disconnect`](crate::Client::disconnect) for how long
     /// this can take.
     ///
+    /// Without an open session nothing can be sent: the accepted messages are then in
+    /// [`Closed::unsent`]. [`flush`](Client::flush) and [`confirm`](Client::confirm) wait for a session.
+    ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) {
     /// let closed = client.disconnect();

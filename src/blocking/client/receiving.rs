@@ -52,6 +52,11 @@ impl<T: Transport, R: Runtime> Client<T, R> {
 
     /// Waits for the next message for at most `timeout`.
     ///
+    /// After a time-out the awaited answer may still arrive, and the next call then returns it. A
+    /// program that sends requests would take it for the answer to its next request. Give each request a
+    /// number that the server repeats in its answer, and skip answers with other numbers: see
+    /// [the guide](crate::guide::testing#a-late-answer).
+    ///
     /// ```no_run
     /// # fn run(mut client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {
     /// use std::time::Duration;

@@ -12,7 +12,8 @@ use crate::transport::Transport;
 /// # Sending
 impl<T: Transport, R: Runtime> Client<T, R> {
     /// Sends a message, as [`Client::send`](crate::Client::send) does. Returns when the outbox has
-    /// accepted it. Blocks while the outbox is full, and until the session is open.
+    /// accepted it. Blocks while the outbox is full and, unless the client
+    /// [reconnects](crate::Builder::reconnect), until the session is open.
     ///
     /// # Errors
     ///
@@ -22,8 +23,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     }
 
     /// Sends a group of messages that belong together, as [`Client::send_all`](crate::Client::send_all)
-    /// does. Either all are accepted or none. Blocks while the outbox has no room for the whole group,
-    /// and until the session is open.
+    /// does. Either all are accepted or none. Blocks while the outbox has no room for the whole group
+    /// and, unless the client [reconnects](crate::Builder::reconnect), until the session is open.
     ///
     /// ```no_run
     /// # fn run(client: engineio_client::blocking::Client) -> Result<(), engineio_client::Error> {

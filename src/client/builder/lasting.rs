@@ -29,7 +29,8 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     /// up or is closed.
     ///
     /// **Ending.** [`disconnect`](crate::Client::disconnect), [`close`](crate::Client::close) and
-    /// dropping the client end it in any state, and no further connection is made.
+    /// dropping the client end it in any state, and no further connection is made. If no session is
+    /// open, the accepted messages are not sent: [`Closed::unsent`](crate::Closed::unsent) has them.
     ///
     /// **Events.** A program may ignore them. The client keeps every unread [`Event::GivenUp`], but only
     /// the newest 1,024 unread events about sessions. Of several [`Event::Reconnecting`] in a row it

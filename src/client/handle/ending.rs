@@ -9,6 +9,9 @@ impl Handle {
     /// Closes the session and waits for its end, as [`Client::disconnect`](crate::Client::disconnect)
     /// does, but not for the disconnect handler. So handlers can await it.
     ///
+    /// Without an open session nothing can be sent: the accepted messages are then in
+    /// [`Closed::unsent`].
+    ///
     /// ```
     /// # use engineio_client::tokio::Client;
     /// let builder = Client::builder("http://localhost:3000").on_message(async |handle, message| {

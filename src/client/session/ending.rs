@@ -16,6 +16,15 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// [handlers](crate::handlers). Messages that are received meanwhile can still be read; messages for
     /// which the inbox has no room are dropped.
     ///
+    /// Without an open session nothing can be sent. If a client that
+    /// [reconnects](crate::Builder::reconnect) is closed before its first session, between two sessions,
+    /// or before the [greeting](crate::Reconnect::greeting) of a session has returned, the accepted
+    /// messages are in [`Closed::unsent`](crate::Closed::unsent). With
+    /// [`Resend::Unconfirmed`](crate::Resend::Unconfirmed), those that an earlier session has already
+    /// tried to send are in [`Closed::uncertain`](crate::Closed::uncertain). To have them sent, call
+    /// [`flush`](Client::flush) or [`confirm`](Client::confirm) first: both go on waiting while the
+    /// client reconnects.
+    ///
     /// ```no_run
     /// # async fn run(client: engineio_client::tokio::Client) {
     /// let closed = client.disconnect().await;

@@ -25,9 +25,11 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// ended, and returns `None`.
     ///
     /// To wait for a limited time, for the answer to a request for example, use
-    /// [`recv_timeout`](Client::recv_timeout). `recv` borrows the client mutably: in a `select!`, the
-    /// other branches send and sleep with a [`Handle`](crate::Handle), taken before the `select!` by
-    /// `let handle = client.handle();`.
+    /// [`recv_timeout`](Client::recv_timeout). `recv` returns whatever message comes next, which after a
+    /// time-out may be a [late answer](crate::guide::testing#a-late-answer).
+    ///
+    /// `recv` borrows the client mutably: in a `select!`, the other branches send and sleep with a
+    /// [`Handle`](crate::Handle), taken before the `select!` by `let handle = client.handle();`.
     ///
     /// ```no_run
     /// # async fn run(mut client: engineio_client::tokio::Client) {
@@ -82,8 +84,13 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         }
     }
 
-    /// Waits for the next message for at most `timeout`, by the client's runtime: with the mock runtime, in
-    /// virtual time.
+    /// Waits for the next message for at most `timeout`, by the client's runtime: with the mock runtime,
+    /// in virtual time.
+    ///
+    /// After a time-out the awaited answer may still arrive, and the next call then returns it. A
+    /// program that sends requests would take it for the answer to its next request. Give each request a
+    /// number that the server repeats in its answer, and skip answers with other numbers: see
+    /// [the guide](crate::guide::testing#a-late-answer).
     ///
     /// ```no_run
     /// # async fn run(mut client: engineio_client::tokio::Client) -> Result<(), engineio_client::Error> {

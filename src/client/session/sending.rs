@@ -20,8 +20,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// `Closed` has the number of such messages, and with [receipts](crate::Receipts) the messages
     /// themselves.
     ///
-    /// Waits while the outbox is full, and until the session is open. (A client that
-    /// [reconnects](crate::Builder::reconnect) accepts messages without a session.)
+    /// Waits while the outbox is full. A client that does not
+    /// [reconnect](crate::Builder::reconnect) also waits until the session is open; one that reconnects
+    /// accepts messages without a session.
     ///
     /// ```no_run
     /// # async fn run(client: engineio_client::tokio::Client) -> Result<(), engineio_client::SendError> {
@@ -55,9 +56,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// Over WebSocket a group of up to 128 KiB is written at once. With polling, a group may take
     /// several POSTs.
     ///
-    /// Waits while the outbox has no room for the whole group, and until the session is open. A group
-    /// that is larger than the outbox is accepted when the outbox is empty. An empty group is accepted
-    /// at once.
+    /// Waits while the outbox has no room for the whole group, and, like [`send`](Client::send), for the
+    /// session if the client does not reconnect. A group that is larger than the outbox is accepted when
+    /// the outbox is empty. An empty group is accepted at once.
     ///
     /// ```no_run
     /// use engineio_client::Message;
@@ -127,7 +128,9 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// - [`Full`](crate::ErrorKind::Full): the outbox has no room, or other senders are waiting for
     ///   room.
-    /// - [`NotOpen`](crate::ErrorKind::NotOpen): the session is not open yet.
+    /// - [`NotOpen`](crate::ErrorKind::NotOpen): the session is not open yet, as may be the case just
+    ///   after [`start`](crate::Builder::start). Not returned by a client that
+    ///   [reconnects](crate::Builder::reconnect), since it accepts messages without a session.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.handle.try_send(message)
     }
