@@ -31,8 +31,8 @@ pub enum Check {
     /// packets of its batch, and a call of `recv` returns all packets of one payload.
     OneExchange,
     /// `bounds of a call`: On a link of frames, a call of `recv` returns at least one packet, and at
-    /// most 256 packets or 64 KiB beyond the first one. The packet that reaches 64 KiB may exceed it. The
-    /// peer sends 300 packets before the first call, so this check hangs if the link holds fewer.
+    /// most 256 packets or 64 KiB beyond the first one. The packet that reaches 64 KiB may exceed it.
+    /// The peer sends 300 packets before the first call, so this check hangs if the link holds fewer.
     Bounds,
     /// `what is ready`: A call of `recv` returns everything that has arrived, within
     /// [`Bounds`](Self::Bounds).
