@@ -43,8 +43,8 @@ use crate::transport::{Activity, Limits};
 ///    out to be closed; look for their setting.
 /// 2. **No timeout covers a poll.** The server answers when it has something to send. Only connecting
 ///    (name resolution, TCP and TLS together) is limited, to [`dial_timeout`](Exchange::dial_timeout),
-///    which the builder's [`open_timeout`](crate::Builder::open_timeout) sets. If no pooled connection is
-///    free, open a new one instead of waiting.
+///    which the builder's [`open_timeout`](crate::Builder::open_timeout) sets. If no pooled connection
+///    is free, open a new one instead of waiting.
 /// 3. **The future may be dropped at any point.** A session that closes or upgrades drops its poll. The
 ///    connection must then be closed, or not be used again: otherwise the late response to the dropped
 ///    poll would be taken for the response to the next request.
@@ -159,8 +159,8 @@ pub trait HttpClient: Send + Sync + 'static {
     ///
     /// After `Limit` and `Invalid` the client does not try its next transport.
     ///
-    /// An error names no limit by itself. To let [`Error::limit`](crate::Error::limit) name the setter of
-    /// the builder, add [`OpenTimeout`](crate::Limit::OpenTimeout) to a `Timeout`, or
+    /// An error names no limit by itself. To let [`Error::limit`](crate::Error::limit) name the setter
+    /// of the builder, add [`OpenTimeout`](crate::Limit::OpenTimeout) to a `Timeout`, or
     /// [`BodySize`](crate::Limit::BodySize) or [`HeadSize`](crate::Limit::HeadSize) to a `Limit`, with
     /// [`with_limit`](crate::Error::with_limit).
     ///

@@ -43,21 +43,21 @@ use crate::runtime::Runtime;
 ///    that each packet is sent on its own. Only a session on a link of payloads is upgraded.
 /// 4. **Order is kept**, and each packet is delivered at most once. No layer repeats a batch of which a
 ///    byte may have been sent.
-/// 5. **`recv` returns everything that is ready**, and at least one packet. On a link of payloads this is
-///    one whole payload. On a link of frames a call returns at most 256 packets, and takes no further
+/// 5. **`recv` returns everything that is ready**, and at least one packet. On a link of payloads this
+///    is one whole payload. On a link of frames a call returns at most 256 packets, and takes no further
 ///    packet once it has 64 KiB beyond the first. Packets that arrived before an error are returned
 ///    first; the next call returns the error.
-/// 6. **A link of frames buffers within bounds.** It holds at least 300 packets and 32 KiB from the server
-///    while the client does not call `recv`, and less than 64 MiB. When the buffers are full, the server
-///    waits. A TCP connection behaves like this.
+/// 6. **A link of frames buffers within bounds.** While the client does not call `recv`, the link holds
+///    at least 300 packets and 32 KiB from the server, and less than 64 MiB. When the buffers are full,
+///    the server waits. A TCP connection behaves like this.
 /// 7. **A clean end differs from a failure.** A close by the server is [`Packet::Close`]. The end of a
 ///    connection without a close is an error of the kind [`Ended`](crate::ErrorKind::Ended).
 /// 8. **`close` waits for the answer.** It sends the close after all packets that were sent earlier, and
 ///    returns when the server has answered.
 /// 9. **Dropping a link ends its connection without a close packet or a close frame.** After an
 ///    upgrade the client drops the old link, and a close on it would end the session.
-/// 10. **The client enforces the time limits**, except for [`OpenRequest::dial_timeout`]. A call may wait
-///     without a limit of its own. The transport enforces the size limits of [`OpenRequest::limits`]
+/// 10. **The client enforces the time limits**, except for [`OpenRequest::dial_timeout`]. A call may
+///     wait without a limit of its own. The transport enforces the size limits of [`OpenRequest::limits`]
 ///     while it receives.
 /// 11. **Progress is reported**: [`Activity::mark_sent`] when a part of a batch has been sent, and
 ///     [`Activity::mark`] when a part of a message has arrived. Otherwise the client mistakes a slow
