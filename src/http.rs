@@ -16,7 +16,20 @@ use crate::transport::{Activity, Limits};
 /// An HTTP client that polling can use in place of the built-in one.
 ///
 /// Pass an implementation to [`Polling::with_client`](crate::transports::Polling::with_client) or to the
-/// builder's `http_client`. The example `custom_http_client` implements the trait for reqwest.
+/// builder's `http_client`.
+/// [`examples/custom_http_client.rs`](https://docs.rs/crate/engineio-client/latest/source/examples/custom_http_client.rs)
+/// implements the trait for reqwest.
+///
+/// # The request
+///
+/// | part | content |
+/// |---|---|
+/// | method and body | a GET with an empty body, or a POST with a body |
+/// | URI | absolute, with the scheme `http` or `https`, and without user info: a user and a password in the client's URL become an `Authorization` header |
+/// | headers of polling | `Accept`, `User-Agent`, `Content-Type` (POST) and, with the feature `compression`, `Accept-Encoding` (GET) |
+/// | headers of the user | all headers of the builder, in place of those of the same name, and the session's `Cookie` |
+/// | `Host` | only if the user has set it: send that value then, and the authority of the URI otherwise |
+/// | `Content-Length`, `Transfer-Encoding` | never: the builder refuses them |
 ///
 /// # Contract
 ///
@@ -29,14 +42,15 @@ use crate::transport::{Activity, Limits};
 ///    byte of it may have been sent. Many libraries do so without notice when a pooled connection turns
 ///    out to be closed; look for their setting.
 /// 2. **No timeout covers a poll.** The server answers when it has something to send. Only connecting
-///    (name resolution, TCP and TLS together) is limited, to [`dial_timeout`](Exchange::dial_timeout).
-///    If no pooled connection is free, open a new one instead of waiting.
+///    (name resolution, TCP and TLS together) is limited, to [`dial_timeout`](Exchange::dial_timeout),
+///    which the builder's [`open_timeout`](crate::Builder::open_timeout) sets. If no pooled connection
+///    is free, open a new one instead of waiting.
 /// 3. **The future may be dropped at any point.** A session that closes or upgrades drops its poll. The
 ///    connection must then be closed, or not be used again: otherwise the late response to the dropped
 ///    poll would be taken for the response to the next request.
 /// 4. **Calls are concurrent**: a GET and a POST of each session that shares the client.
-/// 5. **The request is sent as given**: every header, plus a `Host` and, with a body, a
-///    `Content-Length`. Some servers do not accept chunked bodies, and no server accepts a
+/// 5. **The request is sent as given**: every header, plus a `Host` if there is none and, with a body,
+///    a `Content-Length`. Some servers do not accept chunked bodies, and no server accepts a
 ///    `Content-Type` that the library adds. Return an error for a header that the library cannot send.
 /// 6. **Responses stay within [`limits`](Exchange::limits)**, as far as the library allows: stop
 ///    reading when a body exceeds `body`, and reject a head of more than `head` bytes. A body that ends
@@ -64,7 +78,7 @@ use crate::transport::{Activity, Limits};
 /// use bytes::{Bytes, BytesMut};
 /// use engineio_client::http::{Exchange, HttpClient};
 /// use engineio_client::{Error, ErrorKind, Limit, async_trait};
-/// use http::{Request, Response};
+/// use http::{Method, Request, Response};
 ///
 /// # mod library {
 /// #     #[derive(Debug)]
@@ -74,12 +88,17 @@ use crate::transport::{Activity, Limits};
 /// #     }
 /// #     impl std::error::Error for Error {}
 /// #     pub struct Client;
+/// #     pub struct Written;
 /// #     pub struct Body;
 /// #     impl Client {
-/// #         pub async fn send(
+/// #         pub async fn write(
 /// #             &self,
 /// #             _: http::Request<bytes::Bytes>,
-/// #         ) -> Result<http::Response<Body>, Error> { Err(Error) }
+/// #             _: impl Fn(usize),
+/// #         ) -> Result<Written, Error> { Err(Error) }
+/// #     }
+/// #     impl Written {
+/// #         pub async fn response(self) -> Result<http::Response<Body>, Error> { Err(Error) }
 /// #     }
 /// #     impl Body {
 /// #         pub async fn next(&mut self) -> Result<Option<bytes::Bytes>, Error> { Ok(None) }
@@ -96,7 +115,17 @@ use crate::transport::{Activity, Limits};
 ///     ) -> Result<Response<Bytes>, Error> {
 ///         let failed = |error| Error::new(ErrorKind::Ended, "the request failed").with_source(error);
 ///         let (method, limit) = (request.method().clone(), exchange.limits.body);
-///         let (head, mut body) = self.0.send(request).await.map_err(failed)?.into_parts();
+///         let progress = |_bytes_written| {
+///             if method == Method::POST {
+///                 exchange.activity.mark_sent();
+///             }
+///         };
+///         // This library's `write` returns when the whole request has been written.
+///         let written = self.0.write(request, progress).await.map_err(failed)?;
+///         if method == Method::GET {
+///             exchange.activity.mark_asked();
+///         }
+///         let (head, mut body) = written.response().await.map_err(failed)?.into_parts();
 ///         let mut whole = BytesMut::new();
 ///         while let Some(piece) = body.next().await.map_err(failed)? {
 ///             exchange.mark(&method);
@@ -129,6 +158,11 @@ pub trait HttpClient: Send + Sync + 'static {
     /// | [`Invalid`](crate::ErrorKind::Invalid) | a request that cannot be sent |
     ///
     /// After `Limit` and `Invalid` the client does not try its next transport.
+    ///
+    /// An error names no limit by itself. To let [`Error::limit`](crate::Error::limit) name the setter
+    /// of the builder, add [`OpenTimeout`](crate::Limit::OpenTimeout) to a `Timeout`, or
+    /// [`BodySize`](crate::Limit::BodySize) or [`HeadSize`](crate::Limit::HeadSize) to a `Limit`, with
+    /// [`with_limit`](crate::Error::with_limit).
     ///
     /// # Cancel safety
     ///
@@ -194,7 +228,11 @@ pub struct Exchange {
     pub runtime: Arc<dyn Runtime>,
     /// Limits on the response.
     pub limits: Limits,
-    /// Time limit for connecting: name resolution, TCP and TLS together.
+    /// Time limit for opening one connection: name resolution, TCP and TLS together. It is the builder's
+    /// [`open_timeout`](crate::Builder::open_timeout), 10 s by default.
+    ///
+    /// The client itself limits only the opening of a session. An HTTP client may open further
+    /// connections at any time during the session, and limits each to this time.
     pub dial_timeout: Duration,
     /// Where progress is reported.
     pub activity: Activity,

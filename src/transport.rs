@@ -38,113 +38,39 @@ use crate::runtime::Runtime;
 /// 2. **One call is one exchange.** On polling, one `send` is exactly one POST, and one `recv` is one
 ///    GET. The client calls a half again only after its last call has returned. The two halves are
 ///    called concurrently.
-/// 3. **Calls need not be cancel safe.** The client drops a running call only when it drops the whole
-///    link.
-/// 4. **Dropping a link ends its connection without a close packet or a close frame.** After an
-///    upgrade the client drops the old link, and a close on it would end the session.
-/// 5. **The framing is fixed.** [`Framing::Payloads`] means that packets are joined into bodies, as on
+/// 3. **The framing is fixed.** [`Framing::Payloads`] means that packets are joined into bodies, as on
 ///    polling; the client then splits batches by the server's `maxPayload`. [`Framing::Frames`] means
 ///    that each packet is sent on its own. Only a session on a link of payloads is upgraded.
-/// 6. **Order is kept**, and each packet is delivered at most once. No layer repeats a batch of which a
+/// 4. **Order is kept**, and each packet is delivered at most once. No layer repeats a batch of which a
 ///    byte may have been sent.
-/// 7. **The client enforces the time limits**, except for [`OpenRequest::dial_timeout`]. A call may wait
-///    without a limit of its own. The transport enforces the size limits of [`OpenRequest::limits`]
-///    while it receives.
+/// 5. **`recv` returns everything that is ready**, and at least one packet. On a link of payloads this
+///    is one whole payload. On a link of frames a call returns at most 256 packets, and takes no further
+///    packet once it has 64 KiB beyond the first. Packets that arrived before an error are returned
+///    first; the next call returns the error.
+/// 6. **A link of frames buffers within bounds.** While the client does not call `recv`, the link holds
+///    at least 300 packets and 32 KiB from the server, and less than 64 MiB. When the buffers are full,
+///    the server waits. A TCP connection behaves like this.
+/// 7. **A clean end differs from a failure.** A close by the server is [`Packet::Close`]. The end of a
+///    connection without a close is an error of the kind [`Ended`](crate::ErrorKind::Ended).
+/// 8. **`close` waits for the answer.** It sends the close after all packets that were sent earlier, and
+///    returns when the server has answered.
+/// 9. **Dropping a link ends its connection without a close packet or a close frame.** After an
+///    upgrade the client drops the old link, and a close on it would end the session.
+/// 10. **The client enforces the time limits**, except for [`OpenRequest::dial_timeout`]. A call may
+///     wait without a limit of its own. The transport enforces the size limits of [`OpenRequest::limits`]
+///     while it receives.
+/// 11. **Progress is reported**: [`Activity::mark_sent`] when a part of a batch has been sent, and
+///     [`Activity::mark`] when a part of a message has arrived. Otherwise the client mistakes a slow
+///     transfer for silence.
+/// 12. **Calls need not be cancel safe.** The client drops a running call only when it drops the whole
+///     link.
 ///
 /// With the feature `mock`, [`transports::conformance`](crate::transports::conformance) checks a
 /// transport against this contract; call it from a test.
 ///
 /// # Example
 ///
-/// Packets over channels within one process. The example `custom_transport` in the repository is a
-/// complete one, with its conformance test.
-///
-/// ```
-/// use std::sync::Arc;
-///
-/// use engineio_client::{
-///     Batch, Error, ErrorKind, Framing, Link, OpenRequest, Packet, PacketReceiver, PacketSender,
-///     Runtime, Transport, async_trait,
-/// };
-/// use futures::channel::mpsc;
-/// use futures::{SinkExt, StreamExt};
-///
-/// /// The server's ends of two channels.
-/// type Connection = (mpsc::Sender<Packet>, mpsc::Receiver<Packet>);
-///
-/// /// The server accepts connections from the other end of this channel.
-/// struct InProcess(mpsc::Sender<Connection>);
-///
-/// #[async_trait]
-/// impl Transport for InProcess {
-///     fn name(&self) -> &'static str {
-///         "in-process"
-///     }
-///
-///     async fn open(&self, _: &Arc<dyn Runtime>, _: OpenRequest) -> Result<Link, Error> {
-///         let (to_server, from_client) = mpsc::channel(64);
-///         let (to_client, from_server) = mpsc::channel(64);
-///         let accepted = self.0.clone().send((to_client, from_client)).await;
-///         accepted.map_err(|_| Error::new(ErrorKind::Connect, "the server is not running"))?;
-///         Ok(Link::new(Outgoing(to_server), Incoming(from_server), Framing::Frames))
-///     }
-/// }
-///
-/// struct Outgoing(mpsc::Sender<Packet>);
-///
-/// #[async_trait]
-/// impl PacketSender for Outgoing {
-///     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
-///         for packet in &batch {
-///             self.0.send(packet).await.map_err(|_| ended())?;
-///         }
-///         Ok(())
-///     }
-///
-///     async fn close(&mut self) -> Result<(), Error> {
-///         self.0.send(Packet::Close).await.map_err(|_| ended())
-///     }
-/// }
-///
-/// struct Incoming(mpsc::Receiver<Packet>);
-///
-/// #[async_trait]
-/// impl PacketReceiver for Incoming {
-///     async fn recv(&mut self) -> Result<Vec<Packet>, Error> {
-///         let packet = self.0.next().await.ok_or_else(ended)?;
-///         Ok(vec![packet])
-///     }
-/// }
-///
-/// fn ended() -> Error {
-///     Error::new(ErrorKind::Ended, "the server dropped the connection")
-/// }
-///
-/// # #[cfg(feature = "mock")] {
-/// use engineio_client::{Builder, Message, MockRuntime};
-///
-/// let runtime = MockRuntime::new();
-/// let (listener, mut connections) = mpsc::channel::<Connection>(1);
-/// runtime.spawn_named("echo server", async move {
-///     while let Some((mut to_client, mut from_client)) = connections.next().await {
-///         let open = r#"{"sid":"1","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
-///         let _ = to_client.send(Packet::Open(open.into())).await;
-///         while let Some(packet @ Packet::Message(_)) = from_client.next().await {
-///             let _ = to_client.send(packet).await;
-///         }
-///     }
-/// });
-/// runtime.block_on(async {
-///     let builder = Builder::new("http://in.process", InProcess(listener), runtime.clone());
-///     let mut client = builder.connect().await?;
-///     client.send("hello").await?;
-///     assert_eq!(client.recv().await, Some(Message::from("hello")));
-///     client.disconnect().await;
-///     Ok::<_, Box<dyn std::error::Error>>(())
-/// })?;
-/// # }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+#[doc = include_str!("transport/example.md")]
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
     /// The name by which the server knows the transport: `polling`, `websocket`, or a name that a
@@ -350,8 +276,9 @@ pub trait PacketReceiver: Send + 'static {
     ///
     /// 1. Returns at least one packet. The exception is the answer to a fence: see
     ///    [`answered_fence`](PacketReceiver::answered_fence).
-    /// 2. On a link of frames, returns at most 256 packets, and at most 64 KiB beyond the first packet.
-    ///    On a link of payloads, returns all packets of one payload.
+    /// 2. On a link of frames, returns all packets that have arrived, up to 256 packets. It takes no
+    ///    further packet once it has 64 KiB beyond the first. On a link of payloads, returns all packets
+    ///    of one payload.
     /// 3. Packets that were read before an error are returned first; the next call returns the error.
     /// 4. A clean close by the server is [`Packet::Close`].
     ///

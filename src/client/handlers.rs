@@ -29,17 +29,20 @@
 //!
 //! Handlers are set on the [`Builder`](crate::Builder):
 //!
-//! | setter | called | with |
-//! |---|---|---|
-//! | [`on_connect`](crate::Builder::on_connect) | when a session has opened | |
-//! | [`on_message`](crate::Builder::on_message) | for each message | the [`Message`](crate::Message) |
-//! | [`on_upgrade`](crate::Builder::on_upgrade) | when the session has upgraded | the name of the transport |
-//! | [`on_connection_lost`](crate::Builder::on_connection_lost) | when a session has ended and another may follow | [`Disconnected`](crate::Disconnected) |
-//! | [`on_reconnecting`](crate::Builder::on_reconnecting) | before the delay of an attempt to reconnect | [`Reconnecting`](crate::Reconnecting) |
-//! | [`on_given_up`](crate::Builder::on_given_up) | for a message or group that will never be sent | [`GivenUp`](crate::GivenUp) |
-//! | [`on_disconnect`](crate::Builder::on_disconnect) | when the client has ended, if it had connected | [`Closed`](crate::Closed) |
+//! | setter | with state | called | argument after the handle |
+//! |---|---|---|---|
+//! | [`on_connect`](crate::Builder::on_connect) | [`on_connect_with`](crate::Builder::on_connect_with) | when a session has opened | nothing more |
+//! | [`on_message`](crate::Builder::on_message) | [`on_message_with`](crate::Builder::on_message_with) | for each message | [`Message`](crate::Message) |
+//! | [`on_upgrade`](crate::Builder::on_upgrade) | [`on_upgrade_with`](crate::Builder::on_upgrade_with) | when the session has upgraded | `&'static str`, the name of the transport |
+//! | [`on_connection_lost`](crate::Builder::on_connection_lost) | [`on_connection_lost_with`](crate::Builder::on_connection_lost_with) | when a session has ended and another may follow | [`Disconnected`](crate::Disconnected) |
+//! | [`on_reconnecting`](crate::Builder::on_reconnecting) | [`on_reconnecting_with`](crate::Builder::on_reconnecting_with) | before the delay of an attempt to reconnect | [`Reconnecting`](crate::Reconnecting) |
+//! | [`on_given_up`](crate::Builder::on_given_up) | [`on_given_up_with`](crate::Builder::on_given_up_with) | for a message or group that will never be sent | [`GivenUp`](crate::GivenUp) |
+//! | [`on_disconnect`](crate::Builder::on_disconnect) | [`on_disconnect_with`](crate::Builder::on_disconnect_with) | when the client has ended, if it had connected | [`Closed`](crate::Closed) |
 //!
-//! The first argument of each is a [`Handle`](crate::Handle), to send, spawn, sleep and close with.
+//! The first argument of each handler is a [`Handle`](crate::Handle), to send, spawn, sleep and close
+//! with. With a setter whose name ends in `_with`, a clone of the [state](#shared-state) precedes the
+//! handle. All arguments are passed by value. The [blocking client](crate::blocking) has no `_with`
+//! setters, as plain closures can capture state.
 //!
 //! If no session was ever opened, `on_disconnect` is not called. The error of
 //! [`Builder::connect`](crate::Builder::connect) then says why. After
@@ -79,10 +82,48 @@
 //! error type.) The error type is fixed because the compiler could not infer, in a closure that may
 //! return any error, which type `?` converts to.
 //!
+//! # Errors of handlers
+//!
 //! An error is logged with `tracing` at the level `ERROR`, and so is a panic. The session goes on, and
 //! the handler is called again for the next event. **Nothing else reports the error**: a program without
-//! a `tracing` subscriber does not see it. `tracing_subscriber::fmt::init()` at the start of `main`,
-//! from the crate `tracing-subscriber`, prints it.
+//! a `tracing` subscriber does not see it. With the crate `tracing-subscriber`, this line at the start
+//! of `main` prints errors:
+//!
+//! ```
+//! use tracing_subscriber::filter::LevelFilter;
+//!
+//! tracing_subscriber::fmt().with_max_level(LevelFilter::ERROR).with_writer(std::io::stderr).init();
+//! ```
+//!
+//! A program that needs to know of errors sets a handler that calls the fallible function:
+//!
+//! ```
+//! # use engineio_client::tokio::Client;
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicU64, Ordering};
+//!
+//! use engineio_client::handlers::HandlerError;
+//! use engineio_client::{Handle, Message};
+//!
+//! async fn sum(handle: Handle, message: Message) -> Result<(), HandlerError> {
+//!     let numbers: Vec<u32> = message.json()?;
+//!     handle.send_json(&numbers.iter().sum::<u32>()).await?;
+//!     Ok(())
+//! }
+//!
+//! async fn on_message(failures: Arc<AtomicU64>, handle: Handle, message: Message) {
+//!     if let Err(error) = sum(handle, message).await {
+//!         failures.fetch_add(1, Ordering::Relaxed);
+//!         eprintln!("a message could not be handled: {error}");
+//!     }
+//! }
+//!
+//! let failures = Arc::new(AtomicU64::new(0));
+//! let builder = Client::builder("http://localhost:3000")
+//!     .on_message_with(Arc::clone(&failures), on_message);
+//! ```
+//!
+//! # Methods as handlers
 //!
 //! A larger program has methods as handlers, with its state in an `Arc`:
 //!
@@ -119,6 +160,9 @@
 //!     .on_connect_with(Arc::clone(&bot), Bot::on_connect)
 //!     .on_message_with(bot, Bot::on_message);
 //! ```
+//!
+//! Such methods take `self: Arc<Self>`. A method with `&self` does not compile as a handler (`E0631`),
+//! because handlers receive the state by value.
 //!
 //! # Shared state
 //!

@@ -30,7 +30,8 @@ use super::random::system_random;
 ///
 /// # Example
 ///
-/// The example `custom_runtime` in the repository is a complete implementation.
+/// [`examples/custom_runtime.rs`](https://docs.rs/crate/engineio-client/latest/source/examples/custom_runtime.rs)
+/// is a complete implementation.
 ///
 /// ```no_run
 /// use std::io;

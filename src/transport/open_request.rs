@@ -56,7 +56,13 @@ pub struct OpenRequest {
     pub timestamps: bool,
     /// Limits on what is received.
     pub limits: Limits,
-    /// Time limit for connecting once: name resolution, TCP and TLS together.
+    /// Time limit for opening one connection: name resolution, TCP and TLS together. It is the builder's
+    /// [`open_timeout`](crate::Builder::open_timeout), 10 s by default.
+    ///
+    /// A transport that connects only in [`open`](super::Transport::open), like WebSocket, can ignore
+    /// it: the client drops `open` when the open timeout passes, or the upgrade timeout if the link is
+    /// for an upgrade. A transport that also connects later, like polling, limits each connection to
+    /// this time.
     pub dial_timeout: Duration,
     /// Where the transport reports progress.
     pub activity: Activity,

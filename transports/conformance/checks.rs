@@ -4,6 +4,9 @@ use std::fmt;
 
 /// A property of transports that the suite checks.
 ///
+/// Each description begins with the words by which `Display`, and so a printed [`Failure`], names the
+/// check.
+///
 /// ```
 /// use engineio_client::transports::conformance::Check;
 ///
@@ -14,50 +17,56 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Check {
-    /// The transport does nothing before `open`.
+    /// `lazy before open`: The transport does nothing before `open`.
     LazyBeforeOpen,
-    /// The transport receives nothing between calls: it makes no poll, and fills no unbounded queue.
+    /// `lazy between calls`: The transport receives nothing between calls: it makes no poll, and fills
+    /// no unbounded queue. A link of frames accepts less than 64 MiB.
     LazyBetweenCalls,
-    /// The peer receives what was sent, unchanged and in order, once `send` has returned.
+    /// `order of what is sent`: The peer receives what was sent, unchanged and in order, once `send` has
+    /// returned.
     OrderOfSent,
-    /// The client receives what the peer sent, unchanged and in order.
+    /// `order of what is received`: The client receives what the peer sent, unchanged and in order.
     OrderOfReceived,
-    /// On a link of payloads, a call of `send` makes one exchange with all packets of its batch, and a
-    /// call of `recv` returns all packets of one payload.
+    /// `one call, one exchange`: On a link of payloads, a call of `send` makes one exchange with all
+    /// packets of its batch, and a call of `recv` returns all packets of one payload.
     OneExchange,
-    /// On a link of frames, a call of `recv` returns at least one packet, and at most 256 packets or
-    /// 64 KiB beyond the first one.
+    /// `bounds of a call`: On a link of frames, a call of `recv` returns at least one packet, and at
+    /// most 256 packets or 64 KiB beyond the first one. The packet that reaches 64 KiB may exceed it.
+    /// The peer sends 300 packets before the first call, so this check hangs if the link holds fewer.
     Bounds,
-    /// A call of `recv` returns everything that has arrived, within [`Bounds`](Self::Bounds).
+    /// `what is ready`: A call of `recv` returns everything that has arrived, within
+    /// [`Bounds`](Self::Bounds).
     Ready,
-    /// Empty text and binary messages arrive in both directions.
+    /// `empty messages`: Empty text and binary messages arrive in both directions.
     EmptyMessages,
-    /// Messages of one megabyte arrive in both directions.
+    /// `large messages`: Messages of one megabyte arrive in both directions.
     LargeMessages,
-    /// A batch can be sent while a call of `recv` waits.
+    /// `both halves at once`: A batch can be sent while a call of `recv` waits.
     BothHalves,
-    /// A clean end is reported as [`Packet::Close`](engineio_client::Packet::Close), after the packets
-    /// that the peer sent before it.
+    /// `clean end`: A clean end is reported as [`Packet::Close`](engineio_client::Packet::Close), after
+    /// the packets that the peer sent before it.
     CleanEnd,
-    /// An end without a goodbye is an error of the kind [`Ended`](engineio_client::ErrorKind::Ended).
+    /// `unclean end`: An end without a goodbye is an error of the kind
+    /// [`Ended`](engineio_client::ErrorKind::Ended).
     UncleanEnd,
-    /// If packets arrive before an error occurs, `recv` returns these packets first, and then the
-    /// error.
+    /// `packets before an error`: If packets arrive before an error occurs, `recv` returns these packets
+    /// first, and then the error.
     PacketsBeforeError,
-    /// `close` sends the goodbye after all packets that were sent earlier, and returns once the peer
-    /// has answered the goodbye.
+    /// `close flushes`: `close` sends the goodbye after all packets that were sent earlier, and returns
+    /// once the peer has answered the goodbye.
     CloseFlushes,
-    /// Dropping a link sends no goodbye, because a goodbye would end the session even if it continues
-    /// on another link. On a link of frames, the peer notices that the connection has ended.
+    /// `drop without a goodbye`: Dropping a link sends no goodbye, because a goodbye would end the
+    /// session even if it continues on another link. On a link of frames, the peer notices that the
+    /// connection has ended.
     SilentDrop,
-    /// On a link that confirms by fences, a fence is sent after all packets of its batch, and can be
-    /// sent without packets. This check passes on all other links.
+    /// `order of a fence`: On a link that confirms by fences, a fence is sent after all packets of its
+    /// batch, and can be sent without packets. This check passes on all other links.
     FenceOrder,
-    /// On a link that confirms by fences, `recv` reports the answer to a fence exactly once. This
-    /// check passes on all other links.
+    /// `answer to a fence`: On a link that confirms by fences, `recv` reports the answer to a fence
+    /// exactly once. This check passes on all other links.
     FenceAnswer,
-    /// If no peer exists, opening or the first call of `recv` fails, with an error of a kind after
-    /// which another transport may be tried.
+    /// `nobody there`: If no peer exists, opening or the first call of `recv` fails, with an error of a
+    /// kind after which another transport may be tried.
     NobodyThere,
 }
 

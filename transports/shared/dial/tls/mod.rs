@@ -186,7 +186,8 @@ impl Tls {
     /// one that may be negotiated is `http/1.1`.
     ///
     /// With a verifier of your own, it can trust a CA without checking the host name, or accept a
-    /// single pinned certificate: see `examples/tls_verifier.rs` in the repository.
+    /// single pinned certificate, as in
+    /// [`examples/tls_verifier.rs`](https://docs.rs/crate/engineio-client/latest/source/examples/tls_verifier.rs).
     ///
     /// ```no_run
     /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
