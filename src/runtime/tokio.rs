@@ -49,7 +49,7 @@ use super::traits::Runtime;
 ///
 /// - With the feature `mock`: its virtual clock takes its own network into account.
 /// - With a real server: time does not advance while a task of
-///   [`spawn_blocking`](::tokio::task::spawn_blocking) runs, so keep one running until the test ends.
+///   [`spawn_blocking`][blocking] runs, so keep one running until the test ends.
 ///
 /// # Name resolution and shutdown
 ///
@@ -58,8 +58,12 @@ use super::traits::Runtime;
 /// timeout, but the thread continues until the resolver gives up: with glibc's defaults 5 s, twice for
 /// each name server. Dropping the runtime waits for the thread, and so does the end of a `main` function
 /// under `#[tokio::main]`. A program that must end at once can call
-/// [`Runtime::shutdown_background`](::tokio::runtime::Runtime::shutdown_background) or
-/// [`shutdown_timeout`](::tokio::runtime::Runtime::shutdown_timeout) instead of dropping the runtime.
+/// [`Runtime::shutdown_background`][background] or
+/// [`shutdown_timeout`][timeout] instead of dropping the runtime.
+///
+/// [blocking]: https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html
+/// [background]: https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.shutdown_background
+/// [timeout]: https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.shutdown_timeout
 #[derive(Clone, Debug)]
 pub struct Tokio {
     handle: Option<Handle>,
