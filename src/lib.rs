@@ -130,6 +130,11 @@
 )]
 // Set by docs.rs: each item then shows which features it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Features that no user sets.
+#![cfg_attr(
+    docsrs,
+    doc(auto_cfg(hide(feature = "__dial", feature = "__runtime", feature = "__bound_socket")))
+)]
 // No input from the network may panic. Where the compiler can't prove that a call does not panic, an `#[expect]`
 // gives the reason.
 #![cfg_attr(
