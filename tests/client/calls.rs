@@ -1,5 +1,5 @@
-//! The client's methods besides sending and receiving: `try_recv`, `backlog`, `upgraded`, `spawn`, and
-//! the close that the peer reports.
+//! The client's methods besides plain sending and receiving, such as `try_recv`, `next_event`, `backlog`,
+//! `upgraded` and `spawn`; what errors print; and the code and reason with which the server closes.
 
 use std::pin::Pin;
 use std::sync::Arc;

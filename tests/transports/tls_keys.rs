@@ -25,7 +25,7 @@ use crate::certificates::{AUTHORITY, provider};
 use crate::raw::{Server, spawn};
 
 const SUPPORTED: &str =
-    "supported are RSA of 2048 to 8192 bits, ECDSA on P-256 and P-384, and Ed25519";
+    "supported keys: RSA of 2048 to 8192 bits, ECDSA on P-256 and P-384, and Ed25519";
 
 /// An RSA public key. Its modulus is an arbitrary number, so there is no private key for it.
 struct Rsa(Vec<u8>);

@@ -726,8 +726,8 @@ fn a_server_that_pings_and_does_not_read_costs_no_memory() {
                 assert!(is_message(&first, BINARY, vec![7; 3 * PIPE]));
             }
             drop(sent.await);
-            // Counts the bytes of the pongs that have filled the pipe, and of the few pongs that the
-            // client has kept.
+            // Counts the bytes of all pongs that arrive: those that had filled the pipe, and the few that
+            // the client had queued until there was room.
             let mut pongs = 0;
             while let Some(frame) = {
                 settle(&runtime).await;

@@ -65,7 +65,7 @@ impl<W> Confirmations<W> {
         self.dismiss(woken);
     }
 
-    /// The place up to which every message is confirmed or may be lost.
+    /// Every message before this place is settled: it is confirmed, or counted among those that may be lost.
     pub(super) fn settled(&self) -> u64 {
         self.settled
     }

@@ -139,7 +139,7 @@ fn explain_alert(host: &str, alert: AlertDescription) -> String {
         A::HandshakeFailure => format!(
             "{host} refused the TLS handshake: it may require a client certificate, have no cipher \
              in common with this client, or have a certificate whose key this client does not \
-             support (supported are {SUPPORTED})"
+             support (supported keys: {SUPPORTED})"
         ),
         A::NoApplicationProtocol => format!("{host} does not speak HTTP/1.1"),
         other => format!("{host} ended the TLS connection with the alert {other:?}"),

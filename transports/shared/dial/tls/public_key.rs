@@ -37,7 +37,7 @@ impl fmt::Display for UnusableKey {
         let key = self.key;
         write!(
             f,
-            "{has} {key}, which {judgement}: supported are {SUPPORTED}"
+            "{has} {key}, which {judgement} (supported keys: {SUPPORTED})"
         )
     }
 }
