@@ -179,7 +179,7 @@ fn signed_by(bits: usize, ca: CertificateParams) -> [rcgen::Certificate; 2] {
 fn r11_a_cas_rsa_key_that_is_too_small_is_reported_with_its_size() {
     let words = format!(
         "the certificate of chat.test was signed by a CA with an RSA key of 1024 bits, \
-         which is too small for the TLS library: {SUPPORTED}"
+         which is too small for the TLS library ({SUPPORTED})"
     );
     let mut ca = params("between");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -228,7 +228,7 @@ fn r11_a_key_of_a_kind_that_is_not_supported_is_named() {
         &Tls::default().ca_pem(p521).unwrap(),
         &format!(
             "the certificate of chat.test was signed by a CA with an ECDSA key on P-521, \
-             which the TLS library does not support: {SUPPORTED}"
+             which the TLS library does not support ({SUPPORTED})"
         ),
     );
 }
