@@ -145,7 +145,7 @@ fn r11_a_servers_rsa_key_that_is_too_small_or_too_large_is_reported_with_its_siz
                 refused_for(
                     &server(version, vec![leaf(bits)], scheme),
                     &tls,
-                    &format!("the certificate of chat.test {what} the TLS library: {SUPPORTED}"),
+                    &format!("the certificate of chat.test {what} the TLS library ({SUPPORTED})"),
                     // The error of rustls is the cause.
                     |cause| *cause == CertificateError::BadSignature.into(),
                 );
@@ -217,8 +217,8 @@ fn r11_a_key_of_a_kind_that_is_not_supported_is_named() {
             server(&TLS12, vec![pem(text)], scheme),
             &Tls::default().ca_pem(text).unwrap(),
             &format!(
-                "the certificate of chat.test has {key}, which the TLS library does not support: \
-                 {SUPPORTED}"
+                "the certificate of chat.test has {key}, which the TLS library does not support \
+                 ({SUPPORTED})"
             ),
         );
     }
