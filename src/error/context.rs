@@ -32,23 +32,25 @@ impl Error {
 
     /// The error of a time limit of the builder that has passed.
     pub(crate) fn timeout(limit: Limit, value: Duration) -> Self {
+        Self::passed(limit, value, "")
+    }
+
+    /// The error of a server that did not answer in time. Node's server never answers a request for a
+    /// path without a handler.
+    pub(crate) fn open_timeout(value: Duration) -> Self {
+        let hint = " without an answer; is the path right?";
+        Self::passed(Limit::OpenTimeout, value, hint)
+    }
+
+    fn passed(limit: Limit, value: Duration, hint: &str) -> Self {
         let name = limit.setter().replace('_', " ");
-        let message = format!("the {name} of {} s passed", value.as_secs_f64());
+        let message = format!("the {name} of {} s passed{hint}", value.as_secs_f64());
         Self::new(ErrorKind::Timeout, message).with_limit(limit)
     }
 
-    /// The error of a server that did not answer in time. Node's server without a handler for the path never
-    /// answers.
-    pub(crate) fn open_timeout(value: Duration) -> Self {
-        let message = format!(
-            "the open timeout of {} s passed without an answer; is the path right?",
-            value.as_secs_f64()
-        );
-        Self::new(ErrorKind::Timeout, message).with_limit(Limit::OpenTimeout)
-    }
-
-    /// Names the URL of the session, if this error names none. The engine knows no addresses, so the message of
-    /// its open timeout is prefixed with the URL. Transports begin their messages with the address.
+    /// Names the URL of the session, if this error names none. The engine knows no addresses, so the
+    /// message of its open timeout is prefixed with the URL. Transports begin their messages with the
+    /// address.
     pub(crate) fn at(self, url: &Url) -> Self {
         if self.0.url.is_some() {
             return self;
