@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use url::Url;
 
 use super::link_calls::LinkCalls;
 use super::log::Log;
@@ -32,8 +33,7 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     runtime: Arc<dyn Runtime>,
     transport: Arc<dyn Transport>,
-    /// The request of every `open`, without the name of the transport and the sid.
-    request: OpenRequest,
+    target: Target,
     engine: Engine,
     start: Duration,
     /// The link of the session, and the link of the probe.
@@ -56,8 +56,25 @@ pub(crate) struct Driver {
     /// Whether the client reconnects. Then `Sessions` reports the end of the session.
     is_outlived: bool,
     /// The end of the session, for `Sessions`.
-    ended: Option<Ended>,
+    ended: Option<Box<Ended>>,
     log: Log,
+}
+
+/// Where the links of the session are opened.
+enum Target {
+    /// The request of every `open`, without the name of the transport and the sid.
+    Request(Box<OpenRequest>),
+    /// The session opens no more links. Errors name its URL.
+    Url(Box<Url>),
+}
+
+impl Target {
+    fn url(&self) -> &Url {
+        match self {
+            Self::Request(request) => &request.url,
+            Self::Url(url) => url,
+        }
+    }
 }
 
 /// Whether all links were polled once more after a deadline has passed.
@@ -90,10 +107,10 @@ impl Driver {
             shared,
             runtime,
             transport,
-            request,
+            target: Target::Request(Box::new(request)),
             engine: Engine::new(config, Duration::ZERO),
             start,
-            links: Vec::with_capacity(2),
+            links: Vec::new(),
             deadline: None,
             timer: None,
             last_poll: LastPoll::NotDue,
@@ -125,11 +142,13 @@ impl Driver {
     pub(super) fn end_now(&mut self, reason: Reason) -> Ended {
         for output in self.engine.end_now(reason.clone()) {
             if let Output::Closed(ended) = output {
-                self.close(*ended);
+                self.close(ended);
             }
         }
-        let ended = self.ended.take();
-        ended.unwrap_or_else(|| Ended::without_messages(reason, false))
+        match self.ended.take() {
+            Some(ended) => *ended,
+            None => Ended::without_messages(reason, false),
+        }
     }
 
     fn now(&self) -> Duration {
@@ -268,7 +287,7 @@ impl Driver {
                     return Flow::Continue(busy);
                 }
                 Output::Closed(ended) => {
-                    self.close(*ended);
+                    self.close(ended);
                     return Flow::Break(());
                 }
                 Output::Open {
@@ -326,11 +345,17 @@ impl Driver {
                 self.log.drop_panicked(transport, panic_text(&*panic));
             }
         }
+        self.links.shrink_to_fit();
     }
 
     /// Keeps the buffer for the next messages, unless it is far too large for what it held: a
-    /// connection should not keep the memory of its busiest moment.
+    /// connection should not keep the memory of its busiest moment. An idle connection keeps no buffer:
+    /// all that it sends is a pong once per heartbeat.
     fn recycle(&mut self, mut packets: Vec<Packet>) {
+        if let [Packet::Pong(_)] = packets.as_slice() {
+            self.spare = Vec::new();
+            return;
+        }
         // The batch of a lone fence has no buffer.
         if packets.capacity() > 0 && packets.capacity() / 8 <= packets.len().max(8) {
             packets.clear();
@@ -431,16 +456,15 @@ impl Driver {
         self.handle(now, Input::Timeout)
     }
 
-    fn close(&mut self, mut ended: Ended) {
+    fn close(&mut self, mut ended: Box<Ended>) {
         self.drop_links(|_| true);
-        ended.reason = match ended.reason {
-            Reason::Transport(error) => Reason::Transport(error.at(&self.request.url)),
-            reason => reason,
-        };
+        if let Reason::Transport(error) = &ended.reason {
+            ended.reason = Reason::Transport(error.clone().at(self.target.url()));
+        }
         self.timer = None;
         if self.is_outlived {
             self.ended = Some(ended);
-        } else if let Some(closed) = self.shared.end(ended) {
+        } else if let Some(closed) = self.shared.end(*ended) {
             self.log.closed(&closed);
         }
     }
