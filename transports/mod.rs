@@ -10,7 +10,7 @@
 //! yours can do whatever a built-in one can.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 #[cfg(feature = "polling")]
 use engineio_client::http::HttpClient;
@@ -68,12 +68,15 @@ use self::built_in_settings::BuiltInSettings;
 #[derive(Clone)]
 pub struct Transports {
     /// The built-in transports of the default list. Empty if the list was made by [`Transports::new`].
-    built_in: Vec<Arc<dyn Transport>>,
+    built_in: BuiltIn,
     is_default: bool,
     settings: BuiltInSettings,
     /// Transports added by the user. They follow the built-in ones.
     added: Vec<Arc<dyn Transport>>,
 }
+
+/// Transports that several lists share: they hold settings, and no state of a session.
+type BuiltIn = Arc<[Arc<dyn Transport>]>;
 
 type Constructor = fn(&BuiltInSettings) -> Arc<dyn Transport>;
 
@@ -84,6 +87,13 @@ const BUILT_IN: &[Constructor] = &[
     #[cfg(feature = "websocket")]
     WebSocket::built_in,
 ];
+
+/// The built-in transports with default settings, which most lists have.
+static DEFAULTS: LazyLock<BuiltIn> = LazyLock::new(|| build(&BuiltInSettings::default()));
+
+fn build(settings: &BuiltInSettings) -> BuiltIn {
+    BUILT_IN.iter().map(|built_in| built_in(settings)).collect()
+}
 
 impl Transports {
     /// Creates an empty list. Opening it fails until a transport is added by
@@ -97,7 +107,7 @@ impl Transports {
     /// ```
     pub fn new() -> Self {
         Self {
-            built_in: Vec::new(),
+            built_in: Arc::default(),
             is_default: false,
             settings: BuiltInSettings::default(),
             added: Vec::new(),
@@ -133,7 +143,7 @@ impl Transports {
     /// [`Polling::with_client`].
     ///
     /// ```
-    /// use std::sync::Arc;
+    /// use std::sync::{Arc, LazyLock};
     ///
     /// use engineio_client::http::HttpClient;
     /// use engineio_client::transports::Transports;
@@ -171,8 +181,7 @@ impl Transports {
     /// Rebuilds the transports of the default list with the current settings.
     fn rebuild(mut self) -> Self {
         if self.is_default {
-            let built = BUILT_IN.iter().map(|built_in| built_in(&self.settings));
-            self.built_in = built.collect();
+            self.built_in = build(&self.settings);
         }
         self
     }
@@ -185,11 +194,11 @@ impl Transports {
 
 impl Default for Transports {
     fn default() -> Self {
-        let list = Self {
+        Self {
+            built_in: Arc::clone(&DEFAULTS),
             is_default: true,
             ..Self::new()
-        };
-        list.rebuild()
+        }
     }
 }
 
