@@ -20,6 +20,7 @@ use super::log::Log;
 use super::panic_text::panic_text;
 use super::shared::Shared;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
+use crate::error::Error;
 use crate::event::{Ended, Reason};
 use crate::fence::Fence;
 use crate::packet::Packet;
@@ -64,15 +65,20 @@ pub(crate) struct Driver {
 enum Target {
     /// The request of every `open`, without the name of the transport and the sid.
     Request(Box<OpenRequest>),
-    /// The session opens no more links. Errors name its URL.
-    Url(Box<Url>),
+    /// The session opens no more links. Errors name its URL, which is shorter as a text.
+    Url(Box<str>),
 }
 
 impl Target {
-    fn url(&self) -> &Url {
+    /// Names the URL in an error that ends the session.
+    fn name_in(&self, error: Error) -> Error {
         match self {
-            Self::Request(request) => &request.url,
-            Self::Url(url) => url,
+            Self::Request(request) => error.at(&request.url),
+            // The text is that of a URL, so it can be parsed.
+            Self::Url(text) => match Url::parse(text) {
+                Ok(url) => error.at(&url),
+                Err(_) => error,
+            },
         }
     }
 }
@@ -459,7 +465,7 @@ impl Driver {
     fn close(&mut self, mut ended: Box<Ended>) {
         self.drop_links(|_| true);
         if let Reason::Transport(error) = &ended.reason {
-            ended.reason = Reason::Transport(error.clone().at(self.target.url()));
+            ended.reason = Reason::Transport(self.target.name_in(error.clone()));
         }
         self.timer = None;
         if self.is_outlived {

@@ -48,9 +48,9 @@ impl Driver {
     }
 
     pub(super) fn upgrade_is_over(&mut self, error: Option<Error>) {
-        if let Target::Request(request) = &mut self.target {
+        if let Target::Request(request) = &self.target {
             // The engine opens no more links.
-            self.target = Target::Url(Box::new(request.url.clone()));
+            self.target = Target::Url(request.url.as_str().into());
         }
         let upgrade = error.map_or(Upgrade::Over, Upgrade::Failed);
         self.shared.turn(|state| state.upgrade = Some(upgrade));
