@@ -3,6 +3,7 @@
 
 mod events;
 mod opening;
+mod target;
 
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -13,14 +14,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use url::Url;
 
+use self::target::Target;
 use super::link_calls::LinkCalls;
 use super::log::Log;
 use super::panic_text::panic_text;
 use super::shared::Shared;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
-use crate::error::Error;
 use crate::event::{Ended, Reason};
 use crate::fence::Fence;
 use crate::packet::Packet;
@@ -59,28 +59,6 @@ pub(crate) struct Driver {
     /// The end of the session, for `Sessions`.
     ended: Option<Box<Ended>>,
     log: Log,
-}
-
-/// Where the links of the session are opened.
-enum Target {
-    /// The request of every `open`, without the name of the transport and the sid.
-    Request(Box<OpenRequest>),
-    /// The session opens no more links. Errors name its URL, which is shorter as a text.
-    Url(Box<str>),
-}
-
-impl Target {
-    /// Names the URL in an error that ends the session.
-    fn name_in(&self, error: Error) -> Error {
-        match self {
-            Self::Request(request) => error.at(&request.url),
-            // The text is that of a URL, so it can be parsed.
-            Self::Url(text) => match Url::parse(text) {
-                Ok(url) => error.at(&url),
-                Err(_) => error,
-            },
-        }
-    }
 }
 
 /// Whether all links were polled once more after a deadline has passed.

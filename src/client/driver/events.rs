@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::super::shared::Upgrade;
 use super::super::upgrade_memory;
-use super::{Driver, Target};
+use super::Driver;
+use super::target::Target;
 use crate::error::Error;
 use crate::event::Event;
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::super::link_calls::LinkCalls;
 use super::super::redirect::follow;
-use super::{Driver, Target};
+use super::Driver;
+use super::target::Target;
 use crate::engine::{Call, Input, LinkId};
 use crate::error::Error;
 use crate::transport::{Activity, OpenRequest};
