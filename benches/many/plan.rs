@@ -201,8 +201,7 @@ impl Plan {
     /// Ping interval of the server. Shorter than the default, to keep the run short.
     pub(crate) fn ping_interval(&self) -> Duration {
         Duration::from_secs(match (self.job, self.quick) {
-            (Job::Large { .. }, _) => 1,
-            (Job::Crowd { .. } | Job::Sessions { .. }, true) => 2,
+            (Job::Large { .. }, _) | (Job::Crowd { .. } | Job::Sessions { .. }, true) => 1,
             (Job::Crowd { .. } | Job::Sessions { .. }, false) => 5,
             // The server's default: no ping comes before all connections are open.
             (Job::Storm, _) => 25,
@@ -225,7 +224,7 @@ impl Plan {
 
     /// Length of each active period.
     pub(crate) fn active(&self) -> Duration {
-        Duration::from_secs(if self.quick { 2 } else { 5 })
+        Duration::from_secs(if self.quick { 1 } else { 5 })
     }
 
     /// The large message. On polling it is as large as the server's `maxPayload` of 1,000,000 allows,

@@ -147,12 +147,14 @@ impl Table {
     fn idle(&self) -> Result<(), Failure> {
         println!("{} idle connections in one process", self.most);
         title();
-        for (runtime, way) in [
+        let all = [
             (OnRuntime::Tokio, Way::Websocket),
             (OnRuntime::Tokio, Way::Upgraded),
             (OnRuntime::Smol, Way::Websocket),
             (OnRuntime::AsyncStd, Way::Websocket),
-        ] {
+        ];
+        let rows = if self.options.quick { 2 } else { all.len() };
+        for (runtime, way) in all.into_iter().take(rows) {
             let job = Job::Crowd { active: Active::No };
             let figures = measure(self.plan(runtime, way, self.most, job))?;
             idle_rows(runtime, way, &figures)?;
@@ -249,7 +251,11 @@ impl Table {
     }
 
     fn large(&self) -> Result<(), Failure> {
-        let connections = if self.options.quick { 20 } else { 200 };
+        let (connections, forms): (_, &[Form]) = if self.options.quick {
+            (50, &[Form::Text])
+        } else {
+            (200, &[Form::Text, Form::Binary])
+        };
         println!("{connections} idle connections after 1 MB in each direction, tokio");
         title();
         for way in [Way::Websocket, Way::Polling] {
@@ -258,7 +264,7 @@ impl Table {
                 (Order::AtOnce, "all at once"),
                 (Order::AtOnceMapped, "at once, mapped"),
             ] {
-                for form in [Form::Text, Form::Binary] {
+                for &form in forms {
                     let job = Job::Large { form, order };
                     let figures = measure(self.plan(OnRuntime::Tokio, way, connections, job))?;
                     let what = format!("memory KiB, {}, {}, {how}", way.name(), form.name());

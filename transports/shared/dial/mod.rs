@@ -391,19 +391,20 @@ impl Dialer {
             runtime,
             addresses: &settings.addresses,
         };
+        // Proxies and TLS are boxed: their futures are larger than all the rest.
         let mut dialed = match (address, proxy) {
             (Some(address), _) => Dialed::to_server(sockets.connect(address).await?),
             (None, Some(proxy)) if purpose == Purpose::Requests && proxy.forwards(url) => Dialed {
-                stream: proxy.reach(&sockets, &settings.tls).await?,
+                stream: Box::pin(proxy.reach(&sockets, &settings.tls)).await?,
                 forwarded_by: Some(proxy.clone()),
             },
             (None, Some(proxy)) => {
-                Dialed::to_server(proxy.connect(&sockets, &settings.tls, url).await?)
+                Dialed::to_server(Box::pin(proxy.connect(&sockets, &settings.tls, url)).await?)
             }
             (None, None) => Dialed::to_server(sockets.connect_to_host(url).await?),
         };
         if let Some(tls) = tls {
-            dialed.stream = tls.connect(dialed.stream).await?;
+            dialed.stream = Box::pin(tls.connect(dialed.stream)).await?;
         }
         tracing::debug!(host, port, "connected");
         Ok(dialed)
