@@ -112,14 +112,19 @@ impl Server {
                 return reader;
             };
             rest = behind;
-            match (opcode, payload.first()) {
-                (TEXT, Some(b'3')) => pipe.owes_pong = false,
-                (TEXT, _) => reader = reader.or(pipe.send(TEXT, &payload)),
-                (PING, _) => reader = reader.or(pipe.send(PONG, &payload)),
+            let woken = match (opcode, payload.first()) {
+                (TEXT, Some(b'3')) => {
+                    pipe.owes_pong = false;
+                    None
+                }
+                (TEXT, _) => pipe.send(TEXT, &payload),
+                (PING, _) => pipe.send(PONG, &payload),
                 _ => {
                     self.faults.fetch_add(1, Ordering::Relaxed);
+                    None
                 }
-            }
+            };
+            reader = reader.or(woken);
         }
         reader
     }

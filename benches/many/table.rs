@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::options::Options;
+use super::options::{Options, PARTS};
 use super::plan::{Active, DEFAULT_PING_INTERVAL, Form, Job, OnRuntime, Order, Part, Plan, Way};
 use super::process::{Figures, measure};
 use super::system;
@@ -35,16 +35,13 @@ const QUICK_STORM: usize = 1000;
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let options = Options::parse(arguments)?;
     let table = Table::new(options)?;
-    let parts: [(&str, fn(&Table) -> Result<(), Failure>); 5] = [
-        ("growth", Table::growth),
-        ("idle", Table::idle),
-        ("sessions", Table::sessions),
-        ("storm", Table::storm),
-        ("large", Table::large),
-    ];
-    for (part, measured) in parts {
-        if table.options.wants(part) {
-            measured(&table)?;
+    for part in PARTS.into_iter().filter(|part| table.options.wants(part)) {
+        match part {
+            "growth" => table.growth()?,
+            "idle" => table.idle()?,
+            "sessions" => table.sessions()?,
+            "storm" => table.storm()?,
+            _ => table.large()?,
         }
     }
     Ok(())
