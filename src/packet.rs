@@ -47,6 +47,7 @@ impl Message {
     ///
     /// assert_eq!(Message::from("è").len(), 2);
     /// ```
+    #[inline]
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),

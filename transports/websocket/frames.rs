@@ -95,6 +95,14 @@ impl FrameWriter {
         while let Some(frame) = batch.frame(self.next) {
             let (prefix, data, opcode) = parts(frame);
             let length = data.len().saturating_add(usize::from(prefix.is_some()));
+            if let Ok(short @ ..126) = u8::try_from(length)
+                && self.within.is_none()
+                && output.len().saturating_add(LONGEST_SHORT) <= self.piece
+            {
+                write_short(output, prefix, data, short, self.masks.next());
+                self.next = self.next.saturating_add(1);
+                continue;
+            }
             let within = match self.within {
                 Some(within) => within,
                 None => {
@@ -147,6 +155,23 @@ impl FrameWriter {
     }
 }
 
+/// Length of the longest frame whose header has two bytes: the header, the mask and 125 bytes.
+const LONGEST_SHORT: usize = 2 + 4 + 125;
+
+/// Appends a whole short frame. This takes a third of the instructions of the steps for long frames.
+#[inline]
+fn write_short(output: &mut Vec<u8>, prefix: Option<u8>, data: &[u8], length: u8, mask: [u8; 4]) {
+    let [a, b, c, d] = mask;
+    output.reserve(LONGEST_SHORT);
+    let start = output.len().saturating_add(6);
+    match prefix {
+        Some(kind) => output.extend_from_slice(&[0x81, 0x80 | length, a, b, c, d, kind]),
+        None => output.extend_from_slice(&[0x82, 0x80 | length, a, b, c, d]),
+    }
+    output.extend_from_slice(data);
+    apply_mask(output.get_mut(start..).unwrap_or_default(), mask);
+}
+
 fn parts(frame: Frame<'_>) -> (Option<u8>, &[u8], OpCode) {
     match frame {
         Frame::Text(kind, text) => (Some(kind), text.as_bytes(), OpCode::Data(Data::Text)),
@@ -174,19 +199,22 @@ const BLOCK: usize = 4096;
 #[inline(always)]
 fn mask_into(output: &mut Vec<u8>, data: &[u8], mut mask: [u8; 4], offset: usize) {
     mask.rotate_left(offset % 4);
-    let [a, b, c, d] = mask;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     output.reserve(data.len());
     for block in data.chunks(BLOCK) {
         let start = output.len();
         output.extend_from_slice(block);
-        let added = output.get_mut(start..).unwrap_or_default();
-        let (words, rest) = added.as_chunks_mut::<8>();
-        for word in words {
-            *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
-        }
-        for (byte, mask) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
-            *byte ^= mask;
-        }
+        apply_mask(output.get_mut(start..).unwrap_or_default(), mask);
+    }
+}
+
+#[inline(always)]
+fn apply_mask(data: &mut [u8], [a, b, c, d]: [u8; 4]) {
+    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let (words, rest) = data.as_chunks_mut::<8>();
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
+        *byte ^= mask;
     }
 }
