@@ -180,12 +180,14 @@ impl PartialEq<&str> for Text {
 }
 
 impl From<&str> for Text {
+    #[inline]
     fn from(text: &str) -> Self {
         Self(ByteString::from(text))
     }
 }
 
 impl From<String> for Text {
+    #[inline]
     fn from(text: String) -> Self {
         Self(ByteString::from(text))
     }

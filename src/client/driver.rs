@@ -21,7 +21,7 @@ use super::shared::Shared;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
 use crate::event::{Ended, Reason};
 use crate::fence::Fence;
-use crate::packet::Packet;
+use crate::packet_list::PacketList;
 use crate::runtime::Runtime;
 use crate::transport::{OpenRequest, Transport};
 
@@ -48,8 +48,8 @@ pub(crate) struct Driver {
     /// Whether the inbox has room, as far as the engine knows.
     room: bool,
     closing: bool,
-    /// An empty buffer for the queue of the outbox.
-    spare: Vec<Packet>,
+    /// An empty list, whose buffers are for the queue of the outbox.
+    spare: PacketList,
     /// The origin under which the outcome of the upgrade is remembered; `None` if it is not remembered.
     remember: Option<String>,
     is_open: bool,
@@ -100,7 +100,7 @@ impl Driver {
             draining: None,
             room: true,
             closing: false,
-            spare: Vec::new(),
+            spare: PacketList::default(),
             remember,
             is_open: false,
             is_outlived: false,
@@ -302,9 +302,9 @@ impl Driver {
                 Output::Drop { link } => self.drop_links(|known| known.id == link),
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
-                    self.shared.batch_left(batch.packets());
-                    if let Some(packets) = batch.try_into_packets() {
-                        self.recycle(packets);
+                    self.shared.batch_left(&batch);
+                    if let Some(empty) = batch.into_empty_list() {
+                        self.spare = empty;
                     }
                 }
                 Output::Confirmed(count) => self.shared.confirmed(count),
@@ -325,16 +325,6 @@ impl Driver {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(link))) {
                 self.log.drop_panicked(transport, panic_text(&*panic));
             }
-        }
-    }
-
-    /// Keeps the buffer for the next messages, unless it is far too large for what it held: a
-    /// connection should not keep the memory of its busiest moment.
-    fn recycle(&mut self, mut packets: Vec<Packet>) {
-        // The batch of a lone fence has no buffer.
-        if packets.capacity() > 0 && packets.capacity() / 8 <= packets.len().max(8) {
-            packets.clear();
-            self.spare = packets;
         }
     }
 

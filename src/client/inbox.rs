@@ -319,6 +319,7 @@ impl Reader {
         }
     }
 
+    #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.poll_event(Some(cx))
     }
@@ -328,7 +329,9 @@ impl Reader {
         self.poll_event(None)
     }
 
-    #[inline]
+    /// Always inlined, like [`next_taken`](Self::next_taken): an event that is returned through memory
+    /// takes longer than all else that is done for it.
+    #[inline(always)]
     fn poll_event(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<Event>> {
         loop {
             if let Some(event) = self.next_taken() {
@@ -342,6 +345,7 @@ impl Reader {
 
     /// Takes the next batch out of the inbox. Returns whether there is one; if not, there are no more
     /// events.
+    #[inline(never)]
     fn poll_refill(&mut self, cx: Option<&mut Context<'_>>) -> Poll<bool> {
         self.report();
         let events = ready!(self.inboxes.poll_take(self.side, cx));
@@ -351,7 +355,7 @@ impl Reader {
     }
 
     /// The next event of the batch that was taken out.
-    #[inline]
+    #[inline(always)]
     fn next_taken(&mut self) -> Option<Event> {
         loop {
             let event = self.incoming.next()?;
