@@ -16,6 +16,7 @@ impl From<Capacity> for Amount {
 }
 
 impl Amount {
+    #[inline]
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             messages: self.messages.saturating_add(other.messages),
@@ -23,6 +24,7 @@ impl Amount {
         }
     }
 
+    #[inline]
     pub(crate) fn minus(self, other: Self) -> Self {
         Self {
             messages: self.messages.saturating_sub(other.messages),
@@ -30,6 +32,7 @@ impl Amount {
         }
     }
 
+    #[inline]
     pub(crate) fn fits_in(self, limit: Self) -> bool {
         self.messages <= limit.messages && self.bytes <= limit.bytes
     }

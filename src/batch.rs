@@ -1,11 +1,14 @@
 //! The packets that a transport sends in one exchange. `engine/send_queue.rs` decides their number.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
+use crate::amount::Amount;
 use crate::codec::{Frame, Packets, frame};
 use crate::fence::Fence;
-use crate::packet::Packet;
+use crate::packet::{Message, Packet};
+use crate::packet_list::PacketList;
 
 /// The packets of one [`send`](crate::PacketSender::send), in order. A batch has at least one packet, or
 /// a [fence](Batch::fence).
@@ -16,7 +19,8 @@ use crate::packet::Packet;
 ///   the batch.
 /// - A transport that joins packets into payloads writes the result of
 ///   [`encode_payload`](crate::codec::encode_payload).
-/// - Iterating gives [`Packet`]s by value. Their contents are shared, not copied.
+/// - Iterating gives [`Packet`]s by value. Messages of at most 125 bytes are copied, the contents of longer
+///   ones are shared.
 ///
 /// Clones share the packets.
 ///
@@ -37,11 +41,18 @@ pub struct Batch(Arc<Inner>);
 
 #[derive(Clone, PartialEq, Eq)]
 struct Inner {
-    packets: Vec<Packet>,
+    packets: PacketList,
     fence: Option<Fence>,
 }
 
 impl Batch {
+    pub(crate) fn new(packets: PacketList) -> Self {
+        Self(Arc::new(Inner {
+            packets,
+            fence: None,
+        }))
+    }
+
     /// Number of packets.
     ///
     /// ```
@@ -101,7 +112,10 @@ impl Batch {
     /// assert_eq!(batch.iter().last(), Some(Packet::Noop));
     /// ```
     pub fn iter(&self) -> BatchIter<'_> {
-        BatchIter(self.0.packets.iter())
+        BatchIter {
+            packets: &self.0.packets,
+            rest: 0..self.len(),
+        }
     }
 
     /// Iterates over the packets as frames, which borrow from the batch.
@@ -114,7 +128,7 @@ impl Batch {
     /// assert!(batch.frames().eq([Frame::Text(b'5', "")]));
     /// ```
     pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> + Clone {
-        self.0.packets.iter().map(frame)
+        self.0.packets.frames()
     }
 
     /// The frame of the packet at this index, from 0, or `None` after the last: for a transport that
@@ -130,10 +144,10 @@ impl Batch {
     /// ```
     #[inline]
     pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
-        self.0.packets.get(index).map(frame)
+        self.0.packets.frame(index)
     }
 
-    /// Copies the list of packets. Their contents are shared, not copied.
+    /// Copies the list of packets. The contents of messages longer than 125 bytes are shared.
     ///
     /// ```
     /// use engineio_client::{Batch, Packet};
@@ -141,19 +155,25 @@ impl Batch {
     /// assert_eq!(Batch::from(vec![Packet::Noop]).to_vec(), [Packet::Noop]);
     /// ```
     pub fn to_vec(&self) -> Vec<Packet> {
-        self.0.packets.to_vec()
+        self.iter().collect()
     }
 
-    pub(crate) fn packets(&self) -> &[Packet] {
-        &self.0.packets
+    /// The messages and bytes that count for each packet: none unless it is a message.
+    pub(crate) fn amounts(&self) -> impl Iterator<Item = Amount> {
+        self.0.packets.amounts()
     }
 
-    /// Returns the packets, or `None` if the batch has been cloned.
-    pub(crate) fn try_into_packets(self) -> Option<Vec<Packet>> {
-        Arc::try_unwrap(self.0).ok().map(|inner| inner.packets)
+    pub(crate) fn into_messages(self) -> impl Iterator<Item = Message> {
+        Arc::unwrap_or_clone(self.0).packets.into_messages()
     }
 
-    /// Returns the list of packets. It is copied only if the batch has been cloned.
+    /// Returns an empty list that has the buffers of this batch. `None` if the batch has been cloned, or
+    /// if its buffers are not worth keeping.
+    pub(crate) fn into_empty_list(self) -> Option<PacketList> {
+        Arc::try_unwrap(self.0).ok()?.packets.into_empty()
+    }
+
+    /// Returns the packets.
     ///
     /// ```
     /// use engineio_client::{Batch, Packet};
@@ -161,47 +181,45 @@ impl Batch {
     /// assert_eq!(Batch::from(vec![Packet::Noop]).into_packets(), [Packet::Noop]);
     /// ```
     pub fn into_packets(self) -> Vec<Packet> {
-        Arc::unwrap_or_clone(self.0).packets
+        let packets = Arc::unwrap_or_clone(self.0).packets;
+        packets.into_packets().collect()
     }
 }
 
 impl From<Vec<Packet>> for Batch {
     fn from(packets: Vec<Packet>) -> Self {
-        Self(Arc::new(Inner {
-            packets,
-            fence: None,
-        }))
+        Self::from_iter(packets)
     }
 }
 
 impl FromIterator<Packet> for Batch {
     fn from_iter<I: IntoIterator<Item = Packet>>(packets: I) -> Self {
-        Self::from(Vec::from_iter(packets))
+        Self::new(PacketList::from_iter(packets))
     }
 }
 
 impl PartialEq<[Packet]> for Batch {
     fn eq(&self, packets: &[Packet]) -> bool {
-        *self.0.packets == *packets
+        self.frames().eq(packets.iter().map(frame))
     }
 }
 
 impl<const N: usize> PartialEq<[Packet; N]> for Batch {
     fn eq(&self, packets: &[Packet; N]) -> bool {
-        *self.0.packets == *packets
+        *self == *packets.as_slice()
     }
 }
 
 impl PartialEq<Vec<Packet>> for Batch {
     fn eq(&self, packets: &Vec<Packet>) -> bool {
-        *self.0.packets == *packets
+        *self == *packets.as_slice()
     }
 }
 
 impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
-        list.entries(self.0.packets.iter());
+        list.entries(self);
         if let Some(fence) = self.fence() {
             list.entry(fence);
         }
@@ -235,23 +253,26 @@ impl<'a> IntoIterator for &'a Batch {
 /// assert_eq!(packets.next_back(), Some(Packet::Noop));
 /// ```
 #[derive(Clone, Debug)]
-pub struct BatchIter<'a>(std::slice::Iter<'a, Packet>);
+pub struct BatchIter<'a> {
+    packets: &'a PacketList,
+    rest: Range<usize>,
+}
 
 impl Iterator for BatchIter<'_> {
     type Item = Packet;
 
     fn next(&mut self) -> Option<Packet> {
-        self.0.next().cloned()
+        self.packets.packet(self.rest.next()?)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+        self.rest.size_hint()
     }
 }
 
 impl DoubleEndedIterator for BatchIter<'_> {
     fn next_back(&mut self) -> Option<Packet> {
-        self.0.next_back().cloned()
+        self.packets.packet(self.rest.next_back()?)
     }
 }
 

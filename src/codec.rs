@@ -2,6 +2,7 @@
 //! for use by transports.
 
 use std::ops::Range;
+use std::str::Utf8Error;
 
 use base64::Engine as _;
 use bytes::{Buf as _, Bytes};
@@ -328,8 +329,15 @@ pub fn decode_text(frame: Text, limits: &Limits) -> Result<Packet, Error> {
 /// assert!(decode_text_frame(Bytes::from_static(b"4\xff"), &limits).is_err());
 /// # Ok::<(), engineio_client::Error>(())
 /// ```
+#[inline]
 pub fn decode_text_frame(mut frame: Bytes, limits: &Limits) -> Result<Packet, Error> {
     match frame.first().copied() {
+        Some(b'4') => {
+            frame.advance(1);
+            let text = utf8(frame)?;
+            check_length(text.len(), limits)?;
+            Ok(Packet::Message(Message::Text(text)))
+        }
         Some(kind) if kind.is_ascii() => {
             frame.advance(1);
             packet(kind, utf8(frame)?, limits)
@@ -340,9 +348,12 @@ pub fn decode_text_frame(mut frame: Bytes, limits: &Limits) -> Result<Packet, Er
 
 #[inline]
 fn utf8(frame: Bytes) -> Result<Text, Error> {
-    Text::from_utf8(frame).map_err(|invalid| {
-        Error::new(ErrorKind::Protocol, "the text frame is not UTF-8").with_source(invalid)
-    })
+    Text::from_utf8(frame).map_err(not_utf8)
+}
+
+#[cold]
+fn not_utf8(invalid: Utf8Error) -> Error {
+    Error::new(ErrorKind::Protocol, "the text frame is not UTF-8").with_source(invalid)
 }
 
 /// Decodes a packet from its type character and the text after it.
@@ -398,6 +409,7 @@ fn unknown_type(packet: &str) -> Error {
 /// assert_eq!(packet, Packet::Message(Message::from(vec![1, 2])));
 /// # Ok::<(), engineio_client::Error>(())
 /// ```
+#[inline]
 pub fn decode_binary(data: Bytes, limits: &Limits) -> Result<Packet, Error> {
     check_length(data.len(), limits)?;
     Ok(Packet::Message(Message::Binary(data)))
@@ -419,12 +431,18 @@ mod base64_engine {
     pub(super) use base64::engine::general_purpose::STANDARD as BASE64;
 }
 
+#[inline]
 fn check_length(length: usize, limits: &Limits) -> Result<(), Error> {
     if length > limits.message {
-        let message = format!("the message has more than {} bytes", limits.message);
-        return Err(Error::new(ErrorKind::Limit, message).with_limit(Limit::MessageSize));
+        return Err(too_long(limits));
     }
     Ok(())
+}
+
+#[cold]
+fn too_long(limits: &Limits) -> Error {
+    let message = format!("the message has more than {} bytes", limits.message);
+    Error::new(ErrorKind::Limit, message).with_limit(Limit::MessageSize)
 }
 
 #[cfg(test)]

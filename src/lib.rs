@@ -175,6 +175,7 @@ pub mod http;
 mod http_date;
 mod limits;
 mod packet;
+mod packet_list;
 mod receipts;
 mod reconnect;
 pub mod runtime;

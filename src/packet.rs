@@ -47,6 +47,7 @@ impl Message {
     ///
     /// assert_eq!(Message::from("è").len(), 2);
     /// ```
+    #[inline]
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -152,18 +153,21 @@ impl Message {
 }
 
 impl From<Text> for Message {
+    #[inline]
     fn from(text: Text) -> Self {
         Self::Text(text)
     }
 }
 
 impl From<&str> for Message {
+    #[inline]
     fn from(text: &str) -> Self {
         Self::Text(text.into())
     }
 }
 
 impl From<String> for Message {
+    #[inline]
     fn from(text: String) -> Self {
         Self::Text(text.into())
     }
@@ -176,18 +180,21 @@ impl From<&String> for Message {
 }
 
 impl From<Bytes> for Message {
+    #[inline]
     fn from(data: Bytes) -> Self {
         Self::Binary(data)
     }
 }
 
 impl From<Vec<u8>> for Message {
+    #[inline]
     fn from(data: Vec<u8>) -> Self {
         Self::Binary(data.into())
     }
 }
 
 impl From<&[u8]> for Message {
+    #[inline]
     fn from(data: &[u8]) -> Self {
         Self::Binary(Bytes::copy_from_slice(data))
     }

@@ -59,6 +59,7 @@ impl Text {
     /// assert_eq!(Text::from_utf8(Bytes::from_static(b"hello")).as_deref(), Ok("hello"));
     /// assert!(Text::from_utf8(Bytes::from_static(b"\xff")).is_err());
     /// ```
+    #[inline]
     pub fn from_utf8(bytes: Bytes) -> Result<Self, Utf8Error> {
         ByteString::try_from(bytes).map(Self)
     }
@@ -70,6 +71,7 @@ impl Text {
     ///
     /// assert_eq!(Text::from("hello").as_str(), "hello");
     /// ```
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -121,6 +123,7 @@ impl Text {
 impl Deref for Text {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
         self.as_str()
     }
@@ -177,12 +180,14 @@ impl PartialEq<&str> for Text {
 }
 
 impl From<&str> for Text {
+    #[inline]
     fn from(text: &str) -> Self {
         Self(ByteString::from(text))
     }
 }
 
 impl From<String> for Text {
+    #[inline]
     fn from(text: String) -> Self {
         Self(ByteString::from(text))
     }

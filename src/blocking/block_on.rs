@@ -6,7 +6,7 @@
 //! returned.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -28,12 +28,17 @@ thread_local! {
 }
 
 pub(super) fn block_on<O>(future: impl Future<Output = O>) -> O {
-    // While a thread is being destroyed, its thread-locals may be gone.
-    let waker = WAKER
-        .try_with(Waker::clone)
-        .unwrap_or_else(|_| Waker::from(Arc::new(Unpark(thread::current()))));
     let mut future = pin!(future);
-    let mut cx = Context::from_waker(&waker);
+    // The waker is borrowed: to clone and drop it would take as long as handling a message.
+    match WAKER.try_with(|waker| wait(future.as_mut(), waker)) {
+        Ok(output) => output,
+        // While a thread is being destroyed, its thread-locals may be gone.
+        Err(_) => wait(future, &Waker::from(Arc::new(Unpark(thread::current())))),
+    }
+}
+
+fn wait<O>(mut future: Pin<&mut impl Future<Output = O>>, waker: &Waker) -> O {
+    let mut cx = Context::from_waker(waker);
     loop {
         match future.as_mut().poll(&mut cx) {
             Poll::Ready(output) => return output,

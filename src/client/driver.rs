@@ -20,10 +20,11 @@ use super::link_calls::LinkCalls;
 use super::log::Log;
 use super::panic_text::panic_text;
 use super::shared::Shared;
+use crate::batch::Batch;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
 use crate::event::{Ended, Reason};
 use crate::fence::Fence;
-use crate::packet::Packet;
+use crate::packet_list::PacketList;
 use crate::runtime::Runtime;
 use crate::transport::{OpenRequest, Transport};
 
@@ -49,8 +50,8 @@ pub(crate) struct Driver {
     /// Whether the inbox has room, as far as the engine knows.
     room: bool,
     closing: bool,
-    /// An empty buffer for the queue of the outbox.
-    spare: Vec<Packet>,
+    /// An empty list, whose buffers are for the queue of the outbox.
+    spare: PacketList,
     /// The origin under which the outcome of the upgrade is remembered; `None` if it is not remembered.
     remember: Option<String>,
     is_open: bool,
@@ -101,7 +102,7 @@ impl Driver {
             draining: None,
             room: true,
             closing: false,
-            spare: Vec::new(),
+            spare: PacketList::default(),
             remember,
             is_open: false,
             is_outlived: false,
@@ -305,10 +306,8 @@ impl Driver {
                 Output::Drop { link } => self.drop_links(|known| known.id == link),
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
-                    self.shared.batch_left(batch.packets());
-                    if let Some(packets) = batch.try_into_packets() {
-                        self.recycle(packets);
-                    }
+                    self.shared.batch_left(&batch);
+                    self.recycle(batch);
                 }
                 Output::Confirmed(count) => self.shared.confirmed(count),
                 Output::NoReceipts(error) => self.no_receipts(error),
@@ -332,18 +331,13 @@ impl Driver {
         self.links.shrink_to_fit();
     }
 
-    /// Keeps the buffer for the next messages, unless it is far too large for what it held: a
-    /// connection should not keep the memory of its busiest moment. An idle connection keeps no buffer:
-    /// all that it sends is a pong once per heartbeat.
-    fn recycle(&mut self, mut packets: Vec<Packet>) {
-        if let [Packet::Pong(_)] = packets.as_slice() {
-            self.spare = Vec::new();
-            return;
-        }
-        // The batch of a lone fence has no buffer.
-        if packets.capacity() > 0 && packets.capacity() / 8 <= packets.len().max(8) {
-            packets.clear();
-            self.spare = packets;
+    /// Keeps the buffers of a batch for the next messages. An idle connection keeps none: all that it
+    /// sends is a pong once per heartbeat.
+    fn recycle(&mut self, batch: Batch) {
+        if !batch.is_empty() && batch.amounts().all(|amount| amount.messages == 0) {
+            self.spare = PacketList::default();
+        } else if let Some(empty) = batch.into_empty_list() {
+            self.spare = empty;
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Inboxes {
     client: Mutex<Inbox>,
     handlers: Mutex<Inbox>,
     /// The totals of messages put in and of messages read. A message in a batch that the reader has
-    /// taken out counts as unread until the message is read, or a little longer: see `is_worth_waking`.
+    /// taken out counts as unread until the message is read, or a little longer: see `worth_waking`.
     put_messages: AtomicU64,
     put_bytes: AtomicU64,
     read_messages: AtomicU64,
@@ -59,7 +59,7 @@ struct Inbox {
     finished: bool,
 }
 
-/// A running total of messages and their bytes, which wraps around.
+/// A number of messages and of their bytes.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     messages: u64,
@@ -67,17 +67,17 @@ struct Tally {
 }
 
 impl Tally {
+    #[inline]
     fn add(&mut self, message: &Message) {
         let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
         self.messages = self.messages.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add(length);
     }
 
-    fn since(self, earlier: Self) -> Self {
-        Self {
-            messages: self.messages.wrapping_sub(earlier.messages),
-            bytes: self.bytes.wrapping_sub(earlier.bytes),
-        }
+    /// Whether one of the two numbers is at least that of `other`.
+    #[inline]
+    fn reaches(self, other: Self) -> bool {
+        self.messages >= other.messages || self.bytes >= other.bytes
     }
 }
 
@@ -127,10 +127,11 @@ impl Inboxes {
         Poll::Pending
     }
 
-    /// Updates the total that the reader of messages has read. Returns whether the driver must be woken.
-    fn read(&self, total: Tally) -> bool {
-        self.read_messages.store(total.messages, Ordering::Relaxed);
-        self.read_bytes.store(total.bytes, Ordering::Relaxed);
+    /// Adds to the total that the reader of messages has read. Returns whether the driver must be woken.
+    fn add_read(&self, read: Tally) -> bool {
+        self.read_messages
+            .fetch_add(read.messages, Ordering::Relaxed);
+        self.read_bytes.fetch_add(read.bytes, Ordering::Relaxed);
         // In `wants_more`, the driver stores `stalled` before a fence, and loads the totals after it. So
         // at least one of the two threads sees the store of the other.
         fence(Ordering::SeqCst);
@@ -139,9 +140,12 @@ impl Inboxes {
 
     /// Waking the driver costs about as much as handling a message, so it is only woken after 1/16 of
     /// the capacity was read.
-    fn is_worth_waking(&self, read: Tally) -> bool {
+    fn worth_waking(&self) -> Tally {
         let part = |of: usize| u64::try_from(of / 16).unwrap_or(u64::MAX);
-        read.messages >= part(self.capacity.messages) || read.bytes >= part(self.capacity.bytes)
+        Tally {
+            messages: part(self.capacity.messages),
+            bytes: part(self.capacity.bytes),
+        }
     }
 
     /// Drops messages from now on, including those that are not read yet.
@@ -295,25 +299,27 @@ pub(crate) struct Reader {
     inboxes: Arc<Inboxes>,
     side: Side,
     incoming: std::vec::IntoIter<Event>,
-    /// The total of messages read.
-    read: Tally,
-    /// How much of `read` has been reported to the inbox.
-    reported: Tally,
+    /// What was read and has not been reported to the inbox.
+    unreported: Tally,
+    /// The amount that is reported at once. A smaller amount is reported when the whole batch has been
+    /// read, so the driver does not wait long.
+    worth_reporting: Tally,
     finished: bool,
 }
 
 impl Reader {
     pub(crate) fn new(inboxes: Arc<Inboxes>, side: Side) -> Self {
         Self {
+            worth_reporting: inboxes.worth_waking(),
             inboxes,
             side,
             incoming: Vec::new().into_iter(),
-            read: Tally::default(),
-            reported: Tally::default(),
+            unreported: Tally::default(),
             finished: false,
         }
     }
 
+    #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.poll_event(Some(cx))
     }
@@ -323,46 +329,54 @@ impl Reader {
         self.poll_event(None)
     }
 
+    /// Always inlined, like [`next_taken`](Self::next_taken): an event that is returned through memory
+    /// takes longer than all else that is done for it.
+    #[inline(always)]
     fn poll_event(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<Event>> {
         loop {
-            if let Some(event) = self.incoming.next() {
-                if let Event::Message(message) = &event {
-                    self.read.add(message);
-                    self.report_often_enough();
-                    if self.inboxes.discards() {
-                        continue;
-                    }
-                }
+            if let Some(event) = self.next_taken() {
                 return Poll::Ready(Some(event));
             }
-            self.report();
-            match ready!(self.inboxes.poll_take(self.side, cx.as_deref_mut())) {
-                Some(events) => self.incoming = events.into_iter(),
-                None => {
-                    self.finished = true;
-                    return Poll::Ready(None);
-                }
+            if !ready!(self.poll_refill(cx.as_deref_mut())) {
+                return Poll::Ready(None);
             }
         }
     }
 
-    /// Reports the amount that was read, if it is large enough to be worth waking the driver, which waits
-    /// for room. A smaller amount is reported when the whole batch has been read, so the driver does not
-    /// wait long.
-    fn report_often_enough(&mut self) {
-        let unreported = self.read.since(self.reported);
-        if self.inboxes.is_worth_waking(unreported) {
-            self.report();
+    /// Takes the next batch out of the inbox. Returns whether there is one; if not, there are no more
+    /// events.
+    #[inline(never)]
+    fn poll_refill(&mut self, cx: Option<&mut Context<'_>>) -> Poll<bool> {
+        self.report();
+        let events = ready!(self.inboxes.poll_take(self.side, cx));
+        self.finished = events.is_none();
+        self.incoming = events.unwrap_or_default().into_iter();
+        Poll::Ready(!self.finished)
+    }
+
+    /// The next event of the batch that was taken out.
+    #[inline(always)]
+    fn next_taken(&mut self) -> Option<Event> {
+        loop {
+            let event = self.incoming.next()?;
+            if let Event::Message(message) = &event {
+                self.unreported.add(message);
+                if self.unreported.reaches(self.worth_reporting) {
+                    self.report();
+                }
+                if self.inboxes.discards() {
+                    continue;
+                }
+            }
+            return Some(event);
         }
     }
 
     /// Reports everything that was read to the inbox, and wakes the driver if it waits for room.
     fn report(&mut self) {
-        if self.read.since(self.reported).messages > 0 {
-            self.reported = self.read;
-            if self.inboxes.read(self.read) {
-                self.inboxes.driver.wake();
-            }
+        let news = std::mem::take(&mut self.unreported);
+        if news.messages > 0 && self.inboxes.add_read(news) {
+            self.inboxes.driver.wake();
         }
     }
 

@@ -14,10 +14,10 @@ use super::inbox::{Audience, Inboxes};
 use super::lock::{lock, wake};
 use super::outbox::{Outbox, Parcel, Refusal};
 use crate::amount::Amount;
+use crate::batch::Batch;
 use crate::engine::Acceptance;
 use crate::error::Error;
 use crate::event::{Closed, Connected, Disconnected, Ended, Event};
-use crate::packet::Packet;
 use crate::runtime::Runtime;
 
 pub(crate) struct Shared {
@@ -144,14 +144,15 @@ impl Shared {
     /// Accepts a parcel from a sender that is not queued. This lets no other sender continue, so only
     /// the driver may have to be woken.
     #[inline]
-    pub(super) fn offer<P: Parcel>(&self, parcel: P) -> Result<(), Refusal<P>> {
+    pub(crate) fn offer<P: Parcel>(&self, parcel: P) -> Result<(), Refusal<P>> {
         let mut state = self.state();
         let Some(amount) = state.outbox.accepts(&parcel) else {
             return Err(state.outbox.refusal(parcel));
         };
-        state.outbox.put(parcel, amount);
+        let copied = state.outbox.put(parcel, amount);
         let driver = state.outbox.take_wants_driver();
         drop(state);
+        drop(copied);
         if driver {
             self.driver.wake();
         }
@@ -228,8 +229,8 @@ impl Shared {
         self.outbox(|outbox| outbox.accept(acceptance));
     }
 
-    pub(crate) fn batch_left(&self, packets: &[Packet]) {
-        self.outbox(|outbox| outbox.batch_left(packets));
+    pub(crate) fn batch_left(&self, batch: &Batch) {
+        self.outbox(|outbox| outbox.batch_left(batch));
     }
 
     pub(super) fn upgrade_is_over(&self) {

@@ -52,7 +52,9 @@ impl SinkState {
         // A pending flush does not cover this message, so the next `poll_flush` must start a new one.
         self.forget_flush();
         let Self { shared, seat, .. } = self;
-        shared.outbox(|outbox| outbox.start_send(seat, message))
+        shared
+            .outbox(|outbox| outbox.start_send(seat, message))
+            .map(drop)
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {

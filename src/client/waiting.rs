@@ -56,7 +56,7 @@ impl<P: Parcel> Future for Sending<'_, P> {
             refusal
         });
         match refusal {
-            Ok(()) => {
+            Ok(_copied) => {
                 this.ticket = None;
                 Poll::Ready(Ok(()))
             }

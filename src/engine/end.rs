@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::outgoing::messages;
 use super::{Engine, Output, Phase};
 use crate::event::{Ended, Reason};
 
@@ -41,7 +40,7 @@ impl Engine {
         self.phase = Phase::Closed;
         let mut uncertain = std::mem::take(&mut self.uncertain);
         if let Some(sending) = self.current.sending.take() {
-            uncertain.extend(messages(sending.batch.into_packets()));
+            uncertain.extend(sending.batch.into_messages());
         }
         let confirmed = self.receipts.confirmed();
         let in_flight = u64::try_from(uncertain.len()).unwrap_or(u64::MAX);
@@ -62,7 +61,7 @@ impl Engine {
             unconfirmed_count: unconfirmed,
             unconfirmed: self.receipts.take_unconfirmed(),
             uncertain,
-            unsent: messages(self.send_queue.take()).collect(),
+            unsent: self.send_queue.take().into_messages().collect(),
         }
     }
 }

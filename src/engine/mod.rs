@@ -80,6 +80,7 @@ use crate::batch::Batch;
 use crate::error::Error;
 use crate::event::{PeerClose, Reason};
 use crate::packet::{Handshake, Message, Packet};
+use crate::packet_list::PacketList;
 use crate::transport::{Confirms, Framing};
 
 #[derive(Debug)]
@@ -218,7 +219,7 @@ impl Engine {
     }
 
     /// An empty buffer from an earlier batch, if there is one.
-    pub(crate) fn take_buffer(&mut self) -> Option<Vec<Packet>> {
+    pub(crate) fn take_buffer(&mut self) -> Option<PacketList> {
         self.receipts.take_buffer()
     }
 

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::amount::Amount;
 use crate::codec::SEPARATOR;
 use crate::error::{Error, ErrorKind};
 use crate::packet::{Message, Packet};
+use crate::packet_list::PacketList;
 use crate::transport::Framing;
 
 /// The rule that decides which messages the session's current link can carry.
@@ -42,11 +42,16 @@ impl Acceptance {
     /// [`ErrorKind::TooLarge`] if the message exceeds `maxPayload`; [`ErrorKind::NeedsFrames`] if a text
     /// contains U+001E, which separates packets in a payload. `Frames` links have neither limit, unless
     /// the rule is [`strict`](Self::strict).
+    #[inline]
     pub(crate) fn check(&self, message: &Message) -> Result<(), Error> {
-        let frames = self.framing == Framing::Frames;
-        if frames && !self.strict {
+        if self.framing == Framing::Frames && !self.strict {
             return Ok(());
         }
+        self.check_limits(message)
+    }
+
+    fn check_limits(&self, message: &Message) -> Result<(), Error> {
+        let frames = self.framing == Framing::Frames;
         let length = match message {
             Message::Text(text) => {
                 if !frames && memchr::memchr(SEPARATOR, text.as_bytes()).is_some() {
@@ -74,35 +79,39 @@ impl Acceptance {
 /// Messages of the user in sending order. Some form groups, which are sent in one piece.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outgoing {
-    pub(super) packets: Vec<Packet>,
+    pub(super) packets: PacketList,
     /// Groups of two or more messages, as ranges of `packets`. Disjoint and in order.
     pub(super) groups: Vec<Range<usize>>,
 }
 
 impl Outgoing {
-    /// Creates an empty list that reuses this buffer.
-    pub(crate) fn new(mut buffer: Vec<Packet>) -> Self {
-        buffer.clear();
+    /// Creates an empty list that reuses the buffers of another empty one.
+    pub(crate) fn new(empty: PacketList) -> Self {
         Self {
-            packets: buffer,
+            packets: empty,
             groups: Vec::new(),
         }
     }
 
+    /// Adds a message. If it was copied, it is returned for the caller to drop: see
+    /// [`PacketList::push_message`].
     #[inline]
-    pub(crate) fn push(&mut self, message: Message) {
-        self.packets.push(Packet::Message(message));
+    pub(crate) fn push(&mut self, message: Message) -> Option<Message> {
+        self.packets.push_message(message)
     }
 
-    /// Adds messages as one group.
-    pub(crate) fn push_group(&mut self, messages: Vec<Message>) {
+    /// Adds messages as one group. Returns those that were copied.
+    pub(crate) fn push_group(&mut self, messages: Vec<Message>) -> Vec<Message> {
         let start = self.packets.len();
-        self.packets
-            .extend(messages.into_iter().map(Packet::Message));
+        let pushed = messages
+            .into_iter()
+            .map(|message| self.packets.push_message(message));
+        let copied = pushed.flatten().collect();
         let end = self.packets.len();
         if end.saturating_sub(start) > 1 {
             self.groups.push(start..end);
         }
+        copied
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -120,19 +129,17 @@ impl Outgoing {
         group.map_or_else(|| place..place.saturating_add(1), Range::clone)
     }
 
-    /// The messages in this range.
-    pub(crate) fn messages_at(&self, places: Range<usize>) -> impl Iterator<Item = &Message> {
-        let packets = self.packets.get(places).unwrap_or_default();
-        packets.iter().filter_map(|packet| match packet {
-            Packet::Message(message) => Some(message),
+    /// The messages in this range. Short ones are copied.
+    pub(crate) fn messages_at(&self, places: Range<usize>) -> impl Iterator<Item = Message> {
+        places.filter_map(|place| match self.packets.packet(place) {
+            Some(Packet::Message(message)) => Some(message),
             _ => None,
         })
     }
 
     /// Removes and returns the first `count` messages. The cut must not be inside a group.
     pub(crate) fn split_front(&mut self, count: usize) -> Self {
-        let rest = self.packets.split_off(count.min(self.packets.len()));
-        let packets = std::mem::replace(&mut self.packets, rest);
+        let packets = self.packets.take_front(count);
         let (front, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.groups)
             .into_iter()
             .partition(|group| group.end <= count);
@@ -153,7 +160,7 @@ impl Outgoing {
         }
         let count = front.packets.len();
         let Self { packets, groups } = std::mem::replace(self, front);
-        self.packets.extend(packets);
+        self.packets.append(packets);
         let shifted = groups
             .into_iter()
             .map(|group| group.start.saturating_add(count)..group.end.saturating_add(count));
@@ -172,7 +179,7 @@ impl Outgoing {
     }
 
     pub(crate) fn into_messages(self) -> impl Iterator<Item = Message> {
-        messages(self.packets)
+        self.packets.into_messages()
     }
 }
 
@@ -184,23 +191,4 @@ impl FromIterator<Packet> for Outgoing {
             groups: Vec::new(),
         }
     }
-}
-
-/// The messages and bytes that count for this packet: none unless it is a message.
-pub(super) fn size(packet: &Packet) -> Amount {
-    match packet {
-        Packet::Message(message) => Amount {
-            messages: 1,
-            bytes: message.len(),
-        },
-        _ => Amount::default(),
-    }
-}
-
-/// The messages among these packets.
-pub(super) fn messages(packets: impl IntoIterator<Item = Packet>) -> impl Iterator<Item = Message> {
-    packets.into_iter().filter_map(|packet| match packet {
-        Packet::Message(message) => Some(message),
-        _ => None,
-    })
 }

@@ -6,11 +6,11 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::outgoing::{Acceptance, Outgoing, size};
+use super::outgoing::{Acceptance, Outgoing};
 use crate::amount::Amount;
-use crate::codec::payload_len;
 use crate::limits::UNTOLD_MAX_PAYLOAD;
 use crate::packet::{Packet, Text};
+use crate::packet_list::PacketList;
 use crate::transport::Framing;
 
 /// Maximum number of bytes in a batch of frames. A pong can only be sent between two batches. A single
@@ -29,14 +29,14 @@ pub(super) struct WindowRoom {
 /// A batch to send.
 #[derive(Debug)]
 pub(super) struct NextBatch {
-    pub(super) packets: Vec<Packet>,
+    pub(super) packets: PacketList,
     /// Messages and bytes in the batch. Only filled in if `next_batch` was given a [`WindowRoom`].
     pub(super) amount: Amount,
 }
 
 #[derive(Debug)]
 pub(super) struct SendQueue {
-    queue: VecDeque<Packet>,
+    queue: PacketList,
     /// Groups as ranges of places, kept until [`forget_groups`](Self::forget_groups).
     groups: VecDeque<Range<u64>>,
     /// Place of the first queued message, which is the number of messages handed to links.
@@ -52,7 +52,7 @@ impl SendQueue {
     pub(super) fn new(packets_per_post: usize) -> Self {
         let acceptance = Acceptance::new(Framing::Payloads, None);
         Self {
-            queue: VecDeque::new(),
+            queue: PacketList::default(),
             groups: VecDeque::new(),
             first: 0,
             pong: None,
@@ -81,11 +81,7 @@ impl SendQueue {
                     .map(|group| place(group.start)..place(group.end)),
             );
         }
-        if self.queue.is_empty() {
-            self.queue = packets.into();
-        } else {
-            self.queue.extend(packets);
-        }
+        self.queue.append(packets);
     }
 
     pub(super) fn pong(&mut self, data: Text) {
@@ -104,7 +100,7 @@ impl SendQueue {
     }
 
     /// Removes and returns all queued messages.
-    pub(super) fn take(&mut self) -> VecDeque<Packet> {
+    pub(super) fn take(&mut self) -> PacketList {
         std::mem::take(&mut self.queue)
     }
 
@@ -167,18 +163,14 @@ impl SendQueue {
         if !self.groups.is_empty() {
             let whole = self.without_divided_group(messages);
             if whole < messages && room.is_some() {
-                let behind = self.queue.iter().skip(pongs).take(whole);
-                amount = behind.map(size).fold(Amount::default(), Amount::plus);
+                let behind = self.queue.amounts().skip(pongs).take(whole);
+                amount = behind.fold(Amount::default(), Amount::plus);
             }
             messages = whole;
         }
         self.first = self.first.saturating_add(count(messages));
         let length = messages.saturating_add(pongs);
-        let packets = if length == self.queue.len() {
-            std::mem::take(&mut self.queue).into()
-        } else {
-            self.queue.drain(..length).collect()
-        };
+        let packets = self.queue.take_front(length);
         Some(NextBatch { packets, amount })
     }
 
@@ -203,8 +195,8 @@ impl SendQueue {
         let mut used = Amount::default();
         let mut taken = 0_usize;
         if self.groups.is_empty() {
-            for packet in self.queue.iter().skip(pongs).take(messages) {
-                let with_it = used.plus(size(packet));
+            for amount in self.queue.amounts().skip(pongs).take(messages) {
+                let with_it = used.plus(amount);
                 let alone = taken == 0 && room.window_is_empty;
                 if !(alone || with_it.fits_in(room.left)) {
                     break;
@@ -226,8 +218,8 @@ impl SendQueue {
             let at = taken.saturating_add(pongs);
             let mut with_it = used;
             let mut part = used;
-            for (index, packet) in self.queue.iter().skip(at).take(rest).enumerate() {
-                with_it = with_it.plus(size(packet));
+            for (index, amount) in self.queue.amounts().skip(at).take(rest).enumerate() {
+                with_it = with_it.plus(amount);
                 if taken.saturating_add(index) < messages {
                     part = with_it;
                 }
@@ -249,11 +241,11 @@ impl SendQueue {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let mut size = 0_usize;
         let mut count = 0_usize;
-        for packet in self.queue.iter().take(self.packets_per_post.max(1)) {
+        for frame in self.queue.frames().take(self.packets_per_post.max(1)) {
             let separator = usize::from(count > 0);
             size = size
                 .saturating_add(separator)
-                .saturating_add(payload_len(packet));
+                .saturating_add(frame.payload_len());
             if count > 0 && size > most {
                 break;
             }
@@ -265,12 +257,8 @@ impl SendQueue {
     fn count_frames(&self) -> usize {
         let mut size = 0_usize;
         let mut count = 0_usize;
-        for packet in &self.queue {
-            let length = match packet {
-                Packet::Message(message) => message.len(),
-                _ => 0,
-            };
-            size = size.saturating_add(length);
+        for amount in self.queue.amounts() {
+            size = size.saturating_add(amount.bytes);
             if count > 0 && size > FRAMES_BYTES {
                 break;
             }

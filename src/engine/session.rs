@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::send_queue::NextBatch;
 use super::{Engine, Output, Phase, Reason, Sending};
 use crate::batch::Batch;
+use crate::codec::Frame;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::limits::Limit;
@@ -153,8 +154,8 @@ impl Engine {
             }
             // The server's response to these messages will arrive in a poll.
             self.poll_spacing.end_pause();
-            let piggybacks = matches!(packets.first(), Some(Packet::Pong(_)));
-            let batch = Batch::from(packets);
+            let piggybacks = matches!(packets.frame(0), Some(Frame::Text(b'3', _)));
+            let batch = Batch::new(packets);
             if piggybacks || self.receipts.are_on() {
                 self.send_with_fence(now, batch, piggybacks);
             } else {
@@ -226,7 +227,7 @@ impl Engine {
     /// reason.
     pub(super) fn send_failed(&mut self, now: Duration, error: Error) {
         if let Some(sending) = self.current.sending.take() {
-            self.uncertain = super::outgoing::messages(sending.batch.into_packets()).collect();
+            self.uncertain = sending.batch.into_messages().collect();
         }
         // A server that has just closed the session refuses the POST and reports the close in the poll
         // (engineioxide does so when its handler of the POST closes). The two responses come over two

@@ -22,6 +22,13 @@ use super::traits::Runtime;
 /// let runtime = engineio_client::AsyncStd::new();
 /// # let _ = runtime;
 /// ```
+///
+/// # Speed
+///
+/// Let the code that waits for messages run on the executor too: spawn it with `task::spawn`, and
+/// `block_on` the spawned task. A future that `block_on` itself runs is on a thread of its own, so each
+/// single message wakes one thread after the other. An echo then takes 1.3 times the CPU time of a bare
+/// WebSocket, and about the same as a bare WebSocket if the code is spawned (see `benches/README.md`).
 #[derive(Clone, Debug)]
 pub struct AsyncStd {
     clock: Clock,

@@ -1,60 +1,70 @@
-//! Random numbers from the operating system, fetched in blocks: a system call for each number would cost
-//! more than the frame that the number masks.
+//! Unpredictable random numbers, from a generator on each thread. A system call for each number, or even
+//! for each block of numbers, would cost more than the frames that the numbers mask.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher as _, RandomState};
 
-/// Numbers per system call: 1 KiB, enough for 256 masks.
-const NUMBERS: usize = 128;
+use chacha20::ChaCha12Rng;
+use chacha20::rand_core::{Rng as _, SeedableRng as _};
 
-struct Block {
-    numbers: [u64; NUMBERS],
-    /// Count of unused numbers, which are at the front.
-    left: usize,
+/// How many numbers are drawn from one seed. The crate `rand` reseeds its generator of a thread as often:
+/// after 64 KiB.
+const NUMBERS: u32 = 64 * 1024 / 8;
+
+struct Generator {
+    generator: ChaCha12Rng,
+    /// How many more numbers are drawn from this seed.
+    left: u32,
 }
 
 thread_local! {
-    static BLOCK: RefCell<Block> = const {
-        RefCell::new(Block { numbers: [0; NUMBERS], left: 0 })
-    };
+    static GENERATOR: RefCell<Option<Generator>> = const { RefCell::new(None) };
 }
 
 /// An unpredictable number.
 pub(super) fn system_random() -> u64 {
-    BLOCK.with_borrow_mut(|block| {
-        if block.left == 0 {
-            block.refill();
+    GENERATOR.with_borrow_mut(|current| {
+        if current.as_ref().is_none_or(|current| current.left == 0) {
+            *current = Some(Generator::new(seed()));
         }
-        block.left = block.left.saturating_sub(1);
-        // `take` erases the used number from memory.
-        block.numbers.get_mut(block.left).map_or(0, std::mem::take)
+        current.as_mut().map_or(0, Generator::next)
     })
 }
 
-impl Block {
+impl Generator {
     #[cold]
-    fn refill(&mut self) {
-        let mut bytes = [0; NUMBERS * 8];
-        match getrandom::fill(&mut bytes) {
-            Ok(()) => {
-                for (number, bytes) in self.numbers.iter_mut().zip(bytes.as_chunks().0) {
-                    *number = u64::from_ne_bytes(*bytes);
-                }
-            }
-            Err(_) => self.refill_by_hashing(),
+    fn new(seed: [u8; 32]) -> Self {
+        Self {
+            generator: ChaCha12Rng::from_seed(seed),
+            left: NUMBERS,
         }
-        self.left = NUMBERS;
     }
 
-    /// The fallback if the system call fails, in a sandbox for example: the keyed hash of the standard
-    /// library. The keys of the hash come from the system, too, but the process may have obtained them
-    /// before the call began to fail.
-    fn refill_by_hashing(&mut self) {
-        let keys = RandomState::new();
-        for (index, number) in self.numbers.iter_mut().enumerate() {
-            *number = keys.hash_one(index);
-        }
+    fn next(&mut self) -> u64 {
+        self.left = self.left.saturating_sub(1);
+        self.generator.next_u64()
     }
+}
+
+/// A seed from the operating system.
+fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    match getrandom::fill(&mut seed) {
+        Ok(()) => seed,
+        Err(_) => seed_by_hashing(),
+    }
+}
+
+/// The fallback if the system call fails, in a sandbox for example: the keyed hash of the standard
+/// library. The keys of the hash come from the system, too, but the process may have obtained them before
+/// the call began to fail.
+fn seed_by_hashing() -> [u8; 32] {
+    let keys = RandomState::new();
+    let mut seed = [0; 32];
+    for (index, bytes) in seed.as_chunks_mut().0.iter_mut().enumerate() {
+        *bytes = keys.hash_one(index).to_ne_bytes();
+    }
+    seed
 }
 
 #[cfg(test)]
@@ -64,11 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r21_numbers_differ_on_each_thread_and_beyond_a_block() {
-        let draw = || [(); 3 * NUMBERS + 7].map(|()| system_random());
+    fn r21_numbers_differ_on_each_thread_and_beyond_a_seed() {
+        let draw = || -> Vec<u64> { (0..3 * NUMBERS + 7).map(|_| system_random()).collect() };
         let others = std::thread::spawn(draw).join().expect("it ends");
-        let all: HashSet<u64> = draw().into_iter().chain(others).collect();
-        assert_eq!(all.len(), 2 * (3 * NUMBERS + 7));
+        let own = draw();
+        let count = own.len() + others.len();
+        let all: HashSet<u64> = own.into_iter().chain(others).collect();
+        assert_eq!(all.len(), count);
         assert!(!all.contains(&0));
     }
 
@@ -82,15 +94,9 @@ mod tests {
     }
 
     #[test]
-    fn r21_numbers_differ_if_the_system_call_fails() {
-        let mut blocks = [(); 2].map(|()| Block {
-            numbers: [0; NUMBERS],
-            left: 0,
-        });
-        for block in &mut blocks {
-            block.refill_by_hashing();
-        }
-        let all: HashSet<u64> = blocks.iter().flat_map(|block| block.numbers).collect();
-        assert_eq!(all.len(), 2 * NUMBERS);
+    fn r21_seeds_differ_if_the_system_call_fails() {
+        let seeds = [(); 2].map(|()| seed_by_hashing());
+        let all: HashSet<&[u8]> = seeds.iter().flat_map(|seed| seed.chunks(8)).collect();
+        assert_eq!(all.len(), 8);
     }
 }

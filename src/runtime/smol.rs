@@ -26,6 +26,21 @@ use super::traits::Runtime;
 /// let own = Smol::with_executor(executor.clone());
 /// # let _ = (global, own);
 /// ```
+///
+/// # Speed
+///
+/// Let the code that waits for messages run on the executor too: spawn it, and `block_on` the spawned
+/// task. A future that `block_on` itself runs is on a thread of its own, so each single message wakes
+/// one thread after the other. An echo then takes 1.3 times the CPU time of a bare WebSocket, and
+/// about the same as a bare WebSocket if the code is spawned (see `benches/README.md`).
+///
+/// ```no_run
+/// # async fn run() {}
+/// smol::block_on(smol::spawn(async {
+///     // Connect and wait for messages here.
+///     # run().await
+/// }));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Smol {
     /// Weak, since the executor owns the session's task, which owns this value.
@@ -53,10 +68,8 @@ impl Smol {
     /// Uses an executor that the program runs itself. The program must keep the executor: when it is
     /// dropped, the sessions end.
     ///
-    /// This is faster than the global executor if the code that waits for messages runs on the same
-    /// thread as the executor. The global executor's thread must be woken for each single message: an
-    /// echo takes 1.6 times the CPU time of a bare WebSocket there, and 1.2 times on a shared thread
-    /// (see `benches/README.md`).
+    /// Code that waits for messages and runs on this executor shares its thread with the session: see
+    /// [Speed](Smol#speed).
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), engineio_client::Error> {

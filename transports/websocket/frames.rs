@@ -1,5 +1,4 @@
-//! Writes a batch as frames. The only copy of a message is the masked one, which passes through a
-//! short buffer.
+//! Encodes a batch as frames. The only copy of a message is the masked one.
 
 use std::sync::Arc;
 
@@ -7,6 +6,8 @@ use async_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use engineio_client::codec::Frame;
 use engineio_client::{Batch, Runtime};
+
+use super::output::Output;
 
 pub(super) struct FrameWriter {
     batch: Option<Batch>,
@@ -81,20 +82,28 @@ impl FrameWriter {
     }
 
     /// Appends a control frame. Must not be called within a frame.
-    pub(super) fn control(&mut self, output: &mut Vec<u8>, control: Control, payload: &[u8]) {
+    pub(super) fn control(&mut self, output: &mut Output, control: Control, payload: &[u8]) {
         let mask = self.masks.next();
         write_header(output, OpCode::Control(control), payload.len(), mask);
         mask_into(output, payload, mask, 0);
     }
 
     /// Appends frames until a piece is full. Returns whether more follows.
-    pub(super) fn encode(&mut self, output: &mut Vec<u8>) -> bool {
+    pub(super) fn encode(&mut self, output: &mut Output) -> bool {
         let Some(batch) = &self.batch else {
             return false;
         };
         while let Some(frame) = batch.frame(self.next) {
             let (prefix, data, opcode) = parts(frame);
             let length = data.len().saturating_add(usize::from(prefix.is_some()));
+            if let Ok(short @ ..126) = u8::try_from(length)
+                && self.within.is_none()
+                && output.len().saturating_add(LONGEST_SHORT) <= self.piece
+            {
+                write_short(output, prefix, data, short, self.masks.next());
+                self.next = self.next.saturating_add(1);
+                continue;
+            }
             let within = match self.within {
                 Some(within) => within,
                 None => {
@@ -102,7 +111,7 @@ impl FrameWriter {
                     write_header(output, opcode, length, mask);
                     let done = match prefix {
                         Some(byte) => {
-                            output.push(byte ^ mask[0]);
+                            output.push(&[byte ^ mask[0]]);
                             1
                         }
                         None => 0,
@@ -138,12 +147,34 @@ impl FrameWriter {
     /// frames, which may be sent between any two frames: the answer to a fence must mean that the
     /// server has read everything before the fence.
     #[cold]
-    fn encode_fence(&mut self, output: &mut Vec<u8>) {
+    fn encode_fence(&mut self, output: &mut Output) {
         self.owes_fence = false;
         let fence = self.batch.as_ref().and_then(Batch::fence).copied();
         if let Some(fence) = fence {
             self.control(output, Control::Ping, fence.as_bytes());
         }
+    }
+}
+
+/// Length of the longest frame whose header has two bytes: the header, the mask and 125 bytes.
+const LONGEST_SHORT: usize = 2 + 4 + 125;
+
+/// Adds a whole short frame. This takes a third of the instructions of the steps for long frames.
+#[inline]
+fn write_short(output: &mut Output, prefix: Option<u8>, data: &[u8], length: u8, mask: [u8; 4]) {
+    let [a, b, c, d] = mask;
+    let frame = output.add(usize::from(length).saturating_add(2 + 4));
+    match (prefix, frame) {
+        (Some(kind), [h0, h1, h2, h3, h4, h5, h6, payload @ ..]) => {
+            [*h0, *h1, *h2, *h3, *h4, *h5, *h6] = [0x81, 0x80 | length, a, b, c, d, kind ^ a];
+            masked(payload, data, [b, c, d, a]);
+        }
+        (None, [h0, h1, h2, h3, h4, h5, payload @ ..]) => {
+            [*h0, *h1, *h2, *h3, *h4, *h5] = [0x82, 0x80 | length, a, b, c, d];
+            masked(payload, data, mask);
+        }
+        // The frame is longer than its header.
+        _ => {}
     }
 }
 
@@ -155,7 +186,7 @@ fn parts(frame: Frame<'_>) -> (Option<u8>, &[u8], OpCode) {
 }
 
 #[inline]
-fn write_header(output: &mut Vec<u8>, opcode: OpCode, length: usize, mask: [u8; 4]) {
+fn write_header(output: &mut Output, opcode: OpCode, length: usize, mask: [u8; 4]) {
     let header = FrameHeader {
         opcode,
         mask: Some(mask),
@@ -165,28 +196,25 @@ fn write_header(output: &mut Vec<u8>, opcode: OpCode, length: usize, mask: [u8; 
     let _ = header.format(u64::try_from(length).unwrap_or(u64::MAX), output);
 }
 
-/// Size of the blocks that are copied and then masked: a block stays in the L1 cache in between.
-const BLOCK: usize = 4096;
+/// Adds data, masked as the part of the payload that begins at `offset`.
+#[inline]
+fn mask_into(output: &mut Output, data: &[u8], mut mask: [u8; 4], offset: usize) {
+    mask.rotate_left(offset % 4);
+    masked(output.add(data.len()), data, mask);
+}
 
-/// Appends data, masked as the part of the payload that begins at `offset`.
+/// Fills `to` with the masked bytes of `from`, which has the same length.
 ///
 /// Always inlined: the call alone would take a tenth of the time of a short message.
 #[inline(always)]
-fn mask_into(output: &mut Vec<u8>, data: &[u8], mut mask: [u8; 4], offset: usize) {
-    mask.rotate_left(offset % 4);
-    let [a, b, c, d] = mask;
+fn masked(to: &mut [u8], from: &[u8], [a, b, c, d]: [u8; 4]) {
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    output.reserve(data.len());
-    for block in data.chunks(BLOCK) {
-        let start = output.len();
-        output.extend_from_slice(block);
-        let added = output.get_mut(start..).unwrap_or_default();
-        let (words, rest) = added.as_chunks_mut::<8>();
-        for word in words {
-            *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
-        }
-        for (byte, mask) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
-            *byte ^= mask;
-        }
+    let (to_words, to_rest) = to.as_chunks_mut::<8>();
+    let (words, rest) = from.as_chunks::<8>();
+    for (to, word) in to_words.iter_mut().zip(words) {
+        *to = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+    }
+    for ((to, byte), mask) in to_rest.iter_mut().zip(rest).zip([a, b, c, d, a, b, c]) {
+        *to = byte ^ mask;
     }
 }

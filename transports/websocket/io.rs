@@ -9,6 +9,7 @@ use engineio_client::runtime::BoxedStream;
 use futures::io::{AsyncRead, AsyncWrite};
 
 use super::super::shared::read_buffer;
+use super::output::Output;
 use super::reader::FrameReader;
 
 /// Largest idle write buffer that a thread keeps, in bytes.
@@ -30,9 +31,7 @@ pub(super) struct Io {
     written: u64,
     /// Maximum number of bytes of one read.
     piece: usize,
-    /// Bytes to be written. The bytes before the index `sent` were written already.
-    output: Vec<u8>,
-    sent: usize,
+    output: Output,
     /// Whether written bytes may still be in a buffer of the stream, such as TLS's.
     unflushed: bool,
 }
@@ -44,8 +43,7 @@ impl Io {
             read: 0,
             written: 0,
             piece,
-            output: Vec::new(),
-            sent: 0,
+            output: Output::default(),
             unflushed: false,
         }
     }
@@ -58,10 +56,10 @@ impl Io {
         self.written
     }
 
-    /// The buffer to append frames to.
-    pub(super) fn output(&mut self) -> &mut Vec<u8> {
-        if self.output.capacity() == 0 {
-            self.output = WRITE_BUFFER.take();
+    /// The bytes to be written, to which frames are added.
+    pub(super) fn output(&mut self) -> &mut Output {
+        if !self.output.has_buffer() {
+            self.output = Output::new(WRITE_BUFFER.take());
         }
         &mut self.output
     }
@@ -109,19 +107,18 @@ impl Io {
 
     /// Writes and flushes the whole output.
     pub(super) fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.output.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, rest))?;
+        while !self.output.unsent().is_empty() {
+            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, self.output.unsent()))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unflushed = true;
-            self.sent = self.sent.saturating_add(count);
+            self.output.advance(count);
             self.written = self
                 .written
                 .wrapping_add(u64::try_from(count).unwrap_or_default());
         }
         self.output.clear();
-        self.sent = 0;
         if self.unflushed {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.unflushed = false;
@@ -132,7 +129,7 @@ impl Io {
     /// Returns the buffer to the thread after a batch.
     pub(super) fn give_buffer_back(&mut self) {
         if self.output.is_empty() {
-            let buffer = std::mem::take(&mut self.output);
+            let buffer = std::mem::take(&mut self.output).into_buffer();
             if (1..=KEPT).contains(&buffer.capacity()) {
                 WRITE_BUFFER.set(buffer);
             }

@@ -5,6 +5,7 @@ mod fault;
 mod frames;
 mod handshake;
 mod io;
+mod output;
 mod reader;
 mod refusal;
 mod response;

@@ -13,6 +13,7 @@ use super::super::shared::own_error::own_error;
 use super::fault::Fault;
 use super::frames::FrameWriter;
 use super::io::Io;
+use super::output::Output;
 use super::reader::FrameReader;
 
 /// What both halves share. The lock is held for the length of a poll, and never across an await.
@@ -21,7 +22,7 @@ pub(super) struct State {
     pub(super) frames: FrameReader,
     pub(super) writer: FrameWriter,
     /// Control frames to be written. They must not be inserted into a frame that is partly written.
-    control: Vec<u8>,
+    control: Output,
     /// The payload of the newest ping, if there was no room for its pong.
     late_pong: Option<Box<[u8]>>,
     /// The task to wake when data arrives.
@@ -57,7 +58,7 @@ impl State {
             io,
             frames,
             writer,
-            control: Vec::new(),
+            control: Output::default(),
             late_pong: None,
             reader: Waker::noop().clone(),
             sending: false,
@@ -152,7 +153,8 @@ impl State {
             return;
         }
         let output = self.io.output();
-        output.append(&mut self.control);
+        output.push(self.control.unsent());
+        self.control.clear();
         if let Some(data) = self.late_pong.take() {
             self.writer.control(output, Control::Pong, &data);
         }

@@ -40,7 +40,10 @@ impl Handle {
 
     /// Boxed, so that the future of `send` stays small: few messages have to wait.
     #[cold]
-    fn wait_to_send(&self, refusal: Refusal<Message>) -> BoxFuture<'_, Result<(), SendError>> {
+    pub(crate) fn wait_to_send(
+        &self,
+        refusal: Refusal<Message>,
+    ) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async move {
             let sent = match refusal {
                 Refusal::Never(message, error) => Err((message, error)),

@@ -44,10 +44,12 @@ use room::{PROMISED, Room};
 use succession::Succession;
 
 use crate::amount::Amount;
+use crate::batch::Batch;
 use crate::engine::{Acceptance, Outgoing};
 use crate::error::ErrorKind;
 use crate::event::{Closed, Ended};
-use crate::packet::{Message, Packet};
+use crate::packet::Message;
+use crate::packet_list::PacketList;
 
 #[derive(Debug)]
 pub(crate) struct Outbox<W> {
@@ -113,12 +115,12 @@ impl<W: Clone> Outbox<W> {
 
     /// Accepts a parcel from a sender that is not queued. The parcel is refused while any sender is
     /// queued.
-    pub(crate) fn offer<P: Parcel>(&mut self, parcel: P) -> Result<(), Refusal<P>> {
+    ///
+    /// Like [`claim`](Self::claim) and [`start_send`](Self::start_send), this returns the messages whose
+    /// contents were copied, to be dropped without holding the lock: see [`PacketList::push_message`].
+    pub(crate) fn offer<P: Parcel>(&mut self, parcel: P) -> Result<P::Copied, Refusal<P>> {
         match self.accepts(&parcel) {
-            Some(amount) => {
-                self.put(parcel, amount);
-                Ok(())
-            }
+            Some(amount) => Ok(self.put(parcel, amount)),
             None => Err(self.refusal(parcel)),
         }
     }
@@ -159,7 +161,7 @@ impl<W: Clone> Outbox<W> {
         ticket: Ticket,
         parcel: P,
         waker: &W,
-    ) -> Result<(), Refusal<P>> {
+    ) -> Result<P::Copied, Refusal<P>> {
         let Some(acceptance) = self.acceptance() else {
             self.still_waits(ticket, waker);
             return Err(self.not_open(parcel));
@@ -174,8 +176,7 @@ impl<W: Clone> Outbox<W> {
             self.deal();
             return Err(Refusal::Never(parcel, error));
         }
-        self.put(parcel, amount);
-        Ok(())
+        Ok(self.put(parcel, amount))
     }
 
     /// A sender or a sink gives up its place in the queue or its reserved room.
@@ -226,7 +227,7 @@ impl<W: Clone> Outbox<W> {
         &mut self,
         seat: &mut Seat,
         message: Message,
-    ) -> Result<(), Refusal<Message>> {
+    ) -> Result<Option<Message>, Refusal<Message>> {
         match std::mem::take(seat) {
             Seat::None => return self.offer(message),
             Seat::Waiting(ticket) => {
@@ -243,8 +244,7 @@ impl<W: Clone> Outbox<W> {
             return Err(Refusal::Never(message, error));
         }
         let amount = message.amount();
-        self.put(message, amount);
-        Ok(())
+        Ok(self.put(message, amount))
     }
 
     /// A sink gives up its promise, or its place in the queue.
@@ -344,7 +344,7 @@ impl<W: Clone> Outbox<W> {
     /// Hands the queue to the engine, if the engine wants more or the session is closing. If the session
     /// is closing, the driver tells the engine to close next, and the engine must already have every
     /// accepted message by then.
-    pub(crate) fn take_queue(&mut self, wanted: bool, spare: &mut Vec<Packet>) -> Outgoing {
+    pub(crate) fn take_queue(&mut self, wanted: bool, spare: &mut PacketList) -> Outgoing {
         if !(wanted || self.is_closing()) {
             return Outgoing::default();
         }
@@ -360,19 +360,16 @@ impl<W: Clone> Outbox<W> {
     }
 
     /// A batch of the engine was sent.
-    pub(crate) fn batch_left(&mut self, packets: &[Packet]) {
+    pub(crate) fn batch_left(&mut self, batch: &Batch) {
         let mut amount = Amount::default();
         let mut known = 0;
         if self.succession.is_some() {
-            let mut amounts = succession::amounts(packets);
+            let messages = batch.amounts().filter(|amount| amount.messages > 0);
+            let mut amounts: Vec<Amount> = messages.collect();
             known = self.own_of(&mut amounts);
             amount = amounts.into_iter().fold(amount, Amount::plus);
         } else {
-            for packet in packets {
-                if let Packet::Message(message) = packet {
-                    amount = amount.plus(message.amount());
-                }
-            }
+            amount = batch.amounts().fold(amount, Amount::plus);
         }
         if amount.messages == 0 {
             return;
@@ -436,12 +433,14 @@ impl<W: Clone> Outbox<W> {
         ticket
     }
 
+    /// Adds an accepted parcel to the queue.
     #[inline]
-    pub(crate) fn put<P: Parcel>(&mut self, parcel: P, amount: Amount) {
+    #[must_use]
+    pub(crate) fn put<P: Parcel>(&mut self, parcel: P, amount: Amount) -> P::Copied {
         self.wants_driver |= self.queue.is_empty();
-        parcel.append_to(&mut self.queue);
         self.room.fill(amount);
         self.flushes.count_accepted(amount.messages);
+        parcel.append_to(&mut self.queue)
     }
 }
 

@@ -131,7 +131,7 @@ impl<W: Clone> Outbox<W> {
         }
         let parcel = self.queue.parcel_at(0);
         let mut messages = self.queue.messages_at(parcel.clone());
-        let error = messages.find_map(|message| link.check(message).err());
+        let error = messages.find_map(|message| link.check(&message).err());
         drop(messages);
         if let Some(error) = error {
             self.give_up_first(parcel.end, error);

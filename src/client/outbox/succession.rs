@@ -6,7 +6,7 @@ use super::parcel::Parcel;
 use crate::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
 use crate::event::{Ended, GivenUp};
-use crate::packet::{Message, Packet};
+use crate::packet::Message;
 use crate::reconnect::Resend;
 
 /// The state that outlives a session. Boxed, since most clients have one session and no such state.
@@ -111,7 +111,7 @@ impl State {
         while count < self.unjudged.min(queue.len()) {
             let parcel = queue.parcel_at(count);
             let mut messages = queue.messages_at(parcel.clone());
-            if !messages.all(|message| link.check(message).is_ok()) {
+            if !messages.all(|message| link.check(&message).is_ok()) {
                 return count;
             }
             count = parcel.end;
@@ -148,17 +148,6 @@ pub(super) fn amount(messages: &[Message]) -> Amount {
         .iter()
         .map(Parcel::amount)
         .fold(Amount::default(), Amount::plus)
-}
-
-/// The amount of each message among these packets.
-pub(super) fn amounts(packets: &[Packet]) -> Vec<Amount> {
-    packets
-        .iter()
-        .filter_map(|packet| match packet {
-            Packet::Message(message) => Some(message.amount()),
-            _ => None,
-        })
-        .collect()
 }
 
 pub(super) fn number(count: usize) -> u64 {

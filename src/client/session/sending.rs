@@ -47,7 +47,12 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     ///
     /// If the future is dropped before it completes, the message has not been accepted, and is dropped.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.handle.send(message).await
+        self.handle.used_otherwise();
+        // As `Handle::send`, but without a future inside another one, which costs as much as the lock.
+        match self.handle.shared().offer(message.into()) {
+            Ok(()) => Ok(()),
+            Err(refusal) => self.handle.wait_to_send(refusal).await,
+        }
     }
 
     /// Sends a group of messages that belong together, such as a text and its attachments. Either all

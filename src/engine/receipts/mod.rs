@@ -29,12 +29,13 @@ use fences::{Fences, Progress};
 use polls::Polls;
 
 use super::interface::{Config, ReceiptsConfig};
-use super::outgoing::{messages, size};
+
 use super::send_queue::WindowRoom;
 use crate::amount::Amount;
 use crate::batch::Batch;
 use crate::fence::Fence;
 use crate::packet::{Message, Packet};
+use crate::packet_list::PacketList;
 use crate::transport::{Asked, Confirms};
 
 #[derive(Debug)]
@@ -67,7 +68,7 @@ struct On {
     /// Batches that have left and are not confirmed.
     unconfirmed: VecDeque<Unconfirmed>,
     /// Buffers of confirmed batches, for reuse.
-    buffers: Vec<Vec<Packet>>,
+    buffers: Vec<PacketList>,
 }
 
 /// The kind of evidence that the current link offers.
@@ -332,7 +333,7 @@ impl Receipts {
 
     /// An empty buffer from a confirmed batch, if there is one.
     #[inline]
-    pub(super) fn take_buffer(&mut self) -> Option<Vec<Packet>> {
+    pub(super) fn take_buffer(&mut self) -> Option<PacketList> {
         self.on.as_mut()?.buffers.pop()
     }
 
@@ -345,7 +346,7 @@ impl Receipts {
         };
         on.outstanding = Amount::default();
         for entry in std::mem::take(&mut on.unconfirmed) {
-            list.extend(messages(entry.batch.into_packets()).skip(entry.confirmed));
+            list.extend(entry.batch.into_messages().skip(entry.confirmed));
         }
         list
     }
@@ -400,12 +401,10 @@ impl On {
 
     /// Keeps the buffer of a confirmed batch for reuse.
     fn keep_buffer(&mut self, batch: Batch) {
-        if let Some(mut packets) = batch.try_into_packets()
-            && self.buffers.len() < MAX_BUFFERS
-            && packets.capacity() / 8 <= packets.len().max(8)
+        if self.buffers.len() < MAX_BUFFERS
+            && let Some(empty) = batch.into_empty_list()
         {
-            packets.clear();
-            self.buffers.push(packets);
+            self.buffers.push(empty);
         }
     }
 }
@@ -414,8 +413,8 @@ impl Unconfirmed {
     /// Confirms the next `count` messages of the batch. Returns their amount.
     fn confirm(&mut self, count: usize) -> Amount {
         let mut part = Amount::default();
-        let messages = self.batch.packets().iter().map(size);
-        let messages = messages.filter(|size| size.messages > 0);
+        let amounts = self.batch.amounts();
+        let messages = amounts.filter(|amount| amount.messages > 0);
         for size in messages.skip(self.confirmed).take(count) {
             part = part.plus(size);
         }

@@ -6,6 +6,7 @@ mod session;
 mod sinks;
 
 use super::*;
+use crate::packet::Packet;
 use crate::transport::Framing;
 
 type Names = Outbox<&'static str>;
@@ -38,9 +39,9 @@ fn claim(outbox: &mut Names, ticket: Ticket, length: usize) -> Option<ErrorKind>
     refused(outbox.claim(ticket, message(length), &"again"))
 }
 
-fn refused<P>(sent: Result<(), Refusal<P>>) -> Option<ErrorKind> {
+fn refused<C, P>(sent: Result<C, Refusal<P>>) -> Option<ErrorKind> {
     match sent {
-        Ok(()) => None,
+        Ok(_) => None,
         Err(Refusal::Later(_, kind)) => Some(kind),
         Err(Refusal::Never(_, error)) => Some(error.kind()),
     }
@@ -52,6 +53,7 @@ fn woken(outbox: &mut Names) -> Vec<&'static str> {
 
 /// Sends this many messages of this length.
 fn leave(outbox: &mut Names, messages: usize, length: usize) {
-    outbox.take_queue(true, &mut Vec::new());
-    outbox.batch_left(&vec![Packet::Message(message(length)); messages]);
+    outbox.take_queue(true, &mut PacketList::default());
+    let packets = vec![Packet::Message(message(length)); messages];
+    outbox.batch_left(&Batch::from(packets));
 }

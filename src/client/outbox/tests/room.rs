@@ -187,7 +187,7 @@ fn room_is_given_once_a_32nd_of_the_outbox_is_free() {
 #[test]
 fn a_batch_of_pongs_frees_no_room() {
     let mut outbox = open(CAPACITY);
-    outbox.batch_left(&[Packet::Pong("".into())]);
+    outbox.batch_left(&Batch::from(vec![Packet::Pong("".into())]));
     assert_eq!(outbox.audit().left, 0);
 }
 

@@ -12,7 +12,7 @@ fn the_driver_is_woken_for_the_first_message_of_a_queue_and_for_a_close() {
     assert!(!outbox.take_wants_driver());
     assert_eq!(offer(&mut outbox, 1), None);
     assert!(!outbox.take_wants_driver(), "the queue was not empty");
-    outbox.take_queue(true, &mut Vec::new());
+    outbox.take_queue(true, &mut PacketList::default());
     assert_eq!(offer(&mut outbox, 1), None);
     assert!(outbox.take_wants_driver());
     outbox.close();
@@ -25,18 +25,30 @@ fn the_driver_is_woken_for_the_first_message_of_a_queue_and_for_a_close() {
 fn the_queue_is_handed_over_when_the_engine_wants_it_or_the_session_closes() {
     let mut outbox = open(CAPACITY);
     assert_eq!(offer(&mut outbox, 1), None);
-    assert!(outbox.take_queue(false, &mut Vec::new()).is_empty());
-    assert!(!outbox.take_queue(true, &mut Vec::new()).is_empty());
-    assert!(outbox.take_queue(true, &mut Vec::new()).is_empty());
+    assert!(
+        outbox
+            .take_queue(false, &mut PacketList::default())
+            .is_empty()
+    );
+    assert!(
+        !outbox
+            .take_queue(true, &mut PacketList::default())
+            .is_empty()
+    );
+    assert!(
+        outbox
+            .take_queue(true, &mut PacketList::default())
+            .is_empty()
+    );
     assert_eq!(offer(&mut outbox, 1), None);
     outbox.close();
-    let mut spare = Vec::with_capacity(100);
+    let mut spare = PacketList::with_buffer();
     assert!(!outbox.take_queue(false, &mut spare).is_empty());
-    assert_eq!(spare.capacity(), 0, "the buffer is the next queue");
+    assert!(!spare.has_buffer(), "the buffer is the next queue");
     // An empty queue does not take the buffer.
-    let mut spare = Vec::with_capacity(100);
+    let mut spare = PacketList::with_buffer();
     assert!(outbox.take_queue(true, &mut spare).is_empty());
-    assert_eq!(spare.capacity(), 100);
+    assert!(spare.has_buffer());
 }
 
 #[test]
@@ -97,7 +109,7 @@ fn the_end_accounts_for_everything_once() {
     for _ in 0..2 {
         assert_eq!(offer(&mut outbox, 5), None);
     }
-    outbox.take_queue(true, &mut Vec::new());
+    outbox.take_queue(true, &mut PacketList::default());
     assert_eq!(offer(&mut outbox, 7), None);
     outbox.queue_up(amount(30), "waits");
     let mut flush = None;
