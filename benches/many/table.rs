@@ -50,6 +50,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
 struct Table {
     options: Options,
     most: usize,
+    /// Most connections that are upgraded. Each of them takes a second local port for its polls, which
+    /// stays in use for a minute after the upgrade.
+    most_upgraded: usize,
 }
 
 impl Table {
@@ -62,7 +65,11 @@ impl Table {
             "The limit of open files is {files}, and there are {ports} local ports: measuring up to {most} connections."
         );
         println!();
-        Ok(Self { options, most })
+        Ok(Self {
+            options,
+            most,
+            most_upgraded: most.min((ports / 2).saturating_sub(OTHERS)),
+        })
     }
 
     fn plan(&self, runtime: OnRuntime, way: Way, connections: usize, job: Job) -> Plan {
@@ -142,7 +149,7 @@ impl Table {
     }
 
     fn idle(&self) -> Result<(), Failure> {
-        println!("{} idle connections in one process", self.most);
+        println!("Idle connections in one process");
         title();
         let all = [
             (OnRuntime::Tokio, Way::Websocket),
@@ -153,8 +160,16 @@ impl Table {
         let rows = if self.options.quick { 2 } else { all.len() };
         for (runtime, way) in all.into_iter().take(rows) {
             let job = Job::Crowd { active: Active::No };
-            let figures = measure(self.plan(runtime, way, self.most, job))?;
-            idle_rows(runtime, way, &figures)?;
+            let connections = match way {
+                Way::Upgraded => self.most_upgraded,
+                Way::Websocket | Way::Polling => self.most,
+            };
+            let figures = measure(self.plan(runtime, way, connections, job))?;
+            let what = format!("{connections} {}, {}", way.name(), runtime.name());
+            let memory = figures.figure("memory")? / KIB;
+            row(&format!("memory KiB, {what}"), memory, Some(IDLE));
+            let cpu = idle_at_default(&figures)? * 1e6;
+            row(&format!("CPU µs per second, {what}"), cpu, None);
         }
         println!();
         Ok(())
@@ -277,15 +292,6 @@ impl Table {
         println!();
         Ok(())
     }
-}
-
-fn idle_rows(runtime: OnRuntime, way: Way, figures: &Figures) -> Result<(), Failure> {
-    let (runtime, way) = (runtime.name(), way.name());
-    let memory = figures.figure("memory")? / KIB;
-    row(&format!("memory KiB, {way}, {runtime}"), memory, Some(IDLE));
-    let cpu = idle_at_default(figures)? * 1e6;
-    row(&format!("CPU µs per second, {way}, {runtime}"), cpu, None);
-    Ok(())
 }
 
 /// CPU seconds per second of an idle connection at the default heartbeat of 25 s. Calculated, since an
