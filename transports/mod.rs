@@ -10,7 +10,7 @@
 //! yours can do whatever a built-in one can.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 #[cfg(feature = "polling")]
 use engineio_client::http::HttpClient;
@@ -66,7 +66,11 @@ use self::built_in_settings::BuiltInSettings;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Transports {
+pub struct Transports(Arc<List>);
+
+/// What clones of a list share: transports hold settings, and no state of a session.
+#[derive(Clone, Default)]
+struct List {
     /// The built-in transports of the default list. Empty if the list was made by [`Transports::new`].
     built_in: Vec<Arc<dyn Transport>>,
     is_default: bool,
@@ -85,6 +89,26 @@ const BUILT_IN: &[Constructor] = &[
     WebSocket::built_in,
 ];
 
+/// The default list, which most clients share.
+static DEFAULT: LazyLock<Arc<List>> = LazyLock::new(|| {
+    let mut list = List {
+        is_default: true,
+        ..List::default()
+    };
+    list.rebuild();
+    Arc::new(list)
+});
+
+impl List {
+    /// Rebuilds the transports of the default list with the current settings.
+    fn rebuild(&mut self) {
+        if self.is_default {
+            let built = BUILT_IN.iter().map(|built_in| built_in(&self.settings));
+            self.built_in = built.collect();
+        }
+    }
+}
+
 impl Transports {
     /// Creates an empty list. Opening it fails until a transport is added by
     /// [`with`](Transports::with).
@@ -96,12 +120,7 @@ impl Transports {
     /// assert!(Transports::new().names().is_empty());
     /// ```
     pub fn new() -> Self {
-        Self {
-            built_in: Vec::new(),
-            is_default: false,
-            settings: BuiltInSettings::default(),
-            added: Vec::new(),
-        }
+        Self(Arc::default())
     }
 
     /// Appends a transport to the list. It is tried after those that are in the list already.
@@ -120,7 +139,7 @@ impl Transports {
     /// ```
     #[must_use]
     pub fn with(mut self, transport: impl Transport) -> Self {
-        self.added.push(Arc::new(transport));
+        Arc::make_mut(&mut self.0).added.push(Arc::new(transport));
         self
     }
 
@@ -133,7 +152,7 @@ impl Transports {
     /// [`Polling::with_client`].
     ///
     /// ```
-    /// use std::sync::Arc;
+    /// use std::sync::{Arc, LazyLock};
     ///
     /// use engineio_client::http::HttpClient;
     /// use engineio_client::transports::Transports;
@@ -145,8 +164,10 @@ impl Transports {
     #[cfg(feature = "polling")]
     #[must_use]
     pub fn http_client(mut self, client: Arc<dyn HttpClient>) -> Self {
-        self.settings.http_client = Some(client);
-        self.rebuild()
+        let list = Arc::make_mut(&mut self.0);
+        list.settings.http_client = Some(client);
+        list.rebuild();
+        self
     }
 
     /// Changes how the transports of the default list connect.
@@ -164,32 +185,21 @@ impl Transports {
     #[cfg(feature = "__dial")]
     #[must_use]
     pub fn map_dialer(mut self, change: impl FnOnce(Dialer) -> Dialer) -> Self {
-        self.settings.dialer = change(self.settings.dialer);
-        self.rebuild()
-    }
-
-    /// Rebuilds the transports of the default list with the current settings.
-    fn rebuild(mut self) -> Self {
-        if self.is_default {
-            let built = BUILT_IN.iter().map(|built_in| built_in(&self.settings));
-            self.built_in = built.collect();
-        }
+        let list = Arc::make_mut(&mut self.0);
+        list.settings.dialer = change(std::mem::take(&mut list.settings.dialer));
+        list.rebuild();
         self
     }
 
     fn iter(&self) -> impl Iterator<Item = &dyn Transport> {
-        let all = self.built_in.iter().chain(&self.added);
+        let all = self.0.built_in.iter().chain(&self.0.added);
         all.map(|transport| &**transport)
     }
 }
 
 impl Default for Transports {
     fn default() -> Self {
-        let list = Self {
-            is_default: true,
-            ..Self::new()
-        };
-        list.rebuild()
+        Self(Arc::clone(&DEFAULT))
     }
 }
 

@@ -1,11 +1,17 @@
 //! How memory and CPU time grow with the number of connections, and how much memory a connection keeps
 //! after a large message.
 //!
-//!     cargo bench --bench many --all-features [-- [--quick] [idle] [large] [growth]]
+//!     cargo bench --bench many --all-features [-- [--quick] [--csv FILE] [PART...]]
+//!
+//! The parts are `growth`, `idle`, `sessions`, `storm` and `large`.
 //!
 //! The server is a process of its own, and so are the clients of each measurement, so no measurement
 //! starts with memory that another one has allocated. Requires Linux, for `/proc/self/smaps_rollup`.
 
+#[cfg(target_os = "linux")]
+mod options;
+#[cfg(target_os = "linux")]
+mod pipe;
 #[cfg(target_os = "linux")]
 mod plan;
 #[cfg(target_os = "linux")]
@@ -13,6 +19,10 @@ mod process;
 #[cfg(target_os = "linux")]
 #[path = "../server/mod.rs"]
 mod server;
+#[cfg(target_os = "linux")]
+mod sessions;
+#[cfg(target_os = "linux")]
+mod storm;
 #[cfg(target_os = "linux")]
 mod system;
 #[cfg(target_os = "linux")]

@@ -31,6 +31,19 @@ pub(crate) enum Job {
     Crowd { active: Active },
     /// A large message in each direction on every connection.
     Large { form: Form, order: Order },
+    /// All connections are opened at once.
+    Storm,
+    /// Many idle sessions over pipes in memory.
+    Sessions { with: Part },
+}
+
+/// What runs in a process with pipes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Part {
+    /// The pipes, the server's loop, and a loop that answers its pings.
+    Server,
+    /// The pipes, the server's loop, and clients.
+    Clients,
 }
 
 /// The order in which connections carry their large messages.
@@ -114,7 +127,7 @@ impl Form {
 }
 
 impl Job {
-    const ALL: [(&'static str, Self); 9] = [
+    const ALL: [(&'static str, Self); 12] = [
         ("idle", Self::Crowd { active: Active::No }),
         (
             "one",
@@ -137,6 +150,14 @@ impl Job {
             "binary-mapped",
             Self::large(Form::Binary, Order::AtOnceMapped),
         ),
+        ("storm", Self::Storm),
+        (
+            "sessions",
+            Self::Sessions {
+                with: Part::Clients,
+            },
+        ),
+        ("no-sessions", Self::Sessions { with: Part::Server }),
     ];
 
     const fn large(form: Form, order: Order) -> Self {
@@ -180,9 +201,10 @@ impl Plan {
     /// Ping interval of the server. Shorter than the default, to keep the run short.
     pub(crate) fn ping_interval(&self) -> Duration {
         Duration::from_secs(match (self.job, self.quick) {
-            (Job::Large { .. }, _) => 1,
-            (Job::Crowd { .. }, true) => 2,
-            (Job::Crowd { .. }, false) => 5,
+            (Job::Large { .. }, _) | (Job::Crowd { .. } | Job::Sessions { .. }, true) => 1,
+            (Job::Crowd { .. } | Job::Sessions { .. }, false) => 5,
+            // The server's default: no ping comes before all connections are open.
+            (Job::Storm, _) => 25,
         })
     }
 
@@ -202,7 +224,7 @@ impl Plan {
 
     /// Length of each active period.
     pub(crate) fn active(&self) -> Duration {
-        Duration::from_secs(if self.quick { 2 } else { 5 })
+        Duration::from_secs(if self.quick { 1 } else { 5 })
     }
 
     /// The large message. On polling it is as large as the server's `maxPayload` of 1,000,000 allows,

@@ -2,14 +2,13 @@
 //! input ends.
 
 use std::collections::BTreeMap;
-use std::error::Error;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
 use super::plan::Plan;
+use super::worker::Failure;
 use super::{server, system};
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 /// Runs the server in this process.
 pub(crate) fn serve() -> Result<(), Failure> {

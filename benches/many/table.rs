@@ -1,71 +1,68 @@
 //! The measurements, their order and their limits.
 
-use std::error::Error;
+use std::fmt::Write as _;
 
-use super::plan::{Active, DEFAULT_PING_INTERVAL, Form, Job, OnRuntime, Order, Plan, Way};
+use super::options::{Options, PARTS};
+use super::plan::{Active, DEFAULT_PING_INTERVAL, Form, Job, OnRuntime, Order, Part, Plan, Way};
 use super::process::{Figures, measure};
 use super::system;
-
-type Failure = Box<dyn Error + Send + Sync>;
+use super::worker::Failure;
 
 const KIB: f64 = 1024.0;
 /// Limit of the memory of an idle connection, in KiB.
-const IDLE: f64 = 24.0;
+const IDLE: f64 = 6.0;
 /// Limit of the memory of a connection that has carried a large message in each direction, in KiB.
 const LARGE: f64 = 256.0;
 /// Limit of the CPU time per connection with the largest number of connections, relative to that with
 /// the smallest number.
 const GROWTH: f64 = 1.5;
 
-const CROWD: usize = 10_000;
-const GROWING: [usize; 4] = [1000, 2000, 5000, 10_000];
-const QUICK_CROWD: usize = 1000;
-const QUICK_GROWING: [usize; 3] = [200, 500, 1000];
-/// Number of files that a process has open besides its established connections.
-const OTHER_FILES: u64 = 500;
-
-const PARTS: [&str; 3] = ["idle", "large", "growth"];
+const FEW: usize = 1000;
+const GROWING: [usize; 4] = [FEW, 2000, 5000, 10_000];
+const QUICK_GROWING: [usize; 2] = [200, 500];
+/// Most connections on sockets. More would take longer than the time that a run should take.
+const MOST: usize = 50_000;
+const QUICK_MOST: usize = 1000;
+/// Number of files and of local ports that are in use besides those of established connections.
+const OTHERS: usize = 500;
+/// Sessions over pipes.
+const SESSIONS: usize = 100_000;
+const QUICK_SESSIONS: usize = 10_000;
+/// Clients that connect at once.
+const STORM: usize = 10_000;
+const QUICK_STORM: usize = 1000;
 
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
-    let quick = arguments.iter().any(|argument| argument == "--quick");
-    let parts: Vec<&String> = arguments.iter().filter(|part| *part != "--quick").collect();
-    if let Some(other) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
-        let words = format!("unknown argument {other:?}: expected --quick or any of {PARTS:?}");
-        return Err(words.into());
-    }
-    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| *wanted == part);
-    let table = Table::new(quick)?;
-    if wanted("growth") {
-        table.growth()?;
-    }
-    if wanted("idle") {
-        table.idle()?;
-    }
-    if wanted("large") {
-        table.large()?;
+    let options = Options::parse(arguments)?;
+    let table = Table::new(options)?;
+    for part in PARTS.into_iter().filter(|part| table.options.wants(part)) {
+        match part {
+            "growth" => table.growth()?,
+            "idle" => table.idle()?,
+            "sessions" => table.sessions()?,
+            "storm" => table.storm()?,
+            _ => table.large()?,
+        }
     }
     Ok(())
 }
 
 struct Table {
-    quick: bool,
+    options: Options,
     most: usize,
 }
 
 impl Table {
-    fn new(quick: bool) -> Result<Self, Failure> {
-        let files = system::raise_files()?;
-        let possible = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
-        let wanted = if quick { QUICK_CROWD } else { CROWD };
-        if possible < wanted {
-            println!(
-                "The limit of open files is {files}: measuring {possible} connections instead of {wanted}."
-            );
-        }
-        Ok(Self {
-            quick,
-            most: possible.min(wanted),
-        })
+    fn new(options: Options) -> Result<Self, Failure> {
+        let files = usize::try_from(system::raise_files()?).unwrap_or(usize::MAX);
+        let ports = system::ports()?;
+        let possible = files.min(ports).saturating_sub(OTHERS);
+        let most = possible.min(if options.quick { QUICK_MOST } else { MOST });
+        println!(
+            "The limit of open files is {files}, and there are {ports} local ports: measuring up to {most} connections."
+        );
+        println!();
+        Ok(Self { options, most })
     }
 
     fn plan(&self, runtime: OnRuntime, way: Way, connections: usize, job: Job) -> Plan {
@@ -74,48 +71,43 @@ impl Table {
             way,
             connections,
             job,
-            quick: self.quick,
+            quick: self.options.quick,
             port: 0,
         }
     }
 
     /// Measures several numbers of connections, to show how the cost grows.
     fn growth(&self) -> Result<(), Failure> {
-        let sizes: &[usize] = if self.quick { &QUICK_GROWING } else { &GROWING };
-        let sizes: Vec<usize> = sizes
-            .iter()
-            .copied()
-            .filter(|size| *size <= self.most)
-            .collect();
+        let sizes: &[usize] = if self.options.quick {
+            &QUICK_GROWING
+        } else {
+            &GROWING
+        };
+        let smaller = sizes.iter().copied().filter(|size| *size < self.most);
         println!("CPU time per connection, websocket, tokio, in µs per second");
         println!(
             "{:>12}{:>12}{:>20}{:>16}",
             "connections", "idle", "1 message/second", "memory, KiB"
         );
         let mut rows = Vec::new();
-        for size in &sizes {
-            let first = rows.is_empty();
-            let active = if first {
+        for size in smaller.chain([self.most]) {
+            let active = if rows.is_empty() {
                 Active::OneAndTen
             } else {
                 Active::One
             };
-            let plan = self.plan(
-                OnRuntime::Tokio,
-                Way::Websocket,
-                *size,
-                Job::Crowd { active },
-            );
-            let figures = measure(plan)?;
+            let job = Job::Crowd { active };
+            let figures = measure(self.plan(OnRuntime::Tokio, Way::Websocket, size, job))?;
             println!(
-                "{size:>12}{:>12.3}{:>20.1}{:>16.1}",
+                "{size:>12}{:>12.3}{:>20.1}{:>16.2}",
                 idle_at_default(&figures)? * 1e6,
                 figures.figure("echo_1_cpu")? * 1e6,
                 figures.figure("memory")? / KIB,
             );
-            rows.push((*size, figures));
+            rows.push((size, figures));
         }
         println!();
+        self.write_csv(&rows)?;
         let (Some((fewest, least)), Some((most, last))) = (rows.first(), rows.last()) else {
             return Ok(());
         };
@@ -126,26 +118,40 @@ impl Table {
             each,
             None,
         );
-        if fewest < most {
-            for (name, words) in [("heartbeat_cpu", "idle"), ("echo_1_cpu", "active")] {
-                let ratio = last.figure(name)? / least.figure(name)?;
-                let what = format!("CPU per connection, {words}, {most} vs {fewest}");
-                row(&what, ratio, Some(GROWTH));
-            }
+        for (name, words) in [("heartbeat_cpu", "idle"), ("echo_1_cpu", "active")] {
+            let ratio = last.figure(name)? / least.figure(name)?;
+            let what = format!("CPU per connection, {words}, {most} vs {fewest}");
+            row(&what, ratio, Some(GROWTH));
         }
         println!();
         Ok(())
     }
 
+    /// Writes what an idle connection costs, by the number of connections.
+    fn write_csv(&self, rows: &[(usize, Figures)]) -> Result<(), Failure> {
+        let Some(file) = &self.options.csv else {
+            return Ok(());
+        };
+        let mut csv = "connections,memory_kib,cpu_us_per_second\n".to_owned();
+        for (connections, figures) in rows {
+            let memory = figures.figure("memory")? / KIB;
+            let cpu = idle_at_default(figures)? * 1e6;
+            writeln!(csv, "{connections},{memory:.3},{cpu:.4}")?;
+        }
+        Ok(std::fs::write(file, csv)?)
+    }
+
     fn idle(&self) -> Result<(), Failure> {
         println!("{} idle connections in one process", self.most);
         title();
-        for (runtime, way) in [
+        let all = [
             (OnRuntime::Tokio, Way::Websocket),
             (OnRuntime::Tokio, Way::Upgraded),
             (OnRuntime::Smol, Way::Websocket),
             (OnRuntime::AsyncStd, Way::Websocket),
-        ] {
+        ];
+        let rows = if self.options.quick { 2 } else { all.len() };
+        for (runtime, way) in all.into_iter().take(rows) {
             let job = Job::Crowd { active: Active::No };
             let figures = measure(self.plan(runtime, way, self.most, job))?;
             idle_rows(runtime, way, &figures)?;
@@ -154,8 +160,99 @@ impl Table {
         Ok(())
     }
 
+    /// Measures sessions over pipes, and subtracts the cost of the pipes and of their server.
+    fn sessions(&self) -> Result<(), Failure> {
+        let most = if self.options.quick {
+            QUICK_SESSIONS
+        } else {
+            SESSIONS
+        };
+        println!("{most} idle sessions in one process, over pipes in memory, tokio");
+        title();
+        let mut heartbeats = Vec::new();
+        for size in [FEW, most] {
+            let figures = |with| {
+                let job = Job::Sessions { with };
+                measure(self.plan(OnRuntime::Tokio, Way::Websocket, size, job))
+            };
+            let (server, both) = (figures(Part::Server)?, figures(Part::Clients)?);
+            let (alone, all) = (server.figure("memory")?, both.figure("memory")?);
+            if size == most {
+                let what = "memory KiB, over the server and its pipes alone";
+                row(what, (all - alone) / KIB, Some(IDLE));
+                println!(
+                    "    (with clients {:.2}, alone {:.2})",
+                    all / KIB,
+                    alone / KIB
+                );
+            }
+            let (alone, all) = (
+                server.figure("heartbeat_cpu")?,
+                both.figure("heartbeat_cpu")?,
+            );
+            heartbeats.push((size, (all - alone) * 1e6));
+        }
+        for (size, heartbeat) in &heartbeats {
+            row(
+                &format!("CPU µs per heartbeat, {size} sessions"),
+                *heartbeat,
+                None,
+            );
+        }
+        if let [(_, least), (_, last)] = heartbeats[..] {
+            let what = format!("CPU per heartbeat, {most} vs {FEW}");
+            row(&what, last / least, Some(GROWTH));
+        }
+        println!();
+        Ok(())
+    }
+
+    /// Opens many connections at once.
+    fn storm(&self) -> Result<(), Failure> {
+        let most = if self.options.quick {
+            QUICK_STORM
+        } else {
+            STORM
+        };
+        println!("Clients that connect at once, tokio");
+        title();
+        for way in [Way::Websocket, Way::Polling, Way::Upgraded] {
+            // On polling a session has two connections, and during an upgrade a third one.
+            let files = match way {
+                Way::Websocket => 1,
+                Way::Polling | Way::Upgraded => 4,
+            };
+            let size = most.min(self.most / files);
+            let figures = measure(self.plan(OnRuntime::Tokio, way, size, Job::Storm))?;
+            let what = |what: &str| format!("{what}, {size} clients, {}", way.name());
+            row(
+                &what("seconds until all are open"),
+                figures.figure("seconds")?,
+                None,
+            );
+            row(&what("CPU µs each"), figures.figure("cpu")? * 1e6, None);
+            row(
+                &what("memory KiB each, peak"),
+                figures.figure("peak")? / KIB,
+                None,
+            );
+            row(
+                &what("memory KiB each, then"),
+                figures.figure("memory")? / KIB,
+                None,
+            );
+            row(&what("failures"), figures.figure("failures")?, Some(0.0));
+        }
+        println!();
+        Ok(())
+    }
+
     fn large(&self) -> Result<(), Failure> {
-        let connections = if self.quick { 50 } else { 200 };
+        let (connections, forms): (_, &[Form]) = if self.options.quick {
+            (50, &[Form::Text])
+        } else {
+            (200, &[Form::Text, Form::Binary])
+        };
         println!("{connections} idle connections after 1 MB in each direction, tokio");
         title();
         for way in [Way::Websocket, Way::Polling] {
@@ -164,7 +261,7 @@ impl Table {
                 (Order::AtOnce, "all at once"),
                 (Order::AtOnceMapped, "at once, mapped"),
             ] {
-                for form in [Form::Text, Form::Binary] {
+                for &form in forms {
                     let job = Job::Large { form, order };
                     let figures = measure(self.plan(OnRuntime::Tokio, way, connections, job))?;
                     let what = format!("memory KiB, {}, {}, {how}", way.name(), form.name());

@@ -11,28 +11,33 @@ use futures::StreamExt as _;
 use futures::stream::{self, FuturesUnordered};
 
 use super::plan::{Active, Form, Job, OnRuntime, Order, Plan, Way};
-use super::system;
+use super::{sessions, storm, system};
 
 /// Time after which the worker is considered to hang. A plan takes a fraction of it.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// Number of sessions that are opened concurrently.
 const OPENING: usize = 100;
 /// Interval at which new work is started.
-const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// Number of heartbeats in the idle time. The memory that they need is part of the measurement.
-const HEARTBEATS: u32 = 2;
+pub(crate) const HEARTBEATS: u32 = 2;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     exit_with_parent();
     system::raise_files()?;
     match plan.runtime {
-        OnRuntime::Tokio => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(work::<Tokio>(plan)),
+        OnRuntime::Tokio => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            match plan.job {
+                Job::Sessions { with } => runtime.block_on(sessions::run(plan, with)),
+                _ => runtime.block_on(work::<Tokio>(plan)),
+            }
+        }
         OnRuntime::Smol => smol::block_on(work::<Smol>(plan)),
         OnRuntime::AsyncStd => async_std::task::block_on(work::<AsyncStd>(plan)),
     }
@@ -59,14 +64,16 @@ async fn work<R: Runtime + Default>(plan: Plan) -> Result<(), Failure> {
     match plan.job {
         Job::Crowd { active } => crowd::<R>(plan, active).await?,
         Job::Large { form, order } => large::<R>(plan, form, order).await?,
+        Job::Storm => storm::run::<R>(plan).await?,
+        Job::Sessions { .. } => return Err("pipes are measured on tokio".into()),
     }
     // Exits without closing the thousands of sessions, which is not part of the measurement.
     std::process::exit(0);
 }
 
-type OneClient<R> = Client<Transports, R>;
+pub(crate) type OneClient<R> = Client<Transports, R>;
 
-async fn open<R: Runtime + Default>(plan: Plan) -> Result<OneClient<R>, Failure> {
+pub(crate) async fn open<R: Runtime + Default>(plan: Plan) -> Result<OneClient<R>, Failure> {
     let Plan { port, way, .. } = plan;
     let interval = plan.ping_interval().as_millis();
     let upgrade = u8::from(way == Way::Upgraded);
@@ -86,7 +93,7 @@ async fn open<R: Runtime + Default>(plan: Plan) -> Result<OneClient<R>, Failure>
 }
 
 /// Opens and uses a connection before the measurement, so that one-time allocations are not part of it.
-async fn warm_up<R: Runtime + Default>(plan: Plan) -> Result<OneClient<R>, Failure> {
+pub(crate) async fn warm_up<R: Runtime + Default>(plan: Plan) -> Result<OneClient<R>, Failure> {
     let mut client = open::<R>(plan).await?;
     client.send("hello").await?;
     match client.recv().await {
@@ -95,13 +102,16 @@ async fn warm_up<R: Runtime + Default>(plan: Plan) -> Result<OneClient<R>, Failu
     }
 }
 
-fn report(name: &str, figure: f64) {
+pub(crate) fn report(name: &str, figure: f64) {
     println!("{name} {figure}");
 }
 
 fn memory_per_connection(before: u64, plan: Plan) -> Result<f64, Failure> {
-    let grown = system::memory()?.saturating_sub(before);
-    Ok(grown as f64 / plan.connections as f64)
+    Ok(per_connection(before, system::memory()?, plan))
+}
+
+pub(crate) fn per_connection(before: u64, after: u64, plan: Plan) -> f64 {
+    after.saturating_sub(before) as f64 / plan.connections as f64
 }
 
 /// Counters of the receiving tasks.
@@ -111,7 +121,7 @@ struct Counters {
     ends: AtomicU64,
 }
 
-async fn crowd<R: Runtime + Default>(plan: Plan, active: Active) -> Result<(), Failure> {
+pub(crate) async fn crowd<R: Runtime + Default>(plan: Plan, active: Active) -> Result<(), Failure> {
     let runtime = R::default();
     let counters = Arc::new(Counters::default());
     let before = system::memory()?;

@@ -39,11 +39,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use http::{Connection, Request};
 use job::Job;
 use polling::Session;
+
+/// Connections that wait to be accepted. The system may have a lower limit.
+const BACKLOG: u32 = 65_535;
 
 /// Prints a free port and serves on it until the standard input ends.
 pub(crate) fn run() -> io::Result<()> {
@@ -51,7 +54,11 @@ pub(crate) fn run() -> io::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        // With the usual backlog, the system would refuse clients that connect at once, and each of
+        // them would try again after a second.
+        let listener = socket.listen(BACKLOG)?;
         println!("{}", listener.local_addr()?.port());
         std::thread::spawn(|| {
             // The standard input ends when the parent process does.

@@ -3,6 +3,7 @@
 
 mod events;
 mod opening;
+mod target;
 
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use self::target::Target;
 use super::link_calls::LinkCalls;
 use super::log::Log;
 use super::panic_text::panic_text;
@@ -32,8 +34,7 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     runtime: Arc<dyn Runtime>,
     transport: Arc<dyn Transport>,
-    /// The request of every `open`, without the name of the transport and the sid.
-    request: OpenRequest,
+    target: Target,
     engine: Engine,
     start: Duration,
     /// The link of the session, and the link of the probe.
@@ -56,7 +57,7 @@ pub(crate) struct Driver {
     /// Whether the client reconnects. Then `Sessions` reports the end of the session.
     is_outlived: bool,
     /// The end of the session, for `Sessions`.
-    ended: Option<Ended>,
+    ended: Option<Box<Ended>>,
     log: Log,
 }
 
@@ -90,10 +91,10 @@ impl Driver {
             shared,
             runtime,
             transport,
-            request,
+            target: Target::Request(Box::new(request)),
             engine: Engine::new(config, Duration::ZERO),
             start,
-            links: Vec::with_capacity(2),
+            links: Vec::new(),
             deadline: None,
             timer: None,
             last_poll: LastPoll::NotDue,
@@ -125,11 +126,13 @@ impl Driver {
     pub(super) fn end_now(&mut self, reason: Reason) -> Ended {
         for output in self.engine.end_now(reason.clone()) {
             if let Output::Closed(ended) = output {
-                self.close(*ended);
+                self.close(ended);
             }
         }
-        let ended = self.ended.take();
-        ended.unwrap_or_else(|| Ended::without_messages(reason, false))
+        match self.ended.take() {
+            Some(ended) => *ended,
+            None => Ended::without_messages(reason, false),
+        }
     }
 
     fn now(&self) -> Duration {
@@ -268,7 +271,7 @@ impl Driver {
                     return Flow::Continue(busy);
                 }
                 Output::Closed(ended) => {
-                    self.close(*ended);
+                    self.close(ended);
                     return Flow::Break(());
                 }
                 Output::Open {
@@ -303,7 +306,10 @@ impl Driver {
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
                     self.shared.batch_left(&batch);
-                    if let Some(empty) = batch.into_empty_list() {
+                    if batch.is_lone_pong() {
+                        // An idle connection keeps no buffers: it sends a pong per heartbeat.
+                        self.spare = PacketList::default();
+                    } else if let Some(empty) = batch.into_empty_list() {
                         self.spare = empty;
                     }
                 }
@@ -326,6 +332,7 @@ impl Driver {
                 self.log.drop_panicked(transport, panic_text(&*panic));
             }
         }
+        self.links.shrink_to_fit();
     }
 
     fn link(&mut self, link: LinkId) -> Option<&mut LinkCalls> {
@@ -421,16 +428,15 @@ impl Driver {
         self.handle(now, Input::Timeout)
     }
 
-    fn close(&mut self, mut ended: Ended) {
+    fn close(&mut self, mut ended: Box<Ended>) {
         self.drop_links(|_| true);
-        ended.reason = match ended.reason {
-            Reason::Transport(error) => Reason::Transport(error.at(&self.request.url)),
-            reason => reason,
-        };
+        if let Reason::Transport(error) = &ended.reason {
+            ended.reason = Reason::Transport(self.target.name_in(error.clone()));
+        }
         self.timer = None;
         if self.is_outlived {
             self.ended = Some(ended);
-        } else if let Some(closed) = self.shared.end(ended) {
+        } else if let Some(closed) = self.shared.end(*ended) {
             self.log.closed(&closed);
         }
     }

@@ -23,7 +23,8 @@ pub(super) struct LinkCalls {
     pub(super) transport: &'static str,
     /// When the transport last sent and received bytes.
     activity: Activity,
-    open: Slot<(), Result<Link, Error>>,
+    /// The running `open`. It uses the signal of `receiver`, which has no call yet.
+    opening: Option<BoxFuture<'static, Result<Link, Error>>>,
     sender: Half<dyn PacketSender, Sent>,
     receiver: Half<dyn PacketReceiver, Result<Vec<Packet>, Error>>,
     /// Whether a fence was sent. If so, answers to it can arrive.
@@ -39,16 +40,16 @@ impl LinkCalls {
         driver: &Arc<AtomicWaker>,
         open: BoxFuture<'static, Result<Link, Error>>,
     ) -> Self {
-        let mut link = Self {
+        let link = Self {
             id,
             transport,
             activity,
-            open: Slot::new(driver),
+            opening: Some(open),
             sender: Slot::new(driver),
             receiver: Slot::new(driver),
             has_fences: false,
         };
-        link.open.start(open);
+        link.receiver.poll_again();
         link
     }
 
@@ -138,7 +139,9 @@ impl LinkCalls {
         random: impl FnOnce() -> u64,
     ) -> Option<Input> {
         let link = self.id;
-        if let Some(opened) = self.open.poll() {
+        if let Some(opening) = &mut self.opening {
+            let opened = poll_if_woken(&self.receiver.signal, &self.receiver.waker, opening)?;
+            self.opening = None;
             return Some(match opened {
                 Ok(opened) => {
                     let confirms = opened.sender.confirms();
@@ -235,6 +238,17 @@ impl Wake for Signal {
     }
 }
 
+#[inline]
+fn poll_if_woken<O>(signal: &Signal, waker: &Waker, call: &mut BoxFuture<'static, O>) -> Option<O> {
+    if !signal.fired.swap(false, Ordering::AcqRel) {
+        return None;
+    }
+    match call.as_mut().poll(&mut Context::from_waker(waker)) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
 impl<I, O> Slot<I, O> {
     fn new(driver: &Arc<AtomicWaker>) -> Self {
         let signal = Arc::new(Signal {
@@ -254,15 +268,10 @@ impl<I, O> Slot<I, O> {
         self.signal.fired.store(true, Ordering::Release);
     }
 
-    /// Polls the call if it was woken.
+    /// Polls the running call if it was woken.
     fn poll(&mut self) -> Option<O> {
-        if !self.signal.fired.swap(false, Ordering::AcqRel) {
-            return None;
-        }
         let call = self.running.as_mut()?;
-        let Poll::Ready(output) = call.as_mut().poll(&mut Context::from_waker(&self.waker)) else {
-            return None;
-        };
+        let output = poll_if_woken(&self.signal, &self.waker, call)?;
         self.running = None;
         Some(output)
     }

@@ -34,19 +34,27 @@ pub(super) fn span(request: &OpenRequest) -> Span {
 
 /// Writes to the log of one session.
 pub(super) struct Log {
-    span: Span,
+    /// `None` if nothing listens. A span is five words long.
+    span: Option<Box<Span>>,
     contents: bool,
 }
 
 impl Log {
     pub(super) fn new(span: Span, contents: bool) -> Self {
+        let span = (!span.is_none()).then(|| Box::new(span));
         Self { span, contents }
+    }
+
+    fn record<V: tracing::Value>(&self, field: &'static str, value: V) {
+        if let Some(span) = &self.span {
+            span.record(field, value);
+        }
     }
 
     pub(super) fn connected(&self, connected: &Connected) {
         let handshake = &connected.handshake;
-        self.span.record("sid", handshake.sid.as_str());
-        self.span.record("transport", connected.transport);
+        self.record("sid", handshake.sid.as_str());
+        self.record("transport", connected.transport);
         tracing::info!(target: TARGET,
             sid = handshake.sid.as_str(),
             transport = connected.transport,
@@ -83,7 +91,7 @@ impl Log {
     }
 
     pub(super) fn upgraded(&self, transport: &'static str) {
-        self.span.record("transport", transport);
+        self.record("transport", transport);
         tracing::info!(target: TARGET, transport, "upgraded");
     }
 
@@ -105,7 +113,7 @@ impl Log {
 
     /// `left_out` are the headers that are not sent to the new origin.
     pub(super) fn redirected(&self, from: &Url, to: &Url, left_out: &[HeaderName]) {
-        self.span.record("url", to.as_str());
+        self.record("url", to.as_str());
         tracing::info!(target: TARGET, from = from.as_str(), to = to.as_str(), ?left_out, "redirected");
     }
 

@@ -72,7 +72,7 @@ pub(super) fn start<T: Transport, R: Runtime>(
         settings,
         &span,
     );
-    dynamic.spawn(Box::pin(task.instrument(span.clone())));
+    dynamic.spawn(task);
     let handlers = audience.handlers.then(|| {
         let reader = Reader::new(Arc::clone(&shared.inboxes), Side::Handlers);
         HandlerTask::new(handlers, Arc::clone(&shared), reader)
@@ -113,9 +113,9 @@ fn task(
         shared.outbox(|outbox| {
             outbox.outlive_sessions(reconnect.resend, reconnect.greeting.is_some())
         });
-        let span = span.clone();
-        let sessions = Sessions::new(shared, runtime, transport, settings, reconnect, span);
-        return Box::pin(sessions);
+        let own = span.clone();
+        let sessions = Sessions::new(shared, runtime, transport, settings, reconnect, own);
+        return instrumented(sessions, span.clone());
     }
     let remember = settings.remember_upgrade.then(|| origin(&request));
     if let Some(origin) = &remember {
@@ -123,9 +123,20 @@ fn task(
     }
     let log = Log::new(span.clone(), settings.log_contents);
     let config = settings.config;
-    Box::pin(Driver::new(
-        shared, runtime, transport, request, config, remember, log,
-    ))
+    let driver = Driver::new(shared, runtime, transport, request, config, remember, log);
+    instrumented(driver, span.clone())
+}
+
+/// Runs a task inside a span, if something listens to it.
+fn instrumented(
+    task: impl Future<Output = ()> + Send + 'static,
+    span: Span,
+) -> BoxFuture<'static, ()> {
+    if span.is_none() {
+        Box::pin(task)
+    } else {
+        Box::pin(task.instrument(span))
+    }
 }
 
 /// Returns the names of the transports to use, in order. Fails if a name is unknown or listed twice, or
@@ -140,7 +151,7 @@ fn choose(known: &[&'static str], wanted: Option<&[String]>) -> Result<Vec<&'sta
         }
         return Ok(known.to_vec());
     };
-    let mut names = Vec::new();
+    let mut names = Vec::with_capacity(wanted.len());
     for name in wanted {
         match known.iter().find(|known| *known == name) {
             Some(known) if names.contains(known) => {

@@ -118,10 +118,10 @@ impl Engine {
                 None | Some(Framing::Frames) => self.end(Reason::Client),
                 // The server is creating a session, and only its response tells the session id. Wait for
                 // it and say goodbye: otherwise the server keeps the session until its ping times out.
-                Some(Framing::Payloads) => *closing = Some(Closing::new(now)),
+                Some(Framing::Payloads) => *closing = Some(Box::new(Closing::new(now))),
             },
             Phase::Open => {
-                self.phase = Phase::Closing(Closing::new(now));
+                self.phase = Phase::Closing(Box::new(Closing::new(now)));
                 self.poll_spacing.end_pause();
                 self.abandon_probe();
             }
@@ -195,12 +195,12 @@ impl Engine {
 
     fn drain_with(&mut self, reason: Reason, answered: bool) {
         self.abandon_probe();
-        self.phase = Phase::Draining(Draining {
+        self.phase = Phase::Draining(Box::new(Draining {
             reason,
             answered,
             rounds: 0,
             deadline: None,
-        });
+        }));
         self.drain_round();
     }
 
@@ -212,12 +212,12 @@ impl Engine {
             deadline = deadline.min(self.close_deadline(closing));
         }
         self.abandon_probe();
-        self.phase = Phase::Draining(Draining {
+        self.phase = Phase::Draining(Box::new(Draining {
             reason,
             answered: false,
             rounds: 0,
             deadline: Some(deadline),
-        });
+        }));
     }
 
     pub(super) fn drain_timeout(&mut self, now: Duration) {

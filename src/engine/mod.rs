@@ -95,7 +95,7 @@ pub(crate) struct Engine {
     /// Number of redirects that the current attempt has followed.
     redirects: u32,
     handshake: Option<Arc<Handshake>>,
-    probe: Option<Probe>,
+    probe: Option<Box<Probe>>,
     /// The link of an abandoned probe, kept open until the session ends (see `abandon_probe`).
     abandoned: Option<LinkId>,
     /// Transports that are still to be probed, as indices into `config.transports`.
@@ -119,13 +119,13 @@ enum Phase {
     /// A transport is being opened, or its open packet has not arrived yet.
     Opening {
         deadline: Duration,
-        closing: Option<Closing>,
+        closing: Option<Box<Closing>>,
     },
     Open,
     /// The user has closed the session. What is queued is sent first, then the goodbye.
-    Closing(Closing),
+    Closing(Box<Closing>),
     /// The end and its reason are decided. Packets that have already arrived are delivered first.
-    Draining(Draining),
+    Draining(Box<Draining>),
     Closed,
 }
 
@@ -311,7 +311,7 @@ impl Engine {
             Phase::Draining(draining) => return draining.deadline(),
             Phase::Closed => return None,
         };
-        let probe = self.probe.as_ref().map(Probe::deadline);
+        let probe = self.probe.as_deref().map(Probe::deadline);
         let sending = self.send_deadline();
         let poll = match self.current.framing {
             Some(Framing::Payloads) => {

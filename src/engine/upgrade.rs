@@ -67,11 +67,11 @@ impl Engine {
         };
         self.outputs.push_back(output);
         let deadline = now.saturating_add(self.config.upgrade_timeout);
-        self.probe = Some(Probe {
+        self.probe = Some(Box::new(Probe {
             link,
             deadline,
             answered: false,
-        });
+        }));
     }
 
     pub(super) fn is_probe(&self, link: LinkId) -> bool {
@@ -182,6 +182,8 @@ impl Engine {
             && !matches!(self.phase, Phase::Closed)
             && let Upgrades::Unreported(error) = &mut self.upgrades
         {
+            // Opening a session takes more outputs at once than an open session.
+            self.outputs.shrink_to(2);
             self.outputs.push_back(Output::UpgradeIsOver(error.take()));
             self.upgrades = Upgrades::Reported;
         }

@@ -48,11 +48,14 @@ mod system {
     /// The time is computed as the difference of two clocks, which cannot be read at the same instant,
     /// so it is slightly wrong. To keep this error from making time go backwards, the reported value
     /// never shrinks, and grows in steps of more than a second.
-    #[derive(Debug)]
+    #[derive(Clone, Copy, Debug)]
     pub(crate) struct Suspension {
         start: u64,
-        reported: AtomicU64,
     }
+
+    /// The suspension since the machine was started that was reported last, in this process.
+    #[cfg(feature = "tokio")]
+    static REPORTED: AtomicU64 = AtomicU64::new(0);
 
     /// Milliseconds of suspension since the machine was started.
     #[cfg(feature = "tokio")]
@@ -65,39 +68,38 @@ mod system {
     #[cfg(feature = "tokio")]
     impl Suspension {
         pub(crate) fn new() -> Self {
-            let start = suspended();
             Self {
-                start,
-                reported: AtomicU64::new(start),
+                start: report(&REPORTED, suspended()),
             }
         }
 
         pub(crate) fn total(&self) -> Duration {
-            self.report(suspended())
-        }
-
-        /// `now` is the current value of [`suspended`].
-        fn report(&self, now: u64) -> Duration {
-            let mut reported = self.reported.load(Ordering::Relaxed);
-            if now > reported.saturating_add(1000) {
-                reported = self.reported.fetch_max(now, Ordering::Relaxed).max(now);
-            }
+            let reported = report(&REPORTED, suspended());
             Duration::from_millis(reported.saturating_sub(self.start))
         }
+    }
+
+    /// The value to report. `now` is the current value of [`suspended`].
+    #[cfg(feature = "tokio")]
+    fn report(reported: &AtomicU64, now: u64) -> u64 {
+        let last = reported.load(Ordering::Relaxed);
+        if now > last.saturating_add(1000) {
+            return reported.fetch_max(now, Ordering::Relaxed).max(now);
+        }
+        last
     }
 
     #[cfg(all(test, feature = "tokio"))]
     #[test]
     fn a_suspension_is_counted_and_the_noise_of_two_clocks_is_not() {
-        let suspension = Suspension::new();
-        let start = suspension.start;
-        let hour = Duration::from_secs(3600);
-        assert_eq!(suspension.report(start + 3), Duration::ZERO);
-        assert_eq!(suspension.report(start + 3_600_000), hour);
-        for noise in [3_599_998, 3_600_001, 3_600_000] {
-            assert_eq!(suspension.report(start + noise), hour);
+        let reported = AtomicU64::new(5000);
+        let hour = 3_600_000;
+        assert_eq!(report(&reported, 5003), 5000);
+        assert_eq!(report(&reported, 5000 + hour), 5000 + hour);
+        for noise in [hour - 2, hour + 1, hour] {
+            assert_eq!(report(&reported, 5000 + noise), 5000 + hour);
         }
-        assert_eq!(suspension.report(start + 7_200_000), 2 * hour);
+        assert_eq!(report(&reported, 5000 + 2 * hour), 5000 + 2 * hour);
     }
 
     #[cfg(all(test, any(feature = "smol", feature = "async-std")))]
@@ -141,7 +143,7 @@ mod system {
     }
 
     #[cfg(feature = "tokio")]
-    #[derive(Debug)]
+    #[derive(Clone, Copy, Debug)]
     pub(crate) struct Suspension;
 
     #[cfg(feature = "tokio")]

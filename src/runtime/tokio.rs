@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -68,7 +67,7 @@ use super::traits::Runtime;
 pub struct Tokio {
     handle: Option<Handle>,
     start: Instant,
-    suspension: Arc<Suspension>,
+    suspension: Suspension,
 }
 
 impl Tokio {
@@ -112,7 +111,7 @@ impl Tokio {
         Self {
             handle: Some(handle),
             start,
-            suspension: Arc::new(Suspension::new()),
+            suspension: Suspension::new(),
         }
     }
 }
@@ -124,7 +123,7 @@ impl Default for Tokio {
         Self::current().unwrap_or_else(|_| Self {
             handle: None,
             start: Instant::now(),
-            suspension: Arc::new(Suspension::new()),
+            suspension: Suspension::new(),
         })
     }
 }

@@ -35,13 +35,10 @@ use crate::runtime::Runtime;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Activity {
-    runtime: Arc<dyn Runtime>,
-    marks: Arc<Marks>,
-}
+pub struct Activity(Arc<Marks>);
 
-#[derive(Default)]
 struct Marks {
+    runtime: Arc<dyn Runtime>,
     /// Nanoseconds of [`Runtime::now`] plus one, like the fields below. Zero means never.
     received: AtomicU64,
     sent: AtomicU64,
@@ -63,22 +60,24 @@ impl Activity {
     /// # }
     /// ```
     pub fn new(runtime: Arc<dyn Runtime>) -> Self {
-        Self {
+        Self(Arc::new(Marks {
             runtime,
-            marks: Arc::default(),
-        }
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+        }))
     }
 
     /// Reports that bytes of an incomplete message arrived. They count as a sign of life of the server.
     pub fn mark(&self) {
-        self.marks.received.store(self.stamp(), Ordering::Relaxed);
+        self.0.received.store(self.stamp(), Ordering::Relaxed);
     }
 
     /// Reports that bytes of an unfinished batch were sent. This restarts the send timeout.
     ///
     /// See [`new`](Self::new) for an example.
     pub fn mark_sent(&self) {
-        self.marks.sent.store(self.stamp(), Ordering::Relaxed);
+        self.0.sent.store(self.stamp(), Ordering::Relaxed);
     }
 
     /// Reports that a poll was sent: the request of a running `recv`, on a link that confirms [by
@@ -88,7 +87,7 @@ impl Activity {
     /// For a transport that never calls this method, receipts measure from the call of `recv`, although
     /// the transport may still be connecting at that time.
     pub fn mark_asked(&self) {
-        self.marks.asked.store(self.stamp(), Ordering::Relaxed);
+        self.0.asked.store(self.stamp(), Ordering::Relaxed);
     }
 
     /// Withdraws [`mark_asked`](Self::mark_asked): the poll did not reach the server, since its
@@ -108,30 +107,30 @@ impl Activity {
     /// }
     /// ```
     pub fn mark_not_asked(&self) {
-        self.marks.asked.store(NOT_ASKED, Ordering::Relaxed);
+        self.0.asked.store(NOT_ASKED, Ordering::Relaxed);
     }
 
     fn stamp(&self) -> u64 {
-        let nanos = u64::try_from(self.runtime.now().as_nanos()).unwrap_or(u64::MAX);
+        let nanos = u64::try_from(self.0.runtime.now().as_nanos()).unwrap_or(u64::MAX);
         nanos.saturating_add(1).min(NOT_ASKED - 1)
     }
 
     /// When bytes last arrived, on the runtime's clock.
     pub(crate) fn received(&self) -> Option<Duration> {
-        at(&self.marks.received)
+        at(&self.0.received)
     }
 
     /// When bytes were last sent, on the runtime's clock.
     pub(crate) fn sent(&self) -> Option<Duration> {
-        at(&self.marks.sent)
+        at(&self.0.sent)
     }
 
     /// When the last poll was sent, on the runtime's clock.
     pub(crate) fn asked(&self) -> Asked {
-        if self.marks.asked.load(Ordering::Relaxed) == NOT_ASKED {
+        if self.0.asked.load(Ordering::Relaxed) == NOT_ASKED {
             return Asked::NotYet;
         }
-        at(&self.marks.asked).map_or(Asked::Untold, Asked::At)
+        at(&self.0.asked).map_or(Asked::Untold, Asked::At)
     }
 }
 

@@ -219,7 +219,7 @@ impl PacketReceiver for Receiver {
     }
 
     fn peer_close(&self) -> Option<PeerClose> {
-        lock(&self.shared).peer_close.clone()
+        lock(&self.shared).peer_close.as_deref().cloned()
     }
 
     fn answered_fence(&mut self) -> Option<Fence> {

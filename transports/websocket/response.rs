@@ -1,17 +1,24 @@
 //! The response to an upgrade request: parses its head, and checks that it accepts the upgrade.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use engineio_client::runtime::BoxedStream;
 use engineio_client::{Error, ErrorKind, OpenRequest};
-use futures::io::AsyncReadExt as _;
+use futures::io::AsyncRead as _;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::super::shared::own_error::own_error;
+use super::super::shared::read_buffer;
 use super::super::shared::response_head::{MAX_HEADERS, too_large};
 use super::super::shared::status_error::address;
+
+/// Maximum number of bytes of one read.
+const PIECE: usize = 4096;
 
 /// Maximum number of bytes of a header that are quoted in an error.
 const MAX_QUOTED: usize = 50;
@@ -33,7 +40,6 @@ impl UpgradeResponse {
         // Number of bytes that were searched for the end of the head already.
         let mut searched = 0_usize;
         let mut left = limit;
-        let mut piece = [0; 4096];
         loop {
             // Skips empty lines before the response, as hyper does for polling.
             let empty = |byte: &&u8| matches!(byte, b'\r' | b'\n');
@@ -65,14 +71,11 @@ impl UpgradeResponse {
                 return Err(errors.broken("the server's response is not HTTP"));
             }
             searched = pending.len().saturating_sub(2);
-            let count = stream
-                .read(&mut piece)
-                .await
-                .map_err(|error| errors.failed(error))?;
+            let read = poll_fn(|cx| poll_read(stream, cx, &mut pending));
+            let count = read.await.map_err(|error| errors.failed(error))?;
             if count == 0 {
                 return Err(errors.ended());
             }
-            pending.extend_from_slice(piece.get(..count).unwrap_or_default());
         }
     }
 
@@ -182,6 +185,20 @@ impl UpgradeResponse {
     fn options(&self, name: &HeaderName) -> Vec<&[u8]> {
         options(&self.headers, name).collect()
     }
+}
+
+/// Reads once, and appends what was read. The buffer is the thread's: one of its own would make up most
+/// of the memory of a connection that is being opened.
+fn poll_read(
+    stream: &mut BoxedStream,
+    cx: &mut Context<'_>,
+    pending: &mut Vec<u8>,
+) -> Poll<io::Result<usize>> {
+    read_buffer::with(PIECE, |piece| {
+        let count = ready!(Pin::new(stream).poll_read(cx, piece))?;
+        pending.extend_from_slice(piece.get(..count).unwrap_or_default());
+        Poll::Ready(Ok(count))
+    })
 }
 
 /// The elements of a header that is a comma-separated list.

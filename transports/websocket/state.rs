@@ -24,7 +24,7 @@ pub(super) struct State {
     /// Control frames to be written. They must not be inserted into a frame that is partly written.
     control: Output,
     /// The payload of the newest ping, if there was no room for its pong.
-    late_pong: Option<Vec<u8>>,
+    late_pong: Option<Box<[u8]>>,
     /// The task to wake when data arrives.
     pub(super) reader: Waker,
     /// Whether a send is in progress. If so, its task does the writing.
@@ -38,7 +38,7 @@ pub(super) struct State {
     /// Whether the connection has failed, as opposed to a regular end of the stream.
     failed: bool,
     /// The server's close frame.
-    pub(super) peer_close: Option<PeerClose>,
+    pub(super) peer_close: Option<Box<PeerClose>>,
     /// The task that waits for `closed`.
     pub(super) closer: Option<Waker>,
 }
@@ -104,12 +104,12 @@ impl State {
         if self.control.len() < MAX_CONTROL {
             self.writer.control(&mut self.control, Control::Pong, data);
         } else {
-            self.late_pong = Some(data.to_vec());
+            self.late_pong = Some(data.into());
         }
     }
 
     pub(super) fn answer_close(&mut self, close: Option<CloseFrame>) {
-        self.peer_close = Some(peer_close(close.as_ref()));
+        self.peer_close = Some(Box::new(peer_close(close.as_ref())));
         self.queue_close(close_in_answer(close));
         self.end();
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::shared::Upgrade;
 use super::super::upgrade_memory;
 use super::Driver;
+use super::target::Target;
 use crate::error::Error;
 use crate::event::Event;
 
@@ -47,7 +48,11 @@ impl Driver {
         self.shared.no_receipts(error);
     }
 
-    pub(super) fn upgrade_is_over(&self, error: Option<Error>) {
+    pub(super) fn upgrade_is_over(&mut self, error: Option<Error>) {
+        if let Target::Request(request) = &self.target {
+            // The engine opens no more links.
+            self.target = Target::Url(request.url.as_str().into());
+        }
         let upgrade = error.map_or(Upgrade::Over, Upgrade::Failed);
         self.shared.turn(|state| state.upgrade = Some(upgrade));
         self.shared.upgrade_is_over();

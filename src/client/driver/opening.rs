@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::super::link_calls::LinkCalls;
 use super::super::redirect::follow;
 use super::Driver;
+use super::target::Target;
 use crate::engine::{Call, Input, LinkId};
 use crate::error::Error;
-use crate::transport::Activity;
+use crate::transport::{Activity, OpenRequest};
 
 impl Driver {
     /// Begins to open a link. If `redirect` is given, it is followed first. If it cannot be followed,
@@ -25,8 +26,12 @@ impl Driver {
             let call = Call::Redirect;
             return Some(Input::Failed { link, call, error });
         }
+        // The target is a request for as long as the engine opens links.
+        let Target::Request(request) = &self.target else {
+            return None;
+        };
         self.log.opens(transport, sid.is_some());
-        let mut request = self.request.clone();
+        let mut request = OpenRequest::clone(request);
         let activity = Activity::new(Arc::clone(&self.runtime));
         request.transport = transport.to_owned();
         request.sid = sid;
@@ -35,6 +40,8 @@ impl Driver {
         let runtime = Arc::clone(&self.runtime);
         let open = Box::pin(async move { transports.open(&runtime, request).await });
         let driver = &self.shared.driver;
+        // Most sessions have one link most of the time.
+        self.links.reserve_exact(1);
         self.links
             .push(LinkCalls::open(link, transport, activity, driver, open));
         None
@@ -42,13 +49,16 @@ impl Driver {
 
     /// Moves the session to the location of this redirect.
     fn follow(&mut self, error: Error) -> Result<(), Error> {
+        let Target::Request(request) = &mut self.target else {
+            return Ok(());
+        };
         let location = error.redirect().unwrap_or_default();
-        match follow(&self.request, location, &self.transport.schemes()) {
+        match follow(request, location, &self.transport.schemes()) {
             Ok(followed) => {
-                let from = &self.request.url;
+                let from = &request.url;
                 self.log
                     .redirected(from, &followed.request.url, &followed.left_out);
-                self.request = followed.request;
+                **request = followed.request;
                 Ok(())
             }
             Err(why) => Err(error.redirect_not_followed(why)),

@@ -9,10 +9,24 @@ use crate::error::{Error, ErrorKind};
 
 #[derive(Debug)]
 pub(super) struct Confirmations<W> {
-    /// Why there are no receipts; `None` if there are.
-    off: Option<Error>,
+    receipts: Receipts,
     /// Every message before this place is confirmed, or in `lost`.
     settled: u64,
+    /// Allocated when it is first needed: most sessions lose nothing, and nothing waits.
+    rest: Option<Box<Rest<W>>>,
+}
+
+/// Whether messages are confirmed.
+#[derive(Debug)]
+enum Receipts {
+    On,
+    /// The user has not turned them on.
+    Off,
+    Ended(Error),
+}
+
+#[derive(Debug)]
+struct Rest<W> {
     /// The messages that may be lost, in order.
     lost: VecDeque<Range<u64>>,
     /// The messages that will never be sent, and that come after messages which are not settled yet.
@@ -21,6 +35,18 @@ pub(super) struct Confirmations<W> {
     reported: u64,
     next_number: u64,
     waiting: BTreeMap<(u64, u64), W>,
+}
+
+impl<W> Default for Rest<W> {
+    fn default() -> Self {
+        Self {
+            lost: VecDeque::new(),
+            given_up: VecDeque::new(),
+            reported: 0,
+            next_number: 0,
+            waiting: BTreeMap::new(),
+        }
+    }
 }
 
 /// A call of `confirm`.
@@ -40,28 +66,22 @@ const MAX_RANGES: usize = 1024;
 impl<W> Confirmations<W> {
     /// Receipts are off until [`begin`](Self::begin) is called.
     pub(super) fn new() -> Self {
-        let off = Error::new(
-            ErrorKind::Unsupported,
-            "receipts are off: `Builder::receipts` turns them on",
-        );
         Self {
-            off: Some(off),
+            receipts: Receipts::Off,
             settled: 0,
-            lost: VecDeque::new(),
-            given_up: VecDeque::new(),
-            reported: 0,
-            next_number: 0,
-            waiting: BTreeMap::new(),
+            rest: None,
         }
     }
 
     pub(super) fn begin(&mut self) {
-        self.off = None;
+        self.receipts = Receipts::On;
     }
 
     /// Receipts have ended: all calls of `confirm` fail.
     pub(super) fn end(&mut self, error: Error, woken: &mut Vec<W>) {
-        self.off.get_or_insert(error);
+        if let Receipts::On = self.receipts {
+            self.receipts = Receipts::Ended(error);
+        }
         self.dismiss(woken);
     }
 
@@ -74,7 +94,8 @@ impl<W> Confirmations<W> {
     /// and returns the place reached.
     pub(super) fn place_of_last(&self, count: u64, accepted: u64) -> u64 {
         let mut place = accepted.saturating_sub(count);
-        for places in self.given_up.iter().rev() {
+        let given_up = self.rest.iter().flat_map(|rest| rest.given_up.iter().rev());
+        for places in given_up {
             if places.end <= place {
                 break;
             }
@@ -88,7 +109,7 @@ impl<W> Confirmations<W> {
         let mut rest = count;
         self.pass();
         while rest > 0 {
-            let next = self.given_up.front();
+            let next = self.rest.as_ref().and_then(|rest| rest.given_up.front());
             let part = next.map_or(rest, |next| {
                 next.start.saturating_sub(self.settled).min(rest)
             });
@@ -109,22 +130,22 @@ impl<W> Confirmations<W> {
 
     /// The messages at these places will never be sent.
     pub(super) fn give_up(&mut self, places: Range<u64>, woken: &mut Vec<W>) {
-        let at = self
-            .given_up
-            .partition_point(|others| others.end <= places.start);
-        self.given_up.insert(at, places);
+        let given_up = &mut self.rest().given_up;
+        let at = given_up.partition_point(|others| others.end <= places.start);
+        given_up.insert(at, places);
         self.pass();
         self.wake(woken);
     }
 
     /// Settles the messages that were given up, if all messages before them are settled.
     fn pass(&mut self) {
-        while let Some(next) = self.given_up.front()
+        while let Some(rest) = &mut self.rest
+            && let Some(next) = rest.given_up.front()
             && next.start <= self.settled
         {
             // `lose` has already added the part before `settled` to `lost`.
             let places = self.settled..next.end;
-            self.given_up.pop_front();
+            rest.given_up.pop_front();
             self.settled = self.settled.max(places.end);
             self.add_loss(places);
         }
@@ -132,7 +153,8 @@ impl<W> Confirmations<W> {
 
     /// Wakes the calls whose messages are settled.
     fn wake(&mut self, woken: &mut Vec<W>) {
-        while let Some(call) = self.waiting.first_entry()
+        while let Some(rest) = &mut self.rest
+            && let Some(call) = rest.waiting.first_entry()
             && call.key().0 <= self.settled
         {
             woken.push(call.remove());
@@ -143,15 +165,16 @@ impl<W> Confirmations<W> {
         if places.is_empty() {
             return;
         }
-        match self.lost.back_mut() {
+        let lost = &mut self.rest().lost;
+        match lost.back_mut() {
             Some(last) if last.end >= places.start => last.end = places.end,
-            _ => self.lost.push_back(places),
+            _ => lost.push_back(places),
         }
         // Joins the two oldest ranges, which counts the confirmed messages between them as lost. That
         // only matters to a call that began before more than `MAX_RANGES` separate losses.
-        if self.lost.len() > MAX_RANGES
-            && let Some(oldest) = self.lost.pop_front()
-            && let Some(next) = self.lost.front_mut()
+        if lost.len() > MAX_RANGES
+            && let Some(oldest) = lost.pop_front()
+            && let Some(next) = lost.front_mut()
         {
             next.start = oldest.start;
         }
@@ -166,22 +189,30 @@ impl<W> Confirmations<W> {
         is_closed: bool,
         waker: W,
     ) -> (Option<Result<(), Error>>, Option<W>) {
+        if let Receipts::Off = self.receipts {
+            let off = Error::new(
+                ErrorKind::Unsupported,
+                "receipts are off: `Builder::receipts` turns them on",
+            );
+            return (Some(Err(off)), self.cancel(ticket));
+        }
+        let rest = self.rest.get_or_insert_default();
         let call = *ticket.get_or_insert_with(|| {
-            let number = self.next_number;
-            self.next_number = number.wrapping_add(1);
+            let number = rest.next_number;
+            rest.next_number = number.wrapping_add(1);
             ConfirmTicket {
                 place: accepted,
                 number,
-                reported: self.reported,
+                reported: rest.reported,
             }
         });
         let missing = call.place.saturating_sub(self.settled);
-        if missing > 0 && !is_closed && self.off.is_none() {
-            let last = self.waiting.insert((call.place, call.number), waker);
+        if missing > 0 && !is_closed && matches!(self.receipts, Receipts::On) {
+            let last = rest.waiting.insert((call.place, call.number), waker);
             return (None, last);
         }
         let last = self.cancel(ticket);
-        if let Some(why) = &self.off {
+        if let Receipts::Ended(why) = &self.receipts {
             return (Some(Err(why.clone())), last);
         }
         let lost = self
@@ -190,7 +221,8 @@ impl<W> Confirmations<W> {
         if lost == 0 {
             return (Some(Ok(())), last);
         }
-        self.reported = self.reported.max(call.place);
+        let rest = self.rest();
+        rest.reported = rest.reported.max(call.place);
         let messages = if lost == 1 { "message" } else { "messages" };
         let error = Error::new(
             ErrorKind::Unconfirmed,
@@ -203,17 +235,25 @@ impl<W> Confirmations<W> {
 
     fn lost_between(&self, start: u64, end: u64) -> u64 {
         let overlap = |lost: &Range<u64>| lost.end.min(end).saturating_sub(lost.start.max(start));
-        self.lost.iter().map(overlap).fold(0, u64::saturating_add)
+        let lost = self.rest.iter().flat_map(|rest| &rest.lost);
+        lost.map(overlap).fold(0, u64::saturating_add)
     }
 
     /// Cancels a call of `confirm`, and returns its waker.
     pub(super) fn cancel(&mut self, ticket: &mut Option<ConfirmTicket>) -> Option<W> {
         let call = ticket.take()?;
-        self.waiting.remove(&(call.place, call.number))
+        let rest = self.rest.as_mut()?;
+        rest.waiting.remove(&(call.place, call.number))
     }
 
     /// No more messages will be confirmed: adds the wakers of all calls to `woken`.
     pub(super) fn dismiss(&mut self, woken: &mut Vec<W>) {
-        woken.extend(std::mem::take(&mut self.waiting).into_values());
+        if let Some(rest) = &mut self.rest {
+            woken.extend(std::mem::take(&mut rest.waiting).into_values());
+        }
+    }
+
+    fn rest(&mut self) -> &mut Rest<W> {
+        self.rest.get_or_insert_default()
     }
 }

@@ -12,6 +12,12 @@ pub(super) struct Room<W> {
     /// The room that was given to senders and sinks and is not used yet.
     reserved: Amount,
     next_ticket: u64,
+    /// Allocated when a sender or sink first has a ticket: most connections never fill their outbox.
+    tickets: Option<Box<Tickets<W>>>,
+}
+
+#[derive(Debug)]
+struct Tickets<W> {
     /// Senders and sinks that wait for room, in order of arrival. Without this order, small messages
     /// could pass a large one for ever.
     waiting: BTreeMap<Ticket, Waiter<W>>,
@@ -20,6 +26,16 @@ pub(super) struct Room<W> {
     /// Sinks that were promised room for one message, and whether the driver has already found the
     /// promise unused while other senders waited.
     promised: BTreeMap<Ticket, bool>,
+}
+
+impl<W> Default for Tickets<W> {
+    fn default() -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            granted: BTreeMap::new(),
+            promised: BTreeMap::new(),
+        }
+    }
 }
 
 /// A place in the order of arrival.
@@ -57,10 +73,12 @@ impl<W: Clone> Room<W> {
             pending: Amount::default(),
             reserved: Amount::default(),
             next_ticket: 0,
-            waiting: BTreeMap::new(),
-            granted: BTreeMap::new(),
-            promised: BTreeMap::new(),
+            tickets: None,
         }
+    }
+
+    fn tickets(&mut self) -> &mut Tickets<W> {
+        self.tickets.get_or_insert_default()
     }
 
     /// The amount that was accepted and is not sent yet.
@@ -71,7 +89,13 @@ impl<W: Clone> Room<W> {
     /// Whether a message of a sender that is not queued may enter.
     #[inline]
     pub(super) fn admits(&self, amount: Amount) -> bool {
-        self.waiting.is_empty() && self.has_room(amount)
+        self.nobody_waits() && self.has_room(amount)
+    }
+
+    #[inline]
+    fn nobody_waits(&self) -> bool {
+        let tickets = self.tickets.as_ref();
+        tickets.is_none_or(|tickets| tickets.waiting.is_empty())
     }
 
     /// A parcel that is larger than the capacity has room in an empty outbox.
@@ -103,30 +127,33 @@ impl<W: Clone> Room<W> {
             is_sink,
             waker,
         };
-        self.waiting.insert(ticket, waiter);
+        self.tickets().waiting.insert(ticket, waiter);
         ticket
     }
 
     /// Replaces the waker of a sender or sink that still waits for room, and returns the old one. `None`
     /// if it does not wait.
     pub(super) fn replace_waker(&mut self, ticket: Ticket, waker: &W) -> Option<W> {
-        let waiter = self.waiting.get_mut(&ticket)?;
+        let waiter = self.tickets.as_mut()?.waiting.get_mut(&ticket)?;
         Some(std::mem::replace(&mut waiter.waker, waker.clone()))
     }
 
     /// Removes the place of this ticket in the queue, and frees the room that was reserved for it, if
     /// any. Returns the waker of the place.
     pub(super) fn cancel(&mut self, ticket: Ticket) -> Option<W> {
-        let waiter = self.waiting.remove(&ticket);
+        let waiter = self.tickets.as_mut()?.waiting.remove(&ticket);
         self.give_back(ticket);
         waiter.map(|waiter| waiter.waker)
     }
 
     /// Frees the room that was reserved for this ticket, if any.
     pub(super) fn give_back(&mut self, ticket: Ticket) {
-        if let Some(amount) = self.granted.remove(&ticket) {
+        let Some(tickets) = &mut self.tickets else {
+            return;
+        };
+        if let Some(amount) = tickets.granted.remove(&ticket) {
             self.reserved = self.reserved.minus(amount);
-        } else if self.promised.remove(&ticket).is_some() {
+        } else if tickets.promised.remove(&ticket).is_some() {
             self.reserved = self.reserved.minus(PROMISED);
         }
     }
@@ -136,14 +163,15 @@ impl<W: Clone> Room<W> {
     pub(super) fn deal(&mut self, woken: &mut Vec<W>) {
         let deals = self.is_worth_dealing();
         while deals
-            && let Some((&ticket, waiter)) = self.waiting.first_key_value()
+            && let Some(tickets) = &self.tickets
+            && let Some((&ticket, waiter)) = tickets.waiting.first_key_value()
             && self.has_room(waiter.amount)
-            && let Some(waiter) = self.waiting.remove(&ticket)
+            && let Some(waiter) = self.tickets().waiting.remove(&ticket)
         {
             if waiter.is_sink {
                 self.promise(ticket);
             } else {
-                self.granted.insert(ticket, waiter.amount);
+                self.tickets().granted.insert(ticket, waiter.amount);
                 self.reserved = self.reserved.plus(waiter.amount);
             }
             woken.push(waiter.waker);
@@ -164,11 +192,11 @@ impl<W: Clone> Room<W> {
 
     /// No more room is given: empties the queue, and adds its wakers to `woken`.
     pub(super) fn dismiss(&mut self, woken: &mut Vec<W>) {
-        self.granted.clear();
-        self.promised.clear();
         self.reserved = Amount::default();
-        let waiting = std::mem::take(&mut self.waiting);
-        woken.extend(waiting.into_values().map(|waiter| waiter.waker));
+        if let Some(tickets) = self.tickets.take() {
+            let waiting = tickets.waiting.into_values();
+            woken.extend(waiting.map(|waiter| waiter.waker));
+        }
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -190,23 +218,27 @@ impl<W: Clone> Room<W> {
     }
 
     fn promise(&mut self, ticket: Ticket) {
-        self.promised.insert(ticket, false);
+        self.tickets().promised.insert(ticket, false);
         self.reserved = self.reserved.plus(PROMISED);
     }
 
     pub(super) fn is_promised(&self, ticket: Ticket) -> bool {
-        self.promised.contains_key(&ticket)
+        let tickets = self.tickets.as_ref();
+        tickets.is_some_and(|tickets| tickets.promised.contains_key(&ticket))
     }
 
     /// If senders wait, revokes the promises that were already unused at the previous call, and returns
     /// whether there may be room to give now.
     pub(super) fn let_promises_lapse(&mut self) -> bool {
-        if self.waiting.is_empty() {
-            self.promised.values_mut().for_each(|seen| *seen = false);
+        let Some(tickets) = &mut self.tickets else {
+            return false;
+        };
+        if tickets.waiting.is_empty() {
+            tickets.promised.values_mut().for_each(|seen| *seen = false);
             return false;
         }
         let mut lapsed = Vec::new();
-        for (ticket, seen) in &mut self.promised {
+        for (ticket, seen) in &mut tickets.promised {
             if *seen {
                 lapsed.push(*ticket);
             }
@@ -220,7 +252,8 @@ impl<W: Clone> Room<W> {
 
     /// Whether senders wait while a sink holds a promise that it may never use.
     pub(super) fn is_contested(&self) -> bool {
-        !self.promised.is_empty() && !self.waiting.is_empty()
+        let tickets = self.tickets.as_ref();
+        tickets.is_some_and(|tickets| !tickets.promised.is_empty() && !tickets.waiting.is_empty())
     }
 }
 
@@ -231,10 +264,14 @@ impl<W> Room<W> {
     }
 
     pub(super) fn waiting_count(&self) -> usize {
-        self.waiting.len()
+        self.tickets
+            .as_ref()
+            .map_or(0, |tickets| tickets.waiting.len())
     }
 
     pub(super) fn promised_count(&self) -> usize {
-        self.promised.len()
+        self.tickets
+            .as_ref()
+            .map_or(0, |tickets| tickets.promised.len())
     }
 }

@@ -6,7 +6,7 @@
 
 use super::Outbox;
 use super::parcel::Parcel as _;
-use super::succession::{Greeting, Poison, Succession, Totals, amount, cut_group, number, shift};
+use super::succession::{Greeting, Poison, Succession, amount, cut_group, number, shift};
 use crate::amount::Amount;
 use crate::engine::{Acceptance, Outgoing};
 use crate::error::{Error, ErrorKind};
@@ -28,20 +28,7 @@ impl<W: Clone> Outbox<W> {
     /// session. `greets` is whether each session has a greeting, which must be sent before other
     /// messages.
     pub(crate) fn outlive_sessions(&mut self, resend: Resend, greets: bool) {
-        self.succession = Some(Succession {
-            resend,
-            greets,
-            held: true,
-            greeting: Greeting::default(),
-            link: None,
-            unjudged: 0,
-            upgrade_is_over: false,
-            again: 0,
-            poison: Poison::default(),
-            suspected: 0,
-            totals: Totals::default(),
-            given_up: Vec::new(),
-        });
+        self.succession = Some(Succession::new(resend, greets));
         self.acceptance = Some(Acceptance::new(Framing::Payloads, None).strict());
     }
 
@@ -51,7 +38,7 @@ impl<W: Clone> Outbox<W> {
     /// # Errors
     /// If the session cannot carry one of the messages of the greeting. Then nothing is sent.
     pub(crate) fn release(&mut self, greeting: Vec<Message>) -> Result<(), Error> {
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return Ok(());
         };
         if let Some(link) = &succession.link {
@@ -69,7 +56,7 @@ impl<W: Clone> Outbox<W> {
 
     /// The upgrade has ended: the link of the session will not change any more.
     pub(crate) fn upgrade_is_over(&mut self) {
-        if let Some(succession) = &mut self.succession {
+        if let Some(succession) = self.succession.as_deref_mut() {
             succession.upgrade_is_over = true;
             self.wants_driver = true;
         }
@@ -77,7 +64,7 @@ impl<W: Clone> Outbox<W> {
 
     /// The messages that were given up since the last call.
     pub(crate) fn take_given_up(&mut self) -> Vec<GivenUp> {
-        let succession = self.succession.as_mut();
+        let succession = self.succession.as_deref_mut();
         succession.map_or_else(Vec::new, |succession| {
             std::mem::take(&mut succession.given_up)
         })
@@ -86,7 +73,7 @@ impl<W: Clone> Outbox<W> {
     /// Sets which messages the link of the session can carry. Returns which messages to accept from the
     /// user. The two differ, because an accepted message may be sent in another session.
     pub(super) fn accept_for(&mut self, link: Acceptance) -> Acceptance {
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return link;
         };
         succession.link = Some(link);
@@ -102,7 +89,7 @@ impl<W: Clone> Outbox<W> {
     /// Takes the greeting and the part of the queue that the session can carry.
     pub(super) fn take_carried(&mut self) -> Outgoing {
         let is_closing = self.is_closing();
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return Outgoing::default();
         };
         if succession.held {
@@ -133,7 +120,7 @@ impl<W: Clone> Outbox<W> {
     /// Gives up the first parcel of the queue if this session cannot carry it. Does nothing until all
     /// messages before the parcel have been sent, since otherwise a flush would complete too early.
     fn give_up_unsendable(&mut self) {
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return;
         };
         let Some(link) = succession.link.filter(|_| succession.upgrade_is_over) else {
@@ -157,7 +144,7 @@ impl<W: Clone> Outbox<W> {
         let (waiting, accepted) = (number(self.queue.len()), self.flushes.accepted());
         let first = self.confirmations.place_of_last(waiting, accepted);
         let messages: Vec<Message> = self.queue.split_front(count).into_messages().collect();
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return;
         };
         succession.unjudged = succession.unjudged.saturating_sub(count);
@@ -175,7 +162,7 @@ impl<W: Clone> Outbox<W> {
     /// Removes the messages of the greeting from a batch that was sent. Returns how many of the
     /// remaining messages had already been sent in an earlier session.
     pub(super) fn own_of(&mut self, amounts: &mut Vec<Amount>) -> usize {
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return 0;
         };
         let greeting = &mut succession.greeting;
@@ -192,7 +179,7 @@ impl<W: Clone> Outbox<W> {
 
     /// How many of the messages that were just confirmed are not messages of the greeting.
     pub(super) fn confirmed_own(&mut self, count: u64) -> u64 {
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return count;
         };
         let greeting = &mut succession.greeting;
@@ -205,7 +192,7 @@ impl<W: Clone> Outbox<W> {
     /// Ends a session while another may follow, and keeps the messages for the next session.
     pub(crate) fn end_session(&mut self, session_number: u64, ended: Ended) -> Disconnected {
         let mut ended = self.without_greeting(ended);
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return Disconnected::new(session_number, &ended);
         };
         succession.held = true;
@@ -245,7 +232,7 @@ impl<W: Clone> Outbox<W> {
     /// Puts every message that is not confirmed at the front of the queue, except for a message that
     /// seems to end the sessions.
     fn resend(&mut self, ended: Ended, handed: usize) {
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return;
         };
         self.room.fill(amount(&ended.unconfirmed));
@@ -255,7 +242,7 @@ impl<W: Clone> Outbox<W> {
         let all = all.chain(ended.uncertain).chain(ended.unsent);
         self.put_back(Outgoing::with_groups(all, ended.groups));
         let place = self.confirmations.settled();
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return;
         };
         if has_confirmed {
@@ -299,7 +286,7 @@ impl<W: Clone> Outbox<W> {
     /// Adds the totals of the earlier sessions to those of the last session, in `ended`.
     pub(super) fn with_totals(&mut self, ended: Ended) -> Ended {
         let mut ended = self.without_greeting(ended);
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return ended;
         };
         let totals = &succession.totals;
@@ -315,7 +302,7 @@ impl<W: Clone> Outbox<W> {
 
     /// Removes the messages of the greeting, which are the first ones of the session.
     fn without_greeting(&mut self, mut ended: Ended) -> Ended {
-        let Some(succession) = &mut self.succession else {
+        let Some(succession) = self.succession.as_deref_mut() else {
             return ended;
         };
         let count = succession.greeting.count;

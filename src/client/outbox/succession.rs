@@ -1,6 +1,6 @@
 //! What the outbox of a client that reconnects keeps from one session to the next.
 
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 
 use super::parcel::Parcel;
 use crate::amount::Amount;
@@ -9,9 +9,12 @@ use crate::event::{Ended, GivenUp};
 use crate::packet::Message;
 use crate::reconnect::Resend;
 
-/// The state that outlives a session.
+/// The state that outlives a session. Boxed, since most clients have one session and no such state.
 #[derive(Debug)]
-pub(super) struct Succession {
+pub(super) struct Succession(Box<State>);
+
+#[derive(Debug)]
+pub(super) struct State {
     pub(super) resend: Resend,
     /// Whether each session has a greeting.
     pub(super) greets: bool,
@@ -63,6 +66,39 @@ pub(super) struct Totals {
 }
 
 impl Succession {
+    pub(super) fn new(resend: Resend, greets: bool) -> Self {
+        Self(Box::new(State {
+            resend,
+            greets,
+            held: true,
+            greeting: Greeting::default(),
+            link: None,
+            unjudged: 0,
+            upgrade_is_over: false,
+            again: 0,
+            poison: Poison::default(),
+            suspected: 0,
+            totals: Totals::default(),
+            given_up: Vec::new(),
+        }))
+    }
+}
+
+impl Deref for Succession {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for Succession {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.0
+    }
+}
+
+impl State {
     /// Whether the whole queue can be handed over as it is: it is not held back, no greeting is sent
     /// before it, and every message was accepted for this link.
     pub(super) fn lets_all_pass(&self) -> bool {

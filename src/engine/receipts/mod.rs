@@ -40,25 +40,32 @@ use crate::transport::{Asked, Confirms};
 
 #[derive(Debug)]
 pub(super) struct Receipts {
-    /// Settings; `None` when receipts are off, or were turned off because the link can't confirm.
-    config: Option<ReceiptsConfig>,
+    /// `None` when receipts are off, or were turned off because the link can't confirm. Boxed, since
+    /// they are off by default.
+    on: Option<Box<On>>,
     /// With receipts off: whether fences follow pongs.
     piggyback: bool,
     /// Whether messages are held back until the first fence is answered.
     fence_alone: bool,
     evidence: Evidence,
+    /// All messages before this place are confirmed.
+    confirmed: u64,
+}
+
+/// The state of receipts that are on.
+#[derive(Debug)]
+struct On {
+    config: ReceiptsConfig,
     /// The window of a cautious session, in messages. It starts small and grows up to the configured
     /// window.
     cautious: Option<usize>,
-    /// All messages before this place are confirmed.
-    confirmed: u64,
     /// Amount handed to links and not confirmed.
     outstanding: Amount,
     /// Amount in the batch that is being sent.
     sending: Amount,
     /// Amount handed over since the last fence.
     since_fence: Amount,
-    /// Batches that have left and are not confirmed. Empty when receipts are off.
+    /// Batches that have left and are not confirmed.
     unconfirmed: VecDeque<Unconfirmed>,
     /// Buffers of confirmed batches, for reuse.
     buffers: Vec<PacketList>,
@@ -98,53 +105,48 @@ const FENCES_PER_WINDOW: usize = 8;
 impl Receipts {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            config: config.receipts,
+            on: config.receipts.map(|config| Box::new(On::new(config))),
             piggyback: config.fences,
             fence_alone: config.fence_alone,
             evidence: Evidence::None,
-            cautious: None,
             confirmed: 0,
-            outstanding: Amount::default(),
-            sending: Amount::default(),
-            since_fence: Amount::default(),
-            unconfirmed: VecDeque::new(),
-            buffers: Vec::new(),
         }
     }
 
     /// Whether receipts are on.
     #[inline]
     pub(super) fn are_on(&self) -> bool {
-        self.config.is_some()
+        self.on.is_some()
     }
 
     /// Whether the session may not use a link that can't confirm.
     pub(super) fn are_required(&self) -> bool {
-        self.config.as_ref().is_some_and(|config| config.required)
+        self.on.as_ref().is_some_and(|on| on.config.required)
     }
 
     /// Turns receipts off, because the link can't confirm.
     pub(super) fn give_up(&mut self) {
-        self.config = None;
+        self.on = None;
         self.piggyback = false;
         self.evidence = Evidence::None;
-        self.unconfirmed.clear();
     }
 
     /// The session uses a new link, whose fences have this key. Messages that are not confirmed yet will
     /// be confirmed by the evidence of the new link.
     pub(super) fn use_link(&mut self, confirms: Confirms, key: u64) {
-        if self.config.as_ref().is_some_and(|config| config.cautious) {
+        if let Some(on) = &mut self.on
+            && on.config.cautious
+        {
             let first = match confirms {
                 Confirms::ByPoll => CAUTIOUS_POST,
                 Confirms::ByFence | Confirms::Never => 1,
             };
-            self.cautious.get_or_insert(first);
+            on.cautious.get_or_insert(first);
         }
         self.evidence = match confirms {
             Confirms::ByFence => Evidence::Fences(Fences::new(key)),
             // With receipts off, nothing uses the evidence of polls.
-            Confirms::ByPoll if self.config.is_some() => Evidence::Polls(Polls::default()),
+            Confirms::ByPoll if self.on.is_some() => Evidence::Polls(Polls::default()),
             Confirms::ByPoll | Confirms::Never => Evidence::None,
         };
     }
@@ -162,32 +164,25 @@ impl Receipts {
     /// Free room in the window; `None` when receipts are off.
     #[inline]
     pub(super) fn room(&self) -> Option<WindowRoom> {
-        let window = self.window()?;
+        let on = self.on.as_ref()?;
+        let window = on.window();
         if self.fence_alone && self.awaits_first_fence() {
             return Some(WindowRoom {
                 left: Amount::default(),
                 window_is_empty: false,
             });
         }
-        let mut left = window.minus(self.outstanding);
+        let mut left = window.minus(on.outstanding);
         // A batch is not longer than the spacing of fences, since a fence can only follow a batch.
         left.messages = left.messages.min(fence_spacing(window).messages);
         Some(WindowRoom {
             left,
-            window_is_empty: self.outstanding.messages == 0,
+            window_is_empty: on.outstanding.messages == 0,
         })
     }
 
     fn awaits_first_fence(&self) -> bool {
         matches!(&self.evidence, Evidence::Fences(fences) if !fences.is_any_answered())
-    }
-
-    fn window(&self) -> Option<Amount> {
-        let mut window = self.config.as_ref()?.window;
-        if let Some(messages) = self.cautious {
-            window.messages = window.messages.min(messages);
-        }
-        Some(window)
     }
 
     fn is_full(&self) -> bool {
@@ -207,9 +202,10 @@ impl Receipts {
         piggybacks: bool,
     ) -> Option<Fence> {
         let window_full = self.is_full();
-        let spacing_reached = self
-            .window()
-            .is_some_and(|window| !self.since_fence.plus(ONE).fits_in(fence_spacing(window)));
+        let spacing_reached = self.on.as_ref().is_some_and(|on| {
+            let spacing = fence_spacing(on.window());
+            !on.since_fence.plus(ONE).fits_in(spacing)
+        });
         let (on, piggyback, confirmed) = (self.are_on(), self.piggyback, self.confirmed);
         let Evidence::Fences(fences) = &mut self.evidence else {
             return None;
@@ -229,27 +225,33 @@ impl Receipts {
         if !due {
             return None;
         }
-        self.since_fence = Amount::default();
+        if let Some(on) = &mut self.on {
+            on.since_fence = Amount::default();
+        }
         Some(fences.send(handed))
     }
 
     /// A batch with this amount is handed over. Call this before [`fence`](Self::fence).
     pub(super) fn hand_over(&mut self, amount: Amount) {
-        self.sending = amount;
-        self.outstanding = self.outstanding.plus(amount);
-        self.since_fence = self.since_fence.plus(amount);
+        if let Some(on) = &mut self.on {
+            on.sending = amount;
+            on.outstanding = on.outstanding.plus(amount);
+            on.since_fence = on.since_fence.plus(amount);
+        }
     }
 
     /// The batch has left. `covers` is the place after its last message, or before the first message of
     /// a group whose end is still queued. `begun` is the time at which it was handed over.
     pub(super) fn left(&mut self, now: Duration, begun: Duration, batch: &Batch, covers: u64) {
-        let amount = std::mem::take(&mut self.sending);
-        if amount.messages > 0 {
-            self.unconfirmed.push_back(Unconfirmed {
-                batch: batch.clone(),
-                confirmed: 0,
-                amount,
-            });
+        if let Some(on) = &mut self.on {
+            let amount = std::mem::take(&mut on.sending);
+            if amount.messages > 0 {
+                on.unconfirmed.push_back(Unconfirmed {
+                    batch: batch.clone(),
+                    confirmed: 0,
+                    amount,
+                });
+            }
         }
         match &mut self.evidence {
             Evidence::Fences(fences) => fences.left(now),
@@ -323,6 +325,56 @@ impl Receipts {
             return 0;
         };
         self.confirmed = self.confirmed.saturating_add(count);
+        if let Some(on) = &mut self.on {
+            on.confirm(count);
+        }
+        count
+    }
+
+    /// An empty buffer from a confirmed batch, if there is one.
+    #[inline]
+    pub(super) fn take_buffer(&mut self) -> Option<PacketList> {
+        self.on.as_mut()?.buffers.pop()
+    }
+
+    /// Removes and returns the messages that have left and are not confirmed. Empty when receipts are
+    /// off.
+    pub(super) fn take_unconfirmed(&mut self) -> Vec<Message> {
+        let mut list = Vec::new();
+        let Some(on) = &mut self.on else {
+            return list;
+        };
+        on.outstanding = Amount::default();
+        for entry in std::mem::take(&mut on.unconfirmed) {
+            list.extend(entry.batch.into_messages().skip(entry.confirmed));
+        }
+        list
+    }
+}
+
+impl On {
+    fn new(config: ReceiptsConfig) -> Self {
+        Self {
+            config,
+            cautious: None,
+            outstanding: Amount::default(),
+            sending: Amount::default(),
+            since_fence: Amount::default(),
+            unconfirmed: VecDeque::new(),
+            buffers: Vec::new(),
+        }
+    }
+
+    fn window(&self) -> Amount {
+        let mut window = self.config.window;
+        if let Some(messages) = self.cautious {
+            window.messages = window.messages.min(messages);
+        }
+        window
+    }
+
+    /// The next `count` messages are confirmed.
+    fn confirm(&mut self, count: u64) {
         if count > 0 {
             self.cautious = self.cautious.map(|messages| messages.saturating_mul(2));
         }
@@ -345,7 +397,6 @@ impl Receipts {
         if self.unconfirmed.is_empty() {
             self.buffers.truncate(1);
         }
-        count
     }
 
     /// Keeps the buffer of a confirmed batch for reuse.
@@ -355,23 +406,6 @@ impl Receipts {
         {
             self.buffers.push(empty);
         }
-    }
-
-    /// An empty buffer from a confirmed batch, if there is one.
-    #[inline]
-    pub(super) fn take_buffer(&mut self) -> Option<PacketList> {
-        self.buffers.pop()
-    }
-
-    /// Removes and returns the messages that have left and are not confirmed. Empty when receipts are
-    /// off.
-    pub(super) fn take_unconfirmed(&mut self) -> Vec<Message> {
-        self.outstanding = Amount::default();
-        let mut list = Vec::new();
-        for entry in std::mem::take(&mut self.unconfirmed) {
-            list.extend(entry.batch.into_messages().skip(entry.confirmed));
-        }
-        list
     }
 }
 

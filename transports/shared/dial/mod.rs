@@ -10,7 +10,7 @@ pub(super) mod tls;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use engineio_client::runtime::{Address, BoxedStream};
@@ -46,11 +46,19 @@ use self::tls::Tls;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Dialer {
+    /// `None` for the defaults. Shared, since every client, transport and HTTP connection has a clone.
+    changed: Option<Arc<Settings>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Settings {
     addresses: Addresses,
     proxies: Proxies,
     tls: Tls,
     one_request_each: bool,
 }
+
+static DEFAULTS: LazyLock<Settings> = LazyLock::new(Settings::default);
 
 #[cfg(feature = "rustls")]
 impl Dialer {
@@ -68,7 +76,7 @@ impl Dialer {
     /// ```
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
-        self.tls = tls;
+        self.change().tls = tls;
         self
     }
 }
@@ -126,7 +134,7 @@ impl Dialer {
     /// ```
     #[must_use]
     pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
-        self.addresses.local = Some(address.into().to_canonical());
+        self.change().addresses.local = Some(address.into().to_canonical());
         self
     }
 
@@ -177,7 +185,7 @@ impl Dialer {
         addresses: impl IntoIterator<Item = SocketAddr>,
     ) -> Result<Self, Error> {
         let addresses = addresses.into_iter().collect();
-        self.addresses.give(host, addresses)?;
+        self.change().addresses.give(host, addresses)?;
         Ok(self)
     }
 
@@ -192,7 +200,7 @@ impl Dialer {
     /// ```
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.proxies.set(proxy);
+        self.change().proxies.set(proxy);
         self
     }
 
@@ -241,7 +249,7 @@ impl Dialer {
     /// ```
     #[must_use]
     pub fn proxies_from(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
-        self.proxies.read_environment(&variable);
+        self.change().proxies.read_environment(&variable);
         self
     }
 
@@ -258,7 +266,7 @@ impl Dialer {
     /// ```
     #[must_use]
     pub fn no_proxy(mut self) -> Self {
-        self.proxies = Proxies::default();
+        self.change().proxies = Proxies::default();
         self
     }
 
@@ -285,13 +293,24 @@ impl Dialer {
     /// ```
     #[must_use]
     pub fn reuse_connections(mut self, reuse: bool) -> Self {
-        self.one_request_each = !reuse;
+        self.change().one_request_each = !reuse;
         self
+    }
+
+    fn settings(&self) -> &Settings {
+        match &self.changed {
+            Some(settings) => settings,
+            None => &DEFAULTS,
+        }
+    }
+
+    fn change(&mut self) -> &mut Settings {
+        Arc::make_mut(self.changed.get_or_insert_default())
     }
 
     #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     pub(crate) fn reuses_connections(&self) -> bool {
-        !self.one_request_each
+        !self.settings().one_request_each
     }
 
     /// The proxy for connections to this URL, or `None` if they are made directly.
@@ -310,7 +329,7 @@ impl Dialer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn proxy_for(&self, url: &Url) -> Result<Option<&Proxy>, Error> {
-        self.proxies.choose(url)
+        self.settings().proxies.choose(url)
     }
 
     /// Connects to the host of a URL, or to `address` if there is one. `limit` bounds the time if the
@@ -347,8 +366,9 @@ impl Dialer {
         address: Option<&Address>,
         purpose: Purpose,
     ) -> Result<Dialed, Error> {
+        let settings = self.settings();
         let tls = match url.scheme() {
-            "https" => Some(self.tls.connector(url)?),
+            "https" => Some(settings.tls.connector(url)?),
             "http" => None,
             // A custom transport in the same list may take this scheme.
             other => {
@@ -369,21 +389,22 @@ impl Dialer {
         }
         let sockets = Sockets {
             runtime,
-            addresses: &self.addresses,
+            addresses: &settings.addresses,
         };
+        // Proxies and TLS are boxed: their futures are larger than all the rest.
         let mut dialed = match (address, proxy) {
             (Some(address), _) => Dialed::to_server(sockets.connect(address).await?),
             (None, Some(proxy)) if purpose == Purpose::Requests && proxy.forwards(url) => Dialed {
-                stream: proxy.reach(&sockets, &self.tls).await?,
+                stream: Box::pin(proxy.reach(&sockets, &settings.tls)).await?,
                 forwarded_by: Some(proxy.clone()),
             },
             (None, Some(proxy)) => {
-                Dialed::to_server(proxy.connect(&sockets, &self.tls, url).await?)
+                Dialed::to_server(Box::pin(proxy.connect(&sockets, &settings.tls, url)).await?)
             }
             (None, None) => Dialed::to_server(sockets.connect_to_host(url).await?),
         };
         if let Some(tls) = tls {
-            dialed.stream = tls.connect(dialed.stream).await?;
+            dialed.stream = Box::pin(tls.connect(dialed.stream)).await?;
         }
         tracing::debug!(host, port, "connected");
         Ok(dialed)
