@@ -163,11 +163,6 @@ impl Batch {
         self.0.packets.amounts()
     }
 
-    /// Whether the batch holds a pong and nothing else.
-    pub(crate) fn is_lone_pong(&self) -> bool {
-        self.len() == 1 && matches!(self.frame(0), Some(Frame::Text(b'3', _)))
-    }
-
     pub(crate) fn into_messages(self) -> impl Iterator<Item = Message> {
         Arc::unwrap_or_clone(self.0).packets.into_messages()
     }

@@ -20,6 +20,7 @@ use super::link_calls::LinkCalls;
 use super::log::Log;
 use super::panic_text::panic_text;
 use super::shared::Shared;
+use crate::batch::Batch;
 use crate::engine::{Config, Engine, Input, LinkId, Output};
 use crate::event::{Ended, Reason};
 use crate::fence::Fence;
@@ -306,12 +307,7 @@ impl Driver {
                 Output::Accept(acceptance) => self.shared.accept(acceptance),
                 Output::Left(batch) => {
                     self.shared.batch_left(&batch);
-                    if batch.is_lone_pong() {
-                        // An idle connection keeps no buffers: it sends a pong per heartbeat.
-                        self.spare = PacketList::default();
-                    } else if let Some(empty) = batch.into_empty_list() {
-                        self.spare = empty;
-                    }
+                    self.recycle(batch);
                 }
                 Output::Confirmed(count) => self.shared.confirmed(count),
                 Output::NoReceipts(error) => self.no_receipts(error),
@@ -333,6 +329,16 @@ impl Driver {
             }
         }
         self.links.shrink_to_fit();
+    }
+
+    /// Keeps the buffers of a batch for the next messages. An idle connection keeps none: all that it
+    /// sends is a pong once per heartbeat.
+    fn recycle(&mut self, batch: Batch) {
+        if !batch.is_empty() && batch.amounts().all(|amount| amount.messages == 0) {
+            self.spare = PacketList::default();
+        } else if let Some(empty) = batch.into_empty_list() {
+            self.spare = empty;
+        }
     }
 
     fn link(&mut self, link: LinkId) -> Option<&mut LinkCalls> {
