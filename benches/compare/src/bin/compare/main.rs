@@ -6,6 +6,7 @@ mod process;
 mod results;
 mod rows;
 mod subjects;
+mod tables;
 mod targets;
 
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use engineio_client_compare::Failure;
 
 use options::Options;
 use process::Launcher;
-use results::{Results, with_unit};
+use results::{Results, Sample, with_unit};
 use subjects::{Client, installed};
 use targets::targets;
 
@@ -57,10 +58,8 @@ fn run(options: &Options) -> Result<bool, Failure> {
         for row in &options.rows {
             good &= measure(options, &launcher, row, &mut results)?;
         }
-        if options.markdown {
-            println!("{}", results.markdown(&options.rows, &options.subjects));
-        } else {
-            println!("{}", results.plain(&options.rows, &options.subjects));
+        for table in tables::all(options, &results) {
+            println!("{}", table.write(options.markdown));
         }
         runs.push(results);
         print_targets(&runs[number - 1..], options.markdown);
@@ -80,7 +79,7 @@ fn measure(
     row: &rows::Row,
     results: &mut Results,
 ) -> Result<bool, Failure> {
-    let server = launcher.server()?;
+    let server = launcher.server(row)?;
     let mut good = true;
     for round in 1..=options.rounds {
         for subject in &options.subjects {
@@ -95,18 +94,17 @@ fn measure(
             } else {
                 count
             };
-            let place = format!("{}, round {round}, {}", row.name(), subject.title);
+            let place = format!("{}, round {round}, {}", row.name(), subject.key);
             match launcher.worker(&server, row, subject, count) {
                 Ok(times) => {
-                    let cpu = times.cpu_ns / count as f64;
-                    let wall = times.wall_ns / count as f64;
                     let all = times.wall_ns / 1e9;
+                    let sample = Sample::new(row, count, times);
                     eprintln!(
                         "{place}: cpu {}, wall {} per message, {all:.2} s in total",
-                        with_unit(cpu),
-                        with_unit(wall)
+                        with_unit(sample.cpu),
+                        with_unit(sample.wall)
                     );
-                    results.add(row, subject, cpu);
+                    results.add(row, subject, sample);
                 }
                 Err(trouble) => {
                     eprintln!("{place}: {} ({})", trouble.word, trouble.details.trim());
@@ -130,7 +128,7 @@ fn print_targets(runs: &[Results], markdown: bool) {
         let met = outcomes.iter().filter(|outcome| outcome.met).count();
         let figures: Vec<String> = outcomes
             .iter()
-            .map(|outcome| target.write(outcome.figure))
+            .map(|outcome| format!("{:.3}", outcome.ratio))
             .collect();
         let verdict = match (runs.len(), met) {
             (1, 0) => "MISSED".to_owned(),

@@ -4,7 +4,7 @@ use engineio_client_compare::Failure;
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::rows::{ROWS, Row};
-use crate::subjects::{SUBJECTS, Subject};
+use crate::subjects::{Group, SUBJECTS, Subject};
 
 pub(crate) struct Options {
     pub(crate) rows: Vec<Row>,
@@ -22,7 +22,7 @@ Compares the CPU time per message of Engine.IO clients.
     --rounds N         number of rounds of which a figure is the median (5)
     --runs N           repeat everything N times and report in how many runs each target was met (1)
     --only WORDS       only rows whose names contain WORDS; may be repeated
-    --subjects A,B     only these clients
+    --subjects A,B     only these clients; \"bare\" means all bare ones on tokio
     --without-peers    without Node and Python
     --one-core         run the server on the same core as the clients
     --markdown         print the table as Markdown
@@ -49,7 +49,7 @@ impl Options {
                 Arg::Long("only") => only.push(arguments.value()?.string()?.to_lowercase()),
                 Arg::Long("subjects") => {
                     let keys = arguments.value()?.string()?;
-                    subjects = keys.split(',').map(find).collect::<Result<_, _>>()?;
+                    subjects = find(&keys)?;
                 }
                 Arg::Long("without-peers") => without_peers = true,
                 Arg::Long("markdown") => markdown = true,
@@ -99,9 +99,19 @@ fn at_least_one(name: &str, arguments: &mut Parser) -> Result<usize, Failure> {
     }
 }
 
-fn find(key: &str) -> Result<Subject, Failure> {
-    let found = SUBJECTS.into_iter().find(|subject| subject.key == key);
-    found.ok_or_else(|| format!("unknown client {key:?}: see --list").into())
+/// The clients of a list, in the order of the table.
+fn find(keys: &str) -> Result<Vec<Subject>, Failure> {
+    let is_meant = |key: &str, subject: &Subject| {
+        subject.key == key || (key == "bare" && subject.group == Group::Bare)
+    };
+    for key in keys.split(',') {
+        if !SUBJECTS.iter().any(|subject| is_meant(key, subject)) {
+            return Err(format!("unknown client {key:?}: see --list").into());
+        }
+    }
+    let mut subjects = SUBJECTS.to_vec();
+    subjects.retain(|subject| keys.split(',').any(|key| is_meant(key, subject)));
+    Ok(subjects)
 }
 
 fn list() {
@@ -111,6 +121,6 @@ fn list() {
     }
     println!("clients:");
     for subject in SUBJECTS {
-        println!("    {:15} {}", subject.key, subject.title);
+        println!("    {:23} {}", subject.key, subject.title);
     }
 }
