@@ -2,6 +2,7 @@
 
 mod machine;
 mod options;
+mod plots;
 mod process;
 mod results;
 mod rows;
@@ -32,6 +33,12 @@ fn main() -> ExitCode {
 
 /// Returns whether every worker of this library and of the bare client succeeded.
 fn run(options: &Options) -> Result<bool, Failure> {
+    if let Some(file) = &options.connections {
+        let folder = options.plots.as_deref();
+        let folder = folder.ok_or("--connections requires --plots")?;
+        plots::connections(folder, file)?;
+        return Ok(true);
+    }
     for subject in &options.subjects {
         let folder = match subject.client {
             Client::Node => "node",
@@ -63,6 +70,9 @@ fn run(options: &Options) -> Result<bool, Failure> {
         }
         runs.push(results);
         print_targets(&runs[number - 1..], options.markdown);
+    }
+    if let (Some(folder), Some(results)) = (&options.plots, runs.last()) {
+        plots::messages(folder, results)?;
     }
     if options.runs > 1 {
         println!("all {} runs\n", options.runs);

@@ -1,5 +1,7 @@
 //! Command line options.
 
+use std::path::PathBuf;
+
 use engineio_client_compare::Failure;
 use lexopt::{Arg, Parser, ValueExt as _};
 
@@ -14,6 +16,9 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     pub(crate) markdown: bool,
     pub(crate) one_core: bool,
+    pub(crate) plots: Option<PathBuf>,
+    /// With `plots`: the picture of connections is drawn from this file, and nothing is measured.
+    pub(crate) connections: Option<PathBuf>,
 }
 
 const HELP: &str = "\
@@ -25,7 +30,10 @@ Compares the CPU time per message of Engine.IO clients.
     --subjects A,B     only these clients; \"bare\" means all bare ones on tokio
     --without-peers    without Node and Python
     --one-core         run the server on the same core as the clients
-    --markdown         print the table as Markdown
+    --markdown         print the tables as Markdown
+    --plots DIR        draw what a message costs, as DIR/messages.svg, from the last run
+    --connections FILE only draw what a connection costs, as connections.svg in the DIR of --plots, from a
+                       file whose first line is connections,memory_kib,cpu_us_per_second
     --quick            a fiftieth of the messages, one round: check that everything works
     --list             list the names of rows and clients";
 
@@ -41,6 +49,7 @@ impl Options {
         let mut without_peers = false;
         let (mut rounds, mut runs) = (None, 1);
         let (mut quick, mut markdown, mut one_core) = (false, false, false);
+        let (mut plots, mut connections) = (None, None);
         let mut arguments = Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
@@ -55,6 +64,8 @@ impl Options {
                 Arg::Long("markdown") => markdown = true,
                 Arg::Long("one-core") => one_core = true,
                 Arg::Long("quick") => quick = true,
+                Arg::Long("plots") => plots = Some(arguments.value()?.into()),
+                Arg::Long("connections") => connections = Some(arguments.value()?.into()),
                 Arg::Long("list") => {
                     list();
                     return Ok(None);
@@ -88,6 +99,8 @@ impl Options {
             quick,
             markdown,
             one_core,
+            plots,
+            connections,
         }))
     }
 }
