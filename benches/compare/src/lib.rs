@@ -9,6 +9,7 @@ use std::time::Instant;
 use lexopt::Arg;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
+use tokio::runtime::{Builder, Runtime};
 
 pub type Failure = Box<dyn Error + Send + Sync>;
 
@@ -30,10 +31,15 @@ pub struct Task {
     pub length: usize,
     pub count: usize,
     pub text: bool,
-    /// Runtime and interface, for this library's worker.
+    /// The runtime, and where on it the job runs.
     pub runtime: String,
+    /// The WebSocket library, for the bare worker.
+    pub library: String,
+    /// The interface, for this library's worker.
     pub api: String,
     pub packets_per_post: Option<usize>,
+    /// Number of sessions that do the job at once, on the runtime `tokio-threads`.
+    pub sessions: usize,
 }
 
 impl Task {
@@ -47,8 +53,10 @@ impl Task {
             count: 1000,
             text: true,
             runtime: "tokio".into(),
+            library: "async-tungstenite".into(),
             api: "recv".into(),
             packets_per_post: None,
+            sessions: 1,
         };
         while let Some(argument) = arguments.next()? {
             let Arg::Long(name) = argument else {
@@ -78,8 +86,10 @@ impl Task {
                     }
                 }
                 "runtime" => task.runtime = value,
+                "library" => task.library = value,
                 "api" => task.api = value,
                 "packets-per-post" => task.packets_per_post = Some(number(&name, &value)?),
+                "sessions" => task.sessions = number(&name, &value)?,
                 _ => return Err(format!("unknown option --{name}").into()),
             }
         }
@@ -190,6 +200,7 @@ pub struct Clock {
 pub struct Times {
     cpu: i64,
     wall: i64,
+    laps: Laps,
 }
 
 impl Clock {
@@ -202,11 +213,53 @@ impl Clock {
         }
     }
 
-    pub fn stop(self) -> Times {
+    pub fn stop(self, laps: Laps) -> Times {
         Times {
             cpu: cpu() - self.cpu,
             wall: self.wall.elapsed().as_nanos() as i64,
+            laps,
         }
+    }
+}
+
+/// The times between sending a message and receiving its echo, in nanoseconds. Empty for other jobs.
+#[derive(Clone, Debug, Default)]
+pub struct Laps {
+    last: Option<Instant>,
+    times: Vec<u32>,
+}
+
+impl Laps {
+    pub fn new(task: &Task) -> Self {
+        let count = match task.job {
+            Job::Echo => task.count,
+            _ => 0,
+        };
+        Self {
+            last: None,
+            times: Vec::with_capacity(count),
+        }
+    }
+
+    /// Must be called when an echo has been received, just before the next message is sent. The first
+    /// echo, for which everything is cold, is left out.
+    pub fn lap(&mut self) {
+        let now = now();
+        if let Some(last) = self.last.replace(now) {
+            let lap = now.duration_since(last).as_nanos();
+            self.times.push(lap.try_into().unwrap_or(u32::MAX));
+        }
+    }
+
+    /// The times that half, 90 %, 99 % and 99.9 % of the echoes did not exceed, and the longest one.
+    fn percentiles(mut self) -> Vec<u32> {
+        self.times.sort_unstable();
+        let at = |thousandths: usize| {
+            let rank = (self.times.len() * thousandths).div_ceil(1000);
+            self.times.get(rank.saturating_sub(1)).copied()
+        };
+        let thousandths = [500, 900, 990, 999, 1000];
+        thousandths.into_iter().filter_map(at).collect()
     }
 }
 
@@ -220,11 +273,59 @@ fn cpu() -> i64 {
     usage.user_time().num_nanoseconds() + usage.system_time().num_nanoseconds()
 }
 
+/// The runtime of a program with one thread.
+///
+/// # Errors
+///
+/// If the system refuses to create it.
+pub fn current_thread() -> Result<Runtime, Failure> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+/// The runtime with a worker thread for each core that this process may use.
+///
+/// # Errors
+///
+/// If the system refuses to create it.
+pub fn threads() -> Result<Runtime, Failure> {
+    Ok(Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Does the job in several sessions at once, each in a task of its own. They connect before the clock
+/// starts.
+///
+/// # Errors
+///
+/// The first error of a session.
+pub async fn at_once<S, F>(
+    task: &Task,
+    connect: impl AsyncFn() -> Result<S, Failure>,
+    work: impl Fn(Task, S) -> F,
+) -> Result<Times, Failure>
+where
+    F: Future<Output = Result<Times, Failure>> + Send + 'static,
+{
+    let mut sessions = Vec::new();
+    for _ in 0..task.sessions {
+        sessions.push(connect().await?);
+    }
+    let clock = Clock::start();
+    let sessions = sessions.into_iter();
+    let tasks: Vec<_> = sessions
+        .map(|session| tokio::spawn(work(task.clone(), session)))
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    Ok(clock.stop(Laps::default()))
+}
+
 /// The `main` of a worker.
 pub fn main(work: impl FnOnce(&Task) -> Result<Times, Failure>) -> ExitCode {
     match Task::parse(lexopt::Parser::from_env()).and_then(|task| work(&task)) {
-        Ok(Times { cpu, wall }) => {
-            println!("{{\"cpu_ns\":{cpu},\"wall_ns\":{wall}}}");
+        Ok(Times { cpu, wall, laps }) => {
+            let laps = laps.percentiles();
+            println!("{{\"cpu_ns\":{cpu},\"wall_ns\":{wall},\"echo_ns\":{laps:?}}}");
             ExitCode::SUCCESS
         }
         Err(error) => {

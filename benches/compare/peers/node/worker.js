@@ -40,6 +40,9 @@ socket.binaryType = "nodebuffer";
 let wall, cpu;
 let received = 0;
 let wrong = 0;
+// Times between sending a message and receiving its echo, without the first one.
+const laps = [];
+let last;
 
 function begin() {
   wall = process.hrtime.bigint();
@@ -64,9 +67,22 @@ function end() {
   const taken = process.hrtime.bigint() - wall;
   if (wrong > 0) fail(`loses data: ${wrong} of ${received} messages have the wrong form or length`);
   process.stdout.write(
-    `{"cpu_ns":${(user + system) * 1000},"wall_ns":${taken}}\n`,
+    `{"cpu_ns":${(user + system) * 1000},"wall_ns":${taken},"echo_ns":[${percentiles()}]}\n`,
     () => process.exit(0)
   );
+}
+
+function lap() {
+  const now = process.hrtime.bigint();
+  if (last !== undefined) laps.push(Number(now - last));
+  last = now;
+}
+
+// The times that half, 90 %, 99 % and 99.9 % of the echoes did not exceed, and the longest one.
+function percentiles() {
+  if (laps.length === 0) return [];
+  laps.sort((one, other) => one - other);
+  return [500, 900, 990, 999, 1000].map((n) => laps[Math.ceil((laps.length * n) / 1000) - 1]);
 }
 
 socket.on("open", begin);
@@ -77,6 +93,7 @@ socket.on("message", (data) => {
   }
   received += 1;
   if ((typeof data === "string") !== isText || data.length !== length) wrong += 1;
+  if (job === "echo") lap();
   if (received === count) end();
   else if (job === "echo") socket.send(contents);
 });

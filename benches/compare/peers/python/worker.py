@@ -34,6 +34,12 @@ def cpu_ns():
     return round((usage.ru_utime + usage.ru_stime) * 1e9)
 
 
+def percentiles(laps):
+    """The times that half, 90 %, 99 % and 99.9 % of the echoes did not exceed, and the longest one."""
+    laps.sort()
+    return [laps[-(-len(laps) * n // 1000) - 1] for n in (500, 900, 990, 999, 1000)] if laps else []
+
+
 async def work(task):
     client = engineio.AsyncClient()
     ended = asyncio.get_running_loop().create_future()
@@ -41,6 +47,8 @@ async def work(task):
     contents = "x" * task.length if is_text else bytes(n % 256 for n in range(task.length))
     kind = str if is_text else bytes
     received = wrong = 0
+    # When the echoes were received.
+    times = []
 
     def end(problem=None):
         if not ended.done():
@@ -53,6 +61,8 @@ async def work(task):
             end(None if data == "done" else f"loses data: the server says {data!r}")
             return
         received += 1
+        if task.job == "echo":
+            times.append(time.perf_counter_ns())
         if not isinstance(data, kind) or len(data) != task.length:
             wrong += 1
         if received == task.count:
@@ -85,7 +95,8 @@ async def work(task):
         print(problem, file=sys.stderr, flush=True)
         # Exits without warnings about tasks that are still open.
         os._exit(1)
-    print(f'{{"cpu_ns":{cpu},"wall_ns":{wall}}}', flush=True)
+    laps = percentiles([after - before for before, after in zip(times, times[1:])])
+    print(f'{{"cpu_ns":{cpu},"wall_ns":{wall},"echo_ns":{laps}}}', flush=True)
     await client.disconnect()
 
 

@@ -8,7 +8,9 @@ use engineio_client::transports::Transports;
 use engineio_client::{
     AsyncStd, Builder, Client, Event, Message, Receipts, Runtime, Smol, Tokio, blocking,
 };
-use engineio_client_compare::{Clock, Failure, Job, Tally, Task, Times, check_done};
+use engineio_client_compare::{
+    Clock, Failure, Job, Laps, Tally, Task, Times, at_once, check_done, current_thread, threads,
+};
 use futures::StreamExt as _;
 use futures::channel::oneshot;
 
@@ -17,21 +19,44 @@ fn main() -> ExitCode {
 }
 
 fn work(task: &Task) -> Result<Times, Failure> {
-    match (task.runtime.as_str(), task.api.as_str()) {
-        ("tokio", "blocking") => run_blocking(task),
-        ("tokio", _) => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(async { run(task, Tokio::current()?).await }),
-        ("smol", "recv-executor") => {
+    if task.api == "blocking" {
+        return run_blocking(task);
+    }
+    match task.runtime.as_str() {
+        "tokio" => current_thread()?.block_on(async { run(task, Tokio::current()?).await }),
+        "tokio-threads" => threads()?.block_on(async {
+            let runtime = Tokio::current()?;
+            let connect = async || Ok(builder(task, runtime.clone()).connect().await?);
+            at_once(task, connect, |task, client| async move {
+                read(&task, client, async |client| client.recv().await).await
+            })
+            .await
+        }),
+        "smol" => {
+            let task = task.clone();
+            smol::block_on(smol::spawn(async move { run(&task, Smol::new()).await }))
+        }
+        "smol-block-on" => smol::block_on(run(task, Smol::new())),
+        "smol-executor" => {
             let executor = Arc::new(smol::Executor::new());
             let runtime = Smol::with_executor(Arc::clone(&executor));
             smol::block_on(executor.run(run(task, runtime)))
         }
-        ("smol", _) => smol::block_on(run(task, Smol::new())),
-        ("async-std", _) => async_std::task::block_on(run(task, AsyncStd::new())),
-        (other, _) => Err(format!("unknown runtime {other}").into()),
+        "async-std" => {
+            let task = task.clone();
+            let job = async_std::task::spawn(async move { run(&task, AsyncStd::new()).await });
+            async_std::task::block_on(job)
+        }
+        "async-std-block-on" => async_std::task::block_on(run(task, AsyncStd::new())),
+        other => Err(format!("unknown runtime {other}").into()),
     }
+}
+
+fn builder<R: Runtime>(task: &Task, runtime: R) -> Builder<Transports, R> {
+    set_up(
+        task,
+        Builder::new(task.address(), Transports::default(), runtime),
+    )
 }
 
 fn set_up<T, R, M>(task: &Task, builder: Builder<T, R, M>) -> Builder<T, R, M>
@@ -77,14 +102,13 @@ fn add(tally: &mut Tally, message: &Message) {
 }
 
 async fn run<R: Runtime>(task: &Task, runtime: R) -> Result<Times, Failure> {
-    let builder = Builder::new(task.address(), Transports::default(), runtime);
-    let builder = set_up(task, builder);
+    let builder = builder(task, runtime);
     match task.api.as_str() {
         "receipts" => {
             let client = builder.receipts(Receipts::new()).connect().await?;
             read(task, client, async |client| client.recv().await).await
         }
-        "recv" | "recv-executor" => {
+        "recv" => {
             let client = builder.connect().await?;
             read(task, client, async |client| client.recv().await).await
         }
@@ -111,6 +135,7 @@ async fn read<R: Runtime>(
 ) -> Result<Times, Failure> {
     let contents = Contents::new(task);
     let mut tally = Tally::new(task);
+    let mut laps = Laps::new(task);
     let clock = Clock::start();
     client.send("go").await?;
     match task.job {
@@ -127,7 +152,7 @@ async fn read<R: Runtime>(
                 client.send(contents.message()).await?;
             }
             let answer = next(&mut client).await;
-            let times = clock.stop();
+            let times = clock.stop(laps);
             check_done(answer.as_ref().and_then(Message::as_text))?;
             return Ok(times);
         }
@@ -138,16 +163,17 @@ async fn read<R: Runtime>(
                     return Err(tally.lost(task, client.wait().await));
                 };
                 add(&mut tally, &message);
+                laps.lap();
             }
         }
     }
-    let times = clock.stop();
+    let times = clock.stop(laps);
     tally.check()?;
     Ok(times)
 }
 
-/// Result of the job from the handler: the tally, and for `send` the server's answer.
-type End = (Tally, Option<Message>);
+/// Result of the job from the handler: the tally, the times of echoes, and for `send` the server's answer.
+type End = (Tally, Laps, Option<Message>);
 
 async fn handle<R: Runtime>(
     task: &Task,
@@ -157,6 +183,7 @@ async fn handle<R: Runtime>(
     let mut sender = Some(sender);
     let contents = Contents::new(task);
     let mut tally = Tally::new(task);
+    let mut laps = Laps::new(task);
     let (job, count) = (task.job, task.count);
     let client = builder
         .on_message(move |handle, message| {
@@ -165,6 +192,9 @@ async fn handle<R: Runtime>(
                 answer = Some(message);
             } else {
                 add(&mut tally, &message);
+                if job == Job::Echo {
+                    laps.lap();
+                }
                 if job == Job::Echo && tally.count() < count {
                     // The outbox has room, since one message is in flight at a time.
                     handle.try_send(contents.message())?;
@@ -173,7 +203,7 @@ async fn handle<R: Runtime>(
             if (answer.is_some() || tally.count() == count)
                 && let Some(sender) = sender.take()
             {
-                let _ = sender.send((tally.clone(), answer));
+                let _ = sender.send((tally.clone(), laps.clone(), answer));
             }
             Ok(())
         })
@@ -192,10 +222,10 @@ async fn handle<R: Runtime>(
         }
     }
     let end = end.await;
-    let times = clock.stop();
-    let Ok((tally, answer)) = end else {
+    let Ok((tally, laps, answer)) = end else {
         return Err(format!("loses data: {}", client.wait().await).into());
     };
+    let times = clock.stop(laps);
     if job == Job::Send {
         check_done(answer.as_ref().and_then(Message::as_text))?;
     }
@@ -207,6 +237,7 @@ fn run_blocking(task: &Task) -> Result<Times, Failure> {
     let mut client = set_up(task, blocking::Client::builder(task.address())).connect()?;
     let contents = Contents::new(task);
     let mut tally = Tally::new(task);
+    let mut laps = Laps::new(task);
     let clock = Clock::start();
     client.send("go")?;
     match task.job {
@@ -223,7 +254,7 @@ fn run_blocking(task: &Task) -> Result<Times, Failure> {
                 client.send(contents.message())?;
             }
             let answer = client.recv();
-            let times = clock.stop();
+            let times = clock.stop(laps);
             check_done(answer.as_ref().and_then(Message::as_text))?;
             return Ok(times);
         }
@@ -234,10 +265,11 @@ fn run_blocking(task: &Task) -> Result<Times, Failure> {
                     return Err(tally.lost(task, client.wait()));
                 };
                 add(&mut tally, &message);
+                laps.lap();
             }
         }
     }
-    let times = clock.stop();
+    let times = clock.stop(laps);
     tally.check()?;
     Ok(times)
 }

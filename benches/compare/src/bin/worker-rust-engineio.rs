@@ -4,18 +4,15 @@
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use engineio_client_compare::{Clock, Failure, Job, Tally, Task, Times, check_done};
+use engineio_client_compare::{
+    Clock, Failure, Job, Laps, Tally, Task, Times, check_done, current_thread,
+};
 use futures::StreamExt as _;
 use rust_engineio::asynchronous::{Client, ClientBuilder};
 use rust_engineio::{Packet, PacketId};
 
 fn main() -> ExitCode {
-    engineio_client_compare::main(|task| {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(run(task))
-    })
+    engineio_client_compare::main(|task| current_thread()?.block_on(run(task)))
 }
 
 async fn run(task: &Task) -> Result<Times, Failure> {
@@ -35,6 +32,7 @@ async fn run(task: &Task) -> Result<Times, Failure> {
         }
     };
     let mut tally = Tally::new(task);
+    let mut laps = Laps::new(task);
     let clock = Clock::start();
     client.emit(Packet::new(PacketId::Message, "go")).await?;
     match task.job {
@@ -48,7 +46,7 @@ async fn run(task: &Task) -> Result<Times, Failure> {
                 client.emit(message()).await?;
             }
             let answer = next(&mut client).await?;
-            let times = clock.stop();
+            let times = clock.stop(laps);
             check_done(std::str::from_utf8(&answer.data).ok())?;
             return Ok(times);
         }
@@ -56,10 +54,11 @@ async fn run(task: &Task) -> Result<Times, Failure> {
             while tally.count() < task.count {
                 client.emit(message()).await?;
                 add(&mut tally, task, next(&mut client).await?);
+                laps.lap();
             }
         }
     }
-    let times = clock.stop();
+    let times = clock.stop(laps);
     tally.check()?;
     Ok(times)
 }

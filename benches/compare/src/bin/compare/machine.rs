@@ -10,6 +10,11 @@ const LOCK: &str = include_str!("../../../Cargo.lock");
 const NODE: &str = include_str!("../../../peers/node/package-lock.json");
 const PYTHON: &str = include_str!("../../../peers/python/requirements.txt");
 
+const BUILD: &str = match option_env!("CARGO_PROFILE_RELEASE_LTO") {
+    None => "Cargo's default release profile",
+    Some(_) => "with link-time optimisation",
+};
+
 /// Lines with the date, the machine, and the versions of the clients.
 pub(crate) fn describe(subjects: &[Subject], pinned: Cores) -> String {
     let has = |client| subjects.iter().any(|subject| subject.client == client);
@@ -23,12 +28,15 @@ pub(crate) fn describe(subjects: &[Subject], pinned: Cores) -> String {
         format!("date: {}", output("date", &["+%F"])),
         format!("machine: {}, {cores} cores, {}", cpu(), system()),
         format!("processes: {pinned}"),
-        format!("{}", output("rustc", &["--version"])),
+        format!("{}, {BUILD}", output("rustc", &["--version"])),
     ];
     let crates = [
         "engineio-client",
         "async-tungstenite",
         "tungstenite",
+        "sockudo-ws",
+        "tokio-websockets",
+        "fastwebsockets",
         "tokio",
         "smol",
         "async-std",

@@ -2,10 +2,12 @@
 
 mod machine;
 mod options;
+mod plots;
 mod process;
 mod results;
 mod rows;
 mod subjects;
+mod tables;
 mod targets;
 
 use std::process::ExitCode;
@@ -14,7 +16,7 @@ use engineio_client_compare::Failure;
 
 use options::Options;
 use process::Launcher;
-use results::{Results, with_unit};
+use results::{Results, Sample, with_unit};
 use subjects::{Client, installed};
 use targets::targets;
 
@@ -31,6 +33,12 @@ fn main() -> ExitCode {
 
 /// Returns whether every worker of this library and of the bare client succeeded.
 fn run(options: &Options) -> Result<bool, Failure> {
+    if let Some(file) = &options.connections {
+        let folder = options.plots.as_deref();
+        let folder = folder.ok_or("--connections requires --plots")?;
+        plots::connections(folder, file)?;
+        return Ok(true);
+    }
     for subject in &options.subjects {
         let folder = match subject.client {
             Client::Node => "node",
@@ -57,13 +65,14 @@ fn run(options: &Options) -> Result<bool, Failure> {
         for row in &options.rows {
             good &= measure(options, &launcher, row, &mut results)?;
         }
-        if options.markdown {
-            println!("{}", results.markdown(&options.rows, &options.subjects));
-        } else {
-            println!("{}", results.plain(&options.rows, &options.subjects));
+        for table in tables::all(options, &results) {
+            println!("{}", table.write(options.markdown));
         }
         runs.push(results);
         print_targets(&runs[number - 1..], options.markdown);
+    }
+    if let (Some(folder), Some(results)) = (&options.plots, runs.last()) {
+        plots::messages(folder, results)?;
     }
     if options.runs > 1 {
         println!("all {} runs\n", options.runs);
@@ -80,7 +89,7 @@ fn measure(
     row: &rows::Row,
     results: &mut Results,
 ) -> Result<bool, Failure> {
-    let server = launcher.server()?;
+    let server = launcher.server(row)?;
     let mut good = true;
     for round in 1..=options.rounds {
         for subject in &options.subjects {
@@ -95,18 +104,17 @@ fn measure(
             } else {
                 count
             };
-            let place = format!("{}, round {round}, {}", row.name(), subject.title);
+            let place = format!("{}, round {round}, {}", row.name(), subject.key);
             match launcher.worker(&server, row, subject, count) {
                 Ok(times) => {
-                    let cpu = times.cpu_ns / count as f64;
-                    let wall = times.wall_ns / count as f64;
                     let all = times.wall_ns / 1e9;
+                    let sample = Sample::new(row, count, times);
                     eprintln!(
                         "{place}: cpu {}, wall {} per message, {all:.2} s in total",
-                        with_unit(cpu),
-                        with_unit(wall)
+                        with_unit(sample.cpu),
+                        with_unit(sample.wall)
                     );
-                    results.add(row, subject, cpu);
+                    results.add(row, subject, sample);
                 }
                 Err(trouble) => {
                     eprintln!("{place}: {} ({})", trouble.word, trouble.details.trim());
@@ -130,7 +138,7 @@ fn print_targets(runs: &[Results], markdown: bool) {
         let met = outcomes.iter().filter(|outcome| outcome.met).count();
         let figures: Vec<String> = outcomes
             .iter()
-            .map(|outcome| target.write(outcome.figure))
+            .map(|outcome| format!("{:.3}", outcome.ratio))
             .collect();
         let verdict = match (runs.len(), met) {
             (1, 0) => "MISSED".to_owned(),

@@ -1,10 +1,12 @@
 //! Command line options.
 
+use std::path::PathBuf;
+
 use engineio_client_compare::Failure;
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::rows::{ROWS, Row};
-use crate::subjects::{SUBJECTS, Subject};
+use crate::subjects::{Group, SUBJECTS, Subject};
 
 pub(crate) struct Options {
     pub(crate) rows: Vec<Row>,
@@ -14,6 +16,9 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     pub(crate) markdown: bool,
     pub(crate) one_core: bool,
+    pub(crate) plots: Option<PathBuf>,
+    /// With `plots`: the picture of connections is drawn from this file, and nothing is measured.
+    pub(crate) connections: Option<PathBuf>,
 }
 
 const HELP: &str = "\
@@ -22,10 +27,13 @@ Compares the CPU time per message of Engine.IO clients.
     --rounds N         number of rounds of which a figure is the median (5)
     --runs N           repeat everything N times and report in how many runs each target was met (1)
     --only WORDS       only rows whose names contain WORDS; may be repeated
-    --subjects A,B     only these clients
+    --subjects A,B     only these clients; \"bare\" means all bare ones on tokio
     --without-peers    without Node and Python
     --one-core         run the server on the same core as the clients
-    --markdown         print the table as Markdown
+    --markdown         print the tables as Markdown
+    --plots DIR        draw what a message costs, as DIR/messages.svg, from the last run
+    --connections FILE only draw what a connection costs, as connections.svg in the DIR of --plots, from a
+                       file whose first line is connections,memory_kib,cpu_us_per_second
     --quick            a fiftieth of the messages, one round: check that everything works
     --list             list the names of rows and clients";
 
@@ -41,6 +49,7 @@ impl Options {
         let mut without_peers = false;
         let (mut rounds, mut runs) = (None, 1);
         let (mut quick, mut markdown, mut one_core) = (false, false, false);
+        let (mut plots, mut connections) = (None, None);
         let mut arguments = Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
@@ -49,12 +58,14 @@ impl Options {
                 Arg::Long("only") => only.push(arguments.value()?.string()?.to_lowercase()),
                 Arg::Long("subjects") => {
                     let keys = arguments.value()?.string()?;
-                    subjects = keys.split(',').map(find).collect::<Result<_, _>>()?;
+                    subjects = find(&keys)?;
                 }
                 Arg::Long("without-peers") => without_peers = true,
                 Arg::Long("markdown") => markdown = true,
                 Arg::Long("one-core") => one_core = true,
                 Arg::Long("quick") => quick = true,
+                Arg::Long("plots") => plots = Some(arguments.value()?.into()),
+                Arg::Long("connections") => connections = Some(arguments.value()?.into()),
                 Arg::Long("list") => {
                     list();
                     return Ok(None);
@@ -88,6 +99,8 @@ impl Options {
             quick,
             markdown,
             one_core,
+            plots,
+            connections,
         }))
     }
 }
@@ -99,9 +112,19 @@ fn at_least_one(name: &str, arguments: &mut Parser) -> Result<usize, Failure> {
     }
 }
 
-fn find(key: &str) -> Result<Subject, Failure> {
-    let found = SUBJECTS.into_iter().find(|subject| subject.key == key);
-    found.ok_or_else(|| format!("unknown client {key:?}: see --list").into())
+/// The clients of a list, in the order of the table.
+fn find(keys: &str) -> Result<Vec<Subject>, Failure> {
+    let is_meant = |key: &str, subject: &Subject| {
+        subject.key == key || (key == "bare" && subject.group == Group::Bare)
+    };
+    for key in keys.split(',') {
+        if !SUBJECTS.iter().any(|subject| is_meant(key, subject)) {
+            return Err(format!("unknown client {key:?}: see --list").into());
+        }
+    }
+    let mut subjects = SUBJECTS.to_vec();
+    subjects.retain(|subject| keys.split(',').any(|key| is_meant(key, subject)));
+    Ok(subjects)
 }
 
 fn list() {
@@ -111,6 +134,6 @@ fn list() {
     }
     println!("clients:");
     for subject in SUBJECTS {
-        println!("    {:15} {}", subject.key, subject.title);
+        println!("    {:23} {}", subject.key, subject.title);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use engineio_client_compare::Failure;
 
-use crate::rows::Row;
+use crate::rows::{Kind, Row};
 use crate::subjects::{Subject, installed};
 
 /// A worker that has not ended after this time has hung. It normally takes at most a second.
@@ -17,6 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 const WORKERS_CORE: &str = "0";
 const SERVERS_CORE: &str = "1";
+const BOTH_CORES: &str = "0,1";
 
 /// Where the processes run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,10 +36,12 @@ pub(crate) struct Launcher {
 }
 
 /// A worker's measurement, for all its messages together.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Times {
     pub(crate) cpu_ns: f64,
     pub(crate) wall_ns: f64,
+    /// Percentiles of the times of echoes; empty for other jobs.
+    pub(crate) echo_ns: Vec<f64>,
 }
 
 /// Why a worker has no times: a word for the table, and details.
@@ -67,24 +70,25 @@ impl Launcher {
         Ok(Self { binaries, cores })
     }
 
-    fn command(&self, core: &str, program: &Path) -> Command {
-        let core = match self.cores {
-            Cores::One => WORKERS_CORE,
-            Cores::Two => core,
-            Cores::Any => return Command::new(program),
+    fn command(&self, row: &Row, core: &str, program: &Path) -> Command {
+        let cores = match (self.cores, row.kind) {
+            (Cores::One, _) => WORKERS_CORE,
+            (Cores::Two, Kind::Throughput { cores: 2, .. }) => BOTH_CORES,
+            (Cores::Two, _) => core,
+            (Cores::Any, _) => return Command::new(program),
         };
         let mut command = Command::new("taskset");
-        command.args(["-c", core]).arg(program);
+        command.args(["-c", cores]).arg(program);
         command
     }
 
     /// # Errors
     ///
     /// If the server can't be started or does not print its port.
-    pub(crate) fn server(&self) -> Result<Server, Failure> {
+    pub(crate) fn server(&self, row: &Row) -> Result<Server, Failure> {
         let program = self.binaries.join("bare-server");
         let child = self
-            .command(SERVERS_CORE, &program)
+            .command(row, SERVERS_CORE, &program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -113,8 +117,8 @@ impl Launcher {
         subject: &Subject,
         count: usize,
     ) -> Result<Times, Trouble> {
-        let (program, arguments) = subject.command(&self.binaries);
-        let mut command = self.command(WORKERS_CORE, &program);
+        let (program, arguments) = subject.command(row, &self.binaries);
+        let mut command = self.command(row, WORKERS_CORE, &program);
         command
             .args(arguments)
             .env("NODE_PATH", installed().join("node/node_modules"))
@@ -127,6 +131,9 @@ impl Launcher {
             .stderr(Stdio::piped());
         if let Some(packets) = row.packets_per_post {
             command.args(["--packets-per-post", &packets.to_string()]);
+        }
+        if let Kind::Throughput { sessions, .. } = row.kind {
+            command.args(["--sessions", &sessions.to_string()]);
         }
         let mut child = command
             .spawn()
@@ -173,6 +180,7 @@ fn parse(line: &str) -> Option<Times> {
     Some(Times {
         cpu_ns: value.get("cpu_ns")?.as_f64()?,
         wall_ns: value.get("wall_ns")?.as_f64()?,
+        echo_ns: serde_json::from_value(value.get("echo_ns")?.clone()).ok()?,
     })
 }
 

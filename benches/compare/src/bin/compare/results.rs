@@ -1,15 +1,48 @@
-//! The results of a run, and their tables.
+//! The results of a run.
 
 use std::collections::BTreeMap;
 
-use crate::rows::Row;
-use crate::subjects::Subject;
+use crate::process::Times;
+use crate::rows::{Kind, Row};
+use crate::subjects::{Group, SUBJECTS, Subject};
+
+/// The measurement of a round, in nanoseconds per message.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) cpu: f64,
+    pub(crate) wall: f64,
+    /// Percentiles of the times of echoes; empty for other jobs.
+    echo: Vec<f64>,
+    /// The one of `cpu` and `wall` that the row is about.
+    figure: f64,
+}
+
+impl Sample {
+    /// `count` is the number of messages of a session.
+    pub(crate) fn new(row: &Row, count: usize, times: Times) -> Self {
+        let sessions = match row.kind {
+            Kind::Cost => 1,
+            Kind::Throughput { sessions, .. } => sessions,
+        };
+        let messages = (count * sessions) as f64;
+        let (cpu, wall) = (times.cpu_ns / messages, times.wall_ns / messages);
+        Self {
+            cpu,
+            wall,
+            echo: times.echo_ns,
+            figure: match row.kind {
+                Kind::Cost => cpu,
+                Kind::Throughput { .. } => wall,
+            },
+        }
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(crate) enum Cell {
-    /// CPU time per message, for each round.
-    Figures(Vec<f64>),
-    /// Why there are no figures.
+    /// One for each round.
+    Samples(Vec<Sample>),
+    /// Why there are no samples.
     Word(&'static str),
 }
 
@@ -20,11 +53,11 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Adds the figure of a round, unless another round has failed.
-    pub(crate) fn add(&mut self, row: &Row, subject: &Subject, figure: f64) {
+    /// Adds the sample of a round, unless another round has failed.
+    pub(crate) fn add(&mut self, row: &Row, subject: &Subject, sample: Sample) {
         let cell = self.cells.entry((row.name(), subject.key));
-        if let Cell::Figures(figures) = cell.or_insert_with(|| Cell::Figures(Vec::new())) {
-            figures.push(figure);
+        if let Cell::Samples(samples) = cell.or_insert_with(|| Cell::Samples(Vec::new())) {
+            samples.push(sample);
         }
     }
 
@@ -34,97 +67,49 @@ impl Results {
     }
 
     pub(crate) fn has_failed(&self, row: &Row, subject: &Subject) -> bool {
-        let cell = self.cells.get(&(row.name(), subject.key));
-        matches!(cell, Some(Cell::Word(_)))
+        self.failure(&row.name(), subject.key).is_some()
     }
 
-    /// Median of the rounds, in nanoseconds of CPU time per message.
-    pub(crate) fn median(&self, row: &str, subject: &'static str) -> Option<f64> {
+    /// Why there is no figure.
+    pub(crate) fn failure(&self, row: &str, subject: &'static str) -> Option<&'static str> {
         match self.cells.get(&(row.to_owned(), subject)) {
-            Some(Cell::Figures(figures)) => Some(median(figures)),
+            Some(Cell::Word(word)) => Some(word),
             _ => None,
         }
     }
 
-    fn text(&self, row: &Row, subject: &Subject) -> String {
-        match self.cells.get(&(row.name(), subject.key)) {
-            None => "-".into(),
-            Some(Cell::Word(word)) => (*word).into(),
-            Some(Cell::Figures(figures)) => {
-                let ours = median(figures);
-                match self.median(&row.name(), "bare-tokio") {
-                    Some(bare) if subject.is_ours() => {
-                        format!("{} ({:.2})", with_unit(ours), ours / bare)
-                    }
-                    _ => with_unit(ours),
-                }
-            }
-        }
+    /// Median of the rounds, in nanoseconds per message.
+    pub(crate) fn median(&self, row: &str, subject: &'static str) -> Option<f64> {
+        let figures = self.samples(row, subject)?;
+        Some(median(figures.iter().map(|sample| sample.figure).collect()))
     }
 
-    fn lines(&self, rows: &[Row], subjects: &[Subject]) -> Vec<Vec<String>> {
-        let titles = subjects.iter().map(|subject| subject.title.to_owned());
-        let mut lines = vec![std::iter::once(String::new()).chain(titles).collect()];
-        for row in rows {
-            let cells = subjects.iter().map(|subject| self.text(row, subject));
-            lines.push(std::iter::once(row.name()).chain(cells).collect());
-        }
-        lines
+    /// The bare client on tokio with the smallest median, and this median.
+    pub(crate) fn fastest_bare(&self, row: &str) -> Option<(&'static str, f64)> {
+        SUBJECTS
+            .iter()
+            .filter(|subject| subject.group == Group::Bare)
+            .filter_map(|subject| Some((subject.title, self.median(row, subject.key)?)))
+            .min_by(|one, other| one.1.total_cmp(&other.1))
     }
 
-    pub(crate) fn markdown(&self, rows: &[Row], subjects: &[Subject]) -> String {
-        let mut text = String::new();
-        for (index, line) in self.lines(rows, subjects).iter().enumerate() {
-            text += &format!("| {} |\n", line.join(" | "));
-            if index == 0 {
-                text += &format!("|---|{}\n", "---:|".repeat(subjects.len()));
-            }
-        }
-        text
+    /// Median of the rounds, for each percentile of the times of echoes.
+    pub(crate) fn echo(&self, row: &str, subject: &'static str) -> Option<Vec<f64>> {
+        let samples = self.samples(row, subject)?;
+        let number = samples.iter().map(|sample| sample.echo.len()).min()?;
+        let at = |index: usize| median(samples.iter().map(|sample| sample.echo[index]).collect());
+        Some((0..number).map(at).collect())
     }
 
-    /// A text table, split into blocks of columns that fit the width of a terminal.
-    pub(crate) fn plain(&self, rows: &[Row], subjects: &[Subject]) -> String {
-        let mut blocks: Vec<Vec<String>> = Vec::new();
-        let mut last = 0;
-        let lines = self.lines(rows, subjects);
-        let names = column(&lines, 0, true);
-        for index in 1..=subjects.len() {
-            let cells = column(&lines, index, false);
-            let width = cells[0].chars().count() + 2;
-            if blocks.is_empty() || last + width > WIDTH {
-                blocks.push(names.clone());
-                last = names[0].chars().count();
-            }
-            if let Some(block) = blocks.last_mut() {
-                for (line, cell) in block.iter_mut().zip(cells) {
-                    *line += "  ";
-                    *line += &cell;
-                }
-            }
-            last += width;
+    fn samples(&self, row: &str, subject: &'static str) -> Option<&[Sample]> {
+        match self.cells.get(&(row.to_owned(), subject)) {
+            Some(Cell::Samples(samples)) => Some(samples),
+            _ => None,
         }
-        let blocks: Vec<String> = blocks.iter().map(|block| block.join("\n") + "\n").collect();
-        blocks.join("\n")
     }
 }
 
-const WIDTH: usize = 132;
-
-/// A column, padded to the width of its widest cell.
-fn column(lines: &[Vec<String>], index: usize, left: bool) -> Vec<String> {
-    let cells: Vec<&str> = lines.iter().map(|line| line[index].as_str()).collect();
-    let width = cells.iter().map(|cell| cell.chars().count()).max();
-    let width = width.unwrap_or_default();
-    let pad = |cell: &&str| match left {
-        true => format!("{cell:<width$}"),
-        false => format!("{cell:>width$}"),
-    };
-    cells.iter().map(pad).collect()
-}
-
-fn median(figures: &[f64]) -> f64 {
-    let mut figures = figures.to_vec();
+fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     let half = figures.len() / 2;
     match figures.len() % 2 {

@@ -10,8 +10,18 @@ pub(crate) struct Counts {
     pub(crate) python: usize,
 }
 
+/// What the figures of a row are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    /// CPU time of a message in the only session of the process.
+    Cost,
+    /// Elapsed time of a message of this many sessions, on as many threads as cores.
+    Throughput { sessions: usize, cores: usize },
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
+    pub(crate) kind: Kind,
     pub(crate) transport: &'static str,
     pub(crate) what: &'static str,
     pub(crate) job: &'static str,
@@ -25,7 +35,14 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn name(&self) -> String {
-        format!("{}: {}", self.transport, self.what)
+        let Self {
+            transport, what, ..
+        } = self;
+        match self.kind {
+            Kind::Cost => format!("{transport}: {what}"),
+            Kind::Throughput { cores: 1, .. } => format!("throughput: {what}, one core"),
+            Kind::Throughput { .. } => format!("throughput: {what}, two cores"),
+        }
     }
 }
 
@@ -41,9 +58,12 @@ const POSTS: Counts = counts(200_000, 10_000, 50_000, 50_000);
 const POLLING_ECHO: Counts = counts(10_000, 5_000, 1_000, 1_000);
 const POLLING_LARGE: Counts = counts(3_000, 500, 300, 500);
 
+/// For each of eight sessions.
+const EIGHTH: Counts = counts(500_000, 0, 0, 0);
+
 const MB: usize = 1_000_000;
 
-pub(crate) const ROWS: [Row; 15] = [
+pub(crate) const ROWS: [Row; 19] = [
     websocket("receive 64 B text", "receive", 64, "text", SMALL),
     websocket("receive 64 B binary", "receive", 64, "binary", SMALL),
     websocket("send 64 B text", "send", 64, "text", SMALL),
@@ -80,6 +100,10 @@ pub(crate) const ROWS: [Row; 15] = [
         "binary",
         POLLING_LARGE,
     ),
+    throughput("receive 64 B text", "receive", 1),
+    throughput("send 64 B text", "send", 1),
+    throughput("receive 64 B text", "receive", 2),
+    throughput("send 64 B text", "send", 2),
 ];
 
 const fn counts(ours: usize, rust_engineio: usize, node: usize, python: usize) -> Counts {
@@ -99,6 +123,7 @@ const fn websocket(
     counts: Counts,
 ) -> Row {
     Row {
+        kind: Kind::Cost,
         transport: "websocket",
         what,
         job,
@@ -119,5 +144,12 @@ const fn polling(
     Row {
         transport: "polling",
         ..websocket(what, job, length, form, counts)
+    }
+}
+
+const fn throughput(what: &'static str, job: &'static str, cores: usize) -> Row {
+    Row {
+        kind: Kind::Throughput { sessions: 8, cores },
+        ..websocket(what, job, 64, "text", EIGHTH)
     }
 }

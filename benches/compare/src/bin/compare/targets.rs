@@ -1,120 +1,122 @@
 //! The performance targets of this client.
 
-use crate::results::{Results, with_unit};
-use crate::rows::ROWS;
+use crate::results::Results;
+use crate::rows::{Kind, ROWS, Row};
 
+/// A limit for a client's figure in a row: a multiple of another figure in this row.
 pub(crate) struct Target {
-    /// Name of the row.
     row: String,
     subject: &'static str,
-    limit: Limit,
+    times: f64,
+    of: Other,
 }
 
-enum Limit {
-    /// Multiple of another subject's figure.
-    Times(f64, &'static str),
-    Nanoseconds(f64),
+enum Other {
+    FastestBare,
+    Subject(&'static str),
 }
 
 pub(crate) struct Outcome {
     pub(crate) met: bool,
-    /// The figure to compare with the limit.
-    pub(crate) figure: f64,
+    pub(crate) ratio: f64,
 }
 
-/// Limits on tokio for the WebSocket rows, as multiples of the bare client.
-const WEBSOCKET: [(&str, f64); 7] = [
-    ("receive 64 B text", 1.3),
-    ("send 64 B text", 1.5),
-    ("echo 64 B", 1.1),
-    ("receive 1 MB binary", 1.05),
-    ("receive 1 MB text", 1.05),
-    ("send 1 MB binary", 1.05),
-    ("send 1 MB text", 1.05),
+/// Limits on tokio, as multiples of the fastest bare client.
+const TOKIO: [(&str, f64); 13] = [
+    ("websocket: receive 64 B text", 1.0),
+    ("websocket: receive 64 B binary", 1.0),
+    ("websocket: send 64 B text", 1.3),
+    ("websocket: send 64 B binary", 1.3),
+    (ECHO, 1.1),
+    ("websocket: receive 1 MB binary", 1.05),
+    ("websocket: receive 1 MB text", 1.05),
+    ("websocket: send 1 MB binary", 1.05),
+    ("websocket: send 1 MB text", 1.05),
+    ("polling: send 64 B text (16 packets a POST)", 1.25),
+    ("polling: echo 64 B", 1.05),
+    ("polling: receive 100 kB binary", 1.5),
+    ("polling: send 100 kB binary", 1.5),
 ];
 
-/// Limits on tokio for the polling rows, in nanoseconds.
-const POLLING: [(&str, f64); 6] = [
-    ("receive 64 B text", 250.0),
-    ("send 64 B text (16 packets a POST)", 700.0),
-    ("send 64 B text (cap lifted)", 250.0),
-    ("echo 64 B", 50_000.0),
-    ("receive 100 kB binary", 90_000.0),
-    ("send 100 kB binary", 90_000.0),
-];
+const ECHO: &str = "websocket: echo 64 B";
 
-/// Factor by which smol's limits exceed tokio's, each relative to the bare client on the same runtime.
-const SMOL: f64 = 1.2;
-/// Limit of async-std relative to smol.
-const ASYNC_STD: f64 = 1.5;
+/// Limits of the other interfaces relative to `recv`.
+const INTERFACES: [(&str, f64); 3] = [("stream", 1.15), ("handlers", 1.15), ("blocking", 1.4)];
+
+/// Other runtimes, and their bare clients.
+const RUNTIMES: [(&str, &str); 2] = [("smol", "bare-smol"), ("async-std", "bare-async-std")];
+/// Limit of an echo on them relative to the bare client on the same runtime.
+const RUNTIMES_ECHO: f64 = 1.25;
+/// Limit of everything else on them relative to tokio.
+const RUNTIMES_REST: f64 = 1.15;
+
 /// Limit with receipts relative to without.
 const RECEIPTS: f64 = 1.10;
-/// Limit of handlers relative to `recv`.
-const HANDLERS: f64 = 1.4;
 
 pub(crate) fn targets() -> Vec<Target> {
     let mut targets = Vec::new();
-    let mut add = |row: String, subject, limit| {
+    let mut add = |row: &str, subject, times, of| {
         targets.push(Target {
-            row,
+            row: row.to_owned(),
             subject,
-            limit,
+            times,
+            of,
         });
     };
-    for (subject, bare, more) in [("recv", "bare-tokio", 1.0), ("smol", "bare-smol", SMOL)] {
-        for (what, times) in WEBSOCKET {
-            let row = format!("websocket: {what}");
-            add(row, subject, Limit::Times(times * more, bare));
-        }
-        for (what, most) in POLLING {
-            let row = format!("polling: {what}");
-            add(row, subject, Limit::Nanoseconds(most * more));
+    for (row, times) in TOKIO {
+        add(row, "recv", times, Other::FastestBare);
+        if row == ECHO {
+            add(row, "recv", times, Other::Subject("bare-tungstenite"));
         }
     }
-    for row in ROWS {
-        add(row.name(), "async-std", Limit::Times(ASYNC_STD, "smol"));
+    let costs = || ROWS.iter().filter(|row| row.kind == Kind::Cost);
+    for row in costs().filter(|row| row.transport == "websocket") {
+        for (subject, times) in INTERFACES {
+            add(&row.name(), subject, times, Other::Subject("recv"));
+        }
+    }
+    for (subject, bare) in RUNTIMES {
+        for row in costs().map(Row::name) {
+            if row == ECHO {
+                add(&row, subject, RUNTIMES_ECHO, Other::Subject(bare));
+            } else {
+                add(&row, subject, RUNTIMES_REST, Other::Subject("recv"));
+            }
+        }
     }
     // Receipts only affect sending.
-    let sends = ROWS
-        .iter()
-        .filter(|row| row.job == "send" && row.packets_per_post.is_none());
-    for row in sends {
-        add(row.name(), "receipts", Limit::Times(RECEIPTS, "recv"));
-    }
-    for row in ROWS.iter().filter(|row| row.job == "receive") {
-        add(row.name(), "handlers", Limit::Times(HANDLERS, "recv"));
+    let is_meant = |row: &&Row| row.job == "send" && row.packets_per_post.is_none();
+    for row in costs().filter(is_meant) {
+        add(&row.name(), "receipts", RECEIPTS, Other::Subject("recv"));
     }
     targets
 }
 
 impl Target {
     pub(crate) fn name(&self) -> String {
-        let limit = match self.limit {
-            Limit::Times(times, other) => format!("{times:.3} x {other}"),
-            Limit::Nanoseconds(most) => with_unit(most),
+        let Self {
+            row,
+            subject,
+            times,
+            ..
+        } = self;
+        let other = match self.of {
+            Other::FastestBare => "fastest bare",
+            Other::Subject(key) => key,
         };
-        format!("{}, {}: at most {limit}", self.subject, self.row)
+        format!("{subject}, {row}: at most {times:.2} x {other}")
     }
 
     /// `None` if the row was not measured.
     pub(crate) fn outcome(&self, results: &Results) -> Option<Outcome> {
-        let ours = results.median(&self.row, self.subject)?;
-        let (figure, limit) = match self.limit {
-            Limit::Times(times, other) => (ours / results.median(&self.row, other)?, times),
-            Limit::Nanoseconds(most) => (ours, most),
+        let other = match self.of {
+            Other::FastestBare => results.fastest_bare(&self.row)?.1,
+            Other::Subject(key) => results.median(&self.row, key)?,
         };
+        let ratio = results.median(&self.row, self.subject)? / other;
         Some(Outcome {
-            met: figure <= limit,
-            figure,
+            met: ratio <= self.times,
+            ratio,
         })
-    }
-
-    pub(crate) fn write(&self, figure: f64) -> String {
-        match self.limit {
-            Limit::Times(..) => format!("{figure:.3} x"),
-            // One digit more than in the table, to distinguish the figure from its limit.
-            Limit::Nanoseconds(_) if figure < 10_000.0 => format!("{figure:.0} ns"),
-            Limit::Nanoseconds(_) => format!("{:.2} µs", figure / 1e3),
-        }
     }
 }

@@ -1,57 +1,84 @@
-//! The least that a message costs: on WebSocket, the underlying library alone, used as documented; on
-//! polling, prebuilt requests.
+//! The least that a message costs: on WebSocket, a library alone, used as documented; on polling, prebuilt
+//! requests.
 
+mod fastwebsockets;
 mod polling;
+mod socket;
+mod sockudo;
+mod tokio_websockets;
+mod tungstenite;
 
 use std::process::ExitCode;
 
-use async_tungstenite::tungstenite::Message as Frame;
-use async_tungstenite::{self as library, WebSocketStream};
-use engineio_client_compare::{Clock, Failure, Job, Tally, Task, Times, check_done};
-use futures::{AsyncRead, AsyncWrite, SinkExt as _, StreamExt as _};
+use engineio_client_compare::{
+    Clock, Failure, Job, Laps, Tally, Task, Times, at_once, check_done, current_thread, threads,
+};
+
+use socket::{Address, Message, Socket};
 
 fn main() -> ExitCode {
     engineio_client_compare::main(work)
 }
 
 fn work(task: &Task) -> Result<Times, Failure> {
+    let address = Address::new(task)?;
     if task.transport == "polling" {
-        return tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(polling::run(task));
+        return current_thread()?.block_on(polling::run(task, &address));
     }
-    let address = task.address().replacen("http://", "ws://", 1) + "&EIO=4&transport=websocket";
-    match task.runtime.as_str() {
-        "tokio" => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(async {
-                let (socket, _) = library::tokio::connect_async(address).await?;
-                run(task, socket).await
-            }),
-        "smol" => smol::block_on(async {
-            let (socket, _) = library::smol::connect_async(address).await?;
-            run(task, socket).await
+    match (task.runtime.as_str(), task.library.as_str()) {
+        ("tokio" | "tokio-threads", "async-tungstenite") => {
+            on_tokio(task, async || tungstenite::on_tokio(&address).await)
+        }
+        ("tokio" | "tokio-threads", "sockudo-ws") => {
+            on_tokio(task, async || sockudo::connect(&address).await)
+        }
+        ("tokio" | "tokio-threads", "tokio-websockets") => {
+            on_tokio(task, async || tokio_websockets::connect(&address).await)
+        }
+        ("tokio" | "tokio-threads", "fastwebsockets") => {
+            on_tokio(task, async || fastwebsockets::connect(&address).await)
+        }
+        ("smol", "async-tungstenite") => {
+            let task = task.clone();
+            smol::block_on(smol::spawn(async move {
+                run(&task, tungstenite::on_smol(&address).await?).await
+            }))
+        }
+        ("smol-block-on", "async-tungstenite") => {
+            smol::block_on(async { run(task, tungstenite::on_smol(&address).await?).await })
+        }
+        ("async-std", "async-tungstenite") => {
+            let task = task.clone();
+            async_std::task::block_on(async_std::task::spawn(async move {
+                run(&task, tungstenite::on_async_std(&address).await?).await
+            }))
+        }
+        ("async-std-block-on", "async-tungstenite") => async_std::task::block_on(async {
+            run(task, tungstenite::on_async_std(&address).await?).await
         }),
-        "async-std" => async_std::task::block_on(async {
-            #[expect(
-                deprecated,
-                reason = "deprecated like async-std itself, but still measured"
-            )]
-            let connecting = library::async_std::connect_async(address);
-            run(task, connecting.await?.0).await
-        }),
-        other => Err(format!("unknown runtime {other}").into()),
+        (runtime, library) => Err(format!("unknown: {library} on {runtime}").into()),
     }
 }
 
-async fn run<S>(task: &Task, mut socket: WebSocketStream<S>) -> Result<Times, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+fn on_tokio<S: Socket>(
+    task: &Task,
+    connect: impl AsyncFn() -> Result<S, Failure>,
+) -> Result<Times, Failure> {
+    if task.runtime == "tokio" {
+        return current_thread()?.block_on(async { run(task, connect().await?).await });
+    }
+    threads()?.block_on(at_once(task, connect, |task, socket| async move {
+        run(&task, socket).await
+    }))
+}
+
+async fn run(task: &Task, mut socket: impl Socket) -> Result<Times, Failure> {
     // The open packet.
-    next(&mut socket).await?;
+    socket.next().await?;
+    exchange(task, &mut socket).await
+}
+
+async fn exchange<S: Socket>(task: &Task, socket: &mut S) -> Result<Times, Failure> {
     let (text, bytes) = task.contents();
     let message = || {
         // Created for each message, as in a user's program.
@@ -59,18 +86,20 @@ where
             let mut packet = String::with_capacity(text.len() + 1);
             packet.push('4');
             packet.push_str(&text);
-            Frame::text(packet)
+            S::Message::text(packet)
         } else {
-            Frame::binary(bytes.clone())
+            S::Message::binary(bytes.clone())
         }
     };
     let mut tally = Tally::new(task);
+    let mut laps = Laps::new(task);
     let clock = Clock::start();
-    socket.send(Frame::text("4go")).await?;
+    socket.feed(S::Message::text("4go".into())).await?;
+    socket.flush().await?;
     match task.job {
         Job::Receive => {
             for _ in 0..task.count {
-                add(&mut tally, next(&mut socket).await?);
+                add(&mut tally, &socket.next().await?);
             }
         }
         Job::Send => {
@@ -78,37 +107,29 @@ where
                 socket.feed(message()).await?;
             }
             socket.flush().await?;
-            let answer = next(&mut socket).await?;
-            let times = clock.stop();
-            check_done(answer.to_text()?.strip_prefix('4'))?;
+            let answer = socket.next().await?;
+            let times = clock.stop(laps);
+            check_done(std::str::from_utf8(answer.contents().1)?.strip_prefix('4'))?;
             return Ok(times);
         }
         Job::Echo => {
             for _ in 0..task.count {
-                socket.send(message()).await?;
-                add(&mut tally, next(&mut socket).await?);
+                socket.feed(message()).await?;
+                socket.flush().await?;
+                add(&mut tally, &socket.next().await?);
+                laps.lap();
             }
         }
     }
-    let times = clock.stop();
+    let times = clock.stop(laps);
     tally.check()?;
     Ok(times)
 }
 
-async fn next<S>(socket: &mut WebSocketStream<S>) -> Result<Frame, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    match socket.next().await {
-        Some(frame) => Ok(frame?),
-        None => Err("the server has closed the connection".into()),
-    }
-}
-
-fn add(tally: &mut Tally, frame: Frame) {
-    match frame {
+fn add(tally: &mut Tally, message: &impl Message) {
+    match message.contents() {
         // The length does not include the packet type.
-        Frame::Text(text) => tally.add(text.starts_with('4'), text.len() - 1),
-        frame => tally.add(false, frame.len()),
+        (true, [b'4', text @ ..]) => tally.add(true, text.len()),
+        (_, contents) => tally.add(false, contents.len()),
     }
 }

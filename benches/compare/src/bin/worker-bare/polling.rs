@@ -2,19 +2,17 @@
 //! responses only the length is read. No client can do with so little; this measures the operating
 //! system's cost of an exchange.
 
-use engineio_client_compare::{Clock, Failure, Job, Task, Times, check_done};
+use engineio_client_compare::{Clock, Failure, Job, Laps, Task, Times, check_done};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+use crate::socket::Address;
 
 /// Number of packets in a POST, like this library's default.
 const PACKETS: usize = 16;
 
-pub(crate) async fn run(task: &Task) -> Result<Times, Failure> {
-    let address = task.address() + "&EIO=4&transport=polling";
-    let (host, path) = address
-        .strip_prefix("http://")
-        .and_then(|rest| rest.split_at_checked(rest.find('/')?))
-        .ok_or("the URL does not start with http://")?;
+pub(crate) async fn run(task: &Task, address: &Address) -> Result<Times, Failure> {
+    let Address { host, path } = address;
     let mut connection = Connection {
         stream: TcpStream::connect(host).await?,
         buffer: vec![0; 256 * 1024],
@@ -36,6 +34,7 @@ pub(crate) async fn run(task: &Task) -> Result<Times, Failure> {
     } else {
         format!("b{packet}")
     };
+    let mut laps = Laps::new(task);
     let clock = Clock::start();
     connection.exchange(&post(host, &path, "4go")).await?;
     match task.job {
@@ -65,10 +64,11 @@ pub(crate) async fn run(task: &Task) -> Result<Times, Failure> {
             for _ in 0..task.count {
                 connection.exchange(&post).await?;
                 connection.exchange(&poll).await?;
+                laps.lap();
             }
         }
     }
-    Ok(clock.stop())
+    Ok(clock.stop(laps))
 }
 
 fn get(host: &str, path: &str) -> String {
