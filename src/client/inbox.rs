@@ -348,7 +348,12 @@ impl Reader {
     #[inline(never)]
     fn poll_refill(&mut self, cx: Option<&mut Context<'_>>) -> Poll<bool> {
         self.report();
-        let events = ready!(self.inboxes.poll_take(self.side, cx));
+        let taken = self.inboxes.poll_take(self.side, cx);
+        if taken.is_pending() {
+            // Frees the last batch's buffer, which may be large, before a wait that may be long.
+            self.incoming = Vec::new().into_iter();
+        }
+        let events = ready!(taken);
         self.finished = events.is_none();
         self.incoming = events.unwrap_or_default().into_iter();
         Poll::Ready(!self.finished)

@@ -45,9 +45,9 @@ pub(super) struct FrameReader {
     /// mostly of other frames.
     copies: bool,
     /// A frame that has arrived in part.
-    begun: Option<(FrameHeader, SizedBuffer)>,
+    begun: Option<Box<(FrameHeader, SizedBuffer)>>,
     /// A message of which some fragments have arrived.
-    message: Option<Fragments>,
+    message: Option<Box<Fragments>>,
     /// Whether the server has sent a close frame.
     closed: bool,
     /// Events of frames that carry no packet.
@@ -117,28 +117,27 @@ impl FrameReader {
     pub(super) fn is_within_a_frame(&self) -> bool {
         const PONG: u8 = 10;
         let begun = self.begun.as_ref();
-        begun.is_some_and(|(head, _)| head.opcode != OpCode::Control(Control::Pong))
+        begun.is_some_and(|begun| begun.0.opcode != OpCode::Control(Control::Pong))
             || self.input.first().is_some_and(|first| first & 0xf != PONG)
     }
 
     /// The buffer for the missing part of a long frame, which can be read into directly.
     pub(super) fn room(&mut self) -> Option<&mut [u8]> {
-        let (_, begun) = self.begun.as_mut()?;
-        let room = begun.room();
+        let room = self.begun.as_mut()?.1.room();
         (room.len() >= LONG).then_some(room)
     }
 
     /// Records that `count` bytes were read into [`room`](Self::room).
     pub(super) fn filled(&mut self, count: usize) {
-        if let Some((_, begun)) = &mut self.begun {
-            begun.fill(count);
+        if let Some(begun) = &mut self.begun {
+            begun.1.fill(count);
         }
     }
 
     /// Takes bytes that were read, after [`next`](Self::next) has returned `None`.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         let rest = match &mut self.begun {
-            Some((_, begun)) => begun.take(bytes),
+            Some(begun) => begun.1.take(bytes),
             None => bytes,
         };
         if !rest.is_empty() {
@@ -222,7 +221,8 @@ impl FrameReader {
     }
 
     fn next_frame(&mut self) -> Result<Option<(FrameHeader, Bytes)>, Error> {
-        if let Some((head, begun)) = self.begun.take_if(|(_, begun)| begun.is_whole()) {
+        if let Some(begun) = self.begun.take_if(|begun| begun.1.is_whole()) {
+            let (head, begun) = *begun;
             return Ok(Some((head, begun.into_bytes())));
         }
         if self.begun.is_some() || self.input.is_empty() {
@@ -246,7 +246,7 @@ impl FrameReader {
         }
         let mut begun = SizedBuffer::new(length);
         begun.take(&std::mem::take(&mut self.input));
-        self.begun = Some((head, begun));
+        self.begun = Some(Box::new((head, begun)));
         Ok(None)
     }
 
@@ -329,13 +329,13 @@ impl FrameReader {
             }
             (kind, None) if is_final => (kind, payload),
             (kind, None) => {
-                let mut message = Fragments {
+                let mut message = Box::new(Fragments {
                     kind,
                     // Copied, since a conversion from `Bytes` to `Vec` could keep the whole buffer
                     // that the slice belongs to.
                     whole: payload.to_vec(),
                     valid: 0,
-                };
+                });
                 message.validate()?;
                 self.message = Some(message);
                 self.asides.life();
