@@ -2,7 +2,6 @@
 //! default settings, so that all limits and back-pressure are in force.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use engineio_client::transports::Transports;
 use engineio_client::{
@@ -37,11 +36,6 @@ fn work(task: &Task) -> Result<Times, Failure> {
             smol::block_on(smol::spawn(async move { run(&task, Smol::new()).await }))
         }
         "smol-block-on" => smol::block_on(run(task, Smol::new())),
-        "smol-executor" => {
-            let executor = Arc::new(smol::Executor::new());
-            let runtime = Smol::with_executor(Arc::clone(&executor));
-            smol::block_on(executor.run(run(task, runtime)))
-        }
         "async-std" => {
             let task = task.clone();
             let job = async_std::task::spawn(async move { run(&task, AsyncStd::new()).await });

@@ -161,6 +161,7 @@ fn panel(area: &Area<'_>, title: &str, points: &[(f64, f64)], colour: RGBColor) 
     let first = points.first().map_or(1.0, |point| point.0);
     let mut chart = ChartBuilder::on(area)
         .margin(12)
+        .margin_right(28)
         .x_label_area_size(44)
         .y_label_area_size(44)
         .caption(title, style(15))
