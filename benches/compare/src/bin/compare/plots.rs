@@ -90,7 +90,14 @@ pub(crate) fn messages(folder: &Path, results: &Results) -> Result<(), Failure> 
         "CPU time of a message over WebSocket, logarithmic",
         bottom as u32 + 34,
     )?;
-    legend(&area, &CLIENTS.map(|(_, name, colour)| (name, colour)))?;
+    // Only clients that were measured.
+    let is_drawn = |colour| {
+        let mut bars = jobs.iter().flat_map(|(_, bars)| bars);
+        bars.any(|(_, other)| *other == colour)
+    };
+    let clients = CLIENTS.iter().filter(|(_, _, colour)| is_drawn(*colour));
+    let entries: Vec<_> = clients.map(|(_, name, colour)| (*name, *colour)).collect();
+    legend(&area, &entries)?;
     let ticks = [
         "10 ns", "100 ns", "1 µs", "10 µs", "100 µs", "1 ms", "10 ms",
     ];
