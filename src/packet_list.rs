@@ -114,6 +114,11 @@ impl PacketList {
         }
     }
 
+    /// Adds a message at the end without copying it, so that there is nothing to drop.
+    pub(crate) fn push_uncopied(&mut self, message: Message) {
+        self.push_other(Packet::Message(message));
+    }
+
     /// Adds a packet that is not a message at the front.
     pub(crate) fn push_front(&mut self, packet: Packet) {
         let place = self.other(packet);

@@ -114,6 +114,18 @@ impl Outgoing {
         copied
     }
 
+    /// Creates a list of one group. The messages are not copied, so none is dropped.
+    pub(crate) fn one_group(messages: Vec<Message>) -> Self {
+        let mut list = Self::default();
+        for message in messages {
+            list.packets.push_uncopied(message);
+        }
+        if list.packets.len() > 1 {
+            list.groups.push(0..list.packets.len());
+        }
+        list
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.packets.is_empty()
     }

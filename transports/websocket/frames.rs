@@ -1,4 +1,4 @@
-//! Encodes a batch as frames. The only copy of a message is the masked one.
+//! Encodes a batch as frames. Messages are masked on the way to the output, and not copied otherwise.
 
 use std::sync::Arc;
 

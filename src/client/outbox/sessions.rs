@@ -95,11 +95,8 @@ impl<W: Clone> Outbox<W> {
         if succession.held {
             return Outgoing::default();
         }
-        let mut taken = Outgoing::default();
         let greeting = std::mem::take(&mut succession.greeting.messages);
-        if !greeting.is_empty() {
-            taken.push_group(greeting);
-        }
+        let mut taken = Outgoing::one_group(greeting);
         let mut count = self.queue.len();
         if let Some(link) = &succession.link
             && succession.unjudged > 0

@@ -1,7 +1,12 @@
 //! The driver, flushes, and the end of the session.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 use super::*;
 use crate::event::Reason;
+use crate::reconnect::Resend;
 
 #[test]
 fn the_driver_is_woken_for_the_first_message_of_a_queue_and_for_a_close() {
@@ -135,4 +140,42 @@ fn the_end_accounts_for_everything_once() {
     assert!(outbox.closed().is_some(), "the end is final");
     assert_eq!(offer(&mut outbox, 1), Some(ErrorKind::Closed));
     assert_eq!(outbox.audit().pending, Amount::default());
+}
+
+/// Dropping it may run code of the user, which must not happen under the lock.
+struct Owned {
+    _alive: Arc<()>,
+}
+
+impl AsRef<[u8]> for Owned {
+    fn as_ref(&self) -> &[u8] {
+        b"short"
+    }
+}
+
+#[test]
+fn a_message_whose_buffer_belongs_to_the_user_is_not_dropped_under_the_lock() {
+    let alive = Arc::new(());
+    let owned = || {
+        let _alive = Arc::clone(&alive);
+        Message::from(Bytes::from_owner(Owned { _alive }))
+    };
+    let count = || Arc::strong_count(&alive) - 1;
+
+    let mut outbox = open(CAPACITY);
+    let Ok(copied) = outbox.offer(owned()) else {
+        panic!("there is room");
+    };
+    assert_eq!(count(), 1, "the caller drops it");
+    drop(copied);
+    assert_eq!(count(), 0);
+
+    let mut outbox = Outbox::<&'static str>::new(CAPACITY);
+    outbox.outlive_sessions(Resend::Unsent, true);
+    outbox.accept(Acceptance::new(Framing::Frames, None));
+    assert!(outbox.release(vec![owned(), owned()]).is_ok());
+    let greeting = outbox.take_queue(true, &mut PacketList::default());
+    assert_eq!((greeting.len(), count()), (2, 2));
+    drop(greeting);
+    assert_eq!(count(), 0);
 }
