@@ -330,7 +330,7 @@ impl Reader {
     }
 
     /// Always inlined, like [`next_taken`](Self::next_taken): an event that is returned through memory
-    /// takes longer than all else that is done for it.
+    /// takes as long as all else that is done for it.
     #[inline(always)]
     fn poll_event(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<Event>> {
         loop {

@@ -159,7 +159,7 @@ impl FrameWriter {
 /// Length of the longest frame whose header has two bytes: the header, the mask and 125 bytes.
 const LONGEST_SHORT: usize = 2 + 4 + 125;
 
-/// Adds a whole short frame. This takes a third of the instructions of the steps for long frames.
+/// Adds a whole short frame in one step. A longer one takes several: see [`FrameWriter::encode`].
 #[inline]
 fn write_short(output: &mut Output, prefix: Option<u8>, data: &[u8], length: u8, mask: [u8; 4]) {
     let [a, b, c, d] = mask;
