@@ -106,7 +106,7 @@
 //! | `tokio` | yes | the runtime [`Tokio`] |
 //! | `smol` | | the runtime [`Smol`] |
 //! | `async-std` | | the runtime [`AsyncStd`], for programs that still use async-std, which upstream has discontinued |
-//! | `polling` | yes | HTTP long polling, on hyper |
+//! | `polling` | yes | HTTP long polling |
 //! | `websocket` | yes | WebSocket |
 //! | `rustls` | yes | `https` and `wss` on every runtime, with the certificates of the operating system |
 //! | `compression` | | poll responses compressed with gzip or deflate |

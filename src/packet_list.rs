@@ -73,6 +73,44 @@ impl Place {
     }
 }
 
+/// Short messages of one kind that are copied to another buffer.
+struct Run {
+    /// Indexes of the first byte, and of the byte after the last.
+    start: Option<u32>,
+    end: u32,
+    /// Index of the first byte in the other buffer.
+    target: u32,
+}
+
+impl Run {
+    /// Nothing yet. The messages will be added to a buffer of this length.
+    fn before(target: usize) -> Self {
+        Self {
+            start: None,
+            end: 0,
+            target: u32::try_from(target).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Adds the message at this place, which lies behind those that were added before. Returns its place
+    /// in the other buffer.
+    #[inline]
+    fn add(&mut self, place: Place) -> Place {
+        let start = *self.start.get_or_insert(place.start);
+        self.end = place.start.saturating_add(place.length.into());
+        let offset = place.start.saturating_sub(start);
+        Place {
+            start: self.target.saturating_add(offset),
+            ..place
+        }
+    }
+
+    fn range(&self) -> Range<usize> {
+        let index = |index: u32| usize::try_from(index).unwrap_or(usize::MAX);
+        index(self.start.unwrap_or(self.end))..index(self.end)
+    }
+}
+
 impl PacketList {
     #[inline]
     pub(crate) fn len(&self) -> usize {
@@ -126,45 +164,46 @@ impl PacketList {
     }
 
     /// Adds all packets of another list at the end.
-    pub(crate) fn append(&mut self, list: Self) {
+    pub(crate) fn append(&mut self, mut list: Self) {
+        let fit = |ours: usize, theirs: usize| u32::try_from(ours.saturating_add(theirs)).is_ok();
         if self.is_empty() {
             *self = list;
+        } else if fit(self.texts.len(), list.texts.len()) && fit(self.data.len(), list.data.len()) {
+            let all = list.first..list.places.len();
+            self.move_range(&mut list, all);
         } else {
-            self.move_all(list);
+            for packet in list.into_packets() {
+                self.push(packet);
+            }
         }
     }
 
-    fn move_all(&mut self, mut list: Self) {
-        let places = std::mem::take(&mut list.places);
-        let places = places.get(list.first..).unwrap_or_default();
-        self.reserve(places);
-        for place in places {
-            self.move_from(&mut list, *place);
+    /// Adds the packets that another list has at these places. There must be indexes for all of its bytes
+    /// behind ours.
+    ///
+    /// Short messages lie in the order of their places, so those of a range of places are copied at once.
+    fn move_range(&mut self, list: &mut Self, range: Range<usize>) {
+        let mut texts = Run::before(self.texts.len());
+        let mut data = Run::before(self.data.len());
+        self.places.reserve(range.len());
+        for index in range {
+            let Some(place) = list.places.get(index).copied() else {
+                break;
+            };
+            let place = match place.kind {
+                Kind::Text => texts.add(place),
+                Kind::Data => data.add(place),
+                Kind::Other => {
+                    let packet = list.take(place);
+                    self.other(packet)
+                }
+            };
+            self.places.push(place);
         }
-    }
-
-    /// Makes room for packets of another list.
-    fn reserve(&mut self, places: &[Place]) {
-        let lengths = |kind| {
-            let of_kind = places.iter().filter(move |place| place.kind == kind);
-            of_kind.map(|place| usize::from(place.length)).sum()
-        };
-        self.places.reserve(places.len());
-        self.texts.reserve(lengths(Kind::Text));
-        self.data.reserve(lengths(Kind::Data));
-    }
-
-    /// Adds the packet that another list has at this place.
-    fn move_from(&mut self, list: &mut Self, place: Place) {
-        let is_copied = match list.frame_at(place) {
-            Frame::Text(_, text) if place.kind == Kind::Text => self.copy_text(text),
-            Frame::Binary(data) if place.kind == Kind::Data => self.copy_data(data),
-            _ => false,
-        };
-        if !is_copied {
-            let packet = list.take(place);
-            self.push_other(packet);
-        }
+        self.texts
+            .push_str(list.texts.get(texts.range()).unwrap_or_default());
+        let data = list.data.get(data.range()).unwrap_or_default();
+        self.data.extend_from_slice(data);
     }
 
     #[inline]
@@ -264,17 +303,14 @@ impl PacketList {
             return std::mem::take(self);
         }
         let mut front = Self::default();
-        front.reserve(self.places().get(..count).unwrap_or_default());
-        for _ in 0..count {
-            if let Some(place) = self.places.get(self.first).copied() {
-                self.first = self.first.saturating_add(1);
-                front.move_from(self, place);
-            }
-        }
+        let end = self.first.saturating_add(count);
+        front.move_range(self, self.first..end);
+        self.first = end;
         if self.first > self.len() {
             // Most packets were taken. The others are moved, so that the memory of these is freed.
-            let list = std::mem::take(self);
-            self.move_all(list);
+            let mut list = std::mem::take(self);
+            let rest = list.first..list.places.len();
+            self.move_range(&mut list, rest);
         }
         front
     }

@@ -23,8 +23,8 @@ use bytestring::ByteString;
 /// # Memory
 ///
 /// A received text is a slice of the buffer in which it arrived, and keeps that buffer alive: up to 64
-/// KiB of frames by default over WebSocket, or a whole body on polling. (A text of less than 4 KiB is
-/// copied out of a body more than eight times as large.) To keep a text for long, copy it with
+/// KiB of frames by default over WebSocket, or a whole body on polling. (Texts of less than 4 KiB are
+/// copied out of a larger body, in blocks of at most 4 KiB.) To keep a text for long, copy it with
 /// [`detach`](Text::detach).
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(ByteString);

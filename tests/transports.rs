@@ -47,6 +47,8 @@ mod raw;
 mod redirects;
 #[path = "transports/reports.rs"]
 mod reports;
+#[path = "transports/requests.rs"]
+mod requests;
 #[path = "transports/secrets.rs"]
 mod secrets;
 #[path = "transports/session.rs"]

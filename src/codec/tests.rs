@@ -1,6 +1,12 @@
 //! Tables of packets and their encodings.
 
+use bytes::Bytes;
+
+use super::payload::BLOCK;
 use super::*;
+use crate::error::ErrorKind;
+use crate::limits::Limits;
+use crate::packet::{Message, Packet};
 
 fn limits() -> Limits {
     Limits::default()
@@ -132,12 +138,38 @@ fn good_packets_before_a_bad_one_are_kept() {
         (b"4a\x1ebAQIDBA", 1, "base64"),
         (b"4a\x1e4\xff\x1e4c", 1, "UTF-8"),
         (b"4\xff", 0, "UTF-8"),
+        (b"4a\x1e7\xff", 1, "UTF-8"),
+        (b"4a\x1eb\xff", 1, "UTF-8"),
+        (b"4a\x1e\xff", 1, "UTF-8"),
     ] {
         let decoded = decode_payload(Bytes::copy_from_slice(payload), &limits());
         assert_eq!(decoded.packets.len(), good, "{payload:?}");
         let error = decoded.error.unwrap();
         assert_eq!(error.kind(), ErrorKind::Protocol);
         assert!(error.to_string().contains(named), "{payload:?}: {error}");
+    }
+}
+
+/// Rule E8.
+#[test]
+fn good_packets_before_a_bad_one_are_kept_in_a_large_body() {
+    let short = b"4ab\x1e".repeat(2000);
+    let long = |first: &[u8], byte: u8| [first, &[byte; 5000]].concat();
+    for (bad, named) in [
+        (b"4\xff\x1e4c".to_vec(), "UTF-8"),
+        (b"b\xff\x1e4c".to_vec(), "UTF-8"),
+        (b"7".to_vec(), "unknown type \"7\""),
+        (long(b"4", b'\xff'), "UTF-8"),
+        (long(b"b", b'\xff'), "UTF-8"),
+        (long(b"b", b'*'), "base64"),
+        (long("٤".as_bytes(), b'x'), "unknown type"),
+    ] {
+        let body = [&*short, &*bad].concat();
+        let decoded = decode_payload(body.into(), &limits());
+        assert_eq!(decoded.packets, vec![message("ab"); 2000]);
+        let error = decoded.error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(error.to_string().contains(named), "{named}: {error}");
     }
 }
 
@@ -156,6 +188,78 @@ fn r20_texts_share_the_bodys_buffer_unless_they_are_less_than_half_of_it() {
             assert_eq!(*text, *long);
             assert_eq!(range.contains(&text.as_ptr()), shares, "{filling}");
         }
+    }
+}
+
+#[test]
+fn short_packets_of_a_large_body_are_copied_in_blocks_of_4_kib() {
+    let short = |n: usize| format!("short {n}");
+    let (block, long) = ("x".repeat(BLOCK - 1), "y".repeat(BLOCK));
+    let mut texts: Vec<String> = (0..1000).map(short).collect();
+    // A block of the greatest length, and a packet that is one byte longer.
+    texts.extend([block, long, short(0), String::new(), short(1)]);
+    let packets: Vec<Packet> = texts.iter().map(|text| message(&**text)).collect();
+    let body = encode_payload(&packets);
+    let range = body.as_ptr_range();
+    let decoded = decode_payload(body, &limits());
+    assert!(decoded.error.is_none());
+    assert_eq!(decoded.packets, packets);
+    let mut blocks = 0;
+    let mut end_of_last = 0;
+    for text in decoded.packets.iter().map(packet_text) {
+        assert_eq!(range.contains(&text.as_ptr()), text.len() == BLOCK);
+        if text.is_empty() {
+            // An empty text has no buffer.
+            end_of_last += 2;
+        } else if text.len() < BLOCK {
+            // The next text of a block follows after a separator and a type character.
+            let start = text.as_ptr() as usize;
+            if start != end_of_last + 2 {
+                blocks += 1;
+            }
+            end_of_last = start + text.len();
+        }
+    }
+    // Three blocks of about 370 packets, the packet of 4 KiB, and the rest.
+    assert_eq!(blocks, 3 + 1 + 1);
+
+    // The packets of a small body share its buffer.
+    let body = encode_payload(&[message("a"), message("b".repeat(BLOCK - 4))]);
+    assert_eq!(body.len(), BLOCK);
+    let range = body.as_ptr_range();
+    for packet in decode_payload(body, &limits()).packets {
+        assert!(range.contains(&packet_text(&packet).as_ptr()));
+    }
+}
+
+fn packet_text(packet: &Packet) -> &str {
+    match packet {
+        Packet::Message(Message::Text(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_packet_is_encoded_in_parts_of_any_length() {
+    let binary = |length: u8| message((0..length).collect::<Vec<u8>>());
+    let binaries = (0..9).chain([100, 101, 102]).map(binary);
+    let texts = ["", "hè", "a longer text"].map(message);
+    for packet in binaries.chain(texts).chain([Packet::Close]) {
+        let whole = encode_payload(std::slice::from_ref(&packet));
+        let frame = frame(&packet);
+        for most in 5..=whole.len() + 5 {
+            let mut encoded = Vec::new();
+            while encoded.len() < whole.len() {
+                let mut room = vec![0xff; most];
+                let count = frame.encode_part(encoded.len(), &mut room);
+                encoded.extend(&room[..count]);
+                assert!(count > most - 4 || encoded.len() == whole.len());
+                assert!(room[count..].iter().all(|byte| *byte == 0xff));
+            }
+            assert_eq!(encoded, whole);
+            assert_eq!(frame.encode_part(encoded.len(), &mut [0; 9]), 0);
+        }
+        assert_eq!(frame.encode_part(0, &mut []), 0);
     }
 }
 

@@ -194,6 +194,9 @@ impl Jar {
     /// user's is sent again. The example of the [module](self) shows both methods.
     pub fn add_to(&self, request: &mut HeaderMap, url: &Url, now: Duration) {
         let mut state = self.lock();
+        if state.cookies.is_empty() && request.get_all(COOKIE).iter().nth(1).is_none() {
+            return;
+        }
         state.remove_expired(now);
         let secure = is_secure(url);
         let path = url.path().as_bytes();

@@ -1,44 +1,42 @@
 //! HTTP long polling: the server answers a GET when it has packets, and the client sends packets in
 //! POSTs.
 
+mod ask;
 mod encoding;
-mod hyper;
+mod http1;
 #[cfg(feature = "compression")]
 mod inflate;
 #[cfg(not(feature = "compression"))]
 #[path = "no_inflate.rs"]
 mod inflate;
 mod invalid_url;
-mod not_received;
+mod own_client;
 #[cfg(feature = "surf")]
 mod surf;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
-use engineio_client::codec::{decode_payload, encode_payload, is_protocol_3};
+use engineio_client::codec::{decode_payload, is_protocol_3};
 use engineio_client::http::{Exchange, HttpClient};
 use engineio_client::{
     Batch, Confirms, Error, ErrorKind, Framing, Handshake, Link, OpenRequest, Packet,
     PacketReceiver, PacketSender, Runtime, Transport, async_trait,
 };
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode, Uri};
 use url::Position;
 
+use self::ask::{Answer, Ask, Headers, payload_length};
 use self::encoding::decode;
-use self::hyper::Hyper;
-use self::inflate::ACCEPTED;
+use self::http1::Http1;
 use self::invalid_url::invalid_url_because;
-use self::not_received::is_not_received;
+use self::own_client::OwnClient;
 #[cfg(feature = "surf")]
 pub use self::surf::SurfClient;
 use super::built_in_settings::BuiltInSettings;
-use super::shared::dial::{Dialer, Proxy};
+use super::shared::dial::Dialer;
 use super::shared::status_error::{address, cut, status_error};
-use super::shared::user_agent;
 
 /// HTTP long polling.
 ///
@@ -123,6 +121,30 @@ impl Polling {
     }
 }
 
+impl Polling {
+    /// The client that sends the requests of one session.
+    fn client_for(&self, request: &OpenRequest) -> Result<Client, Error> {
+        let origin: Uri = request.url[..Position::BeforePath]
+            .parse()
+            .map_err(invalid_url_because)?;
+        let headers = Headers::new(request);
+        match &self.client {
+            Some(_) if request.address.is_some() => Err(Error::new(
+                ErrorKind::Invalid,
+                "the URL names a Unix socket, to which only the built-in HTTP client can connect",
+            )),
+            Some(client) => {
+                let client = OwnClient::new(client, origin, headers);
+                Ok(Client::Own(Box::new(client)))
+            }
+            None => {
+                let client = Http1::new(self.dialer.clone(), request, &origin, headers)?;
+                Ok(Client::BuiltIn(Box::new(client)))
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Polling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Polling")
@@ -139,16 +161,6 @@ impl Transport for Polling {
 
     /// Sends no request: the open packet arrives with the first poll.
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
-        let client = match &self.client {
-            Some(_) if request.address.is_some() => {
-                return Err(Error::new(
-                    ErrorKind::Invalid,
-                    "the URL names a Unix socket, to which only the built-in HTTP client can connect",
-                ));
-            }
-            Some(client) => Arc::clone(client),
-            None => Arc::new(Hyper::new(self.dialer.clone(), request.address.clone())),
-        };
         let sid = OnceLock::new();
         if let Some(known) = &request.sid {
             let _ = sid.set(known.clone());
@@ -159,7 +171,12 @@ impl Transport for Polling {
             request.dial_timeout,
             request.activity.clone(),
         );
-        let requests = Arc::new(Requests::new(client, request, sid, exchange)?);
+        let requests = Arc::new(Requests {
+            client: self.client_for(&request)?,
+            request,
+            sid,
+            exchange,
+        });
         let receiver = Receiver {
             requests: Arc::clone(&requests),
             error: None,
@@ -170,135 +187,74 @@ impl Transport for Polling {
 
 /// What both halves of a link share.
 struct Requests {
-    client: Arc<dyn HttpClient>,
+    client: Client,
     request: OpenRequest,
-    /// Scheme, host and port of the URL. Path and query differ for each request.
-    origin: Uri,
-    /// The headers of a poll, and those of a POST.
-    poll: HeaderMap,
-    post: HeaderMap,
     /// The session's id, which the first poll receives.
     sid: OnceLock<String>,
     exchange: Exchange,
 }
 
+enum Client {
+    BuiltIn(Box<Http1>),
+    Own(Box<OwnClient>),
+}
+
 impl Requests {
-    fn new(
-        client: Arc<dyn HttpClient>,
-        request: OpenRequest,
-        sid: OnceLock<String>,
-        exchange: Exchange,
-    ) -> Result<Self, Error> {
-        let origin = request.url[..Position::BeforePath]
-            .parse()
-            .map_err(invalid_url_because)?;
-        let mut poll = HeaderMap::new();
-        poll.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        poll.insert(USER_AGENT, HeaderValue::from_static(user_agent::USER_AGENT));
-        let mut post = poll.clone();
-        // The type is not `application/octet-stream`, because Node's server ends the session if a POST
-        // has it.
-        let text = HeaderValue::from_static("text/plain;charset=UTF-8");
-        post.insert(CONTENT_TYPE, text);
-        if let Some(codings) = ACCEPTED {
-            poll.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
-        }
-        // The user's headers replace ours of the same name.
-        poll.extend(request.headers.clone());
-        post.extend(request.headers.clone());
-        Ok(Self {
-            client,
-            request,
-            origin,
-            poll,
-            post,
-            sid,
-            exchange,
-        })
-    }
-
-    fn uri(&self) -> Result<Uri, Error> {
-        let sid = self.sid.get().map(String::as_str);
-        let target = self.request.target(sid, self.exchange.runtime.random());
-        let mut parts = self.origin.clone().into_parts();
-        let target = PathAndQuery::from_maybe_shared(Bytes::from(target));
-        parts.path_and_query = Some(target.map_err(invalid_url_because)?);
-        Uri::from_parts(parts).map_err(invalid_url_because)
-    }
-
-    async fn send(&self, method: Method, body: Bytes) -> Result<Response<Bytes>, Error> {
-        let response = loop {
-            let request = self.request(method.clone(), body.clone())?;
-            tracing::debug!(%method, bytes = body.len(), "request");
-            match self.client.send(request, &self.exchange).await {
-                Err(error) if is_not_received(&error) => {
-                    tracing::debug!(%method, "a reused connection ended before the request arrived");
-                    if method == Method::GET {
-                        self.exchange.activity.mark_not_asked();
-                    }
-                }
-                sent => break sent?,
-            }
+    /// Sends a POST of this batch, or a poll.
+    async fn send(&self, batch: Option<&Batch>) -> Result<Answer, Error> {
+        let method = if batch.is_some() { "POST" } else { "GET" };
+        tracing::debug!(%method, bytes = batch.map_or(0, payload_length), "request");
+        let ask = Ask {
+            request: &self.request,
+            sid: self.sid.get().map(String::as_str),
+            batch,
         };
-        let status = response.status().as_u16();
-        tracing::debug!(%method, status, bytes = response.body().len(), "response");
+        let answer = match &self.client {
+            Client::BuiltIn(client) => client.send(&ask, &self.exchange).await?,
+            Client::Own(client) => client.send(&ask, &self.exchange).await?,
+        };
+        let status = answer.status.as_u16();
+        tracing::debug!(%method, status, bytes = answer.body.len(), "response");
         // Cookies are stored from error responses, too: a load balancer may assign another server in
         // one.
-        if let Some(cookies) = &self.request.cookies {
+        if let Some(cookies) = &self.request.cookies
+            && let Some(headers) = &answer.headers
+        {
             let now = self.exchange.runtime.now();
-            cookies.store(response.headers(), &self.request.url, now);
+            cookies.store(headers, &self.request.url, now);
         }
-        Ok(response)
+        Ok(answer)
     }
 
-    fn request(&self, method: Method, body: Bytes) -> Result<Request<Bytes>, Error> {
-        let mut request = Request::new(body);
-        *request.uri_mut() = self.uri()?;
-        let headers = request.headers_mut();
-        *headers = if method == Method::POST {
-            self.post.clone()
-        } else {
-            self.poll.clone()
-        };
-        if let Some(cookies) = &self.request.cookies {
-            let now = self.exchange.runtime.now();
-            cookies.add_to(headers, &self.request.url, now);
-        }
-        *request.method_mut() = method;
-        Ok(request)
-    }
-
-    async fn post(&self, body: Bytes) -> Result<(), Error> {
-        let response = self.send(Method::POST, body).await?;
-        if response.status().is_success() {
+    async fn post(&self, batch: &Batch) -> Result<(), Error> {
+        let answer = self.send(Some(batch)).await?;
+        if answer.status.is_success() {
             return Ok(());
         }
-        Err(self.refused("a POST", &response))
+        Err(self.refused("a POST", answer))
     }
 
     /// The error for an unexpected status. It names the proxy that forwarded the request, since the
     /// proxy itself may have answered.
-    fn refused(&self, what: &str, response: &Response<Bytes>) -> Error {
-        let what = match response.extensions().get::<Proxy>() {
-            Some(proxy) => format!("{what} through the proxy {proxy}"),
-            None => what.to_owned(),
+    fn refused(&self, what: &str, answer: Answer) -> Error {
+        let what = match &self.client {
+            Client::BuiltIn(client) => client.through_a_proxy(what),
+            Client::Own(_) => what.to_owned(),
         };
         status_error(
             &what,
             &self.request.url,
-            response.status(),
-            response.headers(),
-            response.body(),
+            answer.status,
+            &answer.headers.unwrap_or_default(),
+            &answer.body,
         )
     }
 
     /// The error for a first response without packets, such as a web page.
-    fn not_engine_io(&self, headers: &HeaderMap, error: Error) -> Error {
+    fn not_engine_io(&self, headers: Option<&HeaderMap>, error: Error) -> Error {
         let url = &self.request.url;
-        let content = match headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-        {
+        let content = headers.and_then(|headers| headers.get(CONTENT_TYPE));
+        let content = match content.and_then(|value| value.to_str().ok()) {
             Some(content) => cut(content),
             None => "without a content type".to_owned(),
         };
@@ -324,17 +280,26 @@ impl PacketReceiver for Receiver {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let response = self.requests.send(Method::GET, Bytes::new()).await?;
+        let answer = self.requests.send(None).await?;
         let limits = &self.requests.exchange.limits;
-        let (head, body) = response.into_parts();
-        let body = decode(&head.headers, body, limits.body);
-        if head.status != StatusCode::OK {
+        let Answer {
+            status,
+            headers,
+            body,
+        } = answer;
+        let body = match &headers {
+            Some(headers) => decode(headers, body, limits.body),
+            None => Ok(body),
+        };
+        if status != StatusCode::OK {
             // If the server refuses the request, the error reports the status, even if the body can't
             // be decoded.
-            let body = body.unwrap_or_default();
-            return Err(self
-                .requests
-                .refused("a poll", &Response::from_parts(head, body)));
+            let answer = Answer {
+                status,
+                headers,
+                body: body.unwrap_or_default(),
+            };
+            return Err(self.requests.refused("a poll", answer));
         }
         let body = body?;
         if self.requests.sid.get().is_none() && is_protocol_3(&body) {
@@ -354,7 +319,7 @@ impl PacketReceiver for Receiver {
                 let is_first = self.requests.sid.get().is_none();
                 let is_limit = error.kind() == ErrorKind::Limit;
                 return Err(if is_first && !is_limit {
-                    self.requests.not_engine_io(&head.headers, error)
+                    self.requests.not_engine_io(headers.as_deref(), error)
                 } else {
                     error
                 });
@@ -377,10 +342,10 @@ impl PacketSender for Sender {
     }
 
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
-        self.requests.post(encode_payload(&batch)).await
+        self.requests.post(&batch).await
     }
 
     async fn close(&mut self) -> Result<(), Error> {
-        self.requests.post(encode_payload(&[Packet::Close])).await
+        self.requests.post(&vec![Packet::Close].into()).await
     }
 }

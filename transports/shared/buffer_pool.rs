@@ -1,9 +1,10 @@
-//! A process-wide pool of buffers for messages that are longer than one read.
+//! A process-wide pool of buffers for messages that are longer than one read or write.
 //!
 //! Allocating 1 MB anew costs more than receiving it, since the system maps fresh memory page by page.
 //! A buffer for each connection would keep that memory after the connection stops needing it, so all
 //! connections share a few buffers.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -34,6 +35,26 @@ impl SizedBuffer {
             length,
             filled: 0,
             buffer: take(length.min(MAX_UP_FRONT)),
+        }
+    }
+
+    /// Creates a buffer that begins with these bytes, which are fewer than `length`.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    pub(crate) fn starting_with(bytes: &[u8], length: usize) -> Self {
+        let up_front = length.min(MAX_UP_FRONT);
+        if up_front >= MIN_POOLED_BUFFER || bytes.len() > up_front {
+            let mut buffer = Self::new(length);
+            buffer.take(bytes);
+            return buffer;
+        }
+        // Only the rest needs to be filled with zeros.
+        let mut buffer = Vec::with_capacity(up_front);
+        buffer.extend_from_slice(bytes);
+        buffer.resize(up_front, 0);
+        Self {
+            length,
+            filled: bytes.len(),
+            buffer,
         }
     }
 
@@ -95,28 +116,66 @@ fn take(length: usize) -> Vec<u8> {
 
 /// Wraps the first `length` bytes of a buffer, which returns to the pool when they are dropped.
 fn lend(mut buffer: Vec<u8>, length: usize) -> Bytes {
-    if (MIN_POOLED_BUFFER..=MAX_POOLED_BUFFER).contains(&buffer.len()) {
+    if is_pooled(&buffer) {
+        let buffer = Buffer(buffer);
         return Bytes::from_owner(PooledBytes { buffer, length });
     }
     buffer.truncate(length);
     Bytes::from(buffer)
 }
 
+fn is_pooled(buffer: &[u8]) -> bool {
+    (MIN_POOLED_BUFFER..=MAX_POOLED_BUFFER).contains(&buffer.len())
+}
+
 struct PooledBytes {
-    buffer: Vec<u8>,
+    buffer: Buffer,
     length: usize,
 }
 
 impl AsRef<[u8]> for PooledBytes {
     fn as_ref(&self) -> &[u8] {
-        self.buffer.get(..self.length).unwrap_or_default()
+        self.buffer.0.get(..self.length).unwrap_or_default()
     }
 }
 
-impl Drop for PooledBytes {
+/// A buffer that returns to the pool when it is dropped, unless it is too short or too long for it.
+pub(crate) struct Buffer(Vec<u8>);
+
+impl Buffer {
+    /// Returns a buffer of at least this length, with arbitrary contents.
+    pub(crate) fn new(length: usize) -> Self {
+        Self(take(length))
+    }
+}
+
+impl From<Vec<u8>> for Buffer {
+    fn from(buffer: Vec<u8>) -> Self {
+        Self(buffer)
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Drop for Buffer {
     fn drop(&mut self) {
+        if !is_pooled(&self.0) {
+            return;
+        }
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.push(std::mem::take(&mut self.buffer));
+        pool.push(std::mem::take(&mut self.0));
         // Drops buffers from the front, where those are that have been unused for a long time. (`take`
         // may have moved a newer one there.)
         let mut kept: usize = pool.iter().map(Vec::len).sum();
@@ -165,5 +224,16 @@ mod tests {
         assert_eq!((short.len(), kept()), (100_000, 2 * MAX_POOLED_BUFFER));
         assert_eq!(take(MAX_POOLED_BUFFER - 1).len(), MAX_POOLED_BUFFER);
         assert_eq!(kept(), MAX_POOLED_BUFFER);
+        // A buffer may start with bytes that have arrived, and other buffers come from the pool.
+        for length in [3, 1000, MIN_POOLED_BUFFER, 3 * MAX_UP_FRONT] {
+            let data: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+            for arrived in [0, 1, 2, length / 2, length - 1] {
+                let mut buffer = SizedBuffer::starting_with(&data[..arrived], length);
+                assert!(!buffer.is_whole());
+                assert_eq!(buffer.take(&data[arrived..]), b"");
+                assert!(buffer.is_whole());
+                assert!(buffer.into_bytes() == data, "{length} {arrived}");
+            }
+        }
     }
 }

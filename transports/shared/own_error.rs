@@ -6,8 +6,8 @@ use engineio_client::Error;
 
 /// Finds this crate's own error in the source chain of another error.
 ///
-/// Our streams return [`io::Error`]s, and libraries wrap these in errors of their own. For example, a
-/// TLS alert from the server reaches hyper as a failed read.
+/// Our streams return [`io::Error`]s, which may hold an error of this crate. For example, a TLS alert from
+/// the server reaches a transport as a failed read. Libraries wrap these in errors of their own.
 pub(crate) fn own_error(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     let mut next = Some(error);
     while let Some(error) = next {

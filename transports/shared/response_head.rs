@@ -2,8 +2,8 @@
 
 use engineio_client::{Error, ErrorKind, Limit};
 
-/// Maximum number of headers of one response. The cookies of some proxies exceed hyper's default of
-/// 100. The size of a head in bytes has a limit of its own.
+/// Maximum number of headers of one response. The cookies of some proxies take more than 100. The size
+/// of a head in bytes has a limit of its own.
 pub(crate) const MAX_HEADERS: usize = 1024;
 
 /// The error for a head of more than `limit` bytes.

@@ -129,11 +129,11 @@ impl Transport for WebSocket {
 
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
         let address = request.address.as_ref();
-        let dialed = self
+        let stream = self
             .dialer
             .dial(runtime, &request.url, address, Purpose::Tunnel, None)
             .await?;
-        let (stream, rest) = handshake::shake_hands(runtime, dialed.stream, &request).await?;
+        let (stream, rest) = handshake::shake_hands(runtime, stream, &request).await?;
         let limits = request.limits;
         let longest = longest_frame(&limits);
         let opens = request.sid.is_none();

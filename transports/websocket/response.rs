@@ -41,7 +41,7 @@ impl UpgradeResponse {
         let mut searched = 0_usize;
         let mut left = limit;
         loop {
-            // Skips empty lines before the response, as hyper does for polling.
+            // Skips empty lines before the response, as polling does.
             let empty = |byte: &&u8| matches!(byte, b'\r' | b'\n');
             let blank = pending.iter().take_while(empty).count();
             if blank > 0 {

@@ -92,15 +92,6 @@ pub(crate) enum Purpose {
     Tunnel,
 }
 
-/// A new connection.
-pub(crate) struct Dialed {
-    pub(crate) stream: BoxedStream,
-    /// The proxy at the other end, if there is no tunnel through it. It takes requests in absolute
-    /// form, with its `Proxy-Authorization`.
-    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
-    pub(crate) forwarded_by: Option<Proxy>,
-}
-
 impl Dialer {
     /// Connects from this address of the local machine, to the server or to a proxy. Each socket is
     /// bound to the address and a free port before it connects. Default: the operating system chooses.
@@ -332,6 +323,14 @@ impl Dialer {
         self.settings().proxies.choose(url)
     }
 
+    /// The proxy that forwards HTTP requests to this URL one by one, if there is one. It takes requests
+    /// in absolute form, with its `Proxy-Authorization`.
+    #[cfg(feature = "polling")]
+    pub(crate) fn forwarder(&self, url: &Url) -> Option<&Proxy> {
+        let proxy = self.proxy_for(url).ok().flatten();
+        proxy.filter(|proxy| proxy.forwards(url))
+    }
+
     /// Connects to the host of a URL, or to `address` if there is one. `limit` bounds the time if the
     /// caller has no limit of its own.
     pub(crate) async fn dial(
@@ -341,7 +340,7 @@ impl Dialer {
         address: Option<&Address>,
         purpose: Purpose,
         limit: Option<Duration>,
-    ) -> Result<Dialed, Error> {
+    ) -> Result<BoxedStream, Error> {
         let dial = self.dial_unlimited(runtime, url, address, purpose);
         let Some(limit) = limit else {
             return dial.await;
@@ -365,7 +364,7 @@ impl Dialer {
         url: &Url,
         address: Option<&Address>,
         purpose: Purpose,
-    ) -> Result<Dialed, Error> {
+    ) -> Result<BoxedStream, Error> {
         let settings = self.settings();
         let tls = match url.scheme() {
             "https" => Some(settings.tls.connector(url)?),
@@ -392,22 +391,19 @@ impl Dialer {
             addresses: &settings.addresses,
         };
         // Proxies and TLS are boxed: their futures are larger than all the rest.
-        let mut dialed = match (address, proxy) {
-            (Some(address), _) => Dialed::to_server(sockets.connect(address).await?),
-            (None, Some(proxy)) if purpose == Purpose::Requests && proxy.forwards(url) => Dialed {
-                stream: Box::pin(proxy.reach(&sockets, &settings.tls)).await?,
-                forwarded_by: Some(proxy.clone()),
-            },
-            (None, Some(proxy)) => {
-                Dialed::to_server(Box::pin(proxy.connect(&sockets, &settings.tls, url)).await?)
+        let mut stream = match (address, proxy) {
+            (Some(address), _) => sockets.connect(address).await?,
+            (None, Some(proxy)) if purpose == Purpose::Requests && proxy.forwards(url) => {
+                Box::pin(proxy.reach(&sockets, &settings.tls)).await?
             }
-            (None, None) => Dialed::to_server(sockets.connect_to_host(url).await?),
+            (None, Some(proxy)) => Box::pin(proxy.connect(&sockets, &settings.tls, url)).await?,
+            (None, None) => sockets.connect_to_host(url).await?,
         };
         if let Some(tls) = tls {
-            dialed.stream = Box::pin(tls.connect(dialed.stream)).await?;
+            stream = Box::pin(tls.connect(stream)).await?;
         }
         tracing::debug!(host, port, "connected");
-        Ok(dialed)
+        Ok(stream)
     }
 }
 
@@ -416,14 +412,5 @@ fn target(url: &Url, address: Option<&Address>) -> String {
     match address {
         Some(address) => address.to_string(),
         None => proxy::host_and_port(url),
-    }
-}
-
-impl Dialed {
-    fn to_server(stream: BoxedStream) -> Self {
-        Self {
-            stream,
-            forwarded_by: None,
-        }
     }
 }
