@@ -11,7 +11,7 @@ mod request;
 mod response;
 mod stream;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use engineio_client::http::Exchange;
@@ -142,14 +142,19 @@ impl Http1 {
         Ok(Connection::new(dialed.await?))
     }
 
+    /// The idle connection that was used last. Expired ones are closed outside the lock, since the
+    /// stream of another runtime may run any code then.
     fn take(&self, now: Duration) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let last = idle.pop()?;
+            let last = self.idle().pop()?;
             if now < last.until {
                 return Some(last.connection);
             }
         }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the peer is expected to keep the connection after this response. tinyproxy closes each
@@ -165,9 +170,9 @@ impl Http1 {
     fn keep(&self, mut connection: Connection, received: &Received, now: Duration) {
         connection.is_http_1_0 = received.head.is_http_1_0;
         let until = now.saturating_add(keep_alive(received.head.timeout));
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MAX_IDLE {
-            let room = MAX_IDLE.saturating_sub(idle.len());
+        let mut idle = self.idle();
+        let room = MAX_IDLE.saturating_sub(idle.len());
+        if room > 0 {
             idle.reserve_exact(room);
             idle.push(Idle { connection, until });
         }
