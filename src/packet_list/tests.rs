@@ -151,3 +151,13 @@ fn a_message_that_does_not_fit_in_the_index_is_moved() {
     assert!(Place::short(Kind::Data, SHORT, start + 1).is_none());
     assert!(Place::short(Kind::Data, SHORT + 1, 0).is_none());
 }
+
+#[test]
+fn a_message_at_the_end_of_the_index_is_copied_whole() {
+    // The place that `Place::short` still grants.
+    let start = usize::try_from(u32::MAX).expect("a usize has 32 bits");
+    let last = Place::short(Kind::Data, SHORT, start).expect("a place");
+    let mut run = Run::before(0);
+    run.add(last);
+    assert_eq!(run.range().len(), SHORT);
+}

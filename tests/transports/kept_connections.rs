@@ -17,10 +17,11 @@ use engineio_client::{
     Activity, Error, ErrorKind, Link, MockRuntime, OpenRequest, Packet, Runtime, Transport,
     async_trait,
 };
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::raw::{Peer, Request, Server, response, spawn, under_some_orders};
+use crate::raw::{Peer, Request, Server, response, settle, spawn, under_some_orders};
 use crate::{message, open};
 
 /// The latency of the network in one direction.
@@ -353,7 +354,14 @@ enum Fault {
     /// The next write succeeds, and the flush after it fails. The next read then returns the end of the
     /// stream, as it does on a socket whose error another call has already returned.
     Flush,
+    /// The server answers with 413 and closes the connection while the request is being written. The
+    /// next write takes a part of the request, the one after it fails, and the response can be read.
+    Refused,
 }
+
+/// What the server sends with [`Fault::Refused`].
+const REFUSAL: &[u8] =
+    b"HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 struct OddStream {
     stream: BoxedStream,
@@ -380,7 +388,7 @@ impl Acknowledges for OddStream {
             Fault::Silent => None,
             // Reports that nothing has arrived.
             Fault::Flush => Some(u64::MAX),
-            Fault::Uncounted | Fault::Write => self.stream.unacknowledged(),
+            Fault::Uncounted | Fault::Write | Fault::Refused => self.stream.unacknowledged(),
         }
     }
 }
@@ -394,6 +402,10 @@ impl AsyncRead for OddStream {
         if self.steps(Fault::Flush, TAKEN, TAKEN) {
             return Poll::Ready(Ok(0));
         }
+        if self.steps(Fault::Refused, WRITTEN, TAKEN) {
+            buffer[..REFUSAL.len()].copy_from_slice(REFUSAL);
+            return Poll::Ready(Ok(REFUSAL.len()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
@@ -406,6 +418,13 @@ impl AsyncWrite for OddStream {
     ) -> Poll<io::Result<usize>> {
         if self.steps(Fault::Write, ARMED, WRITTEN) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if self.steps(Fault::Refused, WRITTEN, WRITTEN) || self.steps(Fault::Refused, TAKEN, TAKEN)
+        {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if self.steps(Fault::Refused, ARMED, WRITTEN) {
+            return Pin::new(&mut self.stream).poll_write(cx, &bytes[..50]);
         }
         self.steps(Fault::Flush, ARMED, WRITTEN);
         Pin::new(&mut self.stream).poll_write(cx, bytes)
@@ -516,5 +535,128 @@ fn r3_a_request_whose_first_write_fails_is_sent_again() {
             !script.await.0.has_another(),
             "the request was sent three times"
         );
+    });
+}
+
+/// A server that refuses a body before it has read it may close the connection at once. The next write
+/// then fails, although the response has arrived.
+#[test]
+fn a_refusal_that_has_arrived_is_reported_although_the_rest_of_the_request_cannot_be_written() {
+    under_some_orders(async |runtime| {
+        for is_kept in [true, false] {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let peer = if is_kept {
+                    used(&mut server).await
+                } else {
+                    server.accept().await
+                };
+                (server, peer)
+            });
+            let odd = Odd {
+                inner: runtime.clone(),
+                fault: Fault::Refused,
+                state: Arc::default(),
+            };
+            let mut link = odd.polling().await;
+            if is_kept {
+                Ask::Poll.of(&mut link).await.unwrap();
+            }
+            odd.state.store(ARMED, Ordering::Relaxed);
+            let error = Ask::Post.of(&mut link).await.unwrap_err();
+            assert_eq!(error.status(), Some(413), "{}", error.report());
+            script.await;
+        }
+    });
+}
+
+/// A body without a length ends with its connection. The client would otherwise hold its side of the
+/// connection open until its next request.
+#[test]
+fn a_connection_that_has_ended_with_a_body_is_closed_at_once() {
+    under_some_orders(async |runtime| {
+        for ask in Ask::BOTH {
+            let mut server = Server::new(&runtime);
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                ask.is(&peer.request().await);
+                peer.write("HTTP/1.1 200 OK\r\n\r\n4first").await;
+                peer.finish().await;
+                peer.read_to_end().await
+            });
+            let mut link = polling(&runtime).await;
+            ask.of(&mut link).await.unwrap();
+            runtime.sleep(Duration::from_secs(10)).await;
+            assert!(script.now_or_never().is_some(), "the connection is kept");
+        }
+    });
+}
+
+/// After this response the connection belongs to another protocol.
+#[test]
+fn a_connection_that_was_answered_with_101_is_not_used_again() {
+    under_some_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            Ask::Post.is(&peer.request().await);
+            peer.write(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+            )
+            .await;
+            let reused = peer.next_request().await.is_some();
+            assert!(!reused, "the connection was used again");
+            server.accept().await.answer("ok").await;
+        });
+        let mut link = polling(&runtime).await;
+        let error = Ask::Post.of(&mut link).await.unwrap_err();
+        assert_eq!(error.status(), Some(101));
+        let second = spawn(&runtime, async move {
+            let _ = Ask::Post.of(&mut link).await;
+        });
+        script.await;
+        second.await;
+    });
+}
+
+/// The polls use the other connection in turn, so nothing else would look at this one.
+#[test]
+fn an_idle_connection_whose_time_has_passed_is_closed_at_the_next_request() {
+    under_some_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let waits = runtime.clone();
+        let script = spawn(&runtime, async move {
+            let answer = "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\n4x";
+            let mut peers = [server.accept().await, server.accept().await];
+            let methods = [
+                peers[0].request().await.method,
+                peers[1].request().await.method,
+            ];
+            let [mut polls, mut posts] = peers;
+            if methods[0] == "POST" {
+                std::mem::swap(&mut polls, &mut posts);
+            }
+            posts.write(answer).await;
+            settle(&waits).await;
+            polls.write(answer).await;
+            for _ in 0..10 {
+                Ask::Poll.is(&polls.request().await);
+                waits.sleep(Duration::from_secs(1)).await;
+                polls.write(answer).await;
+            }
+            posts.finish().await;
+            posts.read_to_end().await
+        });
+        let mut link = polling(&runtime).await;
+        let (receiver, sender) = (&mut link.receiver, &mut link.sender);
+        let (polled, posted) =
+            futures::future::join(receiver.recv(), sender.send(vec![message("m")].into())).await;
+        polled.unwrap();
+        posted.unwrap();
+        for _ in 0..10 {
+            Ask::Poll.of(&mut link).await.unwrap();
+        }
+        settle(&runtime).await;
+        assert!(script.now_or_never().is_some(), "the connection is kept");
     });
 }

@@ -696,3 +696,59 @@ fn four_links_at_once_do_not_mix_up_their_responses() {
         script.await;
     });
 }
+
+/// The first piece is the beginning of a response, and the second shows that it is none. The server sends
+/// no empty line and leaves the connection open.
+#[test]
+fn bytes_that_are_not_http_are_recognised_in_whatever_pieces_they_arrive() {
+    under_some_orders(async |runtime| {
+        for pieces in [
+            ["", "Hello, I am no web server.\n"],
+            ["H", "ello, I am no web server.\n"],
+            ["HTTP/1.1 200 OK\r\n", "no colon\r\n"],
+        ] {
+            let mut server = Server::new(&runtime);
+            let waits = runtime.clone();
+            let script = spawn(&runtime, async move {
+                let mut peer = server.accept().await;
+                peer.request().await;
+                for piece in pieces {
+                    peer.write(piece).await;
+                    waits.sleep(Duration::from_millis(1)).await;
+                }
+                peer
+            });
+            let mut link = polling(&runtime).await;
+            let received = spawn(&runtime, async move { link.receiver.recv().await });
+            runtime.sleep(Duration::from_secs(10)).await;
+            let received = received.now_or_never();
+            let error = received.expect("the poll has ended").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Http, "{pieces:?}");
+            drop(script.await);
+        }
+    });
+}
+
+/// No server can have accepted messages that were not written yet. Whatever answers a POST so early has
+/// not read it, and the connection is closed before the rest is sent.
+#[test]
+fn a_success_that_arrives_before_the_post_was_written_does_not_count() {
+    under_some_orders(async |runtime| {
+        let mut server = Server::new(&runtime);
+        let script = spawn(&runtime, async move {
+            let mut peer = server.accept().await;
+            peer.request_head().await;
+            peer.write(response("ok")).await;
+            peer.read_to_end().await.len()
+        });
+        let mut link = polling(&runtime).await;
+        let batch = vec![message("x".repeat(1_000_000))];
+        let sent = link.sender.send(batch.into()).await;
+        drop(link);
+        let arrived = script.await;
+        assert!(
+            sent.is_err(),
+            "a success, although {arrived} of 1,000,001 bytes were written"
+        );
+    });
+}

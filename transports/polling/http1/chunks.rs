@@ -251,4 +251,16 @@ mod tests {
         let mut chunks = Chunks::new(1_000_000);
         assert!(chunks.next(&mut many.as_bytes()).is_err());
     }
+
+    /// A server could otherwise send such bytes for ever, as a body that does not grow.
+    #[test]
+    fn leading_zeros_and_white_space_of_a_size_are_limited() {
+        for filler in ["0", " "] {
+            let mut chunks = Chunks::new(1000);
+            assert!(chunks.next(&mut b"0".as_slice()).is_ok());
+            let filler = filler.repeat(MAX_EXTENSIONS);
+            let endless = (0..1000).all(|_| chunks.next(&mut filler.as_bytes()).is_ok());
+            assert!(!endless, "16 MB of {:?} in one size", &filler[..1]);
+        }
+    }
 }
