@@ -77,7 +77,7 @@ impl Place {
 struct Run {
     /// Indexes of the first byte, and of the byte after the last.
     start: Option<u32>,
-    end: u32,
+    end: usize,
     /// Index of the first byte in the other buffer.
     target: u32,
 }
@@ -97,7 +97,7 @@ impl Run {
     #[inline]
     fn add(&mut self, place: Place) -> Place {
         let start = *self.start.get_or_insert(place.start);
-        self.end = place.start.saturating_add(place.length.into());
+        self.end = place.range().end;
         let offset = place.start.saturating_sub(start);
         Place {
             start: self.target.saturating_add(offset),
@@ -106,8 +106,8 @@ impl Run {
     }
 
     fn range(&self) -> Range<usize> {
-        let index = |index: u32| usize::try_from(index).unwrap_or(usize::MAX);
-        index(self.start.unwrap_or(self.end))..index(self.end)
+        let start = self.start.and_then(|start| usize::try_from(start).ok());
+        start.unwrap_or(self.end)..self.end
     }
 }
 

@@ -1,4 +1,4 @@
-//! Decodes gzip and deflate by flate2, inside the poll itself: 1 MB of JSON takes 1.5 ms.
+//! Decodes gzip and deflate by flate2, inside the poll itself.
 
 use std::io::{self, Read};
 

@@ -144,6 +144,7 @@ pub(crate) struct Buffer(Vec<u8>);
 
 impl Buffer {
     /// Returns a buffer of at least this length, with arbitrary contents.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     pub(crate) fn new(length: usize) -> Self {
         Self(take(length))
     }

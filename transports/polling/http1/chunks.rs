@@ -6,11 +6,17 @@ use super::fault::Fault;
 /// Maximum number of bytes of all chunk extensions of one body.
 const MAX_EXTENSIONS: usize = 16 * 1024;
 
+/// Maximum number of bytes of one size, with its leading zeros and the white space behind it. Some
+/// servers send sizes of a fixed width.
+const MAX_SIZE: usize = 256;
+
 /// Decodes a chunked body, which arrives in pieces.
 pub(super) struct Chunks {
     state: State,
     /// The bytes that are missing of the current chunk, or its size as far as it was read.
     left: u64,
+    /// Number of bytes of the current size.
+    size: usize,
     extensions: usize,
     trailers: Vec<u8>,
     /// Maximum number of bytes of the trailers.
@@ -57,6 +63,7 @@ impl Chunks {
         Self {
             state: State::Start,
             left: 0,
+            size: 0,
             extensions: 0,
             trailers: Vec::new(),
             max_trailers,
@@ -93,10 +100,14 @@ impl Chunks {
         let malformed = || Err(Fault::not_http("the framing of a chunk is malformed"));
         Ok(match (self.state, byte) {
             (State::Start | State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                self.count_size()?;
                 self.add_digit(byte)?;
                 State::Size
             }
-            (State::Size | State::Space, b' ' | b'\t') => State::Space,
+            (State::Size | State::Space, b' ' | b'\t') => {
+                self.count_size()?;
+                State::Space
+            }
             (State::Size | State::Space, b';') => State::Extension,
             (State::Size | State::Space | State::Extension, b'\r') => State::SizeEnd,
             (State::Extension, b'\n') => return malformed(),
@@ -107,8 +118,14 @@ impl Chunks {
                 }
                 State::Extension
             }
-            (State::SizeEnd, b'\n') if self.left == 0 => State::Line,
-            (State::SizeEnd, b'\n') => State::Data,
+            (State::SizeEnd, b'\n') => {
+                self.size = 0;
+                if self.left == 0 {
+                    State::Line
+                } else {
+                    State::Data
+                }
+            }
             (State::DataReturn, b'\r') => State::DataEnd,
             (State::DataEnd, b'\n') => State::Start,
             (State::Line, b'\r') => State::LastEnd,
@@ -130,6 +147,14 @@ impl Chunks {
             }
             _ => return malformed(),
         })
+    }
+
+    fn count_size(&mut self) -> Result<(), Fault> {
+        self.size = self.size.saturating_add(1);
+        if self.size > MAX_SIZE {
+            return Err(Fault::not_http("the size of a chunk is too long"));
+        }
+        Ok(())
     }
 
     fn add_digit(&mut self, digit: u8) -> Result<(), Fault> {
@@ -258,9 +283,16 @@ mod tests {
         for filler in ["0", " "] {
             let mut chunks = Chunks::new(1000);
             assert!(chunks.next(&mut b"0".as_slice()).is_ok());
-            let filler = filler.repeat(MAX_EXTENSIONS);
-            let endless = (0..1000).all(|_| chunks.next(&mut filler.as_bytes()).is_ok());
-            assert!(!endless, "16 MB of {:?} in one size", &filler[..1]);
+            let filler = filler.repeat(MAX_SIZE);
+            assert!(chunks.next(&mut filler.as_bytes()).is_err());
+        }
+        // The limit applies to each size, not to their sum.
+        let chunk = format!("{}1  \r\na\r\n", "0".repeat(100));
+        let mut chunks = Chunks::new(1000);
+        for _ in 0..1000 {
+            let mut bytes = chunk.as_bytes();
+            assert_eq!(chunks.next(&mut bytes).ok(), Some(Piece::Data(b"a")));
+            assert_eq!(chunks.next(&mut bytes).ok(), Some(Piece::More));
         }
     }
 }

@@ -13,8 +13,8 @@ use super::outgoing::Outgoing;
 use super::response::{Received, ResponseReader};
 use super::stream::Stream;
 
-/// Maximum number of bytes of the first read of a response. What is read is copied to the body, so the
-/// rest of a longer body of known length is read directly to where it belongs.
+/// Maximum number of bytes of a read until the head is complete. What is read is copied to the body, so
+/// the rest of a longer body of known length is read directly to where it belongs.
 const FIRST_READ: usize = 16 * 1024;
 
 /// Maximum number of bytes of a further read, if the length of the body is not known.
@@ -34,7 +34,7 @@ pub(super) struct Connection {
 
 /// Why an exchange has no response.
 pub(super) enum Failure {
-    /// The kept connection had ended before anything was written.
+    /// The kept connection had ended, or had received something unasked, before anything was written.
     Ended,
     /// The request may be repeated: see [`Stream::not_received`].
     NotReceived(Fault),
@@ -68,10 +68,18 @@ impl Connection {
         };
         let result = poll_fn(|cx| running.poll(cx)).await;
         let Running {
-            reader, is_sent, ..
+            reader,
+            is_sent,
+            request,
+            ..
         } = running;
+        let is_written = request.bytes().is_empty();
         match result {
             Ok(()) => match reader.into_received() {
+                // The server can't have accepted what was not written.
+                Some(received) if received.head.status.is_success() && !is_written => {
+                    Err(Failure::Failed(Fault::ended()))
+                }
                 Some(received) => Ok((received, is_sent)),
                 None => Err(Failure::Failed(Fault::ended())),
             },
@@ -112,7 +120,11 @@ impl Running<'_> {
         if !self.is_sent
             && let Poll::Ready(Err(fault)) = self.poll_send(cx)
         {
-            return Poll::Ready(Err(Failure::Failed(fault)));
+            // The server may have refused the request before it closed the connection.
+            return Poll::Ready(match self.poll_receive(cx) {
+                Poll::Ready(Ok(())) => Ok(()),
+                _ => Err(Failure::Failed(fault)),
+            });
         }
         if begins && !self.is_kept {
             return self.poll_receive(cx).map_err(Failure::Failed);

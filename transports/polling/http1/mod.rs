@@ -19,14 +19,15 @@ use engineio_client::{Error, ErrorKind, OpenRequest};
 use http::{StatusCode, Uri};
 
 use self::exchange::{Connection, Failure};
+use self::head::Length;
 use self::outgoing::Outgoing;
 use self::request::{Heads, Varying};
 use self::response::Received;
 use super::super::shared::dial::{Dialer, Proxy, Purpose};
 use super::ask::{Answer, Ask, Headers};
 
-/// Sends the requests of one session, and keeps up to two idle connections: one that was used for
-/// polls, and one for POSTs.
+/// Sends the requests of one session, and keeps up to two idle connections, since a poll and a POST may be
+/// in progress at the same time.
 pub(super) struct Http1 {
     dialer: Dialer,
     /// The proxy that forwards the requests, if there is one.
@@ -142,27 +143,30 @@ impl Http1 {
         Ok(Connection::new(dialed.await?))
     }
 
-    /// The idle connection that was used last. Expired ones are closed outside the lock, since the
-    /// stream of another runtime may run any code then.
+    /// The idle connection that was used last. All that have expired are closed, outside the lock, since
+    /// the stream of a foreign runtime may run any code then.
     fn take(&self, now: Duration) -> Option<Connection> {
-        loop {
-            let last = self.idle().pop()?;
-            if now < last.until {
-                return Some(last.connection);
-            }
-        }
+        let mut idle = self.idle();
+        let expired: Vec<Idle> = idle.extract_if(.., |idle| now >= idle.until).collect();
+        let last = idle.pop();
+        drop(idle);
+        drop(expired);
+        Some(last?.connection)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the peer is expected to keep the connection after this response. tinyproxy closes each
+    /// Whether the peer is expected to keep the connection after this response. A body without a length
+    /// has ended with the connection, and after 101 the connection is no longer one of HTTP. tinyproxy closes each
     /// connection without announcing it, so the next poll would fail. Proxies are therefore asked to
     /// keep the connection, and must confirm it.
     fn may_be_kept(&self, received: &Received) -> bool {
         !self.heads.closes
             && !received.has_more
+            && received.head.length != Length::UntilEnd
+            && received.head.status != StatusCode::SWITCHING_PROTOCOLS
             && received.head.persists
             && (self.forwarder.is_none() || received.head.says_keep_alive)
     }

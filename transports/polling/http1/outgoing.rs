@@ -9,8 +9,9 @@ use super::super::super::shared::buffer_pool::Buffer;
 use super::super::ask::payload_length;
 use super::body::{Body, append};
 
-/// Maximum number of bytes of a body that are encoded before they are written. Few servers accept a body
-/// that is longer. Each write may wake the server, so many short pieces would cost more.
+/// Number of bytes of a body that are encoded before they are written; a buffer of the pool may have room
+/// for twice as many. Few servers accept a body that is longer. Each write may wake the server, so many
+/// short pieces would cost more.
 const PIECE: usize = 1024 * 1024;
 
 /// Up to this length a body is encoded into the buffer of the head.

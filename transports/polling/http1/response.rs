@@ -8,12 +8,18 @@ use super::chunks::{Chunks, Piece};
 use super::fault::Fault;
 use super::head::{self, Head, Length};
 
+/// An incomplete head of fewer bytes is parsed each time that more of it arrives, and a longer one when its
+/// length has doubled.
+const SHORT_HEAD: usize = 1024;
+
 /// Reads the response to one request, within the limits.
 pub(super) struct ResponseReader {
     limits: Limits,
     wants_headers: bool,
     /// Bytes of the interim responses to this request, and of empty lines.
     skipped: usize,
+    /// Length of the incomplete head when it was last parsed.
+    parsed: usize,
     state: State,
 }
 
@@ -45,6 +51,7 @@ impl ResponseReader {
             limits,
             wants_headers,
             skipped: 0,
+            parsed: 0,
             state: State::Head(Vec::new()),
         }
     }
@@ -95,6 +102,12 @@ impl ResponseReader {
                 pending.extend_from_slice(bytes);
                 if !may_end(pending.get(start..).unwrap_or_default()) {
                     let length = pending.len();
+                    // What is not HTTP may never end. To parse a long head each time would take time that
+                    // grows with the square of its length.
+                    if length < SHORT_HEAD || length >= self.parsed.saturating_mul(2) {
+                        self.parsed = length;
+                        head::parse(pending, self.limits.head, false)?;
+                    }
                     return self.check_length(length);
                 }
                 let whole = std::mem::take(pending);
@@ -140,6 +153,7 @@ impl ResponseReader {
             let parsed = head::parse(bytes, self.limits.head, self.wants_headers)?;
             let Some((head, length)) = parsed else {
                 self.check_length(bytes.len())?;
+                self.parsed = bytes.len();
                 self.state = State::Head(bytes.to_vec());
                 return Ok(());
             };
