@@ -228,7 +228,7 @@ mod tests {
                 Some(0),
             ),
             ("1\r\nx\r\n0\r\nA: b\r\nC: d\r\n\r\n.", "x", Some(1)),
-            ("5\r\nhel", "hel", None),
+            ("5\r\nabc", "abc", None),
             ("5\r\nhello\r\n0\r\n", "hello", None),
             ("FfFfFfFfFfFfFfFf\r\nx", "x", None),
         ] {
