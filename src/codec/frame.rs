@@ -130,7 +130,7 @@ pub fn frame(packet: &Packet) -> Frame<'_> {
     }
 }
 
-/// A sequence of packets that [`encode_payload`] accepts: a slice, array or `Vec`, or a
+/// A sequence of packets that [`encode_payload`](super::encode_payload) accepts: a slice, array or `Vec`, or a
 /// [`Batch`](crate::Batch).
 ///
 /// ```
