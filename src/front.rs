@@ -10,6 +10,8 @@ mod shortcuts {
     #[cfg(feature = "polling")]
     use crate::http::HttpClient;
     use crate::runtime::Runtime;
+    #[cfg(all(feature = "websocket", feature = "compression"))]
+    use crate::transports::Deflate;
     use crate::transports::{Dialer, Proxy, Transports};
 
     #[cfg(feature = "rustls")]
@@ -38,6 +40,23 @@ mod shortcuts {
         #[cfg(feature = "polling")]
         pub fn http_client(self, client: Arc<dyn HttpClient>) -> Self {
             self.try_map_transport(|transports| Ok(transports.http_client(client)))
+        }
+
+        /// Offers the server to compress messages over WebSocket: see [`Deflate`]. Default: they are not
+        /// compressed.
+        ///
+        /// ```
+        /// # #[cfg(feature = "tokio")] {
+        /// use engineio_client::transports::Deflate;
+        ///
+        /// let builder = engineio_client::tokio::Client::builder("http://localhost:3000")
+        ///     .deflate(Deflate::default());
+        /// # let _ = builder;
+        /// # }
+        /// ```
+        #[cfg(all(feature = "websocket", feature = "compression"))]
+        pub fn deflate(self, deflate: Deflate) -> Self {
+            self.try_map_transport(|transports| Ok(transports.deflate(deflate)))
         }
 
         /// Sets how connections are made: proxies, TLS, the local address.

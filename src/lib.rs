@@ -109,7 +109,7 @@
 //! | `polling` | yes | HTTP long polling |
 //! | `websocket` | yes | WebSocket |
 //! | `rustls` | yes | `https` and `wss` on every runtime, with the certificates of the operating system |
-//! | `compression` | | poll responses compressed with gzip or deflate |
+//! | `compression` | | poll responses compressed with gzip or deflate, and WebSocket messages by permessage-deflate |
 //! | `blocking` | | the client for threads: [`blocking`] |
 //! | `surf` | | polling through your own `surf::Client`, which upstream no longer maintains |
 //! | `mock` | | the test kit: [`transports::mock`], [`runtime::mock`], [`transports::conformance`] |

@@ -459,6 +459,32 @@ fn talks_to_node() {
     minds_max_payload(&server.url());
 }
 
+#[cfg(feature = "compression")]
+#[test]
+#[ignore = "needs the peers that tests/run installs"]
+fn compresses_with_node_and_logs_what_that_saved() {
+    let server = Peer::node(&["--deflate".into(), "{}".into()]);
+    let line = "to be, or not to be, ".repeat(500);
+    let options = [
+        "--deflate",
+        "-vv",
+        "--transport",
+        "websocket",
+        "--linger",
+        "1",
+    ];
+    let input = format!("{line}\n");
+    let (lines, status, log) = run(&[&options[..], &[&server.url()]].concat(), input.as_bytes());
+    assert_eq!((status, lines), (0, vec![line]));
+    for part in [
+        "messages are compressed client_max_window_bits=15",
+        "sent compressed messages bytes=10501 compressed=",
+        "received compressed messages compressed=",
+    ] {
+        assert!(log.contains(part), "{part:?} is not in {log}");
+    }
+}
+
 #[test]
 #[ignore = "needs the peers that tests/run installs"]
 fn talks_to_node_at_length() {

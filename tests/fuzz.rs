@@ -11,7 +11,7 @@ use std::path::Path;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use checks::{codec, cookies, encoding, handshake, polling_body, proxy, websocket};
+use checks::{codec, cookies, deflate, encoding, handshake, polling_body, proxy, websocket};
 
 /// Bytes made of at most this many pieces, each of which is a known one or random.
 fn pieces(known: &'static [&[u8]], most: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -138,6 +138,29 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
         input([first, length], payload)
     });
     vec(frame, 0..12).prop_map(|frames| frames.concat())
+}
+
+/// Frames for `deflate::check`: the first byte, the form, the length, and the payload.
+fn compressed_frames() -> impl Strategy<Value = Vec<u8>> {
+    let first = prop_oneof![
+        4 => Just(0xc1_u8), 4 => Just(0xc2), 2 => Just(0x41), 1 => Just(0x42), 2 => Just(0), 2 => Just(0x80),
+        1 => Just(0x81), 1 => Just(0x89), 1 => any::<u8>(),
+    ];
+    let payload = prop_oneof![
+        3 => Just(b"4hello".to_vec()),
+        1 => Just(b"\xf2\x48\xcd\xc9\xc9\x07\x00".to_vec()),
+        1 => Just(b"\xf2\x00\x11\x00\x00".to_vec()),
+        1 => Just(b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00".to_vec()),
+        1 => Just(b"4\xc3".to_vec()),
+        1 => Just(vec![b'4'; 255]),
+        2 => vec(any::<u8>(), 0..140),
+        1 => vec(any::<u8>(), 201..255),
+    ];
+    let frame = (first, 0..3_u8, payload).prop_map(|(first, form, payload)| {
+        let length = u8::try_from(payload.len()).unwrap();
+        input([first, form, length], payload)
+    });
+    vec(frame, 0..10).prop_map(|frames| frames.concat())
 }
 
 /// Steps for `cookies::check`, with valid and nearly valid lines.
@@ -287,6 +310,16 @@ proptest! {
     }
 
     #[test]
+    fn any_compressed_frames_decode_as_by_a_second_reader_however_they_are_cut(
+        cuts in cuts(),
+        limit in limit(),
+        takeover in 0..4_u8,
+        frames in compressed_frames(),
+    ) {
+        deflate::check(&input([&cuts[..], &[limit, takeover]].concat(), frames));
+    }
+
+    #[test]
     fn any_response_to_a_websocket_request_is_a_link_or_an_error_however_it_is_cut(
         cuts in cuts(),
         form in 0..2_u8,
@@ -356,6 +389,11 @@ fn kept_inputs_of_polling() {
 #[test]
 fn kept_inputs_of_websocket() {
     again("websocket", websocket::check);
+}
+
+#[test]
+fn kept_inputs_of_compressed_frames() {
+    again("deflate", deflate::check);
 }
 
 #[test]

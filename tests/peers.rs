@@ -11,6 +11,8 @@ mod support {
     pub(crate) mod compression;
     pub(crate) mod cookies;
     pub(crate) mod counting;
+    #[cfg(feature = "compression")]
+    pub(crate) mod deflate;
     pub(crate) mod foreign;
     pub(crate) mod log;
     #[macro_use]
@@ -33,12 +35,12 @@ mod keepalive;
 mod lasting;
 
 use engineio_client::{AsyncStd, Smol, Tokio};
-#[cfg(feature = "compression")]
-use support::compression;
 use support::foreign::{Aiohttp, Node, NodeWithTls, Uvicorn};
 use support::server::Secure;
 use support::session::{Mode, Runs as _};
 use support::{cases, cookies, foreign, redirects};
+#[cfg(feature = "compression")]
+use support::{compression, deflate};
 
 macro_rules! tests {
     ($module:ident $peer:ident) => {
@@ -94,6 +96,17 @@ mod compressed {
                     compression::a_large_poll_is_compressed_and_a_small_one_is_not
                     compression::the_users_accept_encoding_is_sent_with_polls
                 }
+
+                mod large_messages_shrink {
+                    use super::*;
+
+                    test!([#[ignore = "needs the peers that tests/run installs"]]
+                        tokio deflate::large_messages_shrink $peer Tokio (Mode::WebSocket));
+                    test!([#[ignore = "needs the peers that tests/run installs"]]
+                        smol deflate::large_messages_shrink $peer Smol (Mode::Upgraded));
+                    test!([#[ignore = "needs the peers that tests/run installs"]]
+                        async_std deflate::large_messages_shrink $peer AsyncStd (Mode::WebSocket));
+                }
             }
         };
     }
@@ -101,6 +114,21 @@ mod compressed {
     tests!(node Node);
     tests!(aiohttp Aiohttp);
     tests!(uvicorn Uvicorn);
+
+    mod settings {
+        use super::*;
+
+        on_each_runtime! {
+            [#[ignore = "needs the peers that tests/run installs"]] Node:
+            deflate::every_setting_of_node_is_understood
+        }
+
+        #[test]
+        #[ignore = "needs the peers that tests/run installs"]
+        fn the_cases_of_autobahn_pass() {
+            Tokio::run(deflate::the_cases_of_autobahn_pass::<Tokio>());
+        }
+    }
 }
 
 /// Several Node processes behind haproxy, which uses a cookie to find a session's process.

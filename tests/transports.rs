@@ -13,6 +13,9 @@ mod compression;
 mod cookies;
 #[path = "transports/defects/mod.rs"]
 mod defects;
+#[cfg(feature = "compression")]
+#[path = "transports/deflate.rs"]
+mod deflate;
 #[path = "transports/dial.rs"]
 mod dial;
 #[path = "transports/drops.rs"]
@@ -33,6 +36,9 @@ mod http_client;
 mod kept_connections;
 #[path = "transports/limits.rs"]
 mod limits;
+#[path = "support/peer_deflate.rs"]
+#[cfg(feature = "compression")]
+mod peer_deflate;
 #[path = "transports/polling.rs"]
 mod polling;
 #[path = "transports/proxy.rs"]

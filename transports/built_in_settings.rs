@@ -14,4 +14,7 @@ pub(super) struct BuiltInSettings {
     /// Replaces the built-in HTTP client.
     #[cfg(feature = "polling")]
     pub(super) http_client: Option<Arc<dyn HttpClient>>,
+    /// Compresses messages over WebSocket.
+    #[cfg(all(feature = "websocket", feature = "compression"))]
+    pub(super) deflate: Option<super::shared::Deflate>,
 }

@@ -170,6 +170,24 @@ impl Transports {
         self
     }
 
+    /// Offers the server to compress messages over WebSocket, with these settings. Default: they are not
+    /// compressed. This method does not change transports that were added by [`with`](Transports::with).
+    ///
+    /// ```
+    /// use engineio_client::transports::{Deflate, Transports};
+    ///
+    /// let transports = Transports::default().deflate(Deflate::default());
+    /// # let _ = transports;
+    /// ```
+    #[cfg(all(feature = "websocket", feature = "compression"))]
+    #[must_use]
+    pub fn deflate(mut self, deflate: Deflate) -> Self {
+        let list = Arc::make_mut(&mut self.0);
+        list.settings.deflate = Some(deflate);
+        list.rebuild();
+        self
+    }
+
     /// Changes how the transports of the default list connect.
     ///
     /// Transports added by [`with`](Transports::with) keep their own dialers.

@@ -128,6 +128,7 @@ fn n7_the_help_names_each_option_each_event_and_each_status() {
     let help = lines.join("\n");
     for part in [
         "--transport NAME",
+        "--deflate ",
         "--runtime NAME",
         "-H, --header",
         "--query NAME=VALUE",

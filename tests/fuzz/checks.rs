@@ -4,10 +4,13 @@
 
 pub mod codec;
 pub mod cookies;
+pub mod deflate;
 pub mod encoding;
 pub mod handshake;
 mod input;
 mod net;
+#[path = "../support/peer_deflate.rs"]
+mod peer_deflate;
 pub mod polling_body;
 pub mod proxy;
 #[path = "../support/raw.rs"]

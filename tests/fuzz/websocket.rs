@@ -4,13 +4,14 @@
 use bytes::Bytes;
 use engineio_client::codec::{decode_binary, decode_text};
 use engineio_client::runtime::mock::MemoryStream;
-use engineio_client::transports::WebSocket;
+use engineio_client::transports::{Deflate, WebSocket};
 use engineio_client::{Error, ErrorKind, Limits, Message, MockRuntime, Packet};
 use futures::future::join;
 use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::input::Input;
 use super::net::{self, Pieces, SECRET};
+use super::peer_deflate::Decompressor;
 use super::raw::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, Request, Server, TEXT, fragment, settle, spawn,
     switching,
@@ -27,8 +28,13 @@ pub fn check(bytes: &[u8]) {
     let form = input.byte() % 3;
     if form == 0 {
         let answer = input.rest();
-        let cut = talk(&pieces, Said::All(answer), limits);
-        let whole = talk(&Pieces::whole(pieces.order), Said::All(answer), limits);
+        let cut = talk(&pieces, Said::All(answer), limits, None);
+        let whole = talk(
+            &Pieces::whole(pieces.order),
+            Said::All(answer),
+            limits,
+            None,
+        );
         assert_eq!(cut.packets, whole.packets, "cut and whole");
         assert_eq!(cut.is_open, whole.is_open, "cut and whole");
         return;
@@ -42,13 +48,21 @@ pub fn check(bytes: &[u8]) {
             frames.extend(fragment(first, input.take(usize::from(length))));
         }
     }
-    let talk = talk(&pieces, Said::Frames(&frames), limits);
+    compare(&pieces, &frames, limits, None);
+}
+
+/// Compares what the client makes of these frames with what RFC 6455 and, with `deflate`, RFC 7692 say.
+pub(super) fn compare(pieces: &Pieces, frames: &[u8], limits: Limits, deflate: Option<Takeover>) {
+    let talk = talk(pieces, Said::Frames(frames), limits, deflate);
     assert!(talk.is_open, "{:?}", talk.error);
-    let expected = Expected::of(&frames, &limits);
-    assert_eq!(
-        talk.packets, expected.packets,
-        "{:?} {:?}",
-        talk.error, expected.end
+    let expected = Expected::of(frames, &limits, deflate);
+    assert!(
+        talk.packets == expected.packets,
+        "{:?} instead of {:?}: {:?} {:?}",
+        talk.packets,
+        expected.packets,
+        talk.error,
+        expected.end
     );
     let kind = talk.error.kind();
     match expected.end {
@@ -57,7 +71,28 @@ pub fn check(bytes: &[u8]) {
         // and bytes may follow the end.
         End::Wrong | End::Cut | End::Closed => assert_ne!(kind, ErrorKind::Invalid),
     }
-    understands(&talk.written, talk.sent, &expected.pings);
+    understands(&talk.written, talk.sent, &expected.pings, deflate);
+}
+
+/// Whether the context is taken over to the next message: the server's, and the client's.
+#[derive(Clone, Copy)]
+pub(super) struct Takeover {
+    pub(super) server: bool,
+    pub(super) client: bool,
+}
+
+impl Takeover {
+    /// The header of the response that agrees to it.
+    fn header(self) -> String {
+        let mut header = "Sec-WebSocket-Extensions: permessage-deflate".to_owned();
+        if !self.server {
+            header.push_str("; server_no_context_takeover");
+        }
+        if !self.client {
+            header.push_str("; client_no_context_takeover");
+        }
+        header
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -82,7 +117,7 @@ fn batch() -> Vec<Packet> {
     messages.map(Packet::Message).into()
 }
 
-fn talk(pieces: &Pieces, said: Said<'_>, limits: Limits) -> Talk {
+fn talk(pieces: &Pieces, said: Said<'_>, limits: Limits, deflate: Option<Takeover>) -> Talk {
     let (Said::All(bytes) | Said::Frames(bytes)) = said;
     let theirs = bytes.windows(6).any(|six| six == SECRET.as_bytes());
     let said = match said {
@@ -95,9 +130,13 @@ fn talk(pieces: &Pieces, said: Said<'_>, limits: Limits) -> Talk {
         let (pieces, clock) = (pieces.clone(), runtime.clone());
         let script = spawn(&runtime, async move {
             let stream = server.accept_stream().await;
-            serve(&clock, stream, &pieces, said.0, said.1).await
+            serve(&clock, stream, &pieces, said, deflate).await
         });
-        let link = match net::open(&runtime, WebSocket::default(), limits).await {
+        let mut transport = WebSocket::default();
+        if deflate.is_some() {
+            transport = transport.deflate(Deflate::default().threshold(0));
+        }
+        let link = match net::open(&runtime, transport, limits).await {
             Ok(link) => link,
             Err(error) => {
                 return Talk {
@@ -152,8 +191,8 @@ async fn serve(
     runtime: &MockRuntime,
     mut stream: MemoryStream,
     pieces: &Pieces,
-    said: Vec<u8>,
-    are_frames: bool,
+    (said, are_frames): (Vec<u8>, bool),
+    deflate: Option<Takeover>,
 ) -> Vec<u8> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -164,12 +203,15 @@ async fn serve(
     let head = String::from_utf8(head).expect("a request of text");
     let key = head.split("Sec-WebSocket-Key: ").nth(1).expect("a key");
     let key = key.split("\r\n").next().unwrap_or_default();
-    let agreed = switching(&Request {
+    let mut agreed = switching(&Request {
         method: String::new(),
         target: String::new(),
         headers: vec![("sec-websocket-key".into(), key.into())],
         body: Vec::new(),
     });
+    if let Some(takeover) = deflate {
+        agreed = format!("{}\r\n{}\r\n\r\n", agreed.trim_end(), takeover.header());
+    }
     let said = if are_frames {
         [agreed.as_bytes(), &said].concat()
     } else {
@@ -200,6 +242,16 @@ async fn serve(
     written
 }
 
+/// The bit of a frame that begins a compressed message.
+const RSV1: u8 = 0x40;
+
+/// A message of which some frames have arrived.
+struct Begun {
+    kind: u8,
+    payload: Vec<u8>,
+    is_compressed: bool,
+}
+
 /// The packets in the frames, and how the frames end.
 struct Expected {
     packets: Vec<Packet>,
@@ -219,21 +271,22 @@ enum End {
 }
 
 impl Expected {
-    fn of(frames: &[u8], limits: &Limits) -> Self {
+    fn of(frames: &[u8], limits: &Limits, deflate: Option<Takeover>) -> Self {
+        let mut decompressor = deflate.map(|takeover| Decompressor::new(takeover.server));
         let mut expected = Self {
             packets: Vec::new(),
             pings: Vec::new(),
             end: End::Cut,
         };
         let mut rest = frames;
-        let mut message: Option<(u8, Vec<u8>)> = None;
+        let mut message: Option<Begun> = None;
         while let Some((first, payload, behind)) = next_frame(rest) {
             rest = behind;
             let Some(payload) = payload else {
                 expected.end = End::Wrong;
                 break;
             };
-            let end = expected.take(first, payload, &mut message, limits);
+            let end = expected.take(first, payload, &mut message, limits, decompressor.as_mut());
             if let Some(end) = end {
                 expected.end = end;
                 break;
@@ -246,12 +299,18 @@ impl Expected {
         &mut self,
         first: u8,
         payload: &[u8],
-        message: &mut Option<(u8, Vec<u8>)>,
+        message: &mut Option<Begun>,
         limits: &Limits,
+        decompressor: Option<&mut Decompressor>,
     ) -> Option<End> {
         let (fin, opcode) = (first & FIN != 0, first & 0x0f);
         let is_control = opcode >= CLOSE;
-        if first & 0x70 != 0 || is_control && (!fin || payload.len() > 125) {
+        let is_compressed = first & RSV1 != 0;
+        let may_be_compressed = decompressor.is_some() && matches!(opcode, TEXT | BINARY);
+        if is_compressed && !may_be_compressed
+            || first & 0x30 != 0
+            || is_control && (!fin || payload.len() > 125)
+        {
             return Some(End::Wrong);
         }
         match opcode {
@@ -265,21 +324,42 @@ impl Expected {
                 self.packets.push(Packet::Close);
                 return Some(End::Closed);
             }
-            TEXT | BINARY if message.is_none() => *message = Some((opcode, Vec::new())),
+            TEXT | BINARY if message.is_none() => {
+                *message = Some(Begun {
+                    kind: opcode,
+                    payload: Vec::new(),
+                    is_compressed,
+                });
+            }
             CONTINUATION if message.is_some() => {}
             _ => return Some(End::Wrong),
         }
         if is_control {
             return None;
         }
-        let (kind, mut whole) = message.take()?;
-        whole.extend(payload);
+        let mut begun = message.take()?;
+        begun.payload.extend(payload);
         // The longest message allowed is binary data in base64, or a ping with 125 bytes of data. The
         // first message may be an open packet, which has its own limit.
         let mut most = (limits.message + limits.message / 3 + 8).max(126);
         if self.packets.is_empty() {
             most = most.max(1 + limits.head);
         }
+        if begun.is_compressed {
+            let longest = most.saturating_add(most / 7).saturating_add(64);
+            if begun.payload.len() > longest {
+                return Some(End::Wrong);
+            }
+            if !fin {
+                *message = Some(begun);
+                return None;
+            }
+            match decompressor?.message(&begun.payload) {
+                Some(whole) => begun.payload = whole,
+                None => return Some(End::Wrong),
+            }
+        }
+        let (kind, whole) = (begun.kind, begun.payload);
         if whole.len() > most {
             return Some(End::Wrong);
         }
@@ -289,7 +369,11 @@ impl Expected {
             return Some(End::Wrong);
         }
         if !fin {
-            *message = Some((kind, whole));
+            *message = Some(Begun {
+                kind,
+                payload: whole,
+                is_compressed: false,
+            });
             return None;
         }
         let decoded = if kind == TEXT {
@@ -334,7 +418,8 @@ fn next_frame(bytes: &[u8]) -> Option<Frame<'_>> {
 
 /// Checks the frames that the client has sent: its own messages are whole and in order, and every pong
 /// answers a ping.
-fn understands(written: &[u8], sent: bool, pings: &[Vec<u8>]) {
+fn understands(written: &[u8], sent: bool, pings: &[Vec<u8>], deflate: Option<Takeover>) {
+    let mut decompressor = deflate.map(|takeover| Decompressor::new(takeover.client));
     let mut rest = written;
     let mut messages = Vec::new();
     let mut closes = 0;
@@ -360,8 +445,14 @@ fn understands(written: &[u8], sent: bool, pings: &[Vec<u8>]) {
             .zip(mask)
             .map(|(byte, mask)| byte ^ mask)
             .collect();
-        match first ^ FIN {
-            TEXT | BINARY => messages.push((first ^ FIN, payload)),
+        let mut plain = payload.clone();
+        if first & RSV1 != 0 {
+            let decompressor = decompressor.as_mut().expect("an agreement");
+            plain = decompressor.message(&payload).expect("valid data");
+        }
+        match (first ^ FIN) & !RSV1 {
+            kind @ (TEXT | BINARY) => messages.push((kind, plain)),
+            _ if first & RSV1 != 0 => panic!("a compressed frame of no message"),
             PONG => assert!(pings.contains(&payload), "a pong without its ping"),
             CLOSE => closes += 1,
             _ => panic!("a frame that begins with {first:#x}"),

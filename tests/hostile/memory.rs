@@ -510,4 +510,43 @@ mod compressed {
     fn a_deflate_bomb() {
         bounded_bomb("deflate", bomb());
     }
+
+    /// Opens a session over WebSocket with permessage-deflate, and sends `start`, followed by `again` for ever.
+    fn compressed_without_end(start: Vec<u8>, again: Vec<u8>) {
+        let arguments = [WEBSOCKET, &["--deflate"]].concat();
+        bounded(&arguments, "limit max_message_size", move |server| {
+            let mut peer = server.accept()?;
+            let request = peer.request()?;
+            let head = server::switching(&request);
+            let extension = "Sec-WebSocket-Extensions: permessage-deflate";
+            peer.write(format!("{}\r\n{extension}\r\n\r\n", head.trim_end()))?;
+            peer.write(frame(TEXT, OPEN))?;
+            peer.write(start)?;
+            peer.write_for_ever(again)
+        });
+    }
+
+    const RSV1: u8 = 0x40;
+
+    #[test]
+    fn a_bomb_in_a_frame() {
+        compressed_without_end(fragment(FIN | RSV1 | BINARY, bomb()), frame(PONG, ""));
+    }
+
+    #[test]
+    fn a_bomb_in_fragments_without_end() {
+        let bomb = bomb();
+        let block = &bomb[..bomb.len() / 1000];
+        let start = fragment(RSV1 | BINARY, &block[..100]);
+        let again = [&block[100..], &block[..100]].concat();
+        compressed_without_end(start, fragment(CONTINUATION, again));
+    }
+
+    /// Blocks that contain nothing.
+    #[test]
+    fn compressed_fragments_without_contents_or_end() {
+        let empty = [0, 0, 0, 0xff, 0xff].repeat(1000);
+        let start = fragment(RSV1 | BINARY, &empty);
+        compressed_without_end(start, fragment(CONTINUATION, &empty));
+    }
 }

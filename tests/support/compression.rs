@@ -31,7 +31,7 @@ struct Tap {
 
 impl<R> Tapped<R> {
     /// The bytes received since the last call, as lossy UTF-8.
-    fn take(&self) -> String {
+    pub(crate) fn take(&self) -> String {
         let bytes = std::mem::take(&mut *self.read.lock().expect("no thread panicked"));
         String::from_utf8_lossy(&bytes).into_owned()
     }

@@ -23,6 +23,10 @@ pub(crate) trait Foreign: Server {
     const REJECTION: [Refusal; 2];
     /// The errors that the client reports for a path without an Engine.IO endpoint, likewise.
     const NOWHERE: [Refusal; 2];
+    /// The options with which the server compresses messages over WebSocket.
+    const DEFLATE: &[&str] = &[];
+    /// The longest message that the server accepts then.
+    const LONGEST_DEFLATED: usize = 10_000_000;
 
     /// Starts a server whose program gets these options.
     fn with(options: &[&str]) -> Self;
@@ -75,6 +79,8 @@ impl Server for Node {
 }
 
 impl Foreign for Node {
+    const DEFLATE: &[&str] = &["--deflate", "{}"];
+    const LONGEST_DEFLATED: usize = 20_000_000;
     const REJECTION: [Refusal; 2] = [
         (
             ErrorKind::Status,
@@ -115,6 +121,8 @@ impl Server for NodeWithTls {
 }
 
 impl Foreign for NodeWithTls {
+    const DEFLATE: &[&str] = &["--deflate", "{}"];
+    const LONGEST_DEFLATED: usize = 20_000_000;
     const REJECTION: [Refusal; 2] = Node::REJECTION;
     const NOWHERE: [Refusal; 2] = Node::NOWHERE;
 

@@ -32,6 +32,12 @@ impl Peer {
         Self::start(command)
     }
 
+    /// Starts npm's `ws`, without engine.io.
+    #[allow(dead_code, reason = "each test program uses a part of it")]
+    pub(crate) fn ws() -> Self {
+        Self::start(node_program("node/ws_server.js"))
+    }
+
     /// Starts the reference server with its own TLS.
     pub(crate) fn node_with_tls(options: &[String]) -> Self {
         let identity = AUTHORITY.issue(&["127.0.0.1"]);
@@ -142,11 +148,13 @@ impl Drop for Peer {
 }
 
 fn node() -> Command {
+    node_program("node/server.js")
+}
+
+fn node_program(program: &str) -> Command {
     let modules = installed("node").join("node_modules");
     let mut command = Command::new("node");
-    command
-        .env("NODE_PATH", modules)
-        .arg(source("node/server.js"));
+    command.env("NODE_PATH", modules).arg(source(program));
     command
 }
 

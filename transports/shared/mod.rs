@@ -2,6 +2,8 @@
 //! error responses and buffers.
 
 pub(super) mod buffer_pool;
+#[cfg(all(feature = "websocket", feature = "compression"))]
+pub(super) mod deflate;
 pub(super) mod dial;
 pub(super) mod own_error;
 pub(super) mod read_buffer;
@@ -9,6 +11,8 @@ pub(super) mod response_head;
 pub(super) mod status_error;
 pub(super) mod user_agent;
 
+#[cfg(all(feature = "websocket", feature = "compression"))]
+pub use deflate::Deflate;
 #[cfg(feature = "rustls")]
 pub use dial::tls::Tls;
 pub use dial::{Dialer, Proxy};

@@ -34,6 +34,11 @@ impl Fault {
                 let error = Error::new(ErrorKind::Protocol, "the text frame is not UTF-8");
                 (error, CloseCode::Invalid)
             }
+            tungstenite::Error::Io(error) => {
+                let message = "a message of the server can't be decompressed";
+                let error = Error::new(ErrorKind::WebSocket, message).with_source(error);
+                (error, CloseCode::Invalid)
+            }
             error => {
                 let message = "the server violated the WebSocket protocol";
                 let error = Error::new(ErrorKind::WebSocket, message).with_source(error);

@@ -7,6 +7,7 @@ use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpC
 use engineio_client::codec::Frame;
 use engineio_client::{Batch, Runtime};
 
+use super::deflate::{Agreement, Compressed, Deflater, PIECE, Step};
 use super::output::Output;
 
 pub(super) struct FrameWriter {
@@ -19,7 +20,33 @@ pub(super) struct FrameWriter {
     masks: Masks,
     /// Number of bytes that are encoded before they are written.
     piece: usize,
+    compression: Compression,
 }
+
+/// Compresses messages, if that was agreed.
+struct Compression {
+    deflater: Option<Box<Deflater>>,
+    /// The length from which messages are compressed.
+    threshold: usize,
+    /// Number of bytes that were compressed since the last pause.
+    done: usize,
+}
+
+/// How far [`FrameWriter::encode`] has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoded {
+    All,
+    /// A piece is full, and more follows.
+    Piece,
+    /// More follows, after other tasks had a turn.
+    Pause,
+    /// The rest can't be encoded.
+    Failed,
+}
+
+/// Approximate maximum number of bytes that are compressed before other tasks have a turn. This takes some
+/// milliseconds.
+const MAX_COMPRESSED: usize = 256 * 1024;
 
 /// Source of frame masks. RFC 6455, 5.3 requires that a mask can't be predicted from earlier ones.
 /// Otherwise a web page that chooses the messages could choose the bytes on the wire. The masks
@@ -50,7 +77,12 @@ struct Within {
 }
 
 impl FrameWriter {
-    pub(super) fn new(runtime: Arc<dyn Runtime>, piece: usize) -> Self {
+    pub(super) fn new(
+        runtime: Arc<dyn Runtime>,
+        piece: usize,
+        agreement: Option<&Agreement>,
+    ) -> Self {
+        let deflater = agreement.map(|agreement| Box::new(Deflater::new(agreement)));
         Self {
             batch: None,
             next: 0,
@@ -61,6 +93,13 @@ impl FrameWriter {
                 spare: None,
             },
             piece,
+            compression: Compression {
+                threshold: deflater
+                    .as_ref()
+                    .map_or(usize::MAX, |deflater| deflater.threshold()),
+                deflater,
+                done: 0,
+            },
         }
     }
 
@@ -84,18 +123,33 @@ impl FrameWriter {
     /// Appends a control frame. Must not be called within a frame.
     pub(super) fn control(&mut self, output: &mut Output, control: Control, payload: &[u8]) {
         let mask = self.masks.next();
-        write_header(output, OpCode::Control(control), payload.len(), mask);
+        write_header(output, whole(OpCode::Control(control)), payload.len(), mask);
         mask_into(output, payload, mask, 0);
     }
 
-    /// Appends frames until a piece is full. Returns whether more follows.
-    pub(super) fn encode(&mut self, output: &mut Output) -> bool {
+    /// Appends frames until a piece is full.
+    pub(super) fn encode(&mut self, output: &mut Output) -> Encoded {
         let Some(batch) = &self.batch else {
-            return false;
+            return Encoded::All;
         };
         while let Some(frame) = batch.frame(self.next) {
-            let (prefix, data, opcode) = parts(frame);
+            let (prefix, data, _) = parts(frame);
             let length = data.len().saturating_add(usize::from(prefix.is_some()));
+            if length >= self.compression.threshold && self.within.is_none() {
+                let step = self.compression.step(frame, output, &mut self.masks);
+                if step == Step::Done {
+                    self.next = self.next.saturating_add(1);
+                }
+                let has_more = self.next < batch.len() || self.owes_fence;
+                match step {
+                    Step::Plain => {}
+                    Step::Failed => return Encoded::Failed,
+                    Step::More | Step::Done if !has_more => return Encoded::All,
+                    Step::More | Step::Done if self.compression.is_due() => return Encoded::Pause,
+                    Step::More | Step::Done if output.len() >= self.piece => return Encoded::Piece,
+                    Step::More | Step::Done => continue,
+                }
+            }
             if let Ok(short @ ..126) = u8::try_from(length)
                 && self.within.is_none()
                 && output.len().saturating_add(LONGEST_SHORT) <= self.piece
@@ -104,43 +158,24 @@ impl FrameWriter {
                 self.next = self.next.saturating_add(1);
                 continue;
             }
-            let within = match self.within {
-                Some(within) => within,
-                None => {
-                    let mask = self.masks.next();
-                    write_header(output, opcode, length, mask);
-                    let done = match prefix {
-                        Some(byte) => {
-                            output.push(&[byte ^ mask[0]]);
-                            1
-                        }
-                        None => 0,
-                    };
-                    Within { mask, done }
-                }
-            };
-            let offset = within.done.saturating_sub(usize::from(prefix.is_some()));
-            let room = self.piece.saturating_sub(output.len());
-            let rest = data.get(offset..).unwrap_or_default();
-            let part = rest.get(..room).unwrap_or(rest);
-            mask_into(output, part, within.mask, within.done);
-            if part.len() < rest.len() {
-                self.within = Some(Within {
-                    done: within.done.saturating_add(part.len()),
-                    ..within
-                });
-                return true;
+            self.within = write_part(frame, self.within, output, self.piece, &mut self.masks);
+            if self.within.is_some() {
+                return Encoded::Piece;
             }
-            self.within = None;
             self.next = self.next.saturating_add(1);
             if output.len() >= self.piece {
-                return self.next < batch.len() || self.owes_fence;
+                let has_more = self.next < batch.len() || self.owes_fence;
+                return if has_more {
+                    Encoded::Piece
+                } else {
+                    Encoded::All
+                };
             }
         }
         if self.owes_fence {
             self.encode_fence(output);
         }
-        false
+        Encoded::All
     }
 
     /// Appends the batch's fence, as a ping. The ping does not pass through the queue of control
@@ -154,6 +189,72 @@ impl FrameWriter {
             self.control(output, Control::Ping, fence.as_bytes());
         }
     }
+}
+
+impl Compression {
+    /// Compresses the next piece of a message, and appends its frame.
+    #[cold]
+    fn step(&mut self, frame: Frame<'_>, output: &mut Output, masks: &mut Masks) -> Step {
+        let Some(deflater) = &mut self.deflater else {
+            return Step::Plain;
+        };
+        let (prefix, data, opcode) = parts(frame);
+        let step = deflater.step(prefix, data, |frame: Compressed<'_>| {
+            let header = FrameHeader {
+                is_final: frame.is_final,
+                rsv1: frame.is_first,
+                opcode: if frame.is_first {
+                    opcode
+                } else {
+                    OpCode::Data(Data::Continue)
+                },
+                ..FrameHeader::default()
+            };
+            let mask = masks.next();
+            write_header(output, header, frame.bytes.len(), mask);
+            mask_into(output, frame.bytes, mask, 0);
+        });
+        self.done = self.done.saturating_add(data.len().min(PIECE));
+        step
+    }
+
+    /// Whether other tasks should have a turn. If so, the count begins anew.
+    fn is_due(&mut self) -> bool {
+        let is_due = self.done >= MAX_COMPRESSED;
+        if is_due {
+            self.done = 0;
+        }
+        is_due
+    }
+}
+
+/// Adds the next part of a frame, as long as the output is shorter than a piece. Returns the progress, or `None` if
+/// the frame is complete.
+fn write_part(
+    frame: Frame<'_>,
+    within: Option<Within>,
+    output: &mut Output,
+    piece: usize,
+    masks: &mut Masks,
+) -> Option<Within> {
+    let (prefix, data, opcode) = parts(frame);
+    let before = usize::from(prefix.is_some());
+    let within = within.unwrap_or_else(|| {
+        let mask = masks.next();
+        let length = data.len().saturating_add(before);
+        write_header(output, whole(opcode), length, mask);
+        if let Some(byte) = prefix {
+            output.push(&[byte ^ mask[0]]);
+        }
+        Within { mask, done: before }
+    });
+    let offset = within.done.saturating_sub(before);
+    let room = piece.saturating_sub(output.len());
+    let rest = data.get(offset..).unwrap_or_default();
+    let part = rest.get(..room).unwrap_or(rest);
+    mask_into(output, part, within.mask, within.done);
+    let done = within.done.saturating_add(part.len());
+    (part.len() < rest.len()).then_some(Within { done, ..within })
 }
 
 /// Length of the longest frame whose header has two bytes: the header, the mask and 125 bytes.
@@ -185,13 +286,18 @@ fn parts(frame: Frame<'_>) -> (Option<u8>, &[u8], OpCode) {
     }
 }
 
+/// The header of a frame that is neither a fragment nor compressed.
 #[inline]
-fn write_header(output: &mut Output, opcode: OpCode, length: usize, mask: [u8; 4]) {
-    let header = FrameHeader {
+fn whole(opcode: OpCode) -> FrameHeader {
+    FrameHeader {
         opcode,
-        mask: Some(mask),
         ..FrameHeader::default()
-    };
+    }
+}
+
+#[inline]
+fn write_header(output: &mut Output, mut header: FrameHeader, length: usize, mask: [u8; 4]) {
+    header.mask = Some(mask);
     // Writing to memory does not fail.
     let _ = header.format(u64::try_from(length).unwrap_or(u64::MAX), output);
 }

@@ -16,18 +16,28 @@ use url::Position;
 
 use super::super::shared::status_error::{redirect, status_error};
 use super::super::shared::user_agent::USER_AGENT;
+use super::deflate::{Agreement, Deflate};
 use super::refusal::read_body;
 use super::response::{HandshakeErrors, UpgradeResponse};
 
-/// Performs the handshake. Returns the stream, and the bytes that arrived after the head of the
-/// response.
+/// The result of a handshake.
+pub(super) struct Opened {
+    pub(super) stream: BoxedStream,
+    /// The bytes that arrived after the head of the response.
+    pub(super) rest: Vec<u8>,
+    /// How messages are compressed.
+    pub(super) agreement: Option<Agreement>,
+}
+
+/// Performs the handshake.
 pub(super) async fn shake_hands(
     runtime: &Arc<dyn Runtime>,
     mut stream: BoxedStream,
     request: &OpenRequest,
-) -> Result<(BoxedStream, Vec<u8>), Error> {
+    deflate: Option<&Deflate>,
+) -> Result<Opened, Error> {
     let key = key(runtime);
-    let asked = ask(runtime, request, &key)?;
+    let asked = ask(runtime, request, &key, deflate)?;
     let errors = HandshakeErrors(&request.url);
     let failed = |error| errors.failed(error);
     stream.write_all(&asked).await.map_err(failed)?;
@@ -52,8 +62,17 @@ pub(super) async fn shake_hands(
             &body,
         ));
     }
-    answer.check(request, &key)?;
-    Ok((stream, rest))
+    let agreement = answer.check(request, &key, deflate)?;
+    match &agreement {
+        Some(agreement) => agreement.log(),
+        None if deflate.is_some() => tracing::debug!("the server has refused to compress messages"),
+        None => {}
+    }
+    Ok(Opened {
+        stream,
+        rest,
+        agreement,
+    })
 }
 
 fn key(runtime: &Arc<dyn Runtime>) -> String {
@@ -62,7 +81,12 @@ fn key(runtime: &Arc<dyn Runtime>) -> String {
 }
 
 /// The bytes of the upgrade request.
-fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest, key: &str) -> Result<Vec<u8>, Error> {
+fn ask(
+    runtime: &Arc<dyn Runtime>,
+    request: &OpenRequest,
+    key: &str,
+    deflate: Option<&Deflate>,
+) -> Result<Vec<u8>, Error> {
     let invalid = || {
         Error::new(
             ErrorKind::Invalid,
@@ -87,7 +111,7 @@ fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest, key: &str) -> Result<V
         header::UPGRADE,
         header::SEC_WEBSOCKET_VERSION,
         header::SEC_WEBSOCKET_KEY,
-        // This client supports no extensions.
+        // Other extensions than ours are not supported.
         header::SEC_WEBSOCKET_EXTENSIONS,
     ] {
         headers.remove(name);
@@ -97,6 +121,10 @@ fn ask(runtime: &Arc<dyn Runtime>, request: &OpenRequest, key: &str) -> Result<V
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
     )
     .into_bytes();
+    if let Some(deflate) = deflate {
+        let offer = deflate.offer();
+        asked.extend_from_slice(format!("Sec-WebSocket-Extensions: {offer}\r\n").as_bytes());
+    }
     for (name, value) in &headers {
         write_name(&mut asked, name);
         asked.extend_from_slice(b": ");

@@ -1,7 +1,13 @@
 //! The WebSocket transport: one frame for each packet, over any stream.
 
 mod asides;
+#[cfg(feature = "compression")]
+mod deflate;
+#[cfg(not(feature = "compression"))]
+#[path = "no_deflate.rs"]
+mod deflate;
 mod fault;
+mod fragments;
 mod frames;
 mod handshake;
 mod io;
@@ -12,6 +18,7 @@ mod response;
 mod state;
 
 use std::future::poll_fn;
+use std::io as std_io;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -21,8 +28,9 @@ use engineio_client::{
     PacketReceiver, PacketSender, PeerClose, Runtime, Transport, async_trait,
 };
 
+use self::deflate::Deflate;
 use self::fault::Fault;
-use self::frames::FrameWriter;
+use self::frames::{Encoded, FrameWriter};
 use self::io::Io;
 use self::reader::{FrameReader, Incoming};
 use self::state::{State, lock};
@@ -30,7 +38,7 @@ use super::built_in_settings::BuiltInSettings;
 use super::shared::dial::{Dialer, Purpose};
 use super::shared::own_error::own_error;
 
-/// WebSocket (RFC 6455), without extensions.
+/// WebSocket (RFC 6455), with compression (RFC 7692) if it is asked for.
 ///
 /// Limits and time-outs of a session come from the client's builder.
 ///
@@ -46,6 +54,7 @@ pub struct WebSocket {
     read_buffer_size: usize,
     write_buffer_size: usize,
     dialer: Dialer,
+    deflate: Option<Deflate>,
 }
 
 impl Default for WebSocket {
@@ -54,13 +63,19 @@ impl Default for WebSocket {
             read_buffer_size: 64 * 1024,
             write_buffer_size: 1024 * 1024,
             dialer: Dialer::default(),
+            deflate: None,
         }
     }
 }
 
 impl WebSocket {
     pub(super) fn built_in(settings: &BuiltInSettings) -> Arc<dyn Transport> {
-        Arc::new(Self::default().dialer(settings.dialer.clone()))
+        Arc::new(Self {
+            dialer: settings.dialer.clone(),
+            #[cfg(feature = "compression")]
+            deflate: settings.deflate.clone(),
+            ..Self::default()
+        })
     }
 
     /// Sets the maximum number of bytes of one read. Default: 64 KiB (65,536 bytes). Values below 1
@@ -119,6 +134,21 @@ impl WebSocket {
         self.dialer = dialer;
         self
     }
+
+    /// Offers the server to compress messages, with these settings. Default: messages are not compressed.
+    ///
+    /// ```
+    /// use engineio_client::transports::{Deflate, WebSocket};
+    ///
+    /// let transport = WebSocket::default().deflate(Deflate::default());
+    /// # let _ = transport;
+    /// ```
+    #[cfg(feature = "compression")]
+    #[must_use]
+    pub fn deflate(mut self, deflate: Deflate) -> Self {
+        self.deflate = Some(deflate);
+        self
+    }
 }
 
 #[async_trait]
@@ -133,18 +163,20 @@ impl Transport for WebSocket {
             .dialer
             .dial(runtime, &request.url, address, Purpose::Tunnel, None)
             .await?;
-        let (stream, rest) = handshake::shake_hands(runtime, stream, &request).await?;
+        let deflate = self.deflate.as_ref();
+        let opened = handshake::shake_hands(runtime, stream, &request, deflate).await?;
+        let agreement = opened.agreement.as_ref();
         let limits = request.limits;
         let longest = longest_frame(&limits);
         let opens = request.sid.is_none();
         // The open packet has a limit of its own, and its type takes one byte.
         let longest_first = opens.then(|| longest.max(limits.head.saturating_add(1)));
-        let mut frames = FrameReader::new(longest, longest_first);
-        frames.feed(&rest);
+        let mut frames = FrameReader::new(longest, longest_first, agreement);
+        frames.feed(&opened.rest);
         let state = State::new(
-            Io::new(stream, self.read_buffer_size),
+            Io::new(opened.stream, self.read_buffer_size),
             frames,
-            FrameWriter::new(Arc::clone(runtime), self.write_buffer_size),
+            FrameWriter::new(Arc::clone(runtime), self.write_buffer_size, agreement),
         );
         let shared = Arc::new(Mutex::new(state));
         let sender = Sender {
@@ -300,6 +332,7 @@ impl Collector {
                     continue;
                 }
                 Ok(Some(Incoming::Pong | Incoming::Fragment)) => continue,
+                Ok(Some(Incoming::Part)) => break,
                 Ok(None) if emptied && returns_early(&packets, &state.frames) => break,
                 Ok(None) if state.io.bytes_read().wrapping_sub(read_before) >= MAX_READ => break,
                 Ok(None) => match state.poll_read(cx) {
@@ -404,14 +437,21 @@ impl Sender {
                 state.take_control();
             }
             let State { io, writer, .. } = &mut *state;
-            let more = writer.encode(io.output());
+            let encoded = writer.encode(io.output());
             let before = io.bytes_written();
             let written = io.poll_write_all(cx);
             if io.bytes_written() != before {
                 self.activity.mark_sent();
             }
             match written {
-                Poll::Ready(Ok(())) if more => {}
+                Poll::Ready(Ok(())) if encoded == Encoded::Piece => {}
+                Poll::Ready(Ok(())) if encoded == Encoded::Pause => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(())) if encoded == Encoded::Failed => {
+                    break Err(std_io::Error::other("a message can't be compressed"));
+                }
                 Poll::Ready(sent) => break sent,
                 Poll::Pending => {
                     state.sender.clone_from(cx.waker());

@@ -4,7 +4,7 @@
 //! the largest message for ever (at least 16 KiB, zeroed before each read). Frame headers are parsed
 //! by tungstenite.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
 use async_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use async_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -13,6 +13,8 @@ use bytes::{Buf as _, Bytes};
 
 use super::super::shared::buffer_pool::SizedBuffer;
 use super::asides::Asides;
+use super::deflate::{Agreement, Broken, Inflated, Inflater};
+use super::fragments::Fragments;
 
 /// RFC 6455, 5.5.
 const LONGEST_CONTROL: usize = 125;
@@ -35,6 +37,8 @@ pub(super) enum Incoming {
     Pong,
     /// A fragment that does not complete its message.
     Fragment,
+    /// A part of a compressed message, whose next part would take further time.
+    Part,
     Close(Option<CloseFrame>),
 }
 
@@ -48,6 +52,10 @@ pub(super) struct FrameReader {
     begun: Option<Box<(FrameHeader, SizedBuffer)>>,
     /// A message of which some fragments have arrived.
     message: Option<Box<Fragments>>,
+    /// A compressed frame that is being decompressed.
+    inflating: Option<Box<Inflating>>,
+    /// Decompresses messages, if that was agreed.
+    inflater: Option<Box<Inflater>>,
     /// Whether the server has sent a close frame.
     closed: bool,
     /// Events of frames that carry no packet.
@@ -59,39 +67,27 @@ pub(super) struct FrameReader {
     most_later: Option<usize>,
 }
 
-struct Fragments {
-    kind: Data,
-    whole: Vec<u8>,
-    /// Number of bytes that are known to be valid UTF-8.
-    valid: usize,
-}
-
-impl Fragments {
-    /// Fails as soon as a text can't become valid UTF-8, so that the reader does not wait for the
-    /// remaining fragments.
-    fn validate(&mut self) -> Result<(), Error> {
-        if self.kind == Data::Text {
-            let rest = self.whole.get(self.valid..).unwrap_or_default();
-            self.valid = match std::str::from_utf8(rest) {
-                Ok(_) => self.whole.len(),
-                Err(error) if error.error_len().is_none() => {
-                    self.valid.saturating_add(error.valid_up_to())
-                }
-                Err(error) => return Err(error.into()),
-            };
-        }
-        Ok(())
-    }
+struct Inflating {
+    payload: Bytes,
+    /// Number of its bytes that were decompressed.
+    done: usize,
+    is_final: bool,
 }
 
 impl FrameReader {
     /// A reader of messages of at most `most` bytes. The first message may have a limit of its own.
-    pub(super) fn new(most: usize, most_first: Option<usize>) -> Self {
+    pub(super) fn new(
+        most: usize,
+        most_first: Option<usize>,
+        agreement: Option<&Agreement>,
+    ) -> Self {
         Self {
             input: Bytes::new(),
             copies: false,
             begun: None,
             message: None,
+            inflating: None,
+            inflater: agreement.map(|agreement| Box::new(Inflater::new(agreement))),
             closed: false,
             asides: Asides::default(),
             most: most_first.unwrap_or(most),
@@ -118,6 +114,7 @@ impl FrameReader {
         const PONG: u8 = 10;
         let begun = self.begun.as_ref();
         begun.is_some_and(|begun| begun.0.opcode != OpCode::Control(Control::Pong))
+            || self.inflating.is_some()
             || self.input.first().is_some_and(|first| first & 0xf != PONG)
     }
 
@@ -207,6 +204,9 @@ impl FrameReader {
     }
 
     fn next_other(&mut self) -> Result<Option<Incoming>, Error> {
+        if let Some(frame) = self.inflating.take() {
+            return self.inflate(frame).map(Some);
+        }
         let Some((head, payload)) = self.next_frame()? else {
             return Ok(None);
         };
@@ -216,7 +216,7 @@ impl FrameReader {
         self.closed = matches!(head.opcode, OpCode::Control(Control::Close));
         match head.opcode {
             OpCode::Control(control) => self.read_control(control, payload).map(Some),
-            OpCode::Data(data) => self.join(data, head.is_final, payload).map(Some),
+            OpCode::Data(data) => self.join(data, &head, payload).map(Some),
         }
     }
 
@@ -239,7 +239,8 @@ impl FrameReader {
         self.input.advance(behind.min(self.input.len()));
         if length <= self.input.len() {
             let mut payload = self.input.split_to(length);
-            if self.copies && matches!(head.opcode, OpCode::Data(_)) {
+            let is_message = matches!(head.opcode, OpCode::Data(_));
+            if self.copies && is_message && self.compressed(&head).is_none() {
                 payload = Bytes::copy_from_slice(&payload);
             }
             return Ok(Some((head, payload)));
@@ -257,17 +258,21 @@ impl FrameReader {
             .message
             .as_ref()
             .map_or(0, |message| message.whole.len());
-        let most = match head.opcode {
+        let compressed = self.compressed(head);
+        let most = match (head.opcode, compressed) {
             // The limit on messages may be lower than the length of a control frame, which has a limit
             // of its own.
-            OpCode::Control(_) => usize::MAX,
-            OpCode::Data(_) => self.most.saturating_sub(before),
+            (OpCode::Control(_), _) => usize::MAX,
+            (OpCode::Data(_), Some(before)) => longest_compressed(self.most).saturating_sub(before),
+            (OpCode::Data(_), None) => self.most.saturating_sub(before),
         };
         let length = match usize::try_from(length) {
             Ok(length) if length <= most => length,
             _ => return Err(self.too_long(length)),
         };
-        let wrong = if head.rsv1 || head.rsv2 || head.rsv3 {
+        // Only the first frame of a message says that the message is compressed (RFC 7692, 6).
+        let may_be_compressed = compressed.is_some() && head.opcode != OpCode::Data(Data::Continue);
+        let wrong = if head.rsv1 && !may_be_compressed || head.rsv2 || head.rsv3 {
             ProtocolError::NonZeroReservedBits
         } else if head.mask.is_some() {
             ProtocolError::MaskedFrameFromServer
@@ -279,6 +284,16 @@ impl FrameReader {
             return Ok(length);
         };
         Err(wrong.into())
+    }
+
+    /// If this frame is compressed, the number of bytes of its message that came before it.
+    fn compressed(&self, head: &FrameHeader) -> Option<usize> {
+        self.inflater.as_ref()?;
+        match (head.opcode, &self.message) {
+            (OpCode::Data(Data::Continue), Some(message)) => message.compressed,
+            (OpCode::Data(Data::Text | Data::Binary), _) if head.rsv1 => Some(0),
+            _ => None,
+        }
     }
 
     fn too_long(&self, length: u64) -> Error {
@@ -311,45 +326,119 @@ impl FrameReader {
     }
 
     /// Returns the message that this frame completes, or [`Incoming::Fragment`].
-    fn join(&mut self, data: Data, is_final: bool, payload: Bytes) -> Result<Incoming, Error> {
+    fn join(&mut self, data: Data, head: &FrameHeader, payload: Bytes) -> Result<Incoming, Error> {
+        let is_final = head.is_final;
         let (kind, payload) = match (data, self.message.take()) {
             (Data::Continue, None) => return Err(ProtocolError::UnexpectedContinueFrame.into()),
             (data, Some(_)) if data != Data::Continue => {
                 return Err(ProtocolError::ExpectedFragment(data).into());
             }
+            (_, Some(message)) if message.compressed.is_some() => {
+                return self.begin_inflating(message, payload, is_final);
+            }
+            (kind, None) if head.rsv1 => {
+                let message = Box::new(Fragments {
+                    kind,
+                    whole: self
+                        .inflater
+                        .as_ref()
+                        .map_or_else(Vec::new, |inflater| inflater.buffer()),
+                    valid: 0,
+                    compressed: Some(0),
+                });
+                return self.begin_inflating(message, payload, is_final);
+            }
             (_, Some(mut message)) => {
                 message.whole.extend_from_slice(&payload);
                 if !is_final {
-                    message.validate()?;
-                    self.message = Some(message);
-                    self.asides.life();
-                    return Ok(Incoming::Fragment);
+                    return self.keep(message);
                 }
                 (message.kind, Bytes::from(message.whole))
             }
             (kind, None) if is_final => (kind, payload),
             (kind, None) => {
-                let mut message = Box::new(Fragments {
+                return self.keep(Box::new(Fragments {
                     kind,
                     // Copied, since a conversion from `Bytes` to `Vec` could keep the whole buffer
                     // that the slice belongs to.
                     whole: payload.to_vec(),
                     valid: 0,
-                });
-                message.validate()?;
-                self.message = Some(message);
-                self.asides.life();
-                return Ok(Incoming::Fragment);
+                    compressed: None,
+                }));
             }
         };
+        Ok(self.complete(kind, payload))
+    }
+
+    /// Keeps the fragments of a message that is not complete.
+    fn keep(&mut self, mut message: Box<Fragments>) -> Result<Incoming, Error> {
+        message.validate()?;
+        self.message = Some(message);
+        self.asides.life();
+        Ok(Incoming::Fragment)
+    }
+
+    fn complete(&mut self, kind: Data, payload: Bytes) -> Incoming {
         if self.most_later.is_some() {
             self.end_first();
         }
-        Ok(match kind {
+        match kind {
             Data::Text => Incoming::Text(payload),
             _ => Incoming::Binary(payload),
-        })
+        }
     }
+
+    fn begin_inflating(
+        &mut self,
+        mut message: Box<Fragments>,
+        payload: Bytes,
+        is_final: bool,
+    ) -> Result<Incoming, Error> {
+        let before = message.compressed.unwrap_or_default();
+        message.compressed = Some(before.saturating_add(payload.len()));
+        self.message = Some(message);
+        self.inflate(Box::new(Inflating {
+            payload,
+            done: 0,
+            is_final,
+        }))
+    }
+
+    /// Decompresses a frame, or a part of it.
+    fn inflate(&mut self, mut frame: Box<Inflating>) -> Result<Incoming, Error> {
+        let (Some(inflater), Some(mut message)) = (&mut self.inflater, self.message.take()) else {
+            return Err(ProtocolError::NonZeroReservedBits.into());
+        };
+        let rest = frame.payload.get(frame.done..).unwrap_or_default();
+        match inflater.inflate(rest, &mut message.whole, self.most, frame.is_final) {
+            Ok(Inflated::Whole) => {}
+            Ok(Inflated::Part(count)) => {
+                frame.done = frame.done.saturating_add(count);
+                self.inflating = Some(frame);
+                self.message = Some(message);
+                return Ok(Incoming::Part);
+            }
+            Err(Broken::TooLong) => return Err(self.too_long(u64::MAX)),
+            Err(Broken::Corrupt) => return Err(corrupt()),
+        }
+        if !frame.is_final {
+            return self.keep(message);
+        }
+        let payload = inflater.message(message.whole);
+        Ok(self.complete(message.kind, payload))
+    }
+}
+
+/// The error of a message that can't be decompressed.
+fn corrupt() -> Error {
+    let message = "the compressed message is corrupt";
+    Error::Io(io::Error::new(io::ErrorKind::InvalidData, message))
+}
+
+/// Maximum number of bytes of a compressed message that may have this length without compression. A compressor
+/// that finds nothing to compress makes a message longer: zlib by up to an eighth with short blocks.
+fn longest_compressed(length: usize) -> usize {
+    length.saturating_add(length / 7).saturating_add(64)
 }
 
 /// Whether at least half of these bytes are frames of unfragmented messages.

@@ -16,6 +16,7 @@ use super::super::shared::own_error::own_error;
 use super::super::shared::read_buffer;
 use super::super::shared::response_head::{MAX_HEADERS, too_large};
 use super::super::shared::status_error::address;
+use super::deflate::{Agreement, Deflate};
 
 /// Maximum number of bytes of one read.
 const PIECE: usize = 4096;
@@ -122,8 +123,13 @@ impl UpgradeResponse {
         self.status.is_informational() && self.status != StatusCode::SWITCHING_PROTOCOLS
     }
 
-    /// Checks that the response accepts our request (RFC 6455, 4.1).
-    pub(super) fn check(&self, request: &OpenRequest, key: &str) -> Result<(), Error> {
+    /// Checks that the response accepts our request (RFC 6455, 4.1). Returns how messages are compressed.
+    pub(super) fn check(
+        &self,
+        request: &OpenRequest,
+        key: &str,
+        deflate: Option<&Deflate>,
+    ) -> Result<Option<Agreement>, Error> {
         let errors = HandshakeErrors(&request.url);
         // The request offers only `websocket`, so a response that lists other protocols was not made
         // for this request.
@@ -143,10 +149,31 @@ impl UpgradeResponse {
             return Err(errors.broken("the response has no \"Connection: Upgrade\""));
         }
         self.check_key(key, errors)?;
-        if self.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
-            return Err(errors.broken("the response selects an extension, but none was offered"));
+        let agreement = self.check_extensions(deflate, errors)?;
+        self.check_protocol(request)?;
+        Ok(agreement)
+    }
+
+    fn check_extensions(
+        &self,
+        deflate: Option<&Deflate>,
+        errors: HandshakeErrors<'_>,
+    ) -> Result<Option<Agreement>, Error> {
+        let name = header::SEC_WEBSOCKET_EXTENSIONS;
+        if !self.headers.contains_key(&name) {
+            return Ok(None);
         }
-        self.check_protocol(request)
+        let Some(deflate) = deflate else {
+            return Err(errors.broken("the response selects an extension, but none was offered"));
+        };
+        match self.options(&name).as_slice() {
+            [only] => {
+                let agreement = deflate.accept(only);
+                let wrong = |what| errors.broken(format_args!("the response {what}"));
+                agreement.map(Some).map_err(wrong)
+            }
+            _ => Err(errors.broken("the response selects more than one extension")),
+        }
     }
 
     fn check_key(&self, key: &str, errors: HandshakeErrors<'_>) -> Result<(), Error> {

@@ -22,6 +22,7 @@ pub(crate) struct Options {
     pub(crate) linger: Duration,
     pub(crate) follow_redirects: bool,
     pub(crate) proxy: Option<String>,
+    pub(crate) deflate: bool,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) max_message_size: Option<usize>,
     /// How many times `-v` was given.
@@ -34,6 +35,23 @@ pub(crate) struct Options {
     pub(crate) key: Option<PathBuf>,
     pub(crate) insecure: bool,
     pub(crate) lasting: Lasting,
+}
+
+impl Options {
+    /// Sets an option that has no value. Returns whether there is such an option.
+    fn set(&mut self, name: &str) -> bool {
+        let option = match name {
+            "no-trailing-slash" => &mut self.no_trailing_slash,
+            "json" => &mut self.json,
+            "binary-input" => &mut self.binary_input,
+            "follow-redirects" => &mut self.follow_redirects,
+            "insecure" => &mut self.insecure,
+            "deflate" => &mut self.deflate,
+            _ => return false,
+        };
+        *option = true;
+        true
+    }
 }
 
 /// What the command line requests.
@@ -73,11 +91,7 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
                 options.query.push((name.to_owned(), value.to_owned()));
             }
             Long("path") => options.path = Some(parser.value()?.string()?),
-            Long("no-trailing-slash") => options.no_trailing_slash = true,
-            Long("json") => options.json = true,
-            Long("binary-input") => options.binary_input = true,
             Long("linger") => options.linger = seconds("--linger", &parser.value()?.string()?)?,
-            Long("follow-redirects") => options.follow_redirects = true,
             Long("proxy") => options.proxy = Some(parser.value()?.string()?),
             Long("request-timeout") => {
                 options.request_timeout =
@@ -91,7 +105,7 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             Long("ca") => options.ca.push(parser.value()?.into()),
             Long("cert") => options.cert = Some(parser.value()?.into()),
             Long("key") => options.key = Some(parser.value()?.into()),
-            Long("insecure") => options.insecure = true,
+            Long(name) if options.set(name) => {}
             Long(name) if Lasting::has_option(name) => {
                 let name = name.to_owned();
                 options.lasting.read(&name, parser)?;

@@ -13,6 +13,7 @@ Connection:
       --follow-redirects             follow redirects of the handshake
 Transports:
       --transport NAME               polling, websocket, or a list with commas
+      --deflate                      compress messages over websocket
 TLS and proxy:
       --ca FILE                      also trust the CAs in this PEM file
       --cert FILE                    client certificate (PEM)
@@ -76,6 +77,9 @@ Transports:
                             by commas, in order of preference [default:
                             polling,websocket: opens on polling, and upgrades
                             to websocket if the server offers it]
+  --deflate                 offers the server to compress messages over
+                            websocket. What a message has in common with a
+                            secret may show in its length
 
 TLS and proxy:
   --ca FILE                 trusts the CA certificates in this PEM file in

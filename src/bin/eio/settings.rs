@@ -28,6 +28,9 @@ pub(crate) fn builder<R: Runtime + Default>(
     }
     builder = builder.trailing_slash(!options.no_trailing_slash);
     builder = with_proxies(builder, options.proxy.as_deref());
+    if options.deflate {
+        builder = with_deflate(builder)?;
+    }
     if let Some(timeout) = options.request_timeout {
         builder = builder.open_timeout(timeout).send_timeout(timeout);
     }
@@ -56,4 +59,22 @@ fn with_proxies<R: Runtime>(
     _: Option<&str>,
 ) -> Builder<Transports, R> {
     builder
+}
+
+#[cfg(all(feature = "websocket", feature = "compression"))]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "a build without compression refuses the option"
+)]
+fn with_deflate<R: Runtime>(
+    builder: Builder<Transports, R>,
+) -> Result<Builder<Transports, R>, String> {
+    use engineio_client::transports::Deflate;
+
+    Ok(builder.deflate(Deflate::default()))
+}
+
+#[cfg(not(all(feature = "websocket", feature = "compression")))]
+fn with_deflate<R: Runtime>(_: Builder<Transports, R>) -> Result<Builder<Transports, R>, String> {
+    Err("--deflate needs a build with the features websocket and compression".to_owned())
 }

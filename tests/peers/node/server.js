@@ -7,6 +7,7 @@
 // Options (readArguments lists the others):
 //   --cookie NAME     set a cookie of that name at the handshake, with the sid as its value, and log
 //                     each request as "request METHOD TRANSPORT COOKIES"
+//   --deflate JSON    compress messages over WebSocket, with these settings of `ws`
 //   --tell-messages   log "message TEXT" for each received text
 //   --tls             use TLS, with the PEM certificate and key in the environment variables
 //                     TLS_CERTIFICATE and TLS_KEY
@@ -51,6 +52,7 @@ function readArguments() {
     "no-upgrades": { type: "boolean" },
     "upgrade-timeout": { type: "string" },
     cookie: { type: "string" },
+    deflate: { type: "string" },
     tls: { type: "boolean" },
     "tell-messages": { type: "boolean" },
     "until-stdin-ends": { type: "boolean" },
@@ -85,6 +87,7 @@ function engineOptions(args) {
     }
   }
   if (args["no-upgrades"]) options.allowUpgrades = false;
+  if (args.deflate !== undefined) options.perMessageDeflate = JSON.parse(args.deflate);
   if (args.cookie !== undefined) options.cookie = { name: args.cookie };
   return options;
 }
