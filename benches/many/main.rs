@@ -3,11 +3,13 @@
 //!
 //!     cargo bench --bench many --all-features [-- [--quick] [--csv FILE] [PART...]]
 //!
-//! The parts are `growth`, `idle`, `sessions`, `storm` and `large`.
+//! The parts are `growth`, `idle`, `sessions`, `storm`, `large` and `deflate`.
 //!
 //! The server is a process of its own, and so are the clients of each measurement, so no measurement
 //! starts with memory that another one has allocated. Requires Linux, for `/proc/self/smaps_rollup`.
 
+#[cfg(target_os = "linux")]
+mod compressed;
 #[cfg(target_os = "linux")]
 mod options;
 #[cfg(target_os = "linux")]

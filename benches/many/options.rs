@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::worker::Failure;
 
-pub(crate) const PARTS: [&str; 5] = ["growth", "idle", "sessions", "storm", "large"];
+pub(crate) const PARTS: [&str; 6] = ["growth", "idle", "sessions", "storm", "large", "deflate"];
 
 pub(crate) struct Options {
     pub(crate) quick: bool,

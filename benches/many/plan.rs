@@ -35,6 +35,32 @@ pub(crate) enum Job {
     Storm,
     /// Many idle sessions over pipes in memory.
     Sessions { with: Part },
+    /// A compressed message in each direction on every connection.
+    Compressed { with: Context },
+}
+
+/// What a connection keeps of its compressed messages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Context {
+    /// Nothing was compressed.
+    Off,
+    Fresh,
+    /// The context, in windows of this number of bits.
+    Bits(u8),
+}
+
+impl Context {
+    pub(crate) const ALL: [(&'static str, Self); 9] = [
+        ("deflate-off", Self::Off),
+        ("deflate-fresh", Self::Fresh),
+        ("deflate-9", Self::Bits(9)),
+        ("deflate-10", Self::Bits(10)),
+        ("deflate-11", Self::Bits(11)),
+        ("deflate-12", Self::Bits(12)),
+        ("deflate-13", Self::Bits(13)),
+        ("deflate-14", Self::Bits(14)),
+        ("deflate-15", Self::Bits(15)),
+    ];
 }
 
 /// What runs in a process with pipes.
@@ -127,7 +153,7 @@ impl Form {
 }
 
 impl Job {
-    const ALL: [(&'static str, Self); 12] = [
+    const UNCOMPRESSED: [(&'static str, Self); 12] = [
         ("idle", Self::Crowd { active: Active::No }),
         (
             "one",
@@ -164,9 +190,14 @@ impl Job {
         Self::Large { form, order }
     }
 
+    fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        let compressed = Context::ALL.map(|(name, with)| (name, Self::Compressed { with }));
+        Self::UNCOMPRESSED.into_iter().chain(compressed)
+    }
+
     fn name(self) -> &'static str {
-        let known = Self::ALL.iter().find(|(_, job)| *job == self);
-        known.map(|(name, _)| *name).expect("`ALL` lists every job")
+        let known = Self::all().find(|(_, job)| *job == self);
+        known.map(|(name, _)| name).expect("the list has every job")
     }
 }
 
@@ -192,7 +223,7 @@ impl Plan {
                 .find(|one| one.name() == runtime)?,
             way: Way::ALL.into_iter().find(|one| one.name() == way)?,
             connections: connections.parse().ok()?,
-            job: Job::ALL.into_iter().find(|(name, _)| name == job)?.1,
+            job: Job::all().find(|(name, _)| name == job)?.1,
             quick: pace == "quick",
             port: port.parse().ok()?,
         })
@@ -201,7 +232,8 @@ impl Plan {
     /// Ping interval of the server. Shorter than the default, to keep the run short.
     pub(crate) fn ping_interval(&self) -> Duration {
         Duration::from_secs(match (self.job, self.quick) {
-            (Job::Large { .. }, _) | (Job::Crowd { .. } | Job::Sessions { .. }, true) => 1,
+            (Job::Large { .. } | Job::Compressed { .. }, _)
+            | (Job::Crowd { .. } | Job::Sessions { .. }, true) => 1,
             (Job::Crowd { .. } | Job::Sessions { .. }, false) => 5,
             // The server's default: no ping comes before all connections are open.
             (Job::Storm, _) => 25,

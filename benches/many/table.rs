@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use super::options::{Options, PARTS};
-use super::plan::{Active, DEFAULT_PING_INTERVAL, Form, Job, OnRuntime, Order, Part, Plan, Way};
+use super::plan::{
+    Active, Context, DEFAULT_PING_INTERVAL, Form, Job, OnRuntime, Order, Part, Plan, Way,
+};
 use super::process::{Figures, measure};
 use super::system;
 use super::worker::Failure;
@@ -41,6 +43,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
             "idle" => table.idle()?,
             "sessions" => table.sessions()?,
             "storm" => table.storm()?,
+            "deflate" => table.deflate()?,
             _ => table.large()?,
         }
     }
@@ -287,6 +290,33 @@ impl Table {
                     let right_after = figures.figure("memory_right_after")? / KIB;
                     println!("    (before {before:.1}, right after {right_after:.1})");
                 }
+            }
+        }
+        println!();
+        Ok(())
+    }
+}
+
+impl Table {
+    /// Measures what compression keeps for a connection.
+    fn deflate(&self) -> Result<(), Failure> {
+        let connections = if self.options.quick { 50 } else { 500 };
+        println!("{connections} connections after a compressed message in each direction, tokio");
+        title();
+        let mut without = None;
+        for (_, with) in Context::ALL {
+            let job = Job::Compressed { with };
+            let figures = measure(self.plan(OnRuntime::Tokio, Way::Websocket, connections, job))?;
+            let memory = figures.figure("memory")? / KIB;
+            let what = match with {
+                Context::Off => "memory KiB, not compressed".to_owned(),
+                Context::Fresh => "memory KiB, without context".to_owned(),
+                Context::Bits(bits) => format!("memory KiB, context of {bits} window bits"),
+            };
+            row(&what, memory, None);
+            match without {
+                None => without = Some(memory),
+                Some(without) => println!("    (for compression {:.1})", memory - without),
             }
         }
         println!();

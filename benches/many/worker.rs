@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use futures::stream::{self, FuturesUnordered};
 
 use super::plan::{Active, Form, Job, OnRuntime, Order, Plan, Way};
-use super::{sessions, storm, system};
+use super::{compressed, sessions, storm, system};
 
 /// Time after which the worker is considered to hang. A plan takes a fraction of it.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -65,6 +65,7 @@ async fn work<R: Runtime + Default>(plan: Plan) -> Result<(), Failure> {
         Job::Crowd { active } => crowd::<R>(plan, active).await?,
         Job::Large { form, order } => large::<R>(plan, form, order).await?,
         Job::Storm => storm::run::<R>(plan).await?,
+        Job::Compressed { with } => compressed::run::<R>(plan, with).await?,
         Job::Sessions { .. } => return Err("pipes are measured on tokio".into()),
     }
     // Exits without closing the thousands of sessions, which is not part of the measurement.

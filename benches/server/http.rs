@@ -21,6 +21,7 @@ pub(super) struct Request {
     pub(super) is_get: bool,
     pub(super) keep_alive: bool,
     pub(super) websocket_key: Option<String>,
+    pub(super) offers_deflate: bool,
     query: Vec<(String, String)>,
     body: Body,
     expects_continue: bool,
@@ -172,6 +173,7 @@ impl Request {
             },
             keep_alive: true,
             websocket_key: None,
+            offers_deflate: false,
             query: query
                 .split('&')
                 .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
@@ -196,6 +198,8 @@ impl Request {
                 request.expects_continue = true;
             } else if name.eq_ignore_ascii_case("sec-websocket-key") {
                 request.websocket_key = Some(value.to_owned());
+            } else if name.eq_ignore_ascii_case("sec-websocket-extensions") {
+                request.offers_deflate = value.starts_with("permessage-deflate");
             } else if name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close")
             {
                 request.keep_alive = false;

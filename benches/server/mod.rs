@@ -9,7 +9,8 @@
 //! | `job` | `receive`, `send`, `echo`, `idle` | `idle` |
 //! | `length` | bytes in a message | 64 |
 //! | `count` | messages, for `receive` and `send` | 200000 |
-//! | `form` | `text`, `binary` | `text` |
+//! | `form` | `text`, `binary`, `json` (a text) | `text` |
+//! | `deflate` | `fresh` (without context), or window bits | messages are not compressed |
 //! | `ping_interval`, `ping_timeout` | milliseconds | 25000, 20000 |
 //! | `upgrade` | 1: offers an upgrade to WebSocket, only with `idle` | 0 |
 //!
@@ -29,6 +30,7 @@
 
 mod http;
 mod job;
+mod json;
 mod polling;
 mod websocket;
 
@@ -139,12 +141,12 @@ async fn answer(
         (Some("websocket"), None) => {
             let job = Job::parse(request)?;
             let open = open_packet(&new_sid(), &job, "");
-            websocket::accept(connection, request, open.as_bytes()).await?;
+            websocket::accept(connection, request, job.deflate, open.as_bytes()).await?;
             websocket::work(connection, &job).await?;
             Ok(Next::End)
         }
         (Some("websocket"), Some(session)) => {
-            websocket::accept(connection, request, b"").await?;
+            websocket::accept(connection, request, None, b"").await?;
             let upgraded = websocket::upgrade(connection, &session).await;
             if session.has_ended() {
                 lock(sessions).remove(request.value("sid").unwrap_or_default());

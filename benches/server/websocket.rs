@@ -7,12 +7,14 @@ use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio::time::{Instant, sleep_until};
 
 use super::http::{Connection, Request};
-use super::job::{Job, Kind, Pieces};
+use super::job::{Deflate, Job, Kind, Pieces};
 use super::polling::Session;
 use super::{STALL_TIMEOUT, broken, refused};
 
 pub(super) const TEXT: u8 = 1;
 pub(super) const BINARY: u8 = 2;
+/// The bit of a frame that begins a compressed message.
+pub(super) const RSV1: u8 = 0x40;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
@@ -21,13 +23,22 @@ const PONG: u8 = 10;
 pub(super) async fn accept(
     connection: &mut Connection,
     request: &Request,
+    deflate: Option<Deflate>,
     open: &[u8],
 ) -> io::Result<()> {
     let key = request.websocket_key.as_deref();
     let key = key.ok_or_else(|| refused("the WebSocket handshake has no Sec-WebSocket-Key"))?;
     let accept = derive_accept_key(key.as_bytes());
+    let extension = match deflate {
+        None => String::new(),
+        Some(deflate) if request.offers_deflate => {
+            format!("Sec-WebSocket-Extensions: {}\r\n", deflate.answer())
+        }
+        Some(_) => return Err(refused("the client does not offer permessage-deflate")),
+    };
     let mut answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         {extension}Sec-WebSocket-Accept: {accept}\r\n\r\n"
     )
     .into_bytes();
     if !open.is_empty() {
@@ -84,13 +95,19 @@ async fn exchange(
         Kind::Send => {
             let expected = Message {
                 text: job.text,
+                is_compressed: job.deflate.is_some(),
                 length: job.frame_length(),
             };
             while done.load(Relaxed) < job.count {
                 let Some(message) = frames.message().await? else {
                     return Ok(());
                 };
-                if message != expected {
+                let length = if message.is_compressed {
+                    expected.length
+                } else {
+                    message.length
+                };
+                if (Message { length, ..message }) != expected {
                     let words = format!("4{message:?} is not {expected:?}");
                     let answer = frame(TEXT, words.as_bytes());
                     frames.connection.write(&answer).await?;
@@ -179,6 +196,12 @@ async fn idle(frames: &mut Frames<'_>, job: &Job) -> io::Result<()> {
         let Some(message) = message else {
             return Ok(());
         };
+        if message.is_compressed {
+            let opcode = if message.text { TEXT } else { BINARY };
+            let echo = frame(RSV1 | opcode, &frames.kept);
+            frames.connection.write(&echo).await?;
+            continue;
+        }
         match (message.text, frames.kept.first()) {
             (false, _) => {
                 frames
@@ -221,6 +244,7 @@ pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Message {
     text: bool,
+    is_compressed: bool,
     length: usize,
 }
 
@@ -247,6 +271,7 @@ impl<'a> Frames<'a> {
             connection,
             message: Message {
                 text: false,
+                is_compressed: false,
                 length: 0,
             },
             left: 0,
@@ -297,6 +322,7 @@ impl<'a> Frames<'a> {
         if self.is_new {
             self.message = Message {
                 text: header.opcode == TEXT,
+                is_compressed: header.is_compressed,
                 length: 0,
             };
             self.kept.clear();
@@ -350,6 +376,7 @@ fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
 #[derive(Clone, Copy)]
 struct Header {
     is_last: bool,
+    is_compressed: bool,
     opcode: u8,
     length: usize,
     mask: [u8; 4],
@@ -382,6 +409,7 @@ impl Header {
         };
         Ok(Some(Self {
             is_last: first & 0x80 != 0,
+            is_compressed: first & RSV1 != 0,
             opcode: first & 0x0f,
             length,
             mask,

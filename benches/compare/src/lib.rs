@@ -1,6 +1,9 @@
 //! Common code of the workers. A worker is a process that does one job with one client and prints the
 //! time that it took.
 
+#[path = "../../server/json.rs"]
+mod json;
+
 use std::error::Error;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -31,6 +34,8 @@ pub struct Task {
     pub length: usize,
     pub count: usize,
     pub text: bool,
+    /// Whether messages are JSON, and are compressed by permessage-deflate without context.
+    pub deflate: bool,
     /// The runtime, and where on it the job runs.
     pub runtime: String,
     /// The WebSocket library, for the bare worker.
@@ -52,6 +57,7 @@ impl Task {
             length: 64,
             count: 1000,
             text: true,
+            deflate: false,
             runtime: "tokio".into(),
             library: "async-tungstenite".into(),
             api: "recv".into(),
@@ -79,9 +85,10 @@ impl Task {
                 "length" => task.length = number(&name, &value)?,
                 "count" => task.count = number(&name, &value)?,
                 "form" => {
-                    task.text = match value.as_str() {
-                        "text" => true,
-                        "binary" => false,
+                    (task.text, task.deflate) = match value.as_str() {
+                        "text" => (true, false),
+                        "binary" => (false, false),
+                        "json" => (true, true),
                         _ => return Err(format!("unknown form {value}").into()),
                     }
                 }
@@ -106,7 +113,11 @@ impl Task {
             Job::Send => "send",
             Job::Echo => "echo",
         };
-        let form = if self.text { "text" } else { "binary" };
+        let form = match (self.text, self.deflate) {
+            (_, true) => "json&deflate=fresh",
+            (true, false) => "text",
+            (false, false) => "binary",
+        };
         let Self {
             url, length, count, ..
         } = self;
@@ -116,6 +127,9 @@ impl Task {
     /// The contents of a message, as text and as binary. The job uses one of them.
     pub fn contents(&self) -> (String, Vec<u8>) {
         let bytes = (0..self.length).map(|index| index as u8).collect();
+        if self.deflate {
+            return (json::json(self.length), bytes);
+        }
         ("x".repeat(self.length), bytes)
     }
 

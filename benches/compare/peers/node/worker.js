@@ -25,15 +25,39 @@ function fail(words) {
 }
 
 const task = parseArguments();
-const isText = task.form === "text";
-const contents = isText
+// JSON, which is compressed without context.
+const isCompressed = task.form === "json";
+const isText = task.form !== "binary";
+const contents = isCompressed
+  ? json(task.length)
+  : isText
   ? "x".repeat(task.length)
   : Buffer.from(Uint8Array.from({ length: task.length }, (_, index) => index));
 
+// The contents of benches/server/json.rs.
+function json(length) {
+  let text = '{"readings":[';
+  let number = 1;
+  while (text.length < length) {
+    number = (Math.imul(number, 1664525) + 1013904223) >>> 0;
+    const [sensor, value] = [number >>> 28, (number >>> 16) & 0x3ff];
+    text += `{"sensor":"room-${sensor}","unit":"celsius","value":${value},"valid":true},`;
+  }
+  return text.slice(0, length);
+}
+
 const { url, job, form, length, count } = task;
 const socket = new Socket(
-  `${url}/engine.io/?job=${job}&form=${form}&length=${length}&count=${count}`,
-  { transports: [task.transport] }
+  `${url}/engine.io/?job=${job}&form=${form}&length=${length}&count=${count}` +
+    (isCompressed ? "&deflate=fresh" : ""),
+  {
+    transports: [task.transport],
+    perMessageDeflate: isCompressed && {
+      threshold: 100,
+      serverNoContextTakeover: true,
+      clientNoContextTakeover: true,
+    },
+  }
 );
 socket.binaryType = "nodebuffer";
 

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use engineio_client::transports::Transports;
+use engineio_client::transports::{Deflate, Transports};
 use engineio_client::{
     AsyncStd, Builder, Client, Event, Message, Receipts, Runtime, Smol, Tokio, blocking,
 };
@@ -47,18 +47,22 @@ fn work(task: &Task) -> Result<Times, Failure> {
 }
 
 fn builder<R: Runtime>(task: &Task, runtime: R) -> Builder<Transports, R> {
-    set_up(
-        task,
-        Builder::new(task.address(), Transports::default(), runtime),
-    )
+    let builder = Builder::new(task.address(), Transports::default(), runtime);
+    set_up(task, builder)
 }
 
-fn set_up<T, R, M>(task: &Task, builder: Builder<T, R, M>) -> Builder<T, R, M>
-where
-    T: engineio_client::Transport,
-    R: Runtime,
-{
-    let builder = builder.transports([task.transport.as_str()]);
+fn set_up<R: Runtime, M>(
+    task: &Task,
+    builder: Builder<Transports, R, M>,
+) -> Builder<Transports, R, M> {
+    let mut builder = builder.transports([task.transport.as_str()]);
+    if task.deflate {
+        let deflate = Deflate::default()
+            .threshold(100)
+            .client_context_takeover(false)
+            .server_context_takeover(false);
+        builder = builder.deflate(deflate);
+    }
     match task.packets_per_post {
         Some(packets) => builder.packets_per_post(packets),
         None => builder,

@@ -58,12 +58,18 @@ const POSTS: Counts = counts(200_000, 10_000, 50_000, 50_000);
 const POLLING_ECHO: Counts = counts(10_000, 5_000, 1_000, 1_000);
 const POLLING_LARGE: Counts = counts(3_000, 500, 300, 500);
 
+const COMPRESSED: Counts = counts(20_000, 0, 10_000, 0);
+const COMPRESSED_LARGE: Counts = counts(1_000, 0, 1_000, 0);
+
+/// The contents of compressed messages.
+pub(crate) const JSON: &str = "json";
+
 /// For each of eight sessions.
 const EIGHTH: Counts = counts(500_000, 0, 0, 0);
 
 const MB: usize = 1_000_000;
 
-pub(crate) const ROWS: [Row; 19] = [
+pub(crate) const ROWS: [Row; 23] = [
     websocket("receive 64 B text", "receive", 64, "text", SMALL),
     websocket("receive 64 B binary", "receive", 64, "binary", SMALL),
     websocket("send 64 B text", "send", 64, "text", SMALL),
@@ -73,6 +79,10 @@ pub(crate) const ROWS: [Row; 19] = [
     websocket("receive 1 MB text", "receive", MB, "text", LARGE),
     websocket("send 1 MB binary", "send", MB, "binary", LARGE),
     websocket("send 1 MB text", "send", MB, "text", LARGE),
+    websocket("receive 1 kB JSON, compressed", "receive", 1000, JSON, COMPRESSED),
+    websocket("send 1 kB JSON, compressed", "send", 1000, JSON, COMPRESSED),
+    websocket("receive 64 kB JSON, compressed", "receive", 64_000, JSON, COMPRESSED_LARGE),
+    websocket("send 64 kB JSON, compressed", "send", 64_000, JSON, COMPRESSED_LARGE),
     polling("receive 64 B text", "receive", 64, "text", POLLS),
     polling(
         "send 64 B text (16 packets a POST)",

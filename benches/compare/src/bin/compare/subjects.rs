@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::rows::{Kind, Row};
+use crate::rows::{JSON, Kind, Row};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Client {
@@ -160,8 +160,10 @@ impl Subject {
                 row.packets_per_post.is_none() || (self.is_ours() && self.key != "receipts")
             }
         };
+        let compresses = self.key == "bare-sockudo" || self.is_ours() || self.client == Client::Node;
         match self.client {
             _ if !is_able => None,
+            _ if row.form == JSON && !compresses => None,
             Client::Bare => {
                 // On polling, the bare client measures the operating system. One runtime is enough.
                 ((row.transport == "polling") == (self.key == EXCHANGE)).then_some(counts.ours)

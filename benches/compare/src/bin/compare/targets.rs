@@ -22,7 +22,7 @@ pub(crate) struct Outcome {
 }
 
 /// Limits on tokio, as multiples of the fastest bare client.
-const TOKIO: [(&str, f64); 13] = [
+const TOKIO: [(&str, f64); 17] = [
     ("websocket: receive 64 B text", 1.0),
     ("websocket: receive 64 B binary", 1.0),
     ("websocket: send 64 B text", 1.3),
@@ -32,6 +32,10 @@ const TOKIO: [(&str, f64); 13] = [
     ("websocket: receive 1 MB text", 1.05),
     ("websocket: send 1 MB binary", 1.05),
     ("websocket: send 1 MB text", 1.05),
+    ("websocket: receive 1 kB JSON, compressed", 1.0),
+    ("websocket: send 1 kB JSON, compressed", 1.0),
+    ("websocket: receive 64 kB JSON, compressed", 1.0),
+    ("websocket: send 64 kB JSON, compressed", 1.0),
     ("polling: send 64 B text (16 packets a POST)", 1.25),
     ("polling: echo 64 B", 1.05),
     ("polling: receive 100 kB binary", 1.5),

@@ -29,6 +29,10 @@ fn work(task: &Task) -> Result<Times, Failure> {
         ("tokio" | "tokio-threads", "async-tungstenite") => {
             on_tokio(task, async || tungstenite::on_tokio(&address).await)
         }
+        ("tokio", "sockudo-ws") if task.deflate => {
+            on_tokio(task, async || sockudo::connect_with_deflate(&address).await)
+        }
+        (_, library) if task.deflate => Err(format!("{library} has no compression").into()),
         ("tokio" | "tokio-threads", "sockudo-ws") => {
             on_tokio(task, async || sockudo::connect(&address).await)
         }
