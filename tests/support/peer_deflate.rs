@@ -60,6 +60,9 @@ pub(crate) struct Decompressor {
     takes_over: bool,
     /// Everything to which a message may refer.
     context: Vec<u8>,
+    window: usize,
+    /// Number of bytes by which the window may be exceeded.
+    piece: usize,
 }
 
 impl Decompressor {
@@ -68,6 +71,17 @@ impl Decompressor {
             state: Box::default(),
             takes_over,
             context: Vec::new(),
+            window: 1 << 15,
+            piece: 64 * 1024,
+        }
+    }
+
+    /// Refuses distances that are longer than this window, or by at most 100 bytes.
+    pub(crate) fn with_window(takes_over: bool, bits: u8) -> Self {
+        Self {
+            window: 1 << bits,
+            piece: 100,
+            ..Self::new(takes_over)
         }
     }
 
@@ -102,8 +116,10 @@ impl Decompressor {
     fn add(&mut self, mut input: &[u8], message: &mut Vec<u8>) -> Option<bool> {
         let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | TINFL_FLAG_HAS_MORE_INPUT;
         loop {
+            let beyond = self.context.len().saturating_sub(self.window);
+            self.context.drain(..beyond);
             let start = self.context.len();
-            self.context.resize(start + 64 * 1024, 0);
+            self.context.resize(start + self.piece, 0);
             let (status, read, written) =
                 decompress(&mut self.state, input, &mut self.context, start, flags);
             self.context.truncate(start + written);

@@ -109,7 +109,8 @@ impl Deflate {
     /// 15. Values outside of this range count as its nearest end.
     ///
     /// This is a limit: the server may ask for a smaller window. The handshake fails if it asks for 8 bits, which
-    /// no zlib can do.
+    /// no zlib can do. Node's server refuses the request (400) if it was given a `clientMaxWindowBits` that is
+    /// larger than this window.
     ///
     /// ```
     /// use engineio_client::transports::Deflate;
@@ -126,7 +127,8 @@ impl Deflate {
     /// Sets the largest window that the server's compressor may use, as a power of two: from 8 (256 bytes) to 15
     /// (32 KiB). Default: 15. Values outside of this range count as its nearest end.
     ///
-    /// A server that can't limit its window then refuses the extension, and messages are not compressed.
+    /// A server that can't limit its window refuses the extension then, and messages are not compressed. Node's
+    /// server refuses the whole request (400) if it was given a `serverMaxWindowBits` that is larger.
     ///
     /// ```
     /// use engineio_client::transports::Deflate;
