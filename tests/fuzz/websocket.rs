@@ -56,10 +56,15 @@ pub(super) fn compare(pieces: &Pieces, frames: &[u8], limits: Limits, deflate: O
     let talk = talk(pieces, Said::Frames(frames), limits, deflate);
     assert!(talk.is_open, "{:?}", talk.error);
     let expected = Expected::of(frames, &limits, deflate);
+    let is_unsure =
+        matches!(expected.end, End::Broken) && deflate.is_some_and(|deflate| deflate.server);
+    let packets = match talk.packets.get(..expected.packets.len()) {
+        Some(packets) if is_unsure => packets,
+        _ => &talk.packets,
+    };
     assert!(
-        talk.packets == expected.packets,
-        "{:?} instead of {:?}: {:?} {:?}",
-        talk.packets,
+        packets == expected.packets,
+        "{packets:?} instead of {:?}: {:?} {:?}",
         expected.packets,
         talk.error,
         expected.end
@@ -69,7 +74,9 @@ pub(super) fn compare(pieces: &Pieces, frames: &[u8], limits: Limits, deflate: O
         End::Told(expected) => assert_eq!(kind, expected, "{:?}", talk.error),
         // The kind is not compared: the client may notice a fault before the faulty frame is complete,
         // and bytes may follow the end.
-        End::Wrong | End::Cut | End::Closed => assert_ne!(kind, ErrorKind::Invalid),
+        End::Wrong | End::Cut | End::Closed | End::Broken => {
+            assert_ne!(kind, ErrorKind::Invalid);
+        }
     }
     understands(&talk.written, talk.sent, &expected.pings, deflate);
 }
@@ -266,6 +273,9 @@ enum End {
     Closed,
     /// The frames break RFC 6455.
     Wrong,
+    /// A compressed message is corrupt or was cut off. With context, the client may notice this only with the next
+    /// message, if the data ends within the header of a block: zlib reads the whole header before it judges it.
+    Broken,
     /// A message is not a packet.
     Told(ErrorKind),
 }
@@ -356,7 +366,7 @@ impl Expected {
             }
             match decompressor?.message(&begun.payload) {
                 Some(whole) => begun.payload = whole,
-                None => return Some(End::Wrong),
+                None => return Some(End::Broken),
             }
         }
         let (kind, whole) = (begun.kind, begun.payload);

@@ -7,7 +7,8 @@ use miniz_oxide::deflate::core::{CompressorOxide, create_comp_flags_from_zip_par
 use miniz_oxide::deflate::stream::deflate;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::{
-    TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+    TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY,
+    TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
 };
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
@@ -85,21 +86,16 @@ impl Decompressor {
         }
     }
 
-    /// The message with this payload, or `None` if the payload is corrupt.
+    /// The message with this payload, or `None` if the payload is corrupt or cut off.
     pub(crate) fn message(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
         let mut message = Vec::new();
         if payload.is_empty() {
             return Some(message);
         }
-        let has_ended = self.add(payload, &mut message)?;
-        if !has_ended {
-            self.add(&TAIL, &mut message)?;
-            // At the end of a block another one may follow.
-            let length = message.len();
-            self.add(&[0, 0, 0, 0xff, 0xff], &mut message)?;
-            if message.len() != length {
-                return None;
-            }
+        if self.add(payload, &mut message)? != Place::End
+            && self.add(&TAIL, &mut message)? == Place::Within
+        {
+            return None;
         }
         if !self.takes_over {
             self.forget();
@@ -112,9 +108,10 @@ impl Decompressor {
         self.context.clear();
     }
 
-    /// Whether the last block was marked as the last one of its stream.
-    fn add(&mut self, mut input: &[u8], message: &mut Vec<u8>) -> Option<bool> {
-        let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | TINFL_FLAG_HAS_MORE_INPUT;
+    fn add(&mut self, mut input: &[u8], message: &mut Vec<u8>) -> Option<Place> {
+        let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
+            | TINFL_FLAG_HAS_MORE_INPUT
+            | TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY;
         loop {
             let beyond = self.context.len().saturating_sub(self.window);
             self.context.drain(..beyond);
@@ -129,13 +126,25 @@ impl Decompressor {
                 TINFLStatus::Done => {
                     self.forget();
                     if input.is_empty() {
-                        return Some(true);
+                        return Some(Place::End);
                     }
                 }
-                TINFLStatus::NeedsMoreInput => return Some(false),
-                TINFLStatus::HasMoreOutput => {}
+                TINFLStatus::BlockBoundary if input.is_empty() => return Some(Place::Between),
+                TINFLStatus::NeedsMoreInput => return Some(Place::Within),
+                TINFLStatus::HasMoreOutput | TINFLStatus::BlockBoundary => {}
                 _ => return None,
             }
         }
     }
+}
+
+/// Where the data ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Behind the last block of a stream.
+    End,
+    /// Between two blocks.
+    Between,
+    /// Within a block or its header.
+    Within,
 }

@@ -25,8 +25,9 @@ const SHORT: usize = 1024;
 /// Smallest growth of the result.
 const MIN_ROOM: usize = 8 * 1024;
 
-/// An empty block, which may follow any block.
+/// Empty blocks, which may follow any block: one after which the stream goes on, and one that ends it.
 const EMPTY_BLOCK: [u8; 5] = [0, 0, 0, 0xff, 0xff];
+const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
 
 thread_local! {
     /// Decompresses the messages that have no context, of all connections that the thread drives.
@@ -225,19 +226,22 @@ impl Inflater {
             if !has_tail {
                 self.run(state, &TAIL, 0, output, most)?;
             }
-            // A message that was cut off would take this block for something else: for a part of its contents, or
-            // for the beginning of one.
+            // A message that was cut off takes this block for something else: for a part of its contents, or of the
+            // header of a block. Without context, only a whole message can end here. With context the stream must go
+            // on, so a message that was cut off within such a header is not noticed before the next one.
             let length = output.len();
-            self.run(state, &EMPTY_BLOCK, 0, output, most)?;
-            if output.len() != length {
+            let block = if self.takes_over {
+                EMPTY_BLOCK
+            } else {
+                LAST_BLOCK
+            };
+            self.run(state, &block, 0, output, most)?;
+            if output.len() != length || self.has_ended == self.takes_over {
                 return Err(Broken::Corrupt);
             }
         }
         self.has_begun = false;
         self.has_ended = false;
-        if !self.takes_over {
-            state.reset(false);
-        }
         Ok(())
     }
 
