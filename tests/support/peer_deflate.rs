@@ -92,10 +92,13 @@ impl Decompressor {
         if payload.is_empty() {
             return Some(message);
         }
-        if self.add(payload, &mut message)? != Place::End
-            && self.add(&TAIL, &mut message)? == Place::Within
-        {
-            return None;
+        if !self.add(payload, &mut message)? {
+            self.add(&TAIL, &mut message)?;
+            // The tail ends a block, and its last byte belongs to it as a whole.
+            let place = self.state.block_boundary_state()?;
+            if place.num_bits > 0 {
+                return None;
+            }
         }
         if !self.takes_over {
             self.forget();
@@ -108,7 +111,8 @@ impl Decompressor {
         self.context.clear();
     }
 
-    fn add(&mut self, mut input: &[u8], message: &mut Vec<u8>) -> Option<Place> {
+    /// Whether the last block was marked as the last one of its stream.
+    fn add(&mut self, mut input: &[u8], message: &mut Vec<u8>) -> Option<bool> {
         let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
             | TINFL_FLAG_HAS_MORE_INPUT
             | TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY;
@@ -126,25 +130,14 @@ impl Decompressor {
                 TINFLStatus::Done => {
                     self.forget();
                     if input.is_empty() {
-                        return Some(Place::End);
+                        return Some(true);
                     }
                 }
-                TINFLStatus::BlockBoundary if input.is_empty() => return Some(Place::Between),
-                TINFLStatus::NeedsMoreInput => return Some(Place::Within),
+                TINFLStatus::BlockBoundary if input.is_empty() => return Some(false),
+                TINFLStatus::NeedsMoreInput => return Some(false),
                 TINFLStatus::HasMoreOutput | TINFLStatus::BlockBoundary => {}
                 _ => return None,
             }
         }
     }
-}
-
-/// Where the data ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Behind the last block of a stream.
-    End,
-    /// Between two blocks.
-    Between,
-    /// Within a block or its header.
-    Within,
 }

@@ -227,8 +227,8 @@ impl Inflater {
                 self.run(state, &TAIL, 0, output, most)?;
             }
             // A message that was cut off takes this block for something else: for a part of its contents, or of the
-            // header of a block. Without context, only a whole message can end here. With context the stream must go
-            // on, so a message that was cut off within such a header is not noticed before the next one.
+            // header of a block. That is an error or adds to the message, with few exceptions, for which zlib would
+            // have to tell where it is within a block.
             let length = output.len();
             let block = if self.takes_over {
                 EMPTY_BLOCK
