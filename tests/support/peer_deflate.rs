@@ -56,6 +56,7 @@ impl Compressor {
 }
 
 /// Decompresses the messages of one connection.
+#[derive(Clone)]
 pub(crate) struct Decompressor {
     state: Box<DecompressorOxide>,
     takes_over: bool,
@@ -103,6 +104,13 @@ impl Decompressor {
         if !self.takes_over {
             self.forget();
         }
+        Some(message)
+    }
+
+    /// The message as far as it is known from the first fragments of its payload, or `None` if they are corrupt.
+    pub(crate) fn beginning(&self, payload: &[u8]) -> Option<Vec<u8>> {
+        let mut message = Vec::new();
+        self.clone().add(payload, &mut message)?;
         Some(message)
     }
 
