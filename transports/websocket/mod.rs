@@ -18,7 +18,6 @@ mod response;
 mod state;
 
 use std::future::poll_fn;
-use std::io as std_io;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -443,14 +442,14 @@ impl Sender {
             if io.bytes_written() != before {
                 self.activity.mark_sent();
             }
+            if encoded == Encoded::Failed {
+                break Err(std::io::Error::other("a message can't be compressed"));
+            }
             match written {
                 Poll::Ready(Ok(())) if encoded == Encoded::Piece => {}
                 Poll::Ready(Ok(())) if encoded == Encoded::Pause => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
-                }
-                Poll::Ready(Ok(())) if encoded == Encoded::Failed => {
-                    break Err(std_io::Error::other("a message can't be compressed"));
                 }
                 Poll::Ready(sent) => break sent,
                 Poll::Pending => {
