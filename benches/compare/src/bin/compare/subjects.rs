@@ -160,7 +160,8 @@ impl Subject {
                 row.packets_per_post.is_none() || (self.is_ours() && self.key != "receipts")
             }
         };
-        let compresses = self.key == "bare-sockudo" || self.is_ours() || self.client == Client::Node;
+        let compresses =
+            self.key == "bare-sockudo" || self.is_ours() || self.client == Client::Node;
         match self.client {
             _ if !is_able => None,
             _ if row.form == JSON && !compresses => None,
