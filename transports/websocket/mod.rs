@@ -69,12 +69,19 @@ impl Default for WebSocket {
 
 impl WebSocket {
     pub(super) fn built_in(settings: &BuiltInSettings) -> Arc<dyn Transport> {
-        Arc::new(Self {
-            dialer: settings.dialer.clone(),
-            #[cfg(feature = "compression")]
-            deflate: settings.deflate.clone(),
-            ..Self::default()
-        })
+        let transport = Self::default().dialer(settings.dialer.clone());
+        Arc::new(transport.compressed_by(settings))
+    }
+
+    #[cfg(feature = "compression")]
+    fn compressed_by(mut self, settings: &BuiltInSettings) -> Self {
+        self.deflate.clone_from(&settings.deflate);
+        self
+    }
+
+    #[cfg(not(feature = "compression"))]
+    fn compressed_by(self, _: &BuiltInSettings) -> Self {
+        self
     }
 
     /// Sets the maximum number of bytes of one read. Default: 64 KiB (65,536 bytes). Values below 1

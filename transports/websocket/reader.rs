@@ -339,10 +339,7 @@ impl FrameReader {
             (kind, None) if head.rsv1 => {
                 let message = Box::new(Fragments {
                     kind,
-                    whole: self
-                        .inflater
-                        .as_ref()
-                        .map_or_else(Vec::new, |inflater| inflater.buffer()),
+                    whole: Inflater::buffer(),
                     valid: 0,
                     compressed: Some(0),
                 });
@@ -424,7 +421,7 @@ impl FrameReader {
         if !frame.is_final {
             return self.keep(message);
         }
-        let payload = inflater.message(message.whole);
+        let payload = Inflater::message(message.whole);
         Ok(self.complete(message.kind, payload))
     }
 }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::agreement::{Agreement, TAIL};
+use super::saved::Saved;
 use super::scratch::Scratch;
 
 /// Maximum number of bytes of a message that are compressed in one step, and sent as one frame: a control frame
@@ -42,14 +43,14 @@ impl State {
         let Some(kind) = kind else {
             return run(&mut self.compress, piece, output, flush);
         };
-        // A short message is copied, since a call with one byte takes longer than that.
-        let mut whole = [0; SHORT];
-        if let [first, rest @ ..] = &mut whole
-            && let Some(rest) = rest.get_mut(..piece.len())
-        {
-            *first = kind;
-            rest.copy_from_slice(piece);
-            let whole = whole.get(..=piece.len()).unwrap_or_default();
+        if piece.len() < SHORT {
+            // A short message is copied, since a call with one byte takes longer than that.
+            let mut whole = [kind; SHORT];
+            let length = piece.len().saturating_add(1);
+            if let Some(rest) = whole.get_mut(1..length) {
+                rest.copy_from_slice(piece);
+            }
+            let whole = whole.get(..length).unwrap_or_default();
             return run(&mut self.compress, whole, output, flush);
         }
         run(&mut self.compress, &[kind], output, FlushCompress::None)
@@ -68,9 +69,7 @@ pub(in super::super) struct Deflater {
     done: usize,
     /// The first frame of the current message was returned.
     has_begun: bool,
-    /// Number of bytes before and after compression.
-    before: u64,
-    after: u64,
+    saved: Saved,
 }
 
 /// The result of a step.
@@ -104,8 +103,7 @@ impl Deflater {
             state: None,
             done: 0,
             has_begun: false,
-            before: 0,
-            after: 0,
+            saved: Saved::default(),
         }
     }
 
@@ -156,7 +154,7 @@ impl Deflater {
         if !is_compressed {
             return Step::Failed;
         }
-        self.count(length, output.len());
+        self.saved.add(length, output.len());
         if is_final {
             self.put_back(state);
             self.done = 0;
@@ -197,18 +195,12 @@ impl Deflater {
             SHARED.set(Some(state));
         }
     }
-
-    fn count(&mut self, before: usize, after: usize) {
-        let count = |sum: u64, count| sum.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-        self.before = count(self.before, before);
-        self.after = count(self.after, after);
-    }
 }
 
 impl Drop for Deflater {
     fn drop(&mut self) {
-        if self.before > 0 {
-            let (bytes, compressed) = (self.before, self.after);
+        if self.saved.before > 0 {
+            let (bytes, compressed) = (self.saved.before, self.saved.after);
             tracing::debug!(bytes, compressed, "sent compressed messages");
         }
     }

@@ -7,6 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::super::super::shared::deflate::{MAX_BITS, MIN_CLIENT_BITS};
 use super::agreement::{Agreement, TAIL};
+use super::saved::Saved;
 use super::scratch::{Scratch, give_back};
 
 /// Approximate maximum number of bytes of a step, so that a large message does not keep other tasks waiting.
@@ -43,9 +44,7 @@ pub(in super::super) struct Inflater {
     has_begun: bool,
     /// The last block of the message was marked as the last one of its stream (RFC 7692, 7.2.3.4).
     has_ended: bool,
-    /// Number of bytes before and after decompression.
-    before: u64,
-    after: u64,
+    saved: Saved,
 }
 
 /// Why a message can't be decompressed.
@@ -74,26 +73,17 @@ impl Inflater {
             state: None,
             has_begun: false,
             has_ended: false,
-            before: 0,
-            after: 0,
+            saved: Saved::default(),
         }
     }
 
     /// An empty buffer for a message.
-    #[expect(
-        clippy::unused_self,
-        reason = "only a connection with this extension needs it"
-    )]
-    pub(in super::super) fn buffer(&self) -> Vec<u8> {
+    pub(in super::super) fn buffer() -> Vec<u8> {
         Scratch::new().into_buffer()
     }
 
     /// Turns a buffer that contains a whole message into the message.
-    #[expect(
-        clippy::unused_self,
-        reason = "only a connection with this extension needs it"
-    )]
-    pub(in super::super) fn message(&self, mut buffer: Vec<u8>) -> Bytes {
+    pub(in super::super) fn message(mut buffer: Vec<u8>) -> Bytes {
         if buffer.len() <= COPIED {
             let message = Bytes::copy_from_slice(&buffer);
             give_back(buffer);
@@ -151,7 +141,7 @@ impl Inflater {
         } else {
             self.state = Some(state);
         }
-        self.count(taken, output.len().saturating_sub(start));
+        self.saved.add(taken, output.len().saturating_sub(start));
         Ok(if rest.is_empty() {
             Inflated::Whole
         } else {
@@ -244,18 +234,12 @@ impl Inflater {
         self.has_ended = false;
         Ok(())
     }
-
-    fn count(&mut self, before: usize, after: usize) {
-        let count = |sum: u64, count| sum.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-        self.before = count(self.before, before);
-        self.after = count(self.after, after);
-    }
 }
 
 impl Drop for Inflater {
     fn drop(&mut self) {
-        if self.before > 0 {
-            let (compressed, bytes) = (self.before, self.after);
+        if self.saved.before > 0 {
+            let (compressed, bytes) = (self.saved.before, self.saved.after);
             tracing::debug!(compressed, bytes, "received compressed messages");
         }
     }

@@ -3,6 +3,7 @@
 mod agreement;
 mod deflater;
 mod inflater;
+mod saved;
 mod scratch;
 
 pub(super) use self::agreement::Agreement;
