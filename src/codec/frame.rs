@@ -143,6 +143,51 @@ pub fn frame(packet: &Packet) -> Frame<'_> {
 pub trait Packets {
     /// The packets as frames, in order.
     fn frames(&self) -> impl Iterator<Item = Frame<'_>> + Clone;
+
+    /// Exact number of bytes of the packets as a payload, with their separators.
+    ///
+    /// ```
+    /// use engineio_client::Packet;
+    /// use engineio_client::codec::Packets as _;
+    ///
+    /// assert_eq!([Packet::Noop, Packet::Close].payload_len(), "6\x1e1".len());
+    /// ```
+    fn payload_len(&self) -> usize {
+        let length = self.frames().fold(0_usize, |length, frame| {
+            length.saturating_add(frame.payload_len()).saturating_add(1)
+        });
+        // The last packet has no separator.
+        length.saturating_sub(1)
+    }
+
+    /// Adds the packets as a payload to the end of a buffer.
+    ///
+    /// ```
+    /// use engineio_client::Packet;
+    /// use engineio_client::codec::Packets as _;
+    ///
+    /// let mut buffer = b"POST".to_vec();
+    /// [Packet::Noop, Packet::Close].append_payload(&mut buffer);
+    /// assert_eq!(buffer, b"POST6\x1e1");
+    /// ```
+    fn append_payload(&self, buffer: &mut Vec<u8>) {
+        for (index, frame) in self.frames().enumerate() {
+            if index > 0 {
+                buffer.push(SEPARATOR);
+            }
+            match frame {
+                Frame::Text(kind, text) => {
+                    buffer.push(kind);
+                    buffer.extend_from_slice(text.as_bytes());
+                }
+                Frame::Binary(_) => {
+                    let start = buffer.len();
+                    buffer.resize(start.saturating_add(frame.payload_len()), 0);
+                    frame.encode_part(0, buffer.get_mut(start..).unwrap_or_default());
+                }
+            }
+        }
+    }
 }
 
 impl Packets for [Packet] {

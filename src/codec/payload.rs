@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::frame::{Frame, Packets, SEPARATOR};
+use super::frame::{Packets, SEPARATOR};
 use super::single::{decode_base64, decode_text, packet, unknown_type};
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Limit, Limits};
@@ -24,29 +24,9 @@ use crate::packet::{Message, Packet, Text};
 /// assert_eq!(payload, "4hello\x1ebAQIDBA==");
 /// ```
 pub fn encode_payload(packets: &(impl Packets + ?Sized)) -> Bytes {
-    let frames = packets.frames();
-    // Each packet is counted with a separator, and the last one has none. A buffer of the exact length
-    // is not copied when it becomes `Bytes`.
-    let length = frames.clone().fold(0_usize, |length, frame| {
-        length.saturating_add(frame.payload_len()).saturating_add(1)
-    });
-    let mut payload = Vec::with_capacity(length.saturating_sub(1));
-    for (index, frame) in frames.enumerate() {
-        if index > 0 {
-            payload.push(SEPARATOR);
-        }
-        match frame {
-            Frame::Text(kind, text) => {
-                payload.push(kind);
-                payload.extend_from_slice(text.as_bytes());
-            }
-            Frame::Binary(_) => {
-                let start = payload.len();
-                payload.resize(start.saturating_add(frame.payload_len()), 0);
-                frame.encode_part(0, payload.get_mut(start..).unwrap_or_default());
-            }
-        }
-    }
+    // A buffer of the exact length is not copied when it becomes `Bytes`.
+    let mut payload = Vec::with_capacity(packets.payload_len());
+    packets.append_payload(&mut payload);
     Bytes::from(payload)
 }
 

@@ -47,12 +47,3 @@ impl Headers {
         Self { poll, post }
     }
 }
-
-/// The length of a batch as a payload.
-pub(super) fn payload_length(batch: &Batch) -> usize {
-    let length = batch.frames().fold(0_usize, |length, frame| {
-        length.saturating_add(frame.payload_len()).saturating_add(1)
-    });
-    // The last packet has no separator.
-    length.saturating_sub(1)
-}

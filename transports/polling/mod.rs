@@ -17,7 +17,7 @@ mod surf;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use engineio_client::codec::{decode_payload, is_protocol_3};
+use engineio_client::codec::{Packets, decode_payload, is_protocol_3};
 use engineio_client::http::{Exchange, HttpClient};
 use engineio_client::{
     Batch, Confirms, Error, ErrorKind, Framing, Handshake, Link, OpenRequest, Packet,
@@ -27,7 +27,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode, Uri};
 use url::Position;
 
-use self::ask::{Answer, Ask, Headers, payload_length};
+use self::ask::{Answer, Ask, Headers};
 use self::encoding::decode;
 use self::http1::Http1;
 use self::invalid_url::invalid_url_because;
@@ -203,7 +203,7 @@ impl Requests {
     /// Sends a POST of this batch, or a poll.
     async fn send(&self, batch: Option<&Batch>) -> Result<Answer, Error> {
         let method = if batch.is_some() { "POST" } else { "GET" };
-        tracing::debug!(%method, bytes = batch.map_or(0, payload_length), "request");
+        tracing::debug!(%method, bytes = batch.map_or(0, Packets::payload_len), "request");
         let ask = Ask {
             request: &self.request,
             sid: self.sid.get().map(String::as_str),

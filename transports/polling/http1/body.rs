@@ -1,7 +1,7 @@
 //! The body of a POST, which is encoded piece by piece.
 
 use engineio_client::Batch;
-use engineio_client::codec::{Frame, SEPARATOR};
+use engineio_client::codec::SEPARATOR;
 
 /// A batch as a payload. [`encode_payload`](engineio_client::codec::encode_payload) returns the same
 /// bytes as a whole.
@@ -13,26 +13,6 @@ pub(super) struct Body {
     done: usize,
     /// The separator before the packet was encoded.
     is_separated: bool,
-}
-
-/// Adds the whole payload to a buffer.
-pub(super) fn append(batch: &Batch, buffer: &mut Vec<u8>) {
-    for (index, frame) in batch.frames().enumerate() {
-        if index > 0 {
-            buffer.push(SEPARATOR);
-        }
-        match frame {
-            Frame::Text(kind, text) => {
-                buffer.push(kind);
-                buffer.extend_from_slice(text.as_bytes());
-            }
-            Frame::Binary(_) => {
-                let start = buffer.len();
-                buffer.resize(start.saturating_add(frame.payload_len()), 0);
-                frame.encode_part(0, buffer.get_mut(start..).unwrap_or_default());
-            }
-        }
-    }
 }
 
 impl Body {
@@ -76,10 +56,9 @@ impl Body {
 
 #[cfg(test)]
 mod tests {
-    use engineio_client::codec::encode_payload;
+    use engineio_client::codec::{Packets as _, encode_payload};
     use engineio_client::{Message, Packet};
 
-    use super::super::super::ask::payload_length;
     use super::*;
 
     #[test]
@@ -106,9 +85,9 @@ mod tests {
         ] {
             let batch = Batch::from(packets);
             let whole = encode_payload(&batch);
-            assert_eq!(payload_length(&batch), whole.len());
+            assert_eq!(batch.payload_len(), whole.len());
             let mut appended = vec![1, 2];
-            append(&batch, &mut appended);
+            batch.append_payload(&mut appended);
             assert_eq!(appended, [&[1, 2], &*whole].concat());
             for most in 4..=whole.len() + 4 {
                 let mut body = Body::new(batch.clone());

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::mem;
 
 use engineio_client::Batch;
+use engineio_client::codec::Packets;
 
 use super::super::super::shared::buffer_pool::Buffer;
-use super::super::ask::payload_length;
-use super::body::{Body, append};
+use super::body::Body;
 
 /// Number of bytes of a body that are encoded before they are written; a buffer of the pool may have room
 /// for twice as many. Few servers accept a body that is longer. Each write may wake the server, so many
@@ -53,7 +53,7 @@ impl Outgoing {
     ) -> Result<Self, E> {
         let mut buffer = SPARE.take();
         buffer.clear();
-        let length = batch.map(payload_length);
+        let length = batch.map(Packets::payload_len);
         head(&mut buffer, length)?;
         let mut outgoing = Self {
             is_poll: batch.is_none(),
@@ -77,7 +77,7 @@ impl Outgoing {
             }
             _ => {
                 if let Some(batch) = batch {
-                    append(batch, &mut buffer);
+                    batch.append_payload(&mut buffer);
                 }
                 outgoing.end = buffer.len();
                 outgoing.bytes = Bytes::Short(buffer);
