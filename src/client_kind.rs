@@ -29,7 +29,7 @@ pub struct Async;
 /// type BlockingBuilder = Builder<Transports, Tokio, Blocking>;
 /// # }
 /// ```
-#[cfg(feature = "blocking")]
+#[cfg(all(feature = "blocking", not(target_os = "unknown")))]
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Blocking;

@@ -1,26 +1,16 @@
 //! Modules and type aliases for each built-in runtime. This is the only module that knows the client,
 //! the built-in transports and the built-in runtimes.
 
-#[cfg(feature = "__dial")]
-mod shortcuts {
-    #[cfg(feature = "polling")]
+#[cfg(feature = "polling")]
+mod polling {
     use std::sync::Arc;
 
     use crate::client::Builder;
-    #[cfg(feature = "polling")]
     use crate::http::HttpClient;
     use crate::runtime::Runtime;
-    #[cfg(all(feature = "websocket", feature = "compression"))]
-    use crate::transports::Deflate;
-    use crate::transports::{Dialer, Proxy, Transports};
+    use crate::transports::Transports;
 
-    #[cfg(feature = "rustls")]
-    use crate::transports::Tls;
-
-    /// Settings of the built-in transports.
-    ///
-    /// They do not apply to transports that were added with
-    /// [`Transports::with`](crate::transports::Transports::with), which keep their own settings.
+    /// Settings of the built-in polling.
     impl<R: Runtime, M> Builder<Transports, R, M> {
         /// Sets the HTTP client for polling, in place of the built-in one. Such a client makes its own
         /// connections, so `proxy`, `tls` and `dialer` then apply to WebSocket only.
@@ -37,11 +27,28 @@ mod shortcuts {
         /// }
         /// # }
         /// ```
-        #[cfg(feature = "polling")]
         pub fn http_client(self, client: Arc<dyn HttpClient>) -> Self {
             self.try_map_transport(|transports| Ok(transports.http_client(client)))
         }
+    }
+}
 
+#[cfg(all(feature = "__dial", not(target_os = "unknown")))]
+mod shortcuts {
+    use crate::client::Builder;
+    use crate::runtime::Runtime;
+    #[cfg(all(feature = "websocket", feature = "compression"))]
+    use crate::transports::Deflate;
+    use crate::transports::{Dialer, Proxy, Transports};
+
+    #[cfg(feature = "rustls")]
+    use crate::transports::Tls;
+
+    /// Settings of the built-in transports.
+    ///
+    /// They do not apply to transports that were added with
+    /// [`Transports::with`](crate::transports::Transports::with), which keep their own settings.
+    impl<R: Runtime, M> Builder<Transports, R, M> {
         /// Offers the server to compress messages over WebSocket: see [`Deflate`]. Default: they are not
         /// compressed.
         ///
@@ -139,7 +146,7 @@ mod shortcuts {
 /// # Ok(())
 /// # }
 /// ```
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", not(target_os = "unknown")))]
 pub mod tokio {
     use crate::error::Error;
     pub use crate::runtime::Tokio;
@@ -197,7 +204,7 @@ pub mod tokio {
 /// # Ok(())
 /// # }
 /// ```
-#[cfg(feature = "smol")]
+#[cfg(all(feature = "smol", not(target_os = "unknown")))]
 pub mod smol {
     use crate::error::Error;
     pub use crate::runtime::Smol;
@@ -253,7 +260,7 @@ pub mod smol {
 /// # Ok(())
 /// # }
 /// ```
-#[cfg(feature = "async-std")]
+#[cfg(all(feature = "async-std", not(target_os = "unknown")))]
 pub mod async_std {
     use crate::error::Error;
     pub use crate::runtime::AsyncStd;
@@ -291,6 +298,62 @@ pub mod async_std {
     /// # async fn run() -> Result<(), engineio_client::Error> {
     /// let client = engineio_client::async_std::connect("https://chat.example").await?;
     /// println!("{:?}", client.transport());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
+        Client::connect(url).await
+    }
+}
+
+/// The client in a browser, or on another JavaScript event loop.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = engineio_client::web::connect("http://localhost:3000").await?;
+/// client.send("hello").await?;
+/// web_sys::console::log_1(&format!("{:?}", client.recv().await).into());
+/// client.disconnect().await;
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(all(feature = "web", any(target_os = "unknown", docsrs)))]
+pub mod web {
+    use crate::error::Error;
+    pub use crate::runtime::Web;
+    use crate::transports::Transports;
+
+    /// A [`Client`](crate::Client) in a browser with the built-in transports.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// use engineio_client::web::Client;
+    ///
+    /// let client: Client = Client::builder("http://localhost:3000")
+    ///     .query("token", "42")
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub type Client = crate::client::Client<Transports, Web>;
+
+    /// Opens a session with the default settings, and returns when it is open.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Builder::connect`](crate::Builder::connect): for example
+    /// [`Invalid`](crate::ErrorKind::Invalid) for the URL, [`Connect`](crate::ErrorKind::Connect) if no server
+    /// answers or the server does not allow the page's origin. The page of
+    /// [`ErrorKind`](crate::ErrorKind) says what to do.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping the future closes the session.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio_client::Error> {
+    /// let client = engineio_client::web::connect("https://chat.example").await?;
     /// # Ok(())
     /// # }
     /// ```

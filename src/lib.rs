@@ -186,7 +186,7 @@ pub mod transports;
 
 // rustdoc shows `impl` blocks in the order of their modules: on the page of `Builder` the blocking mode
 // comes last.
-#[cfg(feature = "blocking")]
+#[cfg(all(feature = "blocking", not(target_os = "unknown")))]
 pub mod blocking;
 
 pub use async_trait::async_trait;
@@ -198,27 +198,32 @@ pub use client::{
 pub use error::{Error, ErrorKind};
 pub use event::{Closed, Connected, Disconnected, Event, GivenUp, PeerClose, Reason, Reconnecting};
 pub use fence::Fence;
-#[cfg(feature = "async-std")]
+#[cfg(all(feature = "async-std", not(target_os = "unknown")))]
 pub use front::async_std;
-#[cfg(feature = "smol")]
+#[cfg(all(feature = "smol", not(target_os = "unknown")))]
 pub use front::smol;
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", not(target_os = "unknown")))]
 pub use front::tokio;
+#[cfg(all(feature = "web", any(target_os = "unknown", docsrs)))]
+pub use front::web;
 pub use limits::{Capacity, Limit, Limits};
 pub use packet::{Handshake, Message, Packet, Text};
 pub use receipts::Receipts;
 pub use reconnect::{ConnectTo, Lost, Reconnect, Resend, Retry};
-#[cfg(feature = "async-std")]
+#[cfg(all(feature = "async-std", not(target_os = "unknown")))]
 #[doc(inline)]
 pub use runtime::AsyncStd;
 #[doc(inline)]
 pub use runtime::Runtime;
-#[cfg(feature = "smol")]
+#[cfg(all(feature = "smol", not(target_os = "unknown")))]
 #[doc(inline)]
 pub use runtime::Smol;
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", not(target_os = "unknown")))]
 #[doc(inline)]
 pub use runtime::Tokio;
+#[cfg(all(feature = "web", any(target_os = "unknown", docsrs)))]
+#[doc(inline)]
+pub use runtime::Web;
 #[cfg(feature = "mock")]
 #[doc(inline)]
 pub use runtime::mock::MockRuntime;

@@ -2,6 +2,7 @@
 //!
 //! - [`Polling`] and [`WebSocket`] are the transports of the default list.
 //! - [`Dialer`], [`Proxy`] and [`Tls`] set how both of them connect.
+//! - [`web`] has what takes their place in a browser.
 //! - [`mock`] has scripted transports and servers for tests of programs that use this crate.
 //! - [`conformance`] has a test suite for authors of transports.
 //!
@@ -33,18 +34,25 @@ pub mod conformance;
 pub mod mock;
 #[cfg(feature = "polling")]
 mod polling;
-#[cfg(feature = "__dial")]
+#[cfg(all(feature = "__dial", not(target_os = "unknown")))]
 mod shared;
-#[cfg(feature = "websocket")]
+#[cfg(all(feature = "polling", target_os = "unknown"))]
+#[path = "shared/in_a_browser.rs"]
+mod shared;
+#[cfg(all(feature = "web", any(target_os = "unknown", docsrs, test)))]
+pub mod web;
+#[cfg(all(feature = "websocket", not(target_os = "unknown")))]
 mod websocket;
 
 #[cfg(feature = "polling")]
 pub use polling::Polling;
-#[cfg(feature = "surf")]
+#[cfg(all(feature = "surf", not(target_os = "unknown")))]
 pub use polling::SurfClient;
-#[cfg(feature = "__dial")]
+#[cfg(all(feature = "__dial", not(target_os = "unknown")))]
 pub use shared::*;
-#[cfg(feature = "websocket")]
+#[cfg(all(feature = "websocket", feature = "web", target_os = "unknown"))]
+pub use web::WebSocket;
+#[cfg(all(feature = "websocket", not(target_os = "unknown")))]
 pub use websocket::WebSocket;
 
 use self::built_in_settings::BuiltInSettings;
@@ -85,7 +93,10 @@ type Constructor = fn(&BuiltInSettings) -> Arc<dyn Transport>;
 const BUILT_IN: &[Constructor] = &[
     #[cfg(feature = "polling")]
     Polling::built_in,
-    #[cfg(feature = "websocket")]
+    #[cfg(all(
+        feature = "websocket",
+        any(feature = "web", not(target_os = "unknown"))
+    ))]
     WebSocket::built_in,
 ];
 
@@ -179,7 +190,11 @@ impl Transports {
     /// let transports = Transports::default().deflate(Deflate::default());
     /// # let _ = transports;
     /// ```
-    #[cfg(all(feature = "websocket", feature = "compression"))]
+    #[cfg(all(
+        feature = "websocket",
+        feature = "compression",
+        not(target_os = "unknown")
+    ))]
     #[must_use]
     pub fn deflate(mut self, deflate: Deflate) -> Self {
         let list = Arc::make_mut(&mut self.0);
@@ -200,7 +215,7 @@ impl Transports {
     /// # let _ = transports;
     /// # Ok::<(), engineio_client::Error>(())
     /// ```
-    #[cfg(feature = "__dial")]
+    #[cfg(all(feature = "__dial", not(target_os = "unknown")))]
     #[must_use]
     pub fn map_dialer(mut self, change: impl FnOnce(Dialer) -> Dialer) -> Self {
         let list = Arc::make_mut(&mut self.0);

@@ -155,7 +155,7 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
         self
     }
 
-    #[cfg(feature = "blocking")]
+    #[cfg(all(feature = "blocking", not(target_os = "unknown")))]
     pub(crate) fn runtime_as_any(&self) -> &dyn std::any::Any {
         &self.runtime
     }

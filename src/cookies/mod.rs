@@ -39,7 +39,9 @@ mod parse;
 use std::cmp::Reverse;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+#[cfg(not(target_os = "unknown"))]
+use std::time::SystemTime;
 
 use http::header::{COOKIE, DATE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
@@ -319,7 +321,15 @@ impl State {
 /// The longest lifetime that the revision of RFC 6265 allows: 400 days.
 const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
+/// Seconds since 1970. `None` in a browser, where `std` has no such clock: the browser keeps the cookies, and
+/// shows them to nobody.
+#[cfg(target_os = "unknown")]
+fn wall_clock() -> Option<i64> {
+    None
+}
+
 /// Seconds since 1970.
+#[cfg(not(target_os = "unknown"))]
 #[expect(
     clippy::disallowed_methods,
     reason = "an `Expires` is a date, which needs a calendar clock if the response has no `Date`"

@@ -155,7 +155,7 @@ pub trait Acknowledges: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     }
 }
 
-#[cfg(all(not(unix), feature = "__runtime"))]
+#[cfg(all(not(any(unix, target_os = "unknown")), feature = "__runtime"))]
 pub(super) fn unsupported(path: &std::path::Path) -> std::io::Error {
     std::io::Error::new(
         std::io::ErrorKind::Unsupported,

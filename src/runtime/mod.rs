@@ -2,14 +2,14 @@
 //!
 //! A runtime is a value that is passed to the client. The features `tokio`, `smol` and `async-std` each
 //! add a type ([`Tokio`], [`Smol`], [`AsyncStd`]), and a program may use several at once, or its own
-//! implementation of the trait. The feature `mock` adds [`MockRuntime`](mock::MockRuntime), for tests in
+//! implementation of the trait. In a browser, the feature `web` adds [`Web`] instead. The feature `mock` adds [`MockRuntime`](mock::MockRuntime), for tests in
 //! virtual time.
 
-#[cfg(feature = "async-std")]
+#[cfg(all(feature = "async-std", not(target_os = "unknown")))]
 mod async_std;
-#[cfg(feature = "__bound_socket")]
+#[cfg(all(feature = "__bound_socket", not(target_os = "unknown")))]
 mod bound_socket;
-#[cfg(feature = "__runtime")]
+#[cfg(all(feature = "__runtime", not(target_os = "unknown")))]
 mod clock;
 mod connection;
 #[cfg(feature = "mock")]
@@ -20,25 +20,36 @@ mod connection;
     reason = "the mock kit reports mistakes of a test by panics, and gets no input from outside"
 )]
 pub mod mock;
+#[cfg(not(target_os = "unknown"))]
 mod random;
-#[cfg(feature = "smol")]
+#[cfg(target_os = "unknown")]
+#[path = "no_random.rs"]
+mod random;
+#[cfg(all(feature = "smol", not(target_os = "unknown")))]
 mod smol;
 #[cfg(all(target_os = "linux", feature = "__runtime"))]
 mod sock_diag;
-#[cfg(all(not(target_os = "linux"), feature = "__runtime"))]
+#[cfg(all(
+    not(any(target_os = "linux", target_os = "unknown")),
+    feature = "__runtime"
+))]
 #[path = "no_sock_diag.rs"]
 mod sock_diag;
-#[cfg(feature = "__runtime")]
+#[cfg(all(feature = "__runtime", not(target_os = "unknown")))]
 mod socket;
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", not(target_os = "unknown")))]
 mod tokio;
 mod traits;
+#[cfg(all(feature = "web", any(target_os = "unknown", docsrs, test)))]
+mod web;
 
-#[cfg(feature = "async-std")]
+#[cfg(all(feature = "async-std", not(target_os = "unknown")))]
 pub use async_std::AsyncStd;
 pub use connection::{Acknowledges, Address, BoxedStream, ByteStream};
-#[cfg(feature = "smol")]
+#[cfg(all(feature = "smol", not(target_os = "unknown")))]
 pub use smol::Smol;
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", not(target_os = "unknown")))]
 pub use tokio::Tokio;
 pub use traits::Runtime;
+#[cfg(all(feature = "web", any(target_os = "unknown", docsrs)))]
+pub use web::Web;

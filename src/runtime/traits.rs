@@ -176,6 +176,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// this method only for tests, with a seeded generator, as `MockRuntime` does. The client calls it
     /// once per two frames sent, while a connection is locked, so it must be fast.
     ///
+    /// On `wasm32-unknown-unknown` there is no operating system, and the default numbers can be
+    /// predicted, so override this method there, as the runtime of the feature `web` does.
+    ///
     /// ```
     /// # #[cfg(feature = "mock")] {
     /// use engineio_client::{MockRuntime, Runtime};

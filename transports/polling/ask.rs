@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use engineio_client::{Batch, OpenRequest};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::super::shared::user_agent;
+use super::client::default_headers;
 use super::inflate::ACCEPTED;
 
 pub(super) struct Ask<'a> {
@@ -30,9 +30,7 @@ pub(super) struct Headers {
 
 impl Headers {
     pub(super) fn new(request: &OpenRequest) -> Self {
-        let mut poll = HeaderMap::new();
-        poll.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        poll.insert(USER_AGENT, HeaderValue::from_static(user_agent::USER_AGENT));
+        let mut poll = default_headers();
         let mut post = poll.clone();
         // The type is not `application/octet-stream`, because Node's server ends the session if a POST
         // has it.

@@ -2,16 +2,22 @@
 //! POSTs.
 
 mod ask;
+#[cfg(not(target_os = "unknown"))]
+mod client;
+#[cfg(target_os = "unknown")]
+#[path = "client_in_a_browser.rs"]
+mod client;
 mod encoding;
+#[cfg(not(target_os = "unknown"))]
 mod http1;
-#[cfg(feature = "compression")]
+#[cfg(all(feature = "compression", not(target_os = "unknown")))]
 mod inflate;
-#[cfg(not(feature = "compression"))]
+#[cfg(any(not(feature = "compression"), target_os = "unknown"))]
 #[path = "no_inflate.rs"]
 mod inflate;
 mod invalid_url;
 mod own_client;
-#[cfg(feature = "surf")]
+#[cfg(all(feature = "surf", not(target_os = "unknown")))]
 mod surf;
 
 use std::fmt;
@@ -28,20 +34,20 @@ use http::{HeaderMap, StatusCode, Uri};
 use url::Position;
 
 use self::ask::{Answer, Ask, Headers};
+use self::client::Client;
 use self::encoding::decode;
-use self::http1::Http1;
 use self::invalid_url::invalid_url_because;
-use self::own_client::OwnClient;
-#[cfg(feature = "surf")]
+#[cfg(all(feature = "surf", not(target_os = "unknown")))]
 pub use self::surf::SurfClient;
 use super::built_in_settings::BuiltInSettings;
+#[cfg(not(target_os = "unknown"))]
 use super::shared::dial::Dialer;
 use super::shared::status_error::{address, cut, status_error};
 
 /// HTTP long polling.
 ///
 /// By default it uses a built-in HTTP client, which runs on any runtime and keeps one connection for
-/// polls and one for POSTs. All settings of a session (headers, limits, time-outs) come from the
+/// polls and one for POSTs. In a browser, it uses [`fetch`](super::web::Fetch). All settings of a session (headers, limits, time-outs) come from the
 /// client's builder.
 ///
 /// ```
@@ -53,16 +59,13 @@ use super::shared::status_error::{address, cut, status_error};
 /// ```
 #[derive(Clone, Default)]
 pub struct Polling {
-    client: Option<Arc<dyn HttpClient>>,
-    dialer: Dialer,
+    settings: BuiltInSettings,
 }
 
 impl Polling {
     pub(super) fn built_in(settings: &BuiltInSettings) -> Arc<dyn Transport> {
-        Arc::new(Self {
-            client: settings.http_client.clone(),
-            dialer: settings.dialer.clone(),
-        })
+        let settings = settings.clone();
+        Arc::new(Self { settings })
     }
 
     /// Sets how the built-in HTTP client connects. Default: [`Dialer::default()`](Dialer). It does not
@@ -76,9 +79,10 @@ impl Polling {
     /// # let _ = transport;
     /// # Ok::<(), engineio_client::Error>(())
     /// ```
+    #[cfg(not(target_os = "unknown"))]
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {
-        self.dialer = dialer;
+        self.settings.dialer = dialer;
         self
     }
 
@@ -116,7 +120,7 @@ impl Polling {
     /// ```
     #[must_use]
     pub fn client(mut self, client: Arc<dyn HttpClient>) -> Self {
-        self.client = Some(client);
+        self.settings.http_client = Some(client);
         self
     }
 }
@@ -128,27 +132,14 @@ impl Polling {
             .parse()
             .map_err(invalid_url_because)?;
         let headers = Headers::new(request);
-        match &self.client {
-            Some(_) if request.address.is_some() => Err(Error::new(
-                ErrorKind::Invalid,
-                "the URL names a Unix socket, to which only the built-in HTTP client can connect",
-            )),
-            Some(client) => {
-                let client = OwnClient::new(client, origin, headers);
-                Ok(Client::Own(Box::new(client)))
-            }
-            None => {
-                let client = Http1::new(self.dialer.clone(), request, &origin, headers)?;
-                Ok(Client::BuiltIn(Box::new(client)))
-            }
-        }
+        Client::new(&self.settings, request, origin, headers)
     }
 }
 
 impl fmt::Debug for Polling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Polling")
-            .field("own_client", &self.client.is_some())
+            .field("own_client", &self.settings.http_client.is_some())
             .finish()
     }
 }
@@ -194,11 +185,6 @@ struct Requests {
     exchange: Exchange,
 }
 
-enum Client {
-    BuiltIn(Box<Http1>),
-    Own(Box<OwnClient>),
-}
-
 impl Requests {
     /// Sends a POST of this batch, or a poll.
     async fn send(&self, batch: Option<&Batch>) -> Result<Answer, Error> {
@@ -209,10 +195,7 @@ impl Requests {
             sid: self.sid.get().map(String::as_str),
             batch,
         };
-        let answer = match &self.client {
-            Client::BuiltIn(client) => client.send(&ask, &self.exchange).await?,
-            Client::Own(client) => client.send(&ask, &self.exchange).await?,
-        };
+        let answer = self.client.send(&ask, &self.exchange).await?;
         let status = answer.status.as_u16();
         tracing::debug!(%method, status, bytes = answer.body.len(), "response");
         // Cookies are stored from error responses, too: a load balancer may assign another server in
@@ -237,10 +220,7 @@ impl Requests {
     /// The error for an unexpected status. It names the proxy that forwarded the request, since the
     /// proxy itself may have answered.
     fn refused(&self, what: &str, answer: Answer) -> Error {
-        let what = match &self.client {
-            Client::BuiltIn(client) => client.through_a_proxy(what),
-            Client::Own(_) => what.to_owned(),
-        };
+        let what = self.client.through_a_proxy(what);
         status_error(
             &what,
             &self.request.url,

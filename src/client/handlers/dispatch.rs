@@ -37,7 +37,7 @@ impl HandlerTask {
     }
 
     /// The future to run on a thread of its own.
-    #[cfg(feature = "blocking")]
+    #[cfg(all(feature = "blocking", not(target_os = "unknown")))]
     pub(crate) fn on_thread(self) -> BoxFuture<'static, ()> {
         self.run(None)
     }
