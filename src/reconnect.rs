@@ -16,6 +16,7 @@ use crate::error::HandlerError;
 use crate::event::Connected;
 use crate::limits;
 use crate::packet::Message;
+use crate::runtime::{Local, MaybeSend, MaybeSync, local};
 
 /// Settings of a client that reconnects: whether and when it opens a new session after one has ended or
 /// could not be opened, and which messages the new session sends again.
@@ -282,8 +283,12 @@ impl Reconnect {
     /// # let _ = reconnect;
     /// ```
     #[must_use]
-    pub fn decide(mut self, decide: impl Fn(&Lost) -> Retry + Send + Sync + 'static) -> Self {
-        self.decide = Some(Arc::new(decide));
+    pub fn decide(
+        mut self,
+        decide: impl Fn(&Lost) -> Retry + MaybeSend + MaybeSync + 'static,
+    ) -> Self {
+        let decide = Local::new(decide);
+        self.decide = Some(Arc::new(move |lost| (decide.get())(lost)));
         self
     }
 
@@ -339,10 +344,11 @@ impl Reconnect {
     #[must_use]
     pub fn before_connect<F, Fut>(mut self, hook: F) -> Self
     where
-        F: Fn(ConnectTo) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<ConnectTo, HandlerError>> + Send + 'static,
+        F: Fn(ConnectTo) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = Result<ConnectTo, HandlerError>> + MaybeSend + 'static,
     {
-        self.before_connect = Some(Arc::new(move |to| Box::pin(hook(to))));
+        let hook = Local::new(hook);
+        self.before_connect = Some(Arc::new(move |to| Box::pin(local((hook.get())(to)))));
         self
     }
 
@@ -373,9 +379,9 @@ impl Reconnect {
     #[must_use]
     pub fn before_connect_with<S, F, Fut>(self, state: S, hook: F) -> Self
     where
-        S: Clone + Send + Sync + 'static,
-        F: Fn(S, ConnectTo) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<ConnectTo, HandlerError>> + Send + 'static,
+        S: Clone + MaybeSend + MaybeSync + 'static,
+        F: Fn(S, ConnectTo) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = Result<ConnectTo, HandlerError>> + MaybeSend + 'static,
     {
         self.before_connect(move |to| hook(state.clone(), to))
     }
@@ -409,10 +415,13 @@ impl Reconnect {
     #[must_use]
     pub fn greeting<F, Fut>(mut self, greeting: F) -> Self
     where
-        F: Fn(Connected) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Vec<Message>> + Send + 'static,
+        F: Fn(Connected) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = Vec<Message>> + MaybeSend + 'static,
     {
-        self.greeting = Some(Arc::new(move |connected| Box::pin(greeting(connected))));
+        let greeting = Local::new(greeting);
+        self.greeting = Some(Arc::new(move |connected| {
+            Box::pin(local((greeting.get())(connected)))
+        }));
         self
     }
 
@@ -443,9 +452,9 @@ impl Reconnect {
     #[must_use]
     pub fn greeting_with<S, F, Fut>(self, state: S, greeting: F) -> Self
     where
-        S: Clone + Send + Sync + 'static,
-        F: Fn(S, Connected) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Vec<Message>> + Send + 'static,
+        S: Clone + MaybeSend + MaybeSync + 'static,
+        F: Fn(S, Connected) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = Vec<Message>> + MaybeSend + 'static,
     {
         self.greeting(move |connected| greeting(state.clone(), connected))
     }

@@ -12,7 +12,7 @@ use futures::future::{AbortHandle, abortable};
 
 use super::panic_text::panic_text;
 use crate::error::{Error, ErrorKind};
-use crate::runtime::Runtime;
+use crate::runtime::{MaybeSend, Runtime, local};
 
 /// A task that was spawned with [`Handle::spawn`](crate::Handle::spawn). It is a future of the task's
 /// result.
@@ -33,19 +33,19 @@ pub struct Task<O> {
     result: oneshot::Receiver<std::thread::Result<O>>,
 }
 
-impl<O: Send + 'static> Task<O> {
+impl<O: MaybeSend + 'static> Task<O> {
     pub(super) fn spawn(
         runtime: &dyn Runtime,
-        future: impl Future<Output = O> + Send + 'static,
+        future: impl Future<Output = O> + MaybeSend + 'static,
     ) -> Self {
         let (sender, result) = oneshot::channel();
         let (future, abort) = abortable(AssertUnwindSafe(future).catch_unwind());
-        runtime.spawn(Box::pin(async move {
+        runtime.spawn(Box::pin(local(async move {
             if let Ok(output) = future.await {
                 // Fails if the `Task` was dropped.
                 let _ = sender.send(output);
             }
-        }));
+        })));
         Self { abort, result }
     }
 }

@@ -12,6 +12,7 @@ mod bound_socket;
 #[cfg(all(feature = "__runtime", not(target_os = "unknown")))]
 mod clock;
 mod connection;
+mod maybe_send;
 #[cfg(feature = "mock")]
 #[expect(
     clippy::panic,
@@ -46,6 +47,8 @@ mod web;
 #[cfg(all(feature = "async-std", not(target_os = "unknown")))]
 pub use async_std::AsyncStd;
 pub use connection::{Acknowledges, Address, BoxedStream, ByteStream};
+pub(crate) use maybe_send::{Local, local};
+pub use maybe_send::{MaybeSend, MaybeSync};
 #[cfg(all(feature = "smol", not(target_os = "unknown")))]
 pub use smol::Smol;
 #[cfg(all(feature = "tokio", not(target_os = "unknown")))]

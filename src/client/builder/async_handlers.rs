@@ -5,7 +5,7 @@ use crate::client::handle::Handle;
 use crate::client::handlers::Outcome;
 use crate::event::{Closed, Disconnected, GivenUp, Reconnecting};
 use crate::packet::Message;
-use crate::runtime::Runtime;
+use crate::runtime::{MaybeSend, Runtime};
 use crate::transport::Transport;
 
 /// # Handlers
@@ -26,7 +26,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_connect<F, O, K>(mut self, handler: F) -> Self
     where
-        F: FnMut(Handle) -> O + Send + 'static,
+        F: FnMut(Handle) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.handlers().on_connect(handler);
@@ -47,8 +47,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_connect_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
-        S: Clone + Send + 'static,
-        F: FnMut(S, Handle) -> O + Send + 'static,
+        S: Clone + MaybeSend + 'static,
+        F: FnMut(S, Handle) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.on_connect(move |handle| handler(state.clone(), handle))
@@ -66,7 +66,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_message<F, O, K>(mut self, handler: F) -> Self
     where
-        F: FnMut(Handle, Message) -> O + Send + 'static,
+        F: FnMut(Handle, Message) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.handlers().on_message(handler);
@@ -92,8 +92,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_message_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
-        S: Clone + Send + 'static,
-        F: FnMut(S, Handle, Message) -> O + Send + 'static,
+        S: Clone + MaybeSend + 'static,
+        F: FnMut(S, Handle, Message) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.on_message(move |handle, message| handler(state.clone(), handle, message))
@@ -108,7 +108,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_upgrade<F, O, K>(mut self, handler: F) -> Self
     where
-        F: FnMut(Handle, &'static str) -> O + Send + 'static,
+        F: FnMut(Handle, &'static str) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.handlers().on_upgrade(handler);
@@ -129,8 +129,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_upgrade_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
-        S: Clone + Send + 'static,
-        F: FnMut(S, Handle, &'static str) -> O + Send + 'static,
+        S: Clone + MaybeSend + 'static,
+        F: FnMut(S, Handle, &'static str) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.on_upgrade(move |handle, transport| handler(state.clone(), handle, transport))
@@ -152,7 +152,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_connection_lost<F, O, K>(mut self, handler: F) -> Self
     where
-        F: FnMut(Handle, Disconnected) -> O + Send + 'static,
+        F: FnMut(Handle, Disconnected) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.handlers().on_connection_lost(handler);
@@ -173,8 +173,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_connection_lost_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
-        S: Clone + Send + 'static,
-        F: FnMut(S, Handle, Disconnected) -> O + Send + 'static,
+        S: Clone + MaybeSend + 'static,
+        F: FnMut(S, Handle, Disconnected) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.on_connection_lost(move |handle, end| handler(state.clone(), handle, end))
@@ -185,7 +185,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// [`on_connection_lost`](Builder::on_connection_lost).
     pub fn on_reconnecting<F, O, K>(mut self, handler: F) -> Self
     where
-        F: FnMut(Handle, Reconnecting) -> O + Send + 'static,
+        F: FnMut(Handle, Reconnecting) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.handlers().on_reconnecting(handler);
@@ -206,8 +206,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_reconnecting_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
-        S: Clone + Send + 'static,
-        F: FnMut(S, Handle, Reconnecting) -> O + Send + 'static,
+        S: Clone + MaybeSend + 'static,
+        F: FnMut(S, Handle, Reconnecting) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.on_reconnecting(move |handle, next| handler(state.clone(), handle, next))
@@ -218,7 +218,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// [`on_connection_lost`](Builder::on_connection_lost).
     pub fn on_given_up<F, O, K>(mut self, handler: F) -> Self
     where
-        F: FnMut(Handle, GivenUp) -> O + Send + 'static,
+        F: FnMut(Handle, GivenUp) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.handlers().on_given_up(handler);
@@ -239,8 +239,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_given_up_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
-        S: Clone + Send + 'static,
-        F: FnMut(S, Handle, GivenUp) -> O + Send + 'static,
+        S: Clone + MaybeSend + 'static,
+        F: FnMut(S, Handle, GivenUp) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.on_given_up(move |handle, given_up| handler(state.clone(), handle, given_up))
@@ -259,7 +259,7 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_disconnect<F, O, K>(mut self, handler: F) -> Self
     where
-        F: FnMut(Handle, Closed) -> O + Send + 'static,
+        F: FnMut(Handle, Closed) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.handlers().on_disconnect(handler);
@@ -280,8 +280,8 @@ impl<T: Transport, R: Runtime> Builder<T, R> {
     /// ```
     pub fn on_disconnect_with<S, F, O, K>(self, state: S, mut handler: F) -> Self
     where
-        S: Clone + Send + 'static,
-        F: FnMut(S, Handle, Closed) -> O + Send + 'static,
+        S: Clone + MaybeSend + 'static,
+        F: FnMut(S, Handle, Closed) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
         self.on_disconnect(move |handle, closed| handler(state.clone(), handle, closed))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Handle;
 use crate::client::task::Task;
+use crate::runtime::MaybeSend;
 
 impl Handle {
     /// Spawns a task on the runtime of the session. The task does not end when the session ends: it can
@@ -34,8 +35,8 @@ impl Handle {
     /// ```
     pub fn spawn<F>(&self, future: F) -> Task<F::Output>
     where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
+        F: Future + MaybeSend + 'static,
+        F::Output: MaybeSend + 'static,
     {
         Task::spawn(&*self.shared.runtime, future)
     }

@@ -5,6 +5,7 @@ use std::future::Future;
 use futures::future::BoxFuture;
 
 use crate::error::HandlerError;
+use crate::runtime::{MaybeSend, local};
 
 /// The types that a handler may return: `()`, `Result<(), HandlerError>`, or a future of either.
 ///
@@ -59,7 +60,7 @@ impl Outcome<PlainHandler> for () {}
 impl Outcome<PlainHandler> for Result<(), HandlerError> {}
 impl<F> Outcome<AsyncHandler> for F
 where
-    F: Future + Send + 'static,
+    F: Future + MaybeSend + 'static,
     F::Output: Outcome<PlainHandler>,
 {
 }
@@ -71,7 +72,7 @@ where
 mod sealed {
     use futures::FutureExt as _;
 
-    use super::{AsyncHandler, BoxFuture, Future, HandlerError, PlainHandler};
+    use super::{AsyncHandler, BoxFuture, Future, HandlerError, MaybeSend, PlainHandler, local};
 
     /// The state of a handler call after the handler has returned.
     #[expect(missing_debug_implementations, reason = "it never leaves this crate")]
@@ -98,14 +99,16 @@ mod sealed {
 
     impl<F> IntoStep<AsyncHandler> for F
     where
-        F: Future + Send + 'static,
+        F: Future + MaybeSend + 'static,
         F::Output: IntoStep<PlainHandler>,
     {
         fn into_step(self) -> Step {
-            Step::Runs(Box::pin(self.map(|output| match output.into_step() {
-                Step::Done(result) => result,
-                Step::Runs(_) => Ok(()),
-            })))
+            Step::Runs(Box::pin(local(self.map(
+                |output| match output.into_step() {
+                    Step::Done(result) => result,
+                    Step::Runs(_) => Ok(()),
+                },
+            ))))
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::client::panic_text::panic_text;
 use crate::error::HandlerError;
 use crate::event::{Closed, Disconnected, Event, GivenUp, Reconnecting};
 use crate::packet::Message;
+use crate::runtime::{Local, MaybeSend};
 
 #[derive(Default)]
 pub(crate) struct Handlers {
@@ -24,71 +25,80 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    pub(crate) fn on_connect<F, O, K>(&mut self, mut handler: F)
+    pub(crate) fn on_connect<F, O, K>(&mut self, handler: F)
     where
-        F: FnMut(Handle) -> O + Send + 'static,
+        F: FnMut(Handle) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
-        self.connect = Some(Box::new(move |handle| handler(handle).into_step()));
+        let mut handler = Local::new(handler);
+        self.connect = Some(Box::new(move |handle| {
+            handler.get_mut()(handle).into_step()
+        }));
     }
 
-    pub(crate) fn on_message<F, O, K>(&mut self, mut handler: F)
+    pub(crate) fn on_message<F, O, K>(&mut self, handler: F)
     where
-        F: FnMut(Handle, Message) -> O + Send + 'static,
+        F: FnMut(Handle, Message) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
+        let mut handler = Local::new(handler);
         self.message = Some(Box::new(move |handle, message| {
-            handler(handle, message).into_step()
+            handler.get_mut()(handle, message).into_step()
         }));
     }
 
-    pub(crate) fn on_upgrade<F, O, K>(&mut self, mut handler: F)
+    pub(crate) fn on_upgrade<F, O, K>(&mut self, handler: F)
     where
-        F: FnMut(Handle, &'static str) -> O + Send + 'static,
+        F: FnMut(Handle, &'static str) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
+        let mut handler = Local::new(handler);
         self.upgrade = Some(Box::new(move |handle, transport| {
-            handler(handle, transport).into_step()
+            handler.get_mut()(handle, transport).into_step()
         }));
     }
 
-    pub(crate) fn on_connection_lost<F, O, K>(&mut self, mut handler: F)
+    pub(crate) fn on_connection_lost<F, O, K>(&mut self, handler: F)
     where
-        F: FnMut(Handle, Disconnected) -> O + Send + 'static,
+        F: FnMut(Handle, Disconnected) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
+        let mut handler = Local::new(handler);
         self.connection_lost = Some(Box::new(move |handle, end| {
-            handler(handle, end).into_step()
+            handler.get_mut()(handle, end).into_step()
         }));
     }
 
-    pub(crate) fn on_reconnecting<F, O, K>(&mut self, mut handler: F)
+    pub(crate) fn on_reconnecting<F, O, K>(&mut self, handler: F)
     where
-        F: FnMut(Handle, Reconnecting) -> O + Send + 'static,
+        F: FnMut(Handle, Reconnecting) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
+        let mut handler = Local::new(handler);
         self.reconnecting = Some(Box::new(move |handle, next| {
-            handler(handle, next).into_step()
+            handler.get_mut()(handle, next).into_step()
         }));
     }
 
-    pub(crate) fn on_given_up<F, O, K>(&mut self, mut handler: F)
+    pub(crate) fn on_given_up<F, O, K>(&mut self, handler: F)
     where
-        F: FnMut(Handle, GivenUp) -> O + Send + 'static,
+        F: FnMut(Handle, GivenUp) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
+        let mut handler = Local::new(handler);
         self.given_up = Some(Box::new(move |handle, given_up| {
-            handler(handle, given_up).into_step()
+            handler.get_mut()(handle, given_up).into_step()
         }));
     }
 
-    pub(crate) fn on_disconnect<F, O, K>(&mut self, mut handler: F)
+    pub(crate) fn on_disconnect<F, O, K>(&mut self, handler: F)
     where
-        F: FnMut(Handle, Closed) -> O + Send + 'static,
+        F: FnMut(Handle, Closed) -> O + MaybeSend + 'static,
         O: Outcome<K>,
     {
+        let mut handler = Local::new(handler);
         self.disconnect = Some(Box::new(move |handle, closed| {
-            handler(handle, closed).into_step()
+            handler.get_mut()(handle, closed).into_step()
         }));
     }
 

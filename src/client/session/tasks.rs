@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Client;
 use crate::client::handle::Handle;
 use crate::client::task::Task;
-use crate::runtime::Runtime;
+use crate::runtime::{MaybeSend, Runtime};
 use crate::transport::Transport;
 
 /// # Handles and tasks
@@ -40,8 +40,8 @@ impl<T: Transport, R: Runtime> Client<T, R> {
     /// ```
     pub fn spawn<F>(&self, future: F) -> Task<F::Output>
     where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
+        F: Future + MaybeSend + 'static,
+        F::Output: MaybeSend + 'static,
     {
         self.handle.spawn(future)
     }
