@@ -201,3 +201,192 @@ impl Inbox {
         end.is_clean.then(|| end.close.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use engineio_client::{Limit, Message};
+    use futures::task::noop_waker_ref;
+
+    use super::*;
+
+    const MAX_WAITING: usize = 1000;
+
+    fn inbox() -> Inbox {
+        Inbox::new(Limits::default().message(100), MAX_WAITING)
+    }
+
+    fn text(text: &str) -> Incoming {
+        Incoming::Text(format!("4{text}").into())
+    }
+
+    fn recv(inbox: &mut Inbox) -> Poll<Result<Vec<Packet>, Error>> {
+        inbox.poll_recv(&Context::from_waker(noop_waker_ref()))
+    }
+
+    fn packets(inbox: &mut Inbox) -> Vec<Packet> {
+        match recv(inbox) {
+            Poll::Ready(Ok(packets)) => packets,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn error(inbox: &mut Inbox) -> Error {
+        match recv(inbox) {
+            Poll::Ready(Err(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn message(text: &str) -> Packet {
+        Packet::Message(Message::from(text))
+    }
+
+    #[test]
+    fn messages_come_in_order_then_the_end() {
+        let mut inbox = inbox();
+        assert!(recv(&mut inbox).is_pending());
+        assert!(inbox.push(text("one")));
+        assert!(inbox.push(Incoming::Binary(Bytes::from_static(b"two"))));
+        assert!(inbox.push(text("three")));
+        inbox.close(1000, "bye", true);
+        let binary = Packet::Message(Message::from(b"two".to_vec()));
+        assert_eq!(
+            packets(&mut inbox),
+            [message("one"), binary, message("three")]
+        );
+        assert_eq!(packets(&mut inbox), [Packet::Close]);
+        assert_eq!(inbox.peer_close(), Some(PeerClose::new(1000, "bye")));
+    }
+
+    #[test]
+    fn an_end_without_a_close_frame_is_an_error_behind_the_messages() {
+        let mut inbox = inbox();
+        assert!(inbox.push(text("last")));
+        inbox.close(1006, "", false);
+        assert_eq!(packets(&mut inbox), [message("last")]);
+        let error = error(&mut inbox);
+        assert_eq!(error.kind(), ErrorKind::Ended);
+        assert!(error.to_string().contains("1006"), "{error}");
+        assert_eq!(inbox.peer_close(), None);
+    }
+
+    #[test]
+    fn a_connection_opens_or_fails_with_what_the_browser_said() {
+        let cx = &Context::from_waker(noop_waker_ref());
+        let mut opened = inbox();
+        assert!(opened.poll_open(cx).is_pending());
+        opened.open();
+        assert_eq!(opened.poll_open(cx), Poll::Ready(Ok(())));
+        let mut failed = inbox();
+        failed.close(1006, "no", false);
+        let Poll::Ready(Err(said)) = failed.poll_open(cx) else {
+            panic!("not failed");
+        };
+        assert_eq!(said, "code 1006: no");
+        // A server may close at once: the connection was open, and its messages count.
+        let mut closed = inbox();
+        closed.open();
+        assert!(closed.push(text("hello")));
+        closed.close(1000, "", true);
+        assert_eq!(closed.poll_open(cx), Poll::Ready(Ok(())));
+        assert_eq!(packets(&mut closed), [message("hello")]);
+    }
+
+    #[test]
+    fn a_call_takes_a_limited_number_of_packets_and_bytes() {
+        let mut many = Inbox::new(Limits::default(), usize::MAX);
+        for _ in 0..300 {
+            assert!(many.push(text("x")));
+        }
+        assert_eq!(packets(&mut many).len(), 256);
+        assert_eq!(packets(&mut many).len(), 44);
+        assert!(recv(&mut many).is_pending());
+        let mut large = Inbox::new(Limits::default(), usize::MAX);
+        for _ in 0..6 {
+            assert!(large.push(Incoming::Binary(vec![0; 40_000].into())));
+        }
+        // The second packet of a call brings 40,000 bytes beyond the first, the third 80,000.
+        assert_eq!(packets(&mut large).len(), 3);
+        assert_eq!(packets(&mut large).len(), 3);
+    }
+
+    #[test]
+    fn a_queue_that_nobody_takes_ends_the_connection_behind_what_had_room() {
+        let mut inbox = inbox();
+        let mut pushed = 1;
+        while inbox.push(text("ten bytes!")) {
+            pushed += 1;
+        }
+        // 75 bytes each, and room for 1,000 and the largest message.
+        assert_eq!(pushed, 1100 / 75 + 1);
+        assert!(!inbox.push(text("too late")));
+        inbox.close(1000, "", true);
+        let taken = packets(&mut inbox);
+        assert_eq!(taken, vec![message("ten bytes!"); pushed]);
+        let error = error(&mut inbox);
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert!(error.to_string().contains("1000 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_queue_that_is_taken_does_not_fill() {
+        let mut inbox = inbox();
+        for _ in 0..10_000 {
+            assert!(inbox.push(text("ten bytes!")));
+            assert_eq!(packets(&mut inbox), [message("ten bytes!")]);
+        }
+        // Even empty messages need room.
+        assert!((0..1000).any(|_| !inbox.push(text(""))));
+    }
+
+    #[test]
+    fn a_fault_comes_behind_the_packets_before_it() {
+        let mut inbox = inbox();
+        assert!(inbox.push(text("good")));
+        assert!(inbox.push(Incoming::Text("?".into())));
+        assert!(inbox.push(text("never read")));
+        assert_eq!(packets(&mut inbox), [message("good")]);
+        assert_eq!(error(&mut inbox).kind(), ErrorKind::Protocol);
+        let mut inbox = self::inbox();
+        assert!(inbox.push(Incoming::Binary(vec![0; 101].into())));
+        let error = error(&mut inbox);
+        assert_eq!(error.limit(), Some(Limit::MessageSize));
+    }
+
+    #[test]
+    fn who_waits_is_woken() {
+        let mut inbox = inbox();
+        let (reader, reads) = counting_waker();
+        let (closer, closes) = counting_waker();
+        assert!(inbox.poll_recv(&Context::from_waker(&reader)).is_pending());
+        let closing = &Context::from_waker(&closer);
+        assert!(inbox.poll_closed(closing).is_pending());
+        inbox.push(text("x"));
+        assert_eq!((reads.count(), closes.count()), (1, 0));
+        assert_eq!(packets(&mut inbox).len(), 1);
+        assert!(inbox.poll_recv(&Context::from_waker(&reader)).is_pending());
+        inbox.close(1000, "", true);
+        assert_eq!((reads.count(), closes.count()), (2, 1));
+        assert!(inbox.poll_closed(closing).is_ready());
+    }
+
+    #[derive(Default)]
+    struct Wakes(std::sync::atomic::AtomicUsize);
+
+    impl Wakes {
+        fn count(&self) -> usize {
+            self.0.load(std::sync::atomic::Ordering::Relaxed)
+        }
+    }
+
+    impl futures::task::ArcWake for Wakes {
+        fn wake_by_ref(wakes: &std::sync::Arc<Self>) {
+            wakes.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    fn counting_waker() -> (Waker, std::sync::Arc<Wakes>) {
+        let wakes = std::sync::Arc::new(Wakes::default());
+        (futures::task::waker(std::sync::Arc::clone(&wakes)), wakes)
+    }
+}

@@ -35,6 +35,7 @@
 #[cfg(all(feature = "polling", any(target_os = "unknown", docsrs)))]
 mod fetch;
 mod inbox;
+mod pacing;
 #[cfg(any(target_os = "unknown", docsrs))]
 mod socket;
 #[cfg(any(target_os = "unknown", docsrs))]

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use engineio_client::codec::frame;
 use engineio_client::{
@@ -16,6 +15,7 @@ use wasm_bindgen::JsValue;
 
 use super::super::built_in_settings::BuiltInSettings;
 use super::inbox::Inbox;
+use super::pacing::{Look, Pacing};
 use super::socket::{SharedInbox, Socket, lock};
 use super::thrown;
 
@@ -73,15 +73,6 @@ impl WebSocket {
         self
     }
 }
-
-/// How many bytes the browser may hold when a send returns.
-const MAX_BUFFERED: u32 = 128 * 1024;
-
-/// How often to look while the browser holds more, for which it has no event.
-const LOOK_AGAIN: Duration = Duration::from_millis(4);
-
-/// How often to look without a pause in between, except for the page's turns.
-const LOOKS_AT_ONCE: usize = 16;
 
 #[async_trait]
 impl Transport for WebSocket {
@@ -181,27 +172,20 @@ impl Sender {
 
     /// Waits until the browser has written most of what it took.
     async fn written(&self) -> Result<(), Error> {
-        let mut looks = 0;
-        let mut held = self.socket.buffered();
-        while held > MAX_BUFFERED {
-            let pause = if looks < LOOKS_AT_ONCE {
-                Duration::ZERO
-            } else {
-                LOOK_AGAIN
+        let mut pacing = Pacing::default();
+        loop {
+            let (has_progressed, look) = pacing.look(self.socket.buffered());
+            if has_progressed {
+                self.activity.mark_sent();
+            }
+            let Look::Again(pause) = look else {
+                return Ok(());
             };
-            looks = looks.saturating_add(1);
             let pause = self.runtime.sleep(pause);
             if let Either::Left(_) = select(Box::pin(self.closed()), pause).await {
                 return Err(ended());
             }
-            let now = self.socket.buffered();
-            if now < held {
-                self.activity.mark_sent();
-                looks = 0;
-            }
-            held = now;
         }
-        Ok(())
     }
 }
 

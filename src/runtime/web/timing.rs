@@ -139,7 +139,6 @@ mod tests {
     fn a_task_that_is_woken_after_a_pause_runs_at_once() {
         let mut turn = Turn::default();
         turn.begin(ms(1000));
-        assert!(turn.may_run(ms(1007)));
         turn.has_run(ms(1007));
         assert!(!turn.may_run(ms(1010)), "no pause, and 10 ms");
         assert!(turn.may_run(ms(1011)), "a pause of 4 ms");
