@@ -317,7 +317,7 @@ pub mod async_std {
 /// # Ok(())
 /// # }
 /// ```
-#[cfg(all(feature = "web", any(target_os = "unknown", docsrs)))]
+#[cfg(all(feature = "web", any(target_os = "unknown", document_web)))]
 pub mod web {
     use crate::error::Error;
     pub use crate::runtime::Web;

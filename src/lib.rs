@@ -1,5 +1,5 @@
-//! An Engine.IO v4 client: HTTP long polling and WebSocket, on tokio, smol, async-std or blocking threads, with
-//! transports and runtimes as traits, and a mock kit for deterministic tests.
+//! An Engine.IO v4 client: HTTP long polling and WebSocket, on tokio, smol, async-std or blocking threads and in browsers,
+//! with transports and runtimes as traits, and a mock kit for deterministic tests.
 //!
 //! # A first program
 //!
@@ -55,6 +55,20 @@
 //! # fn main() {}
 //! ```
 //!
+//! In a browser (feature `web`, on the target `wasm32-unknown-unknown`):
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "web", target_os = "unknown"))]
+//! async fn chat() -> Result<(), engineio_client::Error> {
+//!     let mut client = engineio_client::web::connect("http://localhost:3000").await?;
+//!     client.send("hello").await?;
+//!     while let Some(message) = client.recv().await {
+//!         web_sys::console::log_1(&format!("{message:?}").into());
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! With blocking calls (feature `blocking`), without a runtime of your own:
 //!
 //! ```no_run
@@ -86,6 +100,7 @@
 //! | test your program | [`transports::mock`], [`runtime::mock`], [guide: testing](guide::testing) |
 //! | add a transport, a runtime or an HTTP client | [`transport`], [`runtime`], [`http`], [guide: extending](guide::extending) |
 //! | translate names from another client | [guide: coming from another client](guide::coming_from) |
+//! | run in a browser, Node or Deno | [`web`], [`transports::web`], [guide: in a browser](guide::browser) |
 //! | know what is sent over the wire | [guide: the protocol](guide::protocol) |
 //!
 //! # How it runs
@@ -109,13 +124,15 @@
 //! | `polling` | yes | HTTP long polling |
 //! | `websocket` | yes | WebSocket |
 //! | `rustls` | yes | `https` and `wss` on every runtime, with the certificates of the operating system |
+//! | `web` | | the runtime [`Web`] and [transports](transports::web) for browsers, on `wasm32-unknown-unknown` only: [guide: in a browser](guide::browser) |
 //! | `compression` | | poll responses compressed with gzip or deflate, and WebSocket messages by permessage-deflate |
 //! | `blocking` | | the client for threads: [`blocking`] |
 //! | `surf` | | polling through your own `surf::Client`, which upstream no longer maintains |
 //! | `mock` | | the test kit: [`transports::mock`], [`runtime::mock`], [`transports::conformance`] |
 //! | `cli` | | the dependencies of the command line client [`eio`](guide::eio) |
 //!
-//! Features are additive: every combination builds, including none.
+//! Features are additive: every combination builds, including none. In a browser, the features of the other runtimes,
+//! `rustls`, `compression`, `blocking` and `surf` do nothing.
 
 // The crate's page links to items that need features. docs.rs enables all of them.
 #![cfg_attr(
@@ -124,7 +141,9 @@
         feature = "smol",
         feature = "async-std",
         feature = "blocking",
-        feature = "mock"
+        feature = "mock",
+        feature = "web",
+        document_web
     )),
     allow(rustdoc::broken_intra_doc_links)
 )]
@@ -133,7 +152,12 @@
 // Features that no user sets.
 #![cfg_attr(
     docsrs,
-    doc(auto_cfg(hide(feature = "__dial", feature = "__runtime", feature = "__bound_socket")))
+    doc(auto_cfg(hide(
+        document_web,
+        feature = "__dial",
+        feature = "__runtime",
+        feature = "__bound_socket"
+    )))
 )]
 // No input from the network may panic. Where the compiler can't prove that a call does not panic, an `#[expect]`
 // gives the reason.
@@ -204,7 +228,7 @@ pub use front::async_std;
 pub use front::smol;
 #[cfg(all(feature = "tokio", not(target_os = "unknown")))]
 pub use front::tokio;
-#[cfg(all(feature = "web", any(target_os = "unknown", docsrs)))]
+#[cfg(all(feature = "web", any(target_os = "unknown", document_web)))]
 pub use front::web;
 pub use limits::{Capacity, Limit, Limits};
 pub use packet::{Handshake, Message, Packet, Text};
@@ -221,7 +245,7 @@ pub use runtime::Smol;
 #[cfg(all(feature = "tokio", not(target_os = "unknown")))]
 #[doc(inline)]
 pub use runtime::Tokio;
-#[cfg(all(feature = "web", any(target_os = "unknown", docsrs)))]
+#[cfg(all(feature = "web", any(target_os = "unknown", document_web)))]
 #[doc(inline)]
 pub use runtime::Web;
 #[cfg(feature = "mock")]

@@ -1,22 +1,21 @@
 //! Settings of a client that opens a new session when its session ends.
 
 mod connect_to;
+mod hooks;
 mod lost;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-
 pub use connect_to::ConnectTo;
+pub(crate) use hooks::{BeforeConnect, Decide, Greeting};
 pub use lost::{Lost, Retry};
 
 use crate::error::HandlerError;
 use crate::event::Connected;
 use crate::limits;
 use crate::packet::Message;
-use crate::runtime::{Local, MaybeSend, MaybeSync, local};
+use crate::runtime::{MaybeSend, MaybeSync};
 
 /// Settings of a client that reconnects: whether and when it opens a new session after one has ended or
 /// could not be opened, and which messages the new session sends again.
@@ -121,13 +120,6 @@ pub struct Reconnect {
     /// Whether the client ends if its first attempt fails.
     pub(crate) must_connect: bool,
 }
-
-pub(crate) type Decide = Arc<dyn Fn(&Lost) -> Retry + Send + Sync>;
-
-pub(crate) type BeforeConnect =
-    Arc<dyn Fn(ConnectTo) -> BoxFuture<'static, Result<ConnectTo, HandlerError>> + Send + Sync>;
-
-pub(crate) type Greeting = Arc<dyn Fn(Connected) -> BoxFuture<'static, Vec<Message>> + Send + Sync>;
 
 /// Which messages of an ended session the next session sends: see [`Reconnect::resend`].
 ///
@@ -287,8 +279,7 @@ impl Reconnect {
         mut self,
         decide: impl Fn(&Lost) -> Retry + MaybeSend + MaybeSync + 'static,
     ) -> Self {
-        let decide = Local::new(decide);
-        self.decide = Some(Arc::new(move |lost| (decide.get())(lost)));
+        self.decide = Some(hooks::decide(decide));
         self
     }
 
@@ -347,8 +338,7 @@ impl Reconnect {
         F: Fn(ConnectTo) -> Fut + MaybeSend + MaybeSync + 'static,
         Fut: Future<Output = Result<ConnectTo, HandlerError>> + MaybeSend + 'static,
     {
-        let hook = Local::new(hook);
-        self.before_connect = Some(Arc::new(move |to| Box::pin(local((hook.get())(to)))));
+        self.before_connect = Some(hooks::before_connect(hook));
         self
     }
 
@@ -365,8 +355,7 @@ impl Reconnect {
     /// As for [`before_connect`](Reconnect::before_connect).
     ///
     /// ```
-    /// use std::sync::Arc;
-    ///
+    ///     ///
     /// use engineio_client::Reconnect;
     ///
     /// let hosts = Arc::new(["http://one.example", "http://two.example"]);
@@ -418,10 +407,7 @@ impl Reconnect {
         F: Fn(Connected) -> Fut + MaybeSend + MaybeSync + 'static,
         Fut: Future<Output = Vec<Message>> + MaybeSend + 'static,
     {
-        let greeting = Local::new(greeting);
-        self.greeting = Some(Arc::new(move |connected| {
-            Box::pin(local((greeting.get())(connected)))
-        }));
+        self.greeting = Some(hooks::greeting(greeting));
         self
     }
 

@@ -36,10 +36,16 @@ pub mod mock;
 mod polling;
 #[cfg(all(feature = "__dial", not(target_os = "unknown")))]
 mod shared;
-#[cfg(all(feature = "polling", target_os = "unknown"))]
-#[path = "shared/in_a_browser.rs"]
-mod shared;
-#[cfg(all(feature = "web", any(target_os = "unknown", docsrs, test)))]
+#[cfg(any(
+    feature = "polling",
+    all(feature = "websocket", not(target_os = "unknown"))
+))]
+mod status_error;
+#[cfg(all(
+    feature = "web",
+    any(feature = "polling", feature = "websocket"),
+    any(target_os = "unknown", document_web, test)
+))]
 pub mod web;
 #[cfg(all(feature = "websocket", not(target_os = "unknown")))]
 mod websocket;

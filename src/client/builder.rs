@@ -141,7 +141,10 @@ impl<T: Transport, R: Runtime, K> Builder<T, R, K> {
     }
 
     /// Changes the transport. `start` reports the error of a change that fails.
-    #[cfg(feature = "__dial")]
+    #[cfg(any(
+        feature = "polling",
+        all(feature = "__dial", not(target_os = "unknown"))
+    ))]
     pub(crate) fn try_map_transport(mut self, change: impl FnOnce(T) -> Result<T, Error>) -> Self
     where
         T: Clone,

@@ -41,7 +41,7 @@ mod socket;
 #[cfg(all(feature = "tokio", not(target_os = "unknown")))]
 mod tokio;
 mod traits;
-#[cfg(all(feature = "web", any(target_os = "unknown", docsrs, test)))]
+#[cfg(all(feature = "web", any(target_os = "unknown", document_web, test)))]
 mod web;
 
 #[cfg(all(feature = "async-std", not(target_os = "unknown")))]
@@ -54,5 +54,5 @@ pub use smol::Smol;
 #[cfg(all(feature = "tokio", not(target_os = "unknown")))]
 pub use tokio::Tokio;
 pub use traits::Runtime;
-#[cfg(all(feature = "web", any(target_os = "unknown", docsrs)))]
+#[cfg(all(feature = "web", any(target_os = "unknown", document_web)))]
 pub use web::Web;

@@ -42,7 +42,7 @@ pub use self::surf::SurfClient;
 use super::built_in_settings::BuiltInSettings;
 #[cfg(not(target_os = "unknown"))]
 use super::shared::dial::Dialer;
-use super::shared::status_error::{address, cut, status_error};
+use super::status_error::{address, cut, status_error};
 
 /// HTTP long polling.
 ///

@@ -8,7 +8,6 @@ pub(super) mod dial;
 pub(super) mod own_error;
 pub(super) mod read_buffer;
 pub(super) mod response_head;
-pub(super) mod status_error;
 pub(super) mod user_agent;
 
 #[cfg(all(feature = "websocket", feature = "compression"))]

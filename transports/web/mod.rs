@@ -32,19 +32,15 @@
 //! - A dropped WebSocket sends a close frame, because a browser cannot end a connection in any other way. A dropped
 //!   request is aborted.
 
-#[cfg(all(feature = "polling", any(target_os = "unknown", docsrs)))]
+#[cfg(all(feature = "polling", any(target_os = "unknown", document_web)))]
 mod fetch;
-mod inbox;
-mod pacing;
-#[cfg(any(target_os = "unknown", docsrs))]
-mod socket;
-#[cfg(any(target_os = "unknown", docsrs))]
+#[cfg(any(target_os = "unknown", document_web))]
 mod thrown;
 mod thrown_text;
-#[cfg(all(feature = "websocket", any(target_os = "unknown", docsrs)))]
+#[cfg(feature = "websocket")]
 mod websocket;
 
-#[cfg(all(feature = "polling", any(target_os = "unknown", docsrs)))]
+#[cfg(all(feature = "polling", any(target_os = "unknown", document_web)))]
 pub use self::fetch::{Credentials, Fetch};
-#[cfg(all(feature = "websocket", any(target_os = "unknown", docsrs)))]
+#[cfg(all(feature = "websocket", any(target_os = "unknown", document_web)))]
 pub use self::websocket::WebSocket;

@@ -14,8 +14,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Position;
 
-use super::super::shared::status_error::{redirect, status_error};
 use super::super::shared::user_agent::USER_AGENT;
+use super::super::status_error::{redirect, status_error};
 use super::deflate::{Agreement, Deflate};
 use super::refusal::read_body;
 use super::response::{HandshakeErrors, UpgradeResponse};

@@ -15,7 +15,7 @@ use url::Url;
 use super::super::shared::own_error::own_error;
 use super::super::shared::read_buffer;
 use super::super::shared::response_head::{MAX_HEADERS, too_large};
-use super::super::shared::status_error::address;
+use super::super::status_error::address;
 use super::deflate::{Agreement, Deflate};
 
 /// Maximum number of bytes of one read.

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::super::super::shared::own_error::own_error;
 use super::super::super::shared::response_head;
-use super::super::super::shared::status_error::address;
+use super::super::super::status_error::address;
 
 #[derive(Debug)]
 pub(super) enum Fault {

@@ -13,18 +13,18 @@ use send_wrapper::SendWrapper;
 use url::Position;
 use wasm_bindgen::JsValue;
 
-use super::super::built_in_settings::BuiltInSettings;
+use super::super::super::built_in_settings::BuiltInSettings;
+use super::super::thrown;
 use super::inbox::Inbox;
 use super::pacing::{Look, Pacing};
 use super::socket::{SharedInbox, Socket, lock};
-use super::thrown;
 
 /// The browser's `WebSocket`.
 ///
 /// A page can set no headers of a WebSocket. Opening a session with headers of yours fails with
 /// [`ErrorKind::Invalid`] on this transport, rather than without them. After a start on polling, the upgrade goes
 /// without them: the session's id is enough for the server. The browser sends the cookies that it has for the server,
-/// whatever [`Fetch::credentials`](super::Fetch::credentials) says.
+/// whatever [`Fetch::credentials`](super::super::Fetch::credentials) says.
 ///
 /// ```no_run
 /// use engineio_client::transports::{Transports, web};
@@ -48,7 +48,7 @@ impl Default for WebSocket {
 
 impl WebSocket {
     #[cfg_attr(not(target_os = "unknown"), allow(dead_code))]
-    pub(in super::super) fn built_in(_: &BuiltInSettings) -> Arc<dyn Transport> {
+    pub(in super::super::super) fn built_in(_: &BuiltInSettings) -> Arc<dyn Transport> {
         Arc::new(Self::default())
     }
 

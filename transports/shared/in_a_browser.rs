@@ -1,3 +1,0 @@
-//! What is left of this folder where the browser makes the connections.
-
-pub(super) mod status_error;
