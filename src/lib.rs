@@ -203,6 +203,7 @@ mod packet_list;
 mod receipts;
 mod reconnect;
 pub mod runtime;
+mod seconds;
 mod text;
 pub mod transport;
 #[path = "../transports/mod.rs"]

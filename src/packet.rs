@@ -1,6 +1,7 @@
 //! Packets, and the messages in them.
 
 mod handshake;
+mod json;
 
 use bytes::Bytes;
 use serde::Serialize;

@@ -34,6 +34,11 @@ pub mod conformance;
 pub mod mock;
 #[cfg(feature = "polling")]
 mod polling;
+#[cfg(any(
+    feature = "polling",
+    all(feature = "websocket", not(target_os = "unknown"))
+))]
+mod server_message;
 #[cfg(all(feature = "__dial", not(target_os = "unknown")))]
 mod shared;
 #[cfg(any(

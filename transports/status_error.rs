@@ -5,11 +5,10 @@ use engineio_client::{Error, ErrorKind};
 use http::{HeaderMap, StatusCode, header};
 use url::{Position, Url};
 
-/// Maximum number of characters of a server's text that are quoted in an error.
-const MAX_QUOTED: usize = 200;
+use super::server_message::server_message;
 
-/// Maximum number of characters of an HTML page that are searched for its title or text.
-const MAX_SEARCHED: usize = 16 * 1024;
+/// Maximum number of characters of a server's text that are quoted in an error.
+pub(crate) const MAX_QUOTED: usize = 200;
 
 /// The error for a response with an unexpected status. `what` names the request, and `url` is where it
 /// was sent.
@@ -107,64 +106,6 @@ fn without_secrets(location: &str) -> String {
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or_default();
     format!("{scheme}//{host}{path}")
-}
-
-/// The explanation in the body: the `message` and `code` of `{"code":1,"message":"..."}` (the code as
-/// a number or a string), a JSON string, or the plain text. HTML tags are removed.
-fn server_message(body: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(body).ok()?.trim();
-    if text.is_empty() {
-        return None;
-    }
-    if text.starts_with('<') {
-        return text_of_page(text);
-    }
-    Some(match serde_json::from_str(text) {
-        Ok(serde_json::Value::Object(fields)) => {
-            let message = fields.get("message").and_then(|message| message.as_str());
-            let code = match fields.get("code") {
-                Some(serde_json::Value::Number(code)) => Some(code.to_string()),
-                Some(serde_json::Value::String(code)) => Some(code.clone()),
-                _ => None,
-            };
-            match (message, code) {
-                (Some(message), Some(code)) => format!("{message} (code {code})"),
-                (Some(message), None) => message.to_owned(),
-                (None, _) => text.to_owned(),
-            }
-        }
-        Ok(serde_json::Value::String(message)) => message,
-        _ => text.to_owned(),
-    })
-}
-
-/// The title of an HTML page, or its text if there is no title.
-fn text_of_page(page: &str) -> Option<String> {
-    // The page may be as long as the largest body.
-    let page: String = page.chars().take(MAX_SEARCHED).collect();
-    let lower = page.to_ascii_lowercase();
-    let title = lower.find("<title>").zip(lower.find("</title>"));
-    let page = title
-        .and_then(|(start, end)| page.get(start..end))
-        .unwrap_or(&page);
-    let mut text = String::new();
-    let mut in_tag = false;
-    for c in page.chars() {
-        match c {
-            '<' => in_tag = true,
-            '>' => {
-                in_tag = false;
-                text.push(' ');
-            }
-            c if !in_tag => text.push(c),
-            _ => {}
-        }
-        if text.len() > 4 * MAX_QUOTED {
-            break;
-        }
-    }
-    let words: Vec<&str> = text.split_whitespace().collect();
-    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// Shortens a server's text to [`MAX_QUOTED`] characters on one line. Control characters could change a

@@ -26,6 +26,7 @@ mod supervisor;
 mod task;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod test_model;
+mod ticket_map;
 mod upgrade_memory;
 mod waiting;
 

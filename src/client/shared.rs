@@ -3,7 +3,6 @@
 //!
 //! A batch of messages is passed with one locking of the mutex and one wake-up, whatever its length.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
@@ -13,6 +12,7 @@ use futures::task::AtomicWaker;
 use super::inbox::{Audience, Inboxes};
 use super::lock::{lock, wake};
 use super::outbox::{Outbox, Parcel, Refusal};
+use super::ticket_map::TicketMap;
 use crate::amount::Amount;
 use crate::batch::Batch;
 use crate::engine::Acceptance;
@@ -40,7 +40,7 @@ pub(crate) struct State {
     /// Whether there is a disconnect handler that has not returned.
     pub(crate) handling: bool,
     /// The tasks that wait for a change of the session: see [`Shared::poll_turn`].
-    turns: BTreeMap<TurnTicket, Waker>,
+    turns: TicketMap<TurnTicket, Waker>,
     /// Wakers that are no longer needed, to drop once the lock is released: see `Outbox::take_retired`.
     retired: Vec<Waker>,
     next_ticket: TurnTicket,
@@ -79,7 +79,7 @@ impl State {
 
     fn cancel_turn(&mut self, ticket: &mut Option<TurnTicket>) {
         if let Some(ticket) = ticket.take() {
-            self.retired.extend(self.turns.remove(&ticket));
+            self.retired.extend(self.turns.remove(ticket));
         }
     }
 
@@ -103,7 +103,7 @@ impl Shared {
             upgrade: None,
             reconnects_now: false,
             handling,
-            turns: BTreeMap::new(),
+            turns: TicketMap::default(),
             retired: Vec::new(),
             next_ticket: 0,
         };
@@ -218,9 +218,9 @@ impl Shared {
     pub(super) fn turn(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state();
         change(&mut state);
-        let turns = std::mem::take(&mut state.turns);
+        let mut turns = std::mem::take(&mut state.turns);
         drop(state);
-        turns.into_values().for_each(wake);
+        turns.take_values().for_each(wake);
     }
 
     // The driver's side.

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::limits::Limit;
 use crate::packet::Packet;
+use crate::seconds::Seconds;
 use crate::transport::Framing;
 
 /// Maximum data in a ping, which the pong has to echo. A WebSocket ping has the same limit (RFC 6455,
@@ -208,7 +209,7 @@ impl Engine {
         let limit = self.send_limit();
         if self.current.framing == Some(Framing::Frames) {
             // No setter changes this limit, so the error names the values from which it is computed.
-            let seconds = limit.as_secs_f64();
+            let seconds = Seconds(limit);
             let message = format!(
                 "the send timeout of {seconds} s passed (the server's pingInterval and pingTimeout)"
             );

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{Error, ErrorKind};
 use crate::limits::Limit;
+use crate::seconds::Seconds;
 
 impl Error {
     /// Appends to the message why the redirect was not followed.
@@ -44,7 +45,7 @@ impl Error {
 
     fn passed(limit: Limit, value: Duration, hint: &str) -> Self {
         let name = limit.setter().replace('_', " ");
-        let message = format!("the {name} of {} s passed{hint}", value.as_secs_f64());
+        let message = format!("the {name} of {} s passed{hint}", Seconds(value));
         Self::new(ErrorKind::Timeout, message).with_limit(limit)
     }
 

@@ -1,5 +1,6 @@
 //! The server's handshake: the contents of the open packet.
 
+use super::json::Json;
 use crate::error::{Error, ErrorKind};
 
 /// The parameters of a session, which the server sends in its open packet.
@@ -62,42 +63,43 @@ impl Handshake {
     /// # Ok::<(), engineio_client::Error>(())
     /// ```
     pub fn parse(json: &str) -> Result<Self, Error> {
-        use serde_json::Value;
-        let value: Value = serde_json::from_str(json).map_err(|error| {
+        let value: Json = serde_json::from_str(json).map_err(|error| {
             Error::new(
                 ErrorKind::Handshake,
                 "the server's handshake is malformed: not JSON",
             )
             .with_source(error)
         })?;
-        let Value::Object(mut fields) = value else {
+        if !matches!(value, Json::Object(_)) {
             return Err(Error::new(
                 ErrorKind::Handshake,
                 "the server's handshake is malformed: not a JSON object",
             ));
-        };
-        fields.retain(|_, value| !value.is_null());
-        let sid = match fields.get("sid") {
-            Some(Value::String(sid)) if !sid.is_empty() => sid.clone(),
+        }
+        let sid = match value.field("sid") {
+            Some(Json::String(sid)) if !sid.is_empty() => sid.clone(),
             other => return Err(malformed("sid", "a non-empty string", other)),
         };
-        let ping_interval = milliseconds("pingInterval", fields.get("pingInterval"))?;
-        let ping_timeout = milliseconds("pingTimeout", fields.get("pingTimeout"))?;
+        let ping_interval = milliseconds("pingInterval", value.field("pingInterval"))?;
+        let ping_timeout = milliseconds("pingTimeout", value.field("pingTimeout"))?;
         if ping_interval.saturating_add(ping_timeout).is_zero() {
             return Err(Error::new(
                 ErrorKind::Handshake,
                 "the server's handshake is malformed: `pingInterval` and `pingTimeout` are both zero",
             ));
         }
-        let upgrades = match fields.get("upgrades") {
+        let upgrades = match value.field("upgrades") {
             None => Vec::new(),
-            Some(Value::Array(names)) => names
+            Some(Json::Array(names)) => names
                 .iter()
-                .filter_map(|name| name.as_str().map(str::to_owned))
+                .filter_map(|name| match name {
+                    Json::String(name) => Some(name.clone()),
+                    _ => None,
+                })
                 .collect(),
             other => return Err(malformed("upgrades", "an array", other)),
         };
-        let max_payload = match fields.get("maxPayload") {
+        let max_payload = match value.field("maxPayload") {
             None => None,
             value => {
                 let expected = "a non-negative number";
@@ -118,22 +120,19 @@ impl Handshake {
 }
 
 /// Reads a non-negative number or a string of digits.
-fn number(value: Option<&serde_json::Value>) -> Option<f64> {
-    use serde_json::Value;
+fn number(value: Option<&Json>) -> Option<f64> {
     let number = match value? {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
-            text.parse().ok()
+        Json::Number(number) => *number,
+        Json::String(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
+            // Digits that overflow are a number beyond every limit.
+            text.parse().unwrap_or(u64::MAX) as f64
         }
-        _ => None,
+        _ => return None,
     };
-    number.filter(|number| *number >= 0.0)
+    Some(number).filter(|number| *number >= 0.0)
 }
 
-fn milliseconds(
-    field: &'static str,
-    value: Option<&serde_json::Value>,
-) -> Result<std::time::Duration, Error> {
+fn milliseconds(field: &'static str, value: Option<&Json>) -> Result<std::time::Duration, Error> {
     match number(value) {
         Some(ms) => {
             let whole = ms.min(YEAR_MS).round() as u64;
@@ -147,19 +146,18 @@ fn milliseconds(
     }
 }
 
-fn malformed(field: &str, expected: &str, found: Option<&serde_json::Value>) -> Error {
-    use serde_json::Value;
+fn malformed(field: &str, expected: &str, found: Option<&Json>) -> Error {
     let found = match found {
         None => {
             let message = format!("the server's handshake is malformed: no `{field}`");
             return Error::new(ErrorKind::Handshake, message);
         }
-        Some(Value::Null) => "null",
-        Some(Value::Bool(_)) => "a boolean",
-        Some(Value::Number(_)) => "an unsuitable number",
-        Some(Value::String(_)) => "an unsuitable string",
-        Some(Value::Array(_)) => "an array",
-        Some(Value::Object(_)) => "an object",
+        Some(Json::Null) => "null",
+        Some(Json::Bool) => "a boolean",
+        Some(Json::Number(_)) => "an unsuitable number",
+        Some(Json::String(_)) => "an unsuitable string",
+        Some(Json::Array(_)) => "an array",
+        Some(Json::Object(_)) => "an object",
     };
     let message =
         format!("the server's handshake is malformed: `{field}` is {found}, not {expected}");

@@ -2,9 +2,10 @@
 //!
 //! A *place* is the number of a message, counted from the first one that was accepted.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 
+use crate::client::ticket_map::TicketMap;
 use crate::error::{Error, ErrorKind};
 
 #[derive(Debug)]
@@ -34,7 +35,7 @@ struct Rest<W> {
     /// The losses before this place were reported to a call.
     reported: u64,
     next_number: u64,
-    waiting: BTreeMap<(u64, u64), W>,
+    waiting: TicketMap<(u64, u64), W>,
 }
 
 impl<W> Default for Rest<W> {
@@ -44,7 +45,7 @@ impl<W> Default for Rest<W> {
             given_up: VecDeque::new(),
             reported: 0,
             next_number: 0,
-            waiting: BTreeMap::new(),
+            waiting: TicketMap::default(),
         }
     }
 }
@@ -153,11 +154,12 @@ impl<W> Confirmations<W> {
 
     /// Wakes the calls whose messages are settled.
     fn wake(&mut self, woken: &mut Vec<W>) {
-        while let Some(rest) = &mut self.rest
-            && let Some(call) = rest.waiting.first_entry()
-            && call.key().0 <= self.settled
-        {
-            woken.push(call.remove());
+        let settled = self.settled;
+        let Some(rest) = &mut self.rest else {
+            return;
+        };
+        while let Some(call) = rest.waiting.remove_first_if(|(place, _)| place <= settled) {
+            woken.push(call);
         }
     }
 
@@ -243,13 +245,13 @@ impl<W> Confirmations<W> {
     pub(super) fn cancel(&mut self, ticket: &mut Option<ConfirmTicket>) -> Option<W> {
         let call = ticket.take()?;
         let rest = self.rest.as_mut()?;
-        rest.waiting.remove(&(call.place, call.number))
+        rest.waiting.remove((call.place, call.number))
     }
 
     /// No more messages will be confirmed: adds the wakers of all calls to `woken`.
     pub(super) fn dismiss(&mut self, woken: &mut Vec<W>) {
         if let Some(rest) = &mut self.rest {
-            woken.extend(std::mem::take(&mut rest.waiting).into_values());
+            woken.extend(rest.waiting.take_values());
         }
     }
 

@@ -1,6 +1,6 @@
 //! Counts accepted and sent messages, and keeps the flushes that wait for messages to be sent.
 
-use std::collections::BTreeMap;
+use crate::client::ticket_map::TicketMap;
 
 #[derive(Debug)]
 pub(super) struct Flushes<W> {
@@ -8,7 +8,7 @@ pub(super) struct Flushes<W> {
     left: u64,
     next_number: u64,
     /// Pending flushes, ordered by the message that they wait for.
-    waiting: BTreeMap<FlushTicket, W>,
+    waiting: TicketMap<FlushTicket, W>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ impl<W> Flushes<W> {
             accepted: 0,
             left: 0,
             next_number: 0,
-            waiting: BTreeMap::new(),
+            waiting: TicketMap::default(),
         }
     }
 
@@ -55,10 +55,9 @@ impl<W> Flushes<W> {
     pub(super) fn count_left(&mut self, messages: usize, woken: &mut Vec<W>) {
         let count = u64::try_from(messages).unwrap_or(u64::MAX);
         self.left = self.left.saturating_add(count);
-        while let Some(flush) = self.waiting.first_entry()
-            && flush.key().message <= self.left
-        {
-            woken.push(flush.remove());
+        let left = self.left;
+        while let Some(flush) = self.waiting.remove_first_if(|flush| flush.message <= left) {
+            woken.push(flush);
         }
     }
 
@@ -84,7 +83,7 @@ impl<W> Flushes<W> {
 
     /// Cancels a flush, and returns its waker.
     pub(super) fn cancel(&mut self, flush: &mut Option<FlushTicket>) -> Option<W> {
-        self.waiting.remove(&flush.take()?)
+        self.waiting.remove(flush.take()?)
     }
 
     /// If messages were accepted since the flush of a sink began, begins the flush anew. This happens
@@ -101,7 +100,7 @@ impl<W> Flushes<W> {
 
     /// No more messages will be sent: adds the wakers of all flushes to `woken`.
     pub(super) fn dismiss(&mut self, woken: &mut Vec<W>) {
-        woken.extend(std::mem::take(&mut self.waiting).into_values());
+        woken.extend(self.waiting.take_values());
     }
 
     pub(super) fn accepted(&self) -> u64 {

@@ -1,8 +1,7 @@
 //! The room in the outbox: how much of it is used, and which senders and sinks wait for it.
 
-use std::collections::BTreeMap;
-
 use crate::amount::Amount;
+use crate::client::ticket_map::TicketMap;
 
 #[derive(Debug)]
 pub(super) struct Room<W> {
@@ -20,20 +19,20 @@ pub(super) struct Room<W> {
 struct Tickets<W> {
     /// Senders and sinks that wait for room, in order of arrival. Without this order, small messages
     /// could pass a large one for ever.
-    waiting: BTreeMap<Ticket, Waiter<W>>,
+    waiting: TicketMap<Ticket, Waiter<W>>,
     /// Senders that were given room, and how much.
-    granted: BTreeMap<Ticket, Amount>,
+    granted: TicketMap<Ticket, Amount>,
     /// Sinks that were promised room for one message, and whether the driver has already found the
     /// promise unused while other senders waited.
-    promised: BTreeMap<Ticket, bool>,
+    promised: TicketMap<Ticket, bool>,
 }
 
 impl<W> Default for Tickets<W> {
     fn default() -> Self {
         Self {
-            waiting: BTreeMap::new(),
-            granted: BTreeMap::new(),
-            promised: BTreeMap::new(),
+            waiting: TicketMap::default(),
+            granted: TicketMap::default(),
+            promised: TicketMap::default(),
         }
     }
 }
@@ -134,14 +133,14 @@ impl<W: Clone> Room<W> {
     /// Replaces the waker of a sender or sink that still waits for room, and returns the old one. `None`
     /// if it does not wait.
     pub(super) fn replace_waker(&mut self, ticket: Ticket, waker: &W) -> Option<W> {
-        let waiter = self.tickets.as_mut()?.waiting.get_mut(&ticket)?;
+        let waiter = self.tickets.as_mut()?.waiting.get_mut(ticket)?;
         Some(std::mem::replace(&mut waiter.waker, waker.clone()))
     }
 
     /// Removes the place of this ticket in the queue, and frees the room that was reserved for it, if
     /// any. Returns the waker of the place.
     pub(super) fn cancel(&mut self, ticket: Ticket) -> Option<W> {
-        let waiter = self.tickets.as_mut()?.waiting.remove(&ticket);
+        let waiter = self.tickets.as_mut()?.waiting.remove(ticket);
         self.give_back(ticket);
         waiter.map(|waiter| waiter.waker)
     }
@@ -151,9 +150,9 @@ impl<W: Clone> Room<W> {
         let Some(tickets) = &mut self.tickets else {
             return;
         };
-        if let Some(amount) = tickets.granted.remove(&ticket) {
+        if let Some(amount) = tickets.granted.remove(ticket) {
             self.reserved = self.reserved.minus(amount);
-        } else if tickets.promised.remove(&ticket).is_some() {
+        } else if tickets.promised.remove(ticket).is_some() {
             self.reserved = self.reserved.minus(PROMISED);
         }
     }
@@ -164,9 +163,9 @@ impl<W: Clone> Room<W> {
         let deals = self.is_worth_dealing();
         while deals
             && let Some(tickets) = &self.tickets
-            && let Some((&ticket, waiter)) = tickets.waiting.first_key_value()
+            && let Some((ticket, waiter)) = tickets.waiting.first()
             && self.has_room(waiter.amount)
-            && let Some(waiter) = self.tickets().waiting.remove(&ticket)
+            && let Some(waiter) = self.tickets().waiting.remove(ticket)
         {
             if waiter.is_sink {
                 self.promise(ticket);
@@ -193,8 +192,8 @@ impl<W: Clone> Room<W> {
     /// No more room is given: empties the queue, and adds its wakers to `woken`.
     pub(super) fn dismiss(&mut self, woken: &mut Vec<W>) {
         self.reserved = Amount::default();
-        if let Some(tickets) = self.tickets.take() {
-            let waiting = tickets.waiting.into_values();
+        if let Some(mut tickets) = self.tickets.take() {
+            let waiting = tickets.waiting.take_values();
             woken.extend(waiting.map(|waiter| waiter.waker));
         }
     }
@@ -224,7 +223,7 @@ impl<W: Clone> Room<W> {
 
     pub(super) fn is_promised(&self, ticket: Ticket) -> bool {
         let tickets = self.tickets.as_ref();
-        tickets.is_some_and(|tickets| tickets.promised.contains_key(&ticket))
+        tickets.is_some_and(|tickets| tickets.promised.contains(ticket))
     }
 
     /// If senders wait, revokes the promises that were already unused at the previous call, and returns
@@ -234,13 +233,14 @@ impl<W: Clone> Room<W> {
             return false;
         };
         if tickets.waiting.is_empty() {
-            tickets.promised.values_mut().for_each(|seen| *seen = false);
+            let promised = tickets.promised.iter_mut();
+            promised.for_each(|(_, seen)| *seen = false);
             return false;
         }
         let mut lapsed = Vec::new();
-        for (ticket, seen) in &mut tickets.promised {
+        for (ticket, seen) in tickets.promised.iter_mut() {
             if *seen {
-                lapsed.push(*ticket);
+                lapsed.push(ticket);
             }
             *seen = true;
         }

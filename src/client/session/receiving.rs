@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::packet::Message;
 use crate::runtime::Runtime;
+use crate::seconds::Seconds;
 use crate::transport::Transport;
 
 /// # Receiving
@@ -120,7 +121,7 @@ impl<T: Transport, R: Runtime> Client<T, R> {
         let received = match future::select(pin!(self.recv()), sleep).await {
             Either::Left((message, _)) => message,
             Either::Right(_) => {
-                let message = format!("no message was received within {} s", timeout.as_secs_f64());
+                let message = format!("no message was received within {} s", Seconds(timeout));
                 return Err(Error::new(ErrorKind::Timeout, message));
             }
         };

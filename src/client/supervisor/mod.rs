@@ -27,6 +27,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Reason, Reconnecting};
 use crate::limits::Limit;
 use crate::reconnect::Lost;
+use crate::seconds::Seconds;
 
 pub(crate) struct Supervisor {
     policy: Policy,
@@ -271,7 +272,7 @@ impl Supervisor {
     }
 
     fn took_too_long(&self, what: &str) -> Error {
-        let seconds = self.policy.hook_timeout.as_secs_f64();
+        let seconds = Seconds(self.policy.hook_timeout);
         let message = format!("{what} took longer than {seconds} s");
         Error::new(ErrorKind::Timeout, message).with_limit(Limit::HookTimeout)
     }
