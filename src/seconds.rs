@@ -49,9 +49,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_are_printed_as_floating_point_numbers_are(nanos in 0..1_000_000_000_000_u64) {
-            let duration = Duration::from_nanos(nanos);
-            prop_assert_eq!(Seconds(duration).to_string(), duration.as_secs_f64().to_string());
+        fn no_digit_is_lost_and_no_zero_is_left_over(seconds: u64, nanos in 0..1_000_000_000_u32) {
+            let all = format!("{seconds}.{nanos:09}");
+            let needed = all.trim_end_matches('0').trim_end_matches('.');
+            prop_assert_eq!(Seconds(Duration::new(seconds, nanos)).to_string(), needed);
         }
     }
 }

@@ -5,7 +5,7 @@ use engineio_client::{Batch, OpenRequest};
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::client::default_headers;
+use super::default_headers::default_headers;
 use super::inflate::ACCEPTED;
 
 pub(super) struct Ask<'a> {

@@ -2,11 +2,9 @@
 
 use engineio_client::http::Exchange;
 use engineio_client::{Error, ErrorKind, OpenRequest};
-use http::header::{ACCEPT, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::Uri;
 
 use super::super::built_in_settings::BuiltInSettings;
-use super::super::shared::user_agent;
 use super::ask::{Answer, Ask, Headers};
 use super::http1::Http1;
 use super::own_client::OwnClient;
@@ -53,12 +51,4 @@ impl Client {
             Self::Own(_) => what.to_owned(),
         }
     }
-}
-
-/// The headers that every request has if the user sets no others.
-pub(super) fn default_headers() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(user_agent::USER_AGENT));
-    headers
 }

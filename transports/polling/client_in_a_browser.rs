@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engineio_client::http::{Exchange, HttpClient};
 use engineio_client::{Error, ErrorKind, OpenRequest};
-use http::{HeaderMap, Uri};
+use http::Uri;
 
 use super::super::built_in_settings::BuiltInSettings;
 #[cfg(feature = "web")]
@@ -59,10 +59,4 @@ fn built_in() -> Result<Arc<dyn HttpClient>, Error> {
         ErrorKind::Invalid,
         "polling has no HTTP client on this target: enable the feature `web`, or set one",
     ))
-}
-
-/// None: the browser sends its own, and asks the server of another origin beforehand whether a page may send
-/// any but the commonest.
-pub(super) fn default_headers() -> HeaderMap {
-    HeaderMap::new()
 }

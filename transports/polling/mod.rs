@@ -7,6 +7,11 @@ mod client;
 #[cfg(target_os = "unknown")]
 #[path = "client_in_a_browser.rs"]
 mod client;
+#[cfg(not(target_os = "unknown"))]
+mod default_headers;
+#[cfg(target_os = "unknown")]
+#[path = "no_default_headers.rs"]
+mod default_headers;
 mod encoding;
 #[cfg(not(target_os = "unknown"))]
 mod http1;
