@@ -16,6 +16,8 @@
 //!   makes the browser ask the server first (a preflight request), so the server must allow the header, too.
 //! - **The browser keeps the cookies.** [`Fetch::credentials`] says when it sends them. A [jar](crate::cookies) stays empty.
 //! - **A browser reads on** when nobody takes the messages: see [`WebSocket::max_waiting`].
+//! - **A message may arrive twice on polling.** If a kept connection ends before a response has begun, Chromium sends the
+//!   request again, even a POST, and the page does not learn of it.
 //! - **Redirects are an error**, since a browser shows no `Location`. Connect to the final URL.
 //! - TLS, proxies, name resolution and compression are the browser's, without settings of ours.
 //!
