@@ -72,10 +72,8 @@ async fn show_events(view: Rc<View>, mut client: Client) {
             Event::UpgradeFailed { error, .. } => view.show_note(&error.report()),
             Event::Message(message) => show_message(&view, &message),
             Event::Disconnected(end) => {
+                // The server sends every message back, so the user sees which ones were lost.
                 view.show_note(&format!("The connection was lost: {}.", end.reason));
-                if end.may_be_lost() > 0 {
-                    view.show_note(&format!("{} messages may be lost.", end.may_be_lost()));
-                }
             }
             Event::Reconnecting(next) => {
                 let seconds = next.delay.as_secs_f64();
@@ -89,6 +87,7 @@ async fn show_events(view: Rc<View>, mut client: Client) {
                     view.show_note("This message was not sent:");
                     show_message(&view, message);
                 }
+                view.show_note("Reload the page to come back.");
             }
             _ => {}
         }

@@ -69,7 +69,7 @@ impl View {
         self.state.set_class_name(class);
         self.state.set_text_content(Some(text));
         if let State::Ended = state {
-            self.text.set_disabled(true);
+            self.form.set_hidden(true);
             self.leave.set_hidden(true);
         }
     }
