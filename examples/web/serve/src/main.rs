@@ -59,7 +59,7 @@ fn build(manifest: &str, folder: &str, host: Host, cargo: &[&str]) -> Result<(),
 async fn serve(address: &str) -> Result<(), Box<dyn Error>> {
     // Before the build, which takes minutes the first time.
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        format!("cannot listen on {address}: {error}; name another address: cargo run .. -- 127.0.0.1:3001")
+        format!("cannot listen on {address}: {error} (another address can be given: cargo run .. -- 127.0.0.1:3001)")
     })?;
     let page = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../page"));
     let module = bundle::compile(&page.join("Cargo.toml"), &[])?;
