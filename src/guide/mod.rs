@@ -27,7 +27,9 @@
         feature = "polling",
         feature = "rustls",
         feature = "tokio",
-        feature = "websocket"
+        feature = "web",
+        feature = "websocket",
+        document_web
     )),
     allow(rustdoc::broken_intra_doc_links)
 )]
