@@ -6,6 +6,7 @@
 //! | [errors] | What can fail, which errors are worth another attempt, and where is the log? |
 //! | [testing] | How do I test my program without a server and without waiting? |
 //! | [deployment] | What do load balancers, proxies, TLS and many connections need? |
+//! | [browser] | How do I use it in a page, in a worker, in Node or in Deno? |
 //! | [extending] | How do I write a transport, a runtime or an HTTP client? |
 //! | [socketio] | How do I build a Socket.IO client on top? |
 //! | [eio] | What can the command line client do? |
@@ -26,10 +27,15 @@
         feature = "polling",
         feature = "rustls",
         feature = "tokio",
-        feature = "websocket"
+        feature = "web",
+        feature = "websocket",
+        document_web
     )),
     allow(rustdoc::broken_intra_doc_links)
 )]
+
+#[doc = include_str!("browser.md")]
+pub mod browser {}
 
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
