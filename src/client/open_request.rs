@@ -43,6 +43,10 @@ pub(super) fn open_request(
         .max_body
         .unwrap_or_else(|| Limits::for_message(settings.limits.message).body);
     request.dial_timeout = settings.config.open_timeout;
+    request.must_confirm = settings
+        .config
+        .receipts
+        .is_some_and(|receipts| receipts.required);
     Ok(request)
 }
 

@@ -64,6 +64,13 @@ pub struct OpenRequest {
     /// for an upgrade. A transport that also connects later, like polling, limits each connection to
     /// this time.
     pub dial_timeout: Duration,
+    /// Whether the client refuses a link that [never confirms](super::Confirms::Never), because messages must
+    /// arrive ([`Resend::Unconfirmed`](crate::Resend::Unconfirmed)).
+    ///
+    /// A transport that can never confirm then fails with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) before it connects: some servers end a session when a link that
+    /// was opened for its upgrade is closed. A transport that ignores the field is refused when it has connected.
+    pub must_confirm: bool,
     /// Where the transport reports progress.
     pub activity: Activity,
 }
@@ -103,6 +110,7 @@ impl OpenRequest {
             timestamps: true,
             limits: Limits::default(),
             dial_timeout: OPEN_TIMEOUT,
+            must_confirm: false,
             activity,
         }
     }

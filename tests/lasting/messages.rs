@@ -324,6 +324,26 @@ fn receipts_end_with_a_server_that_closes_on_pings() {
 }
 
 #[test]
+fn a_transport_is_told_whether_it_must_confirm_in_each_session() {
+    under_both_orders(async |runtime| {
+        for resend in [Resend::Unsent, Resend::Unconfirmed] {
+            let (transport, mut server) = MockServer::new(runtime.clone());
+            let builder = Builder::new("http://chat.test", transport, runtime.clone())
+                .receipts(Receipts::new())
+                .reconnect(exact().resend(resend));
+            let client = builder.connect().await.unwrap();
+            for _ in 0..2 {
+                let session = server.session().await;
+                let is_strict = resend == Resend::Unconfirmed;
+                assert_eq!(session.request().must_confirm, is_strict);
+                session.cut();
+            }
+            client.disconnect().await;
+        }
+    });
+}
+
+#[test]
 fn a_group_is_resent_as_a_whole_or_not_at_all() {
     under_both_orders(async |runtime| {
         for resend in [Resend::Unsent, Resend::Unconfirmed] {

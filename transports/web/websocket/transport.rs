@@ -114,6 +114,12 @@ fn target(runtime: &Arc<dyn Runtime>, request: &OpenRequest) -> Result<String, E
     if request.address.is_some() {
         return invalid("the URL names a Unix socket, to which a browser can't connect");
     }
+    if request.must_confirm {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "a browser's WebSocket sends no pings, so it can't confirm messages",
+        ));
+    }
     if !request.headers.is_empty() && request.sid.is_none() {
         return invalid(
             "a browser's WebSocket can't send headers: start with polling, or use the query",
