@@ -1,4 +1,5 @@
-//! How a send waits until the browser has written most of what it took. A browser has no event for that.
+//! How a send gives the page its turns, and waits until the browser has written most of what it took, for which a
+//! browser has no event.
 
 use std::time::Duration;
 
@@ -47,6 +48,36 @@ impl Pacing {
     }
 }
 
+/// How long frames are handed to the browser without a turn for the page. A frame takes it about 10 µs, and a batch may
+/// have thousands.
+const LONGEST_SLICE: Duration = Duration::from_millis(4);
+
+/// How many frames are sent between two looks at the clock.
+const FRAMES_PER_LOOK: u32 = 16;
+
+/// The time since the page last had a turn, while a batch is sent.
+#[derive(Debug)]
+pub(super) struct Slices {
+    began: Duration,
+    frames: u32,
+}
+
+impl Slices {
+    pub(super) fn new(now: Duration) -> Self {
+        Self {
+            began: now,
+            frames: 0,
+        }
+    }
+
+    /// Called before each frame. Returns true if the page is to have a turn first.
+    pub(super) fn next(&mut self, now: impl FnOnce() -> Duration) -> bool {
+        self.frames = self.frames.wrapping_add(1);
+        self.frames.is_multiple_of(FRAMES_PER_LOOK)
+            && now().saturating_sub(self.began) >= LONGEST_SLICE
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +94,22 @@ mod tests {
         assert_eq!(pacing.look(150_000), (true, TURN));
         assert_eq!(pacing.look(131_073), (true, TURN));
         assert_eq!(pacing.look(131_072), (true, Look::Done));
+    }
+
+    #[test]
+    fn the_page_has_a_turn_after_4_ms_of_sending() {
+        let micros = Duration::from_micros;
+        let mut now = micros(5_000_000);
+        let mut slices = Slices::new(now);
+        let mut sent = 0;
+        while !slices.next(|| now) {
+            now += micros(10);
+            sent += 1;
+        }
+        // The clock is looked at before every 16th frame: the 416th is the first after 4 ms.
+        assert_eq!(sent, 415);
+        let mut slices = Slices::new(now);
+        assert!((0..10_000).all(|_| !slices.next(|| now + micros(3999))));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use engineio_client::codec::frame;
 use engineio_client::{
@@ -16,7 +17,7 @@ use wasm_bindgen::JsValue;
 use super::super::super::built_in_settings::BuiltInSettings;
 use super::super::thrown;
 use super::inbox::Inbox;
-use super::pacing::{Look, Pacing};
+use super::pacing::{Look, Pacing, Slices};
 use super::socket::{SharedInbox, Socket, lock};
 
 /// The browser's `WebSocket`.
@@ -202,7 +203,13 @@ fn ended() -> Error {
 #[async_trait]
 impl PacketSender for Sender {
     async fn send(&mut self, batch: Batch) -> Result<(), Error> {
+        let mut slices = Slices::new(self.runtime.now());
         for packet in &batch {
+            if slices.next(|| self.runtime.now()) {
+                self.activity.mark_sent();
+                self.runtime.sleep(Duration::ZERO).await;
+                slices = Slices::new(self.runtime.now());
+            }
             // After the end, the browser would throw it away without an error.
             if !self.socket.is_open() {
                 return Err(ended());
