@@ -1,0 +1,81 @@
+// Many messages and large ones: all of them arrive, in order, and the page stays usable meanwhile.
+
+import assert from 'node:assert/strict';
+
+const COUNT = 20_000;
+const MIB = 1024 * 1024;
+
+// A page that is blocked for 50 ms does not feel slow yet. The aim is 20 ms, but the machines of a CI are slow, and share
+// their processors.
+const LONGEST_BLOCK = 50;
+
+const WAYS = [
+  { way: 'polling alone', options: { transports: ['polling'] }, upgradeFirst: false, over: ['polling'] },
+  { way: 'WebSocket alone', options: { transports: ['websocket'] }, upgradeFirst: false, over: ['websocket'] },
+  { way: 'polling after an upgrade', options: {}, upgradeFirst: true, over: ['websocket'] },
+  { way: 'an upgrade in the middle', options: {}, upgradeFirst: false, over: ['polling', 'websocket'] },
+];
+
+const EXCHANGES = [
+  { exchange: 'are echoed in order', call: 'echo', arrives: true },
+  { exchange: 'of the server alone arrive in order', call: 'receive', arrives: true },
+  { exchange: 'of the page alone arrive in order', call: 'send_only', arrives: false },
+];
+
+function exchange({ way, options, upgradeFirst, over }, { exchange, call, arrives }) {
+  return {
+    name: `20,000 messages by ${way} ${exchange}`,
+    deadline: 180_000,
+    async run(t) {
+      const server = await t.engine();
+      const page = await t.page();
+      const result = await page.call(call, { url: server.url, ...options }, COUNT, upgradeFirst);
+      t.note(`${result.microsPerMessage.toFixed(0)} µs each`);
+      if (over.length === 2) t.note(`upgraded after ${result.byPolling}`);
+      // The transport is that of what arrives: without a message before the upgrade there is nothing in the middle.
+      if (arrives) assert.deepEqual(over.includes('polling'), result.byPolling > 0, JSON.stringify(result));
+      if (arrives) assert.deepEqual(over.includes('websocket'), result.byWebSocket > 0, JSON.stringify(result));
+    },
+  };
+}
+
+function large(transport, count, length) {
+  return {
+    name: `${count} messages of ${length} bytes are echoed by ${transport}`,
+    deadline: 180_000,
+    async run(t) {
+      const server = await t.engine();
+      const page = await t.page();
+      const options = { url: server.url, transports: [transport], max_message_size: 2 * length, max_body_size: 64 * MIB };
+      const result = await page.call('large', options, count, length, false);
+      const rate = (count * length) / 1e6 / (result.milliseconds / 1000);
+      t.note(`${rate.toFixed(1)} MB/s each way`);
+    },
+  };
+}
+
+function blocks(doing, call, way, options, upgradeFirst) {
+  return {
+    name: `the event loop is never blocked for long while the page ${doing} 20,000 messages by ${way}`,
+    deadline: 180_000,
+    async run(t) {
+      const server = await t.engine();
+      const page = await t.page();
+      const { longest } = await page.callMeasured(call, { url: server.url, ...options }, COUNT, upgradeFirst);
+      t.note(`${longest.toFixed(1)} ms`);
+      assert.ok(longest <= LONGEST_BLOCK, `blocked for ${longest.toFixed(1)} ms`);
+    },
+  };
+}
+
+export default [
+  ...WAYS.flatMap((way) => EXCHANGES.map((each) => exchange(way, each))),
+  large('polling', 20, MIB),
+  large('websocket', 20, MIB),
+  large('polling', 2, 20_000_000),
+  large('websocket', 2, 20_000_000),
+  blocks('echoes', 'echo', 'WebSocket', {}, true),
+  blocks('sends', 'send_only', 'WebSocket', {}, true),
+  blocks('receives', 'receive', 'WebSocket', {}, true),
+  blocks('echoes', 'echo', 'polling', { transports: ['polling'] }, false),
+];

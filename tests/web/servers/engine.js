@@ -1,0 +1,140 @@
+'use strict';
+// A server of Node's engine.io. It echoes messages, except for texts that begin with `do:`, which are commands:
+//
+// do:send N      sends the numbered messages 0 to N-1
+// do:compare N   compares the next N messages with the numbered ones and answers with a verdict
+// do:close       closes the session
+// do:terminate   ends the connection without closing anything
+// do:headers     answers with the headers of the first request, as JSON
+// do:transport   answers with the name of the transport
+
+const http = require('node:http');
+const { listening } = require('./listening');
+const { message, isEqual } = require('./messages');
+const { planted } = require('./planted');
+
+/// One session's messages.
+class Conversation {
+  constructor(socket, fault) {
+    this.socket = socket;
+    this.fault = planted(fault);
+    this.echoed = 0;
+    this.comparing = null;
+  }
+
+  onMessage(data) {
+    if (this.comparing) {
+      this.compare(data);
+    } else if (typeof data === 'string' && data.startsWith('do:')) {
+      const [command, argument] = data.slice(3).split(' ');
+      this.command(command, Number(argument));
+    } else {
+      this.send(this.echoed++, data);
+    }
+  }
+
+  send(number, data) {
+    for (const each of this.fault(number, data)) this.socket.send(each);
+  }
+
+  command(name, number) {
+    const { socket } = this;
+    switch (name) {
+      case 'send':
+        for (let i = 0; i < number; i++) this.send(i, message(i));
+        break;
+      case 'compare':
+        this.comparing = { next: 0, count: number, wrong: null };
+        break;
+      case 'close':
+        socket.close();
+        break;
+      case 'terminate':
+        terminate(socket);
+        break;
+      case 'headers':
+        socket.send(JSON.stringify(socket.request.headers));
+        break;
+      case 'transport':
+        socket.send(socket.transport.name);
+        break;
+      default:
+        throw new Error(`the test sent an unknown command: ${name}`);
+    }
+  }
+
+  compare(data) {
+    const { comparing } = this;
+    for (const each of this.fault(comparing.next, data)) {
+      const expected = message(comparing.next);
+      if (comparing.wrong === null && !isEqual(each, expected)) {
+        comparing.wrong = `message ${comparing.next} is ${shown(each)}, and should be ${shown(expected)}`;
+      }
+      comparing.next++;
+    }
+    if (comparing.next >= comparing.count || comparing.wrong) {
+      this.comparing = null;
+      this.socket.send(comparing.wrong ?? 'all in order');
+    }
+  }
+}
+
+function shown(data) {
+  return typeof data === 'string' ? JSON.stringify(data.slice(0, 60)) : `${data.length} bytes ${data.subarray(0, 20).toString('hex')}`;
+}
+
+function terminate(socket) {
+  if (socket.transport.name === 'websocket') socket.transport.socket.terminate();
+  else socket.close(true);
+}
+
+/// The ends of sessions, and who waits for them.
+class Ends {
+  constructor() {
+    this.ended = new Map();
+    this.waiting = new Map();
+  }
+
+  add(sid, end) {
+    this.ended.set(sid, end);
+    for (const resolve of this.waiting.get(sid) ?? []) resolve(end);
+    this.waiting.delete(sid);
+  }
+
+  of(sid) {
+    if (this.ended.has(sid)) return this.ended.get(sid);
+    return new Promise((resolve) => this.waiting.set(sid, [...(this.waiting.get(sid) ?? []), resolve]));
+  }
+}
+
+/// `options` are engine.io's, with `origin` (the only page that may read answers; none without it), `exposed` (headers
+/// that this page may read) and `fault`.
+async function engine(require, options) {
+  const { Server } = require('engine.io');
+  const { origin, fault, ...own } = options;
+  const cors = origin ? { origin, credentials: true } : undefined;
+  const web = http.createServer((_request, response) => response.writeHead(404).end());
+  const server = new Server({ maxHttpBufferSize: 1e8, pingInterval: 25000, pingTimeout: 20000, ...own, cors });
+  const ends = new Ends();
+  const requests = [];
+  const log = (request) => requests.push({ method: request.method, url: request.url, headers: request.headers });
+  web.prependListener('request', log);
+  web.prependListener('upgrade', log);
+  server.attach(web);
+  server.on('connection', (socket) => {
+    const conversation = new Conversation(socket, fault);
+    socket.on('message', (data) => conversation.onMessage(data));
+    socket.on('close', (reason) => ends.add(socket.id, { reason, transport: socket.transport.name }));
+  });
+  return {
+    ...(await listening(web)),
+    ended: ({ sid }) => ends.of(sid),
+    requests: () => requests,
+    send: ({ sid, first, count }) => {
+      for (let number = first; number < first + count; number++) server.clients[sid].send(message(number));
+    },
+    sessions: () => Object.keys(server.clients),
+  };
+}
+
+module.exports = { engine };

@@ -1,0 +1,23 @@
+'use strict';
+// A WebSocket server that sends as much as it can, whether the client reads or not.
+
+const http = require('node:http');
+const { listening } = require('./listening');
+
+const HANDSHAKE = { sid: 'flood', upgrades: [], pingInterval: 25000, pingTimeout: 20000, maxPayload: 1e6 };
+
+/// Sends the numbers from 0 on as texts of `size` bytes, `bytes` in all.
+async function flood(require, { bytes, size }) {
+  const { WebSocketServer } = require('ws');
+  const web = http.createServer((_request, response) => response.writeHead(404).end());
+  const server = new WebSocketServer({ server: web, perMessageDeflate: false });
+  server.on('connection', (socket) => {
+    // The client ends the connection in the middle.
+    socket.on('error', () => {});
+    socket.send(`0${JSON.stringify(HANDSHAKE)}`);
+    for (let number = 0; number * size < bytes; number++) socket.send(`4${String(number).padEnd(size)}`);
+  });
+  return listening(web);
+}
+
+module.exports = { flood };
