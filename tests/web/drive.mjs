@@ -18,16 +18,19 @@ import programs from './cases/programs.mjs';
 import reconnecting from './cases/reconnecting.mjs';
 import volume from './cases/volume.mjs';
 
-const CASES = [volume, heartbeat, ends, errors, credentials, flood, programs, hosts, reconnecting, hidden].flat();
+// Those of `HEAVY` keep the processors busy, so nothing that is measured in milliseconds runs beside them.
+const HEAVY = [volume, flood].flat();
+const LIGHT = [heartbeat, ends, errors, credentials, programs, hosts, reconnecting, hidden].flat();
 
 /// How long a case may take, in milliseconds, if it does not say.
 const DEADLINE = 60_000;
 
 async function main() {
   const settings = commandLine({ modules: '', page: '', node: '', planted: '', list: false });
-  const chosen = CASES.filter(({ name }) => settings.words.every((word) => name.includes(word)));
+  const isChosen = ({ name }) => settings.words.every((word) => name.includes(word));
+  const chosen = { heavy: HEAVY.filter(isChosen), light: LIGHT.filter(isChosen) };
   if (settings.list) {
-    for (const { name } of chosen) console.log(name);
+    for (const { name } of Object.values(chosen).flat()) console.log(name);
     return true;
   }
   const executable = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -44,12 +47,13 @@ async function main() {
   }
 }
 
-/// Runs the cases one after another. Those that only wait run beside the others.
-async function runAll(cases, tools) {
+/// Runs the cases one after another. Those that only wait run beside the light ones.
+async function runAll({ heavy, light }, tools) {
   const start = Date.now();
-  const beside = cases.filter(({ isIdle }) => isIdle).map((each) => run(each, tools));
   const results = [];
-  for (const each of cases.filter(({ isIdle }) => !isIdle)) results.push(await run(each, tools));
+  for (const each of heavy) results.push(await run(each, tools));
+  const beside = light.filter(({ isIdle }) => isIdle).map((each) => run(each, tools));
+  for (const each of light.filter(({ isIdle }) => !isIdle)) results.push(await run(each, tools));
   results.push(...(await Promise.all(beside)));
   const failed = results.filter((isOk) => !isOk).length;
   const seconds = ((Date.now() - start) / 1000).toFixed(0);
@@ -65,7 +69,7 @@ async function run({ name, run, deadline = DEADLINE }, tools) {
     await within(run(itself), deadline);
     fault = itself.faults[0] ?? null;
   } catch (error) {
-    fault = [error.message, ...itself.faults].join('; ');
+    fault = [firstLine(error), ...itself.faults].join('; ');
   }
   // The end of a page may take a page that hangs with it.
   await within(itself.end(), DEADLINE).catch((error) => (fault ??= error.message));
@@ -75,6 +79,11 @@ async function run({ name, run, deadline = DEADLINE }, tools) {
   return fault === null;
 }
 
+/// The error on one line, without the stack of the page, which playwright adds to the message.
+function firstLine(error) {
+  return error.message.replace(/\n +at [^]*/, '').replace(/\s*\n\s*/g, ' ').slice(0, 600);
+}
+
 function within(promise, milliseconds) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -82,6 +91,9 @@ function within(promise, milliseconds) {
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
+
+// A case that has failed leaves calls behind that fail as well when its page is closed.
+process.on('unhandledRejection', () => {});
 
 main().then(
   (isOk) => process.exit(isOk ? 0 : 1),

@@ -108,22 +108,25 @@ class Ends {
 }
 
 /// `options` are engine.io's, with `origin` (the only page that may read answers; none without it), `exposed` (headers
-/// that this page may read) and `fault`.
+/// that this page may read), `forbidden` (every session is refused) and `fault`.
 async function engine(require, options) {
   const { Server } = require('engine.io');
-  const { origin, fault, ...own } = options;
+  const { origin, fault, forbidden, ...own } = options;
   const cors = origin ? { origin, credentials: true } : undefined;
   const web = http.createServer((_request, response) => response.writeHead(404).end());
-  const server = new Server({ maxHttpBufferSize: 1e8, pingInterval: 25000, pingTimeout: 20000, ...own, cors });
+  const allowRequest = forbidden ? (_request, answer) => answer('forbidden', false) : undefined;
+  const server = new Server({ allowRequest, maxHttpBufferSize: 1e8, pingInterval: 25000, pingTimeout: 20000, ...own, cors });
   const ends = new Ends();
   const requests = [];
   const log = (request) => requests.push({ method: request.method, url: request.url, headers: request.headers });
+  server.attach(web);
+  // Before the listeners of engine.io, which has removed those that were there.
   web.prependListener('request', log);
   web.prependListener('upgrade', log);
-  server.attach(web);
   server.on('connection', (socket) => {
     const conversation = new Conversation(socket, fault);
-    socket.on('message', (data) => conversation.onMessage(data));
+    // An empty text comes as `undefined`.
+    socket.on('message', (data) => conversation.onMessage(data ?? ''));
     socket.on('close', (reason) => ends.add(socket.id, { reason, transport: socket.transport.name }));
   });
   return {

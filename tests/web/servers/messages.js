@@ -9,7 +9,7 @@ function message(number) {
     case 0:
       return `text ${number} ä€😀\u2028\u2029"\\\n`;
     case 1:
-      return Buffer.from({ length: round % (LONGEST + 1) }, (_, at) => number + at);
+      return Buffer.from(Array.from({ length: round % (LONGEST + 1) }, (_, at) => number + at));
     case 2:
       return round % 5 === 0 ? '' : `${number} `.repeat(round % 40);
     default: {

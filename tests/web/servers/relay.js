@@ -52,8 +52,14 @@ class Relay {
     }
   }
 
-  /// `open` forwards; `stopped` keeps the connections and forwards nothing; `cut` ends all connections, and new ones.
+  /// `open` forwards; `stopped` keeps the connections and forwards nothing; `cut` ends all connections, and new ones;
+  /// `cut once` ends those that there are.
   set(mode) {
+    if (mode === 'cut once') {
+      this.set('cut');
+      this.mode = 'open';
+      return;
+    }
     this.mode = mode;
     for (const { near, far } of [...this.pairs]) {
       for (const socket of [near, far]) {

@@ -16,7 +16,8 @@ function message(number) {
 }
 
 function isEqual(received, expected) {
-  if (typeof expected === 'string') return received === expected;
+  // An empty text comes as `undefined`.
+  if (typeof expected === 'string') return (received ?? '') === expected;
   const bytes = new Uint8Array(received);
   return bytes.length === expected.length && bytes.every((byte, at) => byte === expected[at]);
 }
