@@ -139,23 +139,25 @@ function cutInAPost(isForwarded) {
   };
 }
 
-/// The relay ends the connections once, and accepts new ones: what a browser sends again then arrives twice.
-const postIsSentOnce = {
-  name: 'a POST whose connection ends without an answer is not handled twice',
+/// A browser sends a request again, whatever its method, when a connection that had been used before ends without an
+/// answer. Nothing in fetch prevents that, and the client does not learn of it.
+const postIsRepeated = {
+  name: 'a POST whose kept connection ends without an answer may be repeated by the browser, but by nobody else',
   async run(t) {
     const server = await t.engine();
     const relay = await t.relay(server);
     const { session } = await connected(t, { transports: ['polling'] }, relay);
-    // A connection that has been used before is one on which browsers may send again.
     await session.send('first');
     assert.equal(await session.recv(), 'first');
     const cut = relay.ask('when', { text: 'POST ', mode: 'cut once', isForwarded: true });
-    await session.send('only once');
+    await session.send('second');
     await cut;
-    const ended = await Promise.race([session.wait(), session.recv()]);
-    await session.disconnect();
-    const posts = (await server.ask('requests')).filter(({ method }) => method === 'POST').length;
-    t.note(`${posts} POSTs, then ${typeof ended === 'string' ? `the echo ${ended}` : ended?.text}`);
+    const echoes = [];
+    await session.send('last').catch(() => {});
+    for (let echo = ''; echo !== 'last' && echo !== undefined; ) echoes.push((echo = await session.recv()));
+    t.note(`then came ${echoes.join(', ')}`);
+    const doubled = echoes.filter((echo) => echo === 'second').length;
+    assert.ok(doubled <= 2, `${doubled} times`);
   },
 };
 
@@ -171,5 +173,5 @@ export default [
   cutInAPoll,
   cutInAPost(false),
   cutInAPost(true),
-  postIsSentOnce,
+  postIsRepeated,
 ];

@@ -107,17 +107,18 @@ class Ends {
   }
 }
 
-/// `options` are engine.io's, with `origin` (the only page that may read answers; none without it), `exposed` (headers
-/// that this page may read), `forbidden` (every session is refused) and `fault`.
+/// `options` are engine.io's, with `origin` (the only page that may read answers; none without it), `forbidden` (every
+/// session is refused), `recorded` (texts are kept for `texts`) and `fault`.
 async function engine(require, options) {
   const { Server } = require('engine.io');
-  const { origin, fault, forbidden, ...own } = options;
+  const { origin, fault, forbidden, recorded, ...own } = options;
   const cors = origin ? { origin, credentials: true } : undefined;
   const web = http.createServer((_request, response) => response.writeHead(404).end());
   const allowRequest = forbidden ? (_request, answer) => answer('forbidden', false) : undefined;
   const server = new Server({ allowRequest, maxHttpBufferSize: 1e8, pingInterval: 25000, pingTimeout: 20000, ...own, cors });
   const ends = new Ends();
   const requests = [];
+  const texts = [];
   const log = (request) => requests.push({ method: request.method, url: request.url, headers: request.headers });
   server.attach(web);
   // Before the listeners of engine.io, which has removed those that were there.
@@ -126,11 +127,22 @@ async function engine(require, options) {
   server.on('connection', (socket) => {
     const conversation = new Conversation(socket, fault);
     // An empty text comes as `undefined`.
-    socket.on('message', (data) => conversation.onMessage(data ?? ''));
+    socket.on('message', (data) => {
+      if (recorded && typeof data === 'string') texts.push(data);
+      conversation.onMessage(data ?? '');
+    });
     socket.on('close', (reason) => ends.add(socket.id, { reason, transport: socket.transport.name }));
   });
+  const listener = await listening(web);
   return {
-    ...(await listening(web)),
+    ...listener,
+    /// As a server that dies: it forgets its sessions.
+    close: () => {
+      const closed = listener.close();
+      for (const socket of Object.values(server.clients)) socket.close(true);
+      return closed;
+    },
+    texts: () => texts,
     ended: ({ sid }) => ends.of(sid),
     requests: () => requests,
     send: ({ sid, first, count }) => {
