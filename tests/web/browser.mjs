@@ -1,7 +1,9 @@
 // The browser, the servers and the page, for `drive.mjs` and `compare.mjs`.
 
 import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -62,18 +64,51 @@ class Servers {
   }
 }
 
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+
+/// A machine that compiles at the same time takes long to start a browser, in milliseconds.
+const START = 180_000;
+
+function chromium(modules) {
+  return createRequire(path.join(path.resolve(modules), 'modules.js'))('playwright-core').chromium;
+}
+
 /// Starts one browser without a window, with a profile of its own that is deleted at the end.
-export async function launch({ modules, executable }) {
-  const { chromium } = createRequire(path.join(path.resolve(modules), 'modules.js'))('playwright-core');
-  return chromium.launch({
-    headless: true,
-    executablePath: executable,
-    // A machine that compiles at the same time takes long to start it.
-    timeout: 180_000,
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
-    ],
+export function launch({ modules, executable }) {
+  return chromium(modules).launch({ headless: true, executablePath: executable, timeout: START, args: FLAGS });
+}
+
+/// Starts a browser whose pages can be hidden and frozen: those that playwright has started pretend to have the focus.
+export async function launchPlain({ modules, executable }) {
+  const profile = await mkdtemp(path.join(tmpdir(), 'engineio-web-'));
+  const flags = [...FLAGS, '--headless', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'];
+  const child = spawn(executable, flags, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const stop = async () => {
+    child.kill('SIGKILL');
+    await ended;
+    // Its helper processes may still write.
+    await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  };
+  try {
+    const address = await Promise.race([devtoolsAddress(child), ended.then(() => Promise.reject(new Error('the browser did not start')))]);
+    const browser = await chromium(modules).connectOverCDP(address, { noDefaults: true, timeout: START });
+    return { context: browser.contexts()[0], stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function devtoolsAddress(child) {
+  return new Promise((resolve) => {
+    readline.createInterface({ input: child.stderr }).on('line', (line) => {
+      const found = /DevTools listening on (ws:\S+)/.exec(line);
+      if (found) resolve(found[1]);
+    });
   });
 }
 

@@ -1,6 +1,6 @@
 // What a case can use: servers, pages, sessions. All of it ends with the case.
 
-import { openPage } from './browser.mjs';
+import { launchPlain, openPage } from './browser.mjs';
 
 export class Case {
   constructor({ browser, servers, settings }) {
@@ -10,6 +10,7 @@ export class Case {
     this.faults = [];
     this.notes = [];
     this.context = null;
+    this.plain = null;
   }
 
   /// A server of engine.io that lets the page read its answers.
@@ -34,13 +35,21 @@ export class Case {
     return new Page(page);
   }
 
+  /// A page in a browser of its own, which can be hidden and frozen.
+  async plainPage() {
+    this.plain = await launchPlain(this.settings);
+    this.context = this.plain.context;
+    return this.page();
+  }
+
   /// A figure for the line that reports the case.
   note(text) {
     this.notes.push(text);
   }
 
   async end() {
-    await this.context?.close();
+    if (this.plain) await this.plain.stop();
+    else await this.context?.close();
     await Promise.all(this.started.map((server) => server.ask('close')));
   }
 }

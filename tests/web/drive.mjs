@@ -33,10 +33,10 @@ async function main() {
     for (const { name } of Object.values(chosen).flat()) console.log(name);
     return true;
   }
-  const executable = process.env.CHROMIUM || '/usr/bin/chromium';
+  settings.executable = process.env.CHROMIUM || '/usr/bin/chromium';
   const servers = await startServers(settings);
   try {
-    const browser = await launch({ modules: settings.modules, executable });
+    const browser = await launch(settings);
     try {
       return await runAll(chosen, { browser, servers, settings });
     } finally {
