@@ -44,7 +44,7 @@ class Conversation {
         for (let i = 0; i < number; i++) this.send(i, message(i));
         break;
       case 'compare':
-        this.comparing = { next: 0, count: number, wrong: null };
+        this.comparing = { received: 0, next: 0, count: number, wrong: null };
         break;
       case 'close':
         socket.close();
@@ -65,16 +65,18 @@ class Conversation {
 
   compare(data) {
     const { comparing } = this;
-    for (const each of this.fault(comparing.next, data)) {
+    for (const each of this.fault(comparing.received, data)) {
       const expected = message(comparing.next);
       if (comparing.wrong === null && !isEqual(each, expected)) {
         comparing.wrong = `message ${comparing.next} is ${shown(each)}, and should be ${shown(expected)}`;
       }
       comparing.next++;
     }
-    if (comparing.next >= comparing.count || comparing.wrong) {
+    comparing.received++;
+    if (comparing.received >= comparing.count || comparing.wrong) {
       this.comparing = null;
-      this.socket.send(comparing.wrong ?? 'all in order');
+      const isShort = comparing.next < comparing.count;
+      this.socket.send(comparing.wrong ?? (isShort ? `${comparing.next} messages came` : 'all in order'));
     }
   }
 }

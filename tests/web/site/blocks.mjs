@@ -1,23 +1,49 @@
-// How long the event loop is blocked. A message that a page posts to itself is a task like any other: it waits for the
-// task that runs, and for the microtasks after it.
+// How long the event loop is blocked.
 
-/// Runs `work`, and returns its result and the longest time between two turns of the event loop, in milliseconds.
-export async function longest(work) {
-  const channel = new MessageChannel();
+/// Calls `again` over and over, and keeps the longest time between two calls, in milliseconds.
+function longestGap(again) {
   let last = performance.now();
-  let longest = 0;
-  let isRunning = true;
-  channel.port1.onmessage = () => {
+  const gap = { longest: 0 };
+  const next = () => {
     const now = performance.now();
-    longest = Math.max(longest, now - last);
+    gap.longest = Math.max(gap.longest, now - last);
     last = now;
-    if (isRunning) channel.port2.postMessage(0);
+    again(next);
   };
-  channel.port2.postMessage(0);
+  again(next);
+  return gap;
+}
+
+/// Runs `work`, and returns its result with three times in milliseconds:
+///
+/// - `task`: the longest task. Browsers report those of 50 ms and more, so 0 stands for any shorter one.
+/// - `posted`: the longest time between two messages that the page posts to itself. Each waits for all tasks that came
+///   before it, such as thousands of messages that arrived at once, however short each of them is.
+/// - `frame`: the longest time between two frames.
+export async function longest(work) {
+  let isRunning = true;
+  let task = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) task = Math.max(task, duration);
+  });
+  observer.observe({ type: 'longtask' });
+  const channel = new MessageChannel();
+  let onPosted;
+  channel.port1.onmessage = () => onPosted();
+  const posted = longestGap((next) => {
+    onPosted = next;
+    if (isRunning) channel.port2.postMessage(0);
+  });
+  const frame = longestGap((next) => isRunning && requestAnimationFrame(next));
   try {
-    return { result: await work(), longest: Math.max(longest, performance.now() - last) };
+    const result = await work();
+    // The observer hears of a task when it is over.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    for (const { duration } of observer.takeRecords()) task = Math.max(task, duration);
+    return { result, task, posted: posted.longest, frame: frame.longest };
   } finally {
     isRunning = false;
+    observer.disconnect();
     channel.port1.close();
   }
 }

@@ -6,7 +6,6 @@ use engineio_client::web::Client;
 use engineio_client::{Event, Handle, Message, Runtime as _, Web};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen_futures::spawn_local;
 
 use crate::failure::{Checked, failure, thrown};
 use crate::messages::{message, noise, shown};
@@ -141,15 +140,17 @@ async fn send(client: &Client, message: impl Into<Message>) -> Checked<()> {
         .map_err(|refused| thrown(refused.error))
 }
 
-/// Sends in a task of its own: nothing else would read the echoes when the outbox is full.
-fn send_in_background<I>(handle: Handle, messages: impl FnOnce() -> I + 'static)
+/// Sends in a task of its own: nothing else would read the echoes when the outbox is full. The library's tasks let the
+/// page have its turns, which those of `spawn_local` do not.
+fn send_in_background<I>(handle: Handle, messages: impl FnOnce() -> I + Send + 'static)
 where
-    I: Iterator<Item = Message> + 'static,
+    I: Iterator<Item = Message> + Send + 'static,
 {
-    spawn_local(async move {
+    let sender = handle.clone();
+    handle.spawn(async move {
         for message in messages() {
             // The receiving side reports why the session has ended.
-            if handle.send(message).await.is_err() {
+            if sender.send(message).await.is_err() {
                 return;
             }
         }
