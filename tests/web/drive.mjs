@@ -23,7 +23,7 @@ const HEAVY = [volume, flood].flat();
 const LIGHT = [heartbeat, ends, errors, credentials, programs, hosts, reconnecting, hidden].flat();
 
 /// How long a case may take, in milliseconds, if it does not say.
-const DEADLINE = 60_000;
+const DEADLINE = 90_000;
 
 async function main() {
   const settings = commandLine({ modules: '', page: '', node: '', planted: '', list: false });

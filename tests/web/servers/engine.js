@@ -1,7 +1,8 @@
 'use strict';
 // A server of Node's engine.io. It echoes messages, except for texts that begin with `do:`, which are commands:
 //
-// do:send N      sends the numbered messages 0 to N-1
+// do:send N      sends the numbered messages 0 to N-1, all at once
+// do:stream N    sends the same ones bit by bit, so that an upgrade can happen meanwhile
 // do:compare N   compares the next N messages with the numbered ones and answers with a verdict
 // do:close       closes the session
 // do:terminate   ends the connection without closing anything
@@ -43,6 +44,9 @@ class Conversation {
       case 'send':
         for (let i = 0; i < number; i++) this.send(i, message(i));
         break;
+      case 'stream':
+        this.stream(0, number);
+        break;
       case 'compare':
         this.comparing = { received: 0, next: 0, count: number, wrong: null };
         break;
@@ -61,6 +65,12 @@ class Conversation {
       default:
         throw new Error(`the test sent an unknown command: ${name}`);
     }
+  }
+
+  stream(first, count) {
+    const end = Math.min(first + 100, count);
+    for (let number = first; number < end; number++) this.send(number, message(number));
+    if (end < count) setTimeout(() => this.stream(end, count), 1);
   }
 
   compare(data) {
@@ -119,6 +129,7 @@ async function engine(require, options) {
   const allowRequest = forbidden ? (_request, answer) => answer('forbidden', false) : undefined;
   const server = new Server({ allowRequest, maxHttpBufferSize: 1e8, pingInterval: 25000, pingTimeout: 20000, ...own, cors });
   const ends = new Ends();
+  const received = { polling: 0, websocket: 0 };
   const requests = [];
   const texts = [];
   const log = (request) => requests.push({ method: request.method, url: request.url, headers: request.headers });
@@ -130,6 +141,7 @@ async function engine(require, options) {
     const conversation = new Conversation(socket, fault);
     // An empty text comes as `undefined`.
     socket.on('message', (data) => {
+      received[socket.transport.name]++;
       if (recorded && typeof data === 'string') texts.push(data);
       conversation.onMessage(data ?? '');
     });
@@ -144,6 +156,8 @@ async function engine(require, options) {
       for (const socket of Object.values(server.clients)) socket.close(true);
       return closed;
     },
+    /// Number of messages that came over each transport.
+    received: () => received,
     texts: () => texts,
     ended: ({ sid }) => ends.of(sid),
     requests: () => requests,

@@ -27,12 +27,18 @@ pub async fn echo(options: String, count: u32, upgrade_first: bool) -> Checked<S
     finish(&client, count, begun, &arrivals).await
 }
 
-/// Receives `count` messages that the server sends when it is asked to.
+/// Receives `count` messages that the server sends when it is asked to: all at once, or bit by bit.
 #[wasm_bindgen]
-pub async fn receive(options: String, count: u32, upgrade_first: bool) -> Checked<String> {
+pub async fn receive(
+    options: String,
+    count: u32,
+    upgrade_first: bool,
+    at_once: bool,
+) -> Checked<String> {
     let mut client = open(&options, upgrade_first).await?;
     let begun = Web::new().now();
-    send(&client, format!("do:send {count}")).await?;
+    let command = if at_once { "send" } else { "stream" };
+    send(&client, format!("do:{command} {count}")).await?;
     let mut arrivals = Arrivals::default();
     for number in 0..count {
         let received = arrivals.next(&mut client).await?;
