@@ -149,7 +149,8 @@ const postIsRepeated = {
     const { session } = await connected(t, { transports: ['polling'] }, relay);
     await session.send('first');
     assert.equal(await session.recv(), 'first');
-    const cut = relay.ask('when', { text: 'POST ', mode: 'cut once', isForwarded: true });
+    // The answer to the POST: the server has handled it.
+    const cut = relay.ask('when', { text: '\r\n\r\nok', direction: 'down', mode: 'cut once' });
     await session.send('second');
     await cut;
     const echoes = [];
