@@ -14,13 +14,14 @@ import flood from './cases/flood.mjs';
 import heartbeat from './cases/heartbeat.mjs';
 import hidden from './cases/hidden.mjs';
 import hosts from './cases/hosts.mjs';
+import limits from './cases/limits.mjs';
 import programs from './cases/programs.mjs';
 import reconnecting from './cases/reconnecting.mjs';
 import volume from './cases/volume.mjs';
 
 // Those of `HEAVY` keep the processors busy, so nothing that is measured in milliseconds runs beside them.
 const HEAVY = [volume, flood].flat();
-const LIGHT = [heartbeat, ends, errors, credentials, programs, hosts, reconnecting, hidden].flat();
+const LIGHT = [heartbeat, ends, limits, errors, credentials, programs, hosts, reconnecting, hidden].flat();
 
 /// How long a case may take, in milliseconds, if it does not say.
 const DEADLINE = 90_000;

@@ -120,10 +120,11 @@ class Ends {
 }
 
 /// `options` are engine.io's, with `origin` (the only page that may read answers; none without it), `forbidden` (every
-/// session is refused), `recorded` (texts are kept for `texts`) and `fault`.
+/// session is refused), `recorded` (texts are kept for `texts`), `upgrades` (`refused`, or `ignored`: no WebSocket opens) and
+/// `fault`.
 async function engine(require, options) {
   const { Server } = require('engine.io');
-  const { origin, fault, forbidden, recorded, ...own } = options;
+  const { origin, fault, forbidden, recorded, upgrades, ...own } = options;
   const cors = origin ? { origin, credentials: true } : undefined;
   const web = http.createServer((_request, response) => response.writeHead(404).end());
   const allowRequest = forbidden ? (_request, answer) => answer('forbidden', false) : undefined;
@@ -134,6 +135,10 @@ async function engine(require, options) {
   const texts = [];
   const log = (request) => requests.push({ method: request.method, url: request.url, headers: request.headers });
   server.attach(web);
+  if (upgrades) {
+    web.removeAllListeners('upgrade');
+    web.on('upgrade', (_request, socket) => upgrades === 'refused' && socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'));
+  }
   // Before the listeners of engine.io, which has removed those that were there.
   web.prependListener('request', log);
   web.prependListener('upgrade', log);
