@@ -10,11 +10,26 @@ const BURST = 20_000;
 
 /// Each returns the milliseconds of one run, in the page. `ours` is a call of `page/src/volume.rs`.
 const ROWS = [
-  { row: '20,000 echoes in a burst, after the upgrade', unit: 'µs each', per: BURST / 1000, ours: ['echo', {}, BURST, true], theirs: ['burst', UPGRADED, BURST] },
-  { row: '1,000 round trips by WebSocket', unit: 'µs each', per: 1, ours: ['round_trips', { transports: ['websocket'] }, 1000, false], theirs: ['roundTrips', ['websocket'], 1000] },
-  { row: '300 round trips by polling', unit: 'µs each', per: 0.3, ours: ['round_trips', { transports: ['polling'] }, 300, false], theirs: ['roundTrips', ['polling'], 300] },
-  { row: '20 × 1 MiB by WebSocket', unit: 'ms in all', per: 1, ours: ['large', { transports: ['websocket'] }, 20, 1 << 20, false], theirs: ['large', ['websocket'], 20, 1 << 20] },
-  { row: '10 × 1 MiB by polling', unit: 'ms in all', per: 1, ours: ['large', { transports: ['polling'] }, 10, 1 << 20, false], theirs: ['large', ['polling'], 10, 1 << 20] },
+  {
+    row: '20,000 echoes in a burst, after the upgrade', unit: 'µs each', per: BURST / 1000,
+    ours: ['echo', {}, BURST, true], theirs: ['burst', UPGRADED, BURST],
+  },
+  {
+    row: '1,000 round trips by WebSocket', unit: 'µs each', per: 1,
+    ours: ['round_trips', { transports: ['websocket'] }, 1000, false], theirs: ['roundTrips', ['websocket'], 1000],
+  },
+  {
+    row: '300 round trips by polling', unit: 'µs each', per: 0.3,
+    ours: ['round_trips', { transports: ['polling'] }, 300, false], theirs: ['roundTrips', ['polling'], 300],
+  },
+  {
+    row: '20 × 1 MiB by WebSocket', unit: 'ms in all', per: 1,
+    ours: ['large', { transports: ['websocket'] }, 20, 1 << 20, false], theirs: ['large', ['websocket'], 20, 1 << 20],
+  },
+  {
+    row: '10 × 1 MiB by polling', unit: 'ms in all', per: 1,
+    ours: ['large', { transports: ['polling'] }, 10, 1 << 20, false], theirs: ['large', ['polling'], 10, 1 << 20],
+  },
 ];
 
 /// Blocks of the event loop in the burst, from `site/blocks.mjs`.

@@ -47,7 +47,8 @@ function answering(path, options) {
 }
 
 const failing = [
-  refused('polling is refused without CORS', async (t) => ({ url: (await t.engine({ origin: undefined })).url, ...polling }), kind('Connect', /CORS/)),
+  refused('polling is refused without CORS',
+    async (t) => ({ url: (await t.engine({ origin: undefined })).url, ...polling }), kind('Connect', /CORS/)),
   refused('a server that forbids the origin refuses a WebSocket',
     async (t) => ({ url: (await t.engine({ forbidden: true })).url, ...websocket }), kind('Connect', /WebSocket/)),
   refused('a closed port refuses polling', async (t) => ({ url: await closedPort(t), ...polling }), kind('Connect', /reach/)),
@@ -66,7 +67,8 @@ const failing = [
   }),
   refused('a redirect is an error that says so', answering('/cors/302/', polling), kind('Status', /redirect/)),
   refused('a web page is not Engine.IO', answering('/cors/html/', polling), kind('NotEngineIo', /path/)),
-  refused('a wrong path of an engine.io server is refused', async (t) => ({ url: (await t.engine()).url, path: '/elsewhere', ...polling }), kind('Connect')),
+  refused('a wrong path of an engine.io server is refused',
+    async (t) => ({ url: (await t.engine()).url, path: '/elsewhere', ...polling }), kind('Connect')),
 ];
 
 const invalid = [

@@ -18,7 +18,10 @@ const FAULTS = {
   drop: () => (number, message) => (number === AT ? [] : [message]),
   double: () => (number, message) => (number === AT ? [message, message] : [message]),
   // A text that comes as binary data, or the other way round.
-  kind: () => (number, message) => (number === AT ? [typeof message === 'string' ? Buffer.from(message) : message.toString('latin1')] : [message]),
+  kind: () => (number, message) => {
+    if (number !== AT) return [message];
+    return [typeof message === 'string' ? Buffer.from(message) : message.toString('latin1')];
+  },
   bit: () => (number, message) => {
     if (number !== AT) return [message];
     const bytes = Buffer.from(message);
