@@ -87,9 +87,13 @@ export async function launchPlain({ modules, executable }) {
   const flags = [...FLAGS, '--headless', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'];
   const child = spawn(executable, flags, { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
+  // This process may end before the case does.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
   const stop = async () => {
-    child.kill('SIGKILL');
+    kill();
     await ended;
+    process.off('exit', kill);
     // Its helper processes may still write.
     await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
