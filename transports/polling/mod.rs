@@ -155,6 +155,12 @@ impl Transport for Polling {
         "polling"
     }
 
+    /// A browser connects to no Unix socket.
+    #[cfg(target_os = "unknown")]
+    fn schemes(&self) -> Vec<&'static str> {
+        vec!["http", "https", "ws", "wss"]
+    }
+
     /// Sends no request: the open packet arrives with the first poll.
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
         let sid = OnceLock::new();

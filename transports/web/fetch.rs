@@ -140,7 +140,8 @@ async fn fetch(
         .unchecked_into();
     if response.type_() == ResponseType::Opaqueredirect {
         let message = format!(
-            "the server answered a {method} with a redirect, whose target a browser hides: connect to the target"
+            "{}: the server answered a {method} with a redirect, whose target a browser hides: connect to the target",
+            without_query(&url)
         );
         return Err(Error::new(ErrorKind::Status, message));
     }
@@ -159,11 +160,17 @@ async fn fetch(
     Ok(answer)
 }
 
+/// The URL without its query, which holds the session's id, for an error.
+fn without_query(url: &str) -> &str {
+    url.split('?').next().unwrap_or_default()
+}
+
 /// The error if there was no response, which a browser explains to nobody.
 fn no_response(method: &Method, thrown: &JsValue, url: &str) -> Error {
     let message = format!(
-        "the browser got no response to a {method} that it shows to this page: the server can't be reached, or does \
-         not allow the page's origin by CORS headers ({})",
+        "{}: the browser got no response to a {method} that it shows to this page: the server can't be reached, or \
+         does not allow the page's origin by CORS headers ({})",
+        without_query(url),
         thrown::text(thrown, url)
     );
     Error::new(ErrorKind::Connect, message)

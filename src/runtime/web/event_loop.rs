@@ -31,7 +31,7 @@ use crate::runtime::{Address, BoxedStream, Runtime};
 ///
 /// # Tasks
 ///
-/// Tasks run by [`spawn_local`](wasm_bindgen_futures::spawn_local). When they have run for 8 ms, the page gets a turn to
+/// Tasks run by [`spawn_local`](wasm_bindgen_futures::spawn_local). When they have run for 4 ms, the page gets a turn to
 /// react to events and to be drawn, however much there is to do. Nothing can interrupt a single call, so a handler
 /// that computes for a second stops the page for a second.
 ///

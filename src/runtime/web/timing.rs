@@ -31,11 +31,11 @@ pub(super) fn next_timeout(rest: Duration) -> Option<i32> {
     Some(i32::try_from(milliseconds).unwrap_or(LONGEST_TIMEOUT))
 }
 
-/// How long tasks may run before the page gets a turn: half a frame at 60 frames per second.
-const LONGEST_TURN: Duration = Duration::from_millis(8);
+/// How long tasks may run before the page gets a turn: a quarter of a frame at 60 frames per second.
+const LONGEST_TURN: Duration = Duration::from_millis(4);
 
 /// A time without tasks after which the page must have had a turn.
-const PAUSE: Duration = Duration::from_millis(4);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// How long the tasks of a thread have been running since the page last had a turn.
 ///
@@ -127,7 +127,7 @@ mod tests {
             ran += Duration::from_micros(300);
             turn.has_run(now);
         }
-        assert!(ran >= LONGEST_TURN && ran < ms(9), "{ran:?}");
+        assert!(ran >= LONGEST_TURN && ran < LONGEST_TURN + ms(1), "{ran:?}");
         // It may not run before that turn, whoever asks.
         assert!(!turn.may_run(now));
         now += ms(1);
@@ -139,9 +139,9 @@ mod tests {
     fn a_task_that_is_woken_after_a_pause_runs_at_once() {
         let mut turn = Turn::default();
         turn.begin(ms(1000));
-        turn.has_run(ms(1007));
-        assert!(!turn.may_run(ms(1010)), "no pause, and 10 ms");
-        assert!(turn.may_run(ms(1011)), "a pause of 4 ms");
-        assert!(turn.may_run(ms(1018)));
+        turn.has_run(ms(1005));
+        assert!(!turn.may_run(ms(1006)), "no pause, and 6 ms");
+        assert!(turn.may_run(ms(1007)), "a pause of 2 ms");
+        assert!(turn.may_run(ms(1008)));
     }
 }

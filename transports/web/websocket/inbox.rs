@@ -195,10 +195,10 @@ impl Inbox {
         Poll::Pending
     }
 
-    /// The server's close frame.
+    /// The server's close frame. After an overrun, it is only the answer to ours.
     pub(super) fn peer_close(&self) -> Option<PeerClose> {
         let end = self.end.as_ref()?;
-        end.is_clean.then(|| end.close.clone())
+        (end.is_clean && !self.is_overrun).then(|| end.close.clone())
     }
 }
 
@@ -326,6 +326,7 @@ mod tests {
         let error = error(&mut inbox);
         assert_eq!(error.kind(), ErrorKind::Limit);
         assert!(error.to_string().contains("1000 bytes"), "{error}");
+        assert_eq!(inbox.peer_close(), None);
     }
 
     #[test]

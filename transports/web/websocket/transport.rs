@@ -81,6 +81,10 @@ impl Transport for WebSocket {
         "websocket"
     }
 
+    fn schemes(&self) -> Vec<&'static str> {
+        vec!["http", "https", "ws", "wss"]
+    }
+
     async fn open(&self, runtime: &Arc<dyn Runtime>, request: OpenRequest) -> Result<Link, Error> {
         let url = target(runtime, &request)?;
         let inbox = Arc::new(Mutex::new(Inbox::new(request.limits, self.max_waiting)));
@@ -89,7 +93,7 @@ impl Transport for WebSocket {
         let opened = poll_fn(|cx| lock(&inbox).poll_open(cx)).await;
         opened.map_err(|end| {
             let message = format!(
-                "the browser could not open a WebSocket to {}, and does not say why ({end})",
+                "{}: the browser could not open a WebSocket, and does not say why ({end})",
                 &request.url[..Position::AfterPath]
             );
             Error::new(ErrorKind::Connect, message).with_url(&request.url)
