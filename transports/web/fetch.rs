@@ -92,12 +92,17 @@ impl HttpClient for Fetch {
     }
 }
 
-/// Aborts a request when it is dropped.
-struct Abort(AbortController);
+/// Aborts a request when it is dropped before the whole response was read.
+struct Abort {
+    controller: AbortController,
+    is_over: bool,
+}
 
 impl Drop for Abort {
     fn drop(&mut self) {
-        self.0.abort();
+        if !self.is_over {
+            self.controller.abort();
+        }
     }
 }
 
@@ -116,25 +121,18 @@ async fn fetch(
         );
         Error::new(ErrorKind::Invalid, message)
     };
-    let abort = Abort(AbortController::new().map_err(invalid)?);
-    let init = RequestInit::new();
-    init.set_method(method.as_str());
-    init.set_redirect(RequestRedirect::Manual);
-    init.set_cache(RequestCache::NoStore);
-    init.set_signal(Some(&abort.0.signal()));
-    init.set_credentials(match credentials {
-        Credentials::Omit => RequestCredentials::Omit,
-        Credentials::SameOrigin => RequestCredentials::SameOrigin,
-        Credentials::Include => RequestCredentials::Include,
-    });
+    let mut abort = Abort {
+        controller: AbortController::new().map_err(invalid)?,
+        is_over: false,
+    };
+    let init = request_init(&method, &body, credentials, &abort.controller);
     let headers = request_headers(&head.headers).map_err(invalid)?;
     init.set_headers(&headers);
-    if method == Method::POST {
-        init.set_body(&Uint8Array::from(&*body));
+    if head.headers.keys().any(|name| name != CONTENT_TYPE) {
+        let request = web_sys::Request::new_with_str_and_init(&url, &init).map_err(invalid)?;
+        check_headers(&request, &head.headers)?;
     }
-    let request = web_sys::Request::new_with_str_and_init(&url, &init).map_err(invalid)?;
-    check_headers(&request, &head.headers)?;
-    let response = JsFuture::from(call(&request).map_err(invalid)?).await;
+    let response = JsFuture::from(call(&url, &init).map_err(invalid)?).await;
     let response: web_sys::Response = response
         .map_err(|error| no_response(&method, &error, &url))?
         .unchecked_into();
@@ -147,6 +145,7 @@ async fn fetch(
     }
     exchange.mark(&method);
     let body = read(&response, &method, exchange).await?;
+    abort.is_over = true;
     let status = StatusCode::from_u16(response.status()).map_err(|error| {
         Error::new(
             ErrorKind::Http,
@@ -158,6 +157,29 @@ async fn fetch(
     *answer.status_mut() = status;
     *answer.headers_mut() = response_headers(&response.headers());
     Ok(answer)
+}
+
+/// The settings of a request, without its headers.
+fn request_init(
+    method: &Method,
+    body: &[u8],
+    credentials: Credentials,
+    abort: &AbortController,
+) -> RequestInit {
+    let init = RequestInit::new();
+    init.set_method(method.as_str());
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_cache(RequestCache::NoStore);
+    init.set_signal(Some(&abort.signal()));
+    init.set_credentials(match credentials {
+        Credentials::Omit => RequestCredentials::Omit,
+        Credentials::SameOrigin => RequestCredentials::SameOrigin,
+        Credentials::Include => RequestCredentials::Include,
+    });
+    if method == Method::POST {
+        init.set_body(&Uint8Array::from(body));
+    }
+    init
 }
 
 /// The URL without its query, which holds the session's id, for an error.
@@ -186,7 +208,7 @@ fn request_headers(headers: &HeaderMap) -> Result<Headers, JsValue> {
     Ok(list)
 }
 
-/// Fails if the browser has dropped a header. It does so without an error.
+/// Fails if the browser has dropped a header of this request, which it does without an error.
 fn check_headers(request: &web_sys::Request, headers: &HeaderMap) -> Result<(), Error> {
     let kept = request.headers();
     for name in headers.keys() {
@@ -204,10 +226,11 @@ fn check_headers(request: &web_sys::Request, headers: &HeaderMap) -> Result<(), 
     Ok(())
 }
 
-fn call(request: &web_sys::Request) -> Result<Promise, JsValue> {
+fn call(url: &str, init: &RequestInit) -> Result<Promise, JsValue> {
     let fetch: Function =
         Reflect::get(&js_sys::global(), &JsValue::from_str("fetch"))?.dyn_into()?;
-    fetch.call1(&JsValue::UNDEFINED, request)?.dyn_into()
+    let url = JsValue::from_str(url);
+    fetch.call2(&JsValue::UNDEFINED, &url, init)?.dyn_into()
 }
 
 async fn read(
