@@ -72,14 +72,29 @@ const FLAGS = [
 /// A machine that compiles at the same time takes long to start a browser, in milliseconds.
 const START = 180_000;
 
+function load(modules, name) {
+  return createRequire(path.join(path.resolve(modules), 'modules.js'))(name);
+}
+
 function chromium(modules) {
-  return createRequire(path.join(path.resolve(modules), 'modules.js'))('playwright-core').chromium;
+  return load(modules, 'playwright-core').chromium;
 }
 
 /// Starts one browser without a window, with a profile of its own that is deleted at the end.
 export function launch({ modules, executable }) {
   return chromium(modules).launch({ headless: true, executablePath: executable, timeout: START, args: FLAGS });
 }
+
+/// Starts Firefox, as far as the cases see it like playwright's browser. Playwright leads only a Firefox that it has
+/// changed, puppeteer that of the system.
+export async function launchFirefox({ modules, firefox }) {
+  const puppeteer = load(modules, 'puppeteer-core');
+  const browser = await puppeteer.launch({ browser: 'firefox', executablePath: firefox, headless: true, timeout: START });
+  return { newContext: () => browser.createBrowserContext(), close: () => browser.close() };
+}
+
+/// What Firefox reports like an exception of the page, although a program can catch it.
+const NOTICES = /^(Cross-Origin Request Blocked|Firefox can’t establish a connection|The connection to .* was interrupted)/;
 
 /// Starts a browser whose pages can be hidden and frozen: those that playwright has started pretend to have the focus.
 export async function launchPlain({ modules, executable }) {
@@ -119,7 +134,9 @@ function devtoolsAddress(child) {
 /// Opens the test page in this browser context.
 export async function openPage(context, origin, onError) {
   const page = await context.newPage();
-  page.on('pageerror', (error) => onError(`an error in the page: ${error.stack ?? error}`));
+  page.on('pageerror', (error) => {
+    if (!NOTICES.test(error.message)) onError(`an error in the page: ${error.stack ?? error}`);
+  });
   page.on('crash', () => onError('the page crashed'));
   await page.goto(origin);
   await page.waitForFunction(() => window.isReady);

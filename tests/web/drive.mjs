@@ -1,11 +1,12 @@
 // Runs the cases in a browser, and prints a line for each. Usage:
 //
-// node drive.mjs --modules DIR --page DIR [--node DIR] [--planted FAULT] [--list] [WORD...]
+// node drive.mjs --modules DIR --page DIR [--node DIR] [--firefox PROGRAM] [--planted FAULT] [--list] [WORD...]
 //
 // Only cases run whose names contain every WORD. DIR is a folder `node_modules`, the folder of the compiled page, and that
-// of the page compiled for Node. FAULT is one of `servers/planted.js`, which cases have to find.
+// of the page compiled for Node. With --firefox, the cases run in that browser, without those that need Chromium's own
+// protocol and those that only wait. FAULT is one of `servers/planted.js`, which cases have to find.
 
-import { commandLine, launch, startServers } from './browser.mjs';
+import { commandLine, launch, launchFirefox, startServers } from './browser.mjs';
 import { Case } from './case.mjs';
 import credentials from './cases/credentials.mjs';
 import ends from './cases/ends.mjs';
@@ -27,8 +28,9 @@ const LIGHT = [heartbeat, ends, limits, errors, credentials, programs, hosts, re
 const DEADLINE = 90_000;
 
 async function main() {
-  const settings = commandLine({ modules: '', page: '', node: '', planted: '', list: false });
-  const isChosen = ({ name }) => settings.words.every((word) => name.includes(word));
+  const settings = commandLine({ modules: '', page: '', node: '', firefox: '', planted: '', list: false });
+  const isChosen = ({ name, isIdle, isChromiumOnly }) =>
+    settings.words.every((word) => name.includes(word)) && !(settings.firefox && (isIdle || isChromiumOnly));
   const chosen = { heavy: HEAVY.filter(isChosen), light: LIGHT.filter(isChosen) };
   if (settings.list) {
     for (const { name } of Object.values(chosen).flat()) console.log(name);
@@ -37,7 +39,7 @@ async function main() {
   settings.executable = process.env.CHROMIUM || '/usr/bin/chromium';
   const servers = await startServers(settings);
   try {
-    const browser = await launch(settings);
+    const browser = await (settings.firefox ? launchFirefox(settings) : launch(settings));
     try {
       return await runAll(chosen, { browser, servers, settings });
     } finally {

@@ -164,4 +164,4 @@ export default [
   outlivesHiding('polling'),
   offline('polling'),
   offline('websocket'),
-];
+].map((each) => ({ ...each, isChromiumOnly: true }));

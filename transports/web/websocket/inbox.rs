@@ -42,24 +42,18 @@ pub(super) struct Inbox {
     waiting: usize,
     /// Whether more came than may wait. What came afterwards was thrown away.
     is_overrun: bool,
-    end: Option<End>,
+    /// How the connection ended: the server's close frame, or a code of the browser's.
+    end: Option<PeerClose>,
     /// A fault behind the packets that the last call returned.
     fault: Option<Error>,
     reader: Option<Waker>,
     closer: Option<Waker>,
 }
 
-#[derive(Debug)]
-struct End {
-    close: PeerClose,
-    is_clean: bool,
-}
-
-impl End {
-    /// For errors: the code, and what the server or the browser said.
-    fn text(&self) -> String {
-        format!("code {}", self.close)
-    }
+/// Whether the end was a close frame of the server. A browser reports 1006 and 1015 if there was none. (Whether it
+/// calls the end clean depends on what followed the frame.)
+fn is_close_frame(end: &PeerClose) -> bool {
+    !matches!(end.code, 1006 | 1015)
 }
 
 impl Inbox {
@@ -98,9 +92,8 @@ impl Inbox {
     }
 
     /// The connection has ended, or was never opened.
-    pub(super) fn close(&mut self, code: u16, reason: &str, is_clean: bool) {
-        let close = PeerClose::new(code, reason);
-        self.end = Some(End { close, is_clean });
+    pub(super) fn close(&mut self, code: u16, reason: &str) {
+        self.end = Some(PeerClose::new(code, reason));
         self.wake_reader();
         if let Some(closer) = self.closer.take() {
             closer.wake();
@@ -123,7 +116,7 @@ impl Inbox {
             return Poll::Ready(Ok(()));
         }
         if let Some(end) = &self.end {
-            return Poll::Ready(Err(end.text()));
+            return Poll::Ready(Err(format!("code {end}")));
         }
         self.reader = Some(cx.waker().clone());
         Poll::Pending
@@ -166,10 +159,10 @@ impl Inbox {
             return Poll::Ready(Err(self.overrun()));
         }
         match &self.end {
-            Some(end) if end.is_clean => Poll::Ready(Ok(vec![Packet::Close])),
+            Some(end) if is_close_frame(end) => Poll::Ready(Ok(vec![Packet::Close])),
             Some(end) => Poll::Ready(Err(Error::new(
                 ErrorKind::Ended,
-                format!("the WebSocket ended without a close frame ({})", end.text()),
+                format!("the WebSocket ended without a close frame (code {end})"),
             ))),
             None => {
                 self.reader = Some(cx.waker().clone());
@@ -198,7 +191,7 @@ impl Inbox {
     /// The server's close frame. After an overrun, it is only the answer to ours.
     pub(super) fn peer_close(&self) -> Option<PeerClose> {
         let end = self.end.as_ref()?;
-        (end.is_clean && !self.is_overrun).then(|| end.close.clone())
+        (is_close_frame(end) && !self.is_overrun).then(|| end.clone())
     }
 }
 
@@ -248,7 +241,7 @@ mod tests {
         assert!(inbox.push(text("one")));
         assert!(inbox.push(Incoming::Binary(Bytes::from_static(b"two"))));
         assert!(inbox.push(text("three")));
-        inbox.close(1000, "bye", true);
+        inbox.close(1000, "bye");
         let binary = Packet::Message(Message::from(b"two".to_vec()));
         assert_eq!(
             packets(&mut inbox),
@@ -262,12 +255,32 @@ mod tests {
     fn an_end_without_a_close_frame_is_an_error_behind_the_messages() {
         let mut inbox = inbox();
         assert!(inbox.push(text("last")));
-        inbox.close(1006, "", false);
+        inbox.close(1006, "");
         assert_eq!(packets(&mut inbox), [message("last")]);
         let error = error(&mut inbox);
         assert_eq!(error.kind(), ErrorKind::Ended);
         assert!(error.to_string().contains("1006"), "{error}");
         assert_eq!(inbox.peer_close(), None);
+    }
+
+    #[test]
+    fn two_codes_stand_for_the_absence_of_a_close_frame() {
+        for (code, is_frame) in [
+            (1000, true),
+            (1005, true),
+            (1009, true),
+            (4000, true),
+            (1006, false),
+            (1015, false),
+        ] {
+            let mut inbox = inbox();
+            inbox.close(code, "");
+            assert_eq!(
+                recv(&mut inbox).map(|end| end.is_ok()),
+                Poll::Ready(is_frame)
+            );
+            assert_eq!(inbox.peer_close().is_some(), is_frame, "{code}");
+        }
     }
 
     #[test]
@@ -278,7 +291,7 @@ mod tests {
         opened.open();
         assert_eq!(opened.poll_open(cx), Poll::Ready(Ok(())));
         let mut failed = inbox();
-        failed.close(1006, "no", false);
+        failed.close(1006, "no");
         let Poll::Ready(Err(said)) = failed.poll_open(cx) else {
             panic!("not failed");
         };
@@ -287,7 +300,7 @@ mod tests {
         let mut closed = inbox();
         closed.open();
         assert!(closed.push(text("hello")));
-        closed.close(1000, "", true);
+        closed.close(1000, "");
         assert_eq!(closed.poll_open(cx), Poll::Ready(Ok(())));
         assert_eq!(packets(&mut closed), [message("hello")]);
     }
@@ -320,7 +333,7 @@ mod tests {
         // 75 bytes each, and room for 1,000 and the largest message.
         assert_eq!(pushed, 1100 / 75 + 1);
         assert!(!inbox.push(text("too late")));
-        inbox.close(1000, "", true);
+        inbox.close(1000, "");
         let taken = packets(&mut inbox);
         assert_eq!(taken, vec![message("ten bytes!"); pushed]);
         let error = error(&mut inbox);
@@ -366,7 +379,7 @@ mod tests {
         assert_eq!((reads.count(), closes.count()), (1, 0));
         assert_eq!(packets(&mut inbox).len(), 1);
         assert!(inbox.poll_recv(&Context::from_waker(&reader)).is_pending());
-        inbox.close(1000, "", true);
+        inbox.close(1000, "");
         assert_eq!((reads.count(), closes.count()), (2, 1));
         assert!(inbox.poll_closed(closing).is_ready());
     }

@@ -120,7 +120,7 @@ fn on_close(inbox: &SharedInbox) -> Closure<dyn FnMut(CloseEvent)> {
     Closure::new(move |event: CloseEvent| {
         let (code, reason) = (event.code(), event.reason());
         tracing::debug!(code, reason, "close event");
-        lock(&inbox).close(code, &reason, event.was_clean());
+        lock(&inbox).close(code, &reason);
     })
 }
 
