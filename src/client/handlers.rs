@@ -208,8 +208,9 @@
 //! ```
 //!
 //! The guard of a `std::sync::Mutex` must not be in scope at an `.await`, even after `drop(guard)`:
-//! otherwise the future is not `Send`, and the program does not compile. Lock in a block that ends
-//! before the `.await`, and let the block return what is needed afterwards:
+//! otherwise the future is not `Send`, and the program does not compile (in a browser, it
+//! [need not be](crate::runtime::MaybeSend)). Lock in a block that ends before the `.await`, and let the block
+//! return what is needed afterwards:
 //!
 //! ```
 //! # use std::sync::{Arc, Mutex};

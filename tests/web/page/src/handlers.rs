@@ -1,6 +1,7 @@
 //! Handlers in a page.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use engineio_client::{Handle, Message};
 use serde_json::json;
@@ -17,10 +18,11 @@ struct Seen {
     messages: Vec<Message>,
 }
 
-type Shared = Arc<Mutex<Seen>>;
+/// Not `Send`, which handlers need not be in a browser.
+type Shared = Rc<RefCell<Seen>>;
 
 fn with<O>(seen: &Shared, change: impl FnOnce(&mut Seen) -> O) -> O {
-    change(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))
+    change(&mut seen.borrow_mut())
 }
 
 /// A session whose messages are sent and received by handlers alone. It closes when all `count` echoes are there.
@@ -29,7 +31,7 @@ pub async fn by_handlers(options: String, count: u32) -> Checked<String> {
     let seen = Shared::default();
     let client = Options::read(&options)?
         .builder()
-        .on_connect_with(Arc::clone(&seen), move |seen, handle: Handle| {
+        .on_connect_with(Rc::clone(&seen), move |seen, handle: Handle| {
             with(&seen, |seen| seen.calls.push("connect".to_owned()));
             async move {
                 for number in 0..count {
@@ -38,12 +40,12 @@ pub async fn by_handlers(options: String, count: u32) -> Checked<String> {
                 Ok(())
             }
         })
-        .on_upgrade_with(Arc::clone(&seen), |seen, _handle, transport| {
+        .on_upgrade_with(Rc::clone(&seen), |seen, _handle, transport| {
             with(&seen, |seen| {
                 seen.calls.push(format!("upgrade {transport}"))
             });
         })
-        .on_message_with(Arc::clone(&seen), move |seen, handle: Handle, message| {
+        .on_message_with(Rc::clone(&seen), move |seen, handle: Handle, message| {
             let length = with(&seen, |seen| {
                 seen.messages.push(message);
                 seen.messages.len()
@@ -56,7 +58,7 @@ pub async fn by_handlers(options: String, count: u32) -> Checked<String> {
                 Ok(())
             }
         })
-        .on_disconnect_with(Arc::clone(&seen), |seen, _handle, _closed| {
+        .on_disconnect_with(Rc::clone(&seen), |seen, _handle, _closed| {
             with(&seen, |seen| seen.calls.push("disconnect".to_owned()));
         })
         .connect()

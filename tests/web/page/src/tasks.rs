@@ -1,6 +1,8 @@
 //! Tasks and sleeps of a handle.
 
+use std::cell::Cell;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use engineio_client::{Runtime as _, Web};
@@ -22,11 +24,14 @@ pub async fn tasks(options: String, milliseconds: u32) -> Checked<String> {
     let handle = client.handle();
     let asleep = Duration::from_millis(milliseconds.into());
     let begun = Web::new().now();
+    // Neither the task nor its result is `Send`.
+    let slept = Rc::new(Cell::new(Duration::ZERO));
     let task = handle.spawn({
-        let handle = handle.clone();
+        let (handle, slept) = (handle.clone(), Rc::clone(&slept));
         async move {
             handle.sleep(asleep).await;
-            Web::new().now() - begun
+            slept.set(Web::new().now() - begun);
+            slept
         }
     });
     let endless = handle.spawn(std::future::pending::<()>());
@@ -35,7 +40,7 @@ pub async fn tasks(options: String, milliseconds: u32) -> Checked<String> {
         Ok(()) => return Err(failure("a task that never ends has ended")),
         Err(error) => format!("{:?}", error.kind()),
     };
-    let slept = task.await.map_err(thrown)?;
+    let slept = task.await.map_err(thrown)?.get();
     client.disconnect().await;
     Ok(json!({ "slept": slept.as_secs_f64() * 1000.0, "aborted": aborted }).to_string())
 }
