@@ -355,7 +355,8 @@ impl Reconnect {
     /// As for [`before_connect`](Reconnect::before_connect).
     ///
     /// ```
-    ///     ///
+    /// use std::sync::Arc;
+    ///
     /// use engineio_client::Reconnect;
     ///
     /// let hosts = Arc::new(["http://one.example", "http://two.example"]);

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::status_error::MAX_QUOTED;
+/// Maximum number of characters of a server's text that are quoted in an error.
+pub(super) const MAX_QUOTED: usize = 200;
 
 /// Maximum number of characters of an HTML page that are searched for its title or text.
 const MAX_SEARCHED: usize = 16 * 1024;

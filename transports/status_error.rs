@@ -5,10 +5,7 @@ use engineio_client::{Error, ErrorKind};
 use http::{HeaderMap, StatusCode, header};
 use url::{Position, Url};
 
-use super::server_message::server_message;
-
-/// Maximum number of characters of a server's text that are quoted in an error.
-pub(crate) const MAX_QUOTED: usize = 200;
+use super::server_message::{MAX_QUOTED, server_message};
 
 /// The error for a response with an unexpected status. `what` names the request, and `url` is where it
 /// was sent.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use engineio_client::ErrorKind;
+
 use crate::case::Case;
 use crate::server::{CLOSE, Cue, FIN, OPEN, Server, TEXT, frame, response};
 
@@ -149,6 +151,7 @@ fn during_the_first_poll_which_is_refused() -> Case {
         poll.until_gone()
     })
     .ends_by_client()
+    .or_fails_to_open(ErrorKind::Status)
 }
 
 /// The user closes a session on polling, and the server answers the goodbye with these bytes.

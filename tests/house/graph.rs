@@ -426,6 +426,13 @@ fn is_of_tests(attribute: TokenStream, within_cfg: bool) -> bool {
             TokenTree::Ident(ident) if ident == "not" || ident == "cfg_attr" => {
                 tokens.next();
             }
+            TokenTree::Ident(ident) if within && ident == "any" => {
+                if let Some(TokenTree::Group(group)) = tokens.next()
+                    && all_of_tests(group.stream())
+                {
+                    return true;
+                }
+            }
             TokenTree::Ident(ident) if within && (ident == "test" || ident == "fuzzing") => {
                 return true;
             }
@@ -439,6 +446,16 @@ fn is_of_tests(attribute: TokenStream, within_cfg: bool) -> bool {
         }
     }
     false
+}
+
+/// Whether each of the alternatives of an `any(..)` exists only in tests or fuzz targets.
+fn all_of_tests(alternatives: TokenStream) -> bool {
+    let tokens: Vec<TokenTree> = alternatives.into_iter().collect();
+    let mut alternatives = tokens.split(|token| is_punct(token, ','));
+    alternatives.all(|tokens| {
+        let tokens = tokens.iter().cloned().collect::<TokenStream>();
+        tokens.is_empty() || is_of_tests(tokens, true)
+    })
 }
 
 /// The file of `#[path = ".."]`.

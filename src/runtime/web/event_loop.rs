@@ -11,7 +11,8 @@ use send_wrapper::SendWrapper;
 use super::host::{self, OtherTurn, Timeout};
 use super::polite::Polite;
 use super::timing::next_timeout;
-use crate::runtime::{Address, BoxedStream, Runtime};
+use crate::runtime::connection::{Address, BoxedStream};
+use crate::runtime::traits::Runtime;
 
 /// A JavaScript event loop: that of a page or a worker in a browser, or of Node or Deno.
 ///
