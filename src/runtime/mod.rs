@@ -2,8 +2,8 @@
 //!
 //! A runtime is a value that is passed to the client. The features `tokio`, `smol` and `async-std` each
 //! add a type ([`Tokio`], [`Smol`], [`AsyncStd`]), and a program may use several at once, or its own
-//! implementation of the trait. In a browser, the feature `web` adds [`Web`] instead. The feature `mock` adds [`MockRuntime`](mock::MockRuntime), for tests in
-//! virtual time.
+//! implementation of the trait. In a browser, the feature `web` adds [`Web`] instead. The feature `mock`
+//! adds [`MockRuntime`](mock::MockRuntime), for tests in virtual time.
 
 #[cfg(all(feature = "async-std", not(target_os = "unknown")))]
 mod async_std;

@@ -19,11 +19,7 @@ pub async fn echo(options: String, count: u32, upgrade_first: bool) -> Checked<S
     let mut client = open(&options, upgrade_first).await?;
     let begun = Web::new().now();
     send_in_background(client.handle(), move || (0..count).map(message));
-    let mut arrivals = Arrivals::default();
-    for number in 0..count {
-        let received = arrivals.next(&mut client).await?;
-        check(number, &received, &message(number))?;
-    }
+    let arrivals = arrive_in_order(&mut client, count).await?;
     finish(&client, count, begun, &arrivals).await
 }
 
@@ -39,12 +35,18 @@ pub async fn receive(
     let begun = Web::new().now();
     let command = if at_once { "send" } else { "stream" };
     send(&client, format!("do:{command} {count}")).await?;
+    let arrivals = arrive_in_order(&mut client, count).await?;
+    finish(&client, count, begun, &arrivals).await
+}
+
+/// Receives the first `count` messages and checks each.
+async fn arrive_in_order(client: &mut Client, count: u32) -> Checked<Arrivals> {
     let mut arrivals = Arrivals::default();
     for number in 0..count {
-        let received = arrivals.next(&mut client).await?;
+        let received = arrivals.next(client).await?;
         check(number, &received, &message(number))?;
     }
-    finish(&client, count, begun, &arrivals).await
+    Ok(arrivals)
 }
 
 /// Sends `count` messages, which the server compares with its own and does not echo.
